@@ -1,0 +1,1 @@
+"""Puts a predicted face back into its frame (no keras: predict() is an argument)."""

@@ -1,0 +1,129 @@
+"""What the program says and asks; the only door to tqdm and colorama."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import colorama
+from tqdm import tqdm
+
+from facewright.core.errors import UserError
+
+Item = TypeVar("Item")
+
+QUIET_VARIABLE = "FACEWRIGHT_YES"
+
+
+def set_up(*, yes: bool) -> None:
+    """Prepare colours and encodings once per process.
+
+    Args:
+        yes: Ask nothing, take flags, remembered answers and defaults (`--yes`).
+    """
+    colorama.just_fix_windows_console()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    if yes:
+        os.environ[QUIET_VARIABLE] = "1"
+
+
+def interactive() -> bool:
+    """Whether there is somebody to answer: a terminal on both ends and no `--yes`."""
+    return os.environ.get(QUIET_VARIABLE) != "1" and sys.stdin is not None and sys.stdin.isatty()
+
+
+def _paint(text: str, colour: str) -> str:
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        return f"{colour}{text}{colorama.Style.RESET_ALL}"
+    return text
+
+
+def say(text: str = "") -> None:
+    """Print a line without tearing a progress bar."""
+    tqdm.write(text, file=sys.stdout)
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """Print a line that deserves attention."""
+    say(_paint(text, colorama.Fore.YELLOW))
+
+
+def heading(text: str) -> None:
+    """Print the title of a step."""
+    say(_paint(text, colorama.Style.BRIGHT))
+
+
+def error(problem: UserError) -> None:
+    """Print a mistake the user can mend: what happened, what was expected, how to fix it."""
+    for line in str(problem).splitlines():
+        tqdm.write(line, file=sys.stderr)
+
+
+def ask(text: str) -> str:
+    """Ask one question and return the typed line, stripped.
+
+    Raises:
+        UserError: The input ended (Ctrl-D) before an answer came.
+    """
+    try:
+        return input(text).strip()
+    except EOFError as end:
+        say()
+        raise UserError(
+            "The input ended before all questions were answered.",
+            "an answer, or Enter for the default.",
+            "run the step again, or add --yes to take the defaults.",
+        ) from end
+
+
+def confirm(text: str, *, default: bool = False) -> bool:
+    """Ask a yes/no question; without a terminal the default is the answer."""
+    if not interactive():
+        return default
+    while True:
+        answer = ask(f"{text} [{'Y/n' if default else 'y/N'}]: ").lower()
+        if not answer:
+            return default
+        if answer in ("y", "yes"):
+            return True
+        if answer in ("n", "no"):
+            return False
+        warn(f"{answer!r} is neither yes nor no.")
+
+
+def progress(items: Iterable[Item], *, total: int | None = None, title: str, unit: str) -> Iterator[Item]:
+    """Walk through items behind a progress bar with rate and time left.
+
+    Without a terminal a line is printed from time to time, so that a log stays readable.
+    """
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    with tqdm(
+        items,
+        total=total,
+        desc=title,
+        unit=f" {unit}",
+        dynamic_ncols=terminal,
+        mininterval=0.2 if terminal else 15,
+        file=sys.stderr,
+        leave=True,
+    ) as bar:
+        yield from bar
+
+
+@contextlib.contextmanager
+def progress_bar(total: int | None, *, title: str, unit: str) -> "Iterator[tqdm[None]]":
+    """Open a bar that the caller moves with `.update(n)`."""
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    with tqdm(
+        total=total,
+        desc=title,
+        unit=f" {unit}",
+        dynamic_ncols=terminal,
+        mininterval=0.2 if terminal else 15,
+        file=sys.stderr,
+    ) as bar:
+        yield bar

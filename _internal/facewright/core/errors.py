@@ -1,0 +1,25 @@
+"""The one exception for mistakes that a user can mend."""
+
+
+class UserError(Exception):
+    """A mistake the user can mend: printed in three lines, exit code 1, no traceback.
+
+    Args:
+        happened: What went wrong, with the name of the file or the value.
+        expected: What would have been right.
+        fix: What to type or to do now.
+    """
+
+    def __init__(self, happened: str, expected: str, fix: str) -> None:
+        super().__init__(happened)
+        self.happened = happened
+        self.expected = expected
+        self.fix = fix
+
+    def __str__(self) -> str:
+        """Return the three lines as they are printed."""
+        return f"{self.happened}\n  Expected: {self.expected}\n  To fix it: {self.fix}"
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        """Survive the way back from a worker process (the default pickling loses two arguments)."""
+        return (type(self), (self.happened, self.expected, self.fix))

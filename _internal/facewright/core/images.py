@@ -1,0 +1,83 @@
+"""Reading and writing of pictures: uint8, BGR, any path the system can name."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.errors import UserError
+from facewright.core.files import write_bytes
+
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+Image = NDArray[np.uint8]
+
+
+def decode(data: bytes, name: str) -> Image:
+    """Decode a picture to (h, w, 3) uint8 BGR.
+
+    Args:
+        data: The file's bytes.
+        name: The file's name, for the message.
+
+    Raises:
+        UserError: The bytes are no picture that OpenCV reads.
+    """
+    picture = None
+    if data:
+        try:
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:  # more pixels than OpenCV's limit
+            picture = None
+    if picture is None:
+        raise UserError(
+            f"{name} is not a picture that can be read (empty, cut off or of another format).",
+            f"a picture: {', '.join(IMAGE_EXTENSIONS)}.",
+            "delete this file, or make it again with the step that wrote it.",
+        )
+    return np.asarray(picture, np.uint8)
+
+
+def read_image(path: Path) -> Image:
+    """Read a picture as (h, w, 3) uint8 BGR; Unicode paths work on every system.
+
+    Raises:
+        UserError: The file is absent or no picture.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.",
+            "a picture at that place.",
+            "run the step that makes it again.",
+        ) from error
+    return decode(data, str(path))
+
+
+def encode(image: Image, extension: str = ".png", *, quality: int = 95, compression: int | None = None) -> bytes:
+    """Encode a (h, w, 3) or (h, w) uint8 BGR picture.
+
+    Args:
+        image: The picture.
+        extension: Format by its suffix.
+        quality: For JPEG and WebP, 0..100.
+        compression: For PNG, 0..9; None is OpenCV's default, its fastest compressed one.
+    """
+    flags: list[int] = []
+    if extension.lower() in (".jpg", ".jpeg"):
+        flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    elif extension.lower() == ".webp":
+        flags = [cv2.IMWRITE_WEBP_QUALITY, quality]
+    elif extension.lower() == ".png" and compression is not None:
+        flags = [cv2.IMWRITE_PNG_COMPRESSION, compression]
+    done, data = cv2.imencode(extension, image, flags)
+    if not done:
+        raise ValueError(f"OpenCV could not encode a {image.shape} {image.dtype} picture as {extension}")
+    return data.tobytes()
+
+
+def write_image(path: Path, image: Image, *, quality: int = 95) -> None:
+    """Write a picture atomically; the format follows the suffix."""
+    write_bytes(path, encode(image, path.suffix, quality=quality))

@@ -1,0 +1,66 @@
+"""A JSONL journal: which items of a step are done, readable after a kill at any byte."""
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from facewright.core.files import disk_errors
+
+
+def read_journal(path: Path, key: str) -> dict[str, dict[str, Any]]:
+    """Return the last entry of every item; lines that were cut off by a kill are passed over.
+
+    Args:
+        path: The journal; an absent one is empty.
+        key: The field that names the item.
+    """
+    entries: dict[str, dict[str, Any]] = {}
+    if not path.exists():
+        return entries
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get(key), str):
+                entries[entry[key]] = entry
+    return entries
+
+
+class Journal:
+    """Appends entries; each is on its way to the disk before `add` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with disk_errors(path):
+            self._file = open(path, "ab")  # noqa: SIM115 - closed in __exit__
+        # A kill may have left half a line: the next entry starts on a fresh one.
+        if self._file.tell() and not _ends_with_newline(path):
+            self._file.write(b"\n")
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Append one entry."""
+        with disk_errors(self._path):
+            self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8") + b"\n")
+            self._file.flush()
+
+    def __enter__(self) -> "Journal":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+

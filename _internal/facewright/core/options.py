@@ -1,0 +1,203 @@
+"""An option is declared once; flag, help, question, check and remembered answer derive from it.
+
+    @dataclass(frozen=True)
+    class Options:
+        fps: float = option(0.0, "Frames per second to take; 0 takes every frame.", low=0, high=240, ask="FPS")
+
+Order of precedence: flag, typed answer, remembered answer, default.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from facewright.core import console
+from facewright.core.errors import UserError
+
+Value = bool | int | float | str
+Settings = TypeVar("Settings")
+
+YES = ("y", "yes", "true", "t", "1", "on")
+NO = ("n", "no", "false", "f", "0", "off")
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One declared option of a step or a model.
+
+    Attributes:
+        name: Field name; the flag is `--` + the name with dashes.
+        kind: bool, int, float or str.
+        default: Value when nothing else says otherwise.
+        help: One or two sentences; ranges and defaults are added by the program.
+        ask: The console question, or None for an option that is never asked.
+        choices: Allowed values with a line of explanation each; empty when any value goes.
+        low, high: Inclusive range of a number, or None.
+        remember: Whether a typed answer becomes the next run's default.
+    """
+
+    name: str
+    kind: type
+    default: Value
+    help: str
+    ask: str | None = None
+    choices: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    low: float | None = None
+    high: float | None = None
+    remember: bool = True
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.name.replace("_", "-")
+
+    def range_text(self) -> str:
+        """Describe the allowed values in a few words."""
+        if self.kind is bool:
+            return "yes or no"
+        if self.choices:
+            return ", ".join(self.choices)
+        what = {int: "a whole number", float: "a number", str: "text"}[self.kind]
+        if self.low is not None and self.high is not None:
+            return f"{what} from {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"{what}, {self.low:g} or more"
+        return what
+
+    def parse(self, text: str) -> Value:
+        """Turn typed text into a checked value.
+
+        Raises:
+            UserError: Not of the kind, out of range, or none of the choices. Nothing is clipped.
+        """
+        value = self._convert(text.strip())
+        if value is None or not self._allowed(value):
+            raise UserError(
+                f"{text.strip()!r} does not fit {self.flag}.",
+                f"{self.range_text()}.",
+                f"give another value, for example {self.flag} {self.example()}.",
+            )
+        return value
+
+    def example(self) -> str:
+        """A value that fits, for messages."""
+        if self.default == "" and not self.choices:
+            return "NAME"
+        return show(self.default)
+
+    def _convert(self, text: str) -> Value | None:
+        if self.kind is bool:
+            return True if text.lower() in YES else False if text.lower() in NO else None
+        if self.choices:
+            return self._choice(text.lower())
+        try:
+            return self.kind(text)
+        except ValueError:
+            return None
+
+    def _choice(self, text: str) -> str | None:
+        names = list(self.choices)
+        if text in names:
+            return text
+        if text.isascii() and text.isdigit() and 1 <= int(text) <= len(names):
+            return names[int(text) - 1]
+        return None
+
+    def _allowed(self, value: Value) -> bool:
+        if isinstance(value, bool | str):
+            return True
+        inside = (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        return math.isfinite(value) and inside
+
+
+def show(value: Value) -> str:
+    """Write a value as a user would type it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def option(
+    default: Value,
+    help: str,
+    *,
+    ask: str | None = None,
+    choices: Mapping[str, str] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    remember: bool = True,
+) -> Any:
+    """Declare an option as a dataclass field; see `Option` for the arguments."""
+    spec = Option("", type(default), default, help, ask, choices or {}, low, high, remember)
+    return dataclasses.field(default=default, metadata={"option": spec})
+
+
+def declared(settings: type) -> list[Option]:
+    """Return the options of a dataclass, in the order of declaration."""
+    found = []
+    for field in dataclasses.fields(settings):
+        if "option" in field.metadata:
+            found.append(dataclasses.replace(field.metadata["option"], name=field.name))
+    return found
+
+
+def resolve(
+    settings: type[Settings],
+    flags: Mapping[str, Value | None],
+    remembered: Mapping[str, Any],
+    *,
+    skip: tuple[str, ...] = (),
+) -> Settings:
+    """Build the settings of a step from flags, answers, remembered answers and defaults.
+
+    A settings class may have a method `wants(name: str, answers: dict) -> bool` that says whether a
+    question makes sense after the answers so far.
+
+    Args:
+        settings: A dataclass whose fields were made with `option`.
+        flags: Checked values from the command line; None or absent when not given.
+        remembered: Values of the last run; what no longer fits is ignored.
+        skip: Names that are not asked.
+    """
+    answers: dict[str, Value] = {}
+    wants = getattr(settings, "wants", lambda name, answers: True)
+    for spec in declared(settings):
+        given = flags.get(spec.name)
+        if given is not None:
+            answers[spec.name] = given
+            continue
+        default = _recall(spec, remembered)
+        if spec.ask and spec.name not in skip and console.interactive() and wants(spec.name, answers):
+            default = question(spec, default)
+        answers[spec.name] = default
+    return settings(**answers)
+
+
+def _recall(spec: Option, remembered: Mapping[str, Any]) -> Value:
+    if not spec.remember or spec.name not in remembered:
+        return spec.default
+    try:
+        return spec.parse(show(remembered[spec.name]))
+    except UserError:
+        return spec.default
+
+
+def question(spec: Option, default: Value) -> Value:
+    """Ask on the console until the answer fits; Enter takes the default, `?` prints the help."""
+    names = list(spec.choices)
+    for number, (name, explanation) in enumerate(spec.choices.items(), 1):
+        console.say(f"  {number}  {name:<20} {explanation}")
+    shown = str(names.index(str(default)) + 1) if default in names else show(default)
+    hint = f"1..{len(names)}" if names else spec.range_text()
+    while True:
+        text = console.ask(f"{spec.ask} [{shown}] ({hint}, ? for help): ")
+        if not text:
+            return default
+        if text == "?":
+            console.say(f"  {spec.help}")
+            continue
+        try:
+            return spec.parse(text)
+        except UserError as error:
+            console.warn(f"{error.happened} Expected {error.expected}")

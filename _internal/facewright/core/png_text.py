@@ -1,0 +1,91 @@
+"""Text chunks of a PNG, read and written without touching its pixels.
+
+The chunk is an `iTXt` of PNG 1.2 (uncompressed UTF-8), placed right after IHDR, where a reader finds
+it without decoding the picture. Viewers ignore it; optipng and pngcrush keep it.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_TEXT = 1 << 20
+
+
+class DamagedPng(ValueError):
+    """The bytes are no PNG, or a chunk is cut off or has a wrong checksum."""
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (type, start of the whole chunk, length of its body), up to the first IDAT or IEND."""
+    if data[:8] != SIGNATURE:
+        raise DamagedPng("not a PNG file")
+    position = 8
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if position + 12 + length > len(data):
+            raise DamagedPng("a chunk is cut off")
+        yield kind, position, length
+        if kind in (b"IDAT", b"IEND"):
+            return
+        position += 12 + length
+    raise DamagedPng("the file is cut off")
+
+
+def _chunk(keyword: str, text: str) -> bytes:
+    body = keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8")
+    checksum = zlib.crc32(b"iTXt" + body)
+    return struct.pack(">I4s", len(body), b"iTXt") + body + struct.pack(">I", checksum)
+
+
+def get_text(data: bytes, keyword: str) -> str | None:
+    """Return the text stored under a keyword, or None.
+
+    Args:
+        data: The PNG file, or at least its part before the first IDAT chunk's end.
+        keyword: 1..79 Latin-1 characters.
+
+    Raises:
+        DamagedPng: No PNG, a wrong checksum, or a text over MAX_TEXT bytes.
+    """
+    prefix = keyword.encode("latin-1") + b"\0"
+    for kind, start, length in _chunks(data):
+        body = data[start + 8 : start + 8 + length]
+        if kind != b"iTXt" or not body.startswith(prefix):
+            continue
+        if length > MAX_TEXT:
+            raise DamagedPng(f"the text is {length} bytes long, more than {MAX_TEXT}")
+        if zlib.crc32(data[start + 4 : start + 8 + length]) != struct.unpack_from(">I", data, start + 8 + length)[0]:
+            raise DamagedPng("the text chunk has a wrong checksum")
+        rest = body[len(prefix) :]
+        if rest[:1] != b"\0":
+            raise DamagedPng("the text chunk is compressed, which facewright never writes")
+        # flags (2 bytes), language tag, translated keyword, then the text
+        parts = rest[2:].split(b"\0", 2)
+        if len(parts) != 3:
+            raise DamagedPng("the text chunk is malformed")
+        try:
+            return parts[2].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DamagedPng("the text chunk is not UTF-8") from error
+    return None
+
+
+def set_text(data: bytes, keyword: str, text: str) -> bytes:
+    """Return the PNG with the text stored under the keyword, in place of an older one; pixels stay as they are.
+
+    Raises:
+        DamagedPng: No PNG.
+    """
+    pieces = [SIGNATURE]
+    prefix = keyword.encode("latin-1") + b"\0"
+    for kind, start, length in _chunks(data):
+        if kind in (b"IDAT", b"IEND"):
+            pieces.append(data[start:])
+            break
+        if kind == b"iTXt" and data[start + 8 : start + 8 + length].startswith(prefix):
+            continue
+        pieces.append(data[start : start + 12 + length])
+        if kind == b"IHDR":
+            pieces.append(_chunk(keyword, text))
+    return b"".join(pieces)

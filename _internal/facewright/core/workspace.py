@@ -1,0 +1,232 @@
+"""Every path of the workspace convention, remembered answers and locks.
+
+    workspace/
+      data_src.<ext>  data_dst.<ext>      videos
+      data_src/00001.png ...              frames
+      data_src/aligned/00001_0.png ...    faces, metadata inside
+      data_dst/merged/00001.png ...       results
+      model/                              networks
+      result.mp4
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facewright.core.errors import UserError
+from facewright.core.files import list_files, make_folder, read_json, write_json
+from facewright.core.images import IMAGE_EXTENSIONS
+
+NOT_VIDEO = (*IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
+
+
+@dataclass(frozen=True)
+class Side:
+    """The paths of data_src or data_dst."""
+
+    root: Path
+    name: str
+
+    @property
+    def frames_dir(self) -> Path:
+        """Folder of the frames."""
+        return self.root / self.name
+
+    @property
+    def aligned_dir(self) -> Path:
+        """Folder of the cut faces."""
+        return self.frames_dir / "aligned"
+
+    @property
+    def debug_dir(self) -> Path:
+        """Folder of the annotated frames of `extract --debug`."""
+        return self.frames_dir / "aligned_debug"
+
+    @property
+    def merged_dir(self) -> Path:
+        """Folder of the converted frames (dst only)."""
+        return self.frames_dir / "merged"
+
+    @property
+    def timing_file(self) -> Path:
+        """JSON with every decoded frame's time, written with the frames."""
+        return self.frames_dir / "frames.json"
+
+    @property
+    def extract_journal(self) -> Path:
+        """JSONL: which frames were searched for faces, and how."""
+        return self.frames_dir / "extracted.jsonl"
+
+    @property
+    def convert_journal(self) -> Path:
+        """JSONL: which frames were converted, and with what."""
+        return self.frames_dir / "converted.jsonl"
+
+    def frames(self) -> list[Path]:
+        """Return the frames, sorted by name."""
+        return list_files(self.frames_dir, IMAGE_EXTENSIONS)
+
+    def aligned(self) -> list[Path]:
+        """Return the PNG files of the aligned folder, sorted by name."""
+        return list_files(self.aligned_dir, (".png",))
+
+    def video(self) -> Path:
+        """Return the one video of this side.
+
+        Raises:
+            UserError: There is none, or more than one.
+        """
+        found = [p for p in list_files(self.root) if p.stem == self.name and p.suffix.lower() not in NOT_VIDEO]
+        if not found:
+            raise UserError(
+                f"There is no video {self.name}.* in {self.root}.",
+                f"one video, for example {self.name}.mp4.",
+                f"copy your video there and name it {self.name} with its own ending.",
+            )
+        if len(found) > 1:
+            raise UserError(
+                f"There are {len(found)} candidates: {', '.join(p.name for p in found)}.",
+                f"exactly one file {self.name}.* in {self.root}.",
+                "move the others out of that folder.",
+            )
+        return found[0]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One project folder; copying it is a full backup."""
+
+    root: Path
+
+    @property
+    def src(self) -> Side:
+        """The identity that is put in."""
+        return Side(self.root, "data_src")
+
+    @property
+    def dst(self) -> Side:
+        """The video that is changed."""
+        return Side(self.root, "data_dst")
+
+    def side(self, name: str) -> Side:
+        """Return `src` or `dst` by name."""
+        return {"src": self.src, "dst": self.dst}[name]
+
+    @property
+    def model_dir(self) -> Path:
+        """Folder of the trained model."""
+        return self.root / "model"
+
+    @property
+    def trash(self) -> Path:
+        """Where replaced files go; nothing is deleted."""
+        return self.root / "trash"
+
+    @property
+    def result(self) -> Path:
+        """The finished video."""
+        return self.root / "result.mp4"
+
+    @property
+    def _answers(self) -> Path:
+        return self.root / "answers.json"
+
+    def answers(self, step: str) -> dict[str, Any]:
+        """Return the remembered answers of a step; a damaged file remembers nothing."""
+        try:
+            kept = read_json(self._answers, {})
+        except UserError:
+            return {}
+        found = kept.get(step, {}) if isinstance(kept, dict) else {}
+        return found if isinstance(found, dict) else {}
+
+    def remember(self, step: str, answers: Mapping[str, Any]) -> None:
+        """Keep the answers of a step as the next run's defaults."""
+        try:
+            kept = read_json(self._answers, {})
+        except UserError:
+            kept = {}
+        kept = kept if isinstance(kept, dict) else {}
+        if kept.get(step) != dict(answers):
+            kept[step] = dict(answers)
+            write_json(self._answers, kept)
+
+    @contextmanager
+    def lock(self, what: str) -> Iterator[None]:
+        """Hold a lock for a folder that two runs must not write at once.
+
+        The file names its owner's process; a lock whose owner is gone is taken over.
+
+        Args:
+            what: Short name, for example "data_dst" or "model".
+
+        Raises:
+            UserError: Another living process holds it.
+        """
+        path = make_folder(self.root) / f".lock_{what}"
+        _take(path, what)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _take(path: Path, what: str) -> None:
+    for _ in range(3):
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except FileExistsError:
+            owner = _owner(path)
+            if owner and owner != os.getpid() and _alive(owner):
+                raise UserError(
+                    f"{what} is in use by another facewright (process {owner}).",
+                    "one run at a time on the same folder.",
+                    f"wait for it or stop it; if no such run exists, delete {path}.",
+                ) from None
+            path.unlink(missing_ok=True)
+            continue
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{os.getpid()} {_started(os.getpid())}")
+        return
+    raise UserError(
+        f"The lock {path} could not be taken.", "a workspace folder that can be written.", f"delete {path}."
+    )
+
+
+def _owner(path: Path) -> int:
+    """Return the pid in a lock file, 0 when it is unreadable or the pid now belongs to another program."""
+    try:
+        words = path.read_text().split()
+        pid = int(words[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pid if len(words) < 2 or words[1] == _started(pid) else 0
+
+
+def _started(pid: int) -> str:
+    """Return the process's start time where the system tells it, so that a re-used pid is noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return "0"
+
+
+def _alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

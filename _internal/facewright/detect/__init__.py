@@ -1,0 +1,1 @@
+"""Finds faces and their landmarks; the only door to mtcnn and dlib."""

@@ -1,0 +1,129 @@
+"""Alignment: the similarity that carries a face's landmarks onto the mean face.
+
+Method: Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+PAMI 1991. The mean face is dlib's table for face chips (Boost licence), iBUG-68 points 17..67.
+Points are (x, y) in pixels; matrices are 2x3 and map frame -> aligned.
+"""
+
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.floating]
+Matrix = NDArray[np.float64]
+
+
+class FaceType(StrEnum):
+    """How much of the head an aligned picture shows, from the smallest to the largest."""
+
+    HALF = "half"
+    FULL = "full"
+    HEAD = "head"
+    AVATAR = "avatar"
+    MARK_ONLY = "mark_only"
+
+    def contains(self, other: "FaceType") -> bool:
+        """Whether a picture of this type holds all that the other type shows."""
+        order = list(FaceType)
+        return order.index(self) >= order.index(other)
+
+
+# Padding around the mean-face square, as a share of the picture's side.
+PADDING = {FaceType.HALF: 0.0, FaceType.FULL: 12 / 64, FaceType.HEAD: 24 / 64}
+
+# fmt: off
+MEAN_FACE: NDArray[np.float64] = np.array([
+    (0.000213256, 0.106454), (0.0752622, 0.038915), (0.18113, 0.0187482), (0.29077, 0.0344891),
+    (0.393397, 0.0773906), (0.586856, 0.0773906), (0.689483, 0.0344891), (0.799124, 0.0187482),
+    (0.904991, 0.038915), (0.98004, 0.106454), (0.490127, 0.203352), (0.490127, 0.307009),
+    (0.490127, 0.409805), (0.490127, 0.515625), (0.36688, 0.587326), (0.426036, 0.609345),
+    (0.490127, 0.628106), (0.554217, 0.609345), (0.613373, 0.587326), (0.121737, 0.216423),
+    (0.187122, 0.178758), (0.265825, 0.179852), (0.334606, 0.231733), (0.260918, 0.245099),
+    (0.182743, 0.244077), (0.645647, 0.231733), (0.714428, 0.179852), (0.793132, 0.178758),
+    (0.858516, 0.216423), (0.79751, 0.244077), (0.719335, 0.245099), (0.254149, 0.780233),
+    (0.340985, 0.745405), (0.428858, 0.727388), (0.490127, 0.742578), (0.551395, 0.727388),
+    (0.639268, 0.745405), (0.726104, 0.780233), (0.642159, 0.864805), (0.556721, 0.902192),
+    (0.490127, 0.909281), (0.423532, 0.902192), (0.338094, 0.864805), (0.290379, 0.784792),
+    (0.428096, 0.778746), (0.490127, 0.785343), (0.552157, 0.778746), (0.689874, 0.784792),
+    (0.553364, 0.824182), (0.490127, 0.831803), (0.42689, 0.824182),
+], dtype=np.float64)
+# fmt: on
+
+
+def similarity(source: Points, target: Points) -> Matrix:
+    """Return the 2x3 similarity (rotation, uniform scale, shift) that maps source onto target best.
+
+    Args:
+        source: (n, 2) points, n >= 2, not all equal.
+        target: (n, 2) points.
+
+    Raises:
+        ValueError: All source points are equal.
+    """
+    source = np.asarray(source, np.float64)
+    target = np.asarray(target, np.float64)
+    centre_s, centre_t = source.mean(0), target.mean(0)
+    s, t = source - centre_s, target - centre_t
+    variance = (s**2).sum() / len(s)
+    if variance == 0:
+        raise ValueError("all landmarks are at the same place")
+    u, d, vt = np.linalg.svd(t.T @ s / len(s))
+    sign = np.array([1.0, -1.0 if np.linalg.det(u) * np.linalg.det(vt) < 0 else 1.0])
+    rotation = u @ np.diag(sign) @ vt
+    scale = (d * sign).sum() / variance
+    linear = scale * rotation
+    return np.hstack([linear, (centre_t - linear @ centre_s)[:, None]])
+
+
+def align_matrix(landmarks: Points, face_type: FaceType, size: int) -> Matrix:
+    """Return the 2x3 matrix frame -> aligned picture.
+
+    Args:
+        landmarks: (68, 2) points in the frame, in pixels.
+        face_type: Half, full, head or avatar; mark_only is the whole frame (identity).
+        size: Side of the aligned picture in pixels.
+    """
+    landmarks = np.asarray(landmarks, np.float64)
+    if face_type is FaceType.MARK_ONLY:
+        return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    matrix = similarity(landmarks[17:], MEAN_FACE)
+    if face_type is FaceType.AVATAR:
+        # Upright: no rotation, the mean of all points in the middle, a third of the side per mean face.
+        scale = float(np.hypot(matrix[0, 0], matrix[1, 0])) * size / 3
+        shift = size / 2 - scale * landmarks.mean(0)
+        return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+    pad = PADDING[face_type] * size
+    matrix = matrix * (size - 2 * pad)
+    matrix[:, 2] += pad
+    return matrix
+
+
+def transform_points(points: Points, matrix: Matrix) -> NDArray[np.float64]:
+    """Apply a 2x3 matrix to (n, 2) points."""
+    points = np.asarray(points, np.float64)
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """Return the 2x3 matrix of the way back."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.hstack([linear, (-linear @ matrix[:, 2])[:, None]])
+
+
+def between(stored: Matrix, wanted: Matrix) -> Matrix:
+    """Return the 2x3 matrix stored picture -> wanted picture, both given as frame -> picture."""
+    square = np.vstack([invert(stored), [0.0, 0.0, 1.0]])
+    return wanted @ square
+
+
+def cut(image: NDArray[np.generic], matrix: Matrix, size: int) -> NDArray[np.generic]:
+    """Cut an aligned square out of a frame: Lanczos-4, black outside.
+
+    Args:
+        image: (h, w) or (h, w, c), uint8 or float32.
+        matrix: 2x3, frame -> aligned.
+        size: Side of the result in pixels.
+    """
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LANCZOS4)

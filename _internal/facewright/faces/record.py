@@ -1,0 +1,204 @@
+"""The face record: all that is known of an aligned face, as JSON inside its PNG.
+
+Reading trusts nothing: length limits, types, ranges and a bare frame name are checked; no pickle, no eval.
+"""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.errors import UserError
+from facewright.core.files import write_bytes
+from facewright.core.images import Image, decode, encode
+from facewright.core.png_text import DamagedPng, get_text, set_text
+from facewright.faces.align import FaceType
+
+KEYWORD = "facewright"
+VERSION = 1
+LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
+
+
+class BadRecord(ValueError):
+    """A record that does not fit the schema; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class FaceRecord:
+    """One aligned face.
+
+    Attributes:
+        face_type: What the aligned picture shows.
+        size: Side of the aligned picture in pixels (mark_only: 0, the frame's own size).
+        landmarks: (68, 2) float32, (x, y) in the aligned picture.
+        frame_landmarks: (68, 2) float32, (x, y) in the frame.
+        frame: Bare file name of the frame, with extension.
+        detector: Name of the detector, "manual" when a person placed the face.
+        score: The detector's confidence, its own scale.
+        rect: (left, top, right, bottom) of the detector's box in the frame.
+        matrix: 2x3 float64, frame -> aligned.
+        pose: (yaw, pitch, roll) in degrees.
+        mask: Optional base64 PNG of a drawn or learned mask in the aligned picture.
+    """
+
+    face_type: FaceType
+    size: int
+    landmarks: NDArray[np.float32]
+    frame_landmarks: NDArray[np.float32]
+    frame: str
+    detector: str
+    score: float
+    rect: tuple[float, float, float, float]
+    matrix: NDArray[np.float64]
+    pose: tuple[float, float, float]
+    mask: str | None = field(default=None)
+
+    def to_json(self) -> str:
+        """Serialise; coordinates keep 1/1000 px."""
+        value = {
+            "version": VERSION,
+            "face_type": str(self.face_type),
+            "size": self.size,
+            "landmarks": np.asarray(self.landmarks, float).round(3).tolist(),
+            "frame_landmarks": np.asarray(self.frame_landmarks, float).round(3).tolist(),
+            "frame": self.frame,
+            "detector": self.detector,
+            "score": round(float(self.score), 5),
+            "rect": [round(float(v), 2) for v in self.rect],
+            "matrix": np.asarray(self.matrix, float).tolist(),
+            "pose": [round(float(v), 3) for v in self.pose],
+        }
+        if self.mask is not None:
+            value["mask"] = self.mask
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def parse_record(text: str) -> FaceRecord:
+    """Read and check a record.
+
+    Raises:
+        BadRecord: It does not fit the schema.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadRecord("its record is not JSON") from error
+    if not isinstance(value, dict):
+        raise BadRecord("its record is not a JSON object")
+    version = value.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise BadRecord("its record has no version")
+    if version > VERSION:
+        raise BadRecord(f"its record has version {version}, this program reads up to {VERSION}")
+    return FaceRecord(
+        face_type=_face_type(value.get("face_type")),
+        size=int(_numbers(value.get("size"), (), "size", low=0)),
+        landmarks=_numbers(value.get("landmarks"), (68, 2), "landmarks").astype(np.float32),
+        frame_landmarks=_numbers(value.get("frame_landmarks"), (68, 2), "frame_landmarks").astype(np.float32),
+        frame=_frame_name(value.get("frame")),
+        detector=_text(value.get("detector"), "detector", 64),
+        score=float(_numbers(value.get("score"), (), "score")),
+        rect=tuple(_numbers(value.get("rect"), (4,), "rect").tolist()),
+        matrix=_numbers(value.get("matrix"), (2, 3), "matrix", limit=1e9),
+        pose=tuple(_numbers(value.get("pose"), (3,), "pose", limit=360).tolist()),
+        mask=None if value.get("mask") is None else _text(value["mask"], "mask", 400_000),
+    )
+
+
+def _face_type(value: Any) -> FaceType:
+    if not isinstance(value, str) or value not in list(FaceType):
+        raise BadRecord(f"its face type is {str(value)[:40]!r}, not one of {', '.join(FaceType)}")
+    return FaceType(value)
+
+
+def _numbers(
+    value: Any, shape: tuple[int, ...], name: str, *, limit: float = LARGEST, low: float = -math.inf
+) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value)
+        right = array.shape == shape and array.dtype.kind in "iuf"
+    except (ValueError, OverflowError):
+        right = False
+    if not right:
+        raise BadRecord(f"its {name} is not {'x'.join(map(str, shape)) or 'one'} number(s)")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all() or np.abs(array).max() > limit or array.min() < low:
+        raise BadRecord(f"its {name} holds a number that is not finite or out of range")
+    return array
+
+
+def _text(value: Any, name: str, longest: int) -> str:
+    if not isinstance(value, str) or len(value) > longest:
+        raise BadRecord(f"its {name} is not a text of at most {longest} characters")
+    return value
+
+
+def _frame_name(value: Any) -> str:
+    name = _text(value, "frame name", 255)
+    bare = name not in ("", ".", "..") and "\0" not in name
+    if not bare or PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
+        raise BadRecord(f"its frame name {name[:60]!r} is not a bare file name")
+    return name
+
+
+def load_record(path: Path) -> FaceRecord:
+    """Read the record of an aligned PNG without decoding its picture.
+
+    Raises:
+        UserError: No PNG, no record, a damaged one, or one of a future version.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _record_of(file.read(), path)
+    except OSError as error:
+        raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
+
+
+def load_face(path: Path) -> tuple[Image, FaceRecord]:
+    """Read picture and record of an aligned PNG.
+
+    Returns:
+        (size, size, 3) uint8 BGR and its record.
+
+    Raises:
+        UserError: As `load_record`, or the picture is damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
+    record = _record_of(data, path)
+    return decode(data, str(path)), record
+
+
+def save_face(path: Path, image: Image, record: FaceRecord) -> None:
+    """Write an aligned PNG with its record, atomically."""
+    write_bytes(path, set_text(encode(image, ".png"), KEYWORD, record.to_json()))
+
+
+def _record_of(data: bytes, path: Path) -> FaceRecord:
+    try:
+        text = get_text(data, KEYWORD)
+    except DamagedPng as error:
+        raise _unreadable(path, str(error)) from error
+    if text is None:
+        raise _unreadable(path, "it holds no face record")
+    try:
+        return parse_record(text)
+    except BadRecord as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    newer = "this program reads up to" in reason
+    return UserError(
+        f"{path.name} is not a face that can be used: {reason}.",
+        "an aligned PNG that this program's extract step wrote.",
+        "update facewright, or extract the faces again."
+        if newer
+        else "move this file out of the aligned folder, or extract the faces again.",
+    )

@@ -1,0 +1,1 @@
+"""Says that an output was made with a trained network, and reads that back."""

@@ -1,0 +1,1 @@
+"""Devices, network blocks, losses and checkpoints."""

@@ -1,0 +1,1 @@
+"""Makes training samples out of aligned faces (no keras)."""
