@@ -12,6 +12,8 @@ from typing import Any
 
 from facewright.core.errors import UserError
 
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
 
 def natural_key(path: Path) -> tuple[str, str]:
     """Return a sort key that is the same on every system: the name first, then the folder."""

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
+from facewright.core.files import IMAGE_EXTENSIONS as IMAGE_EXTENSIONS
 from facewright.core.files import write_bytes
-
-IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 Image = NDArray[np.uint8]
 

@@ -1,12 +1,12 @@
 """Every path of the workspace convention, remembered answers and locks.
 
-    workspace/
-      data_src.<ext>  data_dst.<ext>      videos
-      data_src/00001.png ...              frames
-      data_src/aligned/00001_0.png ...    faces, metadata inside
-      data_dst/merged/00001.png ...       results
-      model/                              networks
-      result.mp4
+workspace/
+  data_src.<ext>  data_dst.<ext>      videos
+  data_src/00001.png ...              frames
+  data_src/aligned/00001_0.png ...    faces, metadata inside
+  data_dst/merged/00001.png ...       results
+  model/                              networks
+  result.mp4
 """
 
 import os
@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
-from facewright.core.files import list_files, make_folder, read_json, write_json
-from facewright.core.images import IMAGE_EXTENSIONS
+from facewright.core.files import IMAGE_EXTENSIONS, list_files, make_folder, read_json, write_json
 
 NOT_VIDEO = (*IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
 

@@ -1,0 +1,313 @@
+"""Command line -> step: one subcommand per file of steps/, questions for what is missing, exit codes.
+
+A step module has `COMMAND`, a docstring whose first line is the help, a dataclass `Options` and
+`run(workspace, options)`. Two more names are optional:
+
+    more_options(workspace, options) -> type | None
+        A second settings class that depends on the first answers (the chosen model's options). Its
+        values are the third argument of `run`.
+    MAKES_WORKSPACE = True
+        The step may be given a --workspace folder that is not there yet.
+"""
+
+import ast
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import make_folder
+from facewright.core.options import Option, Value, declared, resolve, show
+from facewright.core.workspace import Workspace
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STEPS = Path(__file__).resolve().parent / "steps"
+PROGRAM = "main.py"
+RAW_ARGUMENTS = "facewright.raw_arguments"
+
+
+@dataclass(frozen=True)
+class StepFile:
+    """A file of steps/, known without importing it."""
+
+    command: str
+    module: str
+    help: str
+
+
+@cache
+def step_files() -> tuple[StepFile, ...]:
+    """Return every step, sorted by subcommand; files that begin with an underscore are helpers."""
+    found = []
+    for path in sorted(STEPS.glob("*.py")):
+        if path.name.startswith(("_", ".")):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        command = _command_of(tree, path.name)
+        text = (ast.get_docstring(tree) or "").strip().split("\n")[0]
+        found.append(StepFile(command, f"facewright.steps.{path.stem}", text))
+    return tuple(sorted(found, key=lambda step: step.command))
+
+
+def _command_of(tree: ast.Module, name: str) -> str:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "COMMAND" for t in node.targets):
+            return str(ast.literal_eval(node.value))
+    raise RuntimeError(f'steps/{name} has no line COMMAND = "…"')
+
+
+class Checked(click.ParamType):
+    """Text of a flag, checked by the option's own declaration."""
+
+    name = "value"
+
+    def __init__(self, spec: Option) -> None:
+        self.spec = spec
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:
+        """Return the checked value.
+
+        Raises:
+            UserError: It does not fit.
+        """
+        return self.spec.parse(value) if isinstance(value, str) else value
+
+
+def click_option(spec: Option) -> click.Option:
+    """Derive a click option from a declared one."""
+    if spec.kind is bool:
+        names = [f"{spec.flag}/--no-{spec.flag[2:]}", spec.name]
+        return click.Option(names, default=None, help=_help_text(spec))
+    metavar = "NAME" if spec.choices else {int: "N", float: "X", str: "TEXT"}[spec.kind]
+    return click.Option([spec.flag, spec.name], type=Checked(spec), metavar=metavar, help=_help_text(spec))
+
+
+def _help_text(spec: Option) -> str:
+    """The help with range, choices and default. A line of \\b keeps click from re-wrapping a paragraph."""
+    default = "" if spec.default == "" else f"default: {show(spec.default)}"
+    if spec.choices:
+        width = max(map(len, spec.choices))
+        lines = [f"  {name:<{width}}  {text}" for name, text in spec.choices.items()]
+        return "\n".join([spec.help, "", "\b", *lines, *([f"[{default}]"] if default else [])])
+    allowed = "" if spec.kind is bool else spec.range_text()
+    notes = "; ".join(note for note in (allowed, default) if note)
+    return f"{spec.help} [{notes}]" if notes else spec.help
+
+
+def common_options() -> list[click.Parameter]:
+    """The flags of every subcommand."""
+    return [
+        click.Option(
+            ["--workspace", "workspace_"],
+            metavar="DIR",
+            default=None,
+            help=f"Folder of the project. [default: {REPOSITORY / 'workspace'}]",
+        ),
+        click.Option(
+            ["--yes", "yes_"],
+            is_flag=True,
+            default=False,
+            help="Ask nothing: take flags, the answers of the last run, and defaults.",
+        ),
+    ]
+
+
+class StepCommand(click.Command):
+    """The subcommand of one step."""
+
+    def __init__(self, step: StepFile) -> None:
+        self.module: ModuleType = importlib.import_module(step.module)
+        self.extended = hasattr(self.module, "more_options")
+        settings = {"ignore_unknown_options": self.extended, "allow_extra_args": self.extended}
+        super().__init__(
+            step.command,
+            params=[*map(click_option, declared(self.module.Options)), *common_options()],
+            help=_as_help(self.module.__doc__ or ""),
+            callback=lambda **given: self.run_step(given),
+            context_settings={**settings, "max_content_width": 110},
+        )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the raw arguments: the help of a step with further options needs them."""
+        ctx.meta[RAW_ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then those that depend on the flags given so far."""
+        super().format_options(ctx, formatter)
+        if not self.extended:
+            return
+        typed, _, _ = self.make_parser(ctx).parse_args(list(ctx.meta[RAW_ARGUMENTS]))
+        workspace = Workspace(workspace_root(typed.get("workspace_")))
+        specs = declared(self.module.Options)
+        flags = {s.name: s.parse(str(typed[s.name])) for s in specs if typed.get(s.name) is not None}
+        options = resolve(self.module.Options, flags, workspace.answers(self.name or ""), skip=_names(specs))
+        more = self.module.more_options(workspace, options)
+        records = [click_option(s).get_help_record(ctx) for s in declared(more)] if more else []
+        if records:
+            with formatter.section(f"Options of {_home(more)}"):
+                formatter.write_dl([record for record in records if record])
+
+    def run_step(self, given: dict[str, Any]) -> None:
+        """Ask what is missing and run the step."""
+        console.set_up(yes=given.pop("yes_"))
+        name = str(self.name)
+        workspace = open_workspace(given.pop("workspace_"), may_be_new=hasattr(self.module, "MAKES_WORKSPACE"))
+        options = self._settle(workspace, name, self.module.Options, given)
+        if not self.extended:
+            self.module.run(workspace, options)
+            return
+        more = self.module.more_options(workspace, options)
+        flags = self._rest(click.get_current_context(), more)
+        key = f"{name}.{_home(more)}" if more else name
+        self.module.run(workspace, options, self._settle(workspace, key, more, flags) if more else None)
+
+    def _rest(self, ctx: click.Context, more: type | None) -> dict[str, Any]:
+        """Read the flags that only the second settings class knows."""
+        params: list[click.Parameter] = [click_option(s) for s in declared(more)] if more else []
+        second = click.Command(self.name, params=params, add_help_option=False)
+        with second.make_context(ctx.info_name, list(ctx.args), parent=ctx.parent) as inner:
+            return dict(inner.params)
+
+    def _settle(self, workspace: Workspace, key: str, settings: type, flags: Mapping[str, Value | None]) -> Any:
+        """Resolve a settings class; keep typed answers for the next run."""
+        remembered = workspace.answers(key)
+        options = resolve(settings, flags, remembered)
+        asked = {s.name for s in declared(settings) if s.ask and s.remember and flags.get(s.name) is None}
+        if asked and console.interactive():
+            workspace.remember(key, {**remembered, **{name: getattr(options, name) for name in sorted(asked)}})
+        return options
+
+
+def _names(specs: list[Option]) -> tuple[str, ...]:
+    return tuple(spec.name for spec in specs)
+
+
+def _home(settings: type) -> str:
+    """The file that a settings class comes from, as the name of its answers."""
+    return settings.__module__.rsplit(".", 1)[-1]
+
+
+def _as_help(docstring: str) -> str:
+    """Keep the docstring's own lines: click would re-wrap tables and lists."""
+    return "\n\n".join("\b\n" + paragraph for paragraph in docstring.strip().split("\n\n"))
+
+
+def workspace_root(folder: str | None) -> Path:
+    """The project folder: as named, or `workspace/` beside main.py."""
+    return Path(folder).expanduser().absolute() if folder else REPOSITORY / "workspace"
+
+
+def open_workspace(folder: str | None, *, may_be_new: bool) -> Workspace:
+    """Return the workspace; the default one is made when it is missing.
+
+    Raises:
+        UserError: The named folder is not there.
+    """
+    root = workspace_root(folder)
+    if not root.is_dir():
+        if folder and not may_be_new:
+            raise UserError(
+                f"There is no folder {root}.",
+                "the folder of a project behind --workspace.",
+                f"check the spelling, or make it: 1_clear_workspace --workspace {folder}",
+            )
+        if not folder:
+            make_folder(root)
+    return Workspace(root)
+
+
+class Steps(click.Group):
+    """All subcommands; a step is imported only when it is called or its own help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands, sorted."""
+        return sorted([*(step.command for step in step_files()), *self.commands])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a subcommand, None for an unknown one."""
+        for step in step_files():
+            if step.command == cmd_name:
+                return StepCommand(step)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line per subcommand."""
+        rows = {step.command: step.help for step in step_files()}
+        rows |= {name: command.get_short_help_str(200) for name, command in self.commands.items()}
+        with formatter.section("Subcommands"):
+            formatter.write_dl(sorted(rows.items()))
+
+
+def build() -> click.Group:
+    """Return the whole command line."""
+    return Steps(
+        PROGRAM,
+        help="facewright: from two videos to one with the face replaced. The numbered scripts call these subcommands.",
+        invoke_without_command=True,
+        callback=_show_help,
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 110},
+        subcommand_metavar="SUBCOMMAND [flags]",
+    )
+
+
+@click.pass_context
+def _show_help(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def usage_error(problem: click.ClickException, arguments: Sequence[str]) -> UserError:
+    """Say click's complaint in the three lines of all our errors."""
+    names = build().list_commands(click.Context(click.Command(PROGRAM)))
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    if command not in names:
+        return UserError(problem.format_message(), f"one of {', '.join(names)}.", f"see {PROGRAM} --help")
+    return UserError(problem.format_message(), f"the flags of {command}.", f"see {PROGRAM} {command} --help")
+
+
+def missing_package(problem: ModuleNotFoundError) -> UserError:
+    """Say that the environment lacks a package."""
+    return UserError(
+        f"The Python package {problem.name} is missing.",
+        f"the environment in {REPOSITORY / '_internal' / 'env'}, complete.",
+        "rename or delete that folder and start any numbered script: it makes the environment anew.",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        argv: Arguments without the program's name; None takes the process's.
+
+    Returns:
+        0 when all was done, 1 for a mistake that the user can mend, 130 when stopped with Ctrl-C.
+    """
+    console.set_up(yes=False)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = build().main(arguments, prog_name=PROGRAM, standalone_mode=False)
+    except UserError as problem:
+        console.error(problem)
+        return 1
+    except click.ClickException as problem:
+        console.error(usage_error(problem, arguments))
+        return 1
+    except ModuleNotFoundError as problem:
+        if (problem.name or "").split(".")[0] == "facewright":
+            raise
+        console.error(missing_package(problem))
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        console.say("Stopped. Run the same step again: it goes on where it was.")
+        return 130
+    return code if isinstance(code, int) else 0
