@@ -64,7 +64,7 @@ def _command_of(tree: ast.Module, name: str) -> str:
     raise RuntimeError(f'steps/{name} has no line COMMAND = "…"')
 
 
-class Checked(click.ParamType):
+class Checked(click.ParamType[Value]):
     """Text of a flag, checked by the option's own declaration."""
 
     name = "value"
@@ -91,7 +91,7 @@ def click_option(spec: Option) -> click.Option:
 
 
 def _help_text(spec: Option) -> str:
-    """The help with range, choices and default. A line of \\b keeps click from re-wrapping a paragraph."""
+    """The help with range, choices and default. The mark before a paragraph keeps click from re-wrapping it."""
     default = "" if spec.default == "" else f"default: {show(spec.default)}"
     if spec.choices:
         width = max(map(len, spec.choices))
@@ -149,7 +149,8 @@ class StepCommand(click.Command):
         workspace = Workspace(workspace_root(typed.get("workspace_")))
         specs = declared(self.module.Options)
         flags = {s.name: s.parse(str(typed[s.name])) for s in specs if typed.get(s.name) is not None}
-        options = resolve(self.module.Options, flags, workspace.answers(self.name or ""), skip=_names(specs))
+        remembered = workspace.answers(str(self.name))
+        options: Any = resolve(self.module.Options, flags, remembered, skip=_names(specs))
         more = self.module.more_options(workspace, options)
         records = [click_option(s).get_help_record(ctx) for s in declared(more)] if more else []
         if records:
