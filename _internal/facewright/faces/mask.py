@@ -1,0 +1,87 @@
+"""Masks drawn from the 68 landmarks: the hull of the face, the eyes, the mouth.
+
+Landmarks are (68, 2), (x, y) in pixels of the picture the mask belongs to, iBUG-68 order. Sizes are (h, w).
+Masks are (h, w) float32, 1 inside, 0 outside, with an anti-aliased edge.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.faces.align import Points
+
+Mask = NDArray[np.float32]
+
+JAW = range(17)
+BROWS = range(17, 27)
+RIGHT_EYE = range(36, 42)
+LEFT_EYE = range(42, 48)
+MOUTH = range(48, 68)
+
+# The face is the union of three convex hulls: cheeks and chin, the nose's ridge, the brows.
+FACE_HULLS: tuple[tuple[int, ...], ...] = (
+    (*JAW, *MOUTH),
+    (27, 28, 29, 30, 33),
+    (*BROWS, 0, 27, 16, 33),
+)
+
+_SHIFT = 4  # coordinates are handed to OpenCV in 1/16 px
+
+
+def hull_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
+    """Return the mask of the face from brows to chin (the forehead is not part of it).
+
+    Args:
+        landmarks: (68, 2) points; they may lie outside the picture.
+        size: (h, w) of the picture.
+
+    Raises:
+        ValueError: Not (68, 2) finite numbers.
+    """
+    return _fill(landmarks, FACE_HULLS, size)
+
+
+def eyes_mask(landmarks: Points, size: tuple[int, int], *, grow: float = 0.0) -> Mask:
+    """Return the mask of both eyes, lid to lid.
+
+    Args:
+        landmarks: (68, 2) points.
+        size: (h, w) of the picture.
+        grow: Widen the eyes on every side by this share of the distance between their centres, 0..1.
+    """
+    return _widened(_fill(landmarks, (tuple(RIGHT_EYE), tuple(LEFT_EYE)), size), landmarks, grow)
+
+
+def mouth_mask(landmarks: Points, size: tuple[int, int], *, grow: float = 0.0) -> Mask:
+    """Return the mask of the mouth with its lips.
+
+    Args:
+        landmarks: (68, 2) points.
+        size: (h, w) of the picture.
+        grow: Widen the mouth on every side by this share of the distance between the eyes, 0..1.
+    """
+    return _widened(_fill(landmarks, (tuple(MOUTH),), size), landmarks, grow)
+
+
+def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, int]) -> Mask:
+    points = np.asarray(landmarks, np.float64)
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        raise ValueError(f"landmarks must be (68, 2) finite numbers, not {points.shape}")
+    canvas = np.zeros(size, np.uint8)
+    for indices in hulls:
+        corners = cv2.convexHull(points[list(indices)].astype(np.float32))
+        fixed = np.rint(corners * (1 << _SHIFT)).astype(np.int32)
+        cv2.fillConvexPoly(canvas, fixed, 255, lineType=cv2.LINE_AA, shift=_SHIFT)
+    return canvas.astype(np.float32) / np.float32(255)
+
+
+def _widened(mask: Mask, landmarks: Points, grow: float) -> Mask:
+    points = np.asarray(landmarks, np.float64)
+    distance = np.linalg.norm(points[LEFT_EYE].mean(0) - points[RIGHT_EYE].mean(0))
+    radius = round(float(distance) * grow)
+    if radius < 1:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.asarray(cv2.dilate(mask, kernel), np.float32)
