@@ -1,0 +1,75 @@
+"""Building blocks shared by the networks. Pictures are (batch, h, w, c), channels last."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+LEAK = 0.1
+
+
+def conv(filters: int, *, kernel: int = 5, strides: int = 2, name: str | None = None) -> Any:
+    """Convolution and LeakyReLU 0.1; with the default stride it halves the picture.
+
+    Returns:
+        A function (b, h, w, c) -> (b, h / strides, w / strides, filters).
+    """
+    layer = layers.Conv2D(filters, kernel, strides=strides, padding="same", name=name)
+    activation = layers.LeakyReLU(negative_slope=LEAK)
+    return lambda x: activation(layer(x))
+
+
+@keras.saving.register_keras_serializable(package="facewright")
+class PixelShuffle(layers.Layer):
+    """(b, h, w, 4 f) -> (b, 2 h, 2 w, f): channel index = (row, column, feature).
+
+    Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient
+    Sub-Pixel Convolutional Neural Network", CVPR 2016.
+    """
+
+    def call(self, x: Any) -> Any:
+        """Rearrange the channels into space."""
+        return keras.ops.depth_to_space(x, 2)
+
+    def compute_output_shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the doubled shape."""
+        b, h, w, c = shape
+        return (b, h and 2 * h, w and 2 * w, c // 4)
+
+
+def upscale(filters: int, *, kernel: int = 3, name: str | None = None) -> Any:
+    """Convolution to 4 x filters, LeakyReLU 0.1, pixel shuffle.
+
+    Returns:
+        A function (b, h, w, c) -> (b, 2 h, 2 w, filters).
+    """
+    layer = layers.Conv2D(4 * filters, kernel, padding="same", name=name)
+    activation = layers.LeakyReLU(negative_slope=LEAK)
+    shuffle = PixelShuffle()
+    return lambda x: shuffle(activation(layer(x)))
+
+
+def head(channels: int, *, kernel: int = 5, name: str | None = None) -> Any:
+    """Sigmoid output in float32, also under mixed precision.
+
+    Returns:
+        A function (b, h, w, c) -> (b, h, w, channels) in 0..1.
+    """
+    layer = layers.Conv2D(channels, kernel, padding="same", name=name)
+    sigmoid = layers.Activation("sigmoid", dtype="float32")
+    return lambda x: sigmoid(layer(x))
+
+
+def bottleneck(width: int, side: int, filters: int) -> Any:
+    """Flatten, Dense to the code, Dense back to a picture.
+
+    Returns:
+        A function (b, h, w, c) -> (b, side, side, filters).
+    """
+    narrow = layers.Dense(width)
+    wide = layers.Dense(side * side * filters)
+
+    def apply(x: Any) -> Any:
+        return layers.Reshape((side, side, filters))(wide(narrow(layers.Flatten()(x))))
+
+    return apply

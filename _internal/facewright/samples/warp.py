@@ -1,0 +1,114 @@
+"""Geometry of a training sample: random similarity and elastic warp, as pure functions.
+
+The numbers are those of the workflow of 2018 (rotation +-10 degrees, scale +-5 %, shift +-5 %, flip 0.4,
+a grid of 3, 5 or 9 nodes moved by a truncated normal). Two of its slips are mended: the map is as wide as
+the picture, and with no displacement it is the identity (it was half a pixel off).
+
+All steps compose into one lookup per output, so a picture is resampled once.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.faces.align import Matrix
+
+ROTATION = 10.0  # degrees
+SCALE = 0.05
+SHIFT = 0.05  # share of the side
+FLIP = 0.4
+WARP = 0.24  # share of a cell
+CELLS = (2, 4, 8)  # cells per side, equally likely
+FIELD = 64  # side of the displacement field before it is looked up
+
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The random numbers of one sample, shared by all its outputs.
+
+    Attributes:
+        transform: 2x3, picture -> transformed picture, both with a side of 1.
+        nodes: (n, n, 2) displacement (x, y) of the grid's nodes, as shares of the side.
+        flip: Whether the picture is mirrored afterwards.
+    """
+
+    transform: Matrix
+    nodes: NDArray[np.float32]
+    flip: bool
+
+
+def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw normal variates, again until all are within 2.5, divided by 2.5: |value| <= 1."""
+    values = rng.standard_normal(shape)
+    while (outside := np.abs(values) > 2.5).any():
+        values[outside] = rng.standard_normal(int(outside.sum()))
+    return values / 2.5
+
+
+def draw(rng: np.random.Generator, *, flip: bool) -> Draw:
+    """Draw the random numbers of one sample.
+
+    Args:
+        rng: The only source of randomness.
+        flip: Whether mirroring is allowed (then it happens with probability 0.4).
+    """
+    angle = np.deg2rad(rng.uniform(-ROTATION, ROTATION))
+    scale = rng.uniform(1 - SCALE, 1 + SCALE)
+    shift = rng.uniform(-SHIFT, SHIFT, 2)
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[cosine, sine], [-sine, cosine]])
+    centre = np.array([0.5, 0.5])
+    transform = np.hstack([linear, (centre - linear @ centre + shift)[:, None]])
+    cells = int(rng.choice(CELLS))
+    nodes = np.zeros((cells + 1, cells + 1, 2), np.float32)
+    nodes[1:-1, 1:-1] = truncated_normal(rng, (cells - 1, cells - 1, 2)) * WARP / cells
+    return Draw(transform, nodes, bool(flip and rng.random() < FLIP))
+
+
+def displacement_field(nodes: NDArray[np.float32], side: int = FIELD) -> NDArray[np.float32]:
+    """Interpolate the nodes' displacement bilinearly at the pixel centres of a side x side picture.
+
+    Args:
+        nodes: (n, n, 2); node (i, j) sits at the fraction i / (n - 1) of the side.
+
+    Returns:
+        (side, side, 2) float32, as shares of the side.
+    """
+    n = len(nodes)
+    position = (np.arange(side) + 0.5) / side * (n - 1)
+    low = np.minimum(position.astype(int), n - 2)
+    weights = np.zeros((side, n), np.float32)
+    weights[np.arange(side), low] = 1 - (position - low)
+    weights[np.arange(side), low + 1] = position - low
+    columns = np.einsum("xj,ijc->ixc", weights, nodes)
+    return np.einsum("yi,ixc->yxc", weights, columns)
+
+
+def lookup(matrix: Matrix, nodes: NDArray[np.float32], source_side: int, size: int) -> Map:
+    """Return where each output pixel is looked up in the source picture.
+
+    Args:
+        matrix: 2x3, source picture -> output, in pixels (pixel centres at whole numbers).
+        nodes: Displacements of `Draw`.
+        source_side: Side of the source picture in pixels.
+        size: Side of the output in pixels.
+
+    Returns:
+        (size, size, 2) float32 (x, y) in the source; outside values mean black.
+    """
+    inverse = cv2.invertAffineTransform(matrix)
+    axis = np.arange(size, dtype=np.float64)
+    result = np.empty((size, size, 2), np.float32)
+    for c in range(2):
+        result[..., c] = inverse[c, 0] * axis + (inverse[c, 1] * axis + inverse[c, 2])[:, None]
+    # The field lives on FIELD x FIELD pixel centres of the source square.
+    ratio = source_side / FIELD
+    to_field = np.array([[1 / ratio, 0, 0.5 / ratio - 0.5], [0, 1 / ratio, 0.5 / ratio - 0.5]])
+    field_to_output = matrix @ np.vstack([cv2.invertAffineTransform(to_field), [0, 0, 1]])
+    field = displacement_field(nodes) * source_side
+    result += cv2.warpAffine(field, field_to_output, (size, size), flags=cv2.INTER_LINEAR)
+    return result
