@@ -140,6 +140,16 @@ class FaceModel(ABC):
             self._swapper_model = keras.Model(face, list(self.swap(face)))
         return self._swapper_model
 
+    def extra_state(self) -> dict[str, Any]:
+        """Return what is saved beside parts and optimiser (averaged weights, say): name -> variable or array.
+
+        The names and shapes are the same in every run of the model.
+        """
+        return {}
+
+    def load_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take back what `extra_state` gave."""
+
     def count_params(self) -> dict[str, int]:
         """Return the number of parameters of each part."""
         return {name: int(part.count_params()) for name, part in self.parts.items()}
