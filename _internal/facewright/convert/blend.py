@@ -1,0 +1,141 @@
+"""Ways to bring a predicted face into the colours and the light of its frame.
+
+Pictures are (h, w, 3) float32, BGR, 0..1, unless a name says bytes (uint8); masks (h, w) float32, 0..1.
+"""
+
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.convert.edge import SMALLEST, box_of
+from facewright.core.images import Image
+from facewright.faces.align import Matrix
+from facewright.faces.color import Picture, apply_curves, grey, match_histogram, matching_curves
+
+Mask = NDArray[np.float32]
+
+# A prediction that is larger than its place in the frame by more than this is reduced before it is warped.
+ALIASING = 1.25
+
+
+class Mode(StrEnum):
+    """How the face is blended; the first four in the order of the 2018 prompt."""
+
+    HIST_MATCH = "hist-match"
+    HIST_MATCH_BW = "hist-match-bw"
+    SEAMLESS = "seamless"
+    SEAMLESS_HIST_MATCH = "seamless-hist-match"
+    OVERLAY = "overlay"
+
+    @property
+    def clones(self) -> bool:
+        """Whether the gradients of the face are cloned into the frame."""
+        return self in (Mode.SEAMLESS, Mode.SEAMLESS_HIST_MATCH)
+
+    @property
+    def matches_first(self) -> bool:
+        """Whether the predicted face gets the colours of the frame's face before it is pasted."""
+        return self in (Mode.HIST_MATCH, Mode.HIST_MATCH_BW)
+
+
+def recolour(picture: Picture, face: Picture, mask: Mask, mode: Mode, *, masked: bool) -> Picture:
+    """Give the predicted face the colours of the face it replaces, where the mode says so.
+
+    Args:
+        picture: (S, S, 3), the prediction.
+        face: (S, S, 3), the frame's face.
+        mask: (S, S), the predicted mask.
+        mode: Only hist-match and hist-match-bw change anything.
+        masked: Measure both inside the mask only.
+    """
+    if not mode.matches_first:
+        return picture
+    source = grey(picture) if mode is Mode.HIST_MATCH_BW else picture
+    inside = mask if masked else None
+    return match_histogram(source, face, inside, inside)
+
+
+def warp_back(picture: Picture, matrix: Matrix, size: tuple[int, int], *, extend: bool = False) -> Picture:
+    """Warp an aligned picture into a region of the frame, with Lanczos-4.
+
+    Args:
+        picture: (S, S) or (S, S, c).
+        matrix: 2x3, region -> aligned picture.
+        size: (h, w) of the region.
+        extend: Go on with the edge's pixels outside the square instead of 0, so that nothing dark bleeds in.
+    """
+    side = picture.shape[0]
+    zoom = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if zoom > ALIASING:
+        small = max(round(side / zoom), 1)
+        picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), np.float32)
+        # Pixel centres lie at halves: (x + 0.5) is what scales.
+        share = small / side
+        matrix = matrix * share
+        matrix[:, 2] += (share - 1) / 2
+    border = cv2.BORDER_REPLICATE if extend else cv2.BORDER_CONSTANT
+    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(picture, matrix, size[::-1], flags=flags, borderMode=border), np.float32)
+
+
+def to_bytes(picture: Picture) -> Image:
+    """Round a 0..1 picture to uint8."""
+    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def clone(source: Image, under: Image, inside: NDArray[np.bool_]) -> Image:
+    """Clone the gradients of `source` into `under` (Perez et al. 2003, OpenCV's seamlessClone).
+
+    Where the region touches the border of the picture, both are continued by reflection: the frame's colours are
+    then not forced upon the face along that border, and the region keeps its place.
+
+    Args:
+        source: (h, w, 3) uint8.
+        under: (h, w, 3) uint8.
+        inside: (h, w), the region to clone.
+
+    Returns:
+        (h, w, 3) uint8. Without a region of some size: `under`.
+    """
+    box = box_of(inside)
+    if box is None or min(box.size) < SMALLEST:
+        return under
+    height, width = inside.shape
+    pad = max(min(max(min(box.size) // 4, 8), height - 1, width - 1), 1)
+    edges = (box.top < 2, box.bottom > height - 2, box.left < 2, box.right > width - 2)
+    top, bottom, left, right = (pad if touches else 0 for touches in edges)
+    sides = (top, bottom, left, right)
+    if any(edges):
+        source, under = _continued(source, sides), _continued(under, sides)
+        inside = _continued(inside.astype(np.uint8), sides) > 0
+    mask = np.zeros(inside.shape, np.uint8)
+    mask[1:-1, 1:-1] = inside[1:-1, 1:-1] * 255  # OpenCV clears the outermost pixels: the box must know
+    box = box_of(mask)
+    if box is None or min(box.size) < SMALLEST:
+        return under[top : top + height, left : left + width]
+    centre = (box.left + (box.right - box.left) // 2, box.top + (box.bottom - box.top) // 2)
+    cloned = cv2.seamlessClone(source, under, mask, centre, cv2.NORMAL_CLONE)
+    return np.asarray(cloned[top : top + height, left : left + width], np.uint8)
+
+
+def _continued(picture: Image, sides: tuple[int, int, int, int]) -> Image:
+    return np.asarray(cv2.copyMakeBorder(picture, *sides, borderType=cv2.BORDER_REFLECT_101), np.uint8)
+
+
+def mix(under: Picture, over: Picture, mask: Mask) -> Picture:
+    """Return under where the mask is 0, over where it is 1."""
+    return under + (over - under) * mask[..., None]
+
+
+def rematch(blended: Picture, blended_face: Picture, face: Picture) -> Picture:
+    """Give a blended region the colours that the face had before (the second half of seamless-hist-match).
+
+    Args:
+        blended: (h, w, 3), the region to change.
+        blended_face: (S, S, 3), the blended face, cut out again.
+        face: (S, S, 3), the frame's face before.
+    """
+    curves = matching_curves(blended_face, face)
+    return blended if curves is None else apply_curves(blended, curves)

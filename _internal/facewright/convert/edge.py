@@ -1,0 +1,124 @@
+"""The edge of the pasted face: how far the mask is drawn in or out, how softly it ends.
+
+Masks are (h, w) float32, 0..1, in the frame. The sizes follow the formulas of DeepFaceLab 2018, whose numbers
+users know; kernels are odd (an even one would shift the mask by half a pixel).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.float32]
+
+FAINT = 0.1  # what the network is less sure of than this is not face
+SURE = 0.9  # what it is surer of than this is the region that is cloned
+SMALLEST = 4  # px: a smaller region is left alone
+
+# ero = L * (STEEP - BEND * L): a large face needs a relatively narrower edge. The product peaks at PEAK and would be
+# negative from 2 * PEAK on, so a larger face keeps the peak's value.
+STEEP = 0.126
+BEND = 0.00004551365
+PEAK = STEEP / (2 * BEND)
+
+LARGEST_KERNEL = 31  # px: above it the mask is eroded at a smaller scale (the cost grows with the kernel's area)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A region of the frame: rows top..bottom-1, columns left..right-1."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(h, w)."""
+        return self.bottom - self.top, self.right - self.left
+
+    def grown(self, margin: int, limit: tuple[int, int]) -> "Box":
+        """Return the box with a margin on every side, inside a frame of (h, w)."""
+        return Box(
+            max(self.left - margin, 0),
+            max(self.top - margin, 0),
+            min(self.right + margin, limit[1]),
+            min(self.bottom + margin, limit[0]),
+        )
+
+    def of(self, picture: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return this region of a picture, as a view."""
+        return picture[self.top : self.bottom, self.left : self.right]
+
+
+def box_of(mask: NDArray[np.generic]) -> Box | None:
+    """Return the smallest box around the pixels that are not zero (or True); None when there are none."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def erode_size(length: float, percent: float) -> int:
+    """Return the diameter in pixels of the erosion; negative: of a dilation.
+
+    Args:
+        length: The shorter side of the sure region's box, in pixels of the frame.
+        percent: The model's base plus the user's number.
+    """
+    reach = min(length, PEAK)
+    return int(reach * (STEEP - BEND * reach) * percent / 100)
+
+
+def blur_size(length: float, percent: float) -> int:
+    """Return the side in pixels of the box blur; 0 or less: none. Arguments as `erode_size`."""
+    return int(length * 0.10 * percent / 100)
+
+
+def erode(mask: Mask, size: int) -> Mask:
+    """Erode with an ellipse of this diameter, dilate with a negative one; 0 and 1 change nothing.
+
+    The picture's own border does not erode: a face that the frame cuts off stays whole there.
+    """
+    if abs(size) <= 1:
+        return mask
+    if abs(size) > LARGEST_KERNEL:
+        return _erode_small(mask, size)
+    side = abs(size) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    done = cv2.erode(mask, kernel) if size > 0 else cv2.dilate(mask, kernel)
+    return np.asarray(done, np.float32)
+
+
+def _erode_small(mask: Mask, size: int) -> Mask:
+    height, width = mask.shape
+    factor = abs(size) / LARGEST_KERNEL
+    small = (max(round(width / factor), 1), max(round(height / factor), 1))
+    reduced = np.asarray(cv2.resize(mask, small, interpolation=cv2.INTER_AREA), np.float32)
+    done = erode(reduced, LARGEST_KERNEL if size > 0 else -LARGEST_KERNEL)
+    return np.asarray(cv2.resize(done, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def soften(mask: Mask, size: int) -> Mask:
+    """Box-blur a mask; the kernel's side is the next odd number."""
+    if size <= 0:
+        return mask
+    return np.asarray(cv2.blur(mask, (size | 1, size | 1)), np.float32)
+
+
+def border_mask(side: int, share: float) -> Mask:
+    """Return a (side, side) mask that is 0 along the edges and 1 inside, softly.
+
+    Args:
+        side: Side of the aligned picture in pixels.
+        share: Width of the edge as a share of the side, 0 for none.
+    """
+    width = int(side * share)
+    mask = np.ones((side, side), np.float32)
+    if width > 0:
+        mask[:width], mask[-width:], mask[:, :width], mask[:, -width:] = 0, 0, 0, 0
+        # Outside the picture there is no face either.
+        mask = np.asarray(cv2.blur(mask, (width | 1, width | 1), borderType=cv2.BORDER_REPLICATE), np.float32)
+    return mask
