@@ -7,7 +7,6 @@ command line, in prompts and in the model folder.
 import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.faces.align import FaceType
+from facewright.models.catalogue import model_files
 from facewright.samples.sampler import Batch, Sample
 
 Array = NDArray[np.float32]
-NOT_MODELS = ("base", "registry")
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ class FaceModel(ABC):
         """
         return {}
 
-    def load_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
+    def load_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:  # noqa: B027 - nothing to take back
         """Take back what `extra_state` gave."""
 
     def count_params(self) -> dict[str, int]:
@@ -199,8 +198,7 @@ class _Trainer(keras.Model):
 
 def model_names() -> list[str]:
     """Return the names of all models, from their file names, without importing any."""
-    folder = Path(__file__).parent
-    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_") and p.stem not in NOT_MODELS)
+    return list(model_files())
 
 
 def model_class(name: str) -> type[FaceModel]:

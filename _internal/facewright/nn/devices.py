@@ -1,0 +1,251 @@
+"""Backend, device and precision: set up before keras is imported, described in words for people.
+
+The one place that may ask TensorFlow itself (`tf.config`); all else goes through keras.
+"""
+
+import contextlib
+import importlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facewright.core import console
+
+BACKENDS = ("tensorflow", "jax", "torch")
+POLICIES = {
+    "auto": "bfloat16 where the processor or card has it in hardware, else float32",
+    "float32": "full precision",
+    "bfloat16": "half of the numbers' bits in the sums; weights stay float32",
+}
+# Processors that multiply bfloat16 in hardware; elsewhere it is emulated and slower than float32.
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+NOTES = (b"oneDNN custom operations are on", b"before absl::InitializeLog()")
+BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA cards from Ampere on
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where the networks run.
+
+    Attributes:
+        backend: Name of the keras backend.
+        kind: "gpu" or "cpu".
+        name: The card's or processor's name.
+        count: Number of cards, or of cores.
+        bfloat16: Whether it multiplies bfloat16 in hardware.
+        unused_card: Name of an NVIDIA card that the driver sees and the backend does not, else "".
+    """
+
+    backend: str
+    kind: str
+    name: str
+    count: int
+    bfloat16: bool
+    unused_card: str = ""
+
+    def describe(self) -> str:
+        """Say it in a line."""
+        if self.kind == "gpu":
+            what = f"{self.name}" if self.count == 1 else f"{self.count} cards, first {self.name}"
+        else:
+            what = f"{self.name}, {self.count} core{'s' if self.count != 1 else ''}"
+        return f"{self.kind.upper()}: {what} (keras on {self.backend})"
+
+    def warning(self) -> str:
+        """Say that a card lies idle; "" when none does."""
+        if not self.unused_card:
+            return ""
+        return (
+            f"There is an NVIDIA card ({self.unused_card}), but {self.backend} cannot use it: the networks run on "
+            f"the processor, many times slower. {_way_to_the_card(self.backend)}"
+        )
+
+
+def prepare() -> None:
+    """Choose the backend, import keras and quiet its start-up notes; errors stay visible.
+
+    Call it before anything else imports keras. KERAS_BACKEND and TF_CPP_MIN_LOG_LEVEL are respected when set.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides notes and warnings of the C++ side, not errors
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    for name in ("tensorflow", "absl", "jax"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if "keras" not in sys.modules:
+        with _without_notes():
+            importlib.import_module("keras")
+
+
+@contextlib.contextmanager
+def _without_notes() -> Iterator[None]:
+    """Drop TensorFlow's start-up notes from the process's stderr; all other lines come out afterwards.
+
+    They are written before its own log level is in force, hence the detour through a file.
+    """
+    try:
+        sys.stderr.flush()
+        real = os.dup(2)
+    except (OSError, AttributeError):  # no stderr at all, as under pythonw
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+            caught.seek(0)
+            for line in caught.read().splitlines(keepends=True):
+                if not any(note in line for note in NOTES):
+                    os.write(2, line)
+
+
+def find() -> Device:
+    """Return the device that the networks will use; starts the backend (seconds on the first call)."""
+    prepare()
+    keras = importlib.import_module("keras")
+    keras.config.set_image_data_format("channels_last")  # a file in the user's home may say otherwise
+    backend = str(keras.backend.backend())
+    cards = {"tensorflow": _tensorflow_cards, "jax": _jax_cards, "torch": _torch_cards}[backend]()
+    if cards:
+        name, capability = cards[0]
+        return Device(backend, "gpu", name, len(cards), capability >= BFLOAT16_CAPABILITY)
+    flags = processor_flags()
+    fast = backend == "tensorflow" and any(flag in flags for flag in BFLOAT16_FLAGS)
+    return Device(backend, "cpu", processor_name(), usable_cores(), fast, nvidia_card())
+
+
+def describe() -> str:
+    """Return a line that names the device that will be used."""
+    return find().describe()
+
+
+def precision(policy: str = "auto", device: Device | None = None) -> str:
+    """Set the precision of all networks that are built from now on.
+
+    Weights and the optimiser's state are float32 under every policy, so that a model trained under one goes on
+    under another.
+
+    Args:
+        policy: One of `POLICIES`.
+        device: What `find` returned; asked for anew when absent.
+
+    Returns:
+        "float32" or "bfloat16".
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"the precision is one of {', '.join(POLICIES)}, not {policy!r}")
+    if policy == "auto":
+        policy = "bfloat16" if (device or find()).bfloat16 else "float32"
+    prepare()
+    keras = importlib.import_module("keras")
+    keras.config.set_dtype_policy("mixed_bfloat16" if policy == "bfloat16" else "float32")
+    return policy
+
+
+def start(policy: str = "auto") -> tuple[Device, str]:
+    """Prepare the backend, set the precision and warn of a card that lies idle.
+
+    Returns:
+        The device and the precision in use ("float32" or "bfloat16").
+    """
+    device = find()
+    if device.warning():
+        console.warn(device.warning())
+    return device, precision(policy, device)
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor_name() -> str:
+    """Return the processor's name."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def processor_flags() -> frozenset[str]:
+    """Return the processor's features as Linux names them; empty where the system does not tell."""
+    return frozenset((_cpuinfo("flags") or "").split())
+
+
+def _cpuinfo(key: str) -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        if line.startswith(key):
+            return line.partition(":")[2].strip()
+    return ""
+
+
+def nvidia_card() -> str:
+    """Return the name of the first NVIDIA card that the driver sees, "" without one."""
+    folder = Path("/proc/driver/nvidia/gpus")
+    try:
+        for card in sorted(folder.iterdir()):
+            for line in (card / "information").read_text(errors="replace").splitlines():
+                if line.startswith("Model:"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass  # no such driver, or not on Linux
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return ""
+    try:
+        done = subprocess.run([tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    return lines[0].strip() if done.returncode == 0 and lines else ""
+
+
+def _way_to_the_card(backend: str) -> str:
+    if backend == "tensorflow" and sys.platform == "win32":
+        return "TensorFlow has no Windows build for cards: use WSL2, or KERAS_BACKEND=torch with a CUDA build of torch."
+    if backend == "tensorflow":
+        return 'Put the CUDA build into the environment: _internal/env/bin/pip install "tensorflow[and-cuda]".'
+    return f"Install the CUDA build of {backend} into _internal/env."
+
+
+def _tensorflow_cards() -> list[tuple[str, tuple[int, int]]]:
+    tf: Any = importlib.import_module("tensorflow")
+    found = []
+    for card in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # the backend may have started already
+            tf.config.experimental.set_memory_growth(card, True)  # leave the rest of the card to others
+        details = tf.config.experimental.get_device_details(card)
+        found.append((details.get("device_name", card.name), details.get("compute_capability", (0, 0))))
+    return found
+
+
+def _jax_cards() -> list[tuple[str, tuple[int, int]]]:
+    jax: Any = importlib.import_module("jax")
+    found = []
+    for card in jax.devices():
+        if card.platform in ("gpu", "cuda", "rocm"):
+            major, _, minor = str(getattr(card, "compute_capability", "0.0")).partition(".")
+            found.append((str(card.device_kind), (int(major or 0), int(minor or 0))))
+    return found
+
+
+def _torch_cards() -> list[tuple[str, tuple[int, int]]]:
+    torch: Any = importlib.import_module("torch")
+    if not torch.cuda.is_available():
+        return []
+    numbers = range(torch.cuda.device_count())
+    return [(torch.cuda.get_device_name(n), torch.cuda.get_device_capability(n)) for n in numbers]
