@@ -27,6 +27,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import make_folder
 from facewright.core.options import Option, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
+from facewright.launchers import strangers, write_launchers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STEPS = Path(__file__).resolve().parent / "steps"
@@ -181,7 +182,7 @@ class StepCommand(click.Command):
     def _settle(self, workspace: Workspace, key: str, settings: type, flags: Mapping[str, Value | None]) -> Any:
         """Resolve a settings class; keep typed answers for the next run."""
         remembered = workspace.answers(key)
-        options = resolve(settings, flags, remembered)
+        options: Any = resolve(settings, flags, remembered)
         asked = {s.name for s in declared(settings) if s.ask and s.remember and flags.get(s.name) is None}
         if asked and console.interactive():
             workspace.remember(key, {**remembered, **{name: getattr(options, name) for name in sorted(asked)}})
@@ -248,10 +249,28 @@ class Steps(click.Group):
             formatter.write_dl(sorted(rows.items()))
 
 
+def launchers_command() -> click.Command:
+    """Return the subcommand that writes the numbered scripts; it is no step, for it reads the launchers' table."""
+    return click.Command(
+        "launchers",
+        params=common_options(),
+        help="Write the numbered scripts (.sh and .bat) from the table in launchers.py.",
+        callback=_write_launchers,
+    )
+
+
+def _write_launchers(workspace_: str | None, yes_: bool) -> None:
+    written = write_launchers(REPOSITORY)
+    console.say(f"Wrote {len(written)} scripts to {REPOSITORY}; the others were right already.")
+    for name in strangers(REPOSITORY):
+        console.warn(f"{name} is in no row of launchers.py: delete it, or add the row.")
+
+
 def build() -> click.Group:
     """Return the whole command line."""
     return Steps(
         PROGRAM,
+        commands={"launchers": launchers_command()},
         help="facewright: from two videos to one with the face replaced. The numbered scripts call these subcommands.",
         invoke_without_command=True,
         callback=_show_help,

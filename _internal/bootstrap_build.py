@@ -1,0 +1,255 @@
+"""Installs the packages into a new environment aside, tries them, and puts the environment in its place.
+
+Imported by bootstrap.py when there is something to build. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from bootstrap import DEV_PINS, ENV, HOME, fail, python_of, say, write_marker
+
+LOG = HOME / "env-install.log"
+GIGABYTE = 1e9
+NETWORK = r"NewConnectionError|NameResolution|name resolution|timed out|ConnectTimeout|ProxyError|unreachable|SSLError"
+
+
+def has_nvidia_card() -> bool:
+    """Whether the driver of an NVIDIA card answers."""
+    try:
+        answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0 and "GPU" in answer.stdout
+
+
+def has_window_libraries() -> bool:
+    """Whether the system has what the OpenCV wheel with windows links to."""
+    if not sys.platform.startswith("linux"):
+        return True
+    for name in ("libGL.so.1", "libgthread-2.0.so.0"):
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            return False
+    return True
+
+
+def requirements(text: str, *, gpu: bool, windows: bool) -> str:
+    """Return the requirements for this machine.
+
+    Args:
+        text: Content of requirements.txt.
+        gpu: Take TensorFlow with CUDA.
+        windows: The OpenCV wheel that opens windows can be loaded.
+    """
+    if gpu:
+        text = re.sub(r"(?m)^tensorflow(?:-cpu)?==(\S+) ;.*\n", "", text) + "tensorflow[and-cuda]==" + _engine(text)
+    if not windows:
+        text = re.sub(r"(?m)^opencv-python==", "opencv-python-headless==", text)
+    return text
+
+
+def _engine(text: str) -> str:
+    found = re.search(r"(?m)^tensorflow(?:-cpu)?==(\S+)", text)
+    if found is None:
+        raise ValueError("requirements.txt pins no TensorFlow")
+    return found.group(1) + "\n"
+
+
+def clean_variables() -> dict[str, str]:
+    """Return the process's variables without those that lead pip or Python to other folders."""
+    strange = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "__PYVENV_LAUNCHER__")
+    return {**{k: v for k, v in os.environ.items() if k not in strange}, "PIP_USER": "0", "PYTHONUTF8": "1"}
+
+
+def make_venv(env: Path) -> list[str]:
+    """Make an empty environment; return the pip command that installs into it."""
+    import venv
+
+    links = os.name != "nt"
+    if importlib.util.find_spec("ensurepip"):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            venv.EnvBuilder(symlinks=links, with_pip=True, clear=True).create(env)
+            return [str(python_of(env)), "-m", "pip"]
+    if importlib.util.find_spec("pip"):
+        venv.EnvBuilder(symlinks=links, with_pip=False, clear=True).create(env)
+        return [sys.executable, "-m", "pip", "--python", str(python_of(env))]
+    fail(
+        f"This Python ({sys.executable}) has neither ensurepip nor pip, so nothing can be installed.",
+        "a Python with its venv module.",
+        "on Debian and Ubuntu: sudo apt install python3-venv; elsewhere install Python from its home page.",
+    )
+
+
+def pip_install(pip: list[str], arguments: list[str]) -> None:
+    """Run pip, show its larger steps, keep its whole output in the log."""
+    command = [*pip, "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2"]
+    with open(LOG, "a", encoding="utf-8") as log:
+        log.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(map(str, arguments))}\n")
+        process = subprocess.Popen(
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=clean_variables(),
+            encoding="utf-8",
+            errors="replace",
+        )
+        lines: list[str] = []
+        for line in process.stdout or ():
+            log.write(line)
+            lines.append(line)
+            if news := worth_saying(line):
+                say(f"      {news}")
+    if process.wait() != 0:
+        explain("".join(lines))
+
+
+def worth_saying(line: str) -> str:
+    """Return what a line of pip's output means for a person who waits; empty for most lines."""
+    found = re.search(r"(Downloading|Using cached) (\S+?)-(\d\S*?)-\S+ \(([\d.]+) MB\)", line)
+    if found and float(found[4]) >= 5:
+        where = "" if found[1] == "Downloading" else ", from pip's cache"
+        return f"{found[2]} {found[3]} ({float(found[4]):.0f} MB{where})"
+    if line.startswith("Installing collected packages"):
+        return f"unpacking {line.count(',') + 1} packages"
+    return ""
+
+
+def explain(output: str) -> NoReturn:
+    """Turn a failed installation into a sentence; pip's last lines come first."""
+    tail = [line for line in output.splitlines() if line.strip()][-12:]
+    print("\n".join(f"      | {line[:200]}" for line in tail), file=sys.stderr)
+    if "No space left" in output or "Errno 28" in output:
+        fail("The disk is full.", "about 3 GB of free space (8 GB with an NVIDIA card).", "free some and start again.")
+    if re.search(NETWORK, output):
+        fail(
+            "The packages could not be fetched: no connection to the package index.",
+            "a network connection during the first start.",
+            "check the connection or the proxy (HTTPS_PROXY, pip's own configuration) and start again.",
+        )
+    if "No matching distribution" in output or "not a supported wheel" in output:
+        fail(
+            f"There is no package for this machine: Python {platform.python_version()}, {platform.platform()}.",
+            "64-bit Windows, Linux with glibc 2.28 or later, or macOS 14 or later on Apple silicon.",
+            "run facewright on such a machine, or in a container of Debian or Ubuntu.",
+        )
+    fail("The packages could not be installed.", "pip ending without an error.", f"read the last lines of {LOG}.")
+
+
+def check_space(*, gpu: bool) -> None:
+    """End with a sentence when the disk has no room for the environment."""
+    needed = 8 if gpu else 3
+    free = shutil.disk_usage(HOME).free / GIGABYTE
+    if free < needed:
+        fail(
+            f"There are {free:.1f} GB free on the disk of {HOME}.",
+            f"about {needed} GB for the environment.",
+            "free some space and start again.",
+        )
+
+
+def try_packages(env: Path, pip: list[str]) -> None:
+    """Import the large packages once; take the headless OpenCV when its libraries turn out to be missing."""
+    answer = _run(env, "import numpy, cv2")
+    if answer.returncode and "cannot open shared object" in answer.stderr and "opencv-python==" in _kept(env):
+        say("      OpenCV's window libraries are missing: taking the headless OpenCV")
+        subprocess.run([*pip, "uninstall", "-y", "-q", "opencv-python"], env=clean_variables(), capture_output=True)
+        text = requirements(_kept(env), gpu=False, windows=False)
+        (env / "requirements.txt").write_text(text, encoding="utf-8")
+        pip_install(pip, ["-r", str(env / "requirements.txt"), "-c", str(HOME / "constraints.txt")])
+        answer = _run(env, "import numpy, cv2")
+    if answer.returncode == 0:
+        answer = _run(env, "import keras, click, tqdm, colorama, av")
+    if answer.returncode:
+        print("\n".join(f"      | {line}" for line in answer.stderr.splitlines()[-8:]), file=sys.stderr)
+        fail(
+            "The installed packages cannot be loaded.",
+            "numpy, OpenCV and TensorFlow to import (TensorFlow asks for a processor with AVX).",
+            "read the lines above; on an older processor use another machine.",
+        )
+
+
+def _kept(env: Path) -> str:
+    return (env / "requirements.txt").read_text(encoding="utf-8")
+
+
+def _run(env: Path, code: str) -> subprocess.CompletedProcess[str]:
+    variables = {**clean_variables(), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [str(python_of(env)), "-c", code]
+    return subprocess.run(command, env=variables, capture_output=True, encoding="utf-8", errors="replace")
+
+
+def build(*, dev: bool) -> None:
+    """Make the environment aside, then put it in its place."""
+    began = time.monotonic()
+    gpu = sys.platform.startswith("linux") and platform.machine() == "x86_64" and has_nvidia_card()
+    check_space(gpu=gpu)
+    new = HOME / "env.new"
+    say(f"  1/3 An empty environment for Python {platform.python_version()}")
+    shutil.rmtree(new, ignore_errors=True)
+    LOG.unlink(missing_ok=True)
+    pip = make_venv(new)
+    say(f"  2/3 The packages: about {'4 GB: an NVIDIA card was found' if gpu else '400 MB'} to fetch")
+    windows = has_window_libraries()
+    if not windows:
+        say("      no libGL or glib on this system: the headless OpenCV (previews go to files, not to windows)")
+    text = requirements((HOME / "requirements.txt").read_text(encoding="utf-8"), gpu=gpu, windows=windows)
+    (new / "requirements.txt").write_text(text, encoding="utf-8")
+    files = ["-r", str(new / "requirements.txt"), *(["-r", str(HOME / DEV_PINS)] if dev else [])]
+    pip_install(pip, [*files, "-c", str(HOME / "constraints.txt")])
+    say("  3/3 A trial of the packages")
+    try_packages(new, pip)
+    move_scripts(new, ENV)
+    write_marker(new, dev=dev)
+    put_in_place(new)
+    say(f"  The environment is ready ({time.monotonic() - began:.0f} s).\n")
+
+
+def move_scripts(old: Path, new: Path) -> None:
+    """Write the later folder into the environment's scripts, which name their interpreter in the first line."""
+    if os.name == "nt":
+        return
+    for path in [*(old / "bin").iterdir(), old / "pyvenv.cfg"]:
+        if path.is_file() and not path.is_symlink() and path.stat().st_size < 100_000:
+            data = path.read_bytes()
+            if b"\0" not in data:
+                path.write_bytes(data.replace(os.fsencode(old), os.fsencode(new)))
+
+
+def put_in_place(new: Path) -> None:
+    """Rename the finished environment; the old one goes."""
+    old = HOME / f"env.old-{os.getpid()}"
+    try:
+        if os.path.lexists(ENV):
+            os.replace(ENV, old)
+        os.replace(new, ENV)
+    except OSError as error:
+        fail(
+            f"The environment could not be renamed: {error.strerror}.",
+            f"no other program that uses {ENV}.",
+            "close the other windows of facewright and start again.",
+        )
+    for left in HOME.glob("env.old-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def add_tools() -> None:
+    """Add the tools of the tests to a whole environment."""
+    say("The tools of the tests are added to the environment.")
+    pip = [str(python_of(ENV)), "-m", "pip"]
+    if _run(ENV, "import pip").returncode:
+        pip = [sys.executable, "-m", "pip", "--python", str(python_of(ENV))]
+    pip_install(pip, ["-r", str(HOME / DEV_PINS), "-c", str(HOME / "constraints.txt")])
+    subprocess.run([str(python_of(ENV)), "-I", "-S", str(HOME / "bootstrap.py"), "--adopt", "--dev"], check=True)
