@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewright.convert.edge import SMALLEST, box_of
 from facewright.core.images import Image
-from facewright.faces.align import Matrix
+from facewright.faces.align import Matrix, invert, transform_points
 from facewright.faces.color import Picture, apply_curves, grey, match_histogram, matching_curves
 
 Mask = NDArray[np.float32]
@@ -40,21 +40,34 @@ class Mode(StrEnum):
         return self in (Mode.HIST_MATCH, Mode.HIST_MATCH_BW)
 
 
-def recolour(picture: Picture, face: Picture, mask: Mask, mode: Mode, *, masked: bool) -> Picture:
+def recolour(picture: Picture, face: Picture, measured: Mask, mode: Mode) -> Picture:
     """Give the predicted face the colours of the face it replaces, where the mode says so.
 
     Args:
         picture: (S, S, 3), the prediction.
         face: (S, S, 3), the frame's face.
-        mask: (S, S), the predicted mask.
+        measured: (S, S), where both are measured (over 0.5).
         mode: Only hist-match and hist-match-bw change anything.
-        masked: Measure both inside the mask only.
     """
     if not mode.matches_first:
         return picture
     source = grey(picture) if mode is Mode.HIST_MATCH_BW else picture
-    inside = mask if masked else None
-    return match_histogram(source, face, inside, inside)
+    return match_histogram(source, face, measured, measured)
+
+
+def seen(matrix: Matrix, side: int, frame: tuple[int, int]) -> Mask:
+    """Return where an aligned picture shows the frame: 0 where it shows the black beyond the frame's border.
+
+    Args:
+        matrix: 2x3, frame -> aligned picture.
+        side: Side of the aligned picture.
+        frame: (h, w).
+    """
+    steps = np.arange(side)
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    places = transform_points(grid, invert(matrix))
+    inside = ((places >= 0) & (places <= (frame[1] - 1, frame[0] - 1))).all(axis=1)
+    return inside.reshape(side, side).astype(np.float32)
 
 
 def warp_back(picture: Picture, matrix: Matrix, size: tuple[int, int], *, extend: bool = False) -> Picture:
@@ -129,13 +142,14 @@ def mix(under: Picture, over: Picture, mask: Mask) -> Picture:
     return under + (over - under) * mask[..., None]
 
 
-def rematch(blended: Picture, blended_face: Picture, face: Picture) -> Picture:
+def rematch(blended: Picture, blended_face: Picture, face: Picture, measured: Mask) -> Picture:
     """Give a blended region the colours that the face had before (the second half of seamless-hist-match).
 
     Args:
         blended: (h, w, 3), the region to change.
         blended_face: (S, S, 3), the blended face, cut out again.
         face: (S, S, 3), the frame's face before.
+        measured: (S, S), where both faces are measured (over 0.5).
     """
-    curves = matching_curves(blended_face, face)
+    curves = matching_curves(blended_face, face, measured, measured)
     return blended if curves is None else apply_curves(blended, curves)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert import edge
-from facewright.convert.blend import Mask, Mode, clone, mix, recolour, rematch, to_bytes, warp_back
+from facewright.convert.blend import Mask, Mode, clone, mix, recolour, rematch, seen, to_bytes, warp_back
 from facewright.convert.edge import Box
 from facewright.core.errors import UserError
 from facewright.core.images import Image
@@ -242,9 +242,9 @@ def blend_region(result: Image, region: Box, prediction: _Prediction, plan: _Pla
 
     mask = _sure_mask(prediction.mask, prediction.matrix, region)
     soft = np.clip(edge.soften(edge.erode(mask, plan.erode), plan.blur), 0, 1)
-    picture = recolour(
-        prediction.picture, prediction.face, prediction.mask, parameters.mode, masked=parameters.masked_hist_match
-    )
+    visible = seen(prediction.matrix, side, result.shape[:2])
+    measured = visible * prediction.mask if parameters.masked_hist_match else visible
+    picture = recolour(prediction.picture, prediction.face, measured, parameters.mode)
     over = np.clip(warp_back(picture, matrix, region.size, extend=True), 0, 1)
     if parameters.mode.clones:
         cloned = clone(to_bytes(mix(under, over, mask)), under_bytes, mask > edge.SURE)
@@ -256,5 +256,5 @@ def blend_region(result: Image, region: Box, prediction: _Prediction, plan: _Pla
     blended = mix(under, over, soft)
     if parameters.mode is Mode.SEAMLESS_HIST_MATCH:
         again = np.asarray(cut(to_bytes(blended), matrix, side), np.float32) / np.float32(255)
-        blended = mix(under, rematch(blended, again, prediction.face), soft)
+        blended = mix(under, rematch(blended, again, prediction.face, visible), soft)
     region.of(result)[...] = to_bytes(blended)
