@@ -1,8 +1,9 @@
 """Samples as a model declares them: faces in, batches of arrays out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -191,6 +192,15 @@ class Sampler:
         """Return the given faces without warp, similarity and flip, for a preview."""
         rows = [make_sample(self.face(i % len(self._paths)), self._samples, None) for i in indices]
         return {s.name: np.stack([row[k] for row in rows]) for k, s in enumerate(self._samples)}
+
+    def state(self) -> dict[str, Any]:
+        """Return where the draws stand, as JSON-able values."""
+        return {"faces": len(self), "order": list(self._order), "rng": self._rng.bit_generator.state}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken; the order begins anew when the number of faces has changed."""
+        self._rng.bit_generator.state = state["rng"]
+        self._order = list(state["order"]) if state["faces"] == len(self) else []
 
     def __len__(self) -> int:
         return len(self._paths)

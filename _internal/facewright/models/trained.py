@@ -1,0 +1,175 @@
+"""From a model to its generations on disk and back; a trained model for conversion."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.options import declared, show
+from facewright.faces.align import FaceType
+from facewright.models.base import Array, ConverterDefaults, FaceModel, ModelOptions, model_class, model_names
+from facewright.nn import checkpoint, devices
+from facewright.nn.checkpoint import Found, Generation
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model as the converter sees it.
+
+    Attributes:
+        name: Its name on the command line.
+        iteration: How many steps it was trained.
+        fingerprint: Changes with every saved generation.
+        resolution: Side S of the faces it takes and gives, in pixels.
+        face_type: What its faces show.
+        converter: Its converter defaults.
+        model: The network.
+    """
+
+    name: str
+    iteration: int
+    fingerprint: str
+    resolution: int
+    face_type: FaceType
+    converter: ConverterDefaults
+    model: FaceModel
+
+    def predict(self, faces: Array) -> tuple[Array, Array]:
+        """Swap dst faces: (n, S, S, 3) float32 BGR in 0..1 -> picture (n, S, S, 3) and mask (n, S, S, 1)."""
+        return self.model.predict(faces)
+
+
+def model_arrays(model: FaceModel) -> dict[str, dict[str, Any]]:
+    """Return all that is saved of a model: file name -> name -> variable or array.
+
+    Names follow the order in which the model builds its weights, so that they are the same in every process.
+    """
+    optimizer = model.trainer.optimizer
+    if not optimizer.built:
+        optimizer.build(model.trainer.trainable_variables)
+    return {
+        "weights": _weights(model),
+        "optimizer": {f"{number:04d}": variable for number, variable in enumerate(optimizer.variables)},
+        "extra": model.extra_state(),
+    }
+
+
+def _weights(model: FaceModel) -> dict[str, Any]:
+    return {
+        f"{part}/{number:04d}.{variable.name}": variable
+        for part, network in model.parts.items()
+        for number, variable in enumerate(network.variables)
+    }
+
+
+def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True) -> None:
+    """Read a generation into a freshly built model.
+
+    Args:
+        model: Built with the generation's options.
+        generation: A whole generation.
+        optimizer: Whether the optimiser's state is wanted (training) or not (conversion).
+
+    Raises:
+        UserError: The weights belong to another network.
+    """
+    checkpoint.load_variables("weights", _weights(model), generation.arrays("weights"))
+    if generation.has("extra"):
+        model.load_extra_state(generation.arrays("extra").as_dict())
+    if optimizer and generation.has("optimizer"):
+        checkpoint.load_variables(
+            "optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer")
+        )
+
+
+def saved_options(folder: Path) -> dict[str, Any] | None:
+    """Return the options a model was created with; None when it was never saved.
+
+    Raises:
+        UserError: No generation is whole.
+    """
+    found = checkpoint.newest(folder, need=())
+    return None if found is None else dict(found.generation.state.get("options") or {})
+
+
+def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> Found | None:
+    """Return the newest whole generation of a model in a model folder; None when there is none.
+
+    Raises:
+        UserError: None is whole, or the folder holds another model than its name says.
+    """
+    found = checkpoint.newest(model_dir / name, need)
+    if found is None:
+        return None
+    saved = found.generation.state.get("model")
+    if saved != name:
+        raise UserError(
+            f"The folder {model_dir / name} holds the model {str(saved)[:40]!r}.",
+            f"the model {name!r}.",
+            f"rename the folder to {str(saved)[:40]}, or move it away; nothing was changed.",
+        )
+    return found
+
+
+def build_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
+    """Build a model's options from saved values; absent ones take their defaults.
+
+    Raises:
+        UserError: A value does not fit the model any more.
+    """
+    settings = model_class(name).Options
+    fitting = {s.name: s.parse(show(values[s.name])) for s in declared(settings) if s.name in values}
+    return settings(**fitting)
+
+
+def option_values(options: ModelOptions) -> dict[str, Any]:
+    """Return a model's options as JSON-able values."""
+    return asdict(options)
+
+
+def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
+    """Load a trained model for conversion: weights only, in float32.
+
+    Args:
+        model_dir: The workspace's model folder.
+        name: Which model; "" takes the one that was saved last.
+
+    Raises:
+        UserError: There is none, it is damaged, or it is of an unknown kind.
+    """
+    name = name or _last_trained(model_dir)
+    found = find_generation(model_dir, name, need=("weights", "extra"))
+    if found is None:
+        raise _nothing_trained(model_dir, f"no trained model {name!r}")
+    generation = found.generation
+    for path, reason in found.damaged.items():
+        console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
+    devices.precision("float32")
+    kind = model_class(name)
+    model = kind(build_options(name, generation.state.get("options") or {}))
+    restore(model, generation, optimizer=False)
+    iteration = int(generation.state.get("iteration", 0))
+    return TrainedModel(
+        name, iteration, generation.fingerprint, model.resolution, model.face_type, model.converter, model
+    )
+
+
+def _last_trained(model_dir: Path) -> str:
+    saved = checkpoint.trained_models(model_dir)
+    known = [name for name in saved if name in model_names()]
+    if not known:
+        unknown = f" of a known kind ({', '.join(saved)})" if saved else ""
+        raise _nothing_trained(model_dir, f"no trained model{unknown}")
+    if len(known) > 1:
+        console.say(f"There are {len(known)} trained models; {known[0]}, the one saved last, is used.")
+    return known[0]
+
+
+def _nothing_trained(model_dir: Path, what: str) -> UserError:
+    return UserError(
+        f"There is {what} in {model_dir}.",
+        f"one of {', '.join(model_names())}, trained.",
+        "run 6_train first.",
+    )

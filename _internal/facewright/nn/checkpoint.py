@@ -1,0 +1,355 @@
+"""Generations of a trained model: each a folder that is whole or absent, the newest whole one is loaded.
+
+    model/<name>/generation_000012/
+        weights.safetensors     the networks' weights: "<part>/<number>.<weight>", float32
+        optimizer.safetensors   the optimiser's state: "<number>"
+        extra.safetensors       what the model keeps beside (absent when it keeps nothing)
+        history.safetensors     "losses": (iterations, losses) float32
+        state.json              model, options, iteration, names of the losses, random generators
+        manifest.json           format version, SHA-256 and size of every other file
+
+A generation is written into a temporary folder beside it, every file is fsynced, the folder is renamed and its
+parent fsynced: a kill or a power cut at any moment leaves the generations before it untouched. Arrays are
+hashed while they are written, one at a time, so that saving needs no second copy of the model in memory.
+The two newest generations are kept. Nothing in here is pickled; arrays lie in the layout of safetensors.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.errors import UserError
+from facewright.core.files import disk_errors, fsync_folder, make_folder
+from facewright.nn.array_file import header_of, read_arrays, write_arrays
+
+FORMAT = 1
+KEPT = 2
+PREFIX = "generation_"
+MANIFEST = "manifest.json"
+STATE = "state.json"
+SUFFIX = ".safetensors"
+LARGEST_JSON = 64 << 20
+
+
+class DamagedGeneration(ValueError):
+    """A generation that is not whole; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One whole, checked generation.
+
+    Attributes:
+        folder: Where it lies.
+        number: Its number; the next one saved gets the next number.
+        state: The content of state.json.
+        fingerprint: 16 hex digits that no other generation has.
+    """
+
+    folder: Path
+    number: int
+    state: dict[str, Any]
+    fingerprint: str
+
+    def has(self, name: str) -> bool:
+        """Whether it holds arrays of that name ("weights")."""
+        return (self.folder / (name + SUFFIX)).is_file()
+
+    def arrays(self, name: str) -> "ArrayReader":
+        """Return the arrays of that name, read one after another."""
+        return ArrayReader(self.folder / (name + SUFFIX))
+
+
+@dataclass(frozen=True)
+class ArrayReader:
+    """Arrays of a file, read when they are asked for."""
+
+    path: Path
+
+    def __iter__(self) -> Any:
+        return read_arrays(self.path)
+
+    def as_dict(self) -> dict[str, NDArray[Any]]:
+        """Read all of them."""
+        return dict(read_arrays(self.path))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a model folder holds.
+
+    Attributes:
+        generation: The newest whole one.
+        damaged: Newer ones that are not whole, with what is wrong.
+    """
+
+    generation: Generation
+    damaged: dict[Path, str] = field(default_factory=dict)
+
+
+def trained_models(model_dir: Path) -> list[str]:
+    """Return the names of the models that have been saved in a model folder, the last saved first."""
+    if not model_dir.is_dir():
+        return []
+    newest = {p.name: generations(p)[0] for p in model_dir.iterdir() if p.is_dir() and generations(p)}
+    return sorted(newest, key=lambda name: newest[name].stat().st_mtime, reverse=True)
+
+
+def generations(folder: Path) -> list[Path]:
+    """Return the generations of one model, the newest first, whole or not."""
+    if not folder.is_dir():
+        return []
+    found = [p for p in folder.iterdir() if p.name.startswith(PREFIX) and p.name[len(PREFIX) :].isdigit()]
+    return sorted((p for p in found if p.is_dir()), key=_number, reverse=True)
+
+
+def save(folder: Path, state: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> Generation:
+    """Write a new generation and let go of all but the two newest.
+
+    Args:
+        folder: Folder of the model; made when absent.
+        state: JSON-able state.
+        files: File name without suffix ("weights") -> name -> array or keras variable. Empty ones are left out.
+
+    Raises:
+        UserError: The disk is full or the folder is read-only; the generations before are untouched.
+        FloatingPointError: An array holds a number that is not finite; likewise.
+    """
+    make_folder(folder)
+    for leftover in folder.glob(".saving_*"):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    number = max((_number(p) for p in generations(folder)), default=0) + 1
+    target = folder / f"{PREFIX}{number:06d}"
+    temporary = folder / f".saving_{uuid.uuid4().hex[:8]}"
+    with disk_errors(target):
+        try:
+            generation = _write(temporary, target, number, state, {n: a for n, a in files.items() if a})
+            os.rename(temporary, target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        fsync_folder(folder)
+    _prune(folder)
+    return generation
+
+
+def _write(
+    temporary: Path, target: Path, number: int, state: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]
+) -> Generation:
+    needed = sum(header_of(arrays)[1] for arrays in files.values())
+    if shutil.disk_usage(temporary.parent).free < needed + (1 << 20):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    temporary.mkdir()
+    entries = {}
+    for name, arrays in files.items():
+        with _HashedFile(temporary / (name + SUFFIX)) as file:
+            write_arrays(arrays, file.write)
+        entries[name + SUFFIX] = file.entry()
+    with _HashedFile(temporary / STATE) as file:
+        file.write(_json_bytes(state))
+    entries[STATE] = file.entry()
+    manifest = {"format": FORMAT, "generation": number, "files": entries}
+    with _HashedFile(temporary / MANIFEST) as file:
+        file.write(_json_bytes(manifest))
+    fsync_folder(temporary)
+    return Generation(target, number, dict(state), _fingerprint(entries))
+
+
+class _HashedFile:
+    """A file that is hashed while it is written and fsynced when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed in __exit__
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: Any) -> None:
+        view = memoryview(data)
+        self._hash.update(view)
+        self._size += len(view)
+        while len(view):
+            view = view[self._file.write(view) or 0 :]
+
+    def entry(self) -> dict[str, Any]:
+        return {"size": self._size, "sha256": self._hash.hexdigest()}
+
+    def __enter__(self) -> "_HashedFile":
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        with self._file:
+            if kind is None:
+                os.fsync(self._file.fileno())
+
+
+def newest(folder: Path, need: tuple[str, ...] | None = None) -> Found | None:
+    """Return the newest whole generation of a model; None when nothing was ever saved.
+
+    Args:
+        folder: Folder of the model.
+        need: Names of the arrays that must be whole; None checks every file.
+
+    Raises:
+        UserError: There are generations but none is whole, or they are of a newer program.
+    """
+    damaged: dict[Path, str] = {}
+    for path in generations(folder):
+        try:
+            return Found(check(path, need), damaged)
+        except DamagedGeneration as problem:
+            damaged[path] = str(problem)
+    if not damaged:
+        return None
+    listed = "; ".join(f"{path.name}: {reason}" for path, reason in damaged.items())
+    raise UserError(
+        f"No saved state of the model in {folder} is whole ({listed}).",
+        f"a folder {PREFIX}… as the training step wrote it.",
+        f"put {folder} back from a backup, or move it away and train anew.",
+    )
+
+
+def check(path: Path, need: tuple[str, ...] | None = None) -> Generation:
+    """Check sizes and SHA-256 of a generation's files.
+
+    Args:
+        path: Folder of the generation.
+        need: As for `newest`.
+
+    Raises:
+        DamagedGeneration: It is not whole.
+        UserError: It was written by a newer version of the program.
+    """
+    entries = _manifest(path)["files"]
+    for name, entry in entries.items():
+        wanted = need is None or name == STATE or name.removesuffix(SUFFIX) in need
+        problem = _file_problem(path / name, entry) if wanted else ""
+        if problem:
+            raise DamagedGeneration(f"{name} {problem}")
+    for name in (STATE, "weights" + SUFFIX):
+        if name not in entries:
+            raise DamagedGeneration(f"its {MANIFEST} does not name {name}")
+    state = _read_json(path / STATE)
+    return Generation(path, _number(path), state, _fingerprint(entries))
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged generation so that it is neither loaded nor removed; return its new place."""
+    target = path.with_name(f"damaged_{path.name}")
+    count = 1
+    while target.exists():
+        count += 1
+        target = path.with_name(f"damaged_{path.name}_{count}")
+    with disk_errors(target):
+        os.rename(path, target)
+    return target
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    manifest = _read_json(path / MANIFEST)
+    version = manifest.get("format")
+    if not isinstance(version, int):
+        raise DamagedGeneration(f"its {MANIFEST} has no format version")
+    if version > FORMAT:
+        raise UserError(
+            f"{path} was saved by a newer facewright (format {version}).",
+            f"format {FORMAT} or older.",
+            "update facewright; nothing was changed.",
+        )
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(isinstance(e, dict) and n == Path(n).name for n, e in files.items()):
+        raise DamagedGeneration(f"its {MANIFEST} lists no files")
+    return manifest
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            value = json.loads(file.read(LARGEST_JSON))
+    except OSError as error:
+        raise DamagedGeneration(f"{path.name} cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedGeneration(f"{path.name} is not JSON") from error
+    if not isinstance(value, dict):
+        raise DamagedGeneration(f"{path.name} is not a JSON object")
+    return value
+
+
+def _file_problem(path: Path, entry: Mapping[str, Any]) -> str:
+    try:
+        size = path.stat().st_size
+        if size != entry.get("size"):
+            return f"is cut off ({size} of {entry.get('size')} bytes)"
+        with open(path, "rb") as file:
+            right = hashlib.file_digest(file, "sha256").hexdigest() == entry.get("sha256")
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if right else "does not match its SHA-256"
+
+
+def _prune(folder: Path) -> None:
+    """Remove what is older than the kept generations; one that does not look whole is not counted as kept."""
+    whole = 0
+    for path in generations(folder):
+        if whole >= KEPT:
+            shutil.rmtree(path, ignore_errors=True)
+            continue
+        try:
+            entries = _manifest(path)["files"]
+            whole += all((path / n).stat().st_size == e.get("size") for n, e in entries.items())
+        except (DamagedGeneration, UserError, OSError):
+            continue
+
+
+def _fingerprint(entries: Mapping[str, Any]) -> str:
+    text = json.dumps({name: entry.get("sha256") for name, entry in sorted(entries.items())})
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _number(path: Path) -> int:
+    return int(path.name[len(PREFIX) :])
+
+
+def _json_bytes(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def load_variables(what: str, variables: Mapping[str, Any], reader: ArrayReader) -> None:
+    """Assign saved arrays to variables of the same names and shapes.
+
+    Args:
+        what: What is loaded, for the message ("weights").
+        variables: name -> keras variable.
+        reader: The saved arrays.
+
+    Raises:
+        UserError: Names or shapes differ: the file belongs to another network.
+        DamagedArrays: The file is not of the layout of `nn.array_file`.
+    """
+    missing = set(variables)
+    for name, array in reader:
+        variable = variables.get(name)
+        if variable is None or tuple(variable.shape) != array.shape:
+            raise _other_network(what, reader.path, f"{name} {array.shape}")
+        variable.assign(np.asarray(array, dtype=array.dtype.newbyteorder("=")))
+        missing.discard(name)
+    if missing:
+        raise _other_network(what, reader.path, f"{min(missing)} is missing")
+
+
+def _other_network(what: str, path: Path, detail: str) -> UserError:
+    return UserError(
+        f"The {what} in {path} belong to another network ({detail}).",
+        "weights that this version of the model saved.",
+        "use the version of facewright that trained it, or move its folder away and train anew; nothing was changed.",
+    )
+
