@@ -63,7 +63,7 @@ def seen(matrix: Matrix, side: int, frame: tuple[int, int]) -> Mask:
         side: Side of the aligned picture.
         frame: (h, w).
     """
-    steps = np.arange(side)
+    steps = np.arange(side, dtype=np.float64)
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     places = transform_points(grid, invert(matrix))
     inside = ((places >= 0) & (places <= (frame[1] - 1, frame[0] - 1))).all(axis=1)

@@ -1,0 +1,66 @@
+"""A contact sheet: many pictures on one, each with its name."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from facewright.core.images import Image
+
+CAPTION = 24  # px under each picture
+GAP = 4
+GROUND = 32
+INK = (230, 230, 230)
+
+
+def contact_sheet(images: Sequence[tuple[str, Image]], columns: int, cell_width: int) -> Image:
+    """Lay pictures out in rows, each with its label below.
+
+    Args:
+        images: (label, (h, w, 3) uint8 BGR) in reading order; sizes may differ. Labels are drawn in ASCII.
+        columns: Pictures per row.
+        cell_width: Width of a picture in pixels; its height follows the first picture's shape.
+
+    Returns:
+        (h, w, 3) uint8 BGR.
+
+    Raises:
+        ValueError: No pictures.
+    """
+    if not images:
+        raise ValueError("a contact sheet needs pictures")
+    height, width = images[0][1].shape[:2]
+    cell_height = min(max(round(cell_width * height / width), 1), 4 * cell_width)
+    rows = -(-len(images) // columns)
+    step_y, step_x = cell_height + CAPTION + GAP, cell_width + GAP
+    sheet = np.full((rows * step_y + GAP, columns * step_x + GAP, 3), GROUND, np.uint8)
+    for index, (label, image) in enumerate(images):
+        top, left = GAP + index // columns * step_y, GAP + index % columns * step_x
+        sheet[top : top + cell_height, left : left + cell_width] = fit(image, (cell_height, cell_width))
+        text = label.encode("ascii", "replace").decode()
+        place = (left + 2, top + cell_height + CAPTION - 8)
+        cv2.putText(sheet, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
+    return sheet
+
+
+def fit(image: Image, size: tuple[int, int]) -> Image:
+    """Scale a picture into (h, w) with its proportions kept, the rest filled with the ground's grey.
+
+    Args:
+        image: (h, w, 3) uint8.
+        size: (h, w) of the result.
+    """
+    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    height = min(max(round(image.shape[0] * scale), 1), size[0])
+    width = min(max(round(image.shape[1] * scale), 1), size[1])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    cell = np.full((*size, 3), GROUND, np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    cell[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=method)
+    return cell
+
+
+def evenly(count: int, wanted: int) -> list[int]:
+    """Return up to `wanted` indices spread evenly over range(count), the middle of each share."""
+    wanted = min(count, wanted)
+    return [int((index + 0.5) * count / wanted) for index in range(wanted)]
