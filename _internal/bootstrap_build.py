@@ -81,10 +81,10 @@ def make_venv(env: Path) -> list[str]:
     links = os.name != "nt"
     if importlib.util.find_spec("ensurepip"):
         with contextlib.suppress(subprocess.CalledProcessError):
-            venv.EnvBuilder(symlinks=links, with_pip=True, clear=True).create(env)
+            venv.EnvBuilder(symlinks=links, with_pip=True, clear=True, prompt="facewright").create(env)
             return [str(python_of(env)), "-m", "pip"]
     if importlib.util.find_spec("pip"):
-        venv.EnvBuilder(symlinks=links, with_pip=False, clear=True).create(env)
+        venv.EnvBuilder(symlinks=links, with_pip=False, clear=True, prompt="facewright").create(env)
         return [sys.executable, "-m", "pip", "--python", str(python_of(env))]
     fail(
         f"This Python ({sys.executable}) has neither ensurepip nor pip, so nothing can be installed.",

@@ -30,9 +30,14 @@ def set_up(*, yes: bool) -> None:
         os.environ[QUIET_VARIABLE] = "1"
 
 
+def says_yes() -> bool:
+    """Whether `--yes` was given: what would be asked is answered with yes or with the default."""
+    return os.environ.get(QUIET_VARIABLE) == "1"
+
+
 def interactive() -> bool:
     """Whether there is somebody to answer: a terminal on both ends and no `--yes`."""
-    return os.environ.get(QUIET_VARIABLE) != "1" and sys.stdin is not None and sys.stdin.isatty()
+    return not says_yes() and sys.stdin is not None and sys.stdin.isatty()
 
 
 def _paint(text: str, colour: str) -> str:

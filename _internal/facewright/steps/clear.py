@@ -1,0 +1,125 @@
+"""Make an empty workspace: all that the steps made moves to its trash/; your videos are never touched.
+
+Nothing is deleted unless --empty-trash asks for it.
+"""
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import disk_errors, list_files, make_folder, move_to_trash
+from facewright.core.options import option
+from facewright.core.workspace import Workspace
+
+COMMAND = "clear"
+MAKES_WORKSPACE = True
+VIDEO_STEMS = ("data_src", "data_dst")
+# Files beside the folders that the steps write, by the beginning of their names.
+MADE_FILES = ("result.", "result_", "merged_sheet.", "data_src_faces.", "data_dst_faces.", "answers.json")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to clear."""
+
+    empty_trash: bool = option(False, "Also delete for good what is in trash/ (asks again).", remember=False)
+
+
+def run(workspace: Workspace, options: Options) -> None:
+    """Move what the steps made to the trash and make the empty folders.
+
+    Raises:
+        UserError: There is nobody to ask and no --yes, or a step is running in this workspace.
+    """
+    make_folder(workspace.root)
+    with ExitStack() as locks:
+        for name in (*VIDEO_STEMS, "model"):
+            locks.enter_context(workspace.lock(name))
+        moved = _clear(workspace)
+        emptied = options.empty_trash and _empty_trash(workspace)
+        make_empty_folders(workspace)
+    _report(workspace, moved, emptied)
+
+
+def made_by_steps(workspace: Workspace) -> list[Path]:
+    """Return what clearing moves: folders with something in them, and the result files."""
+    folders = [workspace.src.frames_dir, workspace.dst.frames_dir, workspace.model_dir]
+    full = [f for f in folders if f.is_dir() and any(p.is_file() for p in f.rglob("*"))]
+    return full + [path for path in list_files(workspace.root) if path.name.startswith(MADE_FILES)]
+
+
+def make_empty_folders(workspace: Workspace) -> None:
+    """Make the folders of the workspace convention."""
+    for side in (workspace.src, workspace.dst):
+        make_folder(side.aligned_dir)
+    make_folder(workspace.dst.merged_dir)
+    make_folder(workspace.model_dir)
+
+
+def _clear(workspace: Workspace) -> Path | None:
+    paths = made_by_steps(workspace)
+    if not paths:
+        return None
+    console.say(f"In {workspace.root}:")
+    for path in paths:
+        count, size = _size_of(path)
+        console.say(f"  {path.name:<24}{f'{count} files' if path.is_dir() else '':<14}{_readable(size):>10}")
+    if not _allowed(f"Move all this to {workspace.trash.name}/?"):
+        return None
+    return move_to_trash(paths, workspace.trash)
+
+
+def _empty_trash(workspace: Workspace) -> bool:
+    if not workspace.trash.is_dir() or not any(workspace.trash.iterdir()):
+        return False
+    count, size = _size_of(workspace.trash)
+    if not _allowed(f"Delete {count} files ({_readable(size)}) in {workspace.trash} for good?"):
+        return False
+    with disk_errors(workspace.trash):
+        shutil.rmtree(workspace.trash)
+    return True
+
+
+def _allowed(question: str) -> bool:
+    """Ask; `--yes` allows it, and without a terminal somebody has to say so."""
+    if console.says_yes():
+        return True
+    if not console.interactive():
+        raise UserError(
+            f"There is nobody to answer: {question}",
+            "a terminal, or --yes.",
+            "add --yes when you mean it.",
+        )
+    return console.confirm(question, default=False)
+
+
+def _report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:
+    if moved:
+        console.say(f"Moved to {moved}. To have the room on the disk: 1_clear_workspace --empty-trash")
+    elif left := made_by_steps(workspace):
+        console.say(f"Nothing was moved: {', '.join(path.name for path in left)} stay in {workspace.root}.")
+    else:
+        console.say(f"{workspace.root} is empty and ready.")
+    if emptied:
+        console.say("The trash was deleted.")
+    for side in (workspace.src, workspace.dst):
+        found = [path.name for path in list_files(workspace.root) if path.stem == side.name]
+        console.say(f"  {side.name}: {', '.join(found) if found else 'copy your video here, with its own ending'}")
+    console.say("Next: 2_extract_png_from_src")
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    """Return the number of files and their bytes."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and not p.is_symlink()]
+    return len(files), sum(p.stat().st_size for p in files)
+
+
+def _readable(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
