@@ -79,9 +79,7 @@ def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True)
     if generation.has("extra"):
         model.load_extra_state(generation.arrays("extra").as_dict())
     if optimizer and generation.has("optimizer"):
-        checkpoint.load_variables(
-            "optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer")
-        )
+        checkpoint.load_variables("optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
 
 
 def saved_options(folder: Path) -> dict[str, Any] | None:

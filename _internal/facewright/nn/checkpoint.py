@@ -352,4 +352,3 @@ def _other_network(what: str, path: Path, detail: str) -> UserError:
         "weights that this version of the model saved.",
         "use the version of facewright that trained it, or move its folder away and train anew; nothing was changed.",
     )
-

@@ -11,13 +11,12 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facewright.core import console
+from facewright.core.quiet import without_notes
 
 BACKENDS = ("tensorflow", "jax", "torch")
 POLICIES = {
@@ -27,7 +26,6 @@ POLICIES = {
 }
 # Processors that multiply bfloat16 in hardware; elsewhere it is emulated and slower than float32.
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
-NOTES = (b"oneDNN custom operations are on", b"before absl::InitializeLog()")
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA cards from Ampere on
 
 
@@ -81,33 +79,8 @@ def prepare() -> None:
     for name in ("tensorflow", "absl", "jax"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if "keras" not in sys.modules:
-        with _without_notes():
+        with without_notes():
             importlib.import_module("keras")
-
-
-@contextlib.contextmanager
-def _without_notes() -> Iterator[None]:
-    """Drop TensorFlow's start-up notes from the process's stderr; all other lines come out afterwards.
-
-    They are written before its own log level is in force, hence the detour through a file.
-    """
-    try:
-        sys.stderr.flush()
-        real = os.dup(2)
-    except (OSError, AttributeError):  # no stderr at all, as under pythonw
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
-            caught.seek(0)
-            for line in caught.read().splitlines(keepends=True):
-                if not any(note in line for note in NOTES):
-                    os.write(2, line)
 
 
 def find() -> Device:

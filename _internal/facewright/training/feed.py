@@ -1,0 +1,76 @@
+"""Batches made ahead by a thread, so that the network never waits for pictures."""
+
+import queue
+import threading
+from types import TracebackType
+from typing import Any, Protocol
+
+from facewright.samples.sampler import Batch
+
+DEPTH = 3  # batches made ahead
+
+
+class Source(Protocol):
+    """What a feed draws from: a `samples.sampler.Sampler`, or a stand-in."""
+
+    def batch(self, size: int) -> Batch:
+        """Return the next batch."""
+
+    def state(self) -> dict[str, Any]:
+        """Return where the draws stand."""
+
+
+class Feed:
+    """Makes batches in a thread of its own, at most `DEPTH` ahead.
+
+    Args:
+        source: The sampler; the thread alone draws batches from it.
+        size: Faces per batch.
+    """
+
+    def __init__(self, source: Source, size: int) -> None:
+        self._source = source
+        self._size = size
+        self._stop = threading.Event()
+        self._queue: queue.Queue[tuple[Batch, dict[str, Any]] | BaseException] = queue.Queue(DEPTH)
+        self._thread = threading.Thread(target=self._work, name="facewright-feed", daemon=True)
+        self.state: dict[str, Any] = source.state()
+
+    def get(self) -> Batch:
+        """Return the next batch; `state` then says where the draws stood after it.
+
+        Raises:
+            Whatever the sampler raised.
+        """
+        item = self._queue.get()
+        if isinstance(item, BaseException):
+            raise item
+        batch, self.state = item
+        return batch
+
+    def __enter__(self) -> "Feed":
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._put((self._source.batch(self._size), self._source.state()))
+        except BaseException as error:  # handed to the training thread, which raises it
+            self._put(error)
+
+    def _put(self, item: "tuple[Batch, dict[str, Any]] | BaseException") -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.2)
+                return
+            except queue.Full:
+                continue

@@ -1,0 +1,119 @@
+"""Keys while a step runs: from the terminal, without Enter and without echo."""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Command(StrEnum):
+    """What a key asks for."""
+
+    LEAVE = "leave"
+    SAVE = "save"
+    PREVIEW = "preview"
+    NEXT = "next"
+
+
+KEYS = {
+    "\r": Command.LEAVE,
+    "\n": Command.LEAVE,
+    "s": Command.SAVE,
+    "p": Command.PREVIEW,
+    " ": Command.NEXT,
+}
+HELP = "Enter: save and leave   s: save   p: new preview   space: other faces"
+
+
+class Keys(Protocol):
+    """Where keys come from."""
+
+    def poll(self) -> list[Command]:
+        """Return what was pressed since the last call, without waiting."""
+
+
+class NoKeys:
+    """Nobody to press a key."""
+
+    def poll(self) -> list[Command]:
+        """Return nothing."""
+        return []
+
+
+def commands(typed: str) -> list[Command]:
+    """Translate typed characters; others are passed over."""
+    return [KEYS[c] for c in typed.lower() if c in KEYS]
+
+
+@contextlib.contextmanager
+def terminal_keys() -> Iterator[Keys]:
+    """Read keys from the terminal until the block ends; without a terminal there are none."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        yield NoKeys()
+    elif sys.platform == "win32":
+        yield _WindowsKeys()
+    else:
+        with _posix_keys() as keys:
+            yield keys
+
+
+class _WindowsKeys:
+    def poll(self) -> list[Command]:
+        import msvcrt
+
+        console: Any = msvcrt
+        typed = ""
+        while console.kbhit():
+            typed += console.getwch()
+        return commands(typed)
+
+
+class _PosixKeys:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def poll(self) -> list[Command]:
+        typed = b""
+        while in_foreground(self._descriptor) and select.select([self._descriptor], [], [], 0)[0]:
+            more = os.read(self._descriptor, 64)
+            if not more:  # the terminal is gone
+                break
+            typed += more
+        return commands(typed.decode(errors="ignore"))
+
+
+def in_foreground(descriptor: int) -> bool:
+    """Whether the terminal listens to this process; reading it from the background would stop the process."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _posix_keys() -> Iterator[Keys]:
+    import termios
+    import tty
+
+    descriptor = sys.stdin.fileno()
+    if not in_foreground(descriptor):
+        yield _PosixKeys(descriptor)
+        return
+    before = termios.tcgetattr(descriptor)
+
+    def back_again(*_: Any) -> None:  # after Ctrl-Z and fg
+        if in_foreground(descriptor):
+            tty.setcbreak(descriptor)
+
+    tty.setcbreak(descriptor)
+    previous = signal.signal(signal.SIGCONT, back_again)
+    try:
+        yield _PosixKeys(descriptor)
+    finally:
+        signal.signal(signal.SIGCONT, previous)
+        if in_foreground(descriptor):
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -1,0 +1,84 @@
+"""One line that tells how the training stands, rewritten in place on a terminal."""
+
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+
+from facewright.core import console
+
+RECENT = 50  # iterations that the means stand for
+QUIET_SECONDS = 15.0  # between two lines where nothing can be rewritten
+
+
+class Status:
+    """Times of the recent iterations, and the line."""
+
+    def __init__(self) -> None:
+        self._times: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        self._steps = 0
+        self._written = 0
+        self._said = -QUIET_SECONDS
+        self._terminal = sys.stdout is not None and sys.stdout.isatty()
+
+    def add(self, seconds: float, waited: float) -> None:
+        """Note an iteration.
+
+        Args:
+            seconds: What it took, waiting included.
+            waited: How long of that it waited for data.
+        """
+        self._steps += 1
+        if self._steps == 2:  # the first iteration built the network's program and says nothing of the others
+            self._times.clear()
+        self._times.append((seconds, waited))
+
+    @property
+    def milliseconds(self) -> float:
+        """Mean time of the recent iterations."""
+        return 1000 * sum(t for t, _ in self._times) / max(len(self._times), 1)
+
+    @property
+    def waiting(self) -> float:
+        """Share of the recent time that was spent waiting for data, 0..1."""
+        return sum(w for _, w in self._times) / max(sum(t for t, _ in self._times), 1e-9)
+
+    def line(self, iteration: int, losses: Mapping[str, float]) -> str:
+        """Return the line.
+
+        Args:
+            iteration: Steps so far.
+            losses: Mean of the recent losses by name.
+        """
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        return f"#{iteration:06d}  {self.milliseconds:6.0f} ms  data wait {self.waiting:4.1%}  {shown}"
+
+    def show(self, text: str, *, now: bool = False) -> None:
+        """Write the line; without a terminal only from time to time.
+
+        Args:
+            text: The line.
+            now: Write it in any case.
+        """
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stdout.write("\r" + text[:width].ljust(min(self._written, width)))
+            sys.stdout.flush()
+            self._written = len(text)
+        elif now or time.monotonic() - self._said >= QUIET_SECONDS:
+            self._said = time.monotonic()
+            console.say(text)
+
+    def say(self, text: str, *, attention: bool = False) -> None:
+        """Print a line of its own above the status line."""
+        self.clear()
+        (console.warn if attention else console.say)(text)
+
+    def clear(self) -> None:
+        """Wipe the line from the terminal."""
+        if self._terminal and self._written:
+            width = min(self._written, shutil.get_terminal_size().columns - 1)
+            sys.stdout.write("\r" + " " * width + "\r")
+            sys.stdout.flush()
+            self._written = 0

@@ -1,0 +1,96 @@
+"""Where the preview goes: a PNG in the model folder, and the window when there is one."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from facewright.core.files import make_folder
+from facewright.core.images import write_image
+from facewright.samples.sampler import Sampler
+from facewright.training.keys import HELP
+from facewright.training.preview import ROWS, PreviewFaces, draw_faces, draw_preview
+from facewright.training.session import Session
+from facewright.training.window import Window
+
+FILE = "preview.png"
+AT_LEAST_EVERY = 30.0  # seconds; later when drawing is dear
+SMALL_SHARE = 0.02  # of the time that previews which nobody asked for may take
+HISTORY_EVERY = 10  # iterations
+
+
+class View:
+    """Draws the preview when it is due.
+
+    Args:
+        session: The model in training.
+        samplers: src and dst.
+        window: The window, or None.
+        write_history: Keep a JPEG of the same faces every `HISTORY_EVERY` iterations.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        samplers: tuple[Sampler, Sampler],
+        window: Window | None = None,
+        *,
+        write_history: bool = False,
+    ) -> None:
+        self._session = session
+        self._samplers = samplers
+        self._window = window
+        self._write_history = write_history
+        # The same order in every run, so that a preview can be compared with the one of yesterday.
+        self._orders = [np.random.default_rng(0).permutation(len(s)).tolist() for s in samplers]
+        self._page = 0
+        self._due = 0.0
+
+    @property
+    def path(self) -> Path:
+        """Where the picture is written."""
+        return self._session.model_dir / FILE
+
+    @property
+    def history_folder(self) -> Path:
+        """Where the JPEGs of `write_history` go."""
+        return self._session.folder / "history"
+
+    def refresh(self, status: str = "") -> None:
+        """Draw and write the preview now."""
+        began = time.monotonic()
+        session = self._session
+        title = f"{session.name}   iteration {session.iteration}"
+        picture = draw_preview([title, status, HELP], session.history, self._faces(self._page))
+        write_image(self.path, picture)
+        if self._window:
+            self._window.show(picture)
+        now = time.monotonic()
+        self._due = now + max(AT_LEAST_EVERY, (now - began) / SMALL_SHARE)
+
+    def next_page(self) -> None:
+        """Go on to other faces."""
+        self._page += 1
+
+    def refresh_if_due(self, status: str) -> None:
+        """Draw the preview when the last one has grown old."""
+        if time.monotonic() >= self._due:
+            self.refresh(status)
+
+    def keep_history(self) -> None:
+        """Write the JPEG of this iteration where it is wanted and due."""
+        if self._write_history and self._session.iteration % HISTORY_EVERY == 0:
+            path = make_folder(self.history_folder) / f"{self._session.iteration:06d}.jpg"
+            write_image(path, draw_faces(self._faces(0)))
+
+    def _faces(self, page: int) -> PreviewFaces:
+        src, dst = (
+            sampler.untouched([order[(page * ROWS + row) % len(order)] for row in range(ROWS)])["target"]
+            for sampler, order in zip(self._samplers, self._orders, strict=True)
+        )
+        return PreviewFaces(src, *_rebuilt(self._session, src, dst))
+
+
+def _rebuilt(session: Session, src: np.ndarray, dst: np.ndarray) -> tuple[np.ndarray, ...]:
+    src_rebuilt, dst_rebuilt, swapped = session.model.rebuild(src, dst)
+    return src_rebuilt, dst, dst_rebuilt, swapped
