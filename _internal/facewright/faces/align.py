@@ -6,6 +6,7 @@ Points are (x, y) in pixels; matrices are 2x3 and map frame -> aligned.
 """
 
 from enum import StrEnum
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,6 +31,8 @@ class FaceType(StrEnum):
         return order.index(self) >= order.index(other)
 
 
+# A face that shrinks more than this is averaged over so many pixels each way and no more: memory is bounded.
+LARGEST_AVERAGE = 8
 # Padding around the mean-face square, as a share of the picture's side.
 PADDING = {FaceType.HALF: 0.0, FaceType.FULL: 12 / 64, FaceType.HEAD: 24 / 64}
 
@@ -118,12 +121,29 @@ def between(stored: Matrix, wanted: Matrix) -> Matrix:
     return wanted @ square
 
 
-def cut(image: NDArray[np.generic], matrix: Matrix, size: int) -> NDArray[np.generic]:
-    """Cut an aligned square out of a frame: Lanczos-4, black outside.
+def cut(image: NDArray[Any], matrix: Matrix, size: int) -> NDArray[Any]:
+    """Cut an aligned square out of a frame: Lanczos-4, black outside, smooth where the face shrinks a lot.
 
     Args:
         image: (h, w) or (h, w, c), uint8 or float32.
         matrix: 2x3, frame -> aligned.
         size: Side of the result in pixels.
     """
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LANCZOS4)
+    return resample(image, matrix, size, cv2.INTER_LANCZOS4)
+
+
+def resample(image: NDArray[Any], matrix: Matrix, size: int, interpolation: int) -> NDArray[Any]:
+    """Cut a square with OpenCV's `interpolation`; where it shrinks by 2 or more, every source pixel counts.
+
+    A warp reads a few pixels around each target pixel and would leave out the others, which flickers. So the
+    square is cut n times as large, n whole, and n x n pixels are averaged.
+    """
+    matrix = np.asarray(matrix, np.float64)
+    shrink = 1 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-9)
+    n = min(int(shrink), LARGEST_AVERAGE)
+    if n < 2:
+        return cv2.warpAffine(image, matrix, (size, size), flags=interpolation)
+    finer = matrix * n
+    finer[:, 2] += (n - 1) / 2  # pixels are named by their middle
+    large = cv2.warpAffine(image, finer, (size * n, size * n), flags=interpolation)
+    return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)

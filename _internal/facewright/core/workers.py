@@ -1,0 +1,129 @@
+"""Ordered parallel map: results come in the order of the items, look-ahead is bounded.
+
+The executor is the caller's: threads, processes, or anything else with `submit` (a cluster's client, say).
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from facewright.core.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[Executor]:
+    """Open a pool of threads: for OpenCV, files and whatever else lets go of Python's lock.
+
+    On leaving, waiting items are dropped and running ones are awaited.
+    """
+    pool = ThreadPoolExecutor(max(1, count))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def processes(count: int, start: Callable[..., object] | None = None, *arguments: Any) -> Iterator[Executor]:
+    """Open a pool of fresh processes ("spawn": safe beside TensorFlow, the same on every system).
+
+    On leaving, waiting items are dropped and running ones are awaited.
+
+    Args:
+        count: Number of processes.
+        start: Called once in every new process, with the arguments; it must be importable.
+        arguments: For `start`; they must survive pickling.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(max(1, count), mp_context=context, initializer=_begin, initargs=(start, arguments))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+    # Ctrl-C reaches the whole group; the parent alone decides what to do about it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if start is not None:
+        start(*arguments)
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], executor: Executor, *, ahead: int
+) -> Iterator[Result]:
+    """Yield function(item) for every item, in the order of the items.
+
+    Items are taken from the iterable in the calling thread, only as they are needed. An exception of the
+    function or of the iterable comes out at its place in the order; leaving the loop early drops what waits.
+
+    Args:
+        function: Called in the executor; for processes it must be importable and its items picklable.
+        items: May be endless or slow.
+        executor: From `threads` or `processes`, or a cluster's.
+        ahead: How many items may be in the works at once, at least 1: this bounds the memory.
+
+    Raises:
+        UserError: A worker process died (killed by the system, as a rule for lack of memory).
+    """
+    waiting: deque[Future[Result]] = deque()
+    source = iter(items)
+    more = True
+    failed: Exception | None = None
+    try:
+        while more or waiting:
+            while more and len(waiting) < max(1, ahead):
+                try:
+                    item = next(source)
+                except StopIteration:
+                    more = False
+                    break
+                except Exception as error:
+                    # What was begun before the source broke is finished and handed out first.
+                    more, failed = False, error
+                    break
+                waiting.append(_submit(executor, function, item))
+            if waiting:
+                yield _result(waiting.popleft())
+        if failed is not None:
+            raise failed
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+    try:
+        return executor.submit(function, item)
+    except BrokenExecutor as error:
+        raise _died() from error
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        raise _died() from error
+
+
+def _died() -> UserError:
+    return UserError(
+        "A worker process ended without a word; the system does that when memory runs out.",
+        "enough free memory for all workers.",
+        "close other programs and run the same step again: it goes on where it was.",
+    )

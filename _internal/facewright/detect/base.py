@@ -1,0 +1,123 @@
+"""What a detector is, and which ones there are.
+
+A detector is one file `<anything>_detector.py` in this folder with a tuple `OFFERS`; dropping the file in
+makes its detectors appear in questions, help and tests. Such a file imports its library only inside `make`,
+so that the list of names costs nothing.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from facewright.core.errors import UserError
+from facewright.core.images import Image
+
+FIRST = "mtcnn"  # the default stands first in every list
+
+
+@dataclass(frozen=True)
+class Box:
+    """A face's rectangle in pixels, and the detector's confidence on its own scale."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.bottom - self.top
+
+    @property
+    def rect(self) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom)."""
+        return self.left, self.top, self.right, self.bottom
+
+    def scaled(self, factor: float) -> "Box":
+        """Return the box in a picture that is `factor` times as large."""
+        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor, self.score)
+
+
+class Detector(Protocol):
+    """Finds faces in batches of frames.
+
+    Attributes:
+        name: As in the list of offers.
+        longest: Frames with a longer side (in pixels) are to be shrunk to it before they are searched: it
+            bounds memory and time.
+    """
+
+    name: str
+    longest: int
+
+    def batch(self, height: int, width: int) -> int:
+        """Return how many frames of this size are best searched at once, at least 1."""
+        ...
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Box]]:
+        """Return the boxes of each frame, largest first.
+
+        Args:
+            frames: (h, w, 3) uint8 BGR, all of one size, at least 1x1.
+        """
+        ...
+
+    def landmark_square(self, box: Box) -> Box:
+        """Return the square that dlib's frontal detector would draw around this face, roughly.
+
+        The landmark predictor was trained on such squares.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One detector that can be chosen.
+
+    Attributes:
+        name: What the user types.
+        summary: One line for the list of choices.
+        make: Loads it; `make(True)` gives a more sensitive one, with more false faces.
+    """
+
+    name: str
+    summary: str
+    make: Callable[[bool], Detector]
+
+
+def offers() -> list[Offer]:
+    """Return all detectors, the default first, the others by name."""
+    found: list[Offer] = []
+    for path in sorted(Path(__file__).parent.glob("*_detector.py")):
+        found.extend(importlib.import_module(f"facewright.detect.{path.stem}").OFFERS)
+    return sorted(found, key=lambda offer: (offer.name != FIRST, offer.name))
+
+
+def make_detector(name: str, *, sensitive: bool = False) -> Detector:
+    """Load a detector.
+
+    Raises:
+        UserError: No such name, or its library or weights are missing.
+    """
+    for offer in offers():
+        if offer.name == name:
+            return offer.make(sensitive)
+    raise UserError(
+        f"There is no detector {name!r}.",
+        f"one of {', '.join(offer.name for offer in offers())}.",
+        f"use --detector {FIRST}.",
+    )
+
+
+def largest_first(boxes: Sequence[Box]) -> list[Box]:
+    """Sort boxes by area, then from left to right, then from top to bottom: the same order on every run."""
+    return sorted(boxes, key=lambda box: (-box.width * box.height, box.left, box.top))

@@ -1,0 +1,99 @@
+"""The 68 landmarks of a face, by dlib's predictor (Kazemi and Sullivan 2014, iBUG 300-W points).
+
+The predictor reads single pixels relative to a box and knows upright faces only. So it looks twice: first in the
+detector's box, then in a picture in which the first look made the face upright and of a fixed size.
+"""
+
+import importlib
+import importlib.util
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.errors import UserError
+from facewright.core.images import Image
+from facewright.detect.base import Box
+from facewright.faces.align import MEAN_FACE, Matrix, invert, resample, similarity, transform_points
+
+SIDE = 220  # pixels of the mean face's square in the second look
+# Where dlib's own face detector draws its box, in units of the mean face's square (median of 137 faces).
+EXPECTED = (-0.12, -0.12, 1.12, 1.12)
+MARGIN = 0.5  # around the mean face's square, in the picture that the predictor gets
+
+
+class Landmarker:
+    """Finds landmarks; may be called from several threads, the predictor itself works for one at a time."""
+
+    def __init__(self) -> None:
+        """Load the predictor (100 MB, half a second).
+
+        Raises:
+            UserError: dlib or the predictor's file is missing.
+        """
+        dlib = load_dlib()
+        self._predictor = dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
+        self._rectangle = dlib.rectangle
+        # The predictor gets slower, not faster, in several threads at once.
+        self._lock = threading.Lock()
+
+    def find(self, frame: Image, box: Box) -> NDArray[np.float32]:
+        """Return the 68 landmarks (x, y) in the frame's pixels, (68, 2) float32.
+
+        Args:
+            frame: (h, w, 3) uint8 BGR.
+            box: The square that dlib's own detector would draw, roughly: see `Detector.landmark_square`.
+        """
+        left, top, right, bottom = EXPECTED
+        scale = (right - left) / max(box.width, 1.0)
+        first = np.array([[scale, 0, left - box.left * scale], [0, scale, top - box.top * scale]])
+        points = self._look(frame, first)
+        return self._look(frame, similarity(points[17:], MEAN_FACE)).astype(np.float32)
+
+    def _look(self, frame: Image, to_mean: Matrix) -> NDArray[np.float64]:
+        """Predict in the picture that a matrix frame -> mean face gives."""
+        matrix = to_mean * SIDE
+        matrix[:, 2] += SIDE * MARGIN
+        picture = resample(frame, matrix, round(SIDE * (1 + 2 * MARGIN)), cv2.INTER_LINEAR)
+        box = self._rectangle(*(round((edge + MARGIN) * SIDE) for edge in EXPECTED))
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        with self._lock:
+            shape = self._predictor(grey, box)
+        points = np.array([(part.x, part.y) for part in shape.parts()], np.float64)
+        return transform_points(points, invert(matrix))
+
+
+def load_dlib() -> Any:
+    """Import dlib.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        return importlib.import_module("dlib")
+    except ImportError as error:
+        raise UserError(
+            f"dlib could not be loaded: {error}.",
+            "the environment that quickstart makes.",
+            "run quickstart again, it mends the environment.",
+        ) from error
+
+
+def model_file(name: str) -> Path:
+    """Return the path of one of dlib's model files; their package is not imported, it needs what is gone.
+
+    Raises:
+        UserError: The file is missing.
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    path = Path(spec.origin).parent / "models" / name if spec and spec.origin else Path(name)
+    if not path.is_file():
+        raise UserError(
+            f"dlib's model {path} is missing.",
+            "the environment that quickstart makes.",
+            "run quickstart again, it mends the environment.",
+        )
+    return path
