@@ -1,0 +1,79 @@
+"""What all tests share: a clean environment, an empty workspace, drawn faces."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from facewright.core import console
+from facewright.core.workspace import Workspace
+from facewright.faces.align import FaceType
+from facewright.faces.record import FaceRecord, save_face
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_yes() -> Iterator[None]:
+    """`--yes` lives in an environment variable: no test hands it to the next."""
+    before = os.environ.pop(console.QUIET_VARIABLE, None)
+    yield
+    os.environ.pop(console.QUIET_VARIABLE, None)
+    if before is not None:
+        os.environ[console.QUIET_VARIABLE] = before
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace below a folder with a blank and an umlaut in its name."""
+    root = tmp_path / "wörk space"
+    root.mkdir()
+    return Workspace(root)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Pretend that a person at a terminal types these lines, then ends the input; returns the questions shown."""
+
+    def answer(*lines: str) -> list[str]:
+        waiting, shown = list(lines), []
+
+        def read(prompt: str = "") -> str:
+            shown.append(prompt)
+            if not waiting:
+                raise EOFError
+            return waiting.pop(0)
+
+        monkeypatch.setattr(console, "interactive", lambda: not console.says_yes())
+        monkeypatch.setattr("builtins.input", read)
+        return shown
+
+    return answer
+
+
+@pytest.fixture
+def save_drawn_face() -> Callable[..., Path]:
+    """Return a function that writes an aligned PNG with a record."""
+
+    def save(path: Path, *, seed: int = 0, level: float = 0.5, frame: str = "00001.png", yaw: float = 0.0) -> Path:
+        random = np.random.default_rng(seed)
+        image = np.clip(random.normal(255 * level, 30, (64, 64, 3)), 0, 255).astype(np.uint8)
+        points = random.uniform(5, 59, (68, 2)).astype(np.float32)
+        record = FaceRecord(
+            face_type=FaceType.FULL,
+            size=64,
+            landmarks=points,
+            frame_landmarks=points + 100,
+            frame=frame,
+            detector="drawn",
+            score=1.0,
+            rect=(100.0, 100.0, 164.0 + seed, 164.0),
+            matrix=np.array([[1.0, 0, -100], [0, 1.0, -100]]),
+            pose=(yaw, 0.0, 0.0),
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_face(path, image, record)
+        return path
+
+    return save

@@ -1,0 +1,139 @@
+"""Every option: text to value and back, wrong answers, ?, Enter, the end of the input."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from facewright.cli import step_files
+from facewright.core.errors import UserError
+from facewright.core.options import Option, declared, option, question, resolve, show
+from hypothesis import given
+from hypothesis import strategies as st
+
+RATE = Option("rate", float, 25.0, "Pictures per second.", ask="Rate", low=0, high=240)
+COUNT = Option("count", int, 8, "How many.", ask="Count", low=1)
+MODE = Option("mode", str, "plain", "What to do.", ask="Mode", choices={"plain": "first", "fancy": "second"})
+SHARP = Option("sharp", bool, True, "Sharpen.", ask="Sharpen")
+NAME = Option("name", str, "", "A name.", ask="Name")
+ALL = (RATE, COUNT, MODE, SHARP, NAME)
+
+
+@given(st.floats(0, 240))
+def test_float_survives_text(value: float) -> None:
+    assert RATE.parse(str(value)) == value
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True).filter(lambda x: not 0 <= x <= 240))
+def test_float_out_of_range_is_refused(value: float) -> None:
+    with pytest.raises(UserError):
+        RATE.parse(str(value))
+
+
+@given(st.integers())
+def test_int_is_taken_or_refused_never_clipped(value: int) -> None:
+    if value >= 1:
+        assert COUNT.parse(f" {value} ") == value
+    else:
+        with pytest.raises(UserError):
+            COUNT.parse(str(value))
+
+
+@given(st.text())
+def test_any_text_is_a_value_or_a_user_error(text: str) -> None:
+    for spec in ALL:
+        try:
+            value = spec.parse(text)
+        except UserError as error:
+            assert error.expected and error.fix and spec.flag in error.happened
+        else:
+            assert isinstance(value, spec.kind)
+            assert not isinstance(value, float) or math.isfinite(value)
+
+
+@given(st.sampled_from(["plain", "fancy", "PLAIN", "1", "2", " fancy "]))
+def test_choice_by_name_or_number(text: str) -> None:
+    wanted = {"1": "plain", "2": "fancy"}.get(text, text.strip().lower())
+    assert MODE.parse(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["0", "3", "-1", "", "pla", "²", "1.0"])
+def test_no_choice(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        MODE.parse(text)
+    assert "plain, fancy" in caught.value.expected
+
+
+@pytest.mark.parametrize(("text", "value"), [("Y", True), ("on", True), ("0", False), ("No", False)])
+def test_bool_words(text: str, value: bool) -> None:
+    assert SHARP.parse(text) is value
+
+
+@pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
+def test_question_takes_enter_as_the_default(spec: Option, typed: Callable) -> None:
+    typed("")
+    assert question(spec, spec.default) == spec.default
+
+
+@pytest.mark.parametrize("spec", [RATE, COUNT, MODE, SHARP], ids=lambda spec: spec.name)
+def test_question_asks_again_after_a_wrong_answer(
+    spec: Option, typed: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = typed("?", "wrong", "-5", show(spec.default))
+    assert question(spec, spec.default) == spec.default
+    assert len(shown) == 4
+    told = capsys.readouterr().out
+    assert spec.help in told
+    assert told.count("Expected") == 2
+
+
+@pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
+def test_question_at_the_end_of_the_input(spec: Option, typed: Callable) -> None:
+    typed()
+    with pytest.raises(UserError) as caught:
+        question(spec, spec.default)
+    assert "--yes" in caught.value.fix
+
+
+@dataclass(frozen=True)
+class Settings:
+    rate: float = option(25.0, "Pictures per second.", low=0, high=240, ask="Rate")
+    soft: bool = option(False, "Soften.", ask="Soften")
+    amount: int = option(5, "How soft.", low=0, high=9, ask="Amount")
+    once: int = option(1, "Not remembered.", low=0, remember=False)
+
+    @staticmethod
+    def wants(name: str, answers: dict) -> bool:
+        return name != "amount" or answers["soft"]
+
+
+def test_order_of_precedence(typed: Callable) -> None:
+    shown = typed("y", "7")
+    remembered = {"rate": 12.0, "soft": False, "amount": 3, "once": 9}
+    assert resolve(Settings, {"rate": 50.0}, remembered) == Settings(50.0, True, 7, 1)
+    assert [text.split(" (")[0] for text in shown] == ["Soften [no]", "Amount [3]"]
+
+
+def test_question_that_makes_no_sense_is_not_asked(typed: Callable) -> None:
+    shown = typed("", "")
+    assert resolve(Settings, {}, {}) == Settings()
+    assert len(shown) == 2
+
+
+def test_remembered_value_that_no_longer_fits_is_passed_over() -> None:
+    assert resolve(Settings, {}, {"rate": 9999.0, "soft": "perhaps", "amount": [1]}) == Settings()
+
+
+@pytest.mark.parametrize("step", step_files(), ids=lambda step: step.command)
+def test_every_prompt_of_every_step(step: object, typed: Callable) -> None:
+    """Each question of each step: help, a wrong answer, then the default."""
+    import importlib
+
+    for spec in declared(importlib.import_module(step.module).Options):  # type: ignore[attr-defined]
+        assert spec.parse(show(spec.default)) == spec.default or spec.default == ""
+        if not spec.ask:
+            continue
+        free_text = spec.kind is str and not spec.choices
+        shown = typed("?", *([] if free_text else ["no such answer"]), "")
+        assert question(spec, spec.default) == spec.default
+        assert len(shown) == (2 if free_text else 3)

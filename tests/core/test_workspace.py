@@ -1,0 +1,119 @@
+"""Paths, the one video of a side, remembered answers, locks."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from facewright.core.errors import UserError
+from facewright.core.workspace import Workspace
+
+INTERNAL = Path(__file__).resolve().parents[2] / "_internal"
+
+
+def test_paths_of_the_convention(workspace: Workspace) -> None:
+    root = workspace.root
+    assert workspace.src.aligned_dir == root / "data_src" / "aligned"
+    assert workspace.side("dst").merged_dir == root / "data_dst" / "merged"
+    assert workspace.model_dir == root / "model"
+    assert workspace.src.frames() == [] and workspace.dst.aligned() == []
+
+
+def test_video_is_found_whatever_its_ending(workspace: Workspace) -> None:
+    for name in ("data_src.MOV", "data_src.txt", "data_src.png", "data_src_old.mp4", ".data_src.mkv"):
+        (workspace.root / name).write_bytes(b"")
+    workspace.src.frames_dir.mkdir()
+    assert workspace.src.video().name == "data_src.MOV"
+
+
+def test_no_video(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match=r"no video data_dst\.\*"):
+        workspace.dst.video()
+
+
+def test_two_candidates_are_named(workspace: Workspace) -> None:
+    for name in ("data_dst.mp4", "data_dst.avi"):
+        (workspace.root / name).write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        workspace.dst.video()
+    assert "data_dst.avi, data_dst.mp4" in caught.value.happened
+
+
+def test_answers_are_kept_per_step(workspace: Workspace) -> None:
+    workspace.remember("sort", {"by": "hue"})
+    workspace.remember("train", {"model": "h64"})
+    workspace.remember("sort", {"by": "blur"})
+    assert workspace.answers("sort") == {"by": "blur"}
+    assert workspace.answers("train") == {"model": "h64"}
+    assert workspace.answers("convert") == {}
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[1]", '{"sort": [1]}', "null"])
+def test_damaged_answers_remember_nothing_and_are_written_anew(workspace: Workspace, kept: str) -> None:
+    (workspace.root / "answers.json").write_text(kept)
+    assert workspace.answers("sort") == {}
+    workspace.remember("sort", {"by": "hue"})
+    assert workspace.answers("sort") == {"by": "hue"}
+
+
+HOLD = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from facewright.core.workspace import Workspace
+with Workspace(Path(sys.argv[2])).lock("model"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(workspace: Workspace):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(INTERNAL), str(workspace.root)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_lock_of_a_living_process_is_respected(workspace: Workspace, holder: subprocess.Popen) -> None:
+    with pytest.raises(UserError, match=f"process {holder.pid}"), workspace.lock("model"):
+        pass
+    with workspace.lock("data_src"):
+        pass
+
+
+def test_lock_of_a_killed_process_is_taken_over(workspace: Workspace, holder: subprocess.Popen) -> None:
+    holder.kill()
+    holder.wait()
+    assert (workspace.root / ".lock_model").exists()
+    with workspace.lock("model"):
+        assert (workspace.root / ".lock_model").read_text().split()[0] == str(os.getpid())
+    assert not (workspace.root / ".lock_model").exists()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="start times are told by /proc")
+def test_lock_of_a_reused_process_number_is_taken_over(workspace: Workspace, holder: subprocess.Popen) -> None:
+    (workspace.root / ".lock_model").write_text(f"{holder.pid} 12345")
+    with workspace.lock("model"):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "no number", "-5 x"])
+def test_damaged_lock_is_taken_over(workspace: Workspace, text: str) -> None:
+    (workspace.root / ".lock_model").write_text(text)
+    with workspace.lock("model"):
+        pass
+
+
+def test_lock_is_let_go_when_a_step_fails(workspace: Workspace) -> None:
+    began = time.monotonic()
+    with pytest.raises(ValueError), workspace.lock("model"):
+        raise ValueError
+    with workspace.lock("model"):
+        pass
+    assert time.monotonic() - began < 5

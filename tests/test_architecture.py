@@ -1,0 +1,184 @@
+"""The rules of the house that a program can check: who imports whom, sizes, no hidden state."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+INTERNAL = REPOSITORY / "_internal"
+PACKAGE = INTERNAL / "facewright"
+RANKS = (
+    ("core",),
+    ("faces",),
+    ("detect", "sorting", "samples", "nn"),
+    ("models", "convert", "marking"),
+    ("training",),
+    ("steps",),
+    ("launchers",),
+    ("cli",),
+)
+# Library -> the rooms or files that may import it. numpy and cv2 are open to all.
+DOORS = {
+    "keras": ("nn/", "models/", "detect/"),
+    "tensorflow": ("detect/", "nn/devices.py"),
+    "jax": ("nn/devices.py",),
+    "torch": ("nn/devices.py",),
+    "mtcnn": ("detect/",),
+    "joblib": ("detect/",),  # the format of the weights inside the mtcnn package, never of a user's file
+    "dlib": ("detect/",),
+    "ffmpeg": ("core/",),
+    "imageio_ffmpeg": ("core/",),
+    "av": ("core/",),
+    "tqdm": ("core/console.py",),
+    "colorama": ("core/console.py",),
+    "sklearn": ("sorting/",),
+    "click": ("cli.py",),
+}
+OPEN = {"numpy", "cv2", "facewright", "msvcrt"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+EVERY_FILE = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def room_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def rank_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(RANKS) if room in rooms)
+
+
+def imports_of(tree: ast.Module) -> Iterator[str]:
+    """Yield the dotted names that a file imports, those behind importlib.import_module("...") too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            module = str(node.module)
+            yield module
+            if module == "facewright":
+                yield from (f"facewright.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module" and node.args:
+            if isinstance(node.args[0], ast.Constant):
+                yield str(node.args[0].value)
+
+
+@EVERY_FILE
+def test_imports_point_down(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for name in imports_of(tree_of(path)):
+        parts = name.split(".")
+        if parts[0] != "facewright" or len(parts) == 1 or parts[1] in (room, "__version__"):
+            continue
+        assert rank_of(parts[1]) < rank_of(room), f"{room} must not import {name}"
+
+
+@EVERY_FILE
+def test_one_door_per_library(path: Path) -> None:
+    place = path.relative_to(PACKAGE).as_posix()
+    for name in imports_of(tree_of(path)):
+        library = name.split(".")[0]
+        if library in sys.stdlib_module_names or library in OPEN:
+            assert library not in FORBIDDEN_MODULES, f"{library} runs or hides code in data"
+            continue
+        assert library in DOORS, f"{library} has no door yet: add it to this test and to ARCHITECTURE.md"
+        assert place.startswith(DOORS[library]), f"{library} may be imported in {DOORS[library]} only"
+
+
+@EVERY_FILE
+def test_no_file_is_too_long(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < LONGEST_FILE
+
+
+@EVERY_FILE
+def test_no_function_is_too_long(path: Path) -> None:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node, clean=False) or ""
+            lines = int(node.end_lineno or 0) - node.lineno + 1 - len(docstring.splitlines())
+            assert lines < LONGEST_FUNCTION, f"{node.name} has {lines} lines"
+
+
+@EVERY_FILE
+def test_nothing_hidden(path: Path) -> None:
+    """No star import, no bare except, no eval or exec, no state that outlives a call."""
+    tree = tree_of(path)
+    for node in ast.walk(tree):
+        where = f"line {getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.name != "*" for alias in node.names), f"{where}: star import"
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{where}: bare except"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec", "compile"), f"{where}: {node.func.id}"
+        assert not isinstance(node, ast.Global), f"{where}: global"
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            changeable = is_changeable(node.value) and not all(name.isupper() for name in names)
+            assert not changeable, f"line {node.lineno}: module state {names}"
+
+
+def is_changeable(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        return getattr(value.func, "id", getattr(value.func, "attr", "")) in ("dict", "list", "set", "defaultdict")
+    return isinstance(value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
+
+
+@EVERY_FILE
+def test_every_file_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(tree_of(path))
+
+
+STEPS = [path for path in sorted((PACKAGE / "steps").glob("*.py")) if not path.name.startswith("_")]
+
+
+@pytest.mark.parametrize("path", STEPS, ids=lambda path: path.stem)
+def test_every_step_keeps_the_contract(path: Path) -> None:
+    module = importlib.import_module(f"facewright.steps.{path.stem}")
+    assert isinstance(module.COMMAND, str)
+    assert dataclasses.is_dataclass(module.Options)
+    assert module.Options.__dataclass_params__.frozen
+    for field in dataclasses.fields(module.Options):
+        assert "option" in field.metadata, f"{field.name} is not made with option(...)"
+        assert field.metadata["option"].help.endswith((".", "?", ")"))
+    wanted = ["workspace", "options"] + (["more"] if hasattr(module, "more_options") else [])
+    assert len(inspect.signature(module.run).parameters) == len(wanted)
+
+
+def test_steps_are_light_to_import() -> None:
+    names = ", ".join(f"facewright.steps.{path.stem}" for path in STEPS)
+    heavy = "{'tensorflow', 'keras', 'mtcnn', 'dlib', 'av', 'jax', 'torch', 'sklearn'}"
+    code = f"import sys; sys.path.insert(0, {str(INTERNAL)!r}); import {names}; print({heavy} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"
+
+
+def test_command_line_is_light_to_import() -> None:
+    code = f"import sys; sys.path.insert(0, {str(INTERNAL)!r}); import facewright.cli; print('cv2' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["bootstrap.py", "bootstrap_build.py"])
+def test_bootstrap_needs_the_standard_library_only(name: str) -> None:
+    for module in imports_of(tree_of(INTERNAL / name)):
+        assert module.split(".")[0] in {*sys.stdlib_module_names, "bootstrap", "bootstrap_build"}
