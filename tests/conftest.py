@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from facewright.core import console
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType

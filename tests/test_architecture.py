@@ -73,9 +73,8 @@ def imports_of(tree: ast.Module) -> Iterator[str]:
             yield module
             if module == "facewright":
                 yield from (f"facewright.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module" and node.args:
-            if isinstance(node.args[0], ast.Constant):
-                yield str(node.args[0].value)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
+            yield from (str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant))
 
 
 @EVERY_FILE

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from facewright import cli
 from facewright.core import console
 from facewright.core.errors import UserError

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from facewright.cli import build, step_files
 from facewright.launchers import LAUNCHERS, TESTS, all_files, render, strangers, write_launchers
 

@@ -1,11 +1,13 @@
 """Command line -> step: one subcommand per file of steps/, questions for what is missing, exit codes.
 
 A step module has `COMMAND`, a docstring whose first line is the help, a dataclass `Options` and
-`run(workspace, options)`. Two more names are optional:
+`run(workspace, options)`. Three more names are optional:
 
     more_options(workspace, options) -> type | None
         A second settings class that depends on the first answers (the chosen model's options). Its
         values are the third argument of `run`.
+    known_answers(workspace) -> dict
+        Answers that the workspace itself gives; they count more than those remembered from the last run.
     MAKES_WORKSPACE = True
         The step may be given a --workspace folder that is not there yet.
 """
@@ -150,8 +152,7 @@ class StepCommand(click.Command):
         workspace = Workspace(workspace_root(typed.get("workspace_")))
         specs = declared(self.module.Options)
         flags = {s.name: s.parse(str(typed[s.name])) for s in specs if typed.get(s.name) is not None}
-        remembered = workspace.answers(str(self.name))
-        options: Any = resolve(self.module.Options, flags, remembered, skip=_names(specs))
+        options: Any = resolve(self.module.Options, flags, self._remembered(workspace), skip=_names(specs))
         more = self.module.more_options(workspace, options)
         records = [click_option(s).get_help_record(ctx) for s in declared(more)] if more else []
         if records:
@@ -163,14 +164,19 @@ class StepCommand(click.Command):
         console.set_up(yes=given.pop("yes_"))
         name = str(self.name)
         workspace = open_workspace(given.pop("workspace_"), may_be_new=hasattr(self.module, "MAKES_WORKSPACE"))
-        options = self._settle(workspace, name, self.module.Options, given)
+        options = self._settle(workspace, name, self.module.Options, given, self._remembered(workspace))
         if not self.extended:
             self.module.run(workspace, options)
             return
         more = self.module.more_options(workspace, options)
         flags = self._rest(click.get_current_context(), more)
         key = f"{name}.{_home(more)}" if more else name
-        self.module.run(workspace, options, self._settle(workspace, key, more, flags) if more else None)
+        remembered = workspace.answers(key)
+        self.module.run(workspace, options, self._settle(workspace, key, more, flags, remembered) if more else None)
+
+    def _remembered(self, workspace: Workspace) -> dict[str, Any]:
+        known: Mapping[str, Any] = getattr(self.module, "known_answers", lambda workspace: {})(workspace)
+        return {**workspace.answers(str(self.name)), **known}
 
     def _rest(self, ctx: click.Context, more: type | None) -> dict[str, Any]:
         """Read the flags that only the second settings class knows."""
@@ -179,13 +185,20 @@ class StepCommand(click.Command):
         with second.make_context(ctx.info_name, list(ctx.args), parent=ctx.parent) as inner:
             return dict(inner.params)
 
-    def _settle(self, workspace: Workspace, key: str, settings: type, flags: Mapping[str, Value | None]) -> Any:
+    def _settle(
+        self,
+        workspace: Workspace,
+        key: str,
+        settings: type,
+        flags: Mapping[str, Value | None],
+        remembered: Mapping[str, Any],
+    ) -> Any:
         """Resolve a settings class; keep typed answers for the next run."""
-        remembered = workspace.answers(key)
         options: Any = resolve(settings, flags, remembered)
         asked = {s.name for s in declared(settings) if s.ask and s.remember and flags.get(s.name) is None}
         if asked and console.interactive():
-            workspace.remember(key, {**remembered, **{name: getattr(options, name) for name in sorted(asked)}})
+            answers = {name: getattr(options, name) for name in sorted(asked)}
+            workspace.remember(key, {**workspace.answers(key), **answers})
         return options
 
 

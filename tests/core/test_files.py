@@ -5,9 +5,18 @@ import os
 from pathlib import Path
 
 import pytest
+
 from facewright.core import files
 from facewright.core.errors import UserError
-from facewright.core.files import disk_errors, list_files, make_folder, move_to_trash, read_json, write_bytes, write_json
+from facewright.core.files import (
+    disk_errors,
+    list_files,
+    make_folder,
+    move_to_trash,
+    read_json,
+    write_bytes,
+    write_json,
+)
 
 
 def test_listing_is_sorted_and_hides_hidden_files(tmp_path: Path) -> None:

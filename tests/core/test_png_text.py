@@ -5,10 +5,11 @@ import zlib
 
 import numpy as np
 import pytest
-from facewright.core.images import decode, encode
-from facewright.core.png_text import MAX_TEXT, DamagedPng, get_text, set_text
 from hypothesis import given
 from hypothesis import strategies as st
+
+from facewright.core.images import decode, encode
+from facewright.core.png_text import MAX_TEXT, DamagedPng, get_text, set_text
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 PNG = encode(PICTURE)
@@ -67,7 +68,13 @@ def _with_chunk(body: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "body",
-    [b"a\0\1\0\0\0" + zlib.compress(b"x"), b"a\0", b"a\0\0\0en", b"a\0\0\0\0\0\xff\xfe", b"a\0\0\0\0\0" + b"x" * MAX_TEXT],
+    [
+        b"a\0\1\0\0\0" + zlib.compress(b"x"),
+        b"a\0",
+        b"a\0\0\0en",
+        b"a\0\0\0\0\0\xff\xfe",
+        b"a\0\0\0\0\0" + b"x" * MAX_TEXT,
+    ],
     ids=["compressed", "empty", "no end", "not utf-8", "huge"],
 )
 def test_strange_chunks(body: bytes) -> None:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 

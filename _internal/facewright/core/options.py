@@ -60,9 +60,9 @@ class Option:
             return ", ".join(self.choices)
         what = {int: "a whole number", float: "a number", str: "text"}[self.kind]
         if self.low is not None and self.high is not None:
-            return f"{what} from {self.low:g} to {self.high:g}"
+            return f"{what} from {plain(self.low)} to {plain(self.high)}"
         if self.low is not None:
-            return f"{what}, {self.low:g} or more"
+            return f"{what}, {plain(self.low)} or more"
         return what
 
     def parse(self, text: str) -> Value:
@@ -109,6 +109,11 @@ class Option:
             return True
         inside = (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
         return math.isfinite(value) and inside
+
+
+def plain(number: float) -> str:
+    """Write a limit without an exponent where that is short."""
+    return f"{number:.0f}" if number == int(number) and abs(number) < 1e15 else f"{number:g}"
 
 
 def show(value: Value) -> str:
