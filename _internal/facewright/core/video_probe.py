@@ -1,0 +1,314 @@
+"""What is inside a video file: streams, times, colour, rotation. Read with PyAV, so no ffprobe is needed."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import av
+from av.error import FFmpegError
+
+from facewright.core.errors import UserError
+
+LOOKED_AT = 8
+
+# ISO/IEC 23091-2 code points, under the names that ffmpeg's options take. What is absent here is "not told".
+PRIMARIES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "film",
+    9: "bt2020",
+    10: "smpte428",
+    11: "smpte431",
+    12: "smpte432",
+}
+TRANSFERS = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    11: "iec61966-2-4",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    18: "arib-std-b67",
+}
+MATRICES = {
+    0: "gbr",
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+}
+RANGES = {1: "tv", 2: "pc"}
+HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
+INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder; 1 is progressive, 0 is not told
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Colour tags by ffmpeg's names; an empty text means that the file does not tell."""
+
+    primaries: str = ""
+    transfer: str = ""
+    matrix: str = ""
+    range: str = ""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The sound stream that goes into the result.
+
+    Attributes:
+        index: Stream index in the file.
+        codec: Name, for example "aac".
+        start: Time of the first sample in seconds, on the same clock as the frames.
+    """
+
+    index: int
+    codec: str
+    start: Fraction
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A video file.
+
+    Attributes:
+        path: The file.
+        byte_count: Its length.
+        index: Index of the picture stream.
+        codec: Its codec, for example "h264".
+        size: (h, w) as stored, before rotation and before non-square pixels are made square.
+        pixel_format: For example "yuv420p".
+        deep: More than 8 bits per component.
+        rgb: The stream stores RGB or a palette.
+        time_base: Seconds per tick of `start` and of the frames' times.
+        start: First time stamp of the stream in ticks.
+        frame_count: Frames that the file claims; an estimate unless `counted`.
+        counted: The container states the number.
+        duration: Length of the pictures in seconds, None when unknown.
+        average_rate: Frames per second by the container.
+        nominal_rate: The rate that the time stamps are multiples of (`r_frame_rate`); not the true one of a VFR file.
+        rotation: Degrees counter-clockwise that the display matrix asks for.
+        pixel_aspect: Width : height of one pixel.
+        interlaced: The stream is flagged as interlaced.
+        colour: Its tags.
+        sound: The sound, None in a silent video.
+        sound_count: Number of sound streams.
+    """
+
+    path: Path
+    byte_count: int
+    index: int
+    codec: str
+    size: tuple[int, int]
+    pixel_format: str
+    deep: bool
+    rgb: bool
+    time_base: Fraction
+    start: int
+    frame_count: int
+    counted: bool
+    duration: Fraction | None
+    average_rate: Fraction
+    nominal_rate: Fraction
+    rotation: int
+    pixel_aspect: Fraction
+    interlaced: bool
+    colour: Colour
+    sound: Sound | None
+    sound_count: int
+
+    @property
+    def hdr(self) -> bool:
+        """Whether the transfer is PQ or HLG."""
+        return self.colour.transfer in HDR_TRANSFERS
+
+
+def url(path: Path) -> str:
+    """Name a file so that no part of its path is taken for a protocol or a pattern."""
+    return f"file:{path.resolve()}"
+
+
+def open_video(path: Path) -> Any:
+    """Open a file with PyAV.
+
+    Raises:
+        UserError: It cannot be read, is cut off before its index, or is no video.
+    """
+    try:
+        # Local files only: a playlist that was given a video's name must not fetch anything.
+        return av.open(url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except FFmpegError as error:
+        raise _not_a_video(path, error) from error
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.", "a video file.", "check the file's rights and name."
+        ) from error
+
+
+def open_pipe(pipe: IO[bytes], kind: str, block: int = 1 << 16, options: dict[str, str] | None = None) -> Any:
+    """Open what a running ffmpeg writes to its pipe.
+
+    Args:
+        pipe: Its standard output.
+        kind: The format it writes.
+        block: Bytes to read at once.
+        options: For the demuxer.
+
+    Raises:
+        FFmpegError: Nothing came; the run's own `finish` or `failure` tells why.
+    """
+    return av.open(pipe, format=kind, buffer_size=block, options=options or {})
+
+
+def _not_a_video(path: Path, error: Exception) -> UserError:
+    expected = "a video that ffmpeg reads, for example mp4, mov, mkv, avi, webm or gif."
+    if path.is_file() and path.stat().st_size == 0:
+        return UserError(f"{path} is empty.", expected, "copy the video again.")
+    with open(path, "rb") as file:
+        head = file.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free") and not _has_atom(path, b"moov"):
+        return UserError(
+            f"{path} is cut off: its index (the moov atom) is missing.",
+            "a whole file; a recording or a copy that was broken off has no index.",
+            "copy or download the video again, or record it anew.",
+        )
+    return UserError(
+        f"{path} is not a video ({getattr(error, 'strerror', None) or error}).",
+        expected,
+        "check that the file plays in a video player, and copy the right one.",
+    )
+
+
+def _has_atom(path: Path, wanted: bytes) -> bool:
+    """Walk through the top-level atoms of an ISO media file."""
+    length = path.stat().st_size
+    position = 0
+    with open(path, "rb") as file:
+        while position + 8 <= length:
+            file.seek(position)
+            head = file.read(16)
+            size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if kind == wanted:
+                return True
+            size = int.from_bytes(head[8:16], "big") if size == 1 else size
+            if size < 8:
+                return False
+            position += size
+    return False
+
+
+def probe(path: Path) -> VideoInfo:
+    """Read what a video file is, decoding its first few frames.
+
+    Raises:
+        UserError: The file is no video, is cut off, or holds sound only.
+    """
+    container = open_video(path)
+    with closing(container):
+        stream = picture_stream(container)
+        if stream is None:
+            raise UserError(
+                f"{path} has no pictures in it, only {_kinds(container)}.",
+                "a file with a video stream.",
+                "copy a video there.",
+            )
+        sound = container.streams.best("audio")
+        start = stream.start_time or 0
+        duration = _duration(container, stream)
+        average = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        frames = _first_frames(container, stream)
+        first = frames[0] if frames else None
+        context = stream.codec_context
+        pixel_format: Any = context.format or (first.format if first else None)
+        return VideoInfo(
+            path=path,
+            byte_count=path.stat().st_size,
+            index=stream.index,
+            codec=context.name,
+            size=(context.height, context.width),
+            pixel_format=pixel_format.name if pixel_format else "unknown",
+            deep=bool(pixel_format) and max(c.bits for c in pixel_format.components) > 8,
+            rgb=bool(pixel_format) and bool(pixel_format.is_rgb or pixel_format.has_palette),
+            time_base=Fraction(stream.time_base),
+            start=start,
+            frame_count=stream.frames or round((duration or 0) * average),
+            counted=stream.frames > 0,
+            duration=duration,
+            average_rate=average,
+            nominal_rate=Fraction(stream.guessed_rate or average),
+            rotation=round(first.rotation) if first else 0,
+            pixel_aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
+            interlaced=context.field_order in INTERLACED_ORDERS or any(f.interlaced_frame for f in frames),
+            colour=_colour(context, first),
+            sound=_sound(sound) if sound is not None else None,
+            sound_count=len(container.streams.audio),
+        )
+
+
+def picture_stream(container: Any) -> Any:
+    """Return the moving picture of an open file; cover art of a music file does not count. None without one."""
+    attached = av.stream.Disposition.attached_pic
+    moving = [s for s in container.streams.video if not s.disposition & attached and s.codec_context is not None]
+    best = container.streams.best("video")
+    return best if best in moving else next(iter(moving), None)
+
+
+def _kinds(container: Any) -> str:
+    return " and ".join(sorted({s.type for s in container.streams})) or "nothing"
+
+
+def _duration(container: Any, stream: Any) -> Fraction | None:
+    if stream.duration:
+        return Fraction(stream.duration) * Fraction(stream.time_base)
+    return Fraction(container.duration, av.time_base) if container.duration else None
+
+
+def _first_frames(container: Any, stream: Any) -> list[Any]:
+    try:
+        return list(islice(container.decode(stream), LOOKED_AT))
+    except FFmpegError:  # a damaged start: ffmpeg itself will skip it
+        return []
+
+
+def _colour(context: Any, frame: Any) -> Colour:
+    def tag(names: dict[int, str], attribute: str) -> str:
+        return names.get(int(getattr(context, attribute))) or (
+            names.get(int(getattr(frame, attribute)), "") if frame is not None else ""
+        )
+
+    return Colour(
+        tag(PRIMARIES, "color_primaries"),
+        tag(TRANSFERS, "color_trc"),
+        tag(MATRICES, "colorspace"),
+        tag(RANGES, "color_range"),
+    )
+
+
+def _sound(stream: Any) -> Sound:
+    return Sound(stream.index, stream.codec_context.name, Fraction(stream.start_time or 0) * Fraction(stream.time_base))
+
+
+def packet_times(info: VideoInfo) -> list[int]:
+    """Return the times of all pictures in ticks of `info.time_base`, sorted, from the file's index or packets.
+
+    Much faster than decoding, and the same for whole files.
+    """
+    container = open_video(info.path)
+    with closing(container):
+        stream = container.streams[info.index]
+        return sorted(p.pts for p in container.demux(stream) if p.pts is not None and p.size and not p.is_discard)
