@@ -194,8 +194,9 @@ def _cut(frame: Image, matrix: Matrix, side: int) -> Picture:
     box = square_box(matrix, side, frame.shape[:2])
     if box is None:
         return np.zeros((side, side, 3), np.float32)
-    piece = cut(np.ascontiguousarray(box.of(frame)), _shifted(matrix, box), side)
-    return np.asarray(piece, np.float32) / np.float32(255)
+    # In float: averages of bytes would be rounded up, which brightens the face.
+    piece = cut(box.of(frame).astype(np.float32), _shifted(matrix, box), side)
+    return np.clip(np.asarray(piece, np.float32) / np.float32(255), 0, 1)
 
 
 def _sure_mask(mask: Mask, matrix: Matrix, region: Box) -> Mask:
@@ -255,6 +256,6 @@ def blend_region(result: Image, region: Box, prediction: _Prediction, plan: _Pla
         soft = soft * border
     blended = mix(under, over, soft)
     if parameters.mode is Mode.SEAMLESS_HIST_MATCH:
-        again = np.asarray(cut(to_bytes(blended), matrix, side), np.float32) / np.float32(255)
+        again = np.clip(np.asarray(cut(blended, matrix, side), np.float32), 0, 1)
         blended = mix(under, rematch(blended, again, prediction.face, visible), soft)
     region.of(result)[...] = to_bytes(blended)

@@ -27,7 +27,8 @@ FACE_HULLS: tuple[tuple[int, ...], ...] = (
     (*BROWS, 0, 27, 16, 33),
 )
 
-_SHIFT = 4  # coordinates are handed to OpenCV in 1/16 px
+FINE = 4
+SHIFT = 4  # coordinates are handed to OpenCV in 1/16 px
 
 
 def hull_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
@@ -69,12 +70,21 @@ def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, 
     points = np.asarray(landmarks, np.float64)
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise ValueError(f"landmarks must be (68, 2) finite numbers, not {points.shape}")
-    canvas = np.zeros(size, np.uint8)
+    mask = np.zeros(size, np.float32)
+    used = points[sorted({index for hull in hulls for index in hull})]
+    left, top = (int(v) for v in np.clip(np.floor(used.min(0)) - 1, 0, (size[1], size[0])))
+    right, bottom = (int(v) for v in np.clip(np.ceil(used.max(0)) + 2, 0, (size[1], size[0])))
+    if right <= left or bottom <= top:
+        return mask
+    # Drawn at FINE times the size and averaged: OpenCV's own smooth edges would be half a pixel too wide.
+    canvas = np.zeros(((bottom - top) * FINE, (right - left) * FINE), np.uint8)
     for indices in hulls:
-        corners = cv2.convexHull(points[list(indices)].astype(np.float32))
-        fixed = np.rint(corners * (1 << _SHIFT)).astype(np.int32)
-        cv2.fillConvexPoly(canvas, fixed, 255, lineType=cv2.LINE_AA, shift=_SHIFT)
-    return canvas.astype(np.float32) / np.float32(255)
+        corners = (points[list(indices)] - (left, top) + 0.5) * FINE - 0.5
+        fixed = np.rint(cv2.convexHull(corners.astype(np.float32)) * (1 << SHIFT)).astype(np.int32)
+        cv2.fillConvexPoly(canvas, fixed, 255, lineType=cv2.LINE_8, shift=SHIFT)
+    small = cv2.resize(canvas, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    mask[top:bottom, left:right] = small.astype(np.float32) / np.float32(255)
+    return mask
 
 
 def _widened(mask: Mask, landmarks: Points, grow: float) -> Mask:

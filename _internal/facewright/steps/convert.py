@@ -245,7 +245,13 @@ def _newest(model_dir: Path, name: str) -> tuple[str, str]:
     This costs milliseconds, so that a run with nothing to do does not wait for TensorFlow.
     """
     known = model_files()
-    names = [name] if name else [found for found in checkpoint.trained_models(model_dir) if found in known]
+    names = (
+        [name]
+        if name in known
+        else []
+        if name
+        else [found for found in checkpoint.trained_models(model_dir) if found in known]
+    )
     found = checkpoint.newest(model_dir / names[0], need=()) if names else None
     return (names[0], found.generation.fingerprint) if found else ("", "")
 

@@ -1,0 +1,83 @@
+"""Width of the edge: the formulas' values, symmetry, large faces."""
+
+import numpy as np
+import pytest
+
+from facewright.convert import edge
+
+
+@pytest.mark.parametrize(
+    ("length", "percent", "size"),
+    [
+        (100, 30, 3), (100, 100, 12), (100, 200, 24),
+        (200, 30, 7), (200, 100, 23), (200, 200, 46),
+        (400, 30, 12), (400, 100, 43), (400, 200, 86),
+        (800, 30, 21), (800, 100, 71), (800, 200, 143),
+    ],
+)  # fmt: skip
+def test_erosion_has_the_values_of_2018(length, percent, size):
+    # The table of the facts rounds down; a product within 1e-9 of a whole number may fall on either side.
+    assert abs(edge.erode_size(length, percent) - size) <= 1
+    assert edge.erode_size(length, -percent) == -edge.erode_size(length, percent)
+
+
+def test_erosion_never_shrinks_with_the_face():
+    sizes = [edge.erode_size(length, 100) for length in range(10, 6000, 7)]
+    assert (np.diff(sizes) >= 0).all() and sizes[-1] == 87
+
+
+def test_blur_is_a_tenth_of_the_length():
+    assert [edge.blur_size(200, percent) for percent in (-100, 0, 100, 200)] == [-20, 0, 20, 40]
+
+
+def square(side=81, inner=41):
+    mask = np.zeros((side, side), np.float32)
+    start = (side - inner) // 2
+    mask[start : start + inner, start : start + inner] = 1
+    return mask
+
+
+@pytest.mark.parametrize("size", [-12, -7, 5, 12, 13])
+def test_erosion_and_blur_do_not_shift_the_mask(size):
+    mask = square()
+    for done in (edge.erode(mask, size), edge.soften(mask, abs(size))):
+        np.testing.assert_allclose(done, done[::-1], atol=1e-6)
+        np.testing.assert_allclose(done, done[:, ::-1], atol=1e-6)
+
+
+def test_erosion_takes_half_its_size_on_every_side():
+    assert edge.erode(square(), 11)[40].sum() == 41 - 10
+    assert edge.erode(square(), -11)[40].sum() == 41 + 10
+    assert edge.erode(square(), 1) is not None and edge.erode(square(), 0).sum() == square().sum()
+
+
+def test_a_large_kernel_does_the_same_at_a_smaller_scale():
+    mask = square(601, 401)
+    for size, width in ((101, 301), (-101, 501)):
+        done = edge.erode(mask, size)
+        assert abs(done[300].sum() - width) <= 3
+        np.testing.assert_allclose(done, done[::-1], atol=0.02)
+
+
+def test_the_frames_border_does_not_erode():
+    mask = np.ones((40, 40), np.float32)
+    mask[:, 20:] = 0
+    done = edge.erode(mask, 9)
+    assert done[0, 0] == done[-1, 0] == 1 and done[20].sum() == 16
+
+
+def test_the_border_mask_is_soft_and_symmetric():
+    mask = edge.border_mask(128, 0.046875)
+    assert mask[0, 64] < 0.2 and mask[64, 64] == 1
+    np.testing.assert_allclose(mask, mask[::-1, ::-1], atol=1e-6)
+    assert edge.border_mask(64, 0).min() == 1
+
+
+def test_boxes():
+    mask = np.zeros((20, 30), bool)
+    assert edge.box_of(mask) is None
+    mask[3:7, 10:29] = True
+    box = edge.box_of(mask)
+    assert box == edge.Box(10, 3, 29, 7) and box.size == (4, 19)
+    assert box.grown(5, (20, 30)) == edge.Box(5, 0, 30, 12)
+    assert box.of(mask).all()
