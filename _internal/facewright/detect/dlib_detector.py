@@ -107,5 +107,9 @@ def _maker(kind: type[HogDetector] | type[CnnDetector]) -> Callable[[bool], Dete
 
 OFFERS = (
     Offer("dlib-hog", "gradients: the quickest, frontal faces of 80 px and more only", _maker(HogDetector)),
-    Offer("dlib-cnn", "one large network: thorough, faces of 80 px and more, 1 to 15 seconds per frame", _maker(CnnDetector)),
+    Offer(
+        "dlib-cnn",
+        "one large network: thorough, faces of 80 px and more, 1 to 15 seconds per frame",
+        _maker(CnnDetector),
+    ),
 )

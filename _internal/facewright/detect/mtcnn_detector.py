@@ -266,7 +266,9 @@ def _overlapped(boxes: NDArray[np.float64], threshold: float, *, smaller: bool, 
     result = np.zeros(len(boxes), bool)
     for start in range(0, len(boxes), rows):
         strip = slice(start, start + rows)
-        size = np.minimum(boxes[strip, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[strip, None, :2], boxes[None, :, :2])
+        size = np.minimum(boxes[strip, None, 2:], boxes[None, :, 2:]) - np.maximum(
+            boxes[strip, None, :2], boxes[None, :, :2]
+        )
         inside = np.maximum(size, 0).prod(2)
         pair = np.minimum(area[strip, None], area) if smaller else area[strip, None] + area - inside
         earlier = np.arange(len(boxes)) < np.arange(len(boxes))[strip, None]

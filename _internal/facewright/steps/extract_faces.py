@@ -51,9 +51,7 @@ class Options:
         },
     )
     size: int = option(256, "Side of an aligned picture in pixels.", low=64, high=1024)
-    debug: bool = option(
-        False, "Also save each frame with box, landmarks and aligned square drawn in.", remember=False
-    )
+    debug: bool = option(False, "Also save each frame with box, landmarks and aligned square drawn in.", remember=False)
     redo: bool = option(
         False, "Begin anew: move the faces of an earlier run to the trash folder first.", remember=False
     )
