@@ -91,8 +91,8 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _is_move(move: Any) -> bool:
     """Whether a move is three bare file names."""
-    return (
-        isinstance(move, list)
-        and len(move) == 3
-        and all(isinstance(name, str) and name and name == Path(name).name and "\\" not in name for name in move)
-    )
+    return isinstance(move, list) and len(move) == 3 and all(isinstance(name, str) and _is_bare(name) for name in move)
+
+
+def _is_bare(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and not any(sign in name for sign in "/\\:\0")

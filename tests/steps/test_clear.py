@@ -1,0 +1,105 @@
+"""Clearing asks, moves to the trash, never touches videos."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facewright import cli
+from facewright.core.workspace import Workspace
+
+
+@pytest.fixture
+def full(workspace: Workspace) -> Workspace:
+    for name in (
+        "data_src.mp4",
+        "data_dst.mov",
+        "notes.txt",
+        "other.mp4",
+        "result.mp4",
+        "merged_sheet.png",
+        "data_src/00001.png",
+        "data_src/aligned/00001_0.png",
+        "model/quick/weights.bin",
+    ):
+        path = workspace.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return workspace
+
+
+def names(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def clear(workspace: Workspace, *flags: str) -> int:
+    return cli.main(["clear", "--workspace", str(workspace.root), *flags])
+
+
+STAYS = {"data_src.mp4", "data_dst.mov", "notes.txt", "other.mp4"}
+
+
+def test_everything_made_moves_to_the_trash(full: Workspace) -> None:
+    before = names(full.root)
+    assert clear(full, "--yes") == 0
+    (stamp,) = full.trash.iterdir()
+    assert names(stamp) == before - STAYS
+    assert names(full.root) - {f"trash/{stamp.name}/{name}" for name in names(stamp)} == STAYS
+    for folder in (full.src.aligned_dir, full.dst.aligned_dir, full.dst.merged_dir, full.model_dir):
+        assert folder.is_dir()
+    assert clear(full, "--yes") == 0
+    assert len(list(full.trash.iterdir())) == 1, "nothing to do the second time"
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no"])
+def test_asks_first_and_no_is_the_default(full: Workspace, typed: Callable, answer: str) -> None:
+    before = names(full.root)
+    shown = typed(answer)
+    assert clear(full) == 0
+    assert len(shown) == 1 and "[y/N]" in shown[0]
+    assert names(full.root) == before
+
+
+def test_yes_typed(full: Workspace, typed: Callable) -> None:
+    typed("perhaps", "y")
+    assert clear(full) == 0
+    assert not (full.root / "result.mp4").exists()
+
+
+def test_without_a_terminal_nothing_happens(full: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    before = names(full.root)
+    assert clear(full) == 1
+    assert "--yes" in capsys.readouterr().err
+    assert names(full.root) == before
+
+
+def test_trash_is_deleted_only_on_request(full: Workspace, typed: Callable) -> None:
+    assert clear(full, "--yes") == 0
+    typed("n")
+    import os
+
+    os.environ.pop("FACEWRIGHT_YES")
+    assert clear(full, "--empty-trash") == 0
+    assert full.trash.is_dir()
+    assert clear(full, "--empty-trash", "--yes") == 0
+    assert not full.trash.exists()
+    assert names(full.root) == STAYS
+
+
+def test_makes_a_new_workspace(tmp_path: Path) -> None:
+    new = Workspace(tmp_path / "brand new")
+    assert clear(new) == 0
+    assert new.dst.merged_dir.is_dir()
+
+
+def test_running_step_keeps_its_files(full: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    before = names(full.root)
+    (full.root / ".lock_model").write_text("1 0" if not Path("/proc/1/stat").exists() else _lock_of_process_one())
+    assert clear(full, "--yes") == 1
+    assert "in use" in capsys.readouterr().err
+    assert names(full.root) - {".lock_model"} == before
+
+
+def _lock_of_process_one() -> str:
+    started = Path("/proc/1/stat").read_text().rsplit(")", 1)[1].split()[19]
+    return f"1 {started}"
