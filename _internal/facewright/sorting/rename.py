@@ -95,4 +95,4 @@ def _is_move(move: Any) -> bool:
 
 
 def _is_bare(name: str) -> bool:
-    return bool(name) and not name.startswith(".") and not any(sign in name for sign in "/\\:\0")
+    return bool(name) and not name.startswith(".") and "\0" not in name and Path(name).name == name

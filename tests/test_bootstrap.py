@@ -1,0 +1,221 @@
+"""The bootstrap's own decisions, without installing anything."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import bootstrap
+import bootstrap_build
+
+INTERNAL = Path(bootstrap.__file__).resolve().parent
+REQUIREMENTS = (INTERNAL / "requirements.txt").read_text(encoding="utf-8")
+CONSTRAINTS = (INTERNAL / "constraints.txt").read_text(encoding="utf-8")
+
+
+def pins(text: str) -> dict[str, str]:
+    return dict(re.findall(r"(?m)^([\w-]+)(?:\[[\w-]+\])?==([^\s;]+)", text))
+
+
+def folded(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Path:
+    """A folder that looks like a whole environment, run by this Python."""
+    root = tmp_path / "énv"
+    site = bootstrap.site_packages(root, bootstrap.VERSION)
+    for name in ("numpy", "numpy-2.4.6.dist-info", "pip", "cv2"):
+        (site / name).mkdir(parents=True)
+    python = bootstrap.python_of(root)
+    python.parent.mkdir(exist_ok=True)
+    python.symlink_to(sys.executable)
+    bootstrap.write_marker(root, dev=False)
+    return root
+
+
+def test_files_hold_exact_versions_and_no_address() -> None:
+    for name in (*bootstrap.PINS, bootstrap.DEV_PINS):
+        for line in (INTERNAL / name).read_text(encoding="utf-8").splitlines():
+            assert line.startswith("#") or re.fullmatch(r"[\w-]+==[\w.]+( ; .+)?", line), line
+            assert "://" not in line and not line.startswith("-")
+
+
+def test_constraints_agree_with_the_requirements() -> None:
+    constraints = {folded(name): version for name, version in pins(CONSTRAINTS).items()}
+    dev = (INTERNAL / bootstrap.DEV_PINS).read_text(encoding="utf-8")
+    for name, version in pins(REQUIREMENTS + dev).items():
+        assert constraints.get(folded(name), version) == version, name
+    assert "tensorflow" not in constraints and "tensorflow-cpu" not in constraints
+
+
+def test_whole_environment(env: Path) -> None:
+    assert bootstrap.what_is_wrong(env, dev=False) == ""
+    assert bootstrap.what_is_wrong(env, dev=True) == "the tools of the tests are missing"
+    assert bootstrap.state(env, dev=False) == ""
+    (bootstrap.site_packages(env, bootstrap.VERSION) / "something of the user").mkdir()
+    (bootstrap.site_packages(env, bootstrap.VERSION) / "pip").rmdir()
+    assert bootstrap.what_is_wrong(env, dev=False) == ""
+
+
+def test_half_made_environment(env: Path) -> None:
+    (env / bootstrap.MARKER).unlink()
+    assert bootstrap.what_is_wrong(env, dev=False) == "it was not finished"
+    (env / bootstrap.MARKER).write_text('{"python": [3,')
+    assert bootstrap.what_is_wrong(env, dev=False) == "it was not finished"
+
+
+def test_other_python(env: Path) -> None:
+    marker = json.loads((env / bootstrap.MARKER).read_text())
+    (env / bootstrap.MARKER).write_text(json.dumps({**marker, "python": [3, 10]}))
+    assert bootstrap.what_is_wrong(env, dev=False) == "it was made for another Python"
+
+
+def test_other_pins(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "hash_of", lambda *names: "other")
+    assert bootstrap.what_is_wrong(env, dev=False) == "other versions are asked for now"
+
+
+def test_lost_package(env: Path) -> None:
+    (bootstrap.site_packages(env, bootstrap.VERSION) / "cv2").rmdir()
+    assert bootstrap.what_is_wrong(env, dev=False) == "parts of it are gone (cv2)"
+
+
+def test_python_that_was_moved_away(env: Path) -> None:
+    python = bootstrap.python_of(env)
+    python.unlink()
+    assert "does not run" in bootstrap.state(env, dev=False)
+    python.symlink_to("/nowhere/python3")
+    assert "does not run" in bootstrap.state(env, dev=False)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    assert bootstrap.state(tmp_path / "none", dev=False)
+
+
+def test_hash_is_the_same_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "HOME", tmp_path)
+    (tmp_path / "a").write_bytes(b"x==1\ny==2\n")
+    first = bootstrap.hash_of("a")
+    (tmp_path / "a").write_bytes(b"x==1\r\ny==2\r\n")
+    assert bootstrap.hash_of("a") == first
+    (tmp_path / "a").write_bytes(b"x==1\ny==3\n")
+    assert bootstrap.hash_of("a") != first
+
+
+@pytest.mark.parametrize("version", [(3, 10, 9), (3, 14, 0), (2, 7, 18), (4, 0, 0)])
+def test_other_pythons_get_a_sentence(version: tuple[int, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        bootstrap.check_python(version)
+    assert caught.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert ".".join(map(str, version)) in lines[0]
+    assert [line.split(":")[0].strip() for line in lines[1:]] == ["Expected", "To fix it"]
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 1), (3, 13, 9)])
+def test_our_pythons_pass(version: tuple[int, ...]) -> None:
+    bootstrap.check_python(version)
+
+
+def test_requirements_for_an_ordinary_machine() -> None:
+    assert bootstrap_build.requirements(REQUIREMENTS, gpu=False, windows=True) == REQUIREMENTS
+
+
+def test_requirements_for_a_card() -> None:
+    text = bootstrap_build.requirements(REQUIREMENTS, gpu=True, windows=True)
+    version = pins(REQUIREMENTS)["tensorflow-cpu"]
+    assert re.findall(r"(?m)^tensorflow.*$", text) == [f"tensorflow[and-cuda]=={version}"]
+    assert "nvidia-cudnn-cu12" in pins(CONSTRAINTS)
+
+
+def test_requirements_without_window_libraries() -> None:
+    text = bootstrap_build.requirements(REQUIREMENTS, gpu=False, windows=False)
+    version = pins(REQUIREMENTS)["opencv-python"]
+    assert f"opencv-python-headless=={version}\n" in text
+    assert not re.search(r"(?m)^opencv-python==", text)
+
+
+@pytest.mark.parametrize(
+    ("line", "news"),
+    [
+        ("  Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl (16.6 MB)", "numpy 2.4.6 (17 MB)"),
+        ("  Downloading click-8.5.1-py3-none-any.whl (98 kB)", ""),
+        ("  Using cached av-18.1.0-cp311.whl (31.0 MB)", "av 18.1.0 (31 MB, from pip's cache)"),
+        ("Installing collected packages: a, b, c", "unpacking 3 packages"),
+        ("Requirement already satisfied: pip", ""),
+    ],
+)
+def test_lines_of_pip_that_are_shown(line: str, news: str) -> None:
+    assert bootstrap_build.worth_saying(line) == news
+
+
+@pytest.mark.parametrize(
+    ("output", "word"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        (
+            "WARNING: Retrying after connection broken by 'NewConnectionError(...)'\nERROR: No matching d",
+            "no connection",
+        ),
+        ("ERROR: No matching distribution found for tensorflow-cpu==2.21.0", "no package for this machine"),
+        ("ERROR: something else", "could not be installed"),
+    ],
+)
+def test_failures_of_pip_are_explained(output: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        bootstrap_build.explain(output)
+    assert caught.value.code == 1
+    told = capsys.readouterr().err
+    assert word in told and output.splitlines()[-1] in told and "To fix it" in told
+
+
+def test_full_disk_is_noticed_before(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bootstrap_build.shutil, "disk_usage", lambda path: _Usage())
+    with pytest.raises(SystemExit):
+        bootstrap_build.check_space(gpu=False)
+    assert "1.0 GB free" in capsys.readouterr().err
+
+
+class _Usage:
+    free = 10**9
+
+
+@pytest.mark.skipif(os.name == "nt", reason="scripts name their interpreter on Unix only")
+def test_scripts_follow_the_rename(tmp_path: Path) -> None:
+    new, final = tmp_path / "env.new", tmp_path / "env"
+    (new / "bin").mkdir(parents=True)
+    (new / "pyvenv.cfg").write_text(f"command = python -m venv {new}\n")
+    (new / "bin" / "pytest").write_text(f"#!{new}/bin/python\n")
+    (new / "bin" / "ruff").write_bytes(b"\x7fELF\0" + bytes(new))
+    (new / "bin" / "python").symlink_to(sys.executable)
+    bootstrap_build.move_scripts(new, final)
+    assert (new / "bin" / "pytest").read_text() == f"#!{final}/bin/python\n"
+    assert str(new) not in (new / "pyvenv.cfg").read_text()
+    assert bytes(new) in (new / "bin" / "ruff").read_bytes()
+
+
+def test_second_start_is_quick(env: Path) -> None:
+    """The check that every start makes; a tenth of a second is far above what it takes."""
+    command = [str(bootstrap.python_of(env)), "-I", "-S", bootstrap.__file__, "--check", f"--env={env}"]
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="flock is a thing of Unix")
+def test_two_starts_at_once_build_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "HOME", tmp_path)
+    with bootstrap.only_one(), open(tmp_path / "env.lock", "a+b") as other:
+        assert not bootstrap._try_lock(other)
+    with open(tmp_path / "env.lock", "a+b") as other:
+        assert bootstrap._try_lock(other)
