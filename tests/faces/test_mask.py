@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from convert.faces import landmarks
 
+from convert.faces import landmarks
 from facewright.faces.mask import eyes_mask, hull_mask, mouth_mask
 
 

@@ -113,7 +113,7 @@ def run(workspace: Workspace, options: Options) -> None:
         frames = _frames(side)
         groups = _faces(side)
         _say_orphans(groups, {frame.stem for frame in frames})
-        make_folder(side.merged_dir)
+        _clear_temporaries(make_folder(side.merged_dir))
         planned = _plan_all(frames, groups, side, options, _newest(workspace.model_dir, options.model))
         _clear_stale(side, planned, workspace.trash)
         done: list[Done] = []
@@ -228,6 +228,12 @@ def _missing(planned: list[_Planned], side: Side) -> list[_Planned]:
     return [
         p for p in planned if p.job.target.name not in there or written.get(p.job.frame.name, {}).get("key") != p.key
     ]
+
+
+def _clear_temporaries(folder: Path) -> None:
+    """Remove what a killed run had half written; such a file is never a result."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def _clear_stale(side: Side, planned: list[_Planned], trash: Path) -> None:
