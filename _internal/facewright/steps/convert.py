@@ -27,7 +27,7 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.marking.provenance import mark_picture, mark_png
 from facewright.models.catalogue import model_files
-from facewright.nn import checkpoint
+from facewright.nn import checkpoint, devices
 
 if TYPE_CHECKING:  # these import keras
     from facewright.models.base import ConverterDefaults
@@ -263,6 +263,8 @@ def _newest(model_dir: Path, name: str) -> tuple[str, str]:
 
 
 def _load(model_dir: Path, name: str) -> "TrainedModel":
+    device, _ = devices.start("float32")
+    console.say(device.describe())
     from facewright.models import trained
 
     return trained.load_trained(model_dir, name)
