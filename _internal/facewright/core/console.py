@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import colorama
@@ -60,6 +60,12 @@ def warn(text: str) -> None:
 def heading(text: str) -> None:
     """Print the title of a step."""
     say(_paint(text, colorama.Style.BRIGHT))
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Name the first few and count the rest."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def error(problem: UserError) -> None:

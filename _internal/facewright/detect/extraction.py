@@ -6,6 +6,7 @@ and save. Pictures in flight are bounded, whatever the number of frames.
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,7 +103,8 @@ class FaceWriter:
         picture = seen.picture
         if picture is None and (seen.boxes or self.debug_dir):
             picture = read_image(seen.path)
-        names, records = [], []
+        names: list[str] = []
+        records: list[FaceRecord] = []
         for box in seen.boxes:
             assert picture is not None
             record = self._record(picture, seen.path.name, box)
@@ -151,9 +153,7 @@ def extract(paths: Sequence[Path], detector: Detector, writer: FaceWriter, *, zo
         yield from workers.ordered_map(writer.write, seen, writers, ahead=WRITE_AHEAD)
 
 
-def search(
-    paths: Iterable[Path], detector: Detector, readers: workers.Executor, *, zoom: float = 1.0
-) -> Iterator[Seen]:
+def search(paths: Iterable[Path], detector: Detector, readers: Executor, *, zoom: float = 1.0) -> Iterator[Seen]:
     """Yield each frame with its boxes, in order.
 
     Args:

@@ -52,8 +52,8 @@ class Landmarker:
             frame: (h, w, 3) uint8 BGR.
             box: The square that dlib's own detector would draw, roughly: see `Detector.landmark_square`.
         """
-        left, top, right, bottom = EXPECTED
-        scale = (right - left) / max(box.width, 1.0)
+        left, top = EXPECTED[:2]
+        scale = (EXPECTED[2] - left) / max(box.width, 1.0)
         first = np.array([[scale, 0, left - box.left * scale], [0, scale, top - box.top * scale]])
         rough, back = self._picture(frame, first, ROUGH_SIDE)
         points = transform_points(self._predict(rough, ROUGH_SIDE), back)

@@ -35,6 +35,7 @@ DIGESTS = {
 }
 PIXELS_AT_ONCE = 2_000_000  # larger batches fall out of the processor's caches and take twice the time
 CROPS_AT_ONCE = 1024
+FROM_HALF = 0.3  # levels below this scale are made from the frame at half size: the same average, sooner
 KEPT_TRACES = 4  # for the frame sizes that come in full batches; one open function serves all others
 
 
@@ -64,10 +65,11 @@ class MtcnnDetector:
         self._pnet = pnet
         tf = self._tf
         pixels = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        self._level = tf.function(self._propose, input_signature=[pixels, tf.TensorSpec([2], tf.int32)])
+        size = tf.TensorSpec([2], tf.int32)
+        self._level = tf.function(self._propose, autograph=False, input_signature=[pixels, size])
         boxes, owners = tf.TensorSpec([None, 4], tf.float32), tf.TensorSpec([None], tf.int32)
-        self._refine = tf.function(_rnet(tf, rnet), input_signature=[pixels, boxes, owners])
-        self._output = tf.function(_onet(tf, onet), input_signature=[pixels, boxes, owners])
+        self._refine = tf.function(_rnet(tf, rnet), autograph=False, input_signature=[pixels, boxes, owners])
+        self._output = tf.function(_onet(tf, onet), autograph=False, input_signature=[pixels, boxes, owners])
         self._traces: dict[tuple[int, ...], Callable[[Any], list[Any]]] = {}
         self._trace = trace
 
@@ -111,8 +113,7 @@ class MtcnnDetector:
     def _proposals(self, pixels: Any, shape: tuple[int, ...]) -> Boxes:
         """Return P-net's candidates over all levels."""
         scales = pyramid(shape[1], shape[2], self._smallest)
-        sizes = [(int(shape[1] * scale), int(shape[2] * scale)) for scale in scales]
-        levels = self._traced(shape, sizes)(pixels)
+        levels = self._traced(shape, scales)(pixels)
         found = []
         for scale, (cells, scores, offsets) in zip(scales, levels, strict=True):
             boxes = _cells_to_boxes(cells.numpy(), scores.numpy(), offsets.numpy())
@@ -120,24 +121,36 @@ class MtcnnDetector:
             found.append(_suppress(boxes, 0.5))
         return _suppress(np.concatenate(found), 0.7)
 
-    def _traced(self, shape: tuple[int, ...], sizes: list[tuple[int, int]]) -> Callable[[Any], list[Any]]:
+    def _traced(self, shape: tuple[int, ...], scales: list[float]) -> Callable[[Any], list[Any]]:
         """Return the function for this shape: a static one for full batches, else the open one."""
         tf = self._tf
+        sizes = [(int(shape[1] * scale), int(shape[2] * scale)) for scale in scales]
+
+        def levels(pixels: Any, propose: Callable[[Any, Any], Any]) -> list[Any]:
+            half = tf.raw_ops.ResizeArea(images=pixels, size=(shape[1] // 2, shape[2] // 2))
+            half = tf.cast(tf.round(half), tf.uint8)
+            return [
+                propose(half if scale < FROM_HALF else pixels, size) for scale, size in zip(scales, sizes, strict=True)
+            ]
+
         known = self._traces.get(shape)
         if known is None and self._trace and shape[0] == self.batch(*shape[1:3]) and len(self._traces) < KEPT_TRACES:
             known = tf.function(
-                lambda pixels: [self._propose(pixels, size) for size in sizes],
+                lambda pixels: levels(pixels, self._propose),
+                autograph=False,
                 input_signature=[tf.TensorSpec(shape, tf.uint8)],
             )
             self._traces[shape] = known
-        return known or (lambda pixels: [self._level(pixels, size) for size in sizes])
+        return known or (lambda pixels: levels(pixels, self._level))
 
     def _propose(self, pixels: Any, size: Any) -> tuple[Any, Any, Any]:
         """Shrink the frames to one level and return P-net's (cells, scores, offsets) over the threshold."""
         tf, weights = self._tf, self._pnet
         x = tf.raw_ops.ResizeArea(images=pixels, size=size)
-        x = _prelu(tf, _conv(tf, _normal(x), weights[0:2]), weights[2])
-        x = tf.nn.max_pool2d(x, 2, 2, "SAME")
+        x = _conv(tf, x, _unnormalised(weights))
+        # Slopes over 1 are monotone, so they may wait until the pooling has left a quarter of the pixels.
+        x = tf.nn.max_pool2d(tf.maximum(x, np.minimum(weights[2], 1) * x), 2, 2, "SAME")
+        x = _steep(tf, x, weights[2])
         x = _prelu(tf, _conv(tf, x, weights[3:5]), weights[5])
         x = _prelu(tf, _conv(tf, x, weights[6:8]), weights[8])
         # A softmax over two classes is a sigmoid of their difference; offsets are needed for the picked cells only.
@@ -166,12 +179,24 @@ def _normal(pixels: Any) -> Any:
     return (pixels - 127.5) / 128
 
 
+def _unnormalised(weights: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the first layer's weights for pixels 0..255: one pass less over the largest pictures."""
+    kernel = weights[0] / np.float32(128)
+    return kernel, weights[1] - kernel.sum((0, 1, 2)) * np.float32(127.5)
+
+
 def _conv(tf: Any, x: Any, weights: Sequence[Any]) -> Any:
     return tf.nn.bias_add(tf.nn.conv2d(x, weights[0], 1, "VALID"), weights[1])
 
 
-def _prelu(tf: Any, x: Any, slope: Any) -> Any:
-    return tf.nn.relu(x) - slope * tf.nn.relu(-x)
+def _prelu(tf: Any, x: Any, slope: NDArray[np.float32]) -> Any:
+    """Return x above zero, slope * x below; few passes over memory, which is what it costs."""
+    return _steep(tf, tf.maximum(x, np.minimum(slope, 1) * x), slope)
+
+
+def _steep(tf: Any, x: Any, slope: NDArray[np.float32]) -> Any:
+    """The part of `_prelu` for slopes over 1, which a maximum cannot give."""
+    return tf.minimum(x, np.maximum(slope, 1) * x) if slope.max() > 1 else x
 
 
 def _crops(tf: Any, pixels: Any, boxes: Any, owners: Any, side: int) -> Any:
@@ -279,6 +304,7 @@ def _overlapped(boxes: NDArray[np.float64], threshold: float, *, smaller: bool, 
 def _tensorflow() -> Any:
     """Import TensorFlow without its start-up notes; errors stay visible."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a card's memory is shared with other programs
     try:
         with without_notes():
             return importlib.import_module("tensorflow")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facewright.core import console
+from facewright.core.errors import UserError
 from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Side
 from facewright.detect.extraction import Outcome
@@ -43,6 +45,28 @@ class Searched:
     def gone(self, frames: Sequence[Path]) -> list[str]:
         """Return the names of frames that were searched and are no longer there."""
         return sorted(set(self.entries) - {path.name for path in frames})
+
+
+def frames_to_search(side: Side) -> list[Path]:
+    """Return the frames of a side, one per stem, because faces are named by it; the others are named aloud.
+
+    Raises:
+        UserError: There are none.
+    """
+    chosen: dict[str, Path] = {}
+    for path in side.frames():
+        if path.stem in chosen:
+            console.warn(f"{path.name} is skipped: {chosen[path.stem].name} has the same name but for its ending.")
+        else:
+            chosen[path.stem] = path
+    if not chosen:
+        script = "2_extract_png_from_src" if side.name == "data_src" else "3_extract_png_from_dst"
+        raise UserError(
+            f"There are no frames in {side.frames_dir}.",
+            "pictures such as 00001.png.",
+            f"run {script} first.",
+        )
+    return list(chosen.values())
 
 
 def read_searched(side: Side) -> Searched:

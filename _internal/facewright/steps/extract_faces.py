@@ -14,12 +14,11 @@ from facewright.core.workspace import Side, Workspace
 from facewright.detect.base import FIRST, make_detector, offers
 from facewright.detect.extraction import FaceWriter, Outcome, annotate, debug_file, extract
 from facewright.detect.landmarks import Landmarker
-from facewright.detect.searched import Searched, Settings, begin, note, read_searched
+from facewright.detect.searched import Searched, Settings, begin, frames_to_search, note, read_searched
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 
 COMMAND = "extract"
-NAMED = 5  # so many file names are listed, the rest is counted
 SCRIPTS = {"src": "4_src_extract_faces", "dst": "5_dst_extract_faces"}
 
 
@@ -87,7 +86,7 @@ def run(workspace: Workspace, options: Options) -> None:
     side = workspace.side(options.side)
     console.heading(f"Faces of {side.name}")
     with workspace.lock(side.name):
-        frames = _frames(side)
+        frames = frames_to_search(side)
         settings: Settings = {"detector": options.detector, "face_type": options.face_type, "size": options.size}
         searched = _earlier(workspace, side, settings, redo=options.redo)
         new, changed = searched.split(frames)
@@ -103,24 +102,6 @@ def run(workspace: Workspace, options: Options) -> None:
         _report(side, options.side, read_searched(side), frames, tally, skipped=len(frames) - len(todo))
     if tally.unreadable:
         raise _unreadable(tally.unreadable)
-
-
-def _frames(side: Side) -> list[Path]:
-    """Return the frames, one per stem: faces are named by it."""
-    chosen: dict[str, Path] = {}
-    for path in side.frames():
-        if path.stem in chosen:
-            console.warn(f"{path.name} is skipped: {chosen[path.stem].name} has the same name but for its ending.")
-        else:
-            chosen[path.stem] = path
-    if not chosen:
-        script = "2_extract_png_from_src" if side.name == "data_src" else "3_extract_png_from_dst"
-        raise UserError(
-            f"There are no frames in {side.frames_dir}.",
-            "pictures such as 00001.png.",
-            f"run {script} first.",
-        )
-    return list(chosen.values())
 
 
 def _earlier(workspace: Workspace, side: Side, settings: Settings, *, redo: bool) -> Searched:
@@ -204,25 +185,19 @@ def _report(side: Side, name: str, searched: Searched, frames: Sequence[Path], t
         console.say(f"{skipped} frames had been searched before.")
     console.say(f"{tally.frames} frames searched, {tally.faces} faces saved in {side.aligned_dir}.")
     if empty:
-        console.say(f"{len(empty)} frames have no face: {listed(empty)}.")
+        console.say(f"{len(empty)} frames have no face: {console.listed(empty)}.")
         console.say(f"  fix --side {name} searches them again (5.3_dst_fix_faces for dst).")
     gone = sorted({*searched.gone(frames), *tally.gone})
     if gone:
-        console.say(f"{len(gone)} frames are no longer there: {listed(gone)}. Faces found in them stay.")
+        console.say(f"{len(gone)} frames are no longer there: {console.listed(gone)}. Faces found in them stay.")
     console.say(f"Next: {SCRIPTS['dst'] if name == 'src' else '6_train'}.")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Name the first few, count the rest."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _unreadable(problems: Sequence[UserError]) -> UserError:
     first = problems[0]
     if len(problems) == 1:
         return UserError(f"All other frames are done, but: {first.happened}", first.expected, first.fix)
-    names = listed([problem.happened.split(" ")[0] for problem in problems])
+    names = console.listed([problem.happened.split(" ")[0] for problem in problems])
     return UserError(
         f"All other frames are done, but {len(problems)} files are no pictures: {names}.", first.expected, first.fix
     )
