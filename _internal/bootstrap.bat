@@ -4,14 +4,25 @@
 set "PYTHONHOME="
 set "PYTHONPATH="
 set "python=%~dp0env\Scripts\python.exe"
-if exist "%python%" "%python%" -I -S "%~dp0bootstrap.py" --check %dev% >nul 2>nul && exit /b 0
+if not exist "%python%" goto make
+"%python%" -I -S "%~dp0bootstrap.py" --check %dev% >nul 2>nul
+if %errorlevel%==0 exit /b 0
+
+:make
 set "base="
-for %%v in (3.13 3.12 3.11) do py -%%v -c "" >nul 2>nul && set "base=py -%%v"
-if not defined base python -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" >nul 2>nul && set "base=python"
 if defined FACEWRIGHT_PYTHON set base="%FACEWRIGHT_PYTHON%"
+if not defined base call :try py -3.11
+if not defined base call :try py -3.12
+if not defined base call :try py -3.13
+if not defined base call :try python
 if not defined base goto nopython
 %base% "%~dp0bootstrap.py" %dev%
 exit /b %errorlevel%
+
+:try
+%* -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" >nul 2>nul
+if %errorlevel%==0 set "base=%*"
+exit /b 0
 
 :nopython
 echo No fitting Python was found.

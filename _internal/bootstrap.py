@@ -217,8 +217,8 @@ def main(arguments: list[str]) -> int:
             there = os.path.lexists(ENV)
             from bootstrap_build import build
 
-            reason = f"The environment is made anew: {base or 'it cannot be loaded'}." if there else "First start:"
-            say(f"{reason} this takes about a minute, once.")
+            reason = f"The environment is made anew: {base or 'it cannot be loaded'}." if there else "First start."
+            say(f"{reason} This takes about a minute, once.")
             dev = dev or bool(read_marker(ENV).get("dev"))
             build(dev=dev)
         elif dev and state(ENV, dev=True):
