@@ -1,0 +1,148 @@
+"""The face record: what goes in comes out, pixels stay, and nothing a file says is trusted."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facewright.core.errors import UserError
+from facewright.core.images import encode
+from facewright.core.png_text import set_text
+from facewright.faces.align import FaceType
+from facewright.faces.faceset import load_faceset
+from facewright.faces.record import (
+    KEYWORD,
+    VERSION,
+    BadRecord,
+    FaceRecord,
+    load_face,
+    load_record,
+    parse_record,
+    save_face,
+)
+
+
+def record(seed: int = 0, frame: str = "00001.png", mask: str | None = None) -> FaceRecord:
+    random = np.random.default_rng(seed)
+    return FaceRecord(
+        face_type=list(FaceType)[seed % 5],
+        size=256,
+        landmarks=random.uniform(-50, 300, (68, 2)).astype(np.float32),
+        frame_landmarks=random.uniform(-50, 4000, (68, 2)).astype(np.float32),
+        frame=frame,
+        detector="mtcnn",
+        score=float(random.uniform(0, 1)),
+        rect=tuple(random.uniform(-20, 2000, 4)),
+        matrix=random.normal(0, 100, (2, 3)),
+        pose=tuple(random.uniform(-90, 90, 3)),
+        mask=mask,
+    )
+
+
+NAMES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="/\\:\0"), min_size=1, max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), NAMES.filter(lambda name: name not in (".", "..")))
+def test_round_trip(seed: int, frame: str) -> None:
+    before = record(seed, frame)
+    after = parse_record(before.to_json())
+    assert (after.frame, after.face_type, after.size, after.detector) == (frame, before.face_type, 256, "mtcnn")
+    np.testing.assert_allclose(after.landmarks, before.landmarks, atol=6e-4)
+    np.testing.assert_allclose(after.frame_landmarks, before.frame_landmarks, atol=6e-4)
+    np.testing.assert_array_equal(after.matrix, before.matrix)
+    np.testing.assert_allclose(after.rect, before.rect, atol=0.006)
+    np.testing.assert_allclose(after.pose, before.pose, atol=6e-4)
+    assert parse_record(after.to_json()).to_json() == after.to_json()
+
+
+def test_pixels_are_untouched_and_viewers_open_it(tmp_path: Path) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    path = tmp_path / "gesicht ü_0.png"
+    save_face(path, image, record(mask="aGVsbG8="))
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR), image)
+    loaded, kept = load_face(path)
+    np.testing.assert_array_equal(loaded, image)
+    assert kept.mask == "aGVsbG8=" and load_record(path).frame == "00001.png"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["../../x", "..\\x.png", "/etc/passwd", "C:\\x", "C:x.png", "a/b.png", "", ".", "..", "x\0y", "a" * 256, 7, None],
+)
+def test_evil_frame_names(frame: object) -> None:
+    value = json.loads(record().to_json())
+    value["frame"] = frame
+    with pytest.raises(BadRecord, match="frame name"):
+        parse_record(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        ("version", None), ("version", 0), ("version", "1"), ("version", True), ("face_type", "whole"),
+        ("face_type", []),
+        ("landmarks", [[1, 2]] * 67), ("landmarks", [[1, 2, 3]] * 68), ("landmarks", "x"),
+        ("landmarks", [["a", "b"]] * 68),
+        ("landmarks", [[1e9, 2]] * 68), ("frame_landmarks", [[float("nan"), 2]] * 68), ("landmarks", [[1, 2], [3]]),
+        ("matrix", [[1, 0, 0]]), ("matrix", [[float("inf"), 0, 0], [0, 1, 0]]), ("rect", [1, 2, 3]), ("size", -1),
+        ("pose", [0, 0]), ("pose", [1e5, 0, 0]), ("score", "high"), ("detector", 5), ("detector", "x" * 65),
+        ("mask", 3), ("mask", "x" * 400_001), ("landmarks", [[10**400, 1]] * 68),
+    ],
+)  # fmt: skip
+def test_damaged_fields(field: str, bad: object) -> None:
+    value = json.loads(record().to_json())
+    value[field] = bad
+    with pytest.raises(BadRecord):
+        parse_record(json.dumps(value))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", "[" * 5000, '{"version": 1}'])
+def test_what_is_no_record(text: str) -> None:
+    with pytest.raises(BadRecord):
+        parse_record(text)
+
+
+def test_future_version_says_so(tmp_path: Path) -> None:
+    value = json.loads(record().to_json())
+    value["version"] = VERSION + 1
+    path = tmp_path / "new.png"
+    path.write_bytes(set_text(encode(np.zeros((8, 8, 3), np.uint8)), KEYWORD, json.dumps(value)))
+    with pytest.raises(UserError, match=f"version {VERSION + 1}") as caught:
+        load_record(path)
+    assert "update" in caught.value.fix
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_flipped_and_cut_files_never_crash(data: st.DataObject) -> None:
+    good = bytearray(set_text(encode(np.zeros((8, 8, 3), np.uint8)), KEYWORD, record().to_json()))
+    for _ in range(data.draw(st.integers(1, 4))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    bad = bytes(good[: data.draw(st.integers(0, len(good)))])
+    from facewright.faces.record import _record_of  # the file's name plays no role here
+
+    with contextlib.suppress(UserError):  # and nothing else
+        _record_of(bad, Path("face.png"))
+
+
+def test_faceset_groups_by_frame_and_names_bad_files(tmp_path: Path) -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    save_face(tmp_path / "b.png", image, record(frame="00002.png"))
+    save_face(tmp_path / "a.png", image, record(frame="00002.png"))
+    save_face(tmp_path / "c.png", image, record(frame="00001.jpg"))
+    (tmp_path / "plain.png").write_bytes(encode(image))
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("not looked at")
+    faceset = load_faceset(tmp_path)
+    assert [path.name for path, _ in faceset.bad] == ["plain.png", "text.png"]
+    assert all(path.name in error.happened for path, error in faceset.bad)
+    groups = faceset.by_frame()
+    assert list(groups) == ["00001", "00002"]
+    assert [face.path.name for face in groups["00002"]] == ["a.png", "b.png"]
+    assert load_faceset(tmp_path / "absent").faces == []
