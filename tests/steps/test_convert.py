@@ -15,7 +15,7 @@ from convert.faces import constant, landmarks, scene
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import encode, read_image, write_image
-from facewright.core.options import declared
+from facewright.core.options import declared, resolve
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType, align_matrix, transform_points
 from facewright.faces.record import FaceRecord, save_face
@@ -378,3 +378,17 @@ def test_killed_at_any_moment_the_next_run_goes_on(tmp_path, models):
     step.run(fresh, Options())
     for path in merged(fresh):
         assert (read_image(path) == read_image(workspace.dst.merged_dir / path.name)).all()
+
+
+def test_every_slip_at_a_prompt_is_asked_again(typed, capsys):
+    questions = typed("6", "x", "1", "maybe", "2", "101", "2.5", "50", "-101", "201", "?", "70")
+    got = resolve(Options, {}, {})
+    assert (got.mode, got.masked_hist_match, got.erode, got.blur) == ("hist-match", "yes", 50, 70)
+    assert len(questions) == 12
+    said = capsys.readouterr().out
+    assert said.count("does not fit") == 7 and "Makes the edge of the face softer" in said
+
+
+def test_enter_takes_the_defaults(typed):
+    questions = typed("", "", "")
+    assert resolve(Options, {}, {}) == Options() and len(questions) == 3
