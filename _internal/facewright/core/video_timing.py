@@ -110,11 +110,20 @@ def true_rate(pts: tuple[int, ...], time_base: Fraction, hints: tuple[Fraction, 
         return (hints[0] if hints else Fraction(25)), True
     span = (pts[-1] - pts[0]) * time_base
     measured = (len(pts) - 1) / span
-    slack = max(time_base, Fraction(1, 1000))  # what a container may round by
-    for rate in (measured, *hints, *USUAL_RATES, Fraction(round(measured))):
-        if rate > 0 and _on_grid(pts, time_base, rate, slack if rate != measured else time_base):
+    if _on_grid(pts, time_base, measured, time_base / 1000):
+        return measured, True
+    # What a container may round by: a millisecond, also when it came through Matroska before.
+    slack = max(time_base, Fraction(1, 1000))
+    for rate in (*map(_usual, hints), *USUAL_RATES, Fraction(round(measured))):
+        if rate > 0 and _on_grid(pts, time_base, rate, slack):
             return rate, True
-    return measured.limit_denominator(1_000_000), False
+    even = _on_grid(pts, time_base, measured, time_base)
+    return measured.limit_denominator(1_000_000), even
+
+
+def _usual(rate: Fraction) -> Fraction:
+    """Return 30000/1001 for 29.97 and the like."""
+    return next((usual for usual in USUAL_RATES if abs(rate / usual - 1) < 1e-5), rate)
 
 
 def _on_grid(pts: tuple[int, ...], time_base: Fraction, rate: Fraction, slack: Fraction) -> bool:
