@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from facewright.core import console
 from facewright.core.workspace import Workspace
@@ -13,6 +14,10 @@ from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, save_face
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A busy machine is no reason to fail.
+settings.register_profile("facewright", deadline=None)
+settings.load_profile("facewright")
 
 
 @pytest.fixture(autouse=True)

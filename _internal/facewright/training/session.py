@@ -102,4 +102,6 @@ class Session:
                 "a loss that falls.",
                 "start again; if it happens again, use --precision float32.",
             )
+        for path in found.damaged:
+            checkpoint.set_aside(path)
         self.resume(found.generation)

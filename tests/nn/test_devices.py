@@ -1,0 +1,45 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facewright.nn import devices
+
+
+def test_describes_the_processor():
+    device = devices.find()
+    assert device.describe().startswith(("CPU: ", "GPU: "))
+    assert device.backend in device.describe()
+
+
+def test_a_card_that_lies_idle_is_said_aloud(monkeypatch):
+    monkeypatch.setattr(devices, "nvidia_card", lambda: "NVIDIA Test 4000")
+    monkeypatch.setattr(devices, "_tensorflow_cards", list)
+    warning = devices.find().warning()
+    assert "NVIDIA Test 4000" in warning and "pip install" in warning
+
+
+def test_a_card_in_use_is_named(monkeypatch):
+    monkeypatch.setattr(devices, "_tensorflow_cards", lambda: [("NVIDIA Test 4000", (8, 9))])
+    device = devices.find()
+    assert (device.kind, device.bfloat16, device.warning()) == ("gpu", True, "")
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("avx2 avx512_bf16", "bfloat16"), ("avx2 avx512f", "float32")])
+def test_auto_takes_what_the_processor_has(monkeypatch, flags, expected):
+    monkeypatch.setattr(devices, "_tensorflow_cards", list)
+    monkeypatch.setattr(devices, "processor_flags", lambda: frozenset(flags.split()))
+    assert devices.precision("auto") == expected
+    devices.precision("float32")
+
+
+def test_start_is_silent():
+    done = subprocess.run(
+        [sys.executable, "-c", "from facewright.nn import devices; devices.start()"],
+        env={**os.environ, "PYTHONPATH": str(Path(devices.__file__).parents[2]), "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

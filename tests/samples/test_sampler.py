@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convert.faces import landmarks, scene
+from facewright.core.errors import UserError
+from facewright.faces.align import FaceType
+from facewright.faces.mask import hull_mask
+from facewright.faces.mirror import SWAPPED, mirror_landmarks
+from facewright.samples.sampler import Face, Sample, Sampler, make_sample
+from facewright.samples.warp import Draw, draw
+from training.tiny import save_faces
+
+SAMPLES = (
+    Sample("warped", "image", 48, FaceType.FULL, warp=True),
+    Sample("target", "image", 48, FaceType.FULL),
+    Sample("mask", "mask", 48, FaceType.FULL),
+)
+
+
+def masked_face(side=96):
+    """A face whose picture is its own mask, so that any misfit between the two shows."""
+    points = landmarks((side / 2, side / 2), side * 0.55, 4).astype(np.float32)
+    hull = (hull_mask(points, (side, side)) * 255).astype(np.uint8)
+    return Face(np.repeat(hull[..., None], 3, 2), np.dstack([hull, hull]), points)
+
+
+def sampler(paths, seed=0, **given):
+    return Sampler(paths, SAMPLES, np.random.default_rng(seed), flip=True, **given)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return save_faces(tmp_path_factory.mktemp("faces"), 5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1))
+def test_the_mask_lies_on_the_picture(seed):
+    numbers = draw(np.random.default_rng(seed), flip=True)
+    _, target, mask = make_sample(masked_face(), SAMPLES, numbers)
+    # The two differ in their interpolation only: nowhere but at the edge, and there by less than one pixel's share.
+    assert np.abs(target[..., :1].clip(0, 1) - mask).max() < 0.35
+    assert abs(float(target[..., 0].sum() - mask.sum())) < 0.01 * mask.sum()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_warped_and_target_differ_by_the_warp_alone(seed):
+    numbers = draw(np.random.default_rng(seed), flip=True)
+    still = Draw(numbers.transform, np.zeros_like(numbers.nodes), numbers.flip)
+    image = scene(96, 96, 1)
+    face = Face(image, masked_face().masks, masked_face().landmarks)
+    warped, target, _ = make_sample(face, SAMPLES, still)
+    assert np.abs(warped - target).max() < 0.03  # the two roads round differently
+
+
+def test_a_flipped_sample_is_the_mirrored_face():
+    face = masked_face(96)
+    face = Face(scene(96, 96, 2), face.masks, face.landmarks)
+    mirrored = Face(
+        np.ascontiguousarray(face.image[:, ::-1]),
+        np.ascontiguousarray(face.masks[:, ::-1]),
+        mirror_landmarks(face.landmarks, 96),
+    )
+    still = Draw(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), False)
+    flipped = Draw(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), True)
+    for a, b in zip(make_sample(face, SAMPLES, flipped), make_sample(mirrored, SAMPLES, still), strict=True):
+        np.testing.assert_allclose(a, b, atol=0.02)
+
+
+def test_mirroring_landmarks_twice_changes_nothing():
+    points = masked_face().landmarks
+    np.testing.assert_allclose(mirror_landmarks(mirror_landmarks(points, 96), 96), points, atol=1e-5)
+    assert sorted(SWAPPED) == list(range(68))
+    assert (SWAPPED[SWAPPED] == np.arange(68)).all()
+
+
+def test_batches_are_what_was_declared(paths):
+    batch = sampler(paths).batch(4)
+    assert {n: (a.shape, a.dtype) for n, a in batch.items()} == {
+        "warped": ((4, 48, 48, 3), np.float32),
+        "target": ((4, 48, 48, 3), np.float32),
+        "mask": ((4, 48, 48, 1), np.float32),
+    }
+    assert all(a.min() >= 0 and a.max() <= 1 for a in batch.values())
+
+
+def test_the_same_seed_draws_the_same(paths):
+    one, two, other = sampler(paths), sampler(paths), sampler(paths, 1)
+    for _ in range(3):
+        a, b, c = one.batch(3), two.batch(3), other.batch(3)
+        assert all((a[n] == b[n]).all() for n in a)
+        assert any((a[n] != c[n]).any() for n in a)
+
+
+def test_draws_go_on_where_the_state_was_taken(paths):
+    one, two = sampler(paths), sampler(paths, 9)
+    one.batch(3)
+    two.set_state(one.state())
+    a, b = one.batch(4), two.batch(4)
+    assert all((a[n] == b[n]).all() for n in a)
+
+
+def test_a_state_of_fewer_faces_begins_a_new_round(paths):
+    one, two = sampler(paths[:3]), sampler(paths)
+    one.batch(1)
+    two.set_state(one.state())
+    assert two.batch(5)["warped"].shape[0] == 5
+
+
+def test_every_face_comes_once_per_round(paths):
+    drawn = sampler(paths)
+    for _ in range(3):
+        assert sorted(drawn._next() for _ in paths) == list(range(len(paths)))
+
+
+def test_a_smaller_face_type_is_refused(paths):
+    head = (Sample("target", "image", 48, FaceType.HEAD),)
+    with pytest.raises(UserError, match="is a full face, but the model needs head faces"):
+        Sampler(paths, head, np.random.default_rng(0), flip=False).batch(1)

@@ -1,0 +1,203 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from facewright.core.errors import UserError
+from facewright.core.workspace import Workspace
+from facewright.nn import checkpoint, devices
+from facewright.samples.sampler import Sampler
+from facewright.training.keys import Command
+from facewright.training.loop import Loop, Plan
+from facewright.training.session import Session
+from facewright.training.view import View
+from training.tiny import Tiny, save_faces
+
+
+class Typing:
+    """Keys pressed at given polls."""
+
+    def __init__(self, **at):
+        self.at = {int(n[1:]): command for n, command in at.items()}
+        self.polls = 0
+
+    def poll(self):
+        self.polls += 1
+        return [self.at[self.polls]] if self.polls in self.at else []
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    return save_faces(folder / "src", 5, seed=1), save_faces(folder / "dst", 4, seed=50)
+
+
+@pytest.fixture(autouse=True)
+def full_precision():
+    devices.precision("float32")
+
+
+def new_session(folder, faces, seed=0):
+    session = Session("tiny", Tiny(Tiny.Options(), seed=seed), folder)
+    sources = tuple(
+        Sampler(paths, session.model.samples(), np.random.default_rng([seed, number]), flip=True)
+        for number, paths in enumerate(faces)
+    )
+    found = session.find()
+    if found:
+        session.resume(found.generation)
+        for source, name in zip(sources, ("src", "dst"), strict=True):
+            source.set_state(session.samplers[name])
+    else:
+        session.save()
+    return session, sources
+
+
+def train(session, sources, *, keys=None, view=None, **plan):
+    return Loop(session, sources, Plan(2, **plan), keys or Typing(), view).run()
+
+
+def weights(session):
+    return [np.asarray(v) for part in session.model.parts.values() for v in part.variables]
+
+
+def test_trains_to_the_target_and_saves(tmp_path, faces, capsys):
+    session, sources = new_session(tmp_path, faces)
+    outcome = train(session, sources, target=12)
+    assert (outcome.reason, outcome.steps, session.iteration, len(session.history)) == ("target", 12, 12, 12)
+    assert 0 <= outcome.waiting <= 1 and outcome.milliseconds > 0
+    assert session.history.values[-3:].mean() < session.history.values[:3].mean()
+    state = checkpoint.newest(tmp_path / "tiny").generation.state
+    assert (state["iteration"], state["model"]) == (12, "tiny")
+    assert "#000012" in capsys.readouterr().out
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, faces):
+    whole, sources = new_session(tmp_path / "a", faces)
+    train(whole, sources, target=9)
+    first, sources = new_session(tmp_path / "b", faces)
+    train(first, sources, target=4)
+    second, sources = new_session(tmp_path / "b", faces, seed=0)
+    assert second.iteration == 4
+    train(second, sources, target=9)
+    np.testing.assert_allclose(second.history.values, whole.history.values, rtol=1e-4)
+    for a, b in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_a_model_goes_on_under_another_precision(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    train(session, sources, target=2)
+    devices.precision("bfloat16")
+    other, sources = new_session(tmp_path, faces)
+    assert all((a == b).all() for a, b in zip(weights(session), weights(other), strict=True))
+    train(other, sources, target=4)
+    assert other.iteration == 4 and np.isfinite(other.history.values).all()
+
+
+def test_keys_save_and_leave(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    outcome = train(session, sources, keys=Typing(_3=Command.SAVE, _5=Command.LEAVE))
+    assert (outcome.reason, session.iteration) == ("key", 5)
+    saved = [checkpoint.check(p).state["iteration"] for p in checkpoint.generations(tmp_path / "tiny")]
+    assert saved == [5, 3]
+
+
+def test_previews_and_their_history(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    view = View(session, sources, write_history=True)
+    train(session, sources, view=view, keys=Typing(_2=Command.NEXT, _3=Command.PREVIEW), target=11)
+    assert cv2.imread(str(tmp_path / "preview.png")).shape[1] == 640
+    assert [p.name for p in (tmp_path / "tiny" / "history").iterdir()] == ["000010.jpg"]
+
+
+def test_autosave_by_time(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    train(session, sources, target=3, save_seconds=0.0)
+    saved = [checkpoint.check(p).state["iteration"] for p in checkpoint.generations(tmp_path / "tiny")]
+    assert saved == [3, 2]
+
+
+def test_a_failed_autosave_does_not_stop_the_training(tmp_path, faces, monkeypatch, capsys):
+    session, sources = new_session(tmp_path, faces)
+    save, attempts = session.save, []
+
+    def full_once():
+        attempts.append(session.iteration)
+        if len(attempts) == 1:
+            raise UserError("The disk is full.", "space", "make some")
+        return save()
+
+    monkeypatch.setattr(session, "save", full_once)
+    train(session, sources, target=3, save_seconds=0.0)
+    assert attempts[0] == 1 and session.saved_iteration == 3
+    assert "Not saved, training goes on. The disk is full." in capsys.readouterr().out
+
+
+def broken(session, monkeypatch, when):
+    step, calls = session.model.train_on, []
+
+    def train_on(src, dst):
+        calls.append(1)
+        losses = step(src, dst)
+        if len(calls) in when:
+            for variable in session.model.parts["encoder"].variables:
+                variable.assign(np.full(variable.shape, np.nan))
+            return {**losses, "src": math.nan}
+        return losses
+
+    monkeypatch.setattr(session.model, "train_on", train_on)
+
+
+def test_a_broken_loss_goes_back_to_the_last_saved_state(tmp_path, faces, monkeypatch, capsys):
+    session, sources = new_session(tmp_path, faces)
+    broken(session, monkeypatch, {4})
+    train(session, sources, keys=Typing(_2=Command.SAVE), target=6)
+    assert session.iteration == len(session.history) == 6
+    assert all(np.isfinite(w).all() for w in weights(session))
+    assert "going on from the saved iteration 2" in capsys.readouterr().out
+
+
+def test_a_loss_that_breaks_twice_stops_and_leaves_the_saved_state(tmp_path, faces, monkeypatch):
+    session, sources = new_session(tmp_path, faces)
+    broken(session, monkeypatch, {4, 6})
+    with pytest.raises(UserError, match="no longer a number"):
+        train(session, sources, keys=Typing(_2=Command.SAVE), target=9)
+    assert checkpoint.newest(tmp_path / "tiny").generation.state["iteration"] == 2
+
+
+def test_a_face_that_goes_missing_ends_the_training_but_not_the_work(tmp_path, faces):
+    src = save_faces(tmp_path / "src", 3)
+    session, sources = new_session(tmp_path / "model", (src, faces[1]))
+    (src[1]).write_bytes(b"not a picture")
+    with pytest.raises(UserError, match="00001_0.png"):
+        train(session, sources, target=20)
+    assert session.saved_iteration == session.iteration
+
+
+def test_the_step_runs_beside_the_window(tmp_path, faces):
+    class Fake:
+        shown = 0
+        runs = 0
+
+        def run(self, work):
+            self.runs += 1
+            return work()
+
+        def show(self, picture):
+            self.shown += 1
+
+        def poll(self):
+            return [Command.LEAVE] if self.runs == 3 else []
+
+    session, sources = new_session(tmp_path, faces)
+    window = Fake()
+    outcome = Loop(session, sources, Plan(2), Typing(), View(session, sources, window), window).run()
+    assert (outcome.reason, window.runs, window.shown) == ("key", 3, 2)
+
+
+def test_workspace_model_folder_is_the_parent(tmp_path, faces):
+    workspace = Workspace(tmp_path)
+    session, _ = new_session(workspace.model_dir, faces)
+    assert session.folder == tmp_path / "model" / "tiny"
