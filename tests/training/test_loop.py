@@ -170,8 +170,8 @@ def test_a_loss_that_breaks_twice_stops_and_leaves_the_saved_state(tmp_path, fac
 def test_a_face_that_goes_missing_ends_the_training_but_not_the_work(tmp_path, faces):
     src = save_faces(tmp_path / "src", 3)
     session, sources = new_session(tmp_path / "model", (src, faces[1]))
-    (src[1]).write_bytes(b"not a picture")
-    with pytest.raises(UserError, match="00001_0.png"):
+    src[1].write_bytes(b"not a picture")
+    with pytest.raises(UserError, match=r"00001_0\.png"):
         train(session, sources, target=20)
     assert session.saved_iteration == session.iteration
 

@@ -106,8 +106,9 @@ def main() -> None:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--target-iter", type=int, default=0)
     parser.add_argument("--save-interval-min", type=float, default=10.0)
+    parser.add_argument("--window", action="store_true")
     given = vars(parser.parse_args())
-    train.run(Workspace(given.pop("workspace")), train.Options(model="h64", precision="float32", window=False, **given))
+    train.run(Workspace(given.pop("workspace")), train.Options(model="h64", precision="float32", **given))
 
 
 if __name__ == "__main__":
