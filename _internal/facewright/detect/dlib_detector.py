@@ -81,8 +81,9 @@ class CnnDetector:
         return found
 
     def landmark_square(self, box: Box) -> Box:
-        """Its boxes are like those of the HOG detector."""
-        return box
+        """Return the box further down: this detector's boxes sit higher (medians of 50 faces in nine clips)."""
+        down = 0.11 * box.height
+        return Box(box.left, box.top + down, box.right, box.bottom + down, box.score)
 
 
 def _rgb(frame: Image) -> Image:

@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.detect.base import Box
-from facewright.faces.align import MEAN_FACE, Matrix, invert, resample, similarity, transform_points
+from facewright.faces.align import MEAN_FACE, Matrix, between, invert, resample, similarity, transform_points
 from facewright.faces.mirror import mirror_landmarks
 
 ROUGH_SIDE = 220  # pixels of the mean face's square in the first look
 SIDE = 320  # and in the others
 # Where dlib's own face detector draws its box, in units of the mean face's square (median of 137 faces).
 EXPECTED = (-0.12, -0.12, 1.12, 1.12)
+FINE_LOOKS = 3  # at most; one is enough as a rule
+SETTLED = 0.06  # of the mean face's side, and of its scale
 MARGIN = 0.3  # around the mean face's square, in the picture that the predictor gets
 
 
@@ -57,10 +59,15 @@ class Landmarker:
         first = np.array([[scale, 0, left - box.left * scale], [0, scale, top - box.top * scale]])
         rough, back = self._picture(frame, first, ROUGH_SIDE)
         points = transform_points(self._predict(rough, ROUGH_SIDE), back)
-        fine, back = self._picture(frame, similarity(points[17:], MEAN_FACE), SIDE)
-        seen = self._predict(fine, SIDE)
-        mirrored = self._predict(np.ascontiguousarray(fine[:, ::-1]), SIDE)
-        return transform_points((seen + mirror_landmarks(mirrored, fine.shape[1])) / 2, back).astype(np.float32)
+        for _ in range(FINE_LOOKS):
+            to_mean = similarity(points[17:], MEAN_FACE)
+            fine, back = self._picture(frame, to_mean, SIDE)
+            mirrored = self._predict(np.ascontiguousarray(fine[:, ::-1]), SIDE)
+            seen = (self._predict(fine, SIDE) + mirror_landmarks(mirrored, fine.shape[1])) / 2
+            points = transform_points(seen, back)
+            if _settled(to_mean, similarity(points[17:], MEAN_FACE)):
+                break
+        return points.astype(np.float32)
 
     def _picture(self, frame: Image, to_mean: Matrix, side: int) -> tuple[NDArray[np.uint8], Matrix]:
         """Return the grey picture that a matrix frame -> mean face gives, and the matrix picture -> frame."""
@@ -74,6 +81,12 @@ class Landmarker:
         with self._lock:
             shape = self._predictor(picture, box)
         return np.array([(part.x, part.y) for part in shape.parts()], np.float64)
+
+
+def _settled(before: Matrix, after: Matrix) -> bool:
+    """Say whether the face lay as it should in the last picture; a detector's odd box needs another look."""
+    step = between(before, after)
+    return float(np.abs(step - np.eye(2, 3)).max()) < SETTLED
 
 
 def load_dlib() -> Any:
