@@ -149,13 +149,20 @@ class Sampler:
         samples: The wanted outputs.
         rng: The only source of randomness.
         flip: Whether faces may be mirrored.
+        jitter: Strength of rotation, scale and shift; 1 is the full range.
 
     Raises:
         UserError: A face cannot be read or shows less than an output needs; no faces at all.
     """
 
     def __init__(
-        self, paths: list[Path], samples: tuple[Sample, ...], rng: np.random.Generator, *, flip: bool
+        self,
+        paths: list[Path],
+        samples: tuple[Sample, ...],
+        rng: np.random.Generator,
+        *,
+        flip: bool,
+        jitter: float = 1.0,
     ) -> None:
         if not paths:
             raise ValueError("a sampler needs at least one face")
@@ -163,6 +170,7 @@ class Sampler:
         self._samples = samples
         self._rng = rng
         self._flip = flip
+        self._jitter = jitter
         self._order: list[int] = []
         self._cache: dict[int, Face] = {}
         self._room = CACHE_BYTES
@@ -185,7 +193,7 @@ class Sampler:
         rows = []
         for _ in range(size):
             face = self.face(self._next())
-            rows.append(make_sample(face, self._samples, draw(self._rng, flip=self._flip)))
+            rows.append(make_sample(face, self._samples, draw(self._rng, flip=self._flip, jitter=self._jitter)))
         return {s.name: np.stack([row[k] for row in rows]) for k, s in enumerate(self._samples)}
 
     def untouched(self, indices: list[int]) -> Batch:

@@ -49,16 +49,17 @@ def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArra
     return values / 2.5
 
 
-def draw(rng: np.random.Generator, *, flip: bool) -> Draw:
+def draw(rng: np.random.Generator, *, flip: bool, jitter: float = 1.0) -> Draw:
     """Draw the random numbers of one sample.
 
     Args:
         rng: The only source of randomness.
         flip: Whether mirroring is allowed (then it happens with probability 0.4).
+        jitter: Strength of rotation, scale and shift; 1 is the full range.
     """
-    angle = np.deg2rad(rng.uniform(-ROTATION, ROTATION))
-    scale = rng.uniform(1 - SCALE, 1 + SCALE)
-    shift = rng.uniform(-SHIFT, SHIFT, 2)
+    angle = jitter * np.deg2rad(rng.uniform(-ROTATION, ROTATION))
+    scale = 1 + jitter * rng.uniform(-SCALE, SCALE)
+    shift = jitter * rng.uniform(-SHIFT, SHIFT, 2)
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.array([[cosine, sine], [-sine, cosine]])
     centre = np.array([0.5, 0.5])
