@@ -55,7 +55,7 @@ def new_session(folder, faces, seed=0):
 
 
 def train(session, sources, *, keys=None, view=None, **plan):
-    return Loop(session, sources, Plan(2, **plan), keys or Typing(), view).run()
+    return Loop(session, sources, Plan(2, **plan), [keys] if keys else [], view).run()
 
 
 def weights(session):
@@ -176,25 +176,20 @@ def test_a_face_that_goes_missing_ends_the_training_but_not_the_work(tmp_path, f
     assert session.saved_iteration == session.iteration
 
 
-def test_the_step_runs_beside_the_window(tmp_path, faces):
+def test_the_window_gets_previews_and_gives_keys(tmp_path, faces):
     class Fake:
         shown = 0
-        runs = 0
-
-        def run(self, work):
-            self.runs += 1
-            return work()
 
         def show(self, picture):
             self.shown += 1
 
         def poll(self):
-            return [Command.LEAVE] if self.runs == 3 else []
+            return [Command.LEAVE] if self.shown else []
 
     session, sources = new_session(tmp_path, faces)
     window = Fake()
-    outcome = Loop(session, sources, Plan(2), Typing(), View(session, sources, window), window).run()
-    assert (outcome.reason, window.runs, window.shown) == ("key", 3, 2)
+    outcome = Loop(session, sources, Plan(2), [window], View(session, sources, window)).run()
+    assert (outcome.reason, window.shown) == ("key", 2)
 
 
 def test_workspace_model_folder_is_the_parent(tmp_path, faces):

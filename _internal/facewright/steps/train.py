@@ -242,11 +242,9 @@ def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Opt
     from facewright.training.keys import HELP, terminal_keys
     from facewright.training.loop import Loop, Plan
     from facewright.training.view import View
-    from facewright.training.window import Window, screen_there
+    from facewright.training.window import open_window
 
-    window: Window | None = None
-    if options.preview and options.window and screen_there():
-        window = Window()
+    window = open_window() if options.preview and options.window else None
     view = None
     if options.preview:
         view = View(session, samplers, window, write_history=options.write_preview_history)
@@ -254,7 +252,7 @@ def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Opt
     try:
         with terminal_keys() as keys:
             console.say(f"  keys        {HELP}")
-            return Loop(session, samplers, plan, keys, view, window).run()
+            return Loop(session, samplers, plan, [keys, *([window] if window else [])], view).run()
     except Exception as error:
         if _out_of_memory(error):
             raise UserError(
@@ -277,10 +275,10 @@ def _show_samples(
     workspace: Workspace, model: "FaceModel", samplers: "tuple[Sampler, Sampler]", options: Options
 ) -> None:
     from facewright.training.samples_sheet import draw_samples
-    from facewright.training.window import Window, screen_there
+    from facewright.training.window import open_window
 
     rng = np.random.default_rng(options.seed)
-    window: Window | None = Window() if options.window and screen_there() else None
+    window = open_window() if options.window else None
     path = workspace.model_dir / DEBUG_SHEET
     picture = draw_samples(samplers, model.samples(), rng, flip=model.flip)
     write_image(path, picture)

@@ -2,10 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar
 
 from facewright.core.errors import UserError
 from facewright.training.feed import Feed, Source
@@ -14,10 +13,8 @@ from facewright.training.session import Session
 from facewright.training.signals import Signals
 from facewright.training.status import RECENT, Status
 from facewright.training.view import View
-from facewright.training.window import Window
 
 RETRY_SECONDS = 60.0  # until the next attempt after an autosave that failed
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,8 @@ class Loop:
         session: The model; it is changed and saved.
         sources: Samplers of src and dst.
         plan: What the user asked for.
-        keys: Keys of the terminal.
+        keys: Where keys come from: the terminal, the window.
         view: The preview, or None.
-        window: The window, or None.
     """
 
     def __init__(
@@ -69,16 +65,14 @@ class Loop:
         session: Session,
         sources: tuple[Source, Source],
         plan: Plan,
-        keys: Keys,
+        keys: Sequence[Keys] = (),
         view: View | None = None,
-        window: Window | None = None,
     ) -> None:
         self._session = session
         self._sources = sources
         self._plan = plan
         self._keys = keys
         self._view = view
-        self._window = window
         self._status = Status()
         self._steps = 0
         self._recovered = False
@@ -116,7 +110,7 @@ class Loop:
             self._save_if_changed()
             raise
         waited = time.monotonic() - began
-        losses = self._in_background(lambda: self._session.model.train_on(*batches))
+        losses = self._session.model.train_on(*batches)
         if not all(math.isfinite(value) for value in losses.values()):
             self._recover()
             return
@@ -130,7 +124,7 @@ class Loop:
         self._after_step()
 
     def _after_step(self) -> None:
-        for command in [*self._keys.poll(), *(self._window.poll() if self._window else [])]:
+        for command in [command for keys in self._keys for command in keys.poll()]:
             self._obey(command)
         if time.monotonic() >= self._save_due:
             self._autosave()
@@ -205,6 +199,3 @@ class Loop:
 
     def _line(self) -> str:
         return self._status.line(self._session.iteration, self._session.history.mean(RECENT))
-
-    def _in_background(self, work: Callable[[], Result]) -> Result:
-        return self._window.run(work) if self._window else work()

@@ -1,86 +1,120 @@
-"""The preview window, where there is a screen."""
+"""The preview window, where there is a screen.
+
+It lives in a process of its own: OpenCV ends the whole process when it cannot reach the screen or loses it, and
+days of training must not hang on that.
+"""
 
 import os
+import queue
+import struct
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from pathlib import Path
 
-import cv2
-
+import facewright
+from facewright.core import console
 from facewright.core.images import Image
-from facewright.training.keys import Command, commands
+from facewright.training.keys import Command
 
 TITLE = "Training preview"
-Result = TypeVar("Result")
+HEADER = struct.Struct("<ii")  # height and width, then the pixels
+READY = "ready"
+START_SECONDS = 30.0
 
 
-def screen_there() -> bool:
-    """Whether a window can be opened.
-
-    OpenCV aborts the whole process when it cannot reach the screen, and no exception tells: so the first
-    window is opened by another process.
-    """
+def open_window() -> "Window | None":
+    """Open the window; None where there is no screen."""
     if sys.platform not in ("win32", "darwin") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return False
-    attempt = "import cv2; cv2.namedWindow('?', cv2.WINDOW_NORMAL); cv2.waitKey(1)"
-    try:
-        done = subprocess.run([sys.executable, "-c", attempt], capture_output=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+        return None
+    window = Window()
+    if window.wait_until_open(START_SECONDS):
+        return window
+    window.close()
+    return None
 
 
 class Window:
-    """The preview window; all calls come from the main thread, as window systems demand."""
+    """Pictures go to the window's process, keys come back."""
 
     def __init__(self) -> None:
-        self._shown = False
-        self._pressed: list[Command] = []
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="facewright-step")
+        root = str(Path(facewright.__file__).parents[1])
+        paths = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "facewright.training.window_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        self._words: queue.Queue[str] = queue.Queue()
+        self._pictures: queue.Queue[Image | None] = queue.Queue()
+        self._open = True
+        for work in (self._read, self._write):
+            threading.Thread(target=work, name="facewright-window", daemon=True).start()
+
+    def wait_until_open(self, seconds: float) -> bool:
+        """Return whether the window has opened in time."""
+        try:
+            return self._words.get(timeout=seconds) == READY
+        except queue.Empty:
+            return False
 
     def show(self, picture: Image) -> None:
-        """Show a (h, w, 3) uint8 BGR picture."""
-        cv2.imshow(TITLE, picture)
-        self._shown = True
-        self._listen(1)
-
-    def run(self, work: Callable[[], Result]) -> Result:
-        """Run a step in another thread while the window stays alive; return its result."""
-        future = self._pool.submit(work)
-        while not future.done():
-            self._listen(15)
-        return future.result()
+        """Show a (h, w, 3) uint8 BGR picture; does not wait for the window."""
+        if self._pictures.qsize() < 2:  # a window that hangs gets no more
+            self._pictures.put(picture)
 
     def poll(self) -> list[Command]:
         """Return what was pressed in the window since the last call; closing it means to leave."""
-        self._listen(1)
-        pressed, self._pressed = self._pressed, []
-        return pressed
+        pressed: list[Command] = []
+        while True:
+            try:
+                word = self._words.get_nowait()
+            except queue.Empty:
+                return pressed
+            if word in list(Command):
+                pressed.append(Command(word))
+            elif not word and self._open and Command.LEAVE not in pressed:
+                self._open = False
+                console.warn("The preview window is gone. Training goes on; the preview is in model/preview.png.")
 
     def browse(self, draw: Callable[[], Image], first: Image) -> None:
         """Show pictures until Enter or the window is closed; p and space draw the next one."""
         self.show(first)
-        while True:
-            self._listen(50)
-            pressed, self._pressed = self._pressed, []
+        while self._process.poll() is None:
+            pressed = self.poll()
             if Command.LEAVE in pressed:
                 return
             if pressed:
                 self.show(draw())
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Close the window."""
-        self._pool.shutdown()
-        if self._shown:
-            cv2.destroyAllWindows()
-            cv2.waitKey(1)
+        self._open = False
+        self._pictures.put(None)
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
-    def _listen(self, milliseconds: int) -> None:
-        key = cv2.waitKey(milliseconds)
-        if key >= 0:
-            self._pressed += commands(chr(key & 0xFF))
-        if self._shown and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            self._shown = False
-            self._pressed.append(Command.LEAVE)
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._words.put(line.decode(errors="replace").strip() or "?")
+        self._words.put("")  # the process has ended
+
+    def _write(self) -> None:
+        pipe = self._process.stdin
+        assert pipe is not None
+        with suppress(OSError):  # the process has ended
+            while (picture := self._pictures.get()) is not None:
+                pipe.write(HEADER.pack(*picture.shape[:2]) + picture.tobytes())
+                pipe.flush()
+        with suppress(OSError):
+            pipe.close()
