@@ -136,13 +136,13 @@ def _set_aside(workspace: Workspace, side: Side, changed: Sequence[Path]) -> Non
     stale = [face.path for face in load_faceset(side.aligned()).faces if face.record.frame in names]
     stale += [path for path in (debug_file(side.debug_dir, frame) for frame in changed) if path.exists()]
     target = move_to_trash(stale, workspace.trash)
-    console.say(f"{len(names)} frames are not the ones that were searched before: they are searched again.")
+    console.say(f"Frames that changed since they were searched: {len(names)}. They are searched again.")
     if target:
         console.say(f"Their old faces are in {target}.")
 
 
 def _search(workspace: Workspace, side: Side, options: Options, todo: Sequence[Path], tally: Tally) -> None:
-    console.say(f"{len(todo)} frames to search with {options.detector}.")
+    console.say(f"Frames to search with {options.detector}: {len(todo)}.")
     detector = make_detector(options.detector)
     debug_dir = make_folder(side.debug_dir) if options.debug else None
     writer = FaceWriter(
@@ -182,14 +182,14 @@ def _report(side: Side, name: str, searched: Searched, frames: Sequence[Path], t
     present = {path.name for path in frames}
     empty = [frame for frame in searched.faceless() if frame in present]
     if skipped:
-        console.say(f"{skipped} frames had been searched before.")
-    console.say(f"{tally.frames} frames searched, {tally.faces} faces saved in {side.aligned_dir}.")
+        console.say(f"Frames searched before: {skipped}.")
+    console.say(f"Frames searched: {tally.frames}. Faces saved: {tally.faces}, in {side.aligned_dir}.")
     if empty:
-        console.say(f"{len(empty)} frames have no face: {console.listed(empty)}.")
+        console.say(f"Frames without a face: {len(empty)} ({console.listed(empty)}).")
         console.say(f"  fix --side {name} searches them again (5.3_dst_fix_faces for dst).")
     gone = sorted({*searched.gone(frames), *tally.gone})
     if gone:
-        console.say(f"{len(gone)} frames are no longer there: {console.listed(gone)}. Faces found in them stay.")
+        console.say(f"Frames that are no longer there: {len(gone)} ({console.listed(gone)}). Their faces stay.")
     console.say(f"Next: {SCRIPTS['dst'] if name == 'src' else '6_train'}.")
 
 

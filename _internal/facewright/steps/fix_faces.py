@@ -129,23 +129,23 @@ def _lines(side: Side, frames: Sequence[Path], found: dict[str, list[str]]) -> I
     searched = read_searched(side)
     if found:
         files = [name for names in found.values() for name in names]
-        yield f"Found {len(files)} faces in {len(found)} frames that had none: {console.listed(files)}."
+        yield f"Faces found in frames that had none: {len(files)} ({console.listed(files)})."
         yield f"  Look at them in {side.aligned_dir}: a search this keen also takes other things for faces."
     left = [path.name for path in _faceless(searched, frames)]
     if left:
-        yield f"{len(left)} frames still have no face: {console.listed(left)}. They stay as they are when converted."
+        yield f"Frames still without a face: {len(left)} ({console.listed(left)}). Conversion leaves them as they are."
     faces = load_faceset(side.aligned()).by_frame()
     crowded = [path.name for path in frames if len(faces.get(path.stem, [])) > 1]
     if crowded:
-        yield f"{len(crowded)} frames have several faces: {console.listed(crowded)}."
+        yield f"Frames with several faces: {len(crowded)} ({console.listed(crowded)})."
         yield f"  Delete from {side.aligned_dir} the faces of people who are not meant."
     empty = {path.name for path in frames if path.stem not in faces} - set(left)
     deleted = sorted(empty & set(searched.entries))
     if deleted:
-        yield f"{len(deleted)} frames had faces that were deleted: {console.listed(deleted)}. They are left alone."
+        yield f"Frames whose faces were deleted: {len(deleted)} ({console.listed(deleted)}). They are left alone."
     new, changed = searched.split(frames)
     if new or changed:
-        yield f"{len(new) + len(changed)} frames were not searched yet: run the extraction again."
+        yield f"Frames not searched yet: {len(new) + len(changed)}. Run the extraction again."
     if not (found or left or crowded or deleted or new or changed):
         yield "Every frame has exactly one face."
     yield f"Next: {'5_dst_extract_faces' if side.name == 'data_src' else '6_train'}."
