@@ -22,6 +22,7 @@ RANKS = (
     ("training",),
     ("steps",),
     ("launchers",),
+    ("readme",),
     ("cli",),
 )
 # Library -> the rooms or files that may import it. numpy and cv2 are open to all.

@@ -267,7 +267,7 @@ def launchers_command() -> click.Command:
     return click.Command(
         "launchers",
         params=common_options(),
-        help="Write the numbered scripts (.sh and .bat) from the table in launchers.py.",
+        help="Write the numbered scripts (.sh and .bat) and the tables of README.md from what the program declares.",
         callback=_write_launchers,
     )
 
@@ -277,6 +277,10 @@ def _write_launchers(workspace_: str | None, yes_: bool) -> None:
     console.say(f"Wrote {len(written)} scripts to {REPOSITORY}; the others were right already.")
     for name in strangers(REPOSITORY):
         console.warn(f"{name} is in no row of launchers.py: delete it, or add the row.")
+    from facewright.readme import write_readme  # it looks into every room, which no other subcommand needs
+
+    if write_readme(REPOSITORY / "README.md"):
+        console.say("Brought the tables of README.md up to date.")
 
 
 def build() -> click.Group:

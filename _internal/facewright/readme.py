@@ -1,0 +1,71 @@
+"""The tables of README.md, generated from what the program itself declares."""
+
+import ast
+import re
+from pathlib import Path
+
+from facewright.convert.blend import Mode
+from facewright.core.files import write_bytes
+from facewright.core.options import declared
+from facewright.detect.base import offers
+from facewright.launchers import LAUNCHERS
+from facewright.models.catalogue import model_titles
+from facewright.sorting.base import methods
+from facewright.steps import convert
+
+STEPS = Path(__file__).parent / "steps"
+
+
+def tables() -> dict[str, str]:
+    """Return every generated table as Markdown, by the name of its marker."""
+    return {
+        "scripts": _table(("Script", "What it does"), [(f"`{n}`", _help_of(line)) for n, line in LAUNCHERS.items()]),
+        "models": _table(("Model", "What it is for"), [(f"`{n}`", t) for n, t in model_titles().items()]),
+        "detectors": _table(("Detector", "What it is for"), [(f"`{o.name}`", o.summary) for o in offers()]),
+        "modes": _table(("Mode", "What it does"), _modes()),
+        "sorts": _table(("Sort", "Order"), [(f"`{name}`", m.help) for name, m in sorted(methods().items())]),
+    }
+
+
+def fill(text: str) -> str:
+    """Return the README with every table between its two markers as it must be.
+
+    Raises:
+        ValueError: A marker is missing.
+    """
+    for name, table in tables().items():
+        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text, count = pattern.subn(lambda m, t=table: m[1] + t + m[2], text)  # type: ignore[misc]
+        if count != 1:
+            raise ValueError(f"README.md has {count} markers for the table {name!r}; it needs one")
+    return text
+
+
+def write_readme(path: Path) -> bool:
+    """Bring the tables of a README up to date; return whether anything changed."""
+    old = path.read_text(encoding="utf-8")
+    new = fill(old)
+    if new != old:
+        write_bytes(path, new.encode("utf-8"))
+    return new != old
+
+
+def _modes() -> list[tuple[str, str]]:
+    choices = next(o.choices for o in declared(convert.Options) if o.name == "mode")
+    return [(f"`{mode}`", choices[mode]) for mode in Mode]
+
+
+def _help_of(line: str) -> str:
+    """Return the first line of the step that a launcher calls, with the arguments it passes."""
+    command, _, arguments = line.partition(" ")
+    for path in sorted(STEPS.glob("[!_]*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if f'COMMAND = "{command}"' in path.read_text(encoding="utf-8"):
+            first = (ast.get_docstring(tree) or "").split("\n")[0]
+            return f"{first} (`{command}{' ' + arguments if arguments else ''}`)"
+    raise ValueError(f"no step has the subcommand {command!r}")
+
+
+def _table(head: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+    lines = [f"| {head[0]} | {head[1]} |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]
+    return "\n".join(lines) + "\n"
