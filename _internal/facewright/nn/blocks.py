@@ -6,15 +6,18 @@ import keras
 from keras import layers
 
 LEAK = 0.1
+GLOROT = "glorot_uniform"
+# Keeps the size of the signal through LeakyReLU: He et al., "Delving Deep into Rectifiers", ICCV 2015.
+HE = "he_normal"
 
 
-def conv(filters: int, *, kernel: int = 5, strides: int = 2, name: str | None = None) -> Any:
+def conv(filters: int, *, kernel: int = 5, strides: int = 2, init: str = GLOROT, name: str | None = None) -> Any:
     """Convolution and LeakyReLU 0.1; with the default stride it halves the picture.
 
     Returns:
         A function (b, h, w, c) -> (b, h / strides, w / strides, filters).
     """
-    layer = layers.Conv2D(filters, kernel, strides=strides, padding="same", name=name)
+    layer = layers.Conv2D(filters, kernel, strides=strides, padding="same", kernel_initializer=init, name=name)
     activation = layers.LeakyReLU(negative_slope=LEAK)
     return lambda x: activation(layer(x))
 
@@ -37,13 +40,13 @@ class PixelShuffle(layers.Layer):
         return (b, h and 2 * h, w and 2 * w, c // 4)
 
 
-def upscale(filters: int, *, kernel: int = 3, name: str | None = None) -> Any:
+def upscale(filters: int, *, kernel: int = 3, init: str = GLOROT, name: str | None = None) -> Any:
     """Convolution to 4 x filters, LeakyReLU 0.1, pixel shuffle.
 
     Returns:
         A function (b, h, w, c) -> (b, 2 h, 2 w, filters).
     """
-    layer = layers.Conv2D(4 * filters, kernel, padding="same", name=name)
+    layer = layers.Conv2D(4 * filters, kernel, padding="same", kernel_initializer=init, name=name)
     activation = layers.LeakyReLU(negative_slope=LEAK)
     shuffle = PixelShuffle()
     return lambda x: shuffle(activation(layer(x)))
@@ -73,3 +76,15 @@ def bottleneck(width: int, side: int, filters: int) -> Any:
         return layers.Reshape((side, side, filters))(wide(narrow(layers.Flatten()(x))))
 
     return apply
+
+
+def residual(filters: int, *, init: str = HE) -> Any:
+    """Two 3x3 convolutions around which the picture also goes unchanged.
+
+    Returns:
+        A function (b, h, w, filters) -> the same shape.
+    """
+    first = conv(filters, kernel=3, strides=1, init=init)
+    second = layers.Conv2D(filters, 3, padding="same", kernel_initializer=init)
+    activation = layers.LeakyReLU(negative_slope=LEAK)
+    return lambda x: activation(layers.Add()([x, second(first(x))]))

@@ -30,19 +30,22 @@ def gaussian_filter_matrix(size: int, window: int = WINDOW, sigma: float = SIGMA
 
 def _smooth(x: Any, rows: Any, columns: Any) -> Any:
     """Filter (b, h, w, c) along both axes: one product along h, one along w."""
-    b, h, w, c = x.shape
+    _, h, w, c = x.shape
     x = ops.matmul(rows, ops.reshape(x, (-1, h, w * c)))  # (b, h', w c)
     x = ops.reshape(x, (-1, rows.shape[0], w, c))
     return ops.matmul(columns, x)  # (b, h', w', c)
 
 
-def dssim(target: Any, prediction: Any) -> Any:
-    """Structural dissimilarity (1 - SSIM) / 2, averaged over batch, pixels and channels.
+def ssim_map(target: Any, prediction: Any) -> Any:
+    """Structural similarity at every pixel whose window lies inside the picture.
 
     SSIM as Wang et al. 2004: Gaussian window 11, sigma 1.5, k1 0.01, k2 0.03, range 1, valid windows.
 
     Args:
         target, prediction: (b, h, w, c) float32 in 0..1, h and w at least 11.
+
+    Returns:
+        (b, h - 10, w - 10, c), at most 1.
     """
     rows = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[1]))
     columns = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[2]))
@@ -55,7 +58,35 @@ def dssim(target: Any, prediction: Any) -> Any:
     power = _smooth(ops.square(target) + ops.square(prediction), rows, columns)
     luminance = (2 * product + c1) / (squares + c1)
     contrast = (2 * (cross - product) + c2) / (power - squares + c2)
-    return (1 - ops.mean(luminance * contrast)) / 2
+    return luminance * contrast
+
+
+def dssim(target: Any, prediction: Any) -> Any:
+    """Structural dissimilarity (1 - SSIM) / 2, averaged over batch, pixels and channels.
+
+    Args:
+        target, prediction: (b, h, w, c) float32 in 0..1, h and w at least 11.
+    """
+    return (1 - ops.mean(ssim_map(target, prediction))) / 2
+
+
+def weighted_dssim(similarity: Any, weight: Any) -> Any:
+    """Structural dissimilarity averaged with a weight for each pixel.
+
+    Args:
+        similarity: (b, h - 10, w - 10, c), from `ssim_map`.
+        weight: (b, h, w, 1), 0 or more; its border of half a window is not used.
+    """
+    border = WINDOW // 2
+    inner = weight[:, border:-border, border:-border]
+    mean = ops.sum(inner * (1 - ops.mean(similarity, axis=-1, keepdims=True))) / (ops.sum(inner) + 1e-6)
+    return mean / 2
+
+
+def weighted_mae(target: Any, prediction: Any, weight: Any) -> Any:
+    """Mean absolute error averaged with a weight for each pixel, (b, h, w, 1), 0 or more."""
+    error = ops.mean(ops.abs(target - prediction), axis=-1, keepdims=True)
+    return ops.sum(weight * error) / (ops.sum(weight) + 1e-6)
 
 
 def masked_dssim(target: Any, prediction: Any, mask: Any) -> Any:
