@@ -51,7 +51,7 @@ def test_mtcnn_boxes_are_as_good_as_dlibs_own(detectors: dict[str, Detector], la
         assert np.median(apart) < 0.8, name
 
 
-@pytest.mark.parametrize("angle", [-35, 20])
+@pytest.mark.parametrize("angle", [-60, -35, 20, 50])
 def test_a_tilted_head(detectors: dict[str, Detector], landmarker: Landmarker, angle: float) -> None:
     frame = sample_frames("dst", [0])[0]
     upright = found(detectors, landmarker, frame)

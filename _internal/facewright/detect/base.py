@@ -7,7 +7,7 @@ so that the list of names costs nothing.
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -19,13 +19,20 @@ FIRST = "mtcnn"  # the default stands first in every list
 
 @dataclass(frozen=True)
 class Box:
-    """A face's rectangle in pixels, and the detector's confidence on its own scale."""
+    """A face's rectangle.
+
+    Attributes:
+        left, top, right, bottom: In pixels; may reach over the picture's border.
+        score: The detector's confidence, on its own scale.
+        roll: How far the head is tilted clockwise in the picture, in degrees; 0 where the detector can't tell.
+    """
 
     left: float
     top: float
     right: float
     bottom: float
     score: float
+    roll: float = 0.0
 
     @property
     def width(self) -> float:
@@ -44,7 +51,8 @@ class Box:
 
     def scaled(self, factor: float) -> "Box":
         """Return the box in a picture that is `factor` times as large."""
-        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor, self.score)
+        left, top, right, bottom = (value * factor for value in self.rect)
+        return replace(self, left=left, top=top, right=right, bottom=bottom)
 
 
 class Detector(Protocol):

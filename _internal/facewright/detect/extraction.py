@@ -4,6 +4,7 @@ Three things run at once: threads read frames ahead, the calling thread searches
 and save. Pictures in flight are bounded, whatever the number of frames.
 """
 
+import contextlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -148,9 +149,21 @@ class FaceWriter:
 
 def extract(paths: Sequence[Path], detector: Detector, writer: FaceWriter, *, zoom: float = 1.0) -> Iterator[Outcome]:
     """Search frames and save their faces; outcomes come in the order of the frames, when all is on disk."""
-    with workers.threads(max(2, workers.cores())) as readers, workers.threads(max(2, workers.cores())) as writers:
+    threads = max(2, workers.cores())
+    with _single_threaded_opencv(), workers.threads(threads) as readers, workers.threads(threads) as writers:
         seen = search(paths, detector, readers, zoom=zoom)
         yield from workers.ordered_map(writer.write, seen, writers, ahead=WRITE_AHEAD)
+
+
+@contextlib.contextmanager
+def _single_threaded_opencv() -> Iterator[None]:
+    """Frames go side by side here; OpenCV's own threads on top of that would only get in each other's way."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def search(paths: Iterable[Path], detector: Detector, readers: Executor, *, zoom: float = 1.0) -> Iterator[Seen]:

@@ -25,7 +25,7 @@ from facewright.faces.mirror import mirror_landmarks
 
 ROUGH_SIDE = 220  # pixels of the mean face's square in the first look
 SIDE = 320  # and in the others
-# Where dlib's own face detector draws its box, in units of the mean face's square (median of 137 faces).
+# Where dlib's own face detector draws its box, in units of the mean face's square (median of 137 faces): in its middle.
 EXPECTED = (-0.12, -0.12, 1.12, 1.12)
 FINE_LOOKS = 3  # at most; one is enough as a rule
 SETTLED = 0.06  # of the mean face's side, and of its scale
@@ -53,10 +53,13 @@ class Landmarker:
         Args:
             frame: (h, w, 3) uint8 BGR.
             box: The square that dlib's own detector would draw, roughly: see `Detector.landmark_square`.
+                Its roll matters where the head is tilted by more than 30 degrees.
         """
-        left, top = EXPECTED[:2]
-        scale = (EXPECTED[2] - left) / max(box.width, 1.0)
-        first = np.array([[scale, 0, left - box.left * scale], [0, scale, top - box.top * scale]])
+        middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+        scale = (EXPECTED[2] - EXPECTED[0]) / max(box.width, 1.0)
+        c, s = scale * np.cos(np.radians(box.roll)), scale * np.sin(np.radians(box.roll))
+        upright = np.array([[c, s], [-s, c]])
+        first = np.column_stack([upright, 0.5 - upright @ middle])
         rough, back = self._picture(frame, first, ROUGH_SIDE)
         points = transform_points(self._predict(rough, ROUGH_SIDE), back)
         for _ in range(FINE_LOOKS):

@@ -23,7 +23,10 @@ from facewright.core.images import Image
 from facewright.core.quiet import without_notes
 from facewright.detect.base import Box, Detector, Offer, largest_first
 
-Boxes = NDArray[np.float64]  # rows of (frame, left, top, right, bottom, score)
+Boxes = NDArray[np.float64]  # rows of (frame, left, top, right, bottom, score, roll)
+
+# (frames, boxes, owners) -> offsets, scores, roll
+Network = Callable[[Any, Any, Any], tuple[Any, Any, Any]]
 
 CELL = 12  # P-net looks at squares of 12 px, one every second pixel
 SHRINK = 0.709  # from one level of the pyramid to the next: half the area
@@ -82,8 +85,8 @@ class MtcnnDetector:
         found: list[list[Box]] = [[] for _ in frames]
         if not frames or min(frames[0].shape[:2]) < self._smallest:
             return found
-        for frame, left, top, right, bottom, score in self._search(np.stack(frames)):
-            found[int(frame)].append(Box(float(left), float(top), float(right), float(bottom), float(score)))
+        for frame, *values in self._search(np.stack(frames)).tolist():
+            found[int(frame)].append(Box(*values))
         return [largest_first(boxes) for boxes in found]
 
     def landmark_square(self, box: Box) -> Box:
@@ -91,7 +94,8 @@ class MtcnnDetector:
         side = 0.96 * math.sqrt(box.width * box.height)
         middle_x = (box.left + box.right) / 2
         middle_y = (box.top + box.bottom) / 2 + 0.075 * box.height
-        return Box(middle_x - side / 2, middle_y - side / 2, middle_x + side / 2, middle_y + side / 2, box.score)
+        left, top = middle_x - side / 2, middle_y - side / 2
+        return Box(left, top, left + side, top + side, box.score, box.roll)
 
     def _search(self, frames: Image) -> Boxes:
         tf = self._tf
@@ -216,30 +220,38 @@ def _face_score(tf: Any, x: Any, weights: Sequence[Any]) -> Any:
     return tf.nn.softmax(x @ weights[0] + weights[1])[:, 1]
 
 
-def _rnet(tf: Any, w: Sequence[Any]) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
-    def run(pixels: Any, boxes: Any, owners: Any) -> tuple[Any, Any]:
+def _rnet(tf: Any, w: Sequence[Any]) -> Network:
+    def run(pixels: Any, boxes: Any, owners: Any) -> tuple[Any, Any, Any]:
         x = _crops(tf, pixels, boxes, owners, 24)
         x = tf.nn.max_pool2d(_prelu(tf, _conv(tf, x, w[0:2]), w[2]), 3, 2, "SAME")
         x = tf.nn.max_pool2d(_prelu(tf, _conv(tf, x, w[3:5]), w[5]), 3, 2, "VALID")
         x = _flat(tf, _prelu(tf, _conv(tf, x, w[6:8]), w[8]))
         x = _prelu(tf, x @ w[9] + w[10], w[11])
-        return x @ w[12] + w[13], _face_score(tf, x, w[14:16])
+        scores = _face_score(tf, x, w[14:16])
+        return x @ w[12] + w[13], scores, tf.zeros_like(scores)
 
     return run
 
 
-def _onet(tf: Any, w: Sequence[Any]) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
-    def run(pixels: Any, boxes: Any, owners: Any) -> tuple[Any, Any]:
+def _onet(tf: Any, w: Sequence[Any]) -> Network:
+    def run(pixels: Any, boxes: Any, owners: Any) -> tuple[Any, Any, Any]:
         x = _crops(tf, pixels, boxes, owners, 48)
         x = tf.nn.max_pool2d(_prelu(tf, _conv(tf, x, w[0:2]), w[2]), 3, 2, "SAME")
         x = tf.nn.max_pool2d(_prelu(tf, _conv(tf, x, w[3:5]), w[5]), 3, 2, "VALID")
         x = tf.nn.max_pool2d(_prelu(tf, _conv(tf, x, w[6:8]), w[8]), 2, 2, "SAME")
         x = _flat(tf, _prelu(tf, _conv(tf, x, w[9:11]), w[11]))
         x = _prelu(tf, x @ w[12] + w[13], w[14])
-        # w[17:19] are the five points, which the 68 landmarks make needless
-        return x @ w[15] + w[16], _face_score(tf, x, w[19:21])
+        return x @ w[15] + w[16], _face_score(tf, x, w[19:21]), _roll(tf, x @ w[17] + w[18])
 
     return run
+
+
+def _roll(tf: Any, points: Any) -> Any:
+    """Return the tilt in degrees from O-net's points: five x, then five y of eyes, nose, corners of the mouth."""
+    x, y = points[:, :5], points[:, 5:]
+    across_x, across_y = x[:, 1] - x[:, 0] + x[:, 4] - x[:, 3], y[:, 1] - y[:, 0] + y[:, 4] - y[:, 3]
+    down_x, down_y = x[:, 3] + x[:, 4] - x[:, 0] - x[:, 1], y[:, 3] + y[:, 4] - y[:, 0] - y[:, 1]
+    return tf.atan2(across_y - down_x, across_x + down_y) * (180 / math.pi)
 
 
 def _cells_to_boxes(cells: NDArray[np.int64], scores: NDArray[np.float32], offsets: NDArray[np.float32]) -> Boxes:
@@ -248,7 +260,8 @@ def _cells_to_boxes(cells: NDArray[np.int64], scores: NDArray[np.float32], offse
     # The package counts a cell's near corner from 1 and its far corner from 0; boxes shift by pixels without it.
     near, far = corner + 1, corner + CELL
     side = CELL - 1
-    return np.column_stack([cells[:, 0], near + offsets[:, :2] * side, far + offsets[:, 2:] * side, scores])
+    boxes = (near + offsets[:, :2] * side, far + offsets[:, 2:] * side)
+    return np.column_stack([cells[:, 0], *boxes, scores, np.zeros(len(cells))])
 
 
 def _refined(tf: Any, network: Callable[..., Any], pixels: Any, boxes: Boxes) -> Boxes:
@@ -256,12 +269,12 @@ def _refined(tf: Any, network: Callable[..., Any], pixels: Any, boxes: Boxes) ->
     boxes = boxes.copy()
     for start in range(0, len(boxes), CROPS_AT_ONCE):
         part = boxes[start : start + CROPS_AT_ONCE]
-        offsets, scores = network(
+        offsets, scores, roll = network(
             pixels, tf.constant(part[:, 1:5].astype(np.float32)), tf.constant(part[:, 0].astype(np.int32))
         )
         sides = np.tile(part[:, 3:5] - part[:, 1:3] + 1, 2)
         part[:, 1:5] += offsets.numpy() * sides
-        part[:, 5] = scores.numpy()
+        part[:, 5], part[:, 6] = scores.numpy(), roll.numpy()
     return boxes
 
 
@@ -269,7 +282,7 @@ def _square(boxes: Boxes) -> Boxes:
     """Grow the shorter side of each box around its middle."""
     middle = (boxes[:, 1:3] + boxes[:, 3:5]) / 2
     half = (boxes[:, 3:5] - boxes[:, 1:3]).max(1, initial=-np.inf, keepdims=True) / 2
-    return np.column_stack([boxes[:, :1], middle - half, middle + half, boxes[:, 5]])
+    return np.column_stack([boxes[:, :1], middle - half, middle + half, boxes[:, 5:]])
 
 
 def _suppress(boxes: Boxes, threshold: float, *, smaller: bool = False) -> Boxes:
@@ -334,7 +347,7 @@ def _weights(name: str) -> list[NDArray[np.float32]]:
 
 def _make(sensitive: bool) -> Detector:
     if sensitive:
-        return MtcnnDetector(smallest=14, thresholds=(0.5, 0.5, 0.5))
+        return MtcnnDetector(thresholds=(0.5, 0.5, 0.7))
     return MtcnnDetector()
 
 
