@@ -169,7 +169,7 @@ def test_extract_goes_on_after_a_kill(workspace: Workspace, tmp_path: Path) -> N
     for path in other.dst.frames():
         assert (folder / path.name).read_bytes() == path.read_bytes()
     assert workspace.dst.timing_file.read_bytes() == other.dst.timing_file.read_bytes()
-    assert [p.name for p in folder.iterdir() if p.name.startswith(".") and ".tmp" not in p.name] == []
+    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("sound", [True, False])
@@ -287,6 +287,19 @@ def test_make_goes_on_after_a_kill(workspace: Workspace, capsys: pytest.CaptureF
     source = greys_of(workspace.root / "data_dst.mp4")
     assert max(abs(a - b) for a, b in zip(greys_of(workspace.result), source, strict=True)) < 1
     assert not pieces.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_full_disk_while_joining(workspace: Workspace) -> None:
+    clip(workspace.root / "data_dst.mp4", sound=True)
+    extract(workspace)
+    convert_nothing(workspace)
+    (workspace.root / ".result.mp4.tmp").symlink_to("/dev/full")
+    with pytest.raises(UserError, match="disk is full"):
+        make(workspace)
+    assert not workspace.result.exists() and count(workspace.root / ".make_video" / "mp4", "*.nut") == 1
+    make(workspace)
+    assert len(pts_of(workspace.result)) == 25
 
 
 def test_cut_is_exact_and_keeps_the_sound(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

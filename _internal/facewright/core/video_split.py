@@ -102,6 +102,8 @@ def split(
     timing = _timing(info, folder, order, pts, whole=not missing)
     write_timing(timing_file, timing)
     (folder / PARTIAL).unlink(missing_ok=True)
+    for left in folder.glob(f".*.{order.image_format}.*.tmp"):  # the frame in work when a run was killed
+        left.unlink(missing_ok=True)
     return SplitReport(timing, len(new), len(done), info.frame_count if missing else 0)
 
 
