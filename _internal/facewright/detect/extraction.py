@@ -5,6 +5,7 @@ and save. Pictures in flight are bounded, whatever the number of frames.
 """
 
 import contextlib
+import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -87,6 +88,7 @@ class FaceWriter:
         face_type: What the picture shows.
         size: Its side in pixels (mark_only: the whole frame is saved as it is).
         debug_dir: Where annotated frames go, None for none.
+        one_huge_frame: Held while a frame is in memory that was too large to be kept.
     """
 
     aligned_dir: Path
@@ -96,18 +98,27 @@ class FaceWriter:
     face_type: FaceType
     size: int
     debug_dir: Path | None = None
+    one_huge_frame: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def write(self, seen: Seen) -> Outcome:
         """Save all faces of a frame; a frame that could not be read passes through."""
         if seen.problem is not None:
             return Outcome(seen.path, seen.file, [], seen.problem)
-        picture = seen.picture
-        if picture is None and (seen.boxes or self.debug_dir):
-            picture = read_image(seen.path)
+        if seen.picture is not None:
+            return self._write(seen, seen.picture)
+        if not seen.boxes and not self.debug_dir:
+            return Outcome(seen.path, seen.file, [], None)
+        with self.one_huge_frame:
+            try:
+                picture = read_image(seen.path)
+            except UserError as error:  # it was taken away meanwhile
+                return Outcome(seen.path, None, [], error)
+            return self._write(seen, picture)
+
+    def _write(self, seen: Seen, picture: Image) -> Outcome:
         names: list[str] = []
         records: list[FaceRecord] = []
         for box in seen.boxes:
-            assert picture is not None
             record = self._record(picture, seen.path.name, box)
             face = picture if self.face_type is FaceType.MARK_ONLY else cut(picture, record.matrix, self.size)
             name = f"{seen.path.stem}_{len(names)}.png"
@@ -115,7 +126,7 @@ class FaceWriter:
             save_face(self.aligned_dir / name, np.asarray(face, np.uint8), record)
             names.append(name)
             records.append(record)
-        if self.debug_dir and picture is not None:
+        if self.debug_dir:
             write_image(debug_file(self.debug_dir, seen.path), annotate(picture, records))
         return Outcome(seen.path, seen.file, names, None)
 
