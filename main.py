@@ -1,5 +1,6 @@
 """The one program behind all scripts: `python main.py SUBCOMMAND [flags]`; `--help` lists the subcommands."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -29,7 +30,16 @@ def start_in_environment() -> int:
     if made != 0:
         return made
     python = INTERNAL / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    return subprocess.call([str(python), __file__, *sys.argv[1:]], env={**os.environ, MENDED: "1"})
+    command = [str(python), __file__, *sys.argv[1:]]
+    environment = {**os.environ, MENDED: "1"}
+    if os.name != "nt":
+        sys.stdout.flush()
+        os.execve(command[0], command, environment)  # Ctrl-C and other signals reach the step itself
+    process = subprocess.Popen(command, env=environment)
+    while process.poll() is None:
+        with contextlib.suppress(KeyboardInterrupt):  # the step gets it too, and saves what it has
+            process.wait()
+    return process.returncode
 
 
 if __name__ == "__main__":

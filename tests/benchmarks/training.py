@@ -74,7 +74,8 @@ def measure(given: argparse.Namespace, batch: int, folder: Path) -> None:
     ratios = [a / b for a, b in zip(loop, bare, strict=True)]
     print(
         f"{given.model} batch {batch:3d}: bare {statistics.median(bare):7.1f} ms   "
-        f"loop {statistics.median(loop):7.1f} ms   ratio {statistics.median(ratios):.3f}   data wait {statistics.median(waits):.1%}",
+        f"loop {statistics.median(loop):7.1f} ms   ratio {statistics.median(ratios):.3f}   "
+        f"data wait {statistics.median(waits):.1%}",
         flush=True,
     )
 
