@@ -171,14 +171,20 @@ class TestModelOptions:
             run(filled, target_iter=3)
 
 
+def command(workspace, *flags):
+    paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
+    return [sys.executable, "-m", "training.tiny", str(workspace.root), *flags], {**os.environ, "PYTHONPATH": paths}
+
+
 def start(workspace, *flags):
+    line, environment = command(workspace, *flags)
     return subprocess.Popen(
-        [sys.executable, "-m", "training.tiny", str(workspace.root), *flags],
+        line,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))},
+        env=environment,
     )
 
 
@@ -217,6 +223,24 @@ def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothin
     assert generation.state["iteration"] > kept
     assert len(generation.arrays("history").as_dict()["losses"]) == generation.state["iteration"]
     assert not (workspace.root / ".lock_model").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_a_lost_terminal_saves(workspace):
+    import pty
+
+    tiny.fill(workspace)
+    line, environment = command(workspace)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        os.execve(line[0], line, environment)
+    seen = b""
+    while b"#000002" not in seen:
+        seen += os.read(terminal, 1000)
+    os.close(terminal)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert iteration(workspace) >= 2
 
 
 def test_models_are_offered_with_their_titles():

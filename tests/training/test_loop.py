@@ -176,6 +176,39 @@ def test_a_face_that_goes_missing_ends_the_training_but_not_the_work(tmp_path, f
     assert session.saved_iteration == session.iteration
 
 
+def test_a_bug_beside_the_step_does_not_cost_the_work(tmp_path, faces):
+    class Broken(Typing):
+        def poll(self):
+            super().poll()
+            return 1 / 0 if self.polls == 3 else []
+
+    session, sources = new_session(tmp_path, faces)
+    with pytest.raises(ZeroDivisionError):
+        train(session, sources, keys=Broken())
+    assert session.saved_iteration == 3
+
+
+def test_an_error_in_the_step_saves_nothing(tmp_path, faces, monkeypatch):
+    session, sources = new_session(tmp_path, faces)
+    step = session.model.train_on
+    monkeypatch.setattr(session.model, "train_on", lambda a, b: 1 / 0 if session.iteration == 2 else step(a, b))
+    with pytest.raises(ZeroDivisionError):
+        train(session, sources)
+    assert session.saved_iteration == 0
+
+
+def test_a_preview_that_cannot_be_written_stops_nothing(tmp_path, faces, capsys):
+    session, sources = new_session(tmp_path, faces)
+    view = View(session, sources)
+
+    def full(status):
+        raise UserError("The disk is full.", "space", "make some")
+
+    view.refresh = full
+    assert train(session, sources, view=view, target=3).reason == "target"
+    assert "No preview, training goes on. The disk is full." in capsys.readouterr().out
+
+
 def test_the_window_gets_previews_and_gives_keys(tmp_path, faces):
     class Fake:
         shown = 0

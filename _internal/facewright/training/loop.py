@@ -1,8 +1,9 @@
 """The training loop: step, tell, look at the keys, save in time, stop cleanly."""
 
+import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -77,6 +78,7 @@ class Loop:
         self._steps = 0
         self._recovered = False
         self._leaving = False
+        self._mid_step = False
         self._save_due = time.monotonic() + plan.save_seconds
 
     def run(self) -> Outcome:
@@ -94,9 +96,13 @@ class Loop:
             src, dst = (stack.enter_context(Feed(source, self._plan.batch)) for source in self._sources)
             stack.callback(self._status.clear)
             reason = ""
-            while not reason:
-                self._iterate(src, dst)
-                reason = self._leave_because(signals)
+            try:
+                while not reason:
+                    self._iterate(src, dst)
+                    reason = self._leave_because(signals)
+            except Exception:
+                self._rescue()
+                raise
             if reason == "SIGINT":
                 self._status.say("Stopping: the model is being saved. Ctrl-C once more leaves without saving.")
             self._finish()
@@ -104,13 +110,11 @@ class Loop:
 
     def _iterate(self, src: Feed, dst: Feed) -> None:
         began = time.monotonic()
-        try:
-            batches = src.get(), dst.get()
-        except BaseException:
-            self._save_if_changed()
-            raise
+        batches = src.get(), dst.get()
         waited = time.monotonic() - began
+        self._mid_step = True
         losses = self._session.model.train_on(*batches)
+        self._mid_step = False
         if not all(math.isfinite(value) for value in losses.values()):
             self._recover()
             return
@@ -130,8 +134,8 @@ class Loop:
             self._autosave()
             self._refresh()
         if self._view:
-            self._view.refresh_if_due(self._line())
-            self._view.keep_history()
+            self._draw(lambda view: view.refresh_if_due(self._line()))
+            self._draw(View.keep_history)
 
     def _obey(self, command: Command) -> None:
         if command is Command.LEAVE:
@@ -162,6 +166,12 @@ class Loop:
             self._save_due = time.monotonic() + min(self._plan.save_seconds, RETRY_SECONDS)
             return
         self._status.say(f"Saved iteration {self._session.iteration} in {time.monotonic() - began:.1f} s.")
+
+    def _rescue(self) -> None:
+        """Save what was trained before an error, unless the error came in the middle of a step."""
+        if not self._mid_step:
+            with contextlib.suppress(UserError):
+                self._save_if_changed()
 
     def _save_if_changed(self) -> None:
         if self._session.iteration == self._session.saved_iteration:
@@ -194,8 +204,15 @@ class Loop:
         self._refresh()
 
     def _refresh(self) -> None:
+        self._draw(lambda view: view.refresh(self._line()))
+
+    def _draw(self, work: Callable[[View], None]) -> None:
+        """Do something with the preview; a picture that cannot be written is no reason to stop."""
         if self._view:
-            self._view.refresh(self._line())
+            try:
+                work(self._view)
+            except UserError as problem:
+                self._status.say(f"No preview, training goes on. {problem}", attention=True)
 
     def _line(self) -> str:
         return self._status.line(self._session.iteration, self._session.history.mean(RECENT))

@@ -1,11 +1,11 @@
 """Ctrl-C, SIGTERM and a lost terminal, turned into a wish that the loop reads between two steps."""
 
-import os
 import signal
-import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
+
+from facewright.training.status import silence
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two exist on one kind of system each
 
@@ -41,7 +41,7 @@ class Signals:
     def _note(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if name == "SIGHUP":  # nobody reads what is printed from now on, and printing would fail
-            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+            silence()
         if self.asked and name == "SIGINT":
             raise KeyboardInterrupt
         self.asked = self.asked or name

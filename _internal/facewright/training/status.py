@@ -1,10 +1,12 @@
 """One line that tells how the training stands, rewritten in place on a terminal."""
 
+import contextlib
+import os
 import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from facewright.core import console
 
@@ -61,24 +63,41 @@ class Status:
             text: The line.
             now: Write it in any case.
         """
-        if self._terminal:
-            width = shutil.get_terminal_size().columns - 1
-            sys.stdout.write("\r" + text[:width].ljust(min(self._written, width)))
-            sys.stdout.flush()
-            self._written = len(text)
-        elif now or time.monotonic() - self._said >= QUIET_SECONDS:
-            self._said = time.monotonic()
-            console.say(text)
+        with _whether_heard_or_not():
+            if self._terminal:
+                width = shutil.get_terminal_size().columns - 1
+                sys.stdout.write("\r" + text[:width].ljust(min(self._written, width)))
+                sys.stdout.flush()
+                self._written = len(text)
+            elif now or time.monotonic() - self._said >= QUIET_SECONDS:
+                self._said = time.monotonic()
+                console.say(text)
 
     def say(self, text: str, *, attention: bool = False) -> None:
         """Print a line of its own above the status line."""
         self.clear()
-        (console.warn if attention else console.say)(text)
+        with _whether_heard_or_not():
+            (console.warn if attention else console.say)(text)
 
     def clear(self) -> None:
         """Wipe the line from the terminal."""
         if self._terminal and self._written:
             width = min(self._written, shutil.get_terminal_size().columns - 1)
-            sys.stdout.write("\r" + " " * width + "\r")
-            sys.stdout.flush()
+            with _whether_heard_or_not():
+                sys.stdout.write("\r" + " " * width + "\r")
+                sys.stdout.flush()
             self._written = 0
+
+
+@contextlib.contextmanager
+def _whether_heard_or_not() -> Iterator[None]:
+    """Fall silent when the terminal or the pipe is gone: training goes on without them."""
+    try:
+        yield
+    except OSError:
+        silence()
+
+
+def silence() -> None:
+    """Send all that is printed from now on to nowhere."""
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
