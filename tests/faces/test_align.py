@@ -87,6 +87,21 @@ def test_between_pictures(seed: int, size: int) -> None:
     np.testing.assert_allclose(between(full, half) @ [*full @ [10, 20, 1], 1], half @ [10, 20, 1], atol=1e-6)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.booleans())
+def test_similarity_is_umeyamas(seed: int, mirrored: bool) -> None:
+    """Against the general formula of the paper, with its guard against mirror images."""
+    random = np.random.default_rng(seed)
+    s, t = random.normal(0, 50, (2, 20, 2))
+    t = t + s * ([-2, 2] if mirrored else [2, 2])
+    sc, tc = s - s.mean(0), t - t.mean(0)
+    u, d, vt = np.linalg.svd(tc.T @ sc / len(s))
+    sign = np.array([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    linear = (d * sign).sum() / (sc**2).sum() * len(s) * u @ np.diag(sign) @ vt
+    expected = np.column_stack([linear, t.mean(0) - linear @ s.mean(0)])
+    np.testing.assert_allclose(similarity(s, t), expected, atol=1e-9 * np.abs(expected).max())
+
+
 def test_a_mirrored_face_is_turned_not_mirrored() -> None:
     points = placed(angle=0.0)
     points[:, 0] = -points[:, 0]

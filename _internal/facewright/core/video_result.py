@@ -13,7 +13,7 @@ from facewright.core.files import make_folder, move_to_trash, read_json, write_j
 from facewright.core.video_join import join
 from facewright.core.video_plan import ResultPlan
 from facewright.core.video_probe import Sound
-from facewright.core.video_segments import EncodeSettings, encode_segments, fingerprint, plan_segments
+from facewright.core.video_segments import EncodeSettings, encode_segments, identity, plan_segments
 
 SCRATCH = ".make_video"
 SLOWEST, FASTEST = Fraction(1, 10), Fraction(1000)
@@ -119,7 +119,7 @@ class Result:
         return state if isinstance(state, dict) else {}
 
     def _file(self) -> list[Any] | None:
-        return fingerprint(self.target)[1:] if self.target.exists() else None
+        return identity(self.target)[1:] if self.target.exists() else None
 
     def _made_of(self) -> str:
         clock = self._plan.clock
@@ -127,7 +127,7 @@ class Result:
             repr((encode_settings(self._plan, self._order), self._sound, sorted(self._tags.items()))),
             repr((clock.rate, clock.tick, clock.end)),
             *map(str, clock.times),
-            *(repr(fingerprint(f)) for f in self._plan.frames),
-            repr(fingerprint(self._source)[1:] if self._source else None),
+            *(repr(identity(f)) for f in self._plan.frames),
+            repr(identity(self._source)[1:] if self._source else None),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -21,7 +21,7 @@ import ffmpeg
 from av.error import FFmpegError
 
 from facewright.core.errors import UserError
-from facewright.core.files import write_bytes
+from facewright.core.files import fingerprint, write_bytes
 from facewright.core.images import decode, encode
 from facewright.core.video import FfmpegRun, command
 from facewright.core.video_probe import Colour, open_pipe
@@ -86,15 +86,14 @@ def plan_segments(frames: Sequence[Path], settings: EncodeSettings, folder: Path
     return planned
 
 
+def identity(path: Path) -> list[Any]:
+    """Return what tells a changed frame: folder, name, content."""
+    return [path.parent.name, path.name, *fingerprint(path)]
+
+
 def _key(frames: Sequence[Path], settings: EncodeSettings) -> str:
-    made_of = [repr(settings), *map(fingerprint, frames)]
+    made_of = [repr(settings), *map(identity, frames)]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
-
-
-def fingerprint(path: Path) -> list[Any]:
-    """Return what tells a changed file: folder, name, length, time of the last change."""
-    status = path.stat()
-    return [path.parent.name, path.name, status.st_size, status.st_mtime_ns]
 
 
 def encode_segments(

@@ -69,15 +69,15 @@ def similarity(source: Points, target: Points) -> Matrix:
     target = np.asarray(target, np.float64)
     centre_s, centre_t = source.mean(0), target.mean(0)
     s, t = source - centre_s, target - centre_t
-    variance = (s**2).sum() / len(s)
-    if variance == 0:
+    spread = (s * s).sum()
+    if spread == 0:
         raise ValueError("all landmarks are at the same place")
-    u, d, vt = np.linalg.svd(t.T @ s / len(s))
-    sign = np.array([1.0, -1.0 if np.linalg.det(u) * np.linalg.det(vt) < 0 else 1.0])
-    rotation = u @ np.diag(sign) @ vt
-    scale = (d * sign).sum() / variance
-    linear = scale * rotation
-    return np.hstack([linear, (centre_t - linear @ centre_s)[:, None]])
+    # In the plane, Umeyama's decomposition comes down to one complex number: with points x + iy, the turn and
+    # scale that fit best are sum(conj(s) t) / sum(|s|^2); it never mirrors.
+    a = (s * t).sum() / spread
+    b = (s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum() / spread
+    linear = np.array([[a, -b], [b, a]])
+    return np.column_stack([linear, centre_t - linear @ centre_s])
 
 
 def align_matrix(landmarks: Points, face_type: FaceType, size: int) -> Matrix:

@@ -6,6 +6,8 @@ command line, in prompts and in the model folder.
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.faces.align import FaceType
 from facewright.models.catalogue import model_files
+from facewright.nn.average import RunningMean
 from facewright.samples.sampler import Batch, Sample
 
 Array = NDArray[np.float32]
@@ -51,6 +54,9 @@ class FaceModel(ABC):
         resolution: Side S of the faces it takes and gives, in pixels.
         face_type: What its faces show.
         flip: Whether training may mirror faces.
+        jitter: Strength of the random rotation, scale and shift of training; 1 is the full range.
+        average: Momentum of the running mean of the weights, which then predicts and draws previews in
+            place of the last ones; 0 for none.
         converter: Its converter defaults.
         parts: Name -> keras.Model; these are saved.
         trainer: The compiled keras.Model of one training step; holds the optimiser.
@@ -60,6 +66,8 @@ class FaceModel(ABC):
     resolution: ClassVar[int]
     face_type: ClassVar[FaceType]
     flip: ClassVar[bool] = True
+    jitter: ClassVar[float] = 1.0
+    average: ClassVar[float] = 0.0
     converter: ClassVar[ConverterDefaults]
     default_batch: ClassVar[int] = 8
     Options: ClassVar[type[ModelOptions]] = ModelOptions
@@ -70,6 +78,7 @@ class FaceModel(ABC):
         self.parts = self.build()
         self.trainer = _Trainer(self)
         self.trainer.compile(optimizer=self.optimizer(), jit_compile="auto")
+        self._mean = RunningMean(self.parts, self.build(), self.average) if self.average else None
 
     def samples(self) -> tuple[Sample, ...]:
         """Return the outputs wanted of the sampler: warped input, target and target mask."""
@@ -111,11 +120,14 @@ class FaceModel(ABC):
         logs = self.trainer.train_on_batch(
             [src["warped"], dst["warped"]], {"src": dict(src), "dst": dict(dst)}, return_dict=True
         )
+        if self._mean:
+            self._mean.step()
         return {name: float(logs[name]) for name in self.trainer.reported}
 
     def rebuild(self, src: Array, dst: Array) -> tuple[Array, Array, Array]:
         """Return src rebuilt, dst rebuilt and dst as src for a preview, (n, S, S, 3) float32 in 0..1."""
-        rebuilt = self.forward(keras.ops.convert_to_tensor(src), keras.ops.convert_to_tensor(dst))
+        with self._averaged():
+            rebuilt = self.forward(keras.ops.convert_to_tensor(src), keras.ops.convert_to_tensor(dst))
         swapped, _ = self.predict(dst)
         return to_numpy(rebuilt["src"]), to_numpy(rebuilt["dst"]), swapped
 
@@ -136,18 +148,32 @@ class FaceModel(ABC):
         # Built on first use: training alone does not need it.
         if not hasattr(self, "_swapper_model"):
             face = keras.Input((self.resolution, self.resolution, 3))
-            self._swapper_model = keras.Model(face, list(self.swap(face)))
+            with self._averaged():
+                self._swapper_model = keras.Model(face, list(self.swap(face)))
         return self._swapper_model
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let `forward` and `swap` use the averaged networks, where the model keeps them."""
+        trained = self.parts
+        if self._mean:
+            self.parts = self._mean.parts
+        try:
+            yield
+        finally:
+            self.parts = trained
 
     def extra_state(self) -> dict[str, Any]:
         """Return what is saved beside parts and optimiser (averaged weights, say): name -> variable or array.
 
         The names and shapes are the same in every run of the model.
         """
-        return {}
+        return self._mean.state() if self._mean else {}
 
-    def load_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:  # noqa: B027 - nothing to take back
+    def load_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take back what `extra_state` gave."""
+        if self._mean:
+            self._mean.load(arrays)
 
     def count_params(self) -> dict[str, int]:
         """Return the number of parameters of each part."""

@@ -76,8 +76,7 @@ def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True)
         UserError: The weights belong to another network.
     """
     checkpoint.load_variables("weights", _weights(model), generation.arrays("weights"))
-    if generation.has("extra"):
-        model.load_extra_state(generation.arrays("extra").as_dict())
+    model.load_extra_state(generation.arrays("extra").as_dict() if generation.has("extra") else {})
     if optimizer and generation.has("optimizer"):
         checkpoint.load_variables("optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
 

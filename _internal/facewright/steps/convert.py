@@ -18,7 +18,7 @@ from facewright.convert.pipeline import FaceShape, Parameters
 from facewright.convert.stream import Converter, Done, Job, convert_stream
 from facewright.core import console, workers
 from facewright.core.errors import UserError
-from facewright.core.files import list_files, make_folder, move_to_trash, write_bytes
+from facewright.core.files import fingerprint, list_files, make_folder, move_to_trash, write_bytes
 from facewright.core.images import IMAGE_EXTENSIONS, encode, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.options import option
@@ -213,8 +213,7 @@ def _plan_all(
 def _plan(frame: Path, faces: list[FaceFile], side: Side, format: str, setting: dict[str, Any]) -> _Planned:
     target = side.merged_dir / f"{frame.stem}.{format}"
     job = Job(frame, target, tuple(face.record.frame_landmarks for face in faces))
-    status = frame.stat()
-    parts: dict[str, Any] = {"frame": frame.name, "size": status.st_size, "changed": status.st_mtime_ns}
+    parts: dict[str, Any] = {"frame": frame.name, "content": fingerprint(frame)}
     parts["target"] = target.name
     if faces:  # a copy depends on nothing else
         parts["setting"] = setting

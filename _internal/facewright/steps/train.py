@@ -213,15 +213,11 @@ def _samplers(
                 f"extract again with --face-type {model.face_type}.",
             )
         rng = np.random.default_rng([seed, number, session.iteration])
-        sampler = Sampler([f.path for f in files], model.samples(), rng, flip=model.flip, **_jitter(model))
+        sampler = Sampler([f.path for f in files], model.samples(), rng, flip=model.flip, jitter=model.jitter)
         if side in session.samplers:
             sampler.set_state(session.samplers[side])
         made.append(sampler)
     return made[0], made[1]
-
-
-def _jitter(model: "FaceModel") -> dict[str, Any]:
-    return {"jitter": model.jitter} if hasattr(model, "jitter") else {}
 
 
 def _summary(session: "Session", faces: list[list[FaceFile]], batch: int, device: str) -> None:
