@@ -67,13 +67,13 @@ def start_step(workspace: Workspace, module: str, settings: str) -> subprocess.P
     )
 
 
-def kill_when(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+def kill_when(process: subprocess.Popen[bytes], ready: Callable[[], bool], how: str = "SIGKILL") -> None:
     deadline = time.monotonic() + 60
     while not ready():
         assert process.poll() is None, "the step ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.kill() if sys.platform == "win32" else process.send_signal(signal.SIGKILL)
+    process.kill() if sys.platform == "win32" else process.send_signal(getattr(signal, how))
     process.wait()
 
 
@@ -146,13 +146,14 @@ def test_cut_off_video_is_said(workspace: Workspace, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
-def test_extract_goes_on_after_a_kill(workspace: Workspace, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of a process")
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+def test_extract_goes_on_after_a_kill_or_an_interrupt(workspace: Workspace, tmp_path: Path, how: str) -> None:
     video = workspace.root / "data_dst.mp4"
     ffmpeg(*picture(150, size="16x12", draw=f"{GREY},scale=640:480,noise=alls=20:allf=t"), *X264, video)
     folder = workspace.dst.frames_dir
     process = start_step(workspace, "extract_frames", "side='dst'")
-    kill_when(process, lambda: count(folder, "*.png") >= 30)
+    kill_when(process, lambda: count(folder, "*.png") >= 30, how)
     left = count(folder, "*.png")
     assert 30 <= left < 150 and not workspace.dst.timing_file.exists()
     before = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.png")}

@@ -6,19 +6,23 @@ no orphan writes into the folder of the next run.
 """
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import ffmpeg
 import imageio_ffmpeg
 
 from facewright.core.errors import UserError
+
+Packet = TypeVar("Packet")
 
 KEPT_LINES = 40
 SHOWN_LINES = 3
@@ -78,6 +82,10 @@ def command(output: Any, *first: str) -> list[str]:
 class FfmpegRun:
     """One running ffmpeg whose result is read from `stdout`.
 
+    As a context manager it also holds back Ctrl-C until `checked` comes to its next packet: PyAV swallows an
+    exception that is raised while it reads from a pipe, and what it was reading would be lost without a word.
+    ffmpeg itself runs in a group of its own, where the terminal's Ctrl-C does not reach it.
+
     Args:
         arguments: From `command`.
         feed: Blocks of bytes for its standard input, written by a thread; None leaves the input closed. An
@@ -94,7 +102,11 @@ class FfmpegRun:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
+        self._interrupted = False
+        self._handler: Any = None
         self._threads = [threading.Thread(target=self._listen, daemon=True)]
         if feed is not None:
             self._threads.append(threading.Thread(target=self._write, args=(feed,), daemon=True))
@@ -134,6 +146,20 @@ class FfmpegRun:
         finally:
             with contextlib.suppress(OSError):
                 pipe.close()
+
+    def checked(self, packets: Iterable[Packet]) -> Iterator[Packet]:
+        """Yield packets read from `stdout`; between two of them a Ctrl-C takes effect.
+
+        Raises:
+            KeyboardInterrupt: The user pressed Ctrl-C since the last packet.
+        """
+        for packet in packets:
+            if self._interrupted:
+                raise KeyboardInterrupt
+            yield packet
+
+    def _note_interrupt(self, number: int, frame: Any) -> None:
+        self._interrupted = True
 
     def stop(self) -> None:
         """End the program now; harmless when it has ended."""
@@ -176,11 +202,17 @@ class FfmpegRun:
         )
 
     def __enter__(self) -> "FfmpegRun":
-        """Return itself."""
+        """Hold back Ctrl-C; return itself."""
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGINT, self._note_interrupt)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the program, whatever happened."""
+        """End the program, whatever happened; a Ctrl-C that was held back takes effect now."""
         self.stop()
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            if self._interrupted and not isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt

@@ -79,7 +79,7 @@ def cut(info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, mo
         options = {"movflags": "+faststart"}
         out = stack.enter_context(closing(av.open(f"file:{temporary.resolve()}", "w", format="mp4", options=options)))
         streams = {s.index: out.add_stream_from_template(s) for s in given.streams}
-        for packet in given.demux():
+        for packet in run.checked(given.demux()):
             if not packet.size or packet.dts is None:
                 continue
             packet.stream = streams[packet.stream_index]

@@ -156,7 +156,7 @@ def _sort_into_pieces(run: FfmpegRun, pieces: list[Segment], tick: Fraction, mov
         piece = next(waiting)
         packets: list[tuple[int, Any]] = []
         shift: int | None = None
-        for packet in container.demux(stream):
+        for packet in run.checked(container.demux(stream)):
             if not packet.size:
                 continue
             index = round(packet.pts * Fraction(packet.time_base) / tick)

@@ -167,7 +167,7 @@ def encoded_pictures(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
     except FFmpegError:  # nothing was written; the caller's `finish` tells why, or there was no picture
         return
     with closing(container):
-        for packet in container.demux(video=0):
+        for packet in run.checked(container.demux(video=0)):
             if packet.size and packet.pts is not None:
                 yield bytes(packet), Fraction(packet.pts) * Fraction(packet.time_base)
 

@@ -25,20 +25,24 @@ class Session:
         model: The network with its optimiser.
         model_dir: The workspace's model folder; generations lie in its subfolder `name`.
         iteration: Steps trained so far.
-        history: The losses of each of them.
         samplers: "src" and "dst" -> where their draws stand.
         notes: What else is written into state.json (batch size, precision).
         saved_iteration: Iteration of the last generation, -1 before the first.
+        history: The losses of every iteration.
     """
 
     name: str
     model: FaceModel
     model_dir: Path
     iteration: int = 0
-    history: LossHistory = field(default_factory=lambda: LossHistory(("src", "dst")))
     samplers: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     saved_iteration: int = -1
+    history: LossHistory = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin an empty history."""
+        self.history = LossHistory(self.model.trainer.reported)
 
     @property
     def folder(self) -> Path:
