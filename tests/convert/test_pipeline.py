@@ -43,7 +43,8 @@ def whole_frame(frame, points, predict, shape, parameters):
     soft = np.clip(edge.soften(eroded, edge.blur_size(length, parameters.blur)), 0, 1)
     under, over = frame.astype(np.float32) / 255, back(picture, cv2.BORDER_REPLICATE)
     if parameters.mode.clones:
-        binary = (warped > 0.9).astype(np.uint8) * 255
+        drawn_in = edge.erode(warped, max(edge.erode_size(length, parameters.erode), 0))
+        binary = (drawn_in > 0.9).astype(np.uint8) * 255
         x, y, w, h = cv2.boundingRect(binary)
         source = to_bytes(mix(under, over, warped))
         cloned = cv2.seamlessClone(source, frame, binary, (x + w // 2, y + h // 2), cv2.NORMAL_CLONE)

@@ -248,7 +248,10 @@ def blend_region(result: Image, region: Box, prediction: _Prediction, plan: _Pla
     picture = recolour(prediction.picture, prediction.face, measured, parameters.mode)
     over = np.clip(warp_back(picture, matrix, region.size, extend=True), 0, 1)
     if parameters.mode.clones:
-        cloned = clone(to_bytes(mix(under, over, mask)), under_bytes, mask > edge.SURE)
+        # The clone takes its colours from the frame along its own edge. Where src's face is wider than dst's that
+        # edge lay on the background, whose grey bled into the cheeks: so it is drawn in as far as the soft mask.
+        sure = edge.erode(mask, max(plan.erode, 0)) > edge.SURE
+        cloned = clone(to_bytes(mix(under, over, mask)), under_bytes, sure)
         over = cloned.astype(np.float32) / np.float32(255)
     if parameters.border > 0:
         border = np.clip(warp_back(edge.border_mask(side, parameters.border), matrix, region.size), 0, 1)

@@ -31,6 +31,8 @@ class Sample:
         size: Side in pixels.
         face_type: What the output shows.
         warp: Whether the elastic warp is applied (the similarity always is).
+        interpolation: How a picture is looked up: "lanczos" as in 2018, or "cubic", three times as fast and
+            hardly softer.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Sample:
     size: int
     face_type: FaceType
     warp: bool = False
+    interpolation: Literal["lanczos", "cubic"] = "lanczos"
 
     @property
     def channels(self) -> int:
@@ -123,7 +126,9 @@ def _source(face: Face, sample: Sample) -> NDArray[np.uint8]:
 
 
 def _filter(sample: Sample) -> int:
-    return cv2.INTER_LANCZOS4 if sample.kind == "image" else cv2.INTER_LINEAR
+    if sample.kind != "image":
+        return cv2.INTER_LINEAR
+    return cv2.INTER_CUBIC if sample.interpolation == "cubic" else cv2.INTER_LANCZOS4
 
 
 def _before_cut(numbers: Draw, side: int) -> Matrix:
@@ -188,12 +193,16 @@ class Sampler:
             self._cache[index] = face
         return face
 
+    def draw(self, rng: np.random.Generator) -> Draw:
+        """Draw the random numbers of one sample as this sampler does, from another generator."""
+        return draw(rng, flip=self._flip, jitter=self._jitter)
+
     def batch(self, size: int) -> Batch:
         """Return the next batch: name -> (size, side, side, channels) float32 in 0..1."""
         rows = []
         for _ in range(size):
             face = self.face(self._next())
-            rows.append(make_sample(face, self._samples, draw(self._rng, flip=self._flip, jitter=self._jitter)))
+            rows.append(make_sample(face, self._samples, self.draw(self._rng)))
         return {s.name: np.stack([row[k] for row in rows]) for k, s in enumerate(self._samples)}
 
     def untouched(self, indices: list[int]) -> Batch:

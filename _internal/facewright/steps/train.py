@@ -276,11 +276,11 @@ def _show_samples(
     rng = np.random.default_rng(options.seed)
     window = open_window() if options.window else None
     path = workspace.model_dir / DEBUG_SHEET
-    picture = draw_samples(samplers, model.samples(), rng, flip=model.flip)
+    picture = draw_samples(samplers, model.samples(), rng)
     write_image(path, picture)
     console.say(f"Samples as the network gets them are in {path}. Nothing was trained.")
     if window:
-        window.browse(lambda: draw_samples(samplers, model.samples(), rng, flip=model.flip), picture)
+        window.browse(lambda: draw_samples(samplers, model.samples(), rng), picture)
         window.close()
 
 

@@ -8,12 +8,11 @@ import numpy as np
 
 from facewright.core.images import Image
 from facewright.samples.sampler import Face, Sample, Sampler, make_sample
-from facewright.samples.warp import draw
 from facewright.training.preview import LINE, SMALLEST_TILE, tiles, write_text
 
 
 def draw_samples(
-    samplers: Sequence[Sampler], samples: Sequence[Sample], rng: np.random.Generator, *, flip: bool, rows: int = 4
+    samplers: Sequence[Sampler], samples: Sequence[Sample], rng: np.random.Generator, *, rows: int = 4
 ) -> Image:
     """Draw random samples of both sides: one row per face, src left and dst right, landmarks in green.
 
@@ -21,7 +20,6 @@ def draw_samples(
         samplers: src and dst.
         samples: The outputs that the model asks for, one column each.
         rng: Chooses faces and their random numbers.
-        flip: Whether faces may be mirrored.
         rows: Faces per side.
 
     Returns:
@@ -30,7 +28,7 @@ def draw_samples(
     side = max(SMALLEST_TILE, max(s.size for s in samples))
     pages = []
     for name, sampler in zip(("src", "dst"), samplers, strict=True):
-        drawn = [_row(sampler, tuple(samples), rng, flip, side) for _ in range(rows)]
+        drawn = [_row(sampler, tuple(samples), rng, side) for _ in range(rows)]
         titles = np.zeros((LINE + 3, side * len(samples), 3), np.uint8)
         for index, sample in enumerate(samples):
             write_text(titles, f"{name} {sample.name}", (index * side + 4, LINE - 2))
@@ -38,9 +36,9 @@ def draw_samples(
     return np.hstack(pages)
 
 
-def _row(sampler: Sampler, samples: tuple[Sample, ...], rng: np.random.Generator, flip: bool, side: int) -> Image:
+def _row(sampler: Sampler, samples: tuple[Sample, ...], rng: np.random.Generator, side: int) -> Image:
     face = _with_landmarks(sampler.face(int(rng.integers(len(sampler)))))
-    outputs = make_sample(face, samples, draw(rng, flip=flip))
+    outputs = make_sample(face, samples, sampler.draw(rng))
     pictures = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
     return np.hstack([tiles(picture[None], side)[0] for picture in pictures])
 
