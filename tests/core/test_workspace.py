@@ -1,5 +1,6 @@
 """Paths, the one video of a side, remembered answers, locks."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -118,3 +119,15 @@ def test_lock_is_let_go_when_a_step_fails(workspace: Workspace) -> None:
     with workspace.lock("model"):
         pass
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_lock_that_cannot_be_written_is_a_sentence(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*arguments: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(UserError, match="could not be written"), workspace.lock("model"):
+        pass

@@ -359,6 +359,16 @@ def test_cut_that_was_killed_before_its_last_rename(workspace: Workspace) -> Non
     assert (workspace.root / "data_dst.mp4").exists() and not ready.exists()
 
 
+def test_a_finished_cut_never_replaces_one_of_two_videos(workspace: Workspace) -> None:
+    (workspace.root / ".data_dst.cut.mp4").write_bytes(b"left by a kill")
+    for name in ("data_dst.mp4", "data_dst.mov"):
+        (workspace.root / name).write_bytes(name.encode())
+    with pytest.raises(UserError, match="2 candidates"):
+        cut_video.run(workspace, cut_video.Options(start="0.2"))
+    for name in ("data_dst.mp4", "data_dst.mov"):
+        assert (workspace.root / name).read_bytes() == name.encode()
+
+
 def test_rotated_hdr_interlaced_are_said(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     clip(workspace.root / "flat.mp4")
     ffmpeg("-display_rotation", "90", "-i", workspace.root / "flat.mp4", "-c", "copy", workspace.root / "data_dst.mp4")

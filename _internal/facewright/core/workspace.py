@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
-from facewright.core.files import IMAGE_EXTENSIONS, list_files, make_folder, read_json, write_json
+from facewright.core.files import IMAGE_EXTENSIONS, disk_errors, list_files, make_folder, read_json, write_json
 
 NOT_VIDEO = (*IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
 
@@ -73,13 +73,17 @@ class Side:
         """Return the PNG files of the aligned folder, sorted by name."""
         return list_files(self.aligned_dir, (".png",))
 
+    def videos(self) -> list[Path]:
+        """Return all files that may be the video of this side."""
+        return [p for p in list_files(self.root) if p.stem == self.name and p.suffix.lower() not in NOT_VIDEO]
+
     def video(self) -> Path:
         """Return the one video of this side.
 
         Raises:
             UserError: There is none, or more than one.
         """
-        found = [p for p in list_files(self.root) if p.stem == self.name and p.suffix.lower() not in NOT_VIDEO]
+        found = self.videos()
         if not found:
             raise UserError(
                 f"There is no video {self.name}.* in {self.root}.",
@@ -164,10 +168,11 @@ class Workspace:
             what: Short name, for example "data_dst" or "model".
 
         Raises:
-            UserError: Another living process holds it.
+            UserError: Another living process holds it, or the folder cannot be written.
         """
         path = make_folder(self.root) / f".lock_{what}"
-        _take(path, what)
+        with disk_errors(path):
+            _take(path, what)
         try:
             yield
         finally:

@@ -145,11 +145,9 @@ def take_over(workspace: Workspace, ready: Path) -> bool:
     """
     if not ready.exists():
         return False
-    try:
-        workspace.dst.video()
-    except UserError:
-        os.replace(ready, workspace.root / "data_dst.mp4")
-        console.say("Finished the cut of the run before: data_dst.mp4 is in its place. Next: 3_extract_png_from_dst.")
-        return True
-    ready.unlink()  # the whole video is still in its place: this run cuts it anew
-    return False
+    if workspace.dst.videos():
+        ready.unlink()  # the whole video is still in its place: this run cuts it anew
+        return False
+    os.replace(ready, workspace.root / "data_dst.mp4")
+    console.say("Finished the cut of the run before: data_dst.mp4 is in its place. Next: 3_extract_png_from_dst.")
+    return True
