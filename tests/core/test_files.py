@@ -94,3 +94,17 @@ def test_trash_keeps_everything(tmp_path: Path) -> None:
     assert len({*places}) == 3
     assert [(place / "faces" / "a.png").read_text() for place in places if place] == ["0", "1", "2"]
     assert move_to_trash([tmp_path / "absent"], trash) is None
+
+
+def test_trash_on_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other_disk(old: Path, new: Path) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "a.png").write_text("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", other_disk)
+        patch.setattr(os, "rename", other_disk)
+        place = move_to_trash([tmp_path / "faces"], tmp_path / "trash")
+    assert place is not None and (place / "faces" / "a.png").read_text() == "a"
+    assert not (tmp_path / "faces").exists()

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import time
 import uuid
 import zlib
@@ -162,5 +163,10 @@ def move_to_trash(paths: list[Path], trash: Path) -> Path | None:
     make_folder(target)
     for path in present:
         with disk_errors(path):
-            os.replace(path, target / path.name)
+            try:
+                os.replace(path, target / path.name)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                shutil.move(path, target / path.name)  # a folder of the workspace may be a link to another disk
     return target

@@ -36,16 +36,25 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         with disk_errors(path):
-            self._file = open(path, "ab")  # noqa: SIM115 - closed in __exit__
+            # Unbuffered: nothing is left to be written when the disk is full and the file is closed.
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed in __exit__
         # A kill may have left half a line: the next entry starts on a fresh one.
         if self._file.tell() and not _ends_with_newline(path):
-            self._file.write(b"\n")
+            self._write(b"\n")
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Append one entry."""
+        """Append one entry.
+
+        Raises:
+            UserError: The disk is full.
+        """
+        self._write(json.dumps(entry, ensure_ascii=False).encode("utf-8") + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
         with disk_errors(self._path):
-            self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8") + b"\n")
-            self._file.flush()
+            while view:
+                view = view[self._file.write(view) :]
 
     def __enter__(self) -> "Journal":
         """Return itself."""

@@ -1,0 +1,49 @@
+"""The journal after kills and on a full disk."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from facewright.core.errors import UserError
+from facewright.core.journal import Journal, read_journal
+
+
+def test_the_last_entry_of_an_item_counts(tmp_path: Path) -> None:
+    path = tmp_path / "done.jsonl"
+    assert read_journal(path, "frame") == {}
+    for number in range(2):
+        with Journal(path) as journal:
+            journal.add({"frame": "ä.png", "run": number})
+            journal.add({"frame": f"{number}.png"})
+    assert read_journal(path, "frame") == {
+        "ä.png": {"frame": "ä.png", "run": 1},
+        "0.png": {"frame": "0.png"},
+        "1.png": {"frame": "1.png"},
+    }
+
+
+def test_cut_anywhere_the_next_run_goes_on(tmp_path: Path) -> None:
+    whole = "".join(json.dumps({"frame": f"{n}"}) + "\n" for n in range(3)).encode()
+    path = tmp_path / "done.jsonl"
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        before = set(read_journal(path, "frame"))
+        with Journal(path) as journal:
+            journal.add({"frame": "next"})
+        assert set(read_journal(path, "frame")) == {*before, "next"}
+
+
+def test_lines_that_are_no_entries_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "done.jsonl"
+    path.write_bytes(b'[1]\n{"frame": 1}\nnull\n\xff\xfe\n{"frame": "a"}\n')
+    assert list(read_journal(path, "frame")) == ["a"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_is_said_once_and_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "done.jsonl"
+    os.symlink("/dev/full", path)
+    with pytest.raises(UserError, match="disk is full"), Journal(path) as journal:
+        journal.add({"frame": "a"})
