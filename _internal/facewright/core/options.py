@@ -9,7 +9,7 @@ Order of precedence: flag, typed answer, remembered answer, default.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from facewright.core import console
@@ -35,6 +35,7 @@ class Option:
         choices: Allowed values with a line of explanation each; empty when any value goes.
         low, high: Inclusive range of a number, or None.
         remember: Whether a typed answer becomes the next run's default.
+        check: Raises a UserError for a text that does not fit; None where any text does.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     remember: bool = True
+    check: Callable[[str], Any] | None = None
 
     @property
     def flag(self) -> str:
@@ -78,6 +80,8 @@ class Option:
                 f"{self.range_text()}.",
                 f"give another value, for example {self.flag} {self.example()}.",
             )
+        if self.check and isinstance(value, str):
+            self.check(value)
         return value
 
     def example(self) -> str:
@@ -132,9 +136,10 @@ def option(
     low: float | None = None,
     high: float | None = None,
     remember: bool = True,
+    check: Callable[[str], Any] | None = None,
 ) -> Any:
     """Declare an option as a dataclass field; see `Option` for the arguments."""
-    spec = Option("", type(default), default, help, ask, choices or {}, low, high, remember)
+    spec = Option("", type(default), default, help, ask, choices or {}, low, high, remember, check)
     return dataclasses.field(default=default, metadata={"option": spec})
 
 

@@ -24,15 +24,33 @@ END = "end"
 STATE = ".cut_video.json"
 
 
+def check_start(text: str) -> None:
+    """Raise a UserError when the text is no time."""
+    time_of(text, "--start")
+
+
+def check_end(text: str) -> None:
+    """Raise a UserError when the text is neither a time nor the word for the end."""
+    end_of(text)
+
+
 @dataclass(frozen=True)
 class Options:
     """Settings of this step."""
 
     start: str = option(
-        "0", "Where the part begins: hours:minutes:seconds.fraction or seconds.", ask="From", remember=False
+        "0",
+        "Where the part begins: hours:minutes:seconds.fraction or seconds.",
+        ask="From",
+        remember=False,
+        check=check_start,
     )
     end: str = option(
-        END, "Where it ends, counted from the beginning of the video; end is its end.", ask="To", remember=False
+        END,
+        "Where it ends, counted from the beginning of the video; end is its end.",
+        ask="To",
+        remember=False,
+        check=check_end,
     )
     length: str = option("", "How long it is, in place of --end.", remember=False)
 
@@ -80,15 +98,28 @@ def times(options: Options) -> tuple[Fraction, Fraction | None]:
     Raises:
         UserError: A time is none, or both an end and a length are given.
     """
-    from facewright.core.video_cut import parse_time
-
-    start = parse_time(options.start, "--start")
-    end = None if options.end.strip().lower() in ("", END) else parse_time(options.end, "--end")
+    start, end = time_of(options.start, "--start"), end_of(options.end)
     if options.length:
         if end is not None:
             raise UserError("Both --end and --length were given.", "one of them.", "leave one of them away.")
-        end = start + parse_time(options.length, "--length")
+        end = start + time_of(options.length, "--length")
     return start, end
+
+
+def time_of(text: str, flag: str) -> Fraction:
+    """Return a typed time in seconds.
+
+    Raises:
+        UserError: It is none.
+    """
+    from facewright.core.video_cut import parse_time
+
+    return parse_time(text, flag)
+
+
+def end_of(text: str) -> Fraction | None:
+    """Return a typed end in seconds; None is the video's end."""
+    return None if text.strip().lower() in ("", END) else time_of(text, "--end")
 
 
 def fit(info: "VideoInfo", start: Fraction, end: Fraction | None) -> None:
