@@ -1,5 +1,6 @@
 """The extract and fix steps: what they write, how they go on after a kill, what they say to bad input."""
 
+import errno
 import json
 import os
 import signal
@@ -13,8 +14,11 @@ import pytest
 
 from detect.squares import Squares, StillLandmarks, frame_with
 from facewright.core.errors import UserError
+from facewright.core.files import disk_errors
 from facewright.core.images import write_image
 from facewright.core.workspace import Side, Workspace
+from facewright.detect import extraction
+from facewright.faces import record
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import load_record
 from facewright.steps import extract_faces, fix_faces
@@ -319,4 +323,29 @@ def test_fix_with_nothing_to_do(workspace: Workspace, squares: Squares, capsys: 
     write_image(workspace.dst.frames_dir / "1.png", frame_with([(10, 10, 90)]))
     run(workspace, Options(side="dst"))
     fix_faces.run(workspace, fix_faces.Options())
-    assert "Every frame has exactly one face." in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "Every frame has exactly one face." in text and text.endswith("Next: 6_train.\n")
+    write_image(workspace.dst.frames_dir / "2.png", frame_with([(10, 10, 90)]))
+    fix_faces.run(workspace, fix_faces.Options())
+    text = capsys.readouterr().out
+    assert "Frames not searched yet: 1" in text and text.endswith("Next: 5_dst_extract_faces.\n")
+
+
+def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(
+    workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *rest: object) -> None:
+        if path.name == "00003_1.png":
+            with disk_errors(path):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        record.save_face(path, *rest)  # type: ignore[arg-type]
+
+    fill(workspace.src)
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "save_face", full)
+        with pytest.raises(UserError, match="disk is full"):
+            run(workspace, Options(side="src"))
+    assert {"00001_0.png", "00002_0.png"} <= set(names(workspace.src.aligned_dir)) < set(ALL)
+    assert not (workspace.root / ".lock_data_src").exists()
+    run(workspace, Options(side="src"))
+    assert names(workspace.src.aligned_dir) == ALL

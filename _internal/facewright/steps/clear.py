@@ -36,7 +36,7 @@ def run(workspace: Workspace, options: Options) -> None:
     """
     make_folder(workspace.root)
     with ExitStack() as locks:
-        for name in (*VIDEO_STEMS, "model"):
+        for name in (*VIDEO_STEMS, "model", "result"):
             locks.enter_context(workspace.lock(name))
         moved = _clear(workspace)
         emptied = options.empty_trash and _empty_trash(workspace)
