@@ -141,8 +141,13 @@ def test_cut_off_video_is_said(workspace: Workspace, capsys: pytest.CaptureFixtu
     video = workspace.root / "data_dst.mp4"
     ffmpeg(*noisy, *X264, "-g", "10", "-movflags", "+faststart", video)
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    with pytest.raises(UserError, match="is damaged or cut off") as caught:
+        extract(workspace)
+    kept = count(workspace.dst.frames_dir, "*.png")
+    assert 10 < kept < 60 and f"{kept} of its 60 frames could be decoded" in caught.value.happened
     extract(workspace)
-    assert f"{count(workspace.dst.frames_dir, '*.png')} of its 60 frames could be decoded" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "nothing to do" in said and count(workspace.dst.frames_dir, "*.png") == kept
 
 
 @pytest.mark.slow

@@ -50,7 +50,8 @@ def run(workspace: Workspace, options: Options) -> None:
     """Write the frames of one video and their times.
 
     Raises:
-        UserError: No video, a damaged one, a full disk, or old frames without --redo.
+        UserError: No video, a damaged one (what can be decoded of it is kept), a full disk, or old frames without
+            --redo.
     """
     from facewright.core.video_probe import probe
     from facewright.core.video_split import SplitOrder, split
@@ -68,7 +69,19 @@ def run(workspace: Workspace, options: Options) -> None:
         with console.progress_bar(total, title=f"Frames of {info.path.name}", unit="frames") as bar:
             report = split(info, side.frames_dir, side.timing_file, order, bar.update)
     say_report(side, info, report)
+    if report.promised:
+        raise cut_off(info, report)
     say_next(options.side)
+
+
+def cut_off(info: "VideoInfo", report: "SplitReport") -> UserError:
+    """Say that the video is shorter than it claims to be; the next run takes the frames as complete."""
+    return UserError(
+        f"{info.path.name} is damaged or cut off: {len(report.timing.pts)} of its {report.promised} frames could be "
+        "decoded. They were kept.",
+        "a video that can be decoded to its end.",
+        "copy the video again; or, if these frames are enough, go on with the next step.",
+    )
 
 
 def finished(side: Side, info: "VideoInfo", order: "SplitOrder") -> bool:
@@ -158,11 +171,6 @@ def say_report(side: Side, info: "VideoInfo", report: "SplitReport") -> None:
         console.say(f"Skipped {report.resumed} frames that were there from the run before.")
     for change in timing.changes:
         console.say(f"The frames were {change}.")
-    if report.promised:
-        console.warn(
-            f"{info.path.name} is damaged or cut off: {len(timing.pts)} of its {report.promised} frames could be "
-            "decoded. They were kept; if that is too few, copy the video again."
-        )
     if side.name == "data_dst":
         console.say("It has no sound." if timing.sound is None else f"Its sound ({timing.sound.codec}) is noted.")
     if info.sound_count > 1:
