@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from facewright import cli
+from facewright import __version__, cli
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.options import option
@@ -54,6 +54,11 @@ def run(workspace: Workspace, *flags: str) -> int:
 def test_no_subcommand_shows_the_help(probe: list, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     assert "probe" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
 
 
 def test_help_shows_ranges_choices_and_defaults(probe: list, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 import click
 
+from facewright import __version__
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder
@@ -285,7 +286,7 @@ def _write_launchers(workspace_: str | None, yes_: bool) -> None:
 
 def build() -> click.Group:
     """Return the whole command line."""
-    return Steps(
+    steps = Steps(
         PROGRAM,
         commands={"launchers": launchers_command()},
         help="facewright: from two videos to one with the face replaced. The numbered scripts call these subcommands.",
@@ -294,6 +295,7 @@ def build() -> click.Group:
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 110},
         subcommand_metavar="SUBCOMMAND [flags]",
     )
+    return click.version_option(__version__, prog_name="facewright")(steps)
 
 
 @click.pass_context
