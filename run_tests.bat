@@ -3,9 +3,8 @@ rem Written by "main.py launchers" from _internal/facewright/launchers.py: chang
 setlocal EnableExtensions DisableDelayedExpansion
 chcp 65001 >nul
 set "dev=--dev"
-cd /d "%~dp0"
 call "%~dp0_internal\bootstrap.bat"
-if not errorlevel 1 "%python%" -m pytest %*
+if not errorlevel 1 cd /d "%~dp0" && "%python%" -m pytest %*
 set "code=%errorlevel%"
 rem A double-click starts "cmd /c script" without arguments: its window stays open until a key is pressed.
 setlocal EnableDelayedExpansion

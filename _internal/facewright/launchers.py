@@ -66,7 +66,8 @@ def render(name: str) -> dict[str, bytes]:
     """Return the two files of a script: file name -> bytes (LF for .sh, CRLF for .bat)."""
     if name == TESTS:
         shell = SHELL.format(prepare="dev=--dev\n", call='cd -- "$root" && exec "$python" -m pytest "$@"')
-        batch = BATCH.format(prepare='set "dev=--dev"\ncd /d "%~dp0"', call='"%python%" -m pytest %*')
+        # "cd" comes last: after it cmd may take %~dp0 of a script that was named by a relative path for another folder.
+        batch = BATCH.format(prepare='set "dev=--dev"', call='cd /d "%~dp0" && "%python%" -m pytest %*')
     else:
         line = LAUNCHERS[name]
         shell = SHELL.format(prepare="dev=\n", call=f'exec "$python" "$root/main.py" {line} "$@"')
