@@ -1,5 +1,7 @@
 """What a file is, and sentences for what is no video."""
 
+import errno
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -49,6 +51,20 @@ def test_playlist_under_a_video_name_reads_nothing_else(tmp_path: Path) -> None:
 def test_empty_file(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     with pytest.raises(UserError, match="is empty"):
+        probe(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        probe(tmp_path / "absent.mp4")
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(UserError, match="cannot be read"):
         probe(tmp_path / "a.mp4")
 
 

@@ -152,12 +152,8 @@ def open_video(path: Path) -> Any:
     try:
         # Local files only: a playlist that was given a video's name must not fetch anything.
         return av.open(url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
-    except FFmpegError as error:
+    except (FFmpegError, OSError) as error:
         raise _not_a_video(path, error) from error
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read: {error.strerror}.", "a video file.", "check the file's rights and name."
-        ) from error
 
 
 def open_pipe(pipe: IO[bytes], kind: str, block: int = 1 << 16, options: dict[str, str] | None = None) -> Any:
@@ -177,10 +173,13 @@ def open_pipe(pipe: IO[bytes], kind: str, block: int = 1 << 16, options: dict[st
 
 def _not_a_video(path: Path, error: Exception) -> UserError:
     expected = "a video that ffmpeg reads, for example mp4, mov, mkv, avi, webm or gif."
-    if path.is_file() and path.stat().st_size == 0:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError as reason:  # PyAV's own error for it is one of ffmpeg's too
+        return UserError(f"{path} cannot be read: {reason.strerror}.", expected, "check the file's rights and name.")
+    if not head:
         return UserError(f"{path} is empty.", expected, "copy the video again.")
-    with open(path, "rb") as file:
-        head = file.read(12)
     if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free") and not _has_atom(path, b"moov"):
         return UserError(
             f"{path} is cut off: its index (the moov atom) is missing.",
