@@ -36,7 +36,7 @@ def says_yes() -> bool:
 
 
 def interactive() -> bool:
-    """Whether there is somebody to answer: a terminal on both ends and no `--yes`."""
+    """Whether there is somebody to answer: a terminal to type in and no `--yes`."""
     return not says_yes() and sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -111,18 +111,10 @@ def progress(items: Iterable[Item], *, total: int | None = None, title: str, uni
 
     Without a terminal a line is printed from time to time, so that a log stays readable.
     """
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    with tqdm(
-        items,
-        total=total,
-        desc=title,
-        unit=f" {unit}",
-        dynamic_ncols=terminal,
-        mininterval=0.2 if terminal else 15,
-        file=sys.stderr,
-        leave=True,
-    ) as bar:
-        yield from bar
+    with progress_bar(total, title=title, unit=unit) as bar:
+        for item in items:
+            yield item
+            bar.update(1)
 
 
 @contextlib.contextmanager
