@@ -11,6 +11,7 @@ from facewright.convert.edge import Box
 from facewright.convert.pipeline import FaceShape, Parameters, convert_frame, cut_faces, put_back
 from facewright.core.errors import UserError
 from facewright.faces.align import FaceType, align_matrix, cut
+from facewright.faces.mask import hull_mask
 
 HALF = FaceShape(64, FaceType.HALF)
 FULL = FaceShape(64, FaceType.FULL)
@@ -248,3 +249,18 @@ def test_square_box_lies_in_the_frame():
     assert box.left == box.top == 0 and 40 < box.right < 60
     assert pipeline.square_box(align_matrix(landmarks((-500, 0), 60), FaceType.HALF, 64), 64, (100, 100)) is None
     assert isinstance(box, Box)
+
+
+def test_within_the_hull_nothing_outside_dsts_own_face_changes():
+    frame, points = scene(240, 320), landmarks((150, 120), 90, 0)
+    parameters = Parameters(Mode.OVERLAY)
+    wide = FaceShape(64, FaceType.FULL)
+    tight = FaceShape(64, FaceType.FULL, within_hull=True)
+
+    def everywhere(faces):
+        return 1 - faces, np.ones((*faces.shape[:3], 1), np.float32)
+
+    hull = cv2.dilate(hull_mask(points, frame.shape[:2]), np.ones((13, 13), np.uint8)) > 0
+    changed = [(convert_frame(frame, [points], everywhere, s, parameters) != frame).any(axis=2) for s in (wide, tight)]
+    assert (changed[0] & ~hull).any() and not (changed[1] & ~hull).any()
+    assert changed[1][int(points[30, 1]), int(points[30, 0])]

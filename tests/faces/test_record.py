@@ -93,6 +93,7 @@ def test_evil_frame_names(frame: object) -> None:
         ("matrix", [[1, 0, 0]]), ("matrix", [[float("inf"), 0, 0], [0, 1, 0]]), ("rect", [1, 2, 3]), ("size", -1),
         ("pose", [0, 0]), ("pose", [1e5, 0, 0]), ("score", "high"), ("detector", 5), ("detector", "x" * 65),
         ("mask", 3), ("mask", "x" * 400_001), ("landmarks", [[10**400, 1]] * 68),
+        ("landmarks", [[3, 4]] * 68), ("frame_landmarks", [[n, n] for n in range(17)] + [[3, 4]] * 51),
     ],
 )  # fmt: skip
 def test_damaged_fields(field: str, bad: object) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from facewright.core.errors import UserError
 from facewright.nn import devices
 
 
@@ -33,6 +34,17 @@ def test_auto_takes_what_the_processor_has(monkeypatch, flags, expected):
     monkeypatch.setattr(devices, "processor_flags", lambda: frozenset(flags.split()))
     assert devices.precision("auto") == expected
     devices.precision("float32")
+
+
+def test_backends_that_cannot_be_had_are_named(monkeypatch):
+    devices.check_backend("tensorflow")
+    with pytest.raises(UserError, match="theano") as caught:
+        devices.check_backend("theano")
+    assert "tensorflow, jax, torch" in caught.value.expected
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="not installed") as caught:
+        devices.check_backend("jax")
+    assert "pip install jax" in caught.value.fix
 
 
 def test_start_is_silent():

@@ -23,20 +23,30 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.faces.align import FaceType, Matrix, Points, align_matrix, cut, invert, transform_points
 from facewright.faces.color import Picture
+from facewright.faces.mask import hull_mask
 
 # (n, S, S, 3) float32 BGR 0..1 -> the same and masks (n, S, S, 1) float32 0..1
 Predict = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 NOTHING = 0.001  # a mask below it is no mask
+HULL_MARGIN = 1 / 128
 REACH = 5  # px of the aligned picture: Lanczos-4 takes four neighbours on each side
 
 
 @dataclass(frozen=True)
 class FaceShape:
-    """What the model takes: side in pixels and face type."""
+    """What the model takes, and how far its mask is believed.
+
+    Attributes:
+        side: Side of its pictures in pixels.
+        face_type: What they show.
+        within_hull: Whether its mask counts inside the hull of the frame's own face only. Where src's face is
+            the wider one, the rest lies on the background, whose colour would bleed into the cheeks.
+    """
 
     side: int
     face_type: FaceType
+    within_hull: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,10 +75,12 @@ class FrameFaces:
     Attributes:
         matrices: One 2x3 matrix frame -> aligned picture per face.
         pictures: (n, S, S, 3) float32, BGR, 0..1.
+        allowed: Where each face may be replaced, (S, S) float32 in 0..1; None for everywhere.
     """
 
     matrices: tuple[Matrix, ...]
     pictures: NDArray[np.float32]
+    allowed: tuple[Mask | None, ...]
 
 
 def cut_faces(frame: Image, landmarks: Sequence[Points], shape: FaceShape) -> FrameFaces:
@@ -79,13 +91,20 @@ def cut_faces(frame: Image, landmarks: Sequence[Points], shape: FaceShape) -> Fr
         landmarks: (68, 2) points in the frame for each face; without any, nothing is cut.
         shape: Side and face type.
     """
-    matrices = [align_matrix(points, shape.face_type, shape.side) for points in landmarks]
+    found = [(align_matrix(points, shape.face_type, shape.side), points) for points in landmarks]
     # The determinant is small where a frame pixel is small in the aligned picture: at a large face.
-    matrices.sort(key=lambda m: abs(float(np.linalg.det(m[:, :2]))))
-    pictures = np.empty((len(matrices), shape.side, shape.side, 3), np.float32)
-    for place, matrix in zip(pictures, matrices, strict=True):
+    found.sort(key=lambda pair: abs(float(np.linalg.det(pair[0][:, :2]))))
+    pictures = np.empty((len(found), shape.side, shape.side, 3), np.float32)
+    for place, (matrix, _) in zip(pictures, found, strict=True):
         place[...] = _cut(frame, matrix, shape.side)
-    return FrameFaces(tuple(matrices), pictures)
+    allowed = tuple(_hull(points, matrix, shape.side) if shape.within_hull else None for matrix, points in found)
+    return FrameFaces(tuple(matrix for matrix, _ in found), pictures, allowed)
+
+
+def _hull(points: Points, matrix: Matrix, side: int) -> Mask:
+    """The hull of the landmarks, grown by about 1 % of the side: they lie on the jaw's inner edge."""
+    hull = hull_mask(transform_points(points, matrix), (side, side))
+    return edge.erode(hull, -(2 * round(side * HULL_MARGIN) + 1))
 
 
 def convert_frame(
@@ -138,8 +157,9 @@ def put_back(
         )
     result = frame.copy()
     done = 0
-    for matrix, face, picture, mask in zip(faces.matrices, faces.pictures, pictures, masks, strict=True):
-        prediction = _Prediction(matrix, face, np.clip(picture, 0, 1), _clean(mask))
+    parts = zip(faces.matrices, faces.pictures, pictures, masks, faces.allowed, strict=True)
+    for matrix, face, picture, mask, allowed in parts:
+        prediction = _Prediction(matrix, face, np.clip(picture, 0, 1), _clean(mask, allowed))
         plan = _plan(prediction, frame.shape[:2], parameters)
         if plan is None:
             continue
@@ -167,8 +187,10 @@ class _Plan:
     blur: int
 
 
-def _clean(mask: NDArray[np.float32]) -> Mask:
+def _clean(mask: NDArray[np.float32], allowed: Mask | None) -> Mask:
     mask = np.clip(mask.reshape(mask.shape[:2]), 0, 1)
+    if allowed is not None:
+        mask = mask * allowed
     return np.where(mask < NOTHING, np.float32(0), mask)
 
 

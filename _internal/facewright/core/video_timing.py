@@ -82,11 +82,6 @@ class Timing:
         """When each frame is shown, in seconds on the source's clock, exact."""
         return [p * self.time_base for p in self.pts]
 
-    def same_origin(self, other: "Timing") -> bool:
-        """Whether both were made of the same video with the same settings."""
-        mine = (self.source_name, self.source_bytes, self.fps, self.image_format)
-        return mine == (other.source_name, other.source_bytes, other.fps, other.image_format)
-
 
 def frame_stem(number: int) -> str:
     """Return the name of a frame without its ending; numbers start at 1."""

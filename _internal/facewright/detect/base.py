@@ -14,6 +14,8 @@ from typing import Protocol
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 
+# What mends a library or weights that are missing inside a package: the quick check at every start sees whole packages.
+REMAKE = "rename or delete the folder _internal/env and start any numbered script: it makes the environment anew"
 FIRST = "mtcnn"  # the default stands first in every list
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.detect.base import Box
+from facewright.detect.base import REMAKE, Box
 from facewright.faces.align import MEAN_FACE, Matrix, between, invert, resample, similarity, transform_points
 from facewright.faces.mirror import mirror_landmarks
 
@@ -104,7 +104,7 @@ def load_dlib() -> Any:
         raise UserError(
             f"dlib could not be loaded: {error}.",
             "the environment that quickstart makes.",
-            "run quickstart again, it mends the environment.",
+            f"{REMAKE}.",
         ) from error
 
 
@@ -120,6 +120,6 @@ def model_file(name: str) -> Path:
         raise UserError(
             f"dlib's model {path} is missing.",
             "the environment that quickstart makes.",
-            "run quickstart again, it mends the environment.",
+            f"{REMAKE}.",
         )
     return path

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.core.quiet import without_notes
-from facewright.detect.base import Box, Detector, Offer, largest_first
+from facewright.detect.base import REMAKE, Box, Detector, Offer, largest_first
 
 Boxes = NDArray[np.float64]  # rows of (frame, left, top, right, bottom, score, roll)
 
@@ -325,7 +325,7 @@ def _tensorflow() -> Any:
         raise UserError(
             f"TensorFlow could not be loaded: {error}.",
             "the environment that quickstart makes.",
-            "run quickstart again, it mends the environment; or use --detector dlib-hog.",
+            f"{REMAKE}; or use --detector dlib-hog.",
         ) from error
 
 
@@ -338,7 +338,7 @@ def _weights(name: str) -> list[NDArray[np.float32]]:
         raise UserError(
             f"MTCNN's weights {path} are missing or not those of mtcnn 1.0.0.",
             "the environment that quickstart makes.",
-            "run quickstart again, it mends the environment.",
+            f"{REMAKE}.",
         )
     arrays = [np.asarray(array) for array in importlib.import_module("joblib").load(io.BytesIO(data))]
     arrays[0] = arrays[0][:, :, ::-1]

@@ -20,6 +20,7 @@ from facewright.faces.align import FaceType
 
 KEYWORD = "facewright"
 VERSION = 1
+INNER = 17  # landmarks from here on (all but the jaw) place a face
 LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
 
 
@@ -97,8 +98,8 @@ def parse_record(text: str) -> FaceRecord:
     return FaceRecord(
         face_type=_face_type(value.get("face_type")),
         size=int(_numbers(value.get("size"), (), "size", low=0)),
-        landmarks=_numbers(value.get("landmarks"), (68, 2), "landmarks").astype(np.float32),
-        frame_landmarks=_numbers(value.get("frame_landmarks"), (68, 2), "frame_landmarks").astype(np.float32),
+        landmarks=_landmarks(value, "landmarks"),
+        frame_landmarks=_landmarks(value, "frame_landmarks"),
         frame=_frame_name(value.get("frame")),
         detector=_text(value.get("detector"), "detector", 64),
         score=float(_numbers(value.get("score"), (), "score")),
@@ -129,6 +130,13 @@ def _numbers(
     if not np.isfinite(array).all() or np.abs(array).max() > limit or array.min() < low:
         raise BadRecord(f"its {name} holds a number that is not finite or out of range")
     return array
+
+
+def _landmarks(value: dict[str, Any], name: str) -> NDArray[np.float32]:
+    points = _numbers(value.get(name), (68, 2), name).astype(np.float32)
+    if not np.ptp(points[INNER:], axis=0).any():
+        raise BadRecord(f"its {name} are all at one place")
+    return points
 
 
 def _text(value: Any, name: str, longest: int) -> str:

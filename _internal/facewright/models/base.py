@@ -33,12 +33,14 @@ class ConverterDefaults:
         blur: Added to the blur modifier.
         masked_hist_match: Whether histogram matching looks inside the mask only.
         border: Share of the side that is faded out at the picture's border; 0 for none.
+        within_hull: Whether only the hull of dst's own landmarks is replaced, however far the mask reaches.
     """
 
     erode: int
     blur: int
     masked_hist_match: bool = True
     border: float = 0.0
+    within_hull: bool = False
 
 
 @dataclass(frozen=True)

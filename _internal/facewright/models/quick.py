@@ -41,7 +41,7 @@ class Quick(FaceModel):
     flip = False
     jitter = 0.2
     average = 0.99
-    converter = ConverterDefaults(erode=15, blur=0, border=0.046875)
+    converter = ConverterDefaults(erode=0, blur=40, border=0.046875, within_hull=True)
     default_batch = 8
 
     def samples(self) -> tuple[Sample, ...]:

@@ -81,16 +81,6 @@ def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True)
         checkpoint.load_variables("optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
 
 
-def saved_options(folder: Path) -> dict[str, Any] | None:
-    """Return the options a model was created with; None when it was never saved.
-
-    Raises:
-        UserError: No generation is whole.
-    """
-    found = checkpoint.newest(folder, need=())
-    return None if found is None else dict(found.generation.state.get("options") or {})
-
-
 def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> Found | None:
     """Return the newest whole generation of a model in a model folder; None when there is none.
 

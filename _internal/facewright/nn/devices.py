@@ -5,6 +5,7 @@ The one place that may ask TensorFlow itself (`tf.config`); all else goes throug
 
 import contextlib
 import importlib
+import importlib.util
 import logging
 import os
 import platform
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core import console
+from facewright.core.errors import UserError
 from facewright.core.quiet import without_notes
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -71,8 +73,11 @@ def prepare() -> None:
     """Choose the backend, import keras and quiet its start-up notes; errors stay visible.
 
     Call it before anything else imports keras. KERAS_BACKEND and TF_CPP_MIN_LOG_LEVEL are respected when set.
+
+    Raises:
+        UserError: KERAS_BACKEND names a backend that is unknown or not installed.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides notes and warnings of the C++ side, not errors
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -81,6 +86,24 @@ def prepare() -> None:
     if "keras" not in sys.modules:
         with without_notes():
             importlib.import_module("keras")
+
+
+def check_backend(name: str) -> None:
+    """Check a name for KERAS_BACKEND.
+
+    Raises:
+        UserError: It is unknown or not installed.
+    """
+    if name not in BACKENDS:
+        raise UserError(
+            f"The variable KERAS_BACKEND is {name!r}.", f"one of {', '.join(BACKENDS)}.", "set it so, or unset it."
+        )
+    if name != "tensorflow" and name not in sys.modules and importlib.util.find_spec(name) is None:
+        raise UserError(
+            f"The variable KERAS_BACKEND asks for {name}, which is not installed.",
+            "a backend that the environment holds; the set-up brings tensorflow.",
+            f"unset the variable, or install it: {sys.executable} -m pip install {name}",
+        )
 
 
 def find() -> Device:
@@ -96,11 +119,6 @@ def find() -> Device:
     flags = processor_flags()
     fast = backend == "tensorflow" and any(flag in flags for flag in BFLOAT16_FLAGS)
     return Device(backend, "cpu", processor_name(), usable_cores(), fast, nvidia_card())
-
-
-def describe() -> str:
-    """Return a line that names the device that will be used."""
-    return find().describe()
 
 
 def precision(policy: str = "auto", device: Device | None = None) -> str:

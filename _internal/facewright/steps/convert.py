@@ -273,7 +273,7 @@ def _convert(todo: list[_Planned], side: Side, options: Options, model: "Trained
     console.say(f"Model {model.name}, {model.iteration} iterations; mode {options.mode}.")
     converter = Converter(
         predict=model.predict,
-        shape=FaceShape(model.resolution, model.face_type),
+        shape=FaceShape(model.resolution, model.face_type, model.converter.within_hull),
         parameters=parameters_for(options, model.converter),
         mark=mark_picture,
     )

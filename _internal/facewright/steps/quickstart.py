@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 SAMPLE = REPOSITORY / "_internal" / "sample"
 CLIPS = ("data_src.mp4", "data_dst.mp4")
 # Iterations after which the sample's swap is good; the time is some minutes on two cores.
-ITERATIONS = 3400
+ITERATIONS = 4000
 
 
 @dataclass(frozen=True)

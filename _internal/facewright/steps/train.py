@@ -210,7 +210,7 @@ def _samplers(
             raise UserError(
                 f"{len(small)} face(s) of data_{side} show less than the model {session.name} needs: {names}.",
                 f"faces extracted as {model.face_type} or a larger type.",
-                f"extract again with --face-type {model.face_type}.",
+                f"extract again with --face-type {model.face_type} --redo.",
             )
         rng = np.random.default_rng([seed, number, session.iteration])
         sampler = Sampler([f.path for f in files], model.samples(), rng, flip=model.flip, jitter=model.jitter)
