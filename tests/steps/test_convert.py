@@ -15,7 +15,6 @@ from convert.faces import constant, landmarks, scene
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import encode, read_image, write_image
-from facewright.core.options import declared, resolve
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType, align_matrix, transform_points
 from facewright.faces.record import FaceRecord, save_face
@@ -46,7 +45,7 @@ def fill(workspace, frames=FRAMES):
 
 
 def fake_model(colour=BLUE, fingerprint="first"):
-    converter = SimpleNamespace(erode=10, blur=10, masked_hist_match=True, border=0.0)
+    converter = SimpleNamespace(erode=10, blur=10, masked_hist_match=True, border=0.0, within_hull=False)
     return SimpleNamespace(
         name="fake",
         iteration=7,
@@ -129,6 +128,21 @@ def test_a_deleted_face_is_left_alone_and_only_its_frame_is_made_again(workspace
     after = times(workspace)
     assert [name for name in after if after[name] != before[name]] == ["00002.png"]
     assert not changed(workspace, "00002.png")
+
+
+def test_a_retouched_picture_goes_to_the_trash_before_it_is_made_again(workspace, models, capsys):
+    step.run(workspace, Options())
+    mine = encode(np.full((60, 80, 3), 77, np.uint8), ".png")
+    (workspace.dst.merged_dir / "00002.png").write_bytes(mine)
+    step.run(workspace, Options())
+    assert (workspace.dst.merged_dir / "00002.png").read_bytes() == mine and not workspace.trash.exists()
+    capsys.readouterr()
+    step.run(workspace, Options(mode="overlay"))
+    (kept,) = workspace.trash.rglob("*.png")
+    assert kept.name == "00002.png" and kept.read_bytes() == mine
+    assert "1 pictures in merged/" in capsys.readouterr().out
+    step.run(workspace, Options(mode="hist-match"))
+    assert len(list(workspace.trash.rglob("*.png"))) == 1, "what the step wrote itself is simply made again"
 
 
 def test_renaming_faces_changes_nothing(workspace, models):
@@ -312,27 +326,6 @@ def test_masked_hist_match_is_asked_for_histogram_modes_only():
     assert Options.wants("erode", {"mode": "seamless"})
 
 
-@pytest.mark.parametrize(("name", "text"), [("erode", "101"), ("erode", "-101"), ("blur", "201"), ("mode", "6")])
-def test_values_out_of_range_are_refused_not_clipped(name, text):
-    spec = next(spec for spec in declared(Options) if spec.name == name)
-    with pytest.raises(UserError, match="does not fit"):
-        spec.parse(text)
-
-
-def test_modes_by_number_as_in_2018():
-    spec = next(spec for spec in declared(Options) if spec.name == "mode")
-    assert [spec.parse(str(n)) for n in (1, 2, 3, 4)] == [
-        "hist-match", "hist-match-bw", "seamless", "seamless-hist-match"
-    ]  # fmt: skip
-
-
-def test_the_models_numbers_are_added():
-    defaults = SimpleNamespace(erode=100, blur=30, masked_hist_match=False, border=0.05)
-    got = step.parameters_for(Options(mode="hist-match", erode=-20, blur=5), defaults)
-    assert (got.erode, got.blur, got.masked_hist_match, got.border) == (80, 35, False, 0.05)
-    assert step.parameters_for(Options(masked_hist_match="yes"), defaults).masked_hist_match is True
-
-
 KILLED = """
 import sys, time
 sys.path[:0] = {paths!r}
@@ -378,17 +371,3 @@ def test_killed_at_any_moment_the_next_run_goes_on(tmp_path, models):
     step.run(fresh, Options())
     for path in merged(fresh):
         assert (read_image(path) == read_image(workspace.dst.merged_dir / path.name)).all()
-
-
-def test_every_slip_at_a_prompt_is_asked_again(typed, capsys):
-    questions = typed("6", "x", "1", "maybe", "2", "101", "2.5", "50", "-101", "201", "?", "70")
-    got = resolve(Options, {}, {})
-    assert (got.mode, got.masked_hist_match, got.erode, got.blur) == ("hist-match", "yes", 50, 70)
-    assert len(questions) == 12
-    said = capsys.readouterr().out
-    assert said.count("does not fit") == 7 and "Makes the edge of the face softer" in said
-
-
-def test_enter_takes_the_defaults(typed):
-    questions = typed("", "", "")
-    assert resolve(Options, {}, {}) == Options() and len(questions) == 3

@@ -121,7 +121,9 @@ def run(workspace: Workspace, options: Options) -> None:
             model = _load(workspace.model_dir, options.model)
             # The newest generation may have turned out damaged: then an older one is in use.
             planned = _plan_all(frames, groups, side, options, (model.name, model.fingerprint))
-            done = _convert(_missing(planned, side), side, options, model)
+            todo = _missing(planned, side)
+            _spare_retouched(todo, side, workspace.trash)
+            done = _convert(todo, side, options, model)
         sheet = workspace.root / SHEET_NAME
         if done or not sheet.exists():
             _write_sheet([p.job for p in planned], sheet)
@@ -244,6 +246,16 @@ def _clear_stale(side: Side, planned: list[_Planned], trash: Path) -> None:
         console.say(f"{len(stale)} older pictures that belong to no frame were moved from merged/ to {moved}.")
 
 
+def _spare_retouched(todo: list[_Planned], side: Side, trash: Path) -> None:
+    """Move pictures away that would be overwritten and are not as this step wrote them: somebody worked on them."""
+    written = read_journal(side.convert_journal, "frame")
+    there = [(p.job.target, written.get(p.job.frame.name, {}).get("made")) for p in todo if p.job.target.exists()]
+    foreign = [path for path, made in there if made != fingerprint(path)]
+    moved = move_to_trash(foreign, trash)
+    if moved:
+        console.say(f"{len(foreign)} pictures in merged/ that no run has noted as its own were moved to {moved}.")
+
+
 def _newest(model_dir: Path, name: str) -> tuple[str, str]:
     """Return name and fingerprint of the model that will be used, without building it; blanks when there is none.
 
@@ -286,7 +298,8 @@ def _convert(todo: list[_Planned], side: Side, options: Options, model: "Trained
     ):
         for result in convert_stream([p.job for p in todo], converter, executor):
             frame = result.job.frame.name
-            journal.add({"frame": frame, "key": keys[frame], "faces": result.faces})
+            made = fingerprint(result.job.target)
+            journal.add({"frame": frame, "key": keys[frame], "faces": result.faces, "made": made})
             done.append(result)
             bar.update(1)
     return done
