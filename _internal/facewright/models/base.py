@@ -182,6 +182,23 @@ class FaceModel(ABC):
         return {name: int(part.count_params()) for name, part in self.parts.items()}
 
 
+class SharedEncoder(FaceModel):
+    """One encoder for both people and a decoder each: the parts "encoder", "decoder_src" and "decoder_dst"."""
+
+    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
+        """Encode both in one go (large weights are read once), decode each with its own decoder."""
+        code = self.parts["encoder"](keras.ops.concatenate([src, dst]))
+        count = keras.ops.shape(src)[0]
+        src_face, src_mask = self.parts["decoder_src"](code[:count])
+        dst_face, dst_mask = self.parts["decoder_dst"](code[count:])
+        return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
+
+    def swap(self, dst: Any) -> tuple[Any, Any]:
+        """Encode dst, decode as src."""
+        face, mask = self.parts["decoder_src"](self.parts["encoder"](dst))
+        return face, mask
+
+
 def to_numpy(tensor: Any) -> Array:
     """Return a tensor of any backend as float32 numpy."""
     return np.asarray(keras.ops.convert_to_numpy(tensor), np.float32)

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-from keras import ops
 
 from facewright.core.options import option
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults, FaceModel, ModelOptions
+from facewright.models.base import ConverterDefaults, ModelOptions, SharedEncoder
 from facewright.nn.blocks import bottleneck, conv, head, upscale
 from facewright.nn.losses import mae, masked_dssim
 
 
-class H64(FaceModel):
+class H64(SharedEncoder):
     """Half face, 64 px; learns in a day on a small card."""
 
     title = "half face, 64 px: the classic; robust, light on memory, blurred when the face is near"
@@ -30,25 +29,13 @@ class H64(FaceModel):
 
     def build(self) -> dict[str, Any]:
         """Build encoder (64 -> 8x8) and both decoders."""
-        light = getattr(self.options, "light", False)
+        assert isinstance(self.options, H64.Options)
+        light = self.options.light
         return {
             "encoder": _encoder(light),
             "decoder_src": _decoder(light, "decoder_src"),
             "decoder_dst": _decoder(light, "decoder_dst"),
         }
-
-    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
-        """Encode both in one go (the Dense weights are read once), decode each with its own."""
-        code = self.parts["encoder"](ops.concatenate([src, dst]))
-        count = ops.shape(src)[0]
-        src_face, src_mask = self.parts["decoder_src"](code[:count])
-        dst_face, dst_mask = self.parts["decoder_dst"](code[count:])
-        return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
-
-    def swap(self, dst: Any) -> tuple[Any, Any]:
-        """Encode dst, decode as src."""
-        face, mask = self.parts["decoder_src"](self.parts["encoder"](dst))
-        return face, mask
 
     def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Masked DSSIM and mask MAE of both; the DSSIM terms are reported."""

@@ -19,7 +19,7 @@ import keras
 from keras import layers, ops
 
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults, FaceModel
+from facewright.models.base import ConverterDefaults, SharedEncoder
 from facewright.nn.blocks import HE, PixelShuffle, bottleneck, conv, residual, upscale
 from facewright.nn.losses import mae, ssim_map, weighted_dssim, weighted_mae
 from facewright.samples.sampler import Sample
@@ -32,7 +32,7 @@ FOCUS = 3.0
 BACKGROUND = 0.1
 
 
-class Quick(FaceModel):
+class Quick(SharedEncoder):
     """Full face, 128 px, 8 million parameters."""
 
     title = "full face, 128 px: learns short clips in minutes, also without a graphics card"
@@ -60,19 +60,6 @@ class Quick(FaceModel):
     def optimizer(self) -> Any:
         """Return Adam, twenty times faster than the large models: the network is shallow and well scaled."""
         return keras.optimizers.Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
-
-    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
-        """Encode both in one go, decode each with its own decoder."""
-        code = self.parts["encoder"](ops.concatenate([src, dst]))
-        count = ops.shape(src)[0]
-        src_face, src_mask = self.parts["decoder_src"](code[:count])
-        dst_face, dst_mask = self.parts["decoder_dst"](code[count:])
-        return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
-
-    def swap(self, dst: Any) -> tuple[Any, Any]:
-        """Encode dst, decode as src."""
-        face, mask = self.parts["decoder_src"](self.parts["encoder"](dst))
-        return face, mask
 
     def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Masked DSSIM, absolute error, mask error of both; the plain masked DSSIM is reported."""
