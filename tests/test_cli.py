@@ -99,6 +99,8 @@ WRONG = [
     (["nonsense"], "No such command 'nonsense'."),
     (["--nonsense"], "No such option '--nonsense'."),
     (["probe", "--workspace", "/not/there"], "There is no folder /not/there."),
+    (["probe", "--workspace", __file__], f"{Path(__file__).absolute()} is a file."),
+    (["probe", "--workspace", "~no such user/x"], f"There is no folder {Path('~no such user/x').absolute()}."),
 ]
 
 

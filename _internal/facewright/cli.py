@@ -14,6 +14,7 @@ A step module has `COMMAND`, a docstring whose first line is the help, a datacla
 
 import ast
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -219,16 +220,18 @@ def _as_help(docstring: str) -> str:
 
 def workspace_root(folder: str | None) -> Path:
     """The project folder: as named, or `workspace/` beside main.py."""
-    return Path(folder).expanduser().absolute() if folder else REPOSITORY / "workspace"
+    return Path(os.path.expanduser(folder)).absolute() if folder else REPOSITORY / "workspace"
 
 
 def open_workspace(folder: str | None, *, may_be_new: bool) -> Workspace:
     """Return the workspace; the default one is made when it is missing.
 
     Raises:
-        UserError: The named folder is not there.
+        UserError: The named folder is not there, or a file is in its place.
     """
     root = workspace_root(folder)
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root} is a file.", "the folder of a project.", "name the folder: --workspace DIR")
     if not root.is_dir():
         if folder and not may_be_new:
             raise UserError(

@@ -72,6 +72,8 @@ def test_json_round_trip_and_damage(tmp_path: Path) -> None:
     path.write_text('{"ä": [1,')
     with pytest.raises(UserError):
         read_json(path)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_json(tmp_path)
 
 
 def test_folder_where_a_file_is_in_the_way(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def read_json(path: Path, default: Any = None) -> Any:
     """Read a JSON file; `default` when it is absent.
 
     Raises:
-        UserError: The file is not JSON.
+        UserError: The file is not JSON or cannot be read.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -124,6 +124,10 @@ def read_json(path: Path, default: Any = None) -> Any:
             f"{path} is damaged: {error}.",
             "a JSON file written by facewright.",
             "delete or rename that file and run the step again.",
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.", "a file that this user may read.", "check the file's rights."
         ) from error
 
 
