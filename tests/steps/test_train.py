@@ -114,6 +114,17 @@ def test_a_folder_of_another_model(filled):
         run(filled, target_iter=3)
 
 
+def test_weights_that_are_cut_off_everywhere(filled):
+    run(filled, target_iter=1, preview=False)
+    folder = filled.model_dir / "h64"
+    for path in folder.glob("*/weights.safetensors"):
+        path.write_bytes(path.read_bytes()[:-10])
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    with pytest.raises(UserError, match=r"No saved state .* is whole .*weights\.safetensors is cut off"):
+        run(filled, target_iter=3)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
 def test_weights_of_another_network(filled):
     run(filled, target_iter=1, preview=False)
     folder = filled.model_dir / "h64"
