@@ -112,7 +112,7 @@ def _scene(height: int, width: int, seed: int) -> np.ndarray:
 
 
 def _trained(name: str, predict) -> SimpleNamespace:
-    converter = SimpleNamespace(erode=100, blur=100, masked_hist_match=True, border=0.0)
+    converter = SimpleNamespace(erode=100, blur=100, masked_hist_match=True, border=0.0, within_hull=False)
     return SimpleNamespace(
         name=name,
         iteration=0,

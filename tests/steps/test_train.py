@@ -236,6 +236,16 @@ def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothin
     assert not (workspace.root / ".lock_model").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_stopped_before_its_target_the_exit_code_says_so(workspace):
+    tiny.fill(workspace)
+    process = start(workspace, "--target-iter", "1000000")
+    wait_for(lambda: process.stdout.readline().startswith("#"), process)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + signal.SIGTERM and "All is saved" in said
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
 def test_a_lost_terminal_saves(workspace):
     import pty

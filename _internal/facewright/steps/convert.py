@@ -208,7 +208,14 @@ def _say_orphans(groups: dict[str, list[FaceFile]], stems: set[str]) -> None:
 def _plan_all(
     frames: list[Path], groups: dict[str, list[FaceFile]], side: Side, options: Options, trained: tuple[str, str]
 ) -> list[_Planned]:
-    setting = {"version": VERSION, "trained": trained, **_picture_options(options)}
+    # The model's own erode, blur and border stand in its file: a change of the file makes the pictures anew.
+    declared_in = model_files().get(trained[0])
+    setting = {
+        "version": VERSION,
+        "trained": trained,
+        "declared": fingerprint(declared_in) if declared_in else [],
+        **_picture_options(options),
+    }
     return [_plan(frame, groups.get(frame.stem, []), side, options.format, setting) for frame in frames]
 
 

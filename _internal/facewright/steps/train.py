@@ -7,11 +7,13 @@ p draws a new preview, space shows other faces.
 """
 
 import dataclasses
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from facewright.core import console
@@ -31,6 +33,7 @@ if TYPE_CHECKING:  # these import keras
     from facewright.training.session import Session
 
 COMMAND = "train"
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 NAMED = 5  # files named in a message
 DEBUG_SHEET = "samples.png"
 EXTRACTORS = {"data_src": "4_src_extract_faces", "data_dst": "5_dst_extract_faces"}
@@ -107,6 +110,9 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
             session.save()
         outcome = _train(session, samplers, options, batch)
         _closing_words(session, outcome, options)
+    if options.target_iter and outcome.reason in SIGNALS:
+        # All is saved, but not all that was asked for is done: what comes after this step must not begin.
+        raise SystemExit(128 + getattr(signal, outcome.reason))
 
 
 def _faces(side: Side) -> list[FaceFile]:
@@ -245,6 +251,8 @@ def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Opt
     if options.preview:
         view = View(session, samplers, window, write_history=options.write_preview_history)
     plan = Plan(batch, options.target_iter, options.save_interval_min * 60)
+    # OpenCV's own threads would take the processor from the network in the middle of its step.
+    cv2.setNumThreads(1)
     try:
         with terminal_keys() as keys:
             console.say(f"  keys        {HELP}")
