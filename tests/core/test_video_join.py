@@ -132,7 +132,9 @@ def test_broken_off_encoding_keeps_its_pieces(tmp_path: Path) -> None:
     out = tmp_path / "a.mp4"
     join(pieces, settings.tick, even_clock(140, Fraction(25), Fraction(0)), None, None, out, "mp4", {})
     assert pts_of(out) == [Fraction(n, 25) for n in range(140)]
-    drawn_frames(tmp_path / "other", 140)[60].replace(frames[60])
+    drawn_frames(tmp_path / "same", 140)[60].replace(frames[60])
+    assert plan_segments(frames, settings, tmp_path) == pieces
+    drawn_frames(tmp_path / "other", 140)[61].replace(frames[60])
     again = plan_segments(frames, settings, tmp_path)
     assert [a.path == b.path for a, b in zip(again, pieces, strict=True)] == [True, False, True]
 
