@@ -80,6 +80,10 @@ def ask(text: str) -> str:
     Raises:
         UserError: The input ended (Ctrl-D) before an answer came.
     """
+    if not sys.stdout.isatty() and sys.stderr.isatty():  # the output goes to a file: the question must be seen
+        sys.stderr.write(text)
+        sys.stderr.flush()
+        text = ""
     try:
         return input(text).strip()
     except EOFError as end:
