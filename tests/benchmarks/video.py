@@ -1,6 +1,6 @@
 """Steps 2, 3 and 8 against the bare ffmpeg command line that does the same; the aim is at most 1.3 times its time.
 
-    PYTHONPATH=_internal _internal/env/bin/python tests/benchmarks/video.py [--video FILE] [--rounds 3] [--only PNG]
+    _internal/env/bin/python tests/benchmarks/video.py [--video FILE] [--rounds 3] [--only PNG]
 
 Both sides run in turn, each as a process of its own (ours with the start of Python), the best of the rounds counts.
 Processor seconds are printed too: on a machine that does other things they are the steadier figure.
@@ -18,9 +18,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from facewright.core.video import ffmpeg_exe
-
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "_internal"))
+
+from facewright.core.video import ffmpeg_exe  # noqa: E402
+
 LIMIT = 1.3
 
 
