@@ -31,6 +31,11 @@ class Side:
     name: str
 
     @property
+    def extractor(self) -> str:
+        """Name of the script that extracts this side's faces."""
+        return {"data_src": "4_src_extract_faces", "data_dst": "5_dst_extract_faces"}[self.name]
+
+    @property
     def frames_dir(self) -> Path:
         """Folder of the frames."""
         return self.root / self.name

@@ -212,7 +212,6 @@ class _Trainer(keras.Model):
         self._face_model = model
         for name, part in model.parts.items():
             setattr(self, f"part_{name}", part)
-        self._reported: dict[str, Any] = {}
         side = model.resolution
         self.reported = ("src", "dst")
         self.metric_src = keras.metrics.Mean(name="src")

@@ -18,7 +18,6 @@ from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 
 COMMAND = "fix"
-EXTRACTORS = {"data_src": "4_src_extract_faces", "data_dst": "5_dst_extract_faces"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def run(workspace: Workspace, options: Options) -> None:
             raise UserError(
                 f"The faces of {side.name} were not extracted yet.",
                 "an earlier run of the extraction, whose gaps are filled here.",
-                f"run {EXTRACTORS[side.name]} first.",
+                f"run {side.extractor} first.",
             )
         before = _faceless(searched, frames)
         found = _search(workspace, side, searched, before, (*QUICK, *SLOW) if options.slow else QUICK)
@@ -146,8 +145,8 @@ def _lines(side: Side, frames: Sequence[Path], found: dict[str, list[str]]) -> I
         yield f"Frames whose faces were deleted: {len(deleted)} ({console.listed(deleted)}). They are left alone."
     new, changed = searched.split(frames)
     if new or changed:
-        yield f"Frames not searched yet: {len(new) + len(changed)}. Run {EXTRACTORS[side.name]} again."
+        yield f"Frames not searched yet: {len(new) + len(changed)}. Run {side.extractor} again."
     if not (found or left or crowded or deleted or new or changed):
         yield "Every frame has exactly one face."
     following = {"data_src": "5_dst_extract_faces", "data_dst": "6_train"}
-    yield f"Next: {(EXTRACTORS if new or changed else following)[side.name]}."
+    yield f"Next: {side.extractor if new or changed else following[side.name]}."

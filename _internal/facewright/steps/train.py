@@ -36,7 +36,6 @@ COMMAND = "train"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 NAMED = 5  # files named in a message
 DEBUG_SHEET = "samples.png"
-EXTRACTORS = {"data_src": "4_src_extract_faces", "data_dst": "5_dst_extract_faces"}
 MODELS = model_titles()
 
 
@@ -117,7 +116,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
 
 def _faces(side: Side) -> list[FaceFile]:
     faceset = load_faceset(side.aligned_dir)
-    extractor = EXTRACTORS[side.name]
+    extractor = side.extractor
     if faceset.bad:
         raise _unusable(side, [(path, error.happened) for path, error in faceset.bad], extractor)
     if not faceset.faces:
