@@ -1,6 +1,7 @@
 """The way from frames to saved faces, with a detector that knows where bright squares are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -124,3 +125,17 @@ def test_a_frame_that_vanishes_is_gone_not_bad(tmp_path: Path) -> None:
     bad.write_bytes(cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes()[:40])
     assert gone.gone
     assert not Outcome(bad, None, [], searched([bad], Squares())[0].problem).gone
+
+
+def test_checks_leave_faces_out_and_add_to_records(tmp_path: Path) -> None:
+    frame = saved(tmp_path, "1.png", frame_with([(20, 60, 60), (220, 60, 90)], shape=(200, 400)))
+    large = [
+        lambda _, face: face if face.rect[2] - face.rect[0] > 75 else None,
+        lambda _, face: replace(face, person=7),
+    ]
+    writer = FaceWriter(
+        tmp_path / "aligned", tmp_path / "trash", Squares(), StillLandmarks(), FaceType.FULL, 64, checks=tuple(large)
+    )
+    (outcome,) = extract([frame], Squares(), writer)
+    assert outcome.faces == ["1_0.png"]
+    assert load_record(tmp_path / "aligned" / "1_0.png").person == 7

@@ -1,7 +1,9 @@
 """The face record: what goes in comes out, pixels stay, and nothing a file says is trusted."""
 
+import base64
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -24,6 +26,7 @@ from facewright.faces.record import (
     load_record,
     parse_record,
     save_face,
+    update_record,
 )
 
 
@@ -147,3 +150,38 @@ def test_faceset_groups_by_frame_and_names_bad_files(tmp_path: Path) -> None:
     assert list(groups) == ["00001", "00002"]
     assert [face.path.name for face in groups["00002"]] == ["a.png", "b.png"]
     assert load_faceset(tmp_path / "absent").faces == []
+
+
+def test_person_and_embedding_are_kept_to_half_precision() -> None:
+    vector = np.random.default_rng(4).normal(0, 0.1, 128).astype(np.float32)
+    after = parse_record(replace(record(1), person=3, embedding=vector).to_json())
+    assert after.person == 3
+    assert after.embedding is not None and after.embedding.dtype == np.float32
+    np.testing.assert_allclose(after.embedding, vector, atol=2e-4)
+    assert parse_record(record(1).to_json()).embedding is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"person": 0},
+        {"person": "two"},
+        {"embedding": "no base64!"},
+        {"embedding": base64.b64encode(bytes(200)).decode()},
+        {"embedding": base64.b64encode(np.full(128, np.nan, "<f2").tobytes()).decode()},
+    ],
+)
+def test_false_person_or_embedding_is_refused(more: dict[str, object]) -> None:
+    value = json.loads(record(1).to_json())
+    with pytest.raises(BadRecord):
+        parse_record(json.dumps({**value, **more}))
+
+
+def test_another_record_leaves_the_pixels_alone(tmp_path: Path) -> None:
+    path = tmp_path / "face.png"
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    save_face(path, image, record(1))
+    update_record(path, replace(record(1), person=2))
+    pixels, after = load_face(path)
+    np.testing.assert_array_equal(pixels, image)
+    assert after.person == 2

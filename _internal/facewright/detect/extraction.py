@@ -7,7 +7,7 @@ and save. Pictures in flight are bounded, whatever the number of frames.
 import contextlib
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,10 @@ READ_AHEAD = 8  # frames, on top of one batch
 WRITE_AHEAD = 6
 KEPT_PIXELS = 9_000_000  # a larger frame is read a second time rather than kept while it waits
 BLUE, GREEN, RED = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+# The frame and what was found in it -> the record to be saved (with more in it, perhaps); None: leave the face out.
+Check = Callable[[Image, FaceRecord], FaceRecord | None]
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class FaceWriter:
         face_type: What the picture shows.
         size: Its side in pixels (mark_only: the whole frame is saved as it is).
         debug_dir: Where annotated frames go, None for none.
+        checks: Asked one after the other about each face, in several threads at once.
         one_huge_frame: Held while a frame is in memory that was too large to be kept.
     """
 
@@ -98,6 +103,7 @@ class FaceWriter:
     face_type: FaceType
     size: int
     debug_dir: Path | None = None
+    checks: tuple[Check, ...] = ()
     one_huge_frame: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def write(self, seen: Seen) -> Outcome:
@@ -119,7 +125,9 @@ class FaceWriter:
         names: list[str] = []
         records: list[FaceRecord] = []
         for box in seen.boxes:
-            record = self._record(picture, seen.path.name, box)
+            record = self._checked(picture, self._record(picture, seen.path.name, box))
+            if record is None:
+                continue
             face = picture if self.face_type is FaceType.MARK_ONLY else cut(picture, record.matrix, self.size)
             name = f"{seen.path.stem}_{len(names)}.png"
             self._make_way(self.aligned_dir / name, seen.path.name)
@@ -145,6 +153,13 @@ class FaceWriter:
             matrix=matrix,
             pose=head_pose(points),
         )
+
+    def _checked(self, picture: Image, record: FaceRecord) -> FaceRecord | None:
+        passed: FaceRecord | None = record
+        for check in self.checks:
+            if passed is not None:
+                passed = check(picture, passed)
+        return passed
 
     def _make_way(self, path: Path, frame: str) -> None:
         """A file of that name may be another frame's face that the user renamed."""

@@ -3,6 +3,7 @@
 Reading trusts nothing: length limits, types, ranges and a bare frame name are checked; no pickle, no eval.
 """
 
+import base64
 import json
 import math
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from facewright.faces.align import FaceType
 KEYWORD = "facewright"
 VERSION = 1
 INNER = 17  # landmarks from here on (all but the jaw) place a face
+EMBEDDING = 128  # numbers that describe who a face is
 LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
 
 
@@ -44,6 +46,8 @@ class FaceRecord:
         matrix: 2x3 float64, frame -> aligned.
         pose: (yaw, pitch, roll) in degrees.
         mask: Optional base64 PNG of a drawn or learned mask in the aligned picture.
+        person: Number of the person, from 1 for the one with most faces; None where faces were not compared.
+        embedding: (128,) float32 vector of dlib's ResNet, by which faces are compared; None where not computed.
     """
 
     face_type: FaceType
@@ -56,7 +60,9 @@ class FaceRecord:
     rect: tuple[float, float, float, float]
     matrix: NDArray[np.float64]
     pose: tuple[float, float, float]
-    mask: str | None = field(default=None)
+    mask: str | None = None
+    person: int | None = None
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def to_json(self) -> str:
         """Serialise; coordinates keep 1/1000 px."""
@@ -75,6 +81,10 @@ class FaceRecord:
         }
         if self.mask is not None:
             value["mask"] = self.mask
+        if self.person is not None:
+            value["person"] = self.person
+        if self.embedding is not None:
+            value["embedding"] = base64.b64encode(self.embedding.astype("<f2").tobytes()).decode("ascii")
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -107,6 +117,8 @@ def parse_record(text: str) -> FaceRecord:
         matrix=_numbers(value.get("matrix"), (2, 3), "matrix", limit=1e9),
         pose=tuple(_numbers(value.get("pose"), (3,), "pose", limit=360).tolist()),
         mask=None if value.get("mask") is None else _text(value["mask"], "mask", 400_000),
+        person=None if value.get("person") is None else int(_numbers(value["person"], (), "person", low=1)),
+        embedding=None if value.get("embedding") is None else _embedding(value["embedding"]),
     )
 
 
@@ -137,6 +149,17 @@ def _landmarks(value: dict[str, Any], name: str) -> NDArray[np.float32]:
     if not np.ptp(points[INNER:], axis=0).any():
         raise BadRecord(f"its {name} are all at one place")
     return points
+
+
+def _embedding(value: Any) -> NDArray[np.float32]:
+    text = _text(value, "embedding", 4 * EMBEDDING)
+    try:
+        vector = np.frombuffer(base64.b64decode(text, validate=True), "<f2").astype(np.float32)
+    except ValueError as error:
+        raise BadRecord("its embedding is not base64 of whole numbers of two bytes") from error
+    if vector.shape != (EMBEDDING,) or not np.isfinite(vector).all():
+        raise BadRecord(f"its embedding is not {EMBEDDING} finite numbers")
+    return vector
 
 
 def _text(value: Any, name: str, longest: int) -> str:
@@ -186,6 +209,22 @@ def load_face(path: Path) -> tuple[Image, FaceRecord]:
 def save_face(path: Path, image: Image, record: FaceRecord) -> None:
     """Write an aligned PNG with its record, atomically."""
     write_bytes(path, set_text(encode(image, ".png"), KEYWORD, record.to_json()))
+
+
+def update_record(path: Path, record: FaceRecord) -> None:
+    """Put another record into an aligned PNG, atomically; its pixels are not touched.
+
+    Raises:
+        UserError: The file cannot be opened, or is no PNG.
+    """
+    try:
+        data = path.read_bytes()
+        changed = set_text(data, KEYWORD, record.to_json())
+    except OSError as error:
+        raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
+    except DamagedPng as error:
+        raise _unreadable(path, str(error)) from error
+    write_bytes(path, changed)
 
 
 def _record_of(data: bytes, path: Path) -> FaceRecord:
