@@ -129,6 +129,7 @@ def test_a_frame_that_vanishes_is_gone_not_bad(tmp_path: Path) -> None:
 
 def test_checks_leave_faces_out_and_add_to_records(tmp_path: Path) -> None:
     frame = saved(tmp_path, "1.png", frame_with([(20, 60, 60), (220, 60, 90)], shape=(200, 400)))
+    (tmp_path / "aligned").mkdir()
     large = [
         lambda _, face: face if face.rect[2] - face.rect[0] > 75 else None,
         lambda _, face: replace(face, person=7),
