@@ -11,7 +11,7 @@ import pytest
 from detect.squares import Squares, StillLandmarks, frame_with
 from facewright.core import workers
 from facewright.core.images import Image, read_image, write_image
-from facewright.detect.extraction import FaceWriter, Outcome, Seen, annotate, extract, search
+from facewright.detect.extraction import Dropped, FaceWriter, Outcome, Seen, annotate, extract, search
 from facewright.faces.align import FaceType
 from facewright.faces.record import load_face, load_record
 
@@ -131,12 +131,12 @@ def test_checks_leave_faces_out_and_add_to_records(tmp_path: Path) -> None:
     frame = saved(tmp_path, "1.png", frame_with([(20, 60, 60), (220, 60, 90)], shape=(200, 400)))
     (tmp_path / "aligned").mkdir()
     large = [
-        lambda _, face: face if face.rect[2] - face.rect[0] > 75 else None,
+        lambda _, face: face if face.rect[2] - face.rect[0] > 75 else Dropped("small"),
         lambda _, face: replace(face, person=7),
     ]
     writer = FaceWriter(
         tmp_path / "aligned", tmp_path / "trash", Squares(), StillLandmarks(), FaceType.FULL, 64, checks=tuple(large)
     )
     (outcome,) = extract([frame], Squares(), writer)
-    assert outcome.faces == ["1_0.png"]
+    assert outcome.faces == ["1_0.png"] and outcome.dropped == [Dropped("small")]
     assert load_record(tmp_path / "aligned" / "1_0.png").person == 7

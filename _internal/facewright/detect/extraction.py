@@ -32,8 +32,24 @@ KEPT_PIXELS = 9_000_000  # a larger frame is read a second time rather than kept
 BLUE, GREEN, RED = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-# The frame and what was found in it -> the record to be saved (with more in it, perhaps); None: leave the face out.
-Check = Callable[[Image, FaceRecord], FaceRecord | None]
+@dataclass(frozen=True)
+class Dropped:
+    """Why a face is not saved among the others.
+
+    Attributes:
+        why: In a few words, for the report and the debug picture: "smaller than 40 px".
+        folder: Where it is saved instead; None for nowhere.
+        no_face: It is something else that was taken for a face, so its frame may still hide a true one.
+    """
+
+    why: str
+    folder: Path | None = None
+    no_face: bool = False
+
+
+# The frame and what was found in it -> the record to be saved (with more in it, perhaps), or why it is left out.
+Check = Callable[[Image, FaceRecord], FaceRecord | Dropped | None]
+UNTOLD = Dropped("left out")  # what None stands for
 
 
 @dataclass(frozen=True)
@@ -67,12 +83,21 @@ class Seen:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a frame: `faces` are the names of the saved files."""
+    """What became of a frame.
+
+    Attributes:
+        path: The frame.
+        file: None when it could not be read.
+        faces: The names of the saved files.
+        problem: Why it could not be read.
+        dropped: The faces that were left out.
+    """
 
     path: Path
     file: FrameFile | None
     faces: list[str]
     problem: UserError | None
+    dropped: list[Dropped] = field(default_factory=list)
 
     @property
     def gone(self) -> bool:
@@ -124,9 +149,11 @@ class FaceWriter:
     def _write(self, seen: Seen, picture: Image) -> Outcome:
         names: list[str] = []
         records: list[FaceRecord] = []
+        dropped: list[Dropped] = []
         for box in seen.boxes:
             record = self._checked(picture, self._record(picture, seen.path.name, box))
-            if record is None:
+            if isinstance(record, Dropped):
+                dropped.append(record)
                 continue
             face = picture if self.face_type is FaceType.MARK_ONLY else cut(picture, record.matrix, self.size)
             name = f"{seen.path.stem}_{len(names)}.png"
@@ -136,7 +163,7 @@ class FaceWriter:
             records.append(record)
         if self.debug_dir:
             write_image(debug_file(self.debug_dir, seen.path), annotate(picture, records))
-        return Outcome(seen.path, seen.file, names, None)
+        return Outcome(seen.path, seen.file, names, None, dropped)
 
     def _record(self, picture: Image, frame: str, box: Box) -> FaceRecord:
         points = self.landmarker.find(picture, self.detector.landmark_square(box))
@@ -154,12 +181,13 @@ class FaceWriter:
             pose=head_pose(points),
         )
 
-    def _checked(self, picture: Image, record: FaceRecord) -> FaceRecord | None:
-        passed: FaceRecord | None = record
+    def _checked(self, picture: Image, record: FaceRecord) -> FaceRecord | Dropped:
         for check in self.checks:
-            if passed is not None:
-                passed = check(picture, passed)
-        return passed
+            passed = check(picture, record)
+            if passed is None or isinstance(passed, Dropped):
+                return passed or UNTOLD
+            record = passed
+        return record
 
     def _make_way(self, path: Path, frame: str) -> None:
         """A file of that name may be another frame's face that the user renamed."""

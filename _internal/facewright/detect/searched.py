@@ -16,7 +16,7 @@ from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Side
 from facewright.detect.extraction import Outcome
 
-Settings = dict[str, str | int]
+Settings = dict[str, str | int | float]
 Entry = dict[str, Any]
 
 

@@ -1,6 +1,6 @@
 """Find the faces of data_src or data_dst and save them aligned, with their data inside each PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,51 +9,34 @@ from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
 from facewright.core.images import read_image, write_image
 from facewright.core.journal import Journal
-from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
-from facewright.detect.base import FIRST, make_detector, offers
-from facewright.detect.extraction import FaceWriter, Outcome, annotate, debug_file, extract
+from facewright.detect.base import make_detector
+from facewright.detect.extraction import Check, FaceWriter, Outcome, annotate, debug_file, extract
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.searched import Searched, Settings, begin, frames_to_search, note, read_searched
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
+from facewright.steps._extract_options import BasicOptions, RunOptions, settings_of
 
 COMMAND = "extract"
 SCRIPTS = {"src": "4_src_extract_faces", "dst": "5_dst_extract_faces"}
 
 
+# Groups further down come first in the list of flags and in the questions.
 @dataclass(frozen=True)
-class Options:
+class Options(RunOptions, BasicOptions):
     """What can be chosen; all but the side has a default that suits the models."""
 
-    side: str = option(
-        "src",
-        "Whose frames are searched.",
-        choices={"src": "data_src, the face that is put in", "dst": "data_dst, the video that is changed"},
-        remember=False,
-    )
-    detector: str = option(
-        FIRST,
-        "How faces are found. Try another one where many faces are missed or much else is taken for a face.",
-        choices={offer.name: offer.summary for offer in offers()},
-        ask="Detector",
-    )
-    face_type: str = option(
-        "full",
-        "How much of the head an aligned picture shows. A larger one can be used where a smaller one is asked for.",
-        choices={
-            "half": "from the brows to the chin",
-            "full": "the whole face with some of its surroundings; what the models expect",
-            "head": "the whole head",
-            "avatar": "head and neck, always upright",
-            "mark_only": "the whole frame, uncut, with the landmarks",
-        },
-    )
-    size: int = option(256, "Side of an aligned picture in pixels.", low=64, high=1024)
-    debug: bool = option(False, "Also save each frame with box, landmarks and aligned square drawn in.", remember=False)
-    redo: bool = option(
-        False, "Begin anew: move the faces of an earlier run to the trash folder first.", remember=False
-    )
+
+# What is asked about each face before it is saved, in this order. Each function looks at the options and returns a
+# check (see `facewright.detect.extraction.Check`), or None where the options want none. It is called once, before the
+# search; libraries and weights are loaded in it. The check itself runs in several threads at once.
+CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = ()
+
+# What is done over all faces of the side once every frame was searched (who is who, smoothing over time, gaps fixed
+# by hand), in this order, under the side's lock. Called at each run, also when there was nothing left to search: it
+# does what is missing, quickly says nothing when nothing is, and can be killed and called again at any moment.
+AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = ()
 
 
 @dataclass
@@ -87,7 +70,7 @@ def run(workspace: Workspace, options: Options) -> None:
     console.heading(f"Faces of {side.name}")
     with workspace.lock(side.name):
         frames = frames_to_search(side)
-        settings: Settings = {"detector": options.detector, "face_type": options.face_type, "size": options.size}
+        settings = settings_of(options)
         searched = _earlier(workspace, side, settings, redo=options.redo)
         new, changed = searched.split(frames)
         make_folder(side.aligned_dir)
@@ -97,6 +80,8 @@ def run(workspace: Workspace, options: Options) -> None:
         todo = sorted([*new, *changed])
         if todo:
             _search(workspace, side, options, todo, tally)
+        for step in AFTER_SEARCH:
+            step(workspace, side, options)
         if options.debug:
             _draw_missing(side, frames)
         _report(side, options.side, read_searched(side), frames, tally, skipped=len(frames) - len(todo))
@@ -153,8 +138,9 @@ def _search(workspace: Workspace, side: Side, options: Options, todo: Sequence[P
         FaceType(options.face_type),
         options.size,
         debug_dir,
+        tuple(check for make in CHECKS if (check := make(options, side)) is not None),
     )
-    settings: Settings = {"detector": options.detector, "face_type": options.face_type, "size": options.size}
+    settings = settings_of(options)
     with Journal(side.extract_journal) as journal:
         begin(journal, settings)
         outcomes = extract(todo, detector, writer)
