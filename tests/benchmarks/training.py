@@ -55,15 +55,19 @@ def measure(given: argparse.Namespace, batch: int, folder: Path) -> None:
     kind = model_class(given.model)
     model = kind(kind.Options())
     paths = [face_paths(given, folder, side) for side in ("src", "dst")]
-    sources = tuple(Sampler(p, model.samples(), np.random.default_rng(n), flip=model.flip) for n, p in enumerate(paths))
+    sources = tuple(
+        Sampler(p, model.samples(s), np.random.default_rng(n), flip=model.flip)
+        for n, (s, p) in enumerate(zip(("src", "dst"), paths, strict=True))
+    )
     session = Unsaved(given.model, model, folder)
     src, dst = (source.batch(batch) for source in sources)
-    inputs, targets = [src["warped"], dst["warped"]], {"src": src, "dst": dst}
+    steps = [(trainer, trainer.arguments({"src": src, "dst": dst})) for trainer in model.trainers.values()]
     bare, loop, waits = [], [], []
     for round_ in range(given.rounds + 1):
         began = time.perf_counter()
         for _ in range(given.steps):
-            model.trainer.train_on_batch(inputs, targets, return_dict=True)
+            for trainer, arguments in steps:
+                trainer.train_on_batch(*arguments, return_dict=True)
         took = time.perf_counter() - began
         with contextlib.redirect_stdout(io.StringIO()):
             outcome = Loop(session, sources, Plan(batch, session.iteration + given.steps)).run()

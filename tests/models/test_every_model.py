@@ -31,7 +31,7 @@ def fresh():
 def small_options(kind):
     """Return the smallest version of a model."""
     names = {spec.name for spec in declared(kind.Options)}
-    return kind.Options(**{"light": True} if "light" in names else {})
+    return kind.Options(**{"light": "yes"} if "light" in names else {})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,7 +47,7 @@ def test_declaration(name):
 @pytest.mark.parametrize(("name", "light"), PARAMETERS)
 def test_parameter_counts(name, light):
     kind = base.model_class(name)
-    assert kind(kind.Options(light=light)).count_params() == PARAMETERS[name, light]
+    assert kind(kind.Options(light="yes" if light else "no")).count_params() == PARAMETERS[name, light]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,7 +70,7 @@ def test_trains_saves_and_comes_back(name, tmp_path):
     assert [r.shape for r in rebuilt] == [(4, side, side, 3)] * 3
 
     Session(name, model, tmp_path / "model", iteration=2).save()
-    optimiser = [np.asarray(v).copy() for v in model.trainer.optimizer.variables]
+    optimiser = [np.asarray(v).copy() for v in model.trainers[""].optimizer.variables]
     del model
     keras.backend.clear_session()
     loaded = trained.load_trained(tmp_path / "model")
@@ -80,7 +80,7 @@ def test_trains_saves_and_comes_back(name, tmp_path):
     np.testing.assert_allclose(again[1], mask, atol=1e-5)
     session = Session(name, loaded.model, tmp_path / "model")
     session.resume(session.find().generation)
-    for a, b in zip(optimiser, session.model.trainer.optimizer.variables, strict=True):
+    for a, b in zip(optimiser, session.model.trainers[""].optimizer.variables, strict=True):
         np.testing.assert_array_equal(a, np.asarray(b))
     shutil.rmtree(tmp_path / "model")
 
@@ -98,7 +98,8 @@ def test_learns_eight_faces_by_heart(name, tmp_path):
     ]
     batches = [source.untouched([0, 1, 2, 3]) for source in sources]
     # The large models learn for days and step accordingly; here they may hurry.
-    model.trainer.optimizer.learning_rate = max(3e-4, float(np.asarray(model.trainer.optimizer.learning_rate)))
+    for trainer in model.trainers.values():
+        trainer.optimizer.learning_rate = max(3e-4, float(np.asarray(trainer.optimizer.learning_rate)))
     first = last = sum(model.train_on(*batches).values())
     for _ in range(400):
         last = min(last, sum(model.train_on(*batches).values()))

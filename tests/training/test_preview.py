@@ -7,7 +7,7 @@ from facewright.training.history import LossHistory
 
 def faces(side, rows=4):
     levels = (0.1, 0.3, 0.5, 0.7, 0.9)
-    return preview.PreviewFaces(*(np.full((rows, side, side, 3), v, np.float32) for v in levels))
+    return {str(v): np.full((rows, side, side, 3), v, np.float32) for v in levels}
 
 
 @pytest.mark.parametrize(("side", "width", "height"), [(64, 640, 512), (128, 640, 512), (256, 1000, 800)])

@@ -1,4 +1,4 @@
-"""What every model shares: declaration, training step, prediction, preview.
+"""What every model shares: declaration, training steps, prediction, preview.
 
 A model is one file in this folder with one subclass of `FaceModel`; its file name is its name on the
 command line, in prompts and in the model folder.
@@ -6,9 +6,10 @@ command line, in prompts and in the model folder.
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
@@ -16,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
+from facewright.core.options import option
 from facewright.faces.align import FaceType
 from facewright.models.catalogue import model_files
 from facewright.nn.average import RunningMean
+from facewright.nn.memory import device_memory
+from facewright.nn.phase import Phase, PhaseTrainer
 from facewright.samples.sampler import Batch, Sample
 
 Array = NDArray[np.float32]
+NARROWEST = 4  # channels, however small the scale
 
 
 @dataclass(frozen=True)
@@ -48,47 +53,118 @@ class ModelOptions:
     """Options of a model, fixed when it is created. A model with more of them subclasses this."""
 
 
+LIGHT = {
+    "auto": "by the memory of the device on which it is created",
+    "yes": "the light version: narrower, for small memory",
+    "no": "the full version",
+}
+
+
+@dataclass(frozen=True)
+class LightOptions(ModelOptions):
+    """Options of a model that has a light version."""
+
+    light: str = option("auto", "Which version of the network; fixed for good.", choices=LIGHT, ask="Light version")
+
+
 class FaceModel(ABC):
     """A network for two faces.
 
     Attributes:
         title: One line: what the model is for.
-        resolution: Side S of the faces it takes and gives, in pixels.
+        resolution: Side S of the faces it takes, in pixels.
+        output: Side of the pictures it gives, in pixels; 0 means `resolution`.
         face_type: What its faces show.
         flip: Whether training may mirror faces.
         jitter: Strength of the random rotation, scale and shift of training; 1 is the full range.
+        matching: How src's faces are drawn: "shuffled", or "yaw" for the yaws that dst has.
         average: Momentum of the running mean of the weights, which then predicts and draws previews in
             place of the last ones; 0 for none.
         converter: Its converter defaults.
+        parameters: Name of the version ("full", "light") -> number of parameters; the catalogue shows them.
+        batches: Memory of the device in GiB -> faces per side and iteration; see `batch_for`.
+        light_below: Memory in GiB below which "auto" takes the light version.
         parts: Name -> keras.Model; these are saved.
-        trainer: The compiled keras.Model of one training step; holds the optimiser.
+        trainers: Name of the phase -> the compiled step; each holds its optimiser. An iteration runs them in order.
+        reported: Names of the losses that `train_on` returns.
+        scale: Factor on the channels of all layers; 1 but for tests.
     """
 
     title: ClassVar[str]
     resolution: ClassVar[int]
+    output: ClassVar[int] = 0
     face_type: ClassVar[FaceType]
     flip: ClassVar[bool] = True
     jitter: ClassVar[float] = 1.0
+    matching: ClassVar[str] = "shuffled"
     average: ClassVar[float] = 0.0
     converter: ClassVar[ConverterDefaults]
     default_batch: ClassVar[int] = 8
+    parameters: ClassVar[Mapping[str, int]]
+    batches: ClassVar[Mapping[float, int]] = MappingProxyType({})
+    light_below: ClassVar[float] = 0.0
     Options: ClassVar[type[ModelOptions]] = ModelOptions
 
-    def __init__(self, options: ModelOptions, *, seed: int = 0) -> None:
-        self.options = options
+    def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
+        self.options = self.settle(options)
+        self.scale = scale
         keras.utils.set_random_seed(seed)
         self.parts = self.build()
-        self.trainer = _Trainer(self)
-        self.trainer.compile(optimizer=self.optimizer(), jit_compile="auto")
+        phases = self.phases()
+        self.reported = tuple(name for phase in phases for name in phase.reports)
+        self.trainers = {phase.name: PhaseTrainer(phase, self.resolution) for phase in phases}
         self._mean = RunningMean(self.parts, self.build(), self.average) if self.average else None
 
-    def samples(self) -> tuple[Sample, ...]:
-        """Return the outputs wanted of the sampler: warped input, target and target mask."""
-        side, kind = self.resolution, self.face_type
+    @classmethod
+    def settle(cls, options: ModelOptions) -> ModelOptions:
+        """Decide what was left open at creation: full or light, by the memory. What is decided already stays."""
+        if isinstance(options, LightOptions) and options.light == "auto":
+            small = device_memory() < cls.light_below
+            return replace(options, light="yes" if small else "no")
+        return options
+
+    @property
+    def light(self) -> bool:
+        """Whether this is the light version."""
+        return isinstance(self.options, LightOptions) and self.options.light == "yes"
+
+    @classmethod
+    def batch_for(cls, memory: float) -> int:
+        """Return the faces per side and iteration that the workflow of 2018 took for a card of that memory.
+
+        Args:
+            memory: Of the device, in GiB. The first entry of `batches` that is not smaller counts; beyond the
+                last entry, the last.
+
+        Raises:
+            UserError: The model needs more.
+        """
+        entries = sorted(cls.batches.items())
+        if not entries:
+            return cls.default_batch
+        if memory < entries[0][0]:
+            raise UserError(
+                f"The device has {memory:.1f} GiB of memory; the model {cls.__name__} needs {entries[0][0]:g}.",
+                f"a device with at least {entries[0][0]:g} GiB.",
+                "choose a smaller model, for example h64 with --light yes, or give --batch-size yourself.",
+            )
+        return next((batch for size, batch in entries if size >= memory), entries[-1][1])
+
+    def width(self, channels: int) -> int:
+        """Return a layer's number of channels: as declared, or narrower in tests."""
+        return channels if self.scale == 1 else max(NARROWEST, round(channels * self.scale))
+
+    def widths(self, *channels: int) -> tuple[int, ...]:
+        """Return the number of channels of several layers."""
+        return tuple(self.width(count) for count in channels)
+
+    def samples(self, side: str = "src") -> tuple[Sample, ...]:
+        """Return the outputs wanted of the sampler of "src" or "dst": warped input, target and target mask."""
+        size, kind = self.resolution, self.face_type
         return (
-            Sample("warped", "image", side, kind, warp=True),
-            Sample("target", "image", side, kind),
-            Sample("mask", "mask", side, kind),
+            Sample("warped", "image", size, kind, warp=True),
+            Sample("target", "image", size, kind),
+            Sample("mask", "mask", size, kind),
         )
 
     @abstractmethod
@@ -108,23 +184,41 @@ class FaceModel(ABC):
         """Return the total and the reported losses.
 
         Args:
-            src, dst: What the sampler gave, by name.
+            src, dst: What the sampler gave, by name, without the warped faces.
             rebuilt: What `forward` returned.
         """
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Return the steps of an iteration, in order: here one, for all parts and both people."""
+        return (Phase("", self.parts, self.forward, self.losses, self.optimizer()),)
 
     def optimizer(self) -> Any:
         """Return a new optimiser: Adam as the workflow of 2018 had it."""
         return keras.optimizers.Adam(learning_rate=5e-5, beta_1=0.5, beta_2=0.999)
 
     def train_on(self, src: Batch, dst: Batch) -> dict[str, float]:
-        """Train one step on both faces; return the reported losses by name."""
-        self.trainer.reset_metrics()
-        logs = self.trainer.train_on_batch(
-            [src["warped"], dst["warped"]], {"src": dict(src), "dst": dict(dst)}, return_dict=True
-        )
+        """Train one iteration on both faces; return the reported losses by name."""
+        losses: dict[str, float] = {}
+        for trainer in self.trainers.values():
+            losses |= trainer.step({"src": src, "dst": dst})
         if self._mean:
             self._mean.step()
-        return {name: float(logs[name]) for name in self.trainer.reported}
+        return losses
+
+    def preview(self, src: Batch, dst: Batch) -> dict[str, Array]:
+        """Return the columns of the preview from left to right: title -> (n, side, side, 3) float32 in 0..1.
+
+        Args:
+            src, dst: Untouched faces as the sampler gives them; n of each.
+        """
+        src_rebuilt, dst_rebuilt, swapped = self.rebuild(src["target"], dst["target"])
+        return {
+            "src": src["target"],
+            "src rebuilt": src_rebuilt,
+            "dst": dst["target"],
+            "dst rebuilt": dst_rebuilt,
+            "dst as src": swapped,
+        }
 
     def rebuild(self, src: Array, dst: Array) -> tuple[Array, Array, Array]:
         """Return src rebuilt, dst rebuilt and dst as src for a preview, (n, S, S, 3) float32 in 0..1."""
@@ -166,7 +260,7 @@ class FaceModel(ABC):
             self.parts = trained
 
     def extra_state(self) -> dict[str, Any]:
-        """Return what is saved beside parts and optimiser (averaged weights, say): name -> variable or array.
+        """Return what is saved beside parts and optimisers (averaged weights, say): name -> variable or array.
 
         The names and shapes are the same in every run of the model.
         """
@@ -182,62 +276,9 @@ class FaceModel(ABC):
         return {name: int(part.count_params()) for name, part in self.parts.items()}
 
 
-class SharedEncoder(FaceModel):
-    """One encoder for both people and a decoder each: the parts "encoder", "decoder_src" and "decoder_dst"."""
-
-    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
-        """Encode both in one go (large weights are read once), decode each with its own decoder."""
-        code = self.parts["encoder"](keras.ops.concatenate([src, dst]))
-        count = keras.ops.shape(src)[0]
-        src_face, src_mask = self.parts["decoder_src"](code[:count])
-        dst_face, dst_mask = self.parts["decoder_dst"](code[count:])
-        return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
-
-    def swap(self, dst: Any) -> tuple[Any, Any]:
-        """Encode dst, decode as src."""
-        face, mask = self.parts["decoder_src"](self.parts["encoder"](dst))
-        return face, mask
-
-
 def to_numpy(tensor: Any) -> Array:
     """Return a tensor of any backend as float32 numpy."""
     return np.asarray(keras.ops.convert_to_numpy(tensor), np.float32)
-
-
-class _Trainer(keras.Model):
-    """One training step on any backend: forward, losses, gradients, optimiser."""
-
-    def __init__(self, model: FaceModel) -> None:
-        super().__init__(name="trainer")
-        self._face_model = model
-        for name, part in model.parts.items():
-            setattr(self, f"part_{name}", part)
-        side = model.resolution
-        self.reported = ("src", "dst")
-        self.metric_src = keras.metrics.Mean(name="src")
-        self.metric_dst = keras.metrics.Mean(name="dst")
-        # Every variable exists before the first step, so that a checkpoint can be read into a fresh model.
-        blank = keras.ops.zeros((1, side, side, 3))
-        self([blank, blank])
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Rebuild [src, dst], both (b, S, S, 3)."""
-        return self._face_model.forward(inputs[0], inputs[1])
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Return the model's total loss and note the reported ones."""
-        y = keras.tree.map_structure(keras.ops.convert_to_tensor, y)
-        total, reported = self._face_model.losses(y["src"], y["dst"], y_pred)
-        self.metric_src.update_state(reported["src"])
-        self.metric_dst.update_state(reported["dst"])
-        return total
 
 
 def model_names() -> list[str]:

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NOT_MODELS = ("base", "catalogue", "trained")
+NOT_MODELS = ("base", "catalogue", "layouts", "trained")
 
 
 def model_files() -> dict[str, Path]:

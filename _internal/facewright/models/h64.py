@@ -1,15 +1,13 @@
 """H64: half face at 64 px, one shared encoder and a decoder per person (DeepFaceLab 2018)."""
 
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-import keras
-
-from facewright.core.options import option
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults, ModelOptions, SharedEncoder
-from facewright.nn.blocks import bottleneck, conv, head, upscale
+from facewright.models.base import ConverterDefaults, LightOptions
+from facewright.models.layouts import SharedEncoder
 from facewright.nn.losses import mae, masked_dssim
+from facewright.nn.networks import Code, decoder, encoder
 
 
 class H64(SharedEncoder):
@@ -20,21 +18,21 @@ class H64(SharedEncoder):
     face_type = FaceType.HALF
     converter = ConverterDefaults(erode=100, blur=100)
     default_batch = 4
-
-    @dataclass(frozen=True)
-    class Options(ModelOptions):
-        """Fixed at creation."""
-
-        light: bool = option(False, "The light version: 45 instead of 113 million parameters.", ask="Light version")
+    parameters = MappingProxyType({"full": 112_753_288, "light": 44_507_144})
+    batches = MappingProxyType({1.5: 2, 2: 2, 3: 8, 4: 16, 5: 24, 6: 32, 7: 40, 8: 48})
+    light_below = 4.0
+    Options = LightOptions
 
     def build(self) -> dict[str, Any]:
         """Build encoder (64 -> 8x8) and both decoders."""
-        assert isinstance(self.options, H64.Options)
-        light = self.options.light
+        w = self.width
+        code = Code(w(512), 4, w(512), w(256)) if self.light else Code(w(1024), 4, w(1024), w(512))
+        picture = self.widths(256, 128, 64) if self.light else self.widths(512, 256, 128)
+        mask = self.widths(256, 128, 64)
         return {
-            "encoder": _encoder(light),
-            "decoder_src": _decoder(light, "decoder_src"),
-            "decoder_dst": _decoder(light, "decoder_dst"),
+            "encoder": encoder(64, self.widths(128, 256, 512, 768 if self.light else 1024), code),
+            "decoder_src": decoder(code.shape, picture, mask, "decoder_src"),
+            "decoder_dst": decoder(code.shape, picture, mask, "decoder_dst"),
         }
 
     def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -43,23 +41,3 @@ class H64(SharedEncoder):
         of_dst = masked_dssim(dst["target"], rebuilt["dst"], dst["mask"])
         masks = mae(src["mask"], rebuilt["src_mask"]) + mae(dst["mask"], rebuilt["dst_mask"])
         return of_src + of_dst + masks, {"src": of_src, "dst": of_dst}
-
-
-def _encoder(light: bool) -> Any:
-    face = keras.Input((64, 64, 3))
-    x = face
-    for filters in (128, 256, 512, 768 if light else 1024):
-        x = conv(filters)(x)  # -> (b, 4, 4, 1024)
-    x = bottleneck(512, 4, 512)(x) if light else bottleneck(1024, 4, 1024)(x)
-    return keras.Model(face, upscale(256 if light else 512)(x), name="encoder")  # (b, 8, 8, 512)
-
-
-def _decoder(light: bool, name: str) -> Any:
-    code = keras.Input((8, 8, 256 if light else 512))
-    x = code
-    for filters in (256, 128, 64) if light else (512, 256, 128):
-        x = upscale(filters)(x)
-    m = code
-    for filters in (256, 128, 64):
-        m = upscale(filters)(m)
-    return keras.Model(code, [head(3)(x), head(1)(m)], name=name)  # (b, 64, 64, 3 and 1)

@@ -19,7 +19,8 @@ import keras
 from keras import layers, ops
 
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults, SharedEncoder
+from facewright.models.base import ConverterDefaults
+from facewright.models.layouts import SharedEncoder
 from facewright.nn.blocks import HE, PixelShuffle, bottleneck, conv, residual, upscale
 from facewright.nn.losses import mae, ssim_map, weighted_dssim, weighted_mae
 from facewright.samples.sampler import Sample
@@ -44,9 +45,9 @@ class Quick(SharedEncoder):
     converter = ConverterDefaults(erode=0, blur=40, border=0.046875, within_hull=True)
     default_batch = 8
 
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self, side: str = "src") -> tuple[Sample, ...]:
         """Return the usual outputs and where eyes and mouth are."""
-        usual = (replace(sample, interpolation="cubic") for sample in super().samples())
+        usual = (replace(sample, interpolation="cubic") for sample in super().samples(side))
         return (*usual, Sample("focus", "focus", self.resolution, self.face_type))
 
     def build(self) -> dict[str, Any]:

@@ -46,12 +46,13 @@ def model_arrays(model: FaceModel) -> dict[str, dict[str, Any]]:
 
     Names follow the order in which the model builds its weights, so that they are the same in every process.
     """
-    optimizer = model.trainer.optimizer
-    if not optimizer.built:
-        optimizer.build(model.trainer.trainable_variables)
     return {
         "weights": _weights(model),
-        "optimizer": {f"{number:04d}": variable for number, variable in enumerate(optimizer.variables)},
+        "optimizer": {
+            f"{phase}/{number:04d}" if phase else f"{number:04d}": variable
+            for phase, trainer in model.trainers.items()
+            for number, variable in enumerate(trainer.optimizer.variables)
+        },
         "extra": model.extra_state(),
     }
 

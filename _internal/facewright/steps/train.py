@@ -22,6 +22,7 @@ from facewright.core.files import make_folder, move_to_trash
 from facewright.core.images import write_image
 from facewright.core.options import declared, option, show
 from facewright.core.workspace import Side, Workspace
+from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.models.catalogue import model_titles
 from facewright.nn import checkpoint, devices
@@ -103,7 +104,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
         session.notes = {"batch": batch, "precision": precision}
         _summary(session, faces, batch, f"{device.describe()}, {precision}")
         if options.debug:
-            _show_samples(workspace, session.model, samplers, options)
+            _show_samples(workspace, samplers, options)
             return
         if session.saved_iteration < 0:
             session.save()
@@ -209,16 +210,18 @@ def _samplers(
 
     made = []
     for number, (side, files) in enumerate(zip(("src", "dst"), faces, strict=True)):
-        small = [f.path for f in files if not all(f.record.face_type.contains(s.face_type) for s in model.samples())]
+        samples = model.samples(side)
+        needed = max((s.face_type for s in samples), key=list(FaceType).index)
+        small = [f.path for f in files if not f.record.face_type.contains(needed)]
         if small:
             names = ", ".join(path.name for path in small[:NAMED])
             raise UserError(
                 f"{len(small)} face(s) of data_{side} show less than the model {session.name} needs: {names}.",
-                f"faces extracted as {model.face_type} or a larger type.",
-                f"extract again with --face-type {model.face_type} --redo.",
+                f"faces extracted as {needed} or a larger type.",
+                f"extract again with --face-type {needed} --redo.",
             )
         rng = np.random.default_rng([seed, number, session.iteration])
-        sampler = Sampler([f.path for f in files], model.samples(), rng, flip=model.flip, jitter=model.jitter)
+        sampler = Sampler([f.path for f in files], samples, rng, flip=model.flip, jitter=model.jitter)
         if side in session.samplers:
             sampler.set_state(session.samplers[side])
         made.append(sampler)
@@ -274,20 +277,18 @@ def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or name in ("ResourceExhaustedError", "OutOfMemoryError")
 
 
-def _show_samples(
-    workspace: Workspace, model: "FaceModel", samplers: "tuple[Sampler, Sampler]", options: Options
-) -> None:
+def _show_samples(workspace: Workspace, samplers: "tuple[Sampler, Sampler]", options: Options) -> None:
     from facewright.training.samples_sheet import draw_samples
     from facewright.training.window import open_window
 
     rng = np.random.default_rng(options.seed)
     window = open_window() if options.window else None
     path = workspace.model_dir / DEBUG_SHEET
-    picture = draw_samples(samplers, model.samples(), rng)
+    picture = draw_samples(samplers, rng)
     write_image(path, picture)
     console.say(f"Samples as the network gets them are in {path}. Nothing was trained.")
     if window:
-        window.browse(lambda: draw_samples(samplers, model.samples(), rng), picture)
+        window.browse(lambda: draw_samples(samplers, rng), picture)
         window.close()
 
 

@@ -1,7 +1,6 @@
 """The preview picture: lines of text, the chart of the losses, four rows of faces. Arrays in, picture out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -11,43 +10,22 @@ from facewright.core.images import Image
 from facewright.training.history import LossHistory, draw_chart, hue
 
 ROWS = 4
-COLUMNS = ("src", "src rebuilt", "dst", "dst rebuilt", "dst as src")
 LINE = 15  # pixels per line of text
 CHART = 100
 SMALLEST_TILE = 128
 HIGHEST = 800  # taller pages of faces are shrunk to this
 
-
-@dataclass(frozen=True)
-class PreviewFaces:
-    """Rows of faces, each (n, S, S, 3) float32 BGR in 0..1.
-
-    Attributes:
-        src: Targets of src, not warped.
-        src_rebuilt: What the network makes of them.
-        dst: Targets of dst, not warped.
-        dst_rebuilt: What the network makes of them.
-        swapped: dst through the src path: what conversion will put in.
-    """
-
-    src: NDArray[np.float32]
-    src_rebuilt: NDArray[np.float32]
-    dst: NDArray[np.float32]
-    dst_rebuilt: NDArray[np.float32]
-    swapped: NDArray[np.float32]
-
-    def columns(self) -> tuple[NDArray[np.float32], ...]:
-        """Return the columns from left to right."""
-        return self.src, self.src_rebuilt, self.dst, self.dst_rebuilt, self.swapped
+# Title -> faces of a column, (n, S, S, 3) float32 BGR in 0..1; S may differ from column to column.
+Columns = Mapping[str, NDArray[np.float32]]
 
 
-def draw_preview(lines: Sequence[str], history: LossHistory, faces: PreviewFaces) -> Image:
+def draw_preview(lines: Sequence[str], history: LossHistory, faces: Columns) -> Image:
     """Draw the whole picture.
 
     Args:
         lines: Text above the chart, three lines or fewer.
         history: The losses so far.
-        faces: The faces to show.
+        faces: The columns to show, from left to right.
 
     Returns:
         (h, w, 3) uint8 BGR.
@@ -60,16 +38,16 @@ def draw_preview(lines: Sequence[str], history: LossHistory, faces: PreviewFaces
     return np.vstack([draw_text(lines, width), chart, page])
 
 
-def draw_faces(faces: PreviewFaces) -> Image:
+def draw_faces(faces: Columns) -> Image:
     """Draw rows of faces below their titles; at most `HIGHEST` pixels tall."""
-    side = max(SMALLEST_TILE, faces.src.shape[1])
-    page = np.vstack([np.hstack(row) for row in zip(*(tiles(c, side) for c in faces.columns()), strict=True)])
+    side = max(SMALLEST_TILE, *(column.shape[1] for column in faces.values()))
+    page = np.vstack([np.hstack(row) for row in zip(*(tiles(c, side) for c in faces.values()), strict=True)])
     if page.shape[0] > HIGHEST:
         scale = HIGHEST / page.shape[0]
         page = np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     titles = np.zeros((LINE + 3, page.shape[1], 3), np.uint8)
-    for index, title in enumerate(COLUMNS):
-        write_text(titles, title, (index * page.shape[1] // len(COLUMNS) + 4, LINE - 2))
+    for index, title in enumerate(faces):
+        write_text(titles, title, (index * page.shape[1] // len(faces) + 4, LINE - 2))
     return np.vstack([titles, page])
 
 

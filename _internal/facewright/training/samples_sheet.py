@@ -7,38 +7,35 @@ import cv2
 import numpy as np
 
 from facewright.core.images import Image
-from facewright.samples.sampler import Face, Sample, Sampler, make_sample
+from facewright.samples.sampler import Face, Sampler, make_sample
 from facewright.training.preview import LINE, SMALLEST_TILE, tiles, write_text
 
 
-def draw_samples(
-    samplers: Sequence[Sampler], samples: Sequence[Sample], rng: np.random.Generator, *, rows: int = 4
-) -> Image:
+def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:
     """Draw random samples of both sides: one row per face, src left and dst right, landmarks in green.
 
     Args:
-        samplers: src and dst.
-        samples: The outputs that the model asks for, one column each.
+        samplers: src and dst; one column for each output that they make.
         rng: Chooses faces and their random numbers.
         rows: Faces per side.
 
     Returns:
         (h, w, 3) uint8 BGR.
     """
-    side = max(SMALLEST_TILE, max(s.size for s in samples))
+    side = max(SMALLEST_TILE, *(s.size for sampler in samplers for s in sampler.samples))
     pages = []
     for name, sampler in zip(("src", "dst"), samplers, strict=True):
-        drawn = [_row(sampler, tuple(samples), rng, side) for _ in range(rows)]
-        titles = np.zeros((LINE + 3, side * len(samples), 3), np.uint8)
-        for index, sample in enumerate(samples):
+        drawn = [_row(sampler, rng, side) for _ in range(rows)]
+        titles = np.zeros((LINE + 3, side * len(sampler.samples), 3), np.uint8)
+        for index, sample in enumerate(sampler.samples):
             write_text(titles, f"{name} {sample.name}", (index * side + 4, LINE - 2))
         pages.append(np.vstack([titles, *drawn]))
     return np.hstack(pages)
 
 
-def _row(sampler: Sampler, samples: tuple[Sample, ...], rng: np.random.Generator, side: int) -> Image:
+def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
     face = _with_landmarks(sampler.face(int(rng.integers(len(sampler)))))
-    outputs = make_sample(face, samples, sampler.draw(rng))
+    outputs = make_sample(face, sampler.samples, sampler.draw(rng))
     pictures = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
     return np.hstack([tiles(picture[None], side)[0] for picture in pictures])
 

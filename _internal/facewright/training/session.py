@@ -42,7 +42,7 @@ class Session:
 
     def __post_init__(self) -> None:
         """Begin an empty history."""
-        self.history = LossHistory(self.model.trainer.reported)
+        self.history = LossHistory(self.model.reported)
 
     @property
     def folder(self) -> Path:

@@ -9,7 +9,7 @@ from facewright.core.files import make_folder
 from facewright.core.images import write_image
 from facewright.samples.sampler import Sampler
 from facewright.training.keys import HELP
-from facewright.training.preview import ROWS, PreviewFaces, draw_faces, draw_preview
+from facewright.training.preview import ROWS, Columns, draw_faces, draw_preview
 from facewright.training.session import Session
 from facewright.training.window import Window
 
@@ -83,14 +83,9 @@ class View:
             path = make_folder(self.history_folder) / f"{self._session.iteration:06d}.jpg"
             write_image(path, draw_faces(self._faces(0)))
 
-    def _faces(self, page: int) -> PreviewFaces:
+    def _faces(self, page: int) -> Columns:
         src, dst = (
-            sampler.untouched([order[(page * ROWS + row) % len(order)] for row in range(ROWS)])["target"]
+            sampler.untouched([order[(page * ROWS + row) % len(order)] for row in range(ROWS)])
             for sampler, order in zip(self._samplers, self._orders, strict=True)
         )
-        return PreviewFaces(src, *_rebuilt(self._session, src, dst))
-
-
-def _rebuilt(session: Session, src: np.ndarray, dst: np.ndarray) -> tuple[np.ndarray, ...]:
-    src_rebuilt, dst_rebuilt, swapped = session.model.rebuild(src, dst)
-    return src_rebuilt, dst, dst_rebuilt, swapped
+        return self._session.model.preview(src, dst)

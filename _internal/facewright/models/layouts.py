@@ -1,0 +1,75 @@
+"""How networks are put together for two people: a shared encoder, or two paths that are trained in turn."""
+
+from abc import abstractmethod
+from functools import partial
+from typing import Any
+
+import keras
+
+from facewright.models.base import FaceModel
+from facewright.nn.phase import SIDES, Phase
+
+
+class SharedEncoder(FaceModel):
+    """One encoder for both people and a decoder each: the parts "encoder", "decoder_src" and "decoder_dst"."""
+
+    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
+        """Encode both in one go (large weights are read once), decode each with its own decoder."""
+        code = self.parts["encoder"](keras.ops.concatenate([src, dst]))
+        count = keras.ops.shape(src)[0]
+        src_face, src_mask = self.parts["decoder_src"](code[:count])
+        dst_face, dst_mask = self.parts["decoder_dst"](code[count:])
+        return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
+
+    def swap(self, dst: Any) -> tuple[Any, Any]:
+        """Encode dst, decode as src."""
+        face, mask = self.parts["decoder_src"](self.parts["encoder"](dst))
+        return face, mask
+
+
+class InTurn(FaceModel):
+    """Trains src and dst in two steps, each with an optimiser of its own, as DF, LIAEF and MIAEF of 2018 did.
+
+    This is not the same as one step on the sum of both losses: Adam divides the sum of the gradients by its own
+    size, so what both people share would move once per iteration instead of twice. In 2018 one optimiser object
+    served both steps, but Keras kept separate moments for each; so here each step has its own.
+    """
+
+    @abstractmethod
+    def trained_by(self, side: str) -> tuple[str, ...]:
+        """Return the names of the parts on the path of "src" or "dst"."""
+
+    @abstractmethod
+    def path(self, side: str, faces: Any) -> tuple[Any, Any]:
+        """Rebuild one person's faces (b, S, S, 3): picture (b, S, S, 3 or 1) and mask (b, S, S, 1) in 0..1."""
+
+    @abstractmethod
+    def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
+        """Return one person's total, which is also what is reported."""
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Return a step for src and one for dst."""
+        return tuple(self._phase(side) for side in SIDES)
+
+    def _phase(self, side: str) -> Phase:
+        def loss(batch: dict[str, Any], rebuilt: tuple[Any, Any]) -> tuple[Any, dict[str, Any]]:
+            total = self.loss(batch, *rebuilt)
+            return total, {side: total}
+
+        parts = {name: self.parts[name] for name in self.trained_by(side)}
+        return Phase(side, parts, partial(self.path, side), loss, self.optimizer(), (side,), (side,))
+
+    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
+        """Rebuild both, each on its path."""
+        (src_face, src_mask), (dst_face, dst_mask) = self.path("src", src), self.path("dst", dst)
+        return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
+
+    def swap(self, dst: Any) -> tuple[Any, Any]:
+        """Send dst's faces down the path of src."""
+        return self.path("src", dst)
+
+    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return the sum of both totals; the steps take them one by one."""
+        of_src = self.loss(src, rebuilt["src"], rebuilt["src_mask"])
+        of_dst = self.loss(dst, rebuilt["dst"], rebuilt["dst_mask"])
+        return of_src + of_dst, {"src": of_src, "dst": of_dst}
