@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewright.core.images import decode, encode
-from facewright.core.png_text import MAX_TEXT, DamagedPng, get_text, set_text
+from facewright.core.png_text import MAX_TEXT, DamagedPng, get_chunk, get_text, png_size, set_text
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 PNG = encode(PICTURE)
@@ -89,3 +89,20 @@ def test_cut_anywhere_never_crashes() -> None:
             assert get_text(data[:length], "a") in (None, "text")
         except DamagedPng:
             continue
+
+
+def test_a_chunk_behind_the_picture_is_found() -> None:
+    body = b"pickled"
+    chunk = struct.pack(">I", len(body)) + b"fcWp" + body + struct.pack(">I", zlib.crc32(b"fcWp" + body))
+    data = PNG[:-12] + chunk + PNG[-12:]
+    assert get_chunk(data, b"fcWp") == body and get_chunk(PNG, b"fcWp") is None
+    assert png_size(data) == png_size(PNG)
+    with pytest.raises(DamagedPng, match="more than 3"):
+        get_chunk(data, b"fcWp", longest=3)
+    with pytest.raises(DamagedPng, match="checksum"):
+        get_chunk(data.replace(body, b"PICKLED"), b"fcWp")
+    huge = data.replace(struct.pack(">I", len(body)) + b"fcWp", struct.pack(">I", 0x7FFFFFFF) + b"fcWp")
+    with pytest.raises(DamagedPng, match="cut off"):
+        get_chunk(huge, b"fcWp")
+    with pytest.raises(DamagedPng):
+        png_size(PNG[:8] + PNG[33:])

@@ -16,8 +16,8 @@ class DamagedPng(ValueError):
     """The bytes are no PNG, or a chunk is cut off or has a wrong checksum."""
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (type, start of the whole chunk, length of its body), up to the first IDAT or IEND."""
+def _chunks(data: bytes, *, whole: bool = False) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (type, start of the whole chunk, length of its body), up to the first IDAT, or to IEND if `whole`."""
     if data[:8] != SIGNATURE:
         raise DamagedPng("not a PNG file")
     position = 8
@@ -26,7 +26,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if position + 12 + length > len(data):
             raise DamagedPng("a chunk is cut off")
         yield kind, position, length
-        if kind in (b"IDAT", b"IEND"):
+        if kind == b"IEND" or (kind == b"IDAT" and not whole):
             return
         position += 12 + length
     raise DamagedPng("the file is cut off")
@@ -89,3 +89,38 @@ def set_text(data: bytes, keyword: str, text: str) -> bytes:
         if kind == b"IHDR":
             pieces.append(_chunk(keyword, text))
     return b"".join(pieces)
+
+
+def get_chunk(data: bytes, kind: bytes, longest: int = MAX_TEXT) -> bytes | None:
+    """Return the body of the first chunk of a type, wherever it stands; None where there is none.
+
+    Args:
+        data: The whole PNG file.
+        kind: The chunk's four letters.
+        longest: Most bytes of the body.
+
+    Raises:
+        DamagedPng: No PNG, cut off, a wrong checksum, or more than `longest` bytes.
+    """
+    for found, start, length in _chunks(data, whole=True):
+        if found != kind:
+            continue
+        if length > longest:
+            raise DamagedPng(f"the chunk is {length} bytes long, more than {longest}")
+        if zlib.crc32(data[start + 4 : start + 8 + length]) != struct.unpack_from(">I", data, start + 8 + length)[0]:
+            raise DamagedPng("a chunk has a wrong checksum")
+        return data[start + 8 : start + 8 + length]
+    return None
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    """Return (h, w) in pixels.
+
+    Raises:
+        DamagedPng: No PNG.
+    """
+    for kind, start, length in _chunks(data):
+        if kind == b"IHDR" and length == 13:
+            width, height = struct.unpack_from(">II", data, start + 8)
+            return height, width
+    raise DamagedPng("it has no header")

@@ -1,0 +1,65 @@
+"""The segments of a JPEG before its picture: application data and size, read without decoding.
+
+Layout: ITU T.81 annex B. Each segment is FF, a marker byte, two bytes of length (which count themselves), content.
+"""
+
+import struct
+from collections.abc import Iterator
+
+START = b"\xff\xd8"
+APP0 = 0xE0
+SCAN, END = 0xDA, 0xD9
+# Start of frame, all coding processes: C0..CF but for C4, C8 and CC.
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+class DamagedJpeg(ValueError):
+    """The bytes are no JPEG, or a segment is cut off."""
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (marker, content) up to the first scan."""
+    if data[:2] != START:
+        raise DamagedJpeg("not a JPEG file")
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            raise DamagedJpeg("a segment has no marker")
+        marker = data[position + 1]
+        if marker == 0xFF:  # a fill byte
+            position += 1
+            continue
+        if marker in (SCAN, END):
+            return
+        length = struct.unpack_from(">H", data, position + 2)[0]
+        if length < 2 or position + 2 + length > len(data):
+            raise DamagedJpeg("a segment is cut off")
+        yield marker, data[position + 4 : position + 2 + length]
+        position += 2 + length
+    raise DamagedJpeg("the file is cut off")
+
+
+def app_segments(data: bytes, number: int) -> list[bytes]:
+    """Return the contents of all application segments of a number, in the file's order.
+
+    Args:
+        data: The JPEG file.
+        number: 0..15.
+
+    Raises:
+        DamagedJpeg: No JPEG, or cut off before the picture begins.
+    """
+    return [content for marker, content in _segments(data) if marker == APP0 + number]
+
+
+def jpeg_size(data: bytes) -> tuple[int, int]:
+    """Return (h, w) in pixels.
+
+    Raises:
+        DamagedJpeg: No JPEG, cut off, or without a picture.
+    """
+    for marker, content in _segments(data):
+        if marker in FRAMES and len(content) >= 5:
+            height, width = struct.unpack_from(">HH", content, 1)
+            return height, width
+    raise DamagedJpeg("there is no picture in it")
