@@ -24,7 +24,7 @@ class Squares:
     def batch(self, height: int, width: int) -> int:
         return 3
 
-    def detect(self, frames: Sequence[Image]) -> list[list[Box]]:
+    def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
         assert len({frame.shape for frame in frames}) <= 1
         self.batches.append(len(frames))
         self.widths += [frame.shape[1] for frame in frames]

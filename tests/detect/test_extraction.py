@@ -11,14 +11,16 @@ import pytest
 from detect.squares import Squares, StillLandmarks, frame_with
 from facewright.core import workers
 from facewright.core.images import Image, read_image, write_image
-from facewright.detect.extraction import Dropped, FaceWriter, Outcome, Seen, annotate, extract, search
+from facewright.detect.annotate import annotate
+from facewright.detect.extraction import Dropped, FaceWriter, Outcome, extract
+from facewright.detect.search import Look, Seen, search
 from facewright.faces.align import FaceType
 from facewright.faces.record import load_face, load_record
 
 
 def searched(paths: Sequence[Path], detector: Squares, **more: float) -> list[Seen]:
     with workers.threads(2) as readers:
-        return list(search(paths, detector, readers, **more))
+        return list(search(paths, detector, readers, Look(**more)))
 
 
 def saved(tmp_path: Path, name: str, image: Image) -> Path:
@@ -57,7 +59,7 @@ def test_boxes_are_the_frames_whatever_was_searched(tmp_path: Path, longest: int
 
 
 def test_frames_too_large_to_keep_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facewright.detect.extraction.KEPT_PIXELS", 1000)
+    monkeypatch.setattr("facewright.detect.search.KEPT_PIXELS", 1000)
     path = saved(tmp_path, "1.png", frame_with([(100, 60, 80)], shape=(200, 400)))
     assert searched([path], Squares())[0].picture is None
     (outcome,) = extract([path], Squares(), writer(tmp_path))

@@ -27,6 +27,8 @@ class Box:
         left, top, right, bottom: In pixels; may reach over the picture's border.
         score: The detector's confidence, on its own scale.
         roll: How far the head is tilted clockwise in the picture, in degrees; 0 where the detector can't tell.
+        square: The box's landmark square where the detector itself cannot tell it any more, because the face was
+            found in a turned picture; None elsewhere.
     """
 
     left: float
@@ -35,6 +37,7 @@ class Box:
     bottom: float
     score: float
     roll: float = 0.0
+    square: "Box | None" = None
 
     @property
     def width(self) -> float:
@@ -47,6 +50,11 @@ class Box:
         return self.bottom - self.top
 
     @property
+    def longer(self) -> float:
+        """The longer side in pixels: the size of a face, as it hardly changes while a head turns."""
+        return max(self.width, self.height)
+
+    @property
     def rect(self) -> tuple[float, float, float, float]:
         """(left, top, right, bottom)."""
         return self.left, self.top, self.right, self.bottom
@@ -54,7 +62,8 @@ class Box:
     def scaled(self, factor: float) -> "Box":
         """Return the box in a picture that is `factor` times as large."""
         left, top, right, bottom = (value * factor for value in self.rect)
-        return replace(self, left=left, top=top, right=right, bottom=bottom)
+        square = self.square and self.square.scaled(factor)
+        return replace(self, left=left, top=top, right=right, bottom=bottom, square=square)
 
 
 class Detector(Protocol):
@@ -73,11 +82,12 @@ class Detector(Protocol):
         """Return how many frames of this size are best searched at once, at least 1."""
         ...
 
-    def detect(self, frames: Sequence[Image]) -> list[list[Box]]:
+    def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
         """Return the boxes of each frame, largest first.
 
         Args:
             frames: (h, w, 3) uint8 BGR, all of one size, at least 1x1.
+            smallest: Boxes whose longer side is shorter than this, in pixels, may be left out where that saves time.
         """
         ...
 

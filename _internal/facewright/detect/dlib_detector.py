@@ -39,7 +39,7 @@ class HogDetector:
         """Return one frame per core."""
         return cores()
 
-    def detect(self, frames: Sequence[Image]) -> list[list[Box]]:
+    def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
         """Return the boxes of each frame, largest first."""
         return list(self._pool.map(self._one, frames))
 
@@ -71,7 +71,7 @@ class CnnDetector:
         """Return 1: nothing is gained by more."""
         return 1
 
-    def detect(self, frames: Sequence[Image]) -> list[list[Box]]:
+    def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
         """Return the boxes of each frame, largest first."""
         found = []
         for frame in frames:

@@ -80,13 +80,16 @@ def similarity(source: Points, target: Points) -> Matrix:
     return np.column_stack([linear, centre_t - linear @ centre_s])
 
 
-def align_matrix(landmarks: Points, face_type: FaceType, size: int) -> Matrix:
+def align_matrix(landmarks: Points, face_type: FaceType, size: int, *, level_eyes: bool = False) -> Matrix:
     """Return the 2x3 matrix frame -> aligned picture.
 
     Args:
         landmarks: (68, 2) points in the frame, in pixels.
         face_type: Half, full, head or avatar; mark_only is the whole frame (identity).
         size: Side of the aligned picture in pixels.
+        level_eyes: Take the turn from the eyes alone: the line from the middle of the points 36..41 to the middle of
+            42..47 becomes level, as it is in the mean face. Scale and the place of the middle of the points 17..67
+            stay those of the best fit. Half, full and head only; avatar and mark_only are never turned.
     """
     landmarks = np.asarray(landmarks, np.float64)
     if face_type is FaceType.MARK_ONLY:
@@ -97,10 +100,21 @@ def align_matrix(landmarks: Points, face_type: FaceType, size: int) -> Matrix:
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0])) * size / 3
         shift = size / 2 - scale * landmarks.mean(0)
         return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+    if level_eyes:
+        matrix = _levelled(matrix, landmarks)
     pad = PADDING[face_type] * size
     matrix = matrix * (size - 2 * pad)
     matrix[:, 2] += pad
     return matrix
+
+
+def _levelled(matrix: Matrix, landmarks: Points) -> Matrix:
+    """Turn what a matrix frame -> mean face gives around the middle of the points 17..67, until the eyes are level."""
+    across = matrix[:, :2] @ (landmarks[42:48].mean(0) - landmarks[36:42].mean(0))
+    angle = np.arctan2(across[1], across[0])
+    c, s = np.cos(angle), np.sin(angle)
+    linear = np.array([[c, s], [-s, c]]) @ matrix[:, :2]
+    return np.column_stack([linear, MEAN_FACE.mean(0) - linear @ landmarks[17:].mean(0)])
 
 
 def transform_points(points: Points, matrix: Matrix) -> NDArray[np.float64]:

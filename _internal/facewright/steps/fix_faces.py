@@ -13,6 +13,7 @@ from facewright.core.workspace import Side, Workspace
 from facewright.detect.base import make_detector
 from facewright.detect.extraction import FaceWriter, extract
 from facewright.detect.landmarks import Landmarker
+from facewright.detect.search import Look
 from facewright.detect.searched import Searched, frames_to_search, note, read_searched
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
@@ -107,7 +108,7 @@ def _search(
                 int(settings["size"]),
                 side.debug_dir if side.debug_dir.is_dir() else None,
             )
-            outcomes = extract(waiting, detector, writer, zoom=one.zoom)
+            outcomes = extract(waiting, detector, writer, Look(zoom=one.zoom))
             for outcome in console.progress(outcomes, total=len(waiting), title=one.name, unit="frames"):
                 tried[outcome.path].append(one.name)
                 note(journal, outcome, settings, tried=",".join(filter(None, tried[outcome.path])))

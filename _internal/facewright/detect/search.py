@@ -1,0 +1,189 @@
+"""Frames -> frames with boxes, in order: threads read ahead, the calling thread searches in batches of one size."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facewright.core import workers
+from facewright.core.errors import UserError
+from facewright.core.images import Image, decode
+from facewright.detect.base import Box, Detector, largest_first
+from facewright.detect.turned import turned_views
+
+READ_AHEAD = 16  # frames, one batch among them
+KEPT_PIXELS = 9_000_000  # a larger frame is read a second time rather than kept while it waits
+
+
+@dataclass(frozen=True)
+class FrameFile:
+    """What tells whether a frame is still the one that was searched.
+
+    Attributes:
+        name: Its file name.
+        size: In bytes.
+        mtime: Time of its last change in nanoseconds.
+        crc: CRC-32 of its bytes.
+        video: What tells the video that it came straight from; empty for a file, 0 stands in the other fields else.
+    """
+
+    name: str
+    size: int
+    mtime: int
+    crc: int
+    video: str = ""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A frame that comes with its picture, straight from a video.
+
+    Attributes:
+        path: Where the frame would be as a file.
+        picture: (h, w, 3) uint8 BGR.
+        video: What tells the video from another.
+    """
+
+    path: Path
+    picture: Image
+    video: str
+
+
+Frame = Path | Decoded
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame after the search.
+
+    Attributes:
+        path: The frame.
+        file: None when it could not be read.
+        picture: (h, w, 3) uint8 BGR; None when it is too large to be kept, or unreadable.
+        boxes: In the frame's pixels, largest first.
+        problem: Why it could not be read.
+    """
+
+    path: Path
+    file: FrameFile | None = None
+    picture: Image | None = None
+    boxes: list[Box] = field(default_factory=list)
+    problem: UserError | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """How frames are looked at.
+
+    Attributes:
+        zoom: Enlarge them by this factor, to find small faces.
+        turns: Where nothing is found, turn them by these angles, one after the other, until something is: degrees,
+            clockwise.
+        smallest: Faces whose box has no side of so many of the frame's pixels need not be found.
+    """
+
+    zoom: float = 1.0
+    turns: tuple[float, ...] = ()
+    smallest: float = 0.0
+
+
+ONCE = Look()
+
+
+def search(
+    frames: Iterable[Frame], detector: Detector, readers: Executor, look: Look = ONCE, *, ahead: int = READ_AHEAD
+) -> Iterator[Seen]:
+    """Yield each frame with its boxes, in order.
+
+    Args:
+        frames: Files, or pictures of a video.
+        detector: Searches them, in the calling thread.
+        readers: Reads frames ahead.
+        look: How.
+        ahead: How many frames may be in memory before the search.
+    """
+
+    def load(frame: Frame) -> _Loaded:
+        return _load(frame, detector.longest, look.zoom)
+
+    batch: list[_Loaded] = []
+    for loaded in workers.ordered_map(load, frames, readers, ahead=ahead):
+        full = batch and (
+            loaded.view is None
+            or loaded.view.shape != _shape(batch[0])
+            or len(batch) >= detector.batch(*_shape(batch[0])[:2])
+        )
+        if full:
+            yield from _searched(batch, detector, look)
+            batch = []
+        if loaded.view is None:
+            yield loaded.seen
+        else:
+            batch.append(loaded)
+    if batch:
+        yield from _searched(batch, detector, look)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A frame on its way to the detector; `view` is the picture that is searched, `factor` times the frame."""
+
+    seen: Seen
+    view: Image | None = None
+    factor: float = 1.0
+
+
+def _shape(loaded: _Loaded) -> tuple[int, ...]:
+    assert loaded.view is not None
+    return loaded.view.shape
+
+
+def _load(frame: Frame, longest: int, zoom: float) -> _Loaded:
+    if isinstance(frame, Decoded):
+        file = FrameFile(frame.path.name, 0, 0, 0, frame.video)
+        return _Loaded(Seen(frame.path, file, frame.picture), *_view(frame.picture, longest, zoom))
+    try:
+        status = frame.stat()
+        data = frame.read_bytes()
+        picture = decode(data, frame.name)
+    except OSError as error:
+        problem = UserError(f"{frame.name} cannot be read: {error.strerror}.", "a frame.", "extract the frames again.")
+        return _Loaded(Seen(frame, problem=problem))
+    except UserError as error:
+        return _Loaded(Seen(frame, problem=error))
+    file = FrameFile(frame.name, len(data), status.st_mtime_ns, zlib.crc32(data))
+    kept = picture if picture.shape[0] * picture.shape[1] <= KEPT_PIXELS else None
+    return _Loaded(Seen(frame, file, kept), *_view(picture, longest, zoom))
+
+
+def _view(picture: Image, longest: int, zoom: float) -> tuple[Image, float]:
+    """Return the picture that is searched, and how many times the frame it is."""
+    factor = min(zoom, longest * zoom / max(picture.shape[:2]))
+    if factor == 1.0:
+        return picture, factor
+    height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=way), np.uint8), factor
+
+
+def _searched(batch: list[_Loaded], detector: Detector, look: Look) -> Iterator[Seen]:
+    views = [loaded.view for loaded in batch if loaded.view is not None]
+    smallest = look.smallest * min(loaded.factor for loaded in batch)
+    found = _detected(detector, views, smallest)
+    for degrees in look.turns:
+        waiting = [place for place, boxes in enumerate(found) if not any(box.longer >= smallest for box in boxes)]
+        if not waiting:
+            break
+        turned, turn = turned_views([views[place] for place in waiting], degrees)
+        for place, boxes in zip(waiting, _detected(detector, turned, smallest), strict=True):
+            found[place] += [replace(turn.back(box), square=turn.back(detector.landmark_square(box))) for box in boxes]
+    for loaded, boxes in zip(batch, found, strict=True):
+        yield replace(loaded.seen, boxes=largest_first([box.scaled(1 / loaded.factor) for box in boxes]))
+
+
+def _detected(detector: Detector, views: list[Image], smallest: float) -> list[list[Box]]:
+    return detector.detect(views, smallest=smallest) if smallest else detector.detect(views)
