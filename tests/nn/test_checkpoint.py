@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from facewright.core.errors import UserError
-from facewright.nn import array_file, checkpoint
+from facewright.nn import array_file, checkpoint, loading
 
 SAVER = """
 import sys
@@ -167,9 +167,9 @@ def test_full_disk(tmp_path, monkeypatch):
 def test_other_shapes_are_another_network(tmp_path):
     reader = save(tmp_path).arrays("weights")
     with pytest.raises(UserError, match="another network"):
-        checkpoint.load_variables("weights", {"w": np.zeros((2, 2))}, reader)
+        loading.load_variables("weights", {"w": np.zeros((2, 2))}, reader)
     with pytest.raises(UserError, match="another network"):
-        checkpoint.load_variables("weights", {"v": np.zeros((3, 4))}, reader)
+        loading.load_variables("weights", {"v": np.zeros((3, 4))}, reader)
 
 
 def test_trained_models_newest_first(tmp_path):

@@ -12,6 +12,8 @@ from facewright.faces.align import FaceType
 from facewright.models.base import Array, ConverterDefaults, FaceModel, ModelOptions, model_class, model_names
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Found, Generation
+from facewright.nn.guard import saved_variables
+from facewright.nn.loading import load_variables
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def model_arrays(model: FaceModel) -> dict[str, dict[str, Any]]:
         "optimizer": {
             f"{phase}/{number:04d}" if phase else f"{number:04d}": variable
             for phase, trainer in model.trainers.items()
-            for number, variable in enumerate(trainer.optimizer.variables)
+            for number, variable in enumerate(saved_variables(trainer.optimizer))
         },
         "extra": model.extra_state(),
     }
@@ -76,10 +78,10 @@ def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True)
     Raises:
         UserError: The weights belong to another network.
     """
-    checkpoint.load_variables("weights", _weights(model), generation.arrays("weights"))
+    load_variables("weights", _weights(model), generation.arrays("weights"))
     model.load_extra_state(generation.arrays("extra").as_dict() if generation.has("extra") else {})
     if optimizer and generation.has("optimizer"):
-        checkpoint.load_variables("optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
+        load_variables("optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
 
 
 def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> Found | None:

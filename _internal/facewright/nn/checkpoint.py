@@ -10,8 +10,11 @@
 
 A generation is written into a temporary folder beside it, every file is fsynced, the folder is renamed and its
 parent fsynced: a kill or a power cut at any moment leaves the generations before it untouched. Arrays are
-hashed while they are written, one at a time, so that saving needs no second copy of the model in memory.
-The two newest generations are kept. Nothing in here is pickled; arrays lie in the layout of safetensors.
+hashed while they are written, one at a time. The newest generations are kept, two unless the user wants more.
+Nothing in here is pickled; arrays lie in the layout of safetensors.
+
+    model/<name>/backups/generation_000012/
+        the same files, copied; these stay when the generation itself is let go of (`nn.backups`)
 """
 
 import errno
@@ -25,7 +28,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
@@ -37,6 +39,8 @@ KEPT = 2
 PREFIX = "generation_"
 MANIFEST = "manifest.json"
 STATE = "state.json"
+BACKUPS = "backups"
+LEFTOVER = ".saving_*"
 SUFFIX = ".safetensors"
 LARGEST_JSON = 64 << 20
 
@@ -110,27 +114,28 @@ def generations(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = [p for p in folder.iterdir() if p.name.startswith(PREFIX) and p.name[len(PREFIX) :].isdigit()]
-    return sorted((p for p in found if p.is_dir()), key=_number, reverse=True)
+    return sorted((p for p in found if p.is_dir()), key=number_of, reverse=True)
 
 
-def save(folder: Path, state: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> Generation:
-    """Write a new generation and let go of all but the two newest.
+def save(
+    folder: Path, state: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]], *, keep: int = KEPT
+) -> Generation:
+    """Write a new generation and let go of all but the newest.
 
     Args:
         folder: Folder of the model; made when absent.
         state: JSON-able state.
         files: File name without suffix ("weights") -> name -> array or keras variable. Empty ones are left out.
+        keep: How many whole generations stay, the new one included; 1 or more.
 
     Raises:
         UserError: The disk is full or the folder is read-only; the generations before are untouched.
         FloatingPointError: An array holds a number that is not finite; likewise.
     """
     make_folder(folder)
-    for leftover in folder.glob(".saving_*"):  # of a run that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    number = max((_number(p) for p in generations(folder)), default=0) + 1
+    number = next_number(folder)
     target = folder / f"{PREFIX}{number:06d}"
-    temporary = folder / f".saving_{uuid.uuid4().hex[:8]}"
+    temporary = scratch(folder)
     with disk_errors(target):
         try:
             generation = _write(temporary, target, number, state, {n: a for n, a in files.items() if a})
@@ -139,8 +144,20 @@ def save(folder: Path, state: Mapping[str, Any], files: Mapping[str, Mapping[str
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         fsync_folder(folder)
-    _prune(folder)
+    prune(folder, keep)
     return generation
+
+
+def next_number(folder: Path) -> int:
+    """Return the number of the next generation: no other, and no backup, has it or a larger one."""
+    return max((number_of(p) for p in (*generations(folder), *generations(folder / BACKUPS))), default=0) + 1
+
+
+def scratch(folder: Path) -> Path:
+    """Return a new temporary name inside a folder; what a killed run left under such a name is removed."""
+    for leftover in folder.glob(LEFTOVER):
+        shutil.rmtree(leftover, ignore_errors=True)
+    return folder / LEFTOVER.replace("*", uuid.uuid4().hex[:8])
 
 
 def _write(
@@ -239,7 +256,7 @@ def check(path: Path, need: tuple[str, ...] | None = None) -> Generation:
         if name not in entries:
             raise DamagedGeneration(f"its {MANIFEST} does not name {name}")
     state = _read_json(path / STATE)
-    return Generation(path, _number(path), state, _fingerprint(entries))
+    return Generation(path, number_of(path), state, _fingerprint(entries))
 
 
 def set_aside(path: Path) -> Path:
@@ -296,11 +313,11 @@ def _file_problem(path: Path, entry: Mapping[str, Any]) -> str:
     return "" if right else "does not match its SHA-256"
 
 
-def _prune(folder: Path) -> None:
+def prune(folder: Path, keep: int) -> None:
     """Remove what is older than the kept generations; one that does not look whole is not counted as kept."""
     whole = 0
     for path in generations(folder):
-        if whole >= KEPT:
+        if whole >= max(1, keep):
             shutil.rmtree(path, ignore_errors=True)
             continue
         try:
@@ -315,40 +332,10 @@ def _fingerprint(entries: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _number(path: Path) -> int:
+def number_of(path: Path) -> int:
+    """Return the number in a generation's name."""
     return int(path.name[len(PREFIX) :])
 
 
 def _json_bytes(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
-
-
-def load_variables(what: str, variables: Mapping[str, Any], reader: ArrayReader) -> None:
-    """Assign saved arrays to variables of the same names and shapes.
-
-    Args:
-        what: What is loaded, for the message ("weights").
-        variables: name -> keras variable.
-        reader: The saved arrays.
-
-    Raises:
-        UserError: Names or shapes differ: the file belongs to another network.
-        DamagedArrays: The file is not of the layout of `nn.array_file`.
-    """
-    missing = set(variables)
-    for name, array in reader:
-        variable = variables.get(name)
-        if variable is None or tuple(variable.shape) != array.shape:
-            raise _other_network(what, reader.path, f"{name} {array.shape}")
-        variable.assign(np.asarray(array, dtype=array.dtype.newbyteorder("=")))
-        missing.discard(name)
-    if missing:
-        raise _other_network(what, reader.path, f"{min(missing)} is missing")
-
-
-def _other_network(what: str, path: Path, detail: str) -> UserError:
-    return UserError(
-        f"The {what} in {path} belong to another network ({detail}).",
-        "weights that this version of the model saved.",
-        "use the version of facewright that trained it, or move its folder away and train anew; nothing was changed.",
-    )

@@ -1,10 +1,13 @@
 """One optimiser step on any backend; an iteration of a model runs one or several of them in turn."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+
+from facewright.nn.guard import LossWatch, cut_off, guard
 
 SIDES = ("src", "dst")
 
@@ -49,14 +52,17 @@ class PhaseTrainer(keras.Model):
     def __init__(self, phase: Phase, side: int) -> None:
         super().__init__(name=phase.name or "trainer")
         self._phase = phase
+        self._skipped = 0
         self._trained = {id(v) for part in phase.parts.values() for v in part.trainable_variables}
         for name, part in {**phase.parts, **(phase.fixed or {})}.items():
             setattr(self, f"part_{name}", part)
         for name in phase.reports:
             setattr(self, f"report_{name}", keras.metrics.Mean(name=name))
+        self.watch = LossWatch()
+        self.loss_limit = self.watch.limit
         # Every variable exists before the first step, so that a checkpoint can be read into a fresh model.
         self([keras.ops.zeros((1, side, side, 3)) for _ in phase.sides])
-        self.compile(optimizer=phase.optimizer, jit_compile="auto")
+        self.compile(optimizer=guard(phase.optimizer), jit_compile="auto")
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
@@ -87,10 +93,18 @@ class PhaseTrainer(keras.Model):
         return [batches[side]["warped"] for side in sides], wanted
 
     def step(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-        """Train one step; return the reported losses by name."""
+        """Train one step; return the reported losses by name.
+
+        They are not numbers where the step was not applied: its loss or its gradients were none, or the loss was
+        many times the usual. Weights and optimiser are then as before.
+        """
         self.reset_metrics()
         logs = self.train_on_batch(*self.arguments(batches), return_dict=True)
-        return {name: float(logs[name]) for name in self._phase.reports}
+        total = float(logs["loss"])
+        self.watch.note(total)
+        skipped = int(keras.ops.convert_to_numpy(self.optimizer.skipped))
+        applied, self._skipped = skipped == self._skipped and math.isfinite(total), skipped
+        return {name: float(logs[name]) if applied else math.nan for name in self._phase.reports}
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Run the phase's `forward` on the warped faces, one (b, S, S, 3) per side."""
@@ -109,4 +123,4 @@ class PhaseTrainer(keras.Model):
         total, reported = self._phase.loss(*(y[side] for side in self._phase.sides), y_pred)
         for name in self._phase.reports:
             getattr(self, f"report_{name}").update_state(reported[name])
-        return total
+        return cut_off(total, self.loss_limit)

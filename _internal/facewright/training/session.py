@@ -13,7 +13,9 @@ from facewright.models.base import FaceModel
 from facewright.models.trained import find_generation, model_arrays, option_values, restore
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Found, Generation
+from facewright.nn.guard import set_step_size, step_size
 from facewright.training.history import LossHistory
+from facewright.training.saver import Content
 
 
 @dataclass
@@ -21,12 +23,14 @@ class Session:
     """All that one generation on disk holds.
 
     Attributes:
-        name: Name of the model.
+        name: Name of the model: its folder.
         model: The network with its optimiser.
         model_dir: The workspace's model folder; generations lie in its subfolder `name`.
+        kind: Which network it is; "" where it is called like its network.
         iteration: Steps trained so far.
         samplers: "src" and "dst" -> where their draws stand.
         notes: What else is written into state.json (batch size, precision).
+        keep: Whole generations that stay on the disk.
         saved_iteration: Iteration of the last generation, -1 before the first.
         history: The losses of every iteration.
     """
@@ -34,14 +38,17 @@ class Session:
     name: str
     model: FaceModel
     model_dir: Path
+    kind: str = ""
     iteration: int = 0
     samplers: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     saved_iteration: int = -1
+    keep: int = checkpoint.KEPT
     history: LossHistory = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin an empty history."""
+        self.kind = self.kind or self.name
         self.history = LossHistory(self.model.reported)
 
     @property
@@ -49,15 +56,14 @@ class Session:
         """Where the generations lie."""
         return self.model_dir / self.name
 
-    def save(self) -> Generation:
-        """Save a generation.
+    def content(self, *, backup: bool = False) -> Content:
+        """Return what a generation would hold now; its arrays are the live ones.
 
-        Raises:
-            UserError: The disk is full or the folder is read-only.
-            FloatingPointError: A weight is not finite.
+        Args:
+            backup: Whether it is to be backed up too.
         """
         state = {
-            "model": self.name,
+            "model": self.kind,
             "options": option_values(self.model.options),
             "iteration": self.iteration,
             "losses": list(self.history.names),
@@ -67,7 +73,16 @@ class Session:
             **self.notes,
         }
         files = {**model_arrays(self.model), "history": {"losses": self.history.values}}
-        generation = checkpoint.save(self.folder, state, files)
+        return Content(self.folder, self.iteration, state, files, self.keep, backup, self.model_dir / "preview.png")
+
+    def save(self) -> Generation:
+        """Save a generation; the training stands still meanwhile.
+
+        Raises:
+            UserError: The disk is full or the folder is read-only.
+            FloatingPointError: A weight is not finite.
+        """
+        generation = self.content().write()
         self.saved_iteration = self.iteration
         return generation
 
@@ -94,7 +109,7 @@ class Session:
         self.samplers = dict(kept) if isinstance(kept, dict) else {}
 
     def recover(self) -> None:
-        """Go back to the last generation after a step that broke the weights.
+        """Go back to the last generation, with half of the step size that was in use.
 
         Raises:
             UserError: There is none.
@@ -108,4 +123,8 @@ class Session:
             )
         for path in found.damaged:
             checkpoint.set_aside(path)
+        optimizers = [trainer.optimizer for trainer in self.model.trainers.values()]
+        sizes = [step_size(optimizer) for optimizer in optimizers]
         self.resume(found.generation)
+        for optimizer, size in zip(optimizers, sizes, strict=True):
+            set_step_size(optimizer, size / 2)

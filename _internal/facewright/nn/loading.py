@@ -1,0 +1,69 @@
+"""Saved arrays into variables: all of them, or those that fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.errors import UserError
+from facewright.nn.checkpoint import ArrayReader
+
+
+def load_variables(what: str, variables: Mapping[str, Any], reader: ArrayReader) -> None:
+    """Assign saved arrays to variables of the same names and shapes.
+
+    Args:
+        what: What is loaded, for the message ("weights").
+        variables: name -> keras variable.
+        reader: The saved arrays.
+
+    Raises:
+        UserError: Names or shapes differ: the file belongs to another network.
+        DamagedArrays: The file is not of the layout of `nn.array_file`.
+    """
+    missing = set(variables)
+    for name, array in reader:
+        variable = variables.get(name)
+        if variable is None or tuple(variable.shape) != array.shape:
+            raise _other_network(what, reader.path, f"{name} {array.shape}")
+        variable.assign(np.asarray(array, dtype=array.dtype.newbyteorder("=")))
+        missing.discard(name)
+    if missing:
+        raise _other_network(what, reader.path, f"{min(missing)} is missing")
+
+
+def _other_network(what: str, path: Path, detail: str) -> UserError:
+    return UserError(
+        f"The {what} in {path} belong to another network ({detail}).",
+        "weights that this version of the model saved.",
+        "use the version of facewright that trained it, or move its folder away and train anew; nothing was changed.",
+    )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What of a network could be loaded from another one.
+
+    Attributes:
+        loaded: Names of the variables that were read.
+        left: Names of the variables that stay as they were: the other network has none of that name and shape.
+    """
+
+    loaded: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def load_fitting(variables: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Fit:
+    """Assign those arrays whose name and shape fit a variable; the others are passed over.
+
+    Args:
+        variables: name -> keras variable.
+        arrays: name -> array of another network.
+    """
+    loaded = [n for n, v in variables.items() if n in arrays and tuple(v.shape) == arrays[n].shape]
+    for name in loaded:
+        variables[name].assign(np.asarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("=")))
+    return Fit(tuple(loaded), tuple(n for n in variables if n not in set(loaded)))

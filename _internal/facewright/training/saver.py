@@ -1,0 +1,150 @@
+"""Saving while the training goes on: the arrays are copied between two steps, a thread writes the copy.
+
+The loop waits for the copy only (a memory copy of weights and optimiser), not for hashing and the disk.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facewright.nn import backups, checkpoint
+from facewright.nn.array_file import header_of
+
+SPARE = 1.2  # a copy is made where this times its size is free
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one generation will hold.
+
+    Attributes:
+        folder: Folder of the model.
+        iteration: Steps trained so far.
+        state: JSON-able state.
+        files: File name -> name -> array or keras variable.
+        keep: Whole generations that stay.
+        backup: Whether the generation is to be backed up too.
+        preview: PNG that goes with a backup.
+    """
+
+    folder: Path
+    iteration: int
+    state: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    keep: int = checkpoint.KEPT
+    backup: bool = False
+    preview: Path | None = None
+
+    def write(self) -> checkpoint.Generation:
+        """Write it.
+
+        Raises:
+            UserError: The disk is full or the folder is read-only.
+            FloatingPointError: A weight is not finite; nothing is written.
+        """
+        generation = checkpoint.save(self.folder, self.state, self.files, keep=self.keep)
+        if self.backup:
+            backups.back_up(generation.folder, self.preview)
+        return generation
+
+    def copied(self) -> "Content | None":
+        """Return a copy that the training cannot change any more; None where the memory does not hold one."""
+        size = sum(header_of(arrays)[1] for arrays in self.files.values() if arrays)
+        free = _free_memory()
+        if free and free < SPARE * size:
+            return None
+        try:
+            files = {name: _copied(arrays) for name, arrays in self.files.items()}
+        except MemoryError:
+            return None
+        return Content(self.folder, self.iteration, dict(self.state), files, self.keep, self.backup, self.preview)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a saving ended.
+
+    Attributes:
+        content: What was to be saved; without its arrays.
+        seconds: How long it took.
+        waited: How long of that the training stood still.
+        problem: What went wrong, or None.
+    """
+
+    content: Content
+    seconds: float
+    waited: float
+    problem: Exception | None = None
+
+
+class Saver:
+    """Writes one content at a time, in a thread."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._report: Report | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a saving is under way, or its report was not taken yet."""
+        return self._thread is not None
+
+    def begin(self, content: Content) -> None:
+        """Start saving; where the memory holds no copy, the saving is over when this returns.
+
+        Args:
+            content: Its arrays may be the live ones.
+        """
+        if self._thread is not None:
+            raise RuntimeError("a saving is under way")
+        began = time.monotonic()
+        copy = content.copied()
+        waited = None if copy is None else time.monotonic() - began
+        self._thread = threading.Thread(
+            target=self._work, args=(copy or content, began, waited), name="facewright-save", daemon=True
+        )
+        self._thread.start()
+        if copy is None:
+            self._thread.join()
+
+    def take(self, *, wait: bool = False) -> Report | None:
+        """Return the report of a saving that has ended, once; None while there is none.
+
+        Args:
+            wait: Wait for a saving that is under way.
+        """
+        if self._thread is None or (self._thread.is_alive() and not wait):
+            return None
+        self._thread.join()
+        self._thread = None
+        report, self._report = self._report, None
+        return report
+
+    def _work(self, content: Content, began: float, waited: float | None) -> None:
+        problem: Exception | None = None
+        try:
+            content.write()
+        except Exception as error:  # the training thread looks at it
+            problem = error
+        seconds = time.monotonic() - began
+        bare = Content(content.folder, content.iteration, content.state, {}, content.keep, content.backup)
+        self._report = Report(bare, seconds, seconds if waited is None else waited, problem)
+
+
+def _copied(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.array(np.asarray(array)) for name, array in arrays.items()}
+
+
+def _free_memory() -> int:
+    """Return the bytes of memory that are free for use; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) * 1024 if found else 0
