@@ -66,6 +66,28 @@ def test_the_mirror_image_has_the_mirrored_points(detectors: dict[str, Detector]
     assert distance(mirror_landmarks(found(detectors, landmarker, frame), 640), mirrored) < 1
 
 
+def test_the_second_pass_depends_less_on_how_the_face_lies(
+    detectors: dict[str, Detector], landmarker: Landmarker
+) -> None:
+    random = np.random.default_rng(3)
+    apart: dict[bool, list[float]] = {False: [], True: []}
+    for frame in sample_frames("dst", [0, 60, 120]):
+        box = detectors["mtcnn"].landmark_square(detectors["mtcnn"].detect([frame])[0][0])
+        straight = {accurate: landmarker.find(frame, box, accurate=accurate) for accurate in apart}
+        for _ in range(4):
+            middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+            turn = cv2.getRotationMatrix2D(middle, random.uniform(-12, 12), random.uniform(0.85, 1.1))
+            other = np.asarray(cv2.warpAffine(frame, turn, (640, 480), flags=cv2.INTER_CUBIC), np.uint8)
+            x, y = transform_points(middle[None], turn)[0] + random.normal(0, 3, 2)
+            half = box.width / 2
+            moved = Box(x - half, y - half, x + half, y + half, 1)
+            for accurate, values in apart.items():
+                again = landmarker.find(other, moved, accurate=accurate)
+                values.append(distance(transform_points(straight[accurate], turn), again))
+    assert np.median(apart[False]) < 0.35
+    assert np.median(apart[True]) < 0.75 * np.median(apart[False])
+
+
 def test_boxes_over_the_border_and_without_area(landmarker: Landmarker) -> None:
     frame = sample_frames("src", [0])[0]
     for box in (Box(-200, -200, 50, 50, 1), Box(600, 400, 900, 700, 1), Box(5, 5, 5, 5, 1), Box(0, 0, 9000, 9000, 1)):
