@@ -36,6 +36,10 @@ class Searched:
         """Return the names of the searched frames in which no face was found, sorted."""
         return sorted(name for name, entry in self.entries.items() if not entry.get("faces"))
 
+    def unfinished(self) -> list[str]:
+        """Return those of the faceless frames that no person said are right without a face, sorted."""
+        return [name for name in self.faceless() if not by_hand(self.entries[name])]
+
     def split(self, frames: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         """Return the frames that were never searched, and those that were and have changed since."""
         new = [path for path in frames if path.name not in self.entries]
@@ -98,6 +102,11 @@ def note(journal: Journal, outcome: Outcome, settings: Settings, **more: str) ->
             **more,
         }
     )
+
+
+def by_hand(entry: Entry) -> bool:
+    """Whether a person finished this frame: it is not searched again and not offered again."""
+    return entry.get("by") == "hand"
 
 
 def _changed(path: Path, entry: Entry) -> bool:
