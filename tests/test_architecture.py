@@ -18,7 +18,7 @@ RANKS = (
     ("core",),
     ("faces",),
     ("detect", "sorting", "samples", "nn"),
-    ("models", "convert", "marking"),
+    ("models", "convert", "marking", "manual"),
     ("training",),
     ("steps",),
     ("launchers",),

@@ -158,13 +158,7 @@ def move_to_trash(paths: list[Path], trash: Path) -> Path | None:
     present = [p for p in paths if p.exists()]
     if not present:
         return None
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    target = trash / stamp
-    count = 1
-    while target.exists():
-        count += 1
-        target = trash / f"{stamp}_{count}"
-    make_folder(target)
+    target = _dated_folder(trash)
     for path in present:
         with disk_errors(path):
             try:
@@ -174,3 +168,24 @@ def move_to_trash(paths: list[Path], trash: Path) -> Path | None:
                     raise
                 shutil.move(path, target / path.name)  # a folder of the workspace may be a link to another disk
     return target
+
+
+def copy_to_trash(path: Path, trash: Path) -> Path:
+    """Copy a file that is about to be replaced into a new dated folder below `trash`; return that folder.
+
+    A copy, so that the file is at its place at every moment: the old one, then the new one.
+    """
+    target = _dated_folder(trash)
+    with disk_errors(target):
+        shutil.copy2(path, target / path.name)
+    return target
+
+
+def _dated_folder(trash: Path) -> Path:
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    target = trash / stamp
+    count = 1
+    while target.exists():
+        count += 1
+        target = trash / f"{stamp}_{count}"
+    return make_folder(target)

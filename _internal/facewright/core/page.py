@@ -1,0 +1,195 @@
+"""A page of our own on this machine, for a person on another one: reached through `ssh -L`, opened by a secret address.
+
+The server listens on 127.0.0.1 alone. A random token is the first part of every path; a request without it is
+answered with 403, in the same time whatever was guessed. The Host header must name this machine, so that a stranger's
+web page cannot reach the server under a name of its own (DNS rebinding).
+"""
+
+import getpass
+import http.server
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from facewright.core.errors import UserError
+
+LARGEST_BODY = 1 << 20
+IDLE_SECONDS = 120.0
+HOSTS = ("127.0.0.1", "localhost", "[::1]")
+# The page may load what it comes with and from here, and nothing else; nobody may show it in a frame.
+SAFETY = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' blob:; connect-src 'self'; "
+    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a browser asks for.
+
+    Attributes:
+        method: GET or POST.
+        path: Without the token and the leading slash; "" is the page itself.
+        query: What follows the question mark.
+        body: At most 1 MiB.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What it gets.
+
+    Attributes:
+        body: The content.
+        kind: Its media type.
+        status: HTTP status.
+        more: Further headers.
+    """
+
+    body: bytes
+    kind: str = "text/plain; charset=utf-8"
+    status: HTTPStatus = HTTPStatus.OK
+    more: dict[str, str] = field(default_factory=dict)
+
+
+NOT_FOUND = Answer(b"There is nothing here.", status=HTTPStatus.NOT_FOUND)
+FORBIDDEN = Answer(b"The address must hold the token that the program printed.", status=HTTPStatus.FORBIDDEN)
+
+
+class Page:
+    """Serves until it is closed; a context manager.
+
+    Attributes:
+        address: What to open in a browser.
+        port: The port.
+    """
+
+    def __init__(self, answer: Callable[[Request], Answer], port: int = 0) -> None:
+        """Start serving.
+
+        Args:
+            answer: Gets every request that knows the token, in several threads at once.
+            port: 0 takes a free one.
+
+        Raises:
+            UserError: The port is taken or may not be used.
+        """
+        token = secrets.token_urlsafe(24)
+        try:
+            self._server = _Server(("127.0.0.1", port), token, answer)
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of this machine cannot be used: {error.strerror}.",
+                "a free port.",
+                "name another one with --port N, or leave --port out: a free one is taken then.",
+            ) from error
+        self.port = int(self._server.server_address[1])
+        self.address = f"http://127.0.0.1:{self.port}/{token}/"
+        threading.Thread(target=self._server.serve_forever, name="facewright-page", daemon=True).start()
+
+    def invitation(self) -> list[str]:
+        """Return the lines that tell a person how to open the page."""
+        return [
+            f"Open in a browser: {self.address}",
+            "From another machine, first in a terminal there (with the name by which you reach this one):",
+            f"  ssh -L {self.port}:127.0.0.1:{self.port} {_user()}@{socket.gethostname()}",
+        ]
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> "Page":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving."""
+        self.close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = os.name != "nt"  # under Windows it would share a port that is taken
+
+    def __init__(self, place: tuple[str, int], token: str, answer: Callable[[Request], Answer]) -> None:
+        self.token = token
+        self.answer = answer
+        super().__init__(place, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that goes away in the middle of an answer is nothing to report."""
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Answer a GET."""
+        self._serve(b"")
+
+    def do_POST(self) -> None:
+        """Answer a POST."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isascii() or not length.isdigit() or int(length) > LARGEST_BODY:
+            self.close_connection = True
+            self._send(Answer(b"Too much, or of unknown length.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
+            return
+        self._serve(self.rfile.read(int(length)))
+
+    def _serve(self, body: bytes) -> None:
+        parts = urlsplit(self.path)
+        token, _, rest = parts.path.removeprefix("/").partition("/")
+        known = secrets.compare_digest(token.encode("utf-8", "replace"), self.server.token.encode())
+        if not known or not self._from_here():
+            self._send(FORBIDDEN)
+        else:
+            self._send(self.server.answer(Request(str(self.command), rest, parts.query, body)))
+
+    def _from_here(self) -> bool:
+        """The Host header must name this machine, and so must the page that sends something."""
+        origin = self.headers.get("Origin")
+        named = [self.headers.get("Host", "")] + ([urlsplit(origin).netloc] if origin else [])
+        return all(name.rpartition(":")[0] in HOSTS or name in HOSTS for name in named)
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        headers = {"Content-Type": answer.kind, "Content-Length": str(len(answer.body)), **SAFETY, **answer.more}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def version_string(self) -> str:
+        """Say nothing of versions."""
+        return "facewright"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are not printed: the address is a secret, and the terminal belongs to the step."""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user without a name
+        return "user"

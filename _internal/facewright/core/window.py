@@ -1,0 +1,129 @@
+"""A window for mouse and keys in a process of its own: pictures go in, words come out.
+
+Tk shows it (part of Python's own library), not OpenCV: on Linux OpenCV's window zooms with every turn of the wheel,
+which no setting turns off (opencv/opencv issue 11500), and it ends the whole process when the screen is lost. Some
+Linux systems have Python without Tk (the package is named python3-tk); there is no window then.
+"""
+
+import os
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import facewright
+from facewright.core.images import Image
+
+HEADER = struct.Struct("<iii")  # height, width, bytes of the title; then the title, then the pixels
+READY = "ready"
+CLOSED = "closed"
+START_SECONDS = 30.0
+
+
+def has_screen() -> bool:
+    """Whether there is a screen on which a window could be opened."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def open_window(title: str) -> "Window | None":
+    """Open a window; None where there is no screen or no Tk."""
+    if not has_screen():
+        return None
+    window = Window(title)
+    if window.wait_until_open(START_SECONDS):
+        return window
+    window.close()
+    return None
+
+
+class Window:
+    """The words that come out are listed in `window_process`; the last one is `closed`.
+
+    Attributes:
+        screen: (w, h) of the screen in pixels, once the window is open.
+    """
+
+    def __init__(self, title: str) -> None:
+        root = str(Path(facewright.__file__).parents[1])
+        paths = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
+        self.screen = (0, 0)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "facewright.core.window_process", title],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"},
+        )
+        self._words: queue.Queue[str] = queue.Queue()
+        self._newest: tuple[Image, str] | None = None
+        self._waiting = threading.Condition()
+        self._open = True
+        for work in (self._read, self._write):
+            threading.Thread(target=work, name="facewright-window", daemon=True).start()
+
+    def wait_until_open(self, seconds: float) -> bool:
+        """Return whether the window has opened in time."""
+        try:
+            word, *numbers = self._words.get(timeout=seconds).split()
+        except queue.Empty:
+            return False
+        if word != READY:
+            return False
+        self.screen = (int(numbers[0]), int(numbers[1]))
+        return True
+
+    def show(self, picture: Image, title: str) -> None:
+        """Show a (h, w, 3) uint8 BGR picture; does not wait, and of pictures that pile up the newest is shown."""
+        with self._waiting:
+            self._newest = (picture, title)
+            self._waiting.notify()
+
+    def words(self) -> list[str]:
+        """Wait for something to happen; return all that has happened since the last call."""
+        words: list[str] = []
+        while not words:  # in short waits, so that Ctrl-C is heard on every system
+            with suppress(queue.Empty):
+                words.append(self._words.get(timeout=0.2))
+        with suppress(queue.Empty):
+            while True:
+                words.append(self._words.get_nowait())
+        return words
+
+    def close(self) -> None:
+        """Close the window."""
+        with self._waiting:
+            self._open = False
+            self._waiting.notify()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if word := line.decode("utf-8", errors="replace").strip():
+                self._words.put(word)
+        self._words.put(CLOSED)  # the process has ended
+
+    def _write(self) -> None:
+        pipe = self._process.stdin
+        assert pipe is not None
+        with suppress(OSError):  # the process has ended
+            while (message := self._next()) is not None:
+                picture, title = message
+                name = title.encode("utf-8")
+                pipe.write(HEADER.pack(*picture.shape[:2], len(name)) + name + picture.tobytes())
+                pipe.flush()
+        with suppress(OSError):
+            pipe.close()
+
+    def _next(self) -> tuple[Image, str] | None:
+        with self._waiting:
+            self._waiting.wait_for(lambda: self._newest is not None or not self._open)
+            message, self._newest = self._newest, None
+            return message if self._open else None

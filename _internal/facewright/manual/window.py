@@ -1,0 +1,38 @@
+"""The table in a window."""
+
+from facewright.core.window import CLOSED, Window
+from facewright.manual.desk import Desk
+from facewright.manual.inputs import Do, Event, coalesced
+
+TITLE = "Faces by hand"
+
+
+def work(desk: Desk, window: Window) -> None:
+    """Show the desk until all is done or the window is closed, which means the same as `q`.
+
+    Raises:
+        UserError: A face could not be saved.
+    """
+    while not desk.done:
+        window.show(desk.picture(), f"{TITLE}: {desk.title}")
+        words = window.words()
+        for event in coalesced([event for word in words if (event := event_of(word))]):
+            desk.handle(event)
+        if CLOSED in words:
+            return
+
+
+def event_of(word: str) -> Event | None:
+    """Read a line of the window's process; None for one that is no event."""
+    kind, *rest = word.split()
+    match kind, rest:
+        case "move", [x, y]:
+            return Event(Do.MOVE, float(x), float(y))
+        case (("down" | "up"), [button, x, y]):
+            return Event(Do(kind), float(x), float(y), button)
+        case "wheel", [steps, x, y]:
+            return Event(Do.WHEEL, float(x), float(y), steps=int(steps))
+        case "key", [name]:
+            return Event(Do.KEY, what=name)
+        case _:
+            return None
