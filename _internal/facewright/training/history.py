@@ -10,6 +10,7 @@ from facewright.core.images import Image
 
 Losses = NDArray[np.float32]
 GRID_LINES = 6
+RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # iterations that the chart can be limited to; 0 for all
 
 
 class LossHistory:

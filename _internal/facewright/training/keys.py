@@ -15,18 +15,22 @@ class Command(StrEnum):
 
     LEAVE = "leave"
     SAVE = "save"
+    BACKUP = "backup"
     PREVIEW = "preview"
     NEXT = "next"
+    RANGE = "range"
 
 
 KEYS = {
     "\r": Command.LEAVE,
     "\n": Command.LEAVE,
     "s": Command.SAVE,
+    "b": Command.BACKUP,
     "p": Command.PREVIEW,
     " ": Command.NEXT,
+    "l": Command.RANGE,
 }
-HELP = "Enter: save and leave   s: save   p: new preview   space: other faces"
+HELP = "Enter: save and leave   s: save   b: backup   p: new preview   space: other faces   l: range of the chart"
 
 
 class Keys(Protocol):

@@ -3,16 +3,19 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from facewright.core.errors import UserError
+from facewright.nn import backups
 from facewright.training.feed import Feed, Source
 from facewright.training.keys import Command, Keys
+from facewright.training.saver import Report, Saver
 from facewright.training.session import Session
 from facewright.training.signals import Signals
 from facewright.training.status import RECENT, Status
+from facewright.training.trouble import RETURNS, Answer, Trouble
 from facewright.training.view import View
 
 RETRY_SECONDS = 60.0  # until the next attempt after an autosave that failed
@@ -26,11 +29,15 @@ class Plan:
         batch: Faces per side and iteration.
         target: Iteration at which to stop; 0 for none.
         save_seconds: Time between two autosaves.
+        backup_seconds: Time between two backups; 0 for none.
+        linger: Whether the window stays open for previews when the target is reached.
     """
 
     batch: int
     target: int = 0
     save_seconds: float = 600.0
+    backup_seconds: float = 0.0
+    linger: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Outcome:
     Attributes:
         reason: "target", "key", or the name of a signal.
         steps: Iterations of this run.
+        skipped: Steps that broke and were not applied.
         milliseconds: Mean time of the last iterations.
         waiting: Share of it spent waiting for data, 0..1.
     """
@@ -48,6 +56,7 @@ class Outcome:
     steps: int
     milliseconds: float
     waiting: float
+    skipped: int = 0
 
 
 class Loop:
@@ -59,6 +68,7 @@ class Loop:
         plan: What the user asked for.
         keys: Where keys come from: the terminal, the window.
         view: The preview, or None.
+        listeners: Called with the iteration and its losses after each step (a log, say).
     """
 
     def __init__(
@@ -68,18 +78,25 @@ class Loop:
         plan: Plan,
         keys: Sequence[Keys] = (),
         view: View | None = None,
+        listeners: Sequence[Callable[[int, Mapping[str, float]], None]] = (),
     ) -> None:
         self._session = session
         self._sources = sources
         self._plan = plan
         self._keys = keys
         self._view = view
+        self._listeners = listeners
         self._status = Status()
+        self._saver = Saver()
+        self._trouble = Trouble()
         self._steps = 0
-        self._recovered = False
         self._leaving = False
         self._mid_step = False
-        self._save_due = time.monotonic() + plan.save_seconds
+        self._wants_backup = False
+        self._told = session.iteration
+        now = time.monotonic()
+        self._save_due = now + plan.save_seconds
+        self._backup_due = now + _until_backup(session, plan.backup_seconds)
 
     def run(self) -> Outcome:
         """Train.
@@ -88,8 +105,8 @@ class Loop:
             How it ended; the model is saved then.
 
         Raises:
-            UserError: A face cannot be read (the model is saved first), the loss breaks twice, or the last
-                saving fails.
+            UserError: A face cannot be read (the model is saved first), the loss breaks again and again, or the
+                last saving fails.
         """
         with ExitStack() as stack:
             signals = stack.enter_context(Signals())
@@ -99,6 +116,7 @@ class Loop:
             try:
                 while not reason:
                     self._iterate(src, dst)
+                    self._after_step()
                     reason = self._leave_because(signals)
             except Exception:
                 self._rescue()
@@ -106,7 +124,10 @@ class Loop:
             if reason == "SIGINT":
                 self._status.say("Stopping: the model is being saved. Ctrl-C once more leaves without saving.")
             self._finish()
-        return Outcome(reason, self._steps, self._status.milliseconds, self._status.waiting)
+            if reason == "target" and self._plan.linger and self._view and self._view.open:
+                self._linger(signals)
+        skipped = self._trouble.skipped
+        return Outcome(reason, self._steps, self._status.milliseconds, self._status.waiting, skipped)
 
     def _iterate(self, src: Feed, dst: Feed) -> None:
         began = time.monotonic()
@@ -116,8 +137,9 @@ class Loop:
         losses = self._session.model.train_on(*batches)
         self._mid_step = False
         if not all(math.isfinite(value) for value in losses.values()):
-            self._recover()
+            self._answer(self._trouble.bad())
             return
+        self._trouble.good()
         session = self._session
         session.history.append(losses)
         session.iteration += 1
@@ -125,14 +147,19 @@ class Loop:
         self._steps += 1
         self._status.add(time.monotonic() - began, waited)
         self._status.show(self._line())
-        self._after_step()
+        for listener in self._listeners:
+            listener(session.iteration, losses)
 
     def _after_step(self) -> None:
         for command in [command for keys in self._keys for command in keys.poll()]:
             self._obey(command)
-        if time.monotonic() >= self._save_due:
-            self._autosave()
-            self._refresh()
+        now = time.monotonic()
+        self._take_report()
+        if now >= self._backup_due:
+            self._backup_due = now + self._plan.backup_seconds
+            self._wants_backup = True
+        if (now >= self._save_due or self._wants_backup) and not self._saver.busy:
+            self._begin_saving()
         if self._view:
             self._draw(lambda view: view.refresh_if_due(self._line()))
             self._draw(View.keep_history)
@@ -141,10 +168,14 @@ class Loop:
         if command is Command.LEAVE:
             self._leaving = True
         elif command is Command.SAVE:
-            self._autosave()
+            self._save_due = 0.0
+        elif command is Command.BACKUP:
+            self._wants_backup = True
         elif self._view:
             if command is Command.NEXT:
                 self._view.next_page()
+            elif command is Command.RANGE:
+                self._view.next_range()
             self._refresh()
 
     def _leave_because(self, signals: Signals) -> str:
@@ -155,53 +186,101 @@ class Loop:
         reached = self._plan.target and self._session.iteration >= self._plan.target
         return "target" if reached else ""
 
-    def _autosave(self) -> None:
+    def _begin_saving(self) -> None:
         self._save_due = time.monotonic() + self._plan.save_seconds
-        try:
-            began = time.monotonic()
-            self._save_if_changed()
-        except UserError as problem:
-            # Training goes on: space can be made while it does, and the next attempt comes soon.
-            self._status.say(f"Not saved, training goes on. {problem}", attention=True)
-            self._save_due = time.monotonic() + min(self._plan.save_seconds, RETRY_SECONDS)
+        backup, self._wants_backup = self._wants_backup, False
+        if self._session.iteration == self._session.saved_iteration and not backup:
             return
-        self._status.say(f"Saved iteration {self._session.iteration} in {time.monotonic() - began:.1f} s.")
+        if backup:
+            self._refresh()  # it is kept beside the backup
+        self._saver.begin(self._session.content(backup=backup))
+
+    def _take_report(self, *, wait: bool = False) -> None:
+        """Tell how a saving ended, when one did.
+
+        Args:
+            wait: Wait for one that is under way.
+        """
+        report = self._saver.take(wait=wait)
+        if report is None:
+            return
+        if report.problem is None:
+            self._session.saved_iteration = report.content.iteration
+            self._status.say(self._saved_words(report))
+            self._refresh()
+        elif isinstance(report.problem, FloatingPointError):
+            self._answer(self._trouble.broken())
+        elif isinstance(report.problem, UserError):
+            # Training goes on: space can be made while it does, and the next attempt comes soon.
+            self._status.say(f"Not saved, training goes on. {report.problem}", attention=True)
+            self._save_due = time.monotonic() + min(self._plan.save_seconds, RETRY_SECONDS)
+        else:
+            raise report.problem
+
+    def _saved_words(self, report: Report) -> str:
+        iteration = report.content.iteration
+        losses = self._session.history.mean(max(1, self._session.iteration - self._told))
+        self._told = self._session.iteration
+        mean = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        backup = " and backed up" if report.content.backup else ""
+        return (
+            f"Saved{backup} iteration {iteration} in {report.seconds:.1f} s; training stood still for "
+            f"{1000 * report.waited:.0f} ms of it. Mean since the last time: {mean}."
+        )
 
     def _rescue(self) -> None:
         """Save what was trained before an error, unless the error came in the middle of a step."""
-        if not self._mid_step:
-            with contextlib.suppress(UserError):
-                self._save_if_changed()
+        report = self._saver.take(wait=True)
+        if report and report.problem is None:
+            self._session.saved_iteration = report.content.iteration
+        if not self._mid_step and self._session.iteration != self._session.saved_iteration:
+            with contextlib.suppress(UserError, FloatingPointError):
+                self._session.save()
 
-    def _save_if_changed(self) -> None:
-        if self._session.iteration == self._session.saved_iteration:
+    def _answer(self, answer: Answer) -> None:
+        """Do something about a step that broke."""
+        at = self._session.iteration
+        if answer is Answer.PASS:
+            if self._trouble.skipped == 1:
+                self._status.say(
+                    f"The step after iteration {at} broke: its loss is no number, or more than ten times the usual. "
+                    "It was not applied, the weights are as before.",
+                    attention=True,
+                )
             return
-        try:
-            self._session.save()
-        except FloatingPointError:
-            self._recover()
-
-    def _recover(self) -> None:
-        """Go back to the last saved state once; the second time give up."""
-        broken = self._session.iteration
-        if self._recovered:
+        if answer is Answer.GIVE_UP:
             raise UserError(
-                f"The loss is no longer a number at iteration {broken}, for the second time.",
+                f"The training broke again at iteration {at}, after {RETURNS - 1} ways back to a saved state.",
                 "a loss that falls.",
-                "start again: the last saved state is whole. --precision float32 or a larger --batch-size may help.",
+                "the last saved state is whole. Look for damaged faces with 4.1_src_view_faces, try "
+                "--precision float32 or a larger --batch-size, or go back further: main.py restore.",
             )
-        self._recovered = True
         self._session.recover()
+        self._told = min(self._told, self._session.iteration)
         self._status.say(
-            f"The loss was no longer a number after iteration {broken}; going on from the saved iteration "
-            f"{self._session.iteration}.",
+            f"The training broke after iteration {at}; going on from the saved iteration {self._session.iteration} "
+            "with half the step size.",
             attention=True,
         )
 
     def _finish(self) -> None:
         self._status.show(self._line(), now=True)
-        self._save_if_changed()
+        self._take_report(wait=True)
+        if self._session.iteration != self._session.saved_iteration:
+            try:
+                self._session.save()
+            except FloatingPointError:
+                self._answer(self._trouble.broken())
         self._refresh()
+
+    def _linger(self, signals: Signals) -> None:
+        """Show previews until the window is closed; nothing is trained or saved any more."""
+        self._status.say("The target is reached and all is saved. Close the window, or press Enter, to end.")
+        while not self._leaving and not signals.asked and self._view and self._view.open:
+            for command in [command for keys in self._keys for command in keys.poll()]:
+                if command not in (Command.SAVE, Command.BACKUP):
+                    self._obey(command)
+            time.sleep(0.05)
 
     def _refresh(self) -> None:
         self._draw(lambda view: view.refresh(self._line()))
@@ -216,3 +295,12 @@ class Loop:
 
     def _line(self) -> str:
         return self._status.line(self._session.iteration, self._session.history.mean(RECENT))
+
+
+def _until_backup(session: Session, every: float) -> float:
+    """Return the seconds until the next backup is due: the time that no training ran counts too."""
+    if not every:
+        return math.inf
+    made = backups.backups(session.folder)
+    age = time.time() - made[0].stat().st_mtime if made else 0.0
+    return max(0.0, every - age)

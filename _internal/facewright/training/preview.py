@@ -19,22 +19,25 @@ HIGHEST = 800  # taller pages of faces are shrunk to this
 Columns = Mapping[str, NDArray[np.float32]]
 
 
-def draw_preview(lines: Sequence[str], history: LossHistory, faces: Columns) -> Image:
+def draw_preview(lines: Sequence[str], history: LossHistory, faces: Columns, last: int = 0) -> Image:
     """Draw the whole picture.
 
     Args:
         lines: Text above the chart, three lines or fewer.
         history: The losses so far.
         faces: The columns to show, from left to right.
+        last: Iterations that the chart shows; 0 for all.
 
     Returns:
         (h, w, 3) uint8 BGR.
     """
     page = draw_faces(faces)
     width = page.shape[1]
-    chart = draw_chart(history.values, width, CHART)
+    chart = draw_chart(history.values[-last:], width, CHART)
     for index, name in enumerate(history.names):
         write_text(chart, name, (6 + 60 * index, CHART - 6), hue(index, len(history.names)))
+    if last:
+        write_text(chart, f"the last {last} iterations", (width - 190, CHART - 6))
     return np.vstack([draw_text(lines, width), chart, page])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from facewright.core.files import make_folder
 from facewright.core.images import write_image
 from facewright.samples.sampler import Sampler
+from facewright.training.history import RANGES
 from facewright.training.keys import HELP
 from facewright.training.preview import ROWS, Columns, draw_faces, draw_preview
 from facewright.training.session import Session
@@ -44,7 +45,13 @@ class View:
         # The same order in every run, so that a preview can be compared with the one of yesterday.
         self._orders = [np.random.default_rng(0).permutation(len(s)).tolist() for s in samplers]
         self._page = 0
+        self._range = 0
         self._due = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a window that shows previews."""
+        return self._window is not None and self._window.open
 
     @property
     def path(self) -> Path:
@@ -61,7 +68,8 @@ class View:
         began = time.monotonic()
         session = self._session
         title = f"{session.name}   iteration {session.iteration}"
-        picture = draw_preview([title, status, HELP], session.history, self._faces(self._page))
+        faces, last = self._faces(self._page), RANGES[self._range]
+        picture = draw_preview([title, status, HELP], session.history, faces, last)
         write_image(self.path, picture)
         if self._window:
             self._window.show(picture)
@@ -71,6 +79,10 @@ class View:
     def next_page(self) -> None:
         """Go on to other faces."""
         self._page += 1
+
+    def next_range(self) -> None:
+        """Let the chart show all iterations, or the next longer part of them."""
+        self._range = (self._range + 1) % len(RANGES)
 
     def refresh_if_due(self, status: str) -> None:
         """Draw the preview when the last one has grown old."""

@@ -56,6 +56,11 @@ class Window:
         for work in (self._read, self._write):
             threading.Thread(target=work, name="facewright-window", daemon=True).start()
 
+    @property
+    def open(self) -> bool:
+        """Whether the window is still there."""
+        return self._process.poll() is None
+
     def wait_until_open(self, seconds: float) -> bool:
         """Return whether the window has opened in time."""
         try:
