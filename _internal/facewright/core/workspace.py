@@ -51,6 +51,11 @@ class Side:
         return self.frames_dir / "aligned_debug"
 
     @property
+    def blurry_dir(self) -> Path:
+        """Folder of the faces that `extract --blur-threshold` set aside."""
+        return self.frames_dir / "blurry"
+
+    @property
     def merged_dir(self) -> Path:
         """Folder of the converted frames (dst only)."""
         return self.frames_dir / "merged"

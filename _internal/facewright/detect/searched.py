@@ -5,8 +5,8 @@ deleted stays deleted. The first line holds the settings alone, under the empty 
 """
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,32 @@ class Searched:
     Attributes:
         settings: Those of the earlier run; None when there was none.
         entries: By the frame's file name.
+        header: The line that holds the settings, whole.
     """
 
     settings: Settings | None
     entries: dict[str, Entry]
+    header: Entry = field(default_factory=dict)
 
     def faceless(self) -> list[str]:
-        """Return the names of the searched frames in which no face was found, sorted."""
-        return sorted(name for name, entry in self.entries.items() if not entry.get("faces"))
+        """Return the names of the searched frames in which no face was found, sorted.
+
+        A face that was found and left out (too small, another person) is a face.
+        """
+        return sorted(
+            name for name, entry in self.entries.items() if not entry.get("faces") and not entry.get("dropped")
+        )
+
+    def unturned(self, turns: Collection[float]) -> set[str]:
+        """Return the names of the faceless frames that were not yet searched at all these angles."""
+        return {name for name in self.unfinished() if not set(turns) <= set(self.entries[name].get("turns", ()))}
+
+    def last(self, every: int) -> int | None:
+        """Return the number of the last frame of the video, if the journal knows where a walk by `every` ends."""
+        end = self.header.get("end")
+        if isinstance(end, list) and len(end) == 2 and all(isinstance(number, int) for number in end):
+            return end[1] if end[0] > 0 and every % end[0] == 0 else None
+        return None
 
     def unfinished(self) -> list[str]:
         """Return those of the faceless frames that no person said are right without a face, sorted."""
@@ -65,10 +83,11 @@ def frames_to_search(side: Side) -> list[Path]:
             chosen[path.stem] = path
     if not chosen:
         script = "2_extract_png_from_src" if side.name == "data_src" else "3_extract_png_from_dst"
+        straight = side.name == "data_src" and side.videos()
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
             "pictures such as 00001.png.",
-            f"run {script} first.",
+            f"run {script} first" + (", or extract straight from the video: --from-video." if straight else "."),
         )
     return list(chosen.values())
 
@@ -78,30 +97,24 @@ def read_searched(side: Side) -> Searched:
     entries = read_journal(side.extract_journal, "frame")
     header = entries.pop("", {})
     settings = header.get("settings")
-    return Searched(settings if isinstance(settings, dict) else None, entries)
+    return Searched(settings if isinstance(settings, dict) else None, entries, header)
 
 
-def begin(journal: Journal, settings: Settings) -> None:
+def begin(journal: Journal, settings: Settings, **more: Any) -> None:
     """Write the line that says with what settings the frames are searched."""
-    journal.add({"frame": "", "settings": settings})
+    journal.add({"frame": "", "settings": settings, **more})
 
 
-def note(journal: Journal, outcome: Outcome, settings: Settings, **more: str) -> None:
+def note(journal: Journal, outcome: Outcome, settings: Settings, **more: Any) -> None:
     """Write a frame's line; its faces must be on disk."""
     if outcome.file is None:
         return
     file = outcome.file
-    journal.add(
-        {
-            "frame": file.name,
-            "size": file.size,
-            "mtime": file.mtime,
-            "crc": file.crc,
-            "settings": settings,
-            "faces": outcome.faces,
-            **more,
-        }
-    )
+    known: Entry = {"video": file.video} if file.video else {"size": file.size, "mtime": file.mtime, "crc": file.crc}
+    dropped = [why.why for why in outcome.dropped if not why.no_face]
+    if dropped:
+        known["dropped"] = dropped
+    journal.add({"frame": file.name, **known, "settings": settings, "faces": outcome.faces, **more})
 
 
 def by_hand(entry: Entry) -> bool:
@@ -110,7 +123,13 @@ def by_hand(entry: Entry) -> bool:
 
 
 def _changed(path: Path, entry: Entry) -> bool:
-    """Compare size and time first; a copied workspace has new times, its content decides then."""
+    """Compare size and time first; a copied workspace has new times, its content decides then.
+
+    A frame that was searched straight from the video counts as unchanged: whether the files come from that video
+    is seen once for all of them.
+    """
+    if "video" in entry:
+        return False
     try:
         status = path.stat()
         if status.st_size != entry.get("size"):

@@ -1,37 +1,51 @@
 """Find the faces of data_src or data_dst and save them aligned, with their data inside each PNG."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import make_folder, move_to_trash
-from facewright.core.images import read_image, write_image
+from facewright.core.files import list_files, make_folder, move_to_trash
+from facewright.core.images import write_image
 from facewright.core.journal import Journal
 from facewright.core.workspace import Side, Workspace
-from facewright.detect.base import make_detector
-from facewright.detect.extraction import Check, FaceWriter, Outcome, annotate, debug_file, extract
+from facewright.detect.base import Detector, make_detector
+from facewright.detect.extraction import Check, FaceWriter, annotate, debug_file, extract
+from facewright.detect.face_checks import Blurred, false_face
 from facewright.detect.landmarks import Landmarker
-from facewright.detect.searched import Searched, Settings, begin, frames_to_search, note, read_searched
+from facewright.detect.search import Look
+from facewright.detect.searched import Searched, Settings, begin, note, read_searched
+from facewright.detect.turned import parse_turns
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
-from facewright.steps._extract_options import BasicOptions, RunOptions, settings_of
+from facewright.steps._extract_options import ExtractOptions, contradiction, settings_of, words
+from facewright.steps._extract_report import Tally
+from facewright.steps._extract_source import Files, Source, Todo, video_of_frames
 
 COMMAND = "extract"
-SCRIPTS = {"src": "4_src_extract_faces", "dst": "5_dst_extract_faces"}
+FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
 
-# Groups further down come first in the list of flags and in the questions.
+# A group of options that lives in a file of its own is named before ExtractOptions; see there what is a setting.
 @dataclass(frozen=True)
-class Options(RunOptions, BasicOptions):
+class Options(ExtractOptions):
     """What can be chosen; all but the side has a default that suits the models."""
+
+
+def _false_faces(options: Options, side: Side) -> Check | None:
+    return false_face if options.false_face_filter else None
+
+
+def _blurred(options: Options, side: Side) -> Check | None:
+    return Blurred(options.blur_threshold, side.blurry_dir) if options.blur_threshold else None
 
 
 # What is asked about each face before it is saved, in this order. Each function looks at the options and returns a
 # check (see `facewright.detect.extraction.Check`), or None where the options want none. It is called once, before the
-# search; libraries and weights are loaded in it. The check itself runs in several threads at once.
-CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = ()
+# search; libraries and weights are loaded in it. The check itself runs in several threads at once. Cheap ones first.
+CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = (_false_faces, _blurred)
 
 # What is done over all faces of the side once every frame was searched (who is who, smoothing over time, gaps fixed
 # by hand), in this order, under the side's lock. Called at each run, also when there was nothing left to search: it
@@ -39,151 +53,180 @@ CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = ()
 AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = ()
 
 
-@dataclass
-class Tally:
-    """What happened so far."""
-
-    frames: int = 0
-    faces: int = 0
-    gone: list[str] = field(default_factory=list)
-    unreadable: list[UserError] = field(default_factory=list)
-
-    def count(self, outcome: Outcome) -> None:
-        """Add a frame."""
-        if outcome.gone:
-            self.gone.append(outcome.path.name)
-        elif outcome.problem is not None:
-            self.unreadable.append(outcome.problem)
-        else:
-            self.frames += 1
-            self.faces += len(outcome.faces)
-
-
 def run(workspace: Workspace, options: Options) -> None:
     """Search all frames that were not searched yet; save faces, journal and debug pictures.
 
     Raises:
-        UserError: No frames, faces of other settings are in the way, or some frames are no pictures (the others
-            are done then).
+        UserError: Options that do not go together, no frames, faces of other settings are in the way, or some frames
+            are no pictures (the others are done then).
     """
+    wrong = contradiction(options)
+    if wrong:
+        raise wrong
     side = workspace.side(options.side)
     console.heading(f"Faces of {side.name}")
     with workspace.lock(side.name):
-        frames = frames_to_search(side)
-        settings = settings_of(options)
-        searched = _earlier(workspace, side, settings, redo=options.redo)
-        new, changed = searched.split(frames)
+        source = _source(side, options)
+        searched = _earlier(workspace, side, options, source)
+        turns = parse_turns(options.rotate)
+        again = searched.unturned(turns) if turns else set()
+        leave = set(load_faceset(side.aligned()).by_frame()) if options.skip_existing else set()
+        todo = source.todo(searched, again, leave)
         make_folder(side.aligned_dir)
-        if changed:
-            _set_aside(workspace, side, changed)
+        if todo.changed:
+            _set_aside(workspace, side, todo.changed)
         tally = Tally()
-        todo = sorted([*new, *changed])
-        if todo:
-            _search(workspace, side, options, todo, tally)
+        if todo.count != 0 or todo.frames:
+            _search(workspace, side, options, source, todo, searched, tally)
         for step in AFTER_SEARCH:
             step(workspace, side, options)
+        searched = read_searched(side)
         if options.debug:
-            _draw_missing(side, frames)
-        _report(side, options.side, read_searched(side), frames, tally, skipped=len(frames) - len(todo))
-    if tally.unreadable:
-        raise _unreadable(tally.unreadable)
+            _draw_missing(side, source, source.names(searched))
+        tally.report(side, searched, source.names(searched), before=todo.before, following=FOLLOWING[options.side])
+    wrong = tally.problem() or source.damage()
+    if wrong:
+        raise wrong
 
 
-def _earlier(workspace: Workspace, side: Side, settings: Settings, *, redo: bool) -> Searched:
-    """Read what was done; faces of other settings go to the trash folder if the user says so."""
+def _source(side: Side, options: Options) -> Source:
+    """Choose between the frames on disk and the video; it is offered where there are no frames."""
+    straight = options.from_video
+    if not straight and options.side == "src" and not side.frames() and len(side.videos()) == 1:
+        question = f"There are no frames in {side.frames_dir}. Take them straight from {side.video().name}?"
+        straight = console.interactive() and console.confirm(question, default=True)
+    if not straight:
+        return Files(side, options.every)
+    if side.frames():
+        console.say(f"The frames in {side.frames_dir} are not read: --from-video takes those of {side.video().name}.")
+    from facewright.steps._extract_video import Video  # it leads to the libraries for videos
+
+    return Video(side, options.fps, options.every)
+
+
+def _earlier(workspace: Workspace, side: Side, options: Options, source: Source) -> Searched:
+    """Read what was done; faces of other settings or another video go to the trash folder if the user says so."""
     searched = read_searched(side)
-    known = searched.settings is not None
-    if not redo:
-        if searched.settings == settings or (not known and not side.aligned()):
+    settings = settings_of(options)
+    if options.skip_existing:
+        same = {name: entry for name, entry in searched.entries.items() if entry.get("settings") == settings}
+        return replace(searched, entries=same)
+    if not options.redo:
+        untouched = searched.settings is None and not side.aligned()
+        if untouched or (searched.settings == settings and _same_video(side, searched, source)):
             return searched
-        was = _words(searched.settings) if searched.settings else "by another program or an unknown run"
-        console.warn(f"{side.aligned_dir} holds faces extracted {was}; now: {_words(settings)}.")
-        if not console.confirm("Move them to the trash folder and extract anew?"):
-            raise UserError(
-                f"{side.aligned_dir} holds faces extracted {was}.",
-                "the same settings as before, to go on, or --redo to begin anew.",
-                "add --redo (the old faces are moved to the trash folder), or give the old settings.",
-            )
-    old = [*side.aligned(), *([side.debug_dir] if side.debug_dir.exists() else []), side.extract_journal]
-    target = move_to_trash(old, workspace.trash)
-    if target:
-        console.say(f"The old faces of {side.name} are in {target}.")
+        _ask_to_move(side, searched, settings, source)
+    _move_old(workspace, side)
     return read_searched(side)
 
 
-def _words(settings: Settings) -> str:
-    return f"with {settings.get('detector')}, {settings.get('face_type')}, {settings.get('size')} px"
+def _same_video(side: Side, searched: Searched, source: Source) -> bool:
+    """Whether the frames are those that were searched, as far as the video tells; files are looked at one by one."""
+    was = str(searched.header.get("video", ""))
+    if source.straight:
+        return (was or video_of_frames(side)) == source.video
+    return not was or was == source.video
+
+
+def _ask_to_move(side: Side, searched: Searched, settings: Settings, source: Source) -> None:
+    video = str(searched.header.get("video", ""))
+    was = words(searched.settings, video) if searched.settings else "by another program or an unknown run"
+    now = words(settings, source.video if source.straight else "")
+    console.warn(f"{side.aligned_dir} holds faces extracted {was}; now: {now}.")
+    if not console.confirm("Move them to the trash folder and extract anew?"):
+        raise UserError(
+            f"{side.aligned_dir} holds faces extracted {was}.",
+            "the same settings as before, to go on, or --redo to begin anew.",
+            "add --redo (the old faces are moved to the trash folder), or give the old settings.",
+        )
+
+
+def _move_old(workspace: Workspace, side: Side) -> None:
+    folders = [folder for folder in (side.debug_dir, side.blurry_dir) if folder.exists()]
+    target = move_to_trash([*side.aligned(), *folders, side.extract_journal], workspace.trash)
+    if target:
+        console.say(f"The old faces of {side.name} are in {target}.")
 
 
 def _set_aside(workspace: Workspace, side: Side, changed: Sequence[Path]) -> None:
     """Move the faces of frames that are others now out of the way."""
     names = {path.name for path in changed}
+    console.say(f"Frames that changed since they were searched: {len(names)}. They are searched again.")
+    blurred = [face.path for face in load_faceset(side.blurry_dir).faces if face.record.frame in names]
     stale = [face.path for face in load_faceset(side.aligned()).faces if face.record.frame in names]
     stale += [path for path in (debug_file(side.debug_dir, frame) for frame in changed) if path.exists()]
-    target = move_to_trash(stale, workspace.trash)
-    console.say(f"Frames that changed since they were searched: {len(names)}. They are searched again.")
-    if target:
-        console.say(f"Their old faces are in {target}.")
+    # A name may stand in both folders: two moves, two dated folders.
+    for target in (move_to_trash(stale, workspace.trash), move_to_trash(blurred, workspace.trash)):
+        if target:
+            console.say(f"Their old faces are in {target}.")
 
 
-def _search(workspace: Workspace, side: Side, options: Options, todo: Sequence[Path], tally: Tally) -> None:
-    console.say(f"Frames to search with {options.detector}: {len(todo)}.")
-    detector = make_detector(options.detector)
-    debug_dir = make_folder(side.debug_dir) if options.debug else None
-    writer = FaceWriter(
+def face_writer(
+    workspace: Workspace,
+    side: Side,
+    options: Options,
+    detector: Detector,
+    landmarker: Landmarker,
+    *,
+    debug_dir: Path | None,
+) -> FaceWriter:
+    """Return what cuts and saves faces by these options, with all their checks."""
+    return FaceWriter(
         side.aligned_dir,
         workspace.trash,
         detector,
-        Landmarker(),
+        landmarker,
         FaceType(options.face_type),
         options.size,
         debug_dir,
         tuple(check for make in CHECKS if (check := make(options, side)) is not None),
+        smallest=options.min_face,
+        most=options.max_faces,
+        level_eyes=options.align_eyes,
     )
+
+
+def _search(
+    workspace: Workspace,
+    side: Side,
+    options: Options,
+    source: Source,
+    todo: Todo,
+    searched: Searched,
+    tally: Tally,
+) -> None:
+    console.say(f"Frames to search with {options.detector}: {'all' if todo.count is None else todo.count}.")
+    detector = make_detector(options.detector)
+    debug_dir = make_folder(side.debug_dir) if options.debug else None
+    writer = face_writer(workspace, side, options, detector, Landmarker(), debug_dir=debug_dir)
+    look = Look(turns=parse_turns(options.rotate), smallest=options.min_face)
     settings = settings_of(options)
+    header: dict[str, Any] = {key: searched.header[key] for key in ("video", "end") if key in searched.header}
+    if source.straight:
+        header["video"] = source.video
     with Journal(side.extract_journal) as journal:
-        begin(journal, settings)
-        outcomes = extract(todo, detector, writer)
-        for outcome in console.progress(outcomes, total=len(todo), title="Faces", unit="frames"):
-            note(journal, outcome, settings)
+        begin(journal, settings, **header)
+        outcomes = extract(todo.frames, detector, writer, look, ahead=source.ahead)
+        for outcome in console.progress(outcomes, total=todo.count, title="Faces", unit="frames"):
+            known = searched.entries.get(outcome.path.name, {})
+            more: dict[str, Any] = {"tried": known["tried"]} if "tried" in known else {}
+            if look.turns:
+                more["turns"] = list(look.turns)
+            note(journal, outcome, settings, **more)
             tally.count(outcome)
+        header.update(source.end())
+        begin(journal, settings, **header)
 
 
-def _draw_missing(side: Side, frames: Sequence[Path]) -> None:
+def _draw_missing(side: Side, source: Source, names: set[str]) -> None:
     """Draw the debug pictures of frames that were searched without --debug."""
-    lacking = [path for path in frames if not debug_file(side.debug_dir, path).exists()]
+    there = {path.name for path in list_files(side.debug_dir)}
+    lacking = {name for name in names if debug_file(side.debug_dir, Path(name)).name not in there}
     if not lacking:
         return
     make_folder(side.debug_dir)
     faces = load_faceset(side.aligned()).by_frame()
-    for path in console.progress(lacking, title="Drawing", unit="frames"):
+    pictures = source.pictures(lacking)
+    for path, picture in console.progress(pictures, total=len(lacking), title="Drawing", unit="frames"):
         records = [face.record for face in faces.get(path.stem, [])]
-        try:
-            write_image(debug_file(side.debug_dir, path), annotate(read_image(path), records))
-        except UserError:
-            continue  # a frame that is no picture was named by the search
-
-
-def _report(side: Side, name: str, searched: Searched, frames: Sequence[Path], tally: Tally, *, skipped: int) -> None:
-    present = {path.name for path in frames}
-    empty = [frame for frame in searched.faceless() if frame in present]
-    if skipped:
-        console.say(f"Frames searched before: {skipped}.")
-    console.say(f"Frames searched: {tally.frames}. Faces saved: {tally.faces}, in {side.aligned_dir}.")
-    if empty:
-        console.say(f"Frames without a face: {len(empty)} ({console.listed(empty)}).")
-        console.say(f"  fix --side {name} searches them again (5.3_dst_fix_faces for dst).")
-    gone = sorted({*searched.gone(frames), *tally.gone})
-    if gone:
-        console.say(f"Frames that are no longer there: {len(gone)} ({console.listed(gone)}). Their faces stay.")
-    console.say(f"Next: {SCRIPTS['dst'] if name == 'src' else '6_train'}.")
-
-
-def _unreadable(problems: Sequence[UserError]) -> UserError:
-    first = problems[0]
-    if len(problems) == 1:
-        return UserError(f"All other frames are done, but: {first.happened}", first.expected, first.fix)
-    names = console.listed([problem.happened.split(" ")[0] for problem in problems])
-    return UserError(
-        f"All other frames are done, but {len(problems)} files are no pictures: {names}.", first.expected, first.fix
-    )
+        write_image(debug_file(side.debug_dir, path), annotate(picture, records))

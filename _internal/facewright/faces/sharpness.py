@@ -1,0 +1,36 @@
+"""How sharp a face is: one number that means the same whatever the size of the face in its frame.
+
+Method: the variance of the Laplacian (Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a
+comparative study", ICPR 2000), inside the hull of the landmarks, on the full face at a fixed size.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.faces.align import FaceType, Points, align_matrix, cut, transform_points
+from facewright.faces.mask import hull_mask
+
+SIDE = 128  # of the full face, in pixels: what the models see of a face is about that fine
+RIM = 3  # pixels inside the hull that are left out: the edge of the cheek against the background is no detail
+
+
+def sharpness(frame: NDArray[np.uint8], landmarks: Points) -> float:
+    """Return the variance of the Laplacian inside the face, in grey levels squared; 0 where nothing of it is seen.
+
+    A face that is smaller than the fixed size is enlarged, and rightly counts as less sharp.
+
+    Args:
+        frame: (h, w, 3) uint8 BGR.
+        landmarks: (68, 2) points in the frame.
+    """
+    matrix = align_matrix(landmarks, FaceType.FULL, SIDE)
+    grey = cv2.cvtColor(cut(frame, matrix, SIDE), cv2.COLOR_BGR2GRAY)
+    inside = hull_mask(transform_points(landmarks, matrix), (SIDE, SIDE)) > 0.5
+    # Black outside the frame, one ring of pixels wider, because its edge is no detail either.
+    seen = cut(np.full(frame.shape[:2], 255, np.uint8), matrix, SIDE) == 255
+    ring = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+    wanted = cv2.erode((inside & seen).astype(np.uint8), ring, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    if not wanted.any():
+        return 0.0
+    return float(cv2.Laplacian(grey, cv2.CV_64F)[wanted].var())
