@@ -1,7 +1,6 @@
 """The table at which frames are worked through: events in, a picture out; shown by the window and by the page alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,27 +19,15 @@ from facewright.manual.view import BAR, Scene, draw, farewell, notice
 
 LARGEST_VIEW = 4096  # px: a larger picture helps nobody and is slow to show
 UNDO_STEPS = 100
+EDGES = (20, 110)  # px of a screen that a window cannot use, about: sides; title and task bar
 
 
 class Landmarks(Protocol):
     """Finds the 68 points of the face in a square."""
 
-    def find(self, frame: Image, box: Box) -> NDArray[np.float32]:
-        """Return (68, 2) float32."""
+    def find(self, frame: Image, box: Box, *, accurate: bool = False) -> NDArray[np.float32]:
+        """Return (68, 2) float32; `accurate` looks a second time."""
         ...
-
-
-@dataclass(frozen=True)
-class Eyes:
-    """How landmarks are found: at a first look, and, where there is such a thing, with a second one.
-
-    Attributes:
-        quick: The usual search.
-        accurate: A slower, steadier one; None where there is none.
-    """
-
-    quick: Landmarks
-    accurate: Landmarks | None = None
 
 
 class Desk:
@@ -52,7 +39,14 @@ class Desk:
     """
 
     def __init__(
-        self, frames: Sequence[Path], wanted: Sequence[Path], keeper: Keeper, eyes: Eyes, window_size: int
+        self,
+        frames: Sequence[Path],
+        wanted: Sequence[Path],
+        keeper: Keeper,
+        landmarks: Landmarks,
+        *,
+        window_size: int = 0,
+        room: tuple[int, int] | None = None,
     ) -> None:
         """Open the first wanted frame.
 
@@ -60,16 +54,18 @@ class Desk:
             frames: All frames, through which `.` and `,` go.
             wanted: Those that are to be looked at, through which Enter and Space go.
             keeper: Reads and saves faces.
-            eyes: Find landmarks.
+            landmarks: Finds them.
             window_size: Longest side of the shown frame in pixels; 0 shows it in its own size.
+            room: (w, h) of the screen, where the picture must fit in; None for no bound.
         """
         self.done = False
         self.accepted: list[str] = []
         self._frames = list(frames)
         self._waiting = [index for index, path in enumerate(frames) if path in set(wanted)]
         self._keeper = keeper
-        self._eyes = eyes
+        self._landmarks = landmarks
         self._window_size = window_size
+        self._room = room
         self._help, self._accurate = True, False
         self._frame = OpenFrame(Path())
         self._view = notice("No frames.", (360, 640))
@@ -145,9 +141,8 @@ class Desk:
             if self._earlier:
                 self._state = self._earlier.pop()
         elif pressed is Key.ACCURATE:
-            if self._eyes.accurate is not None:
-                self._accurate = not self._accurate
-                self._state = steps.look_again(self._state, self._sight())
+            self._accurate = not self._accurate
+            self._state = steps.look_again(self._state, self._sight())
         else:
             if pressed not in (Key.LARGER, Key.SMALLER):
                 self._remember()
@@ -197,7 +192,7 @@ class Desk:
             self._view, self._pixel = notice(self._frame.problem, self._view.shape[:2]), 1.0
             return
         height, width = picture.shape[:2]
-        self._view, self._pixel = shown(picture, self._window_size)
+        self._view, self._pixel = shown(picture, self._window_size, self._room)
         sight = self._sight()
         faces = tuple(opened(file, sight.find) for file in self._keeper.faces(self._frame.path))
         half = half or min(max(START, max(height, width) / 16), min(height, width) / 3)
@@ -219,10 +214,9 @@ class Desk:
     def _sight(self) -> Sight:
         picture = self._frame.picture
         assert picture is not None
-        looker = self._eyes.accurate if self._accurate and self._eyes.accurate is not None else self._eyes.quick
 
         def find(spot: Spot) -> NDArray[np.float32]:
-            return looker.find(picture, Box(*spot.rect, 1.0, spot.roll))
+            return self._landmarks.find(picture, Box(*spot.rect, 1.0, spot.roll), accurate=self._accurate)
 
         return Sight(find, self._pixel)
 
@@ -234,18 +228,26 @@ class Desk:
         parts = [f"{self._at + 1} of {len(self._frames)}", f"{count} face{'' if count == 1 else 's'}"]
         if self._state.held is not None:
             parts.append("one in hand: click puts it down")
-        if self._eyes.accurate is not None:
-            parts.append(f"second look {'on' if self._accurate else 'off'}")
+        if self._accurate:
+            parts.append("second look")
         if self._keeper.finished(self._frame.path):
             parts.append("done by hand before")
         parts.append(f"{self.left} more to look at")
         return "   ".join([self._frame.path.name, *parts, "h: help"])
 
 
-def shown(picture: Image, longest: int) -> tuple[Image, float]:
-    """Return the frame in the size in which it is shown, and frame pixels per shown pixel."""
+def shown(picture: Image, longest: int, room: tuple[int, int] | None = None) -> tuple[Image, float]:
+    """Return the frame in the size in which it is shown, and frame pixels per shown pixel.
+
+    Args:
+        picture: (h, w, 3) uint8 BGR.
+        longest: Longest side in pixels; 0 for the frame's own.
+        room: (w, h) of the screen; title, task bar and the line below the frame take their part of it.
+    """
     height, width = picture.shape[:2]
     scale = min(longest or max(height, width), LARGEST_VIEW) / max(height, width)
+    if room:
+        scale = min(scale, max(room[0] - EDGES[0], 200) / width, max(room[1] - EDGES[1] - BAR, 200) / height)
     if scale == 1:
         return picture, 1.0
     size = max(1, round(width * scale)), max(1, round(height * scale))

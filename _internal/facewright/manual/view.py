@@ -64,7 +64,7 @@ def draw(scene: Scene, *, help_shown: bool) -> Image:
     for index, face in enumerate(scene.state.faces):
         held = index == scene.state.held
         _draw_face(table, face, scene, IN_HAND if held else DOWN)
-        if held and face.spot.half <= SMALL * max(1.0, scene.pixel):
+        if held and face.spot.half <= SMALL * scene.pixel:  # small as it is shown
             _magnify(table, face, scene)
     if help_shown:
         _draw_help(table)
