@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from facewright.core.errors import UserError
 from facewright.sorting import rename
-from facewright.sorting.rename import PLAN, finish, plan_names, rename_all
+from facewright.sorting.rename import PLAN, Finished, finish, plan_names, rename_all
 
 NAMES = st.sampled_from(
     ["00000.png", "00001.png", "00002.PNG", "s00001.png", "a.png", "A.jpg", "00001_0.png", "ss.png"]
@@ -37,6 +37,7 @@ def fill(folder: Path, names: list[str]) -> dict[str, bytes]:
     return {name: name.encode() for name in names}
 
 
+TRASH = Path("never used")
 OLD = ["00000.png", "00001.png", "00002.png", "x.png"]
 ORDER = ["x.png", "00002.png", "00000.png", "00001.png"]
 
@@ -50,9 +51,9 @@ def check_done(folder: Path) -> None:
 
 def test_rename_all(tmp_path: Path) -> None:
     fill(tmp_path, OLD)
-    rename_all(tmp_path, plan_names(ORDER, []))
+    rename_all(tmp_path, plan_names(ORDER, []), TRASH)
     check_done(tmp_path)
-    assert finish(tmp_path) == 0
+    assert finish(tmp_path, TRASH) is None
 
 
 @pytest.mark.parametrize("renames", range(8))
@@ -73,12 +74,12 @@ def test_killed_after_any_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(rename.os, "replace", replace)
     with pytest.raises(Killed):
-        rename_all(tmp_path, plan_names(ORDER, []))
+        rename_all(tmp_path, plan_names(ORDER, []), TRASH)
     monkeypatch.undo()
     visible = [name for name in os.listdir(tmp_path) if not name.startswith(".")]
     assert len(visible) == 4, "every face stays visible to the other steps"
     assert sorted((tmp_path / name).read_text() for name in visible) == sorted(OLD)
-    assert finish(tmp_path) == 4
+    assert finish(tmp_path, TRASH) == Finished(4)
     check_done(tmp_path)
 
 
@@ -86,7 +87,7 @@ def test_file_deleted_after_the_kill_is_no_obstacle(tmp_path: Path) -> None:
     fill(tmp_path, OLD)
     rename.write_json(tmp_path / PLAN, {"pass": 1, "moves": plan_names(ORDER, [])})
     (tmp_path / "x.png").unlink()
-    assert finish(tmp_path) == 4
+    assert finish(tmp_path, TRASH) == Finished(4)
     assert sorted(os.listdir(tmp_path)) == ["00001.png", "00002.png", "00003.png"]
 
 
@@ -96,6 +97,9 @@ def test_file_deleted_after_the_kill_is_no_obstacle(tmp_path: Path) -> None:
         "{",
         "[]",
         '{"pass": 3, "moves": []}',
+        '{"pass": 0, "moves": [], "rejected": ["../x.png"]}',
+        '{"pass": 0, "moves": [], "rejected": 5}',
+        '{"pass": 0, "moves": [], "by": 5}',
         '{"pass": 1}',
         '{"pass": 1, "moves": [["a", "b"]]}',
         '{"pass": 1, "moves": [["a", "../b", "c"]]}',
@@ -106,5 +110,5 @@ def test_damaged_plan_moves_nothing(tmp_path: Path, text: str) -> None:
     before = fill(tmp_path, OLD)
     (tmp_path / PLAN).write_text(text)
     with pytest.raises(UserError):
-        finish(tmp_path)
+        finish(tmp_path, TRASH)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before

@@ -1,6 +1,7 @@
 """Files that are whole or absent: atomic writes, a trash folder instead of deletion."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from facewright.core.errors import UserError
 
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 TAIL = 64 << 10
+NOTE = ".origin.json"  # in a folder of the trash: who put what there, and from where
 
 
 def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
@@ -149,43 +151,86 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def move_to_trash(paths: list[Path], trash: Path) -> Path | None:
+def move_to_trash(paths: list[Path], trash: Path, *, by: str = "") -> Path | None:
     """Move files or folders into a new dated folder below `trash`; nothing is deleted.
+
+    A note inside it (`NOTE`) says where each came from; core/trash.py and the restore step bring them back.
+
+    Args:
+        paths: What to move; what is absent or vanishes meanwhile is passed over.
+        trash: The workspace's trash folder; origins are kept relative to the folder it lies in.
+        by: The step that moves them, for the list of `restore`: "sort --by final", say.
 
     Returns:
         The dated folder, or None when there was nothing to move.
     """
-    present = [p for p in paths if p.exists()]
+    present = [p for p in paths if os.path.lexists(p)]
     if not present:
         return None
     target = _dated_folder(trash)
-    for path in present:
-        with disk_errors(path):
-            try:
-                os.replace(path, target / path.name)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                shutil.move(path, target / path.name)  # a folder of the workspace may be a link to another disk
+    moves = dict(zip(_different_names(present), present, strict=True))
+    # The note comes first: whenever a kill comes, what lies in the folder is named in it.
+    origins = {name: _origin(path, trash.parent) for name, path in moves.items()}
+    write_json(target / NOTE, {"by": by, "files": origins})
+    for name, path in moves.items():
+        move(path, target / name)
     return target
 
 
-def copy_to_trash(path: Path, trash: Path) -> Path:
+def copy_to_trash(path: Path, trash: Path, *, by: str = "") -> Path:
     """Copy a file that is about to be replaced into a new dated folder below `trash`; return that folder.
 
-    A copy, so that the file is at its place at every moment: the old one, then the new one.
+    A copy, so that a file is at its place at every moment: the old one, then the new one.
     """
     target = _dated_folder(trash)
+    write_json(target / NOTE, {"by": by, "files": {path.name: _origin(path, trash.parent)}})
     with disk_errors(target):
         shutil.copy2(path, target / path.name)
     return target
 
 
+def move(path: Path, target: Path) -> bool:
+    """Move a file or folder, also to another disk; return False when it is no longer there."""
+    with disk_errors(path):
+        try:
+            os.replace(path, target)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.move(path, target)  # a folder of the workspace may be a link to another disk
+    return True
+
+
 def _dated_folder(trash: Path) -> Path:
+    make_folder(trash)
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    target = trash / stamp
-    count = 1
-    while target.exists():
-        count += 1
-        target = trash / f"{stamp}_{count}"
-    return make_folder(target)
+    for count in itertools.count(1):
+        target = trash / (stamp if count == 1 else f"{stamp}_{count}")
+        try:
+            with disk_errors(target):
+                target.mkdir()  # two threads of a step may put things away in the same second
+        except FileExistsError:
+            continue
+        break
+    return target
+
+
+def _different_names(paths: list[Path]) -> list[str]:
+    """Return a name for each path; files of one name from two folders, or A.png and a.png, get different ones."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for path in paths:
+        tries = itertools.chain([path.name], (f"{path.stem}_{count}{path.suffix}" for count in itertools.count(2)))
+        name = next(name for name in tries if name.lower() not in taken)
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _origin(path: Path, root: Path) -> str | None:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return None  # from outside the workspace: nobody puts it back but the user

@@ -14,8 +14,6 @@ import facewright.sorting
 from facewright.core.images import Image, read_image
 from facewright.faces.faceset import FaceFile
 
-# Measures of all faces, (n, ...) -> the order: indices of the faces, first to last.
-Order = Callable[[NDArray[Any]], Sequence[int]]
 MARK = "sorting_method"
 
 
@@ -33,6 +31,23 @@ class Face:
 
 
 @dataclass(frozen=True)
+class Sorted:
+    """What a method made of the faces; each index stands in exactly one of the two lists.
+
+    Attributes:
+        order: Indices of the faces that stay, first to last.
+        rejected: Indices of those that go to the trash.
+    """
+
+    order: Sequence[int]
+    rejected: Sequence[int] = ()
+
+
+# Measures of all faces, (n, ...), and the settings where a method has options -> the order of the faces.
+Order = Callable[..., Sequence[int] | Sorted]
+
+
+@dataclass(frozen=True)
 class Method:
     """One way to sort.
 
@@ -40,20 +55,38 @@ class Method:
         name: As typed behind `--by`.
         help: One line: what comes first, what it is good for.
         measure: Face -> number, array or text; called in threads.
-        order: All measures -> order of the faces.
+        order: Measures of all faces -> their order; see `Order`.
+        options: Dataclass of `option` fields that this method alone has; an instance is handed to `order`.
+        rejects: Whether it puts faces into the trash.
     """
 
     name: str
     help: str
     measure: Callable[[Face], Any]
     order: Order
+    options: type | None = None
+    rejects: bool = False
+
+    def arrange(self, measures: NDArray[Any], settings: Any = None) -> Sorted:
+        """Order the faces.
+
+        Args:
+            measures: What `measure` said of each face, (n, ...); n may be 0.
+            settings: An instance of `options`; None takes the defaults.
+        """
+        if not len(measures):
+            return Sorted([])
+        found = self.order(measures, settings or self.options()) if self.options else self.order(measures)
+        return found if isinstance(found, Sorted) else Sorted(found)
 
 
-def sort_method(name: str, help: str, order: Order) -> Callable[[Callable[[Face], Any]], Callable[[Face], Any]]:
+def sort_method(
+    name: str, help: str, order: Order, *, options: type | None = None, rejects: bool = False
+) -> Callable[[Callable[[Face], Any]], Callable[[Face], Any]]:
     """Declare a function `measure(face)` as a sorting method; see `Method` for the arguments."""
 
     def mark(measure: Callable[[Face], Any]) -> Callable[[Face], Any]:
-        setattr(measure, MARK, Method(name, help, measure, order))
+        setattr(measure, MARK, Method(name, help, measure, order, options, rejects))
         return measure
 
     return mark

@@ -1,77 +1,63 @@
 """Orders from distances between faces: chains of the most alike, and the most different first.
 
-A distance takes one measure and many, and returns one number for each of the many. Memory stays in
-proportion to the number of faces; the time grows with its square.
+The time grows with the square of the number of faces, the memory in proportion to it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float32]
-# (one measure (d,), measures (n, d)) -> (n,) distances
-Distance = Callable[[Numbers, Numbers], Numbers]
+from facewright.sorting.spaces import MakeSpace
+
+# A chain goes through the faces again and again; when this share of them has been used they are thrown out.
+USED = 1 / 8
 
 
-def bhattacharyya(one: Numbers, many: Numbers) -> Numbers:
-    """Sum over three channels of the Bhattacharyya distance of histograms, 0..3.
-
-    Args:
-        one: (768,) square roots of three histograms of 256 bins, each with the sum 1.
-        many: (n, 768) of the same kind.
-    """
-    alike = np.stack([many[:, c : c + 256] @ one[c : c + 256] for c in (0, 256, 512)])
-    return np.asarray(np.sqrt(np.clip(1 - alike, 0, 1)).sum(axis=0), np.float32)
-
-
-def city_block(one: Numbers, many: Numbers) -> Numbers:
-    """Sum of absolute differences."""
-    return np.asarray(np.abs(many - one).sum(axis=1), np.float32)
-
-
-def chain_of(measures: Numbers, distance: Distance) -> tuple[list[int], list[float]]:
-    """Walk from the first face always to the nearest one that is left.
+def chain_of(measures: NDArray[Any], make: MakeSpace, *, farthest: bool = False) -> tuple[list[int], list[float]]:
+    """Walk from the first face always to the nearest one that is left; of equally near ones to the earlier.
 
     Args:
-        measures: (n, d).
-        distance: See the module.
+        measures: (n, ...), n at least 1.
+        make: Measures -> their space.
+        farthest: Walk to the farthest instead.
 
     Returns:
         The order, and the n - 1 distances between neighbours in it.
     """
+    space = make(measures)
     left = np.arange(len(measures))
-    rest = measures.copy()
-    order: list[int] = []
+    used = np.zeros(len(left), bool)
+    order: list[int] = [0]
     steps: list[float] = []
-    at, count = 0, len(measures)
-    while count:
+    at = 0
+    used[0] = True
+    while len(order) < len(measures):
+        if np.count_nonzero(used) - 1 > USED * len(left):
+            stay = ~used
+            stay[at] = True
+            space.keep(stay)
+            at = int(np.count_nonzero(stay[:at]))
+            left, used = left[stay], used[stay]
+        distances = space.to(at)
+        distances[used] = -np.inf if farthest else np.inf
+        at = int(np.argmax(distances) if farthest else np.argmin(distances))
+        used[at] = True
         order.append(int(left[at]))
-        here = rest[at].copy()
-        # Close the gap with a shift, so that of equal distances the earlier file wins.
-        rest[at : count - 1] = rest[at + 1 : count]
-        left[at : count - 1] = left[at + 1 : count]
-        count -= 1
-        if count:
-            distances = distance(here, rest[:count])
-            at = int(np.argmin(distances))
-            steps.append(float(distances[at]))
+        steps.append(float(distances[at]))
     return order, steps
 
 
-def chain(distance: Distance) -> Callable[[Numbers], list[int]]:
+def chain(make: MakeSpace) -> Callable[[NDArray[Any]], list[int]]:
     """Return the order that walks from the first face always to the nearest one that is left."""
-    return lambda measures: chain_of(measures, distance)[0]
+    return lambda measures: chain_of(measures, make)[0]
 
 
-def most_different_first(distance: Distance) -> Callable[[Numbers], list[int]]:
+def most_different_first(make: MakeSpace) -> Callable[[NDArray[Any]], list[int]]:
     """Return the order by the sum of the distances to all others, largest first: doubles come last."""
-
-    def order(measures: Numbers) -> list[int]:
-        sums = np.array([distance(one, measures).sum(dtype=np.float64) for one in measures])
-        return np.argsort(-sums, kind="stable").tolist()
-
-    return order
+    # Rounded, for the sums of equal faces differ in their last digits: these keep their order.
+    return lambda measures: np.argsort(-np.round(make(measures).sums(), 6), kind="stable").tolist()
 
 
 def groups_by_step(order: Sequence[int], steps: Sequence[float]) -> list[list[int]]:

@@ -1,13 +1,16 @@
 """Methods that read the face's record: where it looks, how large it was, which frame it came from."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.sorting.base import Face, descending, sort_method
-from facewright.sorting.orders import chain, city_block, most_different_first
+from facewright.faces.align import FaceType, align_matrix, transform_points
+from facewright.sorting.base import Face, Sorted, descending, sort_method
+from facewright.sorting.orders import chain, most_different_first
+from facewright.sorting.spaces import CityBlock
 
 
 def by_text(names: NDArray[Any]) -> Sequence[int]:
@@ -27,11 +30,16 @@ def face_pitch(face: Face) -> float:
     return face.record.pose[1]
 
 
+def source_area(face: Face) -> float:
+    """Area of the detector's box in square pixels of the frame."""
+    left, top, right, bottom = face.record.rect
+    return abs((right - left) * (bottom - top))
+
+
 @sort_method("face-source-rect-size", "largest in the frame first: the smallest have the least detail", descending)
 def face_source_rect_size(face: Face) -> float:
     """Area of the detector's box in square pixels."""
-    left, top, right, bottom = face.record.rect
-    return abs((right - left) * (bottom - top))
+    return source_area(face)
 
 
 @sort_method("origname", "by the frame it came from: the order of the video", by_text)
@@ -40,18 +48,39 @@ def origname(face: Face) -> str:
     return face.record.frame
 
 
-@sort_method("face", "like next to like by the landmarks: similar expressions and poses", chain(city_block))
+def alone_in_their_frame(names: NDArray[Any]) -> Sorted:
+    """Keep the faces whose frame has no other, in the order of the frames."""
+    count = Counter(names.tolist())
+    order = by_text(names)
+    return Sorted(
+        [index for index in order if count[names[index]] == 1], [index for index in order if count[names[index]] > 1]
+    )
+
+
+@sort_method(
+    "oneface",
+    "the order of the video; all faces of frames with several go to the trash",
+    alone_in_their_frame,
+    rejects=True,
+)
+def oneface(face: Face) -> str:
+    """Name of the frame; the file's own name plays no role."""
+    return face.record.frame
+
+
+@sort_method("face", "like next to like by the landmarks: similar expressions and poses", chain(CityBlock))
 def face_likeness(face: Face) -> NDArray[np.float32]:
-    """Landmarks in the aligned picture as 136 numbers, in shares of its side."""
-    return _landmarks(face)
+    """Landmarks as 136 numbers, see `landmarks_of`."""
+    return landmarks_of(face)
 
 
-@sort_method("face-dissim", "by landmarks, most unusual first: doubles at the end", most_different_first(city_block))
+@sort_method("face-dissim", "by landmarks, most unusual first: doubles at the end", most_different_first(CityBlock))
 def face_dissim(face: Face) -> NDArray[np.float32]:
-    """As `face`."""
-    return _landmarks(face)
+    """As `face`; the distances to all others count (in 2018 only to the files behind, which left the last one last)."""
+    return landmarks_of(face)
 
 
-def _landmarks(face: Face) -> NDArray[np.float32]:
-    # Shares of the side, so that faces saved at other sizes compare.
-    return np.asarray(face.record.landmarks.reshape(136) / max(1, face.record.size), np.float32)
+def landmarks_of(face: Face) -> NDArray[np.float32]:
+    """Return (136,): the landmarks in a full face of side 1, so that faces of any size and type compare."""
+    points = face.record.frame_landmarks
+    return transform_points(points, align_matrix(points, FaceType.FULL, 1)).ravel().astype(np.float32)
