@@ -324,7 +324,7 @@ def test_fix_with_nothing_to_do(workspace: Workspace, squares: Squares, capsys: 
     run(workspace, Options(side="dst"))
     fix_faces.run(workspace, fix_faces.Options())
     text = capsys.readouterr().out
-    assert "Every frame has exactly one face." in text and text.endswith("Next: 6_train.\n")
+    assert "Every frame has exactly one face" in text and text.endswith("Next: 6_train.\n")
     write_image(workspace.dst.frames_dir / "2.png", frame_with([(10, 10, 90)]))
     fix_faces.run(workspace, fix_faces.Options())
     text = capsys.readouterr().out

@@ -60,6 +60,7 @@ class Desk:
         """
         self.done = False
         self.accepted: list[str] = []
+        self._counts: dict[str, int] = {}
         self._frames = list(frames)
         self._waiting = [index for index, path in enumerate(frames) if path in set(wanted)]
         self._keeper = keeper
@@ -74,6 +75,11 @@ class Desk:
         self._earlier: list[State] = []
         self._at = -1
         self._onward()
+
+    @property
+    def faces(self) -> int:
+        """How many faces the accepted frames hold."""
+        return sum(self._counts.values())
 
     @property
     def title(self) -> str:
@@ -165,8 +171,8 @@ class Desk:
         self._open(there)
 
     def _save(self, faces: tuple[Face, ...]) -> None:
-        self._keeper.keep(self._frame, faces)
         name = self._frame.path.name
+        self._counts[name] = len(self._keeper.keep(self._frame, faces))
         if name not in self.accepted:
             self.accepted.append(name)
 

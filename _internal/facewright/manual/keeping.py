@@ -133,7 +133,7 @@ class Keeper:
         face_type, size = FaceType(str(self.settings["face_type"])), int(self.settings["size"])
         if face.file and not face.changed:  # its file was deleted meanwhile
             return face.file.record
-        matrix = align_matrix(face.points, face_type, size)
+        matrix = align_matrix(face.points, face_type, size, level_eyes=bool(self.settings.get("align_eyes", False)))
         return FaceRecord(
             face_type=face_type,
             size=0 if face_type is FaceType.MARK_ONLY else size,

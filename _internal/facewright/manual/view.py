@@ -113,7 +113,7 @@ def _aligned_square(face: Face, settings: Settings) -> NDArray[np.float64] | Non
     face_type = FaceType(str(settings["face_type"]))
     if face_type is FaceType.MARK_ONLY:
         return None
-    matrix = align_matrix(face.points, face_type, 256)
+    matrix = align_matrix(face.points, face_type, 256, level_eyes=bool(settings.get("align_eyes", False)))
     return transform_points(np.array([(0, 0), (256, 0), (256, 256), (0, 256)]) - 0.5, invert(matrix))
 
 

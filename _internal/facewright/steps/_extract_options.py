@@ -21,6 +21,7 @@ from facewright.core.options import option
 from facewright.detect.base import FIRST, offers
 from facewright.detect.searched import Settings
 from facewright.detect.turned import parse_turns
+from facewright.steps._by_hand import BY_HAND
 
 ALWAYS = ("detector", "face_type", "size")
 # Noted only where they differ from their default, so that an older journal, which knows nothing of them, stays good.
@@ -47,7 +48,7 @@ class BasicOptions:
     detector: str = option(
         FIRST,
         "How faces are found. Try another one where many faces are missed or much else is taken for a face.",
-        choices={offer.name: offer.summary for offer in offers()},
+        choices={offer.name: offer.summary for offer in offers()} | BY_HAND,
         ask="Detector",
     )
     face_type: str = option(

@@ -16,10 +16,11 @@ from facewright.detect.extraction import Check, FaceWriter, annotate, debug_file
 from facewright.detect.face_checks import Blurred, false_face
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.search import Look
-from facewright.detect.searched import Searched, Settings, begin, note, read_searched
+from facewright.detect.searched import Searched, Settings, begin, frames_to_search, note, read_searched
 from facewright.detect.turned import parse_turns
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
+from facewright.steps import _by_hand as by_hand
 from facewright.steps._extract_options import ExtractOptions, contradiction, settings_of, words
 from facewright.steps._extract_report import Tally
 from facewright.steps._extract_source import Files, Source, Todo, video_of_frames
@@ -30,7 +31,7 @@ FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
 # A group of options that lives in a file of its own is named before ExtractOptions; see there what is a setting.
 @dataclass(frozen=True)
-class Options(ExtractOptions):
+class Options(by_hand.ManualFix, ExtractOptions):
     """What can be chosen; all but the side has a default that suits the models."""
 
 
@@ -47,10 +48,18 @@ def _blurred(options: Options, side: Side) -> Check | None:
 # search; libraries and weights are loaded in it. The check itself runs in several threads at once. Cheap ones first.
 CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = (_false_faces, _blurred)
 
+def _gaps_by_hand(workspace: Workspace, side: Side, options: Options) -> None:
+    """Let a person place faces in the frames that have none (`--manual-fix`)."""
+    if options.manual_fix and options.detector not in by_hand.BY_HAND:
+        frames = frames_to_search(side)
+        wanted = by_hand.sort_out(side, frames, read_searched(side))["faceless"]
+        by_hand.work(workspace, side, frames, wanted, settings_of(options), options)
+
+
 # What is done over all faces of the side once every frame was searched (who is who, smoothing over time, gaps fixed
 # by hand), in this order, under the side's lock. Called at each run, also when there was nothing left to search: it
 # does what is missing, quickly says nothing when nothing is, and can be killed and called again at any moment.
-AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = ()
+AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = (_gaps_by_hand,)
 
 
 def run(workspace: Workspace, options: Options) -> None:
@@ -60,7 +69,7 @@ def run(workspace: Workspace, options: Options) -> None:
         UserError: Options that do not go together, no frames, faces of other settings are in the way, or some frames
             are no pictures (the others are done then).
     """
-    wrong = contradiction(options)
+    wrong = contradiction(options) or by_hand.contradiction(options, options.detector, from_video=options.from_video)
     if wrong:
         raise wrong
     side = workspace.side(options.side)
@@ -92,7 +101,8 @@ def run(workspace: Workspace, options: Options) -> None:
 def _source(side: Side, options: Options) -> Source:
     """Choose between the frames on disk and the video; it is offered where there are no frames."""
     straight = options.from_video
-    if not straight and options.side == "src" and not side.frames() and len(side.videos()) == 1:
+    on_disk = options.manual_fix or options.detector in by_hand.BY_HAND
+    if not straight and not on_disk and options.side == "src" and not side.frames() and len(side.videos()) == 1:
         question = f"There are no frames in {side.frames_dir}. Take them straight from {side.video().name}?"
         straight = console.interactive() and console.confirm(question, default=True)
     if not straight:
@@ -195,6 +205,11 @@ def _search(
     searched: Searched,
     tally: Tally,
 ) -> None:
+    if options.detector in by_hand.BY_HAND:
+        wanted = [Path(frame) for frame in todo.frames if isinstance(frame, Path)]
+        desk = by_hand.work(workspace, side, frames_to_search(side), wanted, settings_of(options), options)
+        tally.frames, tally.faces = (len(desk.accepted), desk.faces) if desk else (0, 0)
+        return
     console.say(f"Frames to search with {options.detector}: {'all' if todo.count is None else todo.count}.")
     detector = make_detector(options.detector)
     debug_dir = make_folder(side.debug_dir) if options.debug else None

@@ -1,4 +1,8 @@
-"""Search the frames without a face again, with other detectors and a finer eye; name what is left to look at."""
+"""Search the frames without a face again with finer eyes, then mend by hand: no face, several, or a suspicious one.
+
+By hand means a window, or with --serve a page in a browser (for a machine without a screen, through ssh -L). Both show
+their keys. A frame that was accepted is saved at once and not offered again.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,16 +18,16 @@ from facewright.detect.base import make_detector
 from facewright.detect.extraction import FaceWriter, extract
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.search import Look
-from facewright.detect.searched import Searched, frames_to_search, note, read_searched
+from facewright.detect.searched import Searched, Settings, frames_to_search, note, read_searched
 from facewright.faces.align import FaceType
-from facewright.faces.faceset import load_faceset
+from facewright.steps import _by_hand as by_hand
 
 COMMAND = "fix"
 
 
 @dataclass(frozen=True)
-class Options:
-    """What can be chosen."""
+class FixOptions:
+    """What is searched and looked at."""
 
     side: str = option(
         "dst",
@@ -36,6 +40,18 @@ class Options:
         "Also try dlib's large network where all else found nothing: 1 to 15 seconds per frame without a card.",
         ask="Try the slow network too",
     )
+    look: str = option(
+        "",
+        f"Which frames to look at by hand: some of {', '.join(by_hand.KINDS)}; usual (the first three) or none. "
+        "Without this flag you are asked, where somebody is there to answer and there is a screen.",
+        check=by_hand.parse_kinds,
+        remember=False,
+    )
+
+
+@dataclass(frozen=True)
+class Options(by_hand.HandOptions, FixOptions):
+    """What can be chosen."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +72,10 @@ SLOW = (Pass("dlib-cnn", 1.0),)
 
 
 def run(workspace: Workspace, options: Options) -> None:
-    """Search again and report.
+    """Search again, report, and let a person look.
 
     Raises:
-        UserError: The faces were never extracted.
+        UserError: The faces were never extracted, or what a person asked for cannot be shown or saved.
     """
     side = workspace.side(options.side)
     console.heading(f"Frames of {side.name} that need a look")
@@ -72,14 +88,44 @@ def run(workspace: Workspace, options: Options) -> None:
                 "an earlier run of the extraction, whose gaps are filled here.",
                 f"run {side.extractor} first.",
             )
-        before = _faceless(searched, frames)
+        names = set(searched.unfinished())
+        before = [path for path in frames if path.name in names]
         found = _search(workspace, side, searched, before, (*QUICK, *SLOW) if options.slow else QUICK)
-        _report(side, frames, found)
+        kinds = by_hand.sort_out(side, frames, read_searched(side))
+        for line in _lines(side, frames, found, kinds):
+            console.say(line)
+        _look(workspace, side, frames, searched.settings, kinds, options)
+        unsearched = any(read_searched(side).split(frames))
+        following = {"data_src": "5_dst_extract_faces", "data_dst": "6_train"}
+        console.say(f"Next: {side.extractor if unsearched else following[side.name]}.")
 
 
-def _faceless(searched: Searched, frames: Sequence[Path]) -> list[Path]:
-    names = set(searched.faceless())
-    return [path for path in frames if path.name in names]
+def _look(
+    workspace: Workspace,
+    side: Side,
+    frames: Sequence[Path],
+    settings: Settings,
+    kinds: dict[str, list[Path]],
+    options: Options,
+) -> None:
+    """Open window or page where somebody is there to look, or asked for it; else say how."""
+    if options.look:
+        chosen = by_hand.parse_kinds(options.look)
+    elif any(kinds[name] for name in (*by_hand.USUAL, "deleted")):
+        if console.interactive() and by_hand.can_show(options):
+            chosen = by_hand.ask_kinds({name: len(paths) for name, paths in kinds.items()})
+        elif options.serve:
+            chosen = list(by_hand.USUAL)
+        else:
+            usual = any(kinds[name] for name in by_hand.USUAL)
+            how = "" if by_hand.can_show(options) else " --serve"
+            if usual:
+                console.say(f"To mend them by hand: main.py fix --side {side.name[5:]} --look usual{how}")
+            return
+    else:
+        chosen = []
+    wanted = {path for name in chosen for path in kinds[name]}
+    by_hand.work(workspace, side, frames, [path for path in frames if path in wanted], settings, options)
 
 
 def _search(
@@ -107,6 +153,7 @@ def _search(
                 FaceType(str(settings["face_type"])),
                 int(settings["size"]),
                 side.debug_dir if side.debug_dir.is_dir() else None,
+                level_eyes=bool(settings.get("align_eyes", False)),
             )
             outcomes = extract(waiting, detector, writer, Look(zoom=one.zoom))
             for outcome in console.progress(outcomes, total=len(waiting), title=one.name, unit="frames"):
@@ -121,33 +168,25 @@ def _waiting(tried: dict[Path, list[str]], one: Pass, found: dict[str, list[str]
     return [path for path, names in tried.items() if one.name not in names and path.name not in found]
 
 
-def _report(side: Side, frames: Sequence[Path], found: dict[str, list[str]]) -> None:
-    for line in _lines(side, frames, found):
-        console.say(line)
-
-
-def _lines(side: Side, frames: Sequence[Path], found: dict[str, list[str]]) -> Iterator[str]:
-    searched = read_searched(side)
+def _lines(
+    side: Side, frames: Sequence[Path], found: dict[str, list[str]], kinds: dict[str, list[Path]]
+) -> Iterator[str]:
+    names = {kind: [path.name for path in paths] for kind, paths in kinds.items()}
     if found:
         files = [name for names in found.values() for name in names]
         yield f"Faces found in frames that had none: {len(files)} ({console.listed(files)})."
         yield f"  Look at them in {side.aligned_dir}: a search this keen also takes other things for faces."
-    left = [path.name for path in _faceless(searched, frames)]
-    if left:
+    if left := names["faceless"]:
         yield f"Frames still without a face: {len(left)} ({console.listed(left)}). Conversion leaves them as they are."
-    faces = load_faceset(side.aligned()).by_frame()
-    crowded = [path.name for path in frames if len(faces.get(path.stem, [])) > 1]
-    if crowded:
+    if crowded := names["several"]:
         yield f"Frames with several faces: {len(crowded)} ({console.listed(crowded)})."
         yield f"  Delete from {side.aligned_dir} the faces of people who are not meant."
-    empty = {path.name for path in frames if path.stem not in faces} - set(left)
-    deleted = sorted(empty & set(searched.entries))
-    if deleted:
+    if odd := names["suspicious"]:
+        yield f"Frames with a suspicious face: {len(odd)} ({console.listed(odd)})."
+    if deleted := names["deleted"]:
         yield f"Frames whose faces were deleted: {len(deleted)} ({console.listed(deleted)}). They are left alone."
-    new, changed = searched.split(frames)
-    if new or changed:
-        yield f"Frames not searched yet: {len(new) + len(changed)}. Run {side.extractor} again."
-    if not (found or left or crowded or deleted or new or changed):
-        yield "Every frame has exactly one face."
-    following = {"data_src": "5_dst_extract_faces", "data_dst": "6_train"}
-    yield f"Next: {side.extractor if new or changed else following[side.name]}."
+    unsearched = sum(map(len, read_searched(side).split(frames)))
+    if unsearched:
+        yield f"Frames not searched yet: {unsearched}. Run {side.extractor} again."
+    if not (found or left or crowded or odd or deleted or unsearched):
+        yield "Every frame has exactly one face, or was finished by hand."
