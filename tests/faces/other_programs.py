@@ -107,7 +107,7 @@ def faceswap_png(points: NDArray[np.float64], picture: Image, name: str, *, side
         "alignments": {
             "x": 100, "w": 120, "y": 60, "h": 125,
             "landmarks_xy": points.tolist(),
-            "mask": {"components": {"mask": b"x\x9c\xed\x01\x00\\", "affine_matrix": [[1.0, 0.0, 2.0], [0.0, 1.0, 3e-05]]}},
+            "mask": {"components": {"mask": b"x\x9c\xed\x01\x00\\", "affine_matrix": [[1.0, 0.0], [0.0, 3e-05]]}},
             "identity": {},
         },
         "source": {"alignments_version": 2.4, "original_filename": "x_0.png", "face_index": 0, "source_filename": name,

@@ -19,17 +19,19 @@ SAME = 0.25  # pixels: a cut that lies nearer than this to another is the same
 STICKS_OUT = 1.0  # pixels of the old picture that a cut may reach over its edge: they would be black
 
 
-def is_cut_as(record: FaceRecord, kind: FaceType, size: int) -> bool:
-    """Say whether a face is cut as the extraction would cut it with this type and size."""
+def is_cut_as(record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False) -> bool:
+    """Say whether a face is cut as the extraction would cut it with this type, size and choice of level eyes."""
     wanted = 0 if kind is FaceType.MARK_ONLY else size
     if record.face_type is not kind or record.size != wanted:
         return False
     corners = np.array([(0, 0), (size, 0), (0, size)], float)
-    step = between(record.matrix, align_matrix(record.frame_landmarks, kind, size))
+    step = between(record.matrix, align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes))
     return bool(np.abs(transform_points(corners, step) - corners).max() < SAME)
 
 
-def from_frame(frame: Image, record: FaceRecord, kind: FaceType, size: int) -> tuple[Image, FaceRecord]:
+def from_frame(
+    frame: Image, record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False
+) -> tuple[Image, FaceRecord]:
     """Cut a face out of its frame.
 
     Args:
@@ -37,17 +39,20 @@ def from_frame(frame: Image, record: FaceRecord, kind: FaceType, size: int) -> t
         record: What is known of the face.
         kind: What the picture is to show.
         size: Its side in pixels; mark_only is the whole frame.
+        level_eyes: See `align_matrix`.
 
     Returns:
         The picture, and the record that belongs into it.
     """
     if kind is FaceType.MARK_ONLY:
         return frame, _placed(record, np.eye(2, 3), kind, frame.shape[:2])
-    matrix = align_matrix(record.frame_landmarks, kind, size)
+    matrix = align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes)
     return np.asarray(cut(frame, matrix, size), np.uint8), _placed(record, matrix, kind, (size, size))
 
 
-def from_picture(image: Image, record: FaceRecord, kind: FaceType, size: int) -> tuple[Image, FaceRecord] | None:
+def from_picture(
+    image: Image, record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False
+) -> tuple[Image, FaceRecord] | None:
     """Cut a face out of its aligned picture; None where that does not show all of the new square.
 
     Args:
@@ -55,12 +60,13 @@ def from_picture(image: Image, record: FaceRecord, kind: FaceType, size: int) ->
         record: Its record.
         kind: What the new picture is to show.
         size: Its side in pixels.
+        level_eyes: See `align_matrix`.
     """
     if record.face_type is FaceType.MARK_ONLY:  # the picture is the frame
-        return from_frame(image, record, kind, size)
+        return from_frame(image, record, kind, size, level_eyes=level_eyes)
     if kind is FaceType.MARK_ONLY:
         return None
-    matrix = align_matrix(record.frame_landmarks, kind, size)
+    matrix = align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes)
     if not inside(between(matrix, record.matrix), size, image.shape[0], STICKS_OUT):
         return None
     step = between(record.matrix, matrix)
