@@ -15,6 +15,7 @@ class Squares:
     """Finds what is brighter than 200."""
 
     name = "squares"
+    sure = 0.0
 
     def __init__(self, *, longest: int = 1920) -> None:
         self.longest = longest

@@ -73,10 +73,13 @@ class Detector(Protocol):
         name: As in the list of offers.
         longest: Frames with a longer side (in pixels) are to be shrunk to it before they are searched: it
             bounds memory and time.
+        sure: The score from which on a face is one that stands upright in its frame; minus infinity where what is
+            found at all does.
     """
 
     name: str
     longest: int
+    sure: float
 
     def batch(self, height: int, width: int) -> int:
         """Return how many frames of this size are best searched at once, at least 1."""

@@ -1,5 +1,6 @@
 """dlib's two face detectors: HOG (quick, frontal faces) and the mmod network (thorough, slow without a card)."""
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ class HogDetector:
 
     name = "dlib-hog"
     longest = 1920
+    sure = -math.inf
 
     def __init__(self, *, upsample: int = 0, threshold: float = 0.0) -> None:
         """Load dlib.
@@ -60,6 +62,7 @@ class CnnDetector:
 
     name = "dlib-cnn"
     longest = 1280
+    sure = -math.inf
 
     def __init__(self, *, upsample: int = 0, threshold: float = 0.0) -> None:
         """Load dlib and the network; arguments as for `HogDetector`."""

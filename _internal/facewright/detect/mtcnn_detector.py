@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import io
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.core.quiet import without_notes
 from facewright.detect.base import REMAKE, Box, Detector, Offer, largest_first
+from facewright.detect.tensors import load_tensorflow
 
 Boxes = NDArray[np.float64]  # rows of (frame, left, top, right, bottom, score, roll)
 
@@ -30,6 +29,7 @@ Network = Callable[[Any, Any, Any], tuple[Any, Any, Any]]
 
 CELL = 12  # P-net looks at squares of 12 px, one every second pixel
 SHRINK = 0.709  # from one level of the pyramid to the next: half the area
+NEAR = 0.7  # a face may come from a level made for one so much smaller: a level more than needed is searched
 # The weights are stored pickled; only these very files are opened.
 DIGESTS = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
@@ -47,6 +47,7 @@ class MtcnnDetector:
 
     name = "mtcnn"
     longest = 1920
+    sure = 0.99  # upright faces mostly have 0.999; lying ones and what is near them have 0.8 to 0.98
 
     def __init__(
         self, *, smallest: int = 20, thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8), trace: bool = True
@@ -63,7 +64,7 @@ class MtcnnDetector:
         """
         self._smallest = smallest
         self._thresholds = thresholds
-        self._tf = _tensorflow()
+        self._tf = load_tensorflow("use --detector dlib-hog")
         pnet, rnet, onet = (_weights(name) for name in DIGESTS)
         self._pnet = pnet
         tf = self._tf
@@ -80,12 +81,12 @@ class MtcnnDetector:
         """Return the best batch for frames of this size."""
         return max(1, min(16, PIXELS_AT_ONCE // (height * width)))
 
-    def detect(self, frames: Sequence[Image]) -> list[list[Box]]:
+    def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
         """Return the boxes of each frame, largest first; they may reach over the frame's border."""
         found: list[list[Box]] = [[] for _ in frames]
         if not frames or min(frames[0].shape[:2]) < self._smallest:
             return found
-        for frame, *values in self._search(np.stack(frames)).tolist():
+        for frame, *values in self._search(np.stack(frames), smallest).tolist():
             found[int(frame)].append(Box(*values))
         return [largest_first(boxes) for boxes in found]
 
@@ -97,10 +98,10 @@ class MtcnnDetector:
         left, top = middle_x - side / 2, middle_y - side / 2
         return Box(left, top, left + side, top + side, box.score, box.roll)
 
-    def _search(self, frames: Image) -> Boxes:
+    def _search(self, frames: Image, smallest: float) -> Boxes:
         tf = self._tf
         pixels = tf.constant(frames)
-        boxes = _square(self._proposals(pixels, frames.shape))
+        boxes = _square(self._proposals(pixels, frames.shape, smallest))
         for network, threshold, last in (
             (self._refine, self._thresholds[1], False),
             (self._output, self._thresholds[2], True),
@@ -114,9 +115,11 @@ class MtcnnDetector:
                 boxes = _square(boxes)
         return boxes
 
-    def _proposals(self, pixels: Any, shape: tuple[int, ...]) -> Boxes:
-        """Return P-net's candidates over all levels."""
-        scales = pyramid(shape[1], shape[2], self._smallest)
+    def _proposals(self, pixels: Any, shape: tuple[int, ...], smallest: float) -> Boxes:
+        """Return P-net's candidates over all levels that can hold a face large enough."""
+        scales = [s for s in pyramid(shape[1], shape[2], self._smallest) if CELL / s >= NEAR * smallest]
+        if not scales:
+            return np.empty((0, 7))
         levels = self._traced(shape, scales)(pixels)
         found = []
         for scale, (cells, scores, offsets) in zip(scales, levels, strict=True):
@@ -137,14 +140,15 @@ class MtcnnDetector:
                 propose(half if scale < FROM_HALF else pixels, size) for scale, size in zip(scales, sizes, strict=True)
             ]
 
-        known = self._traces.get(shape)
+        key = (*shape, len(scales))
+        known = self._traces.get(key)
         if known is None and self._trace and shape[0] == self.batch(*shape[1:3]) and len(self._traces) < KEPT_TRACES:
             known = tf.function(
                 lambda pixels: levels(pixels, self._propose),
                 autograph=False,
                 input_signature=[tf.TensorSpec(shape, tf.uint8)],
             )
-            self._traces[shape] = known
+            self._traces[key] = known
         return known or (lambda pixels: levels(pixels, self._level))
 
     def _propose(self, pixels: Any, size: Any) -> tuple[Any, Any, Any]:
@@ -312,21 +316,6 @@ def _overlapped(boxes: NDArray[np.float64], threshold: float, *, smaller: bool, 
         earlier = np.arange(len(boxes)) < np.arange(len(boxes))[strip, None]
         result[strip] = ((inside > threshold * pair) & earlier).any(1)
     return result
-
-
-def _tensorflow() -> Any:
-    """Import TensorFlow without its start-up notes; errors stay visible."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a card's memory is shared with other programs
-    try:
-        with without_notes():
-            return importlib.import_module("tensorflow")
-    except ImportError as error:
-        raise UserError(
-            f"TensorFlow could not be loaded: {error}.",
-            "the environment that quickstart makes.",
-            f"{REMAKE}; or use --detector dlib-hog.",
-        ) from error
 
 
 def _weights(name: str) -> list[NDArray[np.float32]]:

@@ -1,5 +1,6 @@
 """Frames -> frames with boxes, in order: threads read ahead, the calling thread searches in batches of one size."""
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
@@ -81,8 +82,8 @@ class Look:
 
     Attributes:
         zoom: Enlarge them by this factor, to find small faces.
-        turns: Where nothing is found, turn them by these angles, one after the other, until something is: degrees,
-            clockwise.
+        turns: Where no face is sure, turn them by each of these angles too (degrees, clockwise), and keep what is
+            found at the best of them.
         smallest: Faces whose box has no side of so many of the frame's pixels need not be found.
     """
 
@@ -92,6 +93,7 @@ class Look:
 
 
 ONCE = Look()
+NOTHING = -math.inf  # the score of no face
 
 
 def search(
@@ -174,15 +176,37 @@ def _searched(batch: list[_Loaded], detector: Detector, look: Look) -> Iterator[
     views = [loaded.view for loaded in batch if loaded.view is not None]
     smallest = look.smallest * min(loaded.factor for loaded in batch)
     found = _detected(detector, views, smallest)
-    for degrees in look.turns:
-        waiting = [place for place, boxes in enumerate(found) if not any(box.longer >= smallest for box in boxes)]
-        if not waiting:
-            break
-        turned, turn = turned_views([views[place] for place in waiting], degrees)
-        for place, boxes in zip(waiting, _detected(detector, turned, smallest), strict=True):
-            found[place] += [replace(turn.back(box), square=turn.back(detector.landmark_square(box))) for box in boxes]
+    if look.turns:
+        found = _turned(detector, views, found, look.turns, smallest)
     for loaded, boxes in zip(batch, found, strict=True):
         yield replace(loaded.seen, boxes=largest_first([box.scaled(1 / loaded.factor) for box in boxes]))
+
+
+def _turned(
+    detector: Detector, views: list[Image], found: list[list[Box]], turns: tuple[float, ...], smallest: float
+) -> list[list[Box]]:
+    """Return what is found, turned views included, in the views' own pixels: of all turns that with the surest face.
+
+    The first that shows something would not do, the untouched view included: detectors also find things in the
+    place of faces that lie on a side or stand on their head, less surely, and the landmarks there are wrong.
+    """
+    best = list(found)
+    sure = [_surest(boxes, smallest) for boxes in found]
+    waiting = [place for place, score in enumerate(sure) if score == NOTHING or score < detector.sure]
+    for degrees in turns if waiting else ():
+        turned, turn = turned_views([views[place] for place in waiting], degrees)
+        for place, boxes in zip(waiting, _detected(detector, turned, smallest), strict=True):
+            # Unsure faces of the untouched view give way to sure ones only.
+            least = NOTHING if sure[place] == NOTHING else detector.sure
+            least = max(least, _surest(best[place], smallest))
+            if _surest(boxes, smallest) > least:
+                large = [box for box in boxes if box.longer >= smallest]
+                best[place] = [replace(turn.back(b), square=turn.back(detector.landmark_square(b))) for b in large]
+    return best
+
+
+def _surest(boxes: list[Box], smallest: float) -> float:
+    return max((box.score for box in boxes if box.longer >= smallest), default=NOTHING)
 
 
 def _detected(detector: Detector, views: list[Image], smallest: float) -> list[list[Box]]:

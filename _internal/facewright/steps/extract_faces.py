@@ -48,6 +48,7 @@ def _blurred(options: Options, side: Side) -> Check | None:
 # search; libraries and weights are loaded in it. The check itself runs in several threads at once. Cheap ones first.
 CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = (_false_faces, _blurred)
 
+
 def _gaps_by_hand(workspace: Workspace, side: Side, options: Options) -> None:
     """Let a person place faces in the frames that have none (`--manual-fix`)."""
     if options.manual_fix and options.detector not in by_hand.BY_HAND:
