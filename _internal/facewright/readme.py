@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from facewright.convert.blend import Mode
@@ -9,11 +10,9 @@ from facewright.core.files import write_bytes
 from facewright.core.options import declared
 from facewright.detect.base import offers
 from facewright.launchers import LAUNCHERS
-from facewright.manual.inputs import HELP
-from facewright.models.catalogue import model_titles
+from facewright.models.catalogue import model_entries
 from facewright.sorting.base import methods
 from facewright.steps import convert
-from facewright.steps._by_hand import BY_HAND
 
 STEPS = Path(__file__).parent / "steps"
 
@@ -22,9 +21,8 @@ def tables() -> dict[str, str]:
     """Return every generated table as Markdown, by the name of its marker."""
     return {
         "scripts": _table(("Script", "What it does"), [(f"`{n}`", _help_of(line)) for n, line in LAUNCHERS.items()]),
-        "models": _table(("Model", "What it is for"), [(f"`{n}`", t) for n, t in model_titles().items()]),
-        "detectors": _table(("Detector", "What it is for"), _detectors()),
-        "by hand": _table(("Mouse or key", "What it does"), list(HELP)),
+        "models": _table(("Model", "What it is for", "Face", "Million parameters", "Memory of a training"), _models()),
+        "detectors": _table(("Detector", "What it is for"), [(f"`{o.name}`", o.summary) for o in offers()]),
         "modes": _table(("Mode", "What it does"), _modes()),
         "sorts": _table(("Sort", "Order"), [(f"`{name}`", m.help) for name, m in sorted(methods().items())]),
     }
@@ -53,9 +51,14 @@ def write_readme(path: Path) -> bool:
     return new != old
 
 
-def _detectors() -> list[tuple[str, str]]:
-    rows = {offer.name: offer.summary for offer in offers()} | BY_HAND
-    return [(f"`{name}`", text) for name, text in rows.items()]
+def _models() -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, entry in model_entries().items():
+        side = f"{entry.resolution}" if entry.output == entry.resolution else f"{entry.resolution} → {entry.output}"
+        counts = [f"{count / 1e6:.1f}" + ("" if v == "full" else f" ({v})") for v, count in entry.parameters.items()]
+        memory = [f"{size:.1f} GiB at batch {batch}" for batch, size in entry.memory.items()]
+        rows.append((f"`{name}`", entry.title, f"{entry.face_type}, {side} px", ", ".join(counts), ", ".join(memory)))
+    return rows
 
 
 def _modes() -> list[tuple[str, str]]:
@@ -74,6 +77,6 @@ def _help_of(line: str) -> str:
     raise ValueError(f"no step has the subcommand {command!r}")
 
 
-def _table(head: tuple[str, str], rows: list[tuple[str, str]]) -> str:
-    lines = [f"| {head[0]} | {head[1]} |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]
-    return "\n".join(lines) + "\n"
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(line)} |" for line in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]]) + "\n"

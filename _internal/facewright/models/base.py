@@ -74,6 +74,7 @@ class FaceModel(ABC):
         title: One line: what the model is for.
         resolution: Side S of the faces it takes, in pixels.
         output: Side of the pictures it gives, in pixels; 0 means `resolution`.
+        portrait: Whether its picture is the result, instead of being blended into dst's frame.
         face_type: What its faces show.
         flip: Whether training may mirror faces.
         jitter: Strength of the random rotation, scale and shift of training; 1 is the full range.
@@ -93,6 +94,7 @@ class FaceModel(ABC):
     title: ClassVar[str]
     resolution: ClassVar[int]
     output: ClassVar[int] = 0
+    portrait: ClassVar[bool] = False
     face_type: ClassVar[FaceType]
     flip: ClassVar[bool] = True
     jitter: ClassVar[float] = 1.0

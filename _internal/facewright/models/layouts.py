@@ -13,18 +13,22 @@ from facewright.nn.phase import SIDES, Phase
 class SharedEncoder(FaceModel):
     """One encoder for both people and a decoder each: the parts "encoder", "decoder_src" and "decoder_dst"."""
 
+    def decode(self, side: str, code: Any) -> tuple[Any, Any]:
+        """Decode as "src" or "dst": picture (b, S, S, 3) and mask (b, S, S, 1)."""
+        face, mask = self.parts[f"decoder_{side}"](code)
+        return face, mask
+
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
         """Encode both in one go (large weights are read once), decode each with its own decoder."""
         code = self.parts["encoder"](keras.ops.concatenate([src, dst]))
         count = keras.ops.shape(src)[0]
-        src_face, src_mask = self.parts["decoder_src"](code[:count])
-        dst_face, dst_mask = self.parts["decoder_dst"](code[count:])
+        src_face, src_mask = self.decode("src", code[:count])
+        dst_face, dst_mask = self.decode("dst", code[count:])
         return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
 
     def swap(self, dst: Any) -> tuple[Any, Any]:
         """Encode dst, decode as src."""
-        face, mask = self.parts["decoder_src"](self.parts["encoder"](dst))
-        return face, mask
+        return self.decode("src", self.parts["encoder"](dst))
 
 
 class InTurn(FaceModel):

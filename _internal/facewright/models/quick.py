@@ -13,6 +13,7 @@ What makes it quick:
 """
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -37,13 +38,14 @@ class Quick(SharedEncoder):
     """Full face, 128 px, 8 million parameters."""
 
     title = "full face, 128 px: learns short clips in minutes, also without a graphics card"
-    resolution = SIDE
+    resolution = 128
     face_type = FaceType.FULL
     flip = False
     jitter = 0.2
     average = 0.99
     converter = ConverterDefaults(erode=0, blur=40, border=0.046875, within_hull=True)
     default_batch = 8
+    parameters = MappingProxyType({"full": 7_824_800})
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:
         """Return the usual outputs and where eyes and mouth are."""

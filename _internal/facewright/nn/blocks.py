@@ -11,14 +11,22 @@ GLOROT = "glorot_uniform"
 HE = "he_normal"
 
 
-def conv(filters: int, *, kernel: int = 5, strides: int = 2, init: str = GLOROT, name: str | None = None) -> Any:
-    """Convolution and LeakyReLU 0.1; with the default stride it halves the picture.
+def conv(
+    filters: int,
+    *,
+    kernel: int = 5,
+    strides: int = 2,
+    init: str = GLOROT,
+    leak: float = LEAK,
+    name: str | None = None,
+) -> Any:
+    """Convolution and LeakyReLU; with the default stride it halves the picture.
 
     Returns:
         A function (b, h, w, c) -> (b, h / strides, w / strides, filters).
     """
     layer = layers.Conv2D(filters, kernel, strides=strides, padding="same", kernel_initializer=init, name=name)
-    activation = layers.LeakyReLU(negative_slope=LEAK)
+    activation = layers.LeakyReLU(negative_slope=leak)
     return lambda x: activation(layer(x))
 
 
@@ -38,6 +46,19 @@ class PixelShuffle(layers.Layer):
         """Return the doubled shape."""
         b, h, w, c = shape
         return (b, h and 2 * h, w and 2 * w, c // 4)
+
+
+@keras.saving.register_keras_serializable(package="facewright")
+class PixelNorm(layers.Layer):
+    """Divide by the root mean square over all but the batch, so that a code's length says nothing.
+
+    Source: Karras et al., "Progressive Growing of GANs", ICLR 2018 (there over the channels of each pixel).
+    """
+
+    def call(self, x: Any) -> Any:
+        """Normalise (b, n)."""
+        square = keras.ops.mean(keras.ops.square(keras.ops.cast(x, "float32")), axis=-1, keepdims=True)
+        return x * keras.ops.cast(keras.ops.rsqrt(square + 1e-6), x.dtype)
 
 
 def upscale(filters: int, *, kernel: int = 3, init: str = GLOROT, name: str | None = None) -> Any:
@@ -78,13 +99,13 @@ def bottleneck(width: int, side: int, filters: int) -> Any:
     return apply
 
 
-def residual(filters: int, *, init: str = HE) -> Any:
+def residual(filters: int, *, init: str = HE, leak: float = LEAK) -> Any:
     """Two 3x3 convolutions around which the picture also goes unchanged.
 
     Returns:
         A function (b, h, w, filters) -> the same shape.
     """
-    first = conv(filters, kernel=3, strides=1, init=init)
+    first = conv(filters, kernel=3, strides=1, init=init, leak=leak)
     second = layers.Conv2D(filters, 3, padding="same", kernel_initializer=init)
-    activation = layers.LeakyReLU(negative_slope=LEAK)
+    activation = layers.LeakyReLU(negative_slope=leak)
     return lambda x: activation(layers.Add()([x, second(first(x))]))

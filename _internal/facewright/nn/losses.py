@@ -36,19 +36,20 @@ def _smooth(x: Any, rows: Any, columns: Any) -> Any:
     return ops.matmul(columns, x)  # (b, h', w', c)
 
 
-def ssim_map(target: Any, prediction: Any) -> Any:
+def ssim_map(target: Any, prediction: Any, window: int = WINDOW) -> Any:
     """Structural similarity at every pixel whose window lies inside the picture.
 
     SSIM as Wang et al. 2004: Gaussian window 11, sigma 1.5, k1 0.01, k2 0.03, range 1, valid windows.
 
     Args:
-        target, prediction: (b, h, w, c) float32 in 0..1, h and w at least 11.
+        target, prediction: (b, h, w, c) float32 in 0..1, h and w at least `window`.
+        window: Its side; sigma stays.
 
     Returns:
-        (b, h - 10, w - 10, c), at most 1.
+        (b, h - window + 1, w - window + 1, c), at most 1.
     """
-    rows = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[1]))
-    columns = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[2]))
+    rows = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[1], window))
+    columns = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[2], window))
     c1, c2 = K1**2, K2**2
     mean_t = _smooth(target, rows, columns)
     mean_p = _smooth(prediction, rows, columns)
@@ -61,13 +62,22 @@ def ssim_map(target: Any, prediction: Any) -> Any:
     return luminance * contrast
 
 
-def dssim(target: Any, prediction: Any) -> Any:
+def dssim(target: Any, prediction: Any, window: int = WINDOW) -> Any:
     """Structural dissimilarity (1 - SSIM) / 2, averaged over batch, pixels and channels.
 
     Args:
-        target, prediction: (b, h, w, c) float32 in 0..1, h and w at least 11.
+        target, prediction: (b, h, w, c) float32 in 0..1, h and w at least `window`.
+        window: Side of SSIM's window.
     """
-    return (1 - ops.mean(ssim_map(target, prediction))) / 2
+    return (1 - ops.mean(ssim_map(target, prediction, window))) / 2
+
+
+def blurred(picture: Any, sigma: float) -> Any:
+    """Blur (b, h, w, c) with a Gaussian of that sigma in pixels; outside the picture all is 0."""
+    reach = int(np.ceil(3 * sigma))
+    sizes = picture.shape[1], picture.shape[2]
+    rows, columns = (gaussian_filter_matrix(n + 2 * reach, 2 * reach + 1, sigma)[:, reach:-reach] for n in sizes)
+    return _smooth(picture, ops.convert_to_tensor(rows), ops.convert_to_tensor(columns))
 
 
 def weighted_dssim(similarity: Any, weight: Any) -> Any:
@@ -97,6 +107,19 @@ def masked_dssim(target: Any, prediction: Any, mask: Any) -> Any:
         mask: (b, h, w, 1) float32 in 0..1.
     """
     return dssim(target * mask, prediction * mask)
+
+
+def real(scores: Any) -> Any:
+    """Mean squared distance of a critic's scores from 1, its word for a real picture.
+
+    Source: Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017.
+    """
+    return ops.mean(ops.square(scores - 1))
+
+
+def made(scores: Any) -> Any:
+    """Mean squared distance of a critic's scores from 0, its word for a made picture."""
+    return ops.mean(ops.square(scores))
 
 
 def mae(target: Any, prediction: Any) -> Any:

@@ -25,6 +25,7 @@ class Phase:
         sides: Whose batches it takes.
         reports: Names of the reported losses.
         fixed: Name -> keras.Model that takes part and stays as it is.
+        steady: Whether a loss of many times the usual is an explosion; that of a critic moves about by nature.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Phase:
     sides: tuple[str, ...] = SIDES
     reports: tuple[str, ...] = SIDES
     fixed: Mapping[str, Any] | None = None
+    steady: bool = True
 
 
 class PhaseTrainer(keras.Model):
@@ -101,7 +103,8 @@ class PhaseTrainer(keras.Model):
         self.reset_metrics()
         logs = self.train_on_batch(*self.arguments(batches), return_dict=True)
         total = float(logs["loss"])
-        self.watch.note(total)
+        if self._phase.steady:
+            self.watch.note(total)
         skipped = int(keras.ops.convert_to_numpy(self.optimizer.skipped))
         applied, self._skipped = skipped == self._skipped and math.isfinite(total), skipped
         return {name: float(logs[name]) if applied else math.nan for name in self._phase.reports}

@@ -1,0 +1,46 @@
+"""DF: full face at 128 px, the network of H128 trained in two steps (dfaker's idea, DeepFaceLab 2018)."""
+
+from types import MappingProxyType
+from typing import Any
+
+from facewright.faces.align import FaceType
+from facewright.models.base import ConverterDefaults
+from facewright.models.layouts import InTurn
+from facewright.nn.losses import masked_dssim, mse
+from facewright.nn.networks import Code, decoder, encoder
+
+
+class DF(InTurn):
+    """Full face, 128 px; keeps src's own shape of face."""
+
+    title = "full face, 128 px: src's own face and shape, for faces of like shape and light"
+    resolution = 128
+    face_type = FaceType.FULL
+    converter = ConverterDefaults(erode=30, blur=0, border=0.046875)
+    default_batch = 4
+    parameters = MappingProxyType({"full": 138_400_520})
+    batches = MappingProxyType({4.5: 16, 5: 16, 6: 16, 7: 16, 8: 24, 9: 24, 10: 32, 11: 32, 12: 32, 13: 48})
+
+    def build(self) -> dict[str, Any]:
+        """Build encoder (128 -> 16x16) and both decoders."""
+        w = self.width
+        code = Code(w(512), 8, w(512), w(512))
+        branch = self.widths(512, 256, 128)
+        return {
+            "encoder": encoder(128, self.widths(128, 256, 512, 1024), code),
+            "decoder_src": decoder(code.shape, branch, branch, "decoder_src"),
+            "decoder_dst": decoder(code.shape, branch, branch, "decoder_dst"),
+        }
+
+    def trained_by(self, side: str) -> tuple[str, ...]:
+        """Encoder and the person's decoder."""
+        return "encoder", f"decoder_{side}"
+
+    def path(self, side: str, faces: Any) -> tuple[Any, Any]:
+        """Encode, decode as the person."""
+        face, mask = self.parts[f"decoder_{side}"](self.parts["encoder"](faces))
+        return face, mask
+
+    def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
+        """Masked DSSIM and squared error of the mask."""
+        return masked_dssim(batch["target"], picture, batch["mask"]) + mse(batch["mask"], mask)

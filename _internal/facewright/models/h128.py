@@ -1,0 +1,42 @@
+"""H128: half face at 128 px, one shared encoder and a decoder per person (DeepFaceLab 2018)."""
+
+from types import MappingProxyType
+from typing import Any
+
+from facewright.faces.align import FaceType
+from facewright.models.base import ConverterDefaults, LightOptions
+from facewright.models.layouts import SharedEncoder
+from facewright.nn.losses import mae, masked_dssim
+from facewright.nn.networks import Code, decoder, encoder
+
+
+class H128(SharedEncoder):
+    """Half face, 128 px: H64 at twice the resolution."""
+
+    title = "half face, 128 px: as h64 with twice the detail, four times as slow"
+    resolution = 128
+    face_type = FaceType.HALF
+    converter = ConverterDefaults(erode=100, blur=100)
+    default_batch = 4
+    parameters = MappingProxyType({"full": 138_400_520, "light": 55_918_600})
+    batches = MappingProxyType({2.5: 2, 3: 2, 4: 4, 5: 8, 6: 8, 7: 16, 8: 16, 9: 24, 10: 24, 11: 32, 12: 32, 13: 48})
+    light_below = 5.0
+    Options = LightOptions
+
+    def build(self) -> dict[str, Any]:
+        """Build encoder (128 -> 16x16) and both decoders."""
+        w = self.width
+        code = Code(w(256), 8, w(256), w(256)) if self.light else Code(w(512), 8, w(512), w(512))
+        branch = self.widths(256, 128, 64) if self.light else self.widths(512, 256, 128)
+        return {
+            "encoder": encoder(128, self.widths(128, 256, 512, 1024), code),
+            "decoder_src": decoder(code.shape, branch, branch, "decoder_src"),
+            "decoder_dst": decoder(code.shape, branch, branch, "decoder_dst"),
+        }
+
+    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Masked DSSIM and mask MAE of both; the DSSIM terms are reported."""
+        of_src = masked_dssim(src["target"], rebuilt["src"], src["mask"])
+        of_dst = masked_dssim(dst["target"], rebuilt["dst"], dst["mask"])
+        masks = mae(src["mask"], rebuilt["src_mask"]) + mae(dst["mask"], rebuilt["dst_mask"])
+        return of_src + of_dst + masks, {"src": of_src, "dst": of_dst}

@@ -1,0 +1,65 @@
+"""LIAEF128: full face at 128 px, one decoder for both people behind two inner networks (DeepFaceLab 2018).
+
+The inner network AB carries what both faces share, B only what is dst's: src is (AB, AB), dst is (B, AB). To swap,
+dst's face goes down the path of src.
+"""
+
+from types import MappingProxyType
+from typing import Any
+
+import keras
+
+from facewright.faces.align import FaceType
+from facewright.models.base import ConverterDefaults
+from facewright.models.layouts import InTurn
+from facewright.nn.losses import masked_dssim, mse
+from facewright.nn.networks import Code, decoder, encoder, through
+
+INTERS = {"src": ("inter_ab", "inter_ab"), "dst": ("inter_b", "inter_ab")}
+
+
+class LIAEF128(InTurn):
+    """Full face, 128 px; takes over more of dst's shape and light than DF."""
+
+    title = "full face, 128 px: src's features in dst's shape and light, for faces that differ"
+    resolution = 128
+    face_type = FaceType.FULL
+    converter = ConverterDefaults(erode=30, blur=0, border=0.046875)
+    default_batch = 4
+    parameters = MappingProxyType({"full": 136_056_068})
+    batches = MappingProxyType({4.5: 4, 5: 4, 6: 8, 7: 12, 8: 16, 9: 20, 10: 24, 11: 24, 12: 32, 13: 48})
+
+    def build(self) -> dict[str, Any]:
+        """Build encoder (128 -> flat), two inner networks (-> 16x16) and the decoder of both halves."""
+        w = self.width
+        code = Code(w(256), 8, w(512), w(512))
+        branch = self.widths(512, 256, 128)
+        face = encoder(128, self.widths(128, 256, 512, 1024), None)
+        return {
+            "encoder": face,
+            "inter_b": inter(face.output.shape[-1], code, "inter_b"),
+            "inter_ab": inter(face.output.shape[-1], code, "inter_ab"),
+            "decoder": decoder((*code.shape[:2], 2 * code.out), branch, branch, "decoder"),
+        }
+
+    def trained_by(self, side: str) -> tuple[str, ...]:
+        """Encoder, the person's inner networks, the decoder."""
+        return "encoder", *sorted(set(INTERS[side])), "decoder"
+
+    def path(self, side: str, faces: Any) -> tuple[Any, Any]:
+        """Encode, set the person's two codes side by side, decode."""
+        flat = self.parts["encoder"](faces)
+        codes = {name: self.parts[name](flat) for name in dict.fromkeys(INTERS[side])}
+        both = keras.ops.concatenate([codes[name] for name in INTERS[side]], axis=-1)  # (b, 16, 16, 1024)
+        face, mask = self.parts["decoder"](both)
+        return face, mask
+
+    def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
+        """Masked DSSIM and squared error of the mask."""
+        return masked_dssim(batch["target"], picture, batch["mask"]) + mse(batch["mask"], mask)
+
+
+def inter(inputs: int, code: Code, name: str) -> Any:
+    """Build an inner network: keras.Model (b, inputs) -> (b, *code.shape)."""
+    flat = keras.Input((inputs,))
+    return keras.Model(flat, through(code)(flat), name=name)

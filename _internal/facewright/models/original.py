@@ -1,0 +1,48 @@
+"""ORIGINAL: the first face-swapping autoencoder, half face at 64 px, without a mask (FaceSwap, spring 2018)."""
+
+from types import MappingProxyType
+from typing import Any
+
+import keras
+
+from facewright.faces.align import FaceType
+from facewright.models.base import ConverterDefaults
+from facewright.models.layouts import SharedEncoder
+from facewright.nn.losses import mae
+from facewright.nn.networks import Code, decoder, encoder
+from facewright.samples.sampler import Sample
+
+
+class Original(SharedEncoder):
+    """Half face, 64 px, absolute error of the whole picture; dst's own landmarks say what is replaced."""
+
+    title = "half face, 64 px: the first of its kind, without a mask of its own"
+    resolution = 64
+    face_type = FaceType.HALF
+    converter = ConverterDefaults(erode=100, blur=100, within_hull=True)
+    default_batch = 16
+    parameters = MappingProxyType({"full": 82_062_470})
+
+    def samples(self, side: str = "src") -> tuple[Sample, ...]:
+        """Return warped input and target."""
+        return super().samples(side)[:2]
+
+    def build(self) -> dict[str, Any]:
+        """Build encoder (64 -> 8x8) and both decoders."""
+        w = self.width
+        code = Code(w(1024), 4, w(1024), w(512))
+        return {
+            "encoder": encoder(64, self.widths(128, 256, 512, 1024), code),
+            "decoder_src": decoder(code.shape, self.widths(256, 128, 64), (), "decoder_src"),
+            "decoder_dst": decoder(code.shape, self.widths(256, 128, 64), (), "decoder_dst"),
+        }
+
+    def decode(self, side: str, code: Any) -> tuple[Any, Any]:
+        """Decode as one person; the mask is 1 everywhere."""
+        face = self.parts[f"decoder_{side}"](code)
+        return face, keras.ops.ones_like(face[..., :1])
+
+    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Mean absolute error of both."""
+        of_src, of_dst = mae(src["target"], rebuilt["src"]), mae(dst["target"], rebuilt["dst"])
+        return of_src + of_dst, {"src": of_src, "dst": of_dst}

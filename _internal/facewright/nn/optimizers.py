@@ -1,0 +1,60 @@
+"""Optimisers that keras does not bring."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+SPREAD = 1_000_003  # between the seeds of two variables: more than the iterations of a training
+
+
+class DroppedRMSprop(keras.optimizers.Optimizer):
+    """RMSprop that updates a random share of the weights at each step, as DeepFaceLab's Quick96 does.
+
+    Source: Lin et al., "Learning Rate Dropout", arXiv 1912.00144. The mean of squares follows every gradient, only
+    the update is dropped. Which weights move is a function of the iteration, so a resumed training goes on as it
+    would have.
+
+    Args:
+        learning_rate: Step size.
+        rho: Momentum of the squared gradients.
+        keep: Share of the weights that are updated, 0..1; 1 for all.
+        epsilon: Added to the root, so that the first steps stay finite.
+    """
+
+    def __init__(self, learning_rate: float = 2e-4, rho: float = 0.9, keep: float = 1.0, epsilon: float = 1e-6) -> None:
+        super().__init__(learning_rate=learning_rate, name="dropped_rmsprop")
+        self.rho, self.keep, self.epsilon = rho, keep, epsilon
+
+    def build(self, variables: list[Any]) -> None:
+        """Make a mean of squares for each variable."""
+        if not self.built:
+            super().build(variables)
+            self._squares = self.add_optimizer_variables(variables, "square")
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable."""
+        index = self._get_variable_index(variable)
+        squares = self._squares[index]
+        gradient = ops.cast(gradient, variable.dtype)
+        self.assign(squares, self.rho * squares + (1 - self.rho) * ops.square(gradient))
+        step = ops.cast(learning_rate, variable.dtype) * gradient / (ops.sqrt(squares) + self.epsilon)
+        if self.keep < 1:
+            seed = _StepSeed(index * SPREAD, self.iterations)
+            drawn = keras.random.uniform(ops.shape(variable), dtype=variable.dtype, seed=seed)
+            step = ops.where(drawn < self.keep, step, ops.zeros_like(step))
+        self.assign_sub(variable, step)
+
+
+class _StepSeed(keras.random.SeedGenerator):
+    """A seed that is a function of the iteration: nothing to save, the same on every run."""
+
+    def __init__(self, first: int, iteration: Any) -> None:
+        # The state that the parent would make is a variable, and none may be made inside a compiled step.
+        self._first, self._iteration = first, iteration
+
+    def next(self, ordered: bool = True) -> Any:
+        """Return the seed of this step, two integers."""
+        kind = "uint32" if keras.backend.backend() == "jax" else "int32"
+        second = ops.cast(self._iteration, kind)
+        return ops.stack([ops.full_like(second, self._first), second])
