@@ -65,6 +65,17 @@ def test_more_people_than_are_compared_at_once_stay_apart(monkeypatch: pytest.Mo
     assert same_groups(persons(faces), who)
 
 
+def test_two_in_one_frame_are_two_but_for_an_odd_frame() -> None:
+    alike = np.zeros((2, 128), np.float32)
+    alike[1, 0] = 0.4
+    assert persons(alike).tolist() == [1, 1]
+    assert persons(alike, frames=["1.png", "2.png"]).tolist() == [1, 1]
+    assert persons(alike, frames=["1.png", "1.png"]).tolist() == [1, 2]
+    faces, _ = crowd([60])
+    frames = [f"{number}.png" for number in range(59)]
+    assert set(persons(faces, frames=[*frames, "7.png"]).tolist()) == {1}
+
+
 def test_ten_thousand_faces_need_little_memory() -> None:
     faces, who = crowd([5000, 3000, 1900, 60, 30, 10], 5)
     tracemalloc.start()

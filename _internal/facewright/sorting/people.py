@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from facewright.sorting.base import Face, sort_method
 
 THRESHOLD = 0.46
+# What two faces of one frame are apart at least: it keeps lookalikes in a crowd apart. A frame where a face was found
+# twice, or a mirror, does little against hundreds of faces that fit.
+SAME_FRAME = 1.0
 # So many faces are compared each with each (memory grows with the square); of more, a share is, the rest joins these.
 AT_ONCE = 2000
 
@@ -27,7 +30,7 @@ Numbers = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
-def persons(embeddings: Numbers, threshold: float = THRESHOLD) -> Labels:
+def persons(embeddings: Numbers, threshold: float = THRESHOLD, frames: Sequence[str] | None = None) -> Labels:
     """Give each face the number of its person.
 
     The order of the faces plays no role, except that of two persons with equally many faces the one that comes
@@ -36,6 +39,7 @@ def persons(embeddings: Numbers, threshold: float = THRESHOLD) -> Labels:
     Args:
         embeddings: (n, 128) float32 of dlib's ResNet, n may be 0; any (n, d) will do.
         threshold: Mean distance up to which two groups of faces are one person, on the embeddings' scale.
+        frames: The frame of each face: those of one frame are as a rule different people. None: nothing is known.
 
     Returns:
         (n,) numbers from 1, for the person with most faces, without a gap.
@@ -44,8 +48,10 @@ def persons(embeddings: Numbers, threshold: float = THRESHOLD) -> Labels:
         return np.zeros(0, np.int64)
     # One and the same order whatever the order of the files: what is chosen below does not depend on it.
     order = np.lexsort(np.asarray(embeddings).T[::-1])
+    own = list(range(len(order))) if frames is None else frames
+    shots = np.unique(np.asarray(own), return_inverse=True)[1].ravel()
     labels = np.empty(len(order), np.int64)
-    labels[order] = _group(np.asarray(embeddings, np.float64)[order], threshold)
+    labels[order] = _group(np.asarray(embeddings, np.float64)[order], shots[order], threshold)
     return _by_size(labels)
 
 
@@ -72,15 +78,15 @@ def keep_numbers(numbers: Labels, known: Sequence[int | None]) -> Labels:
     return np.array([renamed[new] for new in numbers.tolist()], np.int64)
 
 
-def _group(faces: NDArray[np.float64], threshold: float) -> Labels:
-    """Return a label for each face, in no order."""
+def _group(faces: NDArray[np.float64], shots: Labels, threshold: float) -> Labels:
+    """Return a label for each face, in no order; `shots` holds the number of each face's frame."""
     if len(faces) <= AT_ONCE:
-        return _linked(faces, threshold)
+        return _linked(_distances(faces, shots), threshold)
     labels = np.full(len(faces), -1, np.int64)
     while (left := np.flatnonzero(labels < 0)).size:
         chosen = left[_spread(len(left))]
         first = labels.max() + 1
-        labels[chosen] = first + _linked(faces[chosen], threshold)
+        labels[chosen] = first + _linked(_distances(faces[chosen], shots[chosen]), threshold)
         left = np.flatnonzero(labels < 0)
         nearest, distance = _nearest(faces[left], *_summary(faces, labels))
         labels[left[distance <= threshold]] = nearest[distance <= threshold]
@@ -93,15 +99,23 @@ def _spread(count: int) -> NDArray[np.int64]:
     return np.asarray((np.arange(wanted) + 0.5) * count / wanted, np.int64)
 
 
-def _linked(points: NDArray[np.float64], threshold: float, metric: str = "euclidean") -> Labels:
-    """Average linkage of points, or of a matrix of distances (metric "precomputed")."""
-    if len(points) < 2:
-        return np.zeros(len(points), np.int64)
+def _distances(faces: NDArray[np.float64], shots: Labels) -> NDArray[np.float64]:
+    distances = np.sqrt(_squares(faces, faces))
+    together = shots[:, None] == shots
+    distances[together] = np.maximum(distances[together], SAME_FRAME)
+    np.fill_diagonal(distances, 0)
+    return distances
+
+
+def _linked(distances: NDArray[np.float64], threshold: float) -> Labels:
+    """Return the labels of average linkage on a square matrix of distances."""
+    if len(distances) < 2:
+        return np.zeros(len(distances), np.int64)
     cluster: Any = importlib.import_module("sklearn.cluster")
     linkage = cluster.AgglomerativeClustering(
-        n_clusters=None, distance_threshold=threshold, linkage="average", metric=metric
+        n_clusters=None, distance_threshold=threshold, linkage="average", metric="precomputed"
     )
-    return np.asarray(linkage.fit_predict(points), np.int64)
+    return np.asarray(linkage.fit_predict(distances), np.int64)
 
 
 def _summary(faces: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -137,7 +151,7 @@ def _merged(faces: NDArray[np.float64], labels: Labels, threshold: float) -> Lab
     np.fill_diagonal(distances, 0)
     # Labels of groups that are not compared lie above all others.
     joined = np.arange(labels.max() + 1) + len(means)
-    joined[: len(means)] = _linked(distances, threshold, "precomputed")
+    joined[: len(means)] = _linked(distances, threshold)
     return joined[labels]
 
 
