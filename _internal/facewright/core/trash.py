@@ -7,14 +7,14 @@ Each folder of the trash is a batch: what one step put away at one time. Its not
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facewright.core.errors import UserError
-from facewright.core.files import NOTE, make_folder, move, read_json
+from facewright.core.files import NOTE, read_json
 
 STAMP = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)(?:_(\d+))?")
 
@@ -102,35 +102,35 @@ def _inside(origin: Any, root: Path) -> Path | None:
     return root.joinpath(*parts) if plain else None
 
 
-def put_back(item: Item, target: Path, *, rename: Callable[[Path], Path] | None = None) -> Path | None:
-    """Move a file back.
+class FreeNames:
+    """Finds free names in a folder: the same name with a higher number at its end.
 
-    Args:
-        item: The file.
-        target: Where to; nothing there is overwritten.
-        rename: Gives another place when the target is taken; without it the file stays in the trash.
-
-    Returns:
-        Where the file is now; None when it stayed.
+    00012.png -> 00013.png, 00012_0.png -> 00012_1.png, b.png -> b_1.png. What it has given counts as taken.
     """
-    make_folder(target.parent)
-    if os.path.lexists(target):
-        if rename is None:
-            return None
-        target = rename(target)
-    return target if move(item.path, target) else None
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        # Windows and macOS take A.png and a.png for the same file.
+        self._taken = {name.lower() for name in os.listdir(folder)}
+        self._last: dict[tuple[str, int, str], int] = {}
 
-def next_number(path: Path) -> Path:
-    """A free name with a higher number at the end: 00012.png -> 00013.png, a_0.png -> a_1.png, b.png -> b_1.png."""
-    match = re.fullmatch(r"(.*?)([0-9]*)", path.stem, re.DOTALL)
-    assert match is not None
-    start, digits = (match[1], match[2]) if match[2] else (f"{match[1]}_", "0")
-    taken = {name.lower() for name in os.listdir(path.parent)}
-    number = int(digits) + 1
-    while (name := f"{start}{number:0{len(digits)}d}{path.suffix}").lower() in taken:
-        number += 1
-    return path.with_name(name)
+    def find(self, name: str) -> Path:
+        """Return the path of that name where it is free, else with the next free number."""
+        if name.lower() in self._taken:
+            name = self._numbered(Path(name))
+        self._taken.add(name.lower())
+        return self._folder / name
+
+    def _numbered(self, old: Path) -> str:
+        match = re.fullmatch(r"(.*?)([0-9]*)", old.stem, re.DOTALL)
+        assert match is not None
+        start, digits = (match[1], match[2]) if match[2] else (f"{match[1]}_", "0")
+        kind = (start, len(digits), old.suffix)
+        number = max(int(digits), self._last.get(kind, 0)) + 1
+        while (name := f"{start}{number:0{len(digits)}d}{old.suffix}").lower() in self._taken:
+            number += 1
+        self._last[kind] = number
+        return name
 
 
 def tidy(batch: Batch) -> None:

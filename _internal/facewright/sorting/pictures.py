@@ -10,7 +10,7 @@ from facewright.sorting.base import Face, ascending, descending, sort_method
 # Side of the Laplacian's aperture in pixels. The larger, the less it takes noise for detail.
 SHARP, MOTION = 7, 11
 FEWEST_PIXELS = 64  # of a hull; below that it tells nothing and the whole picture counts
-RED = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
+HUE_STEP = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
 
 
 def inside(face: Face) -> NDArray[np.bool_]:
@@ -50,21 +50,19 @@ def motion_blur(face: Face) -> float:
 
 @sort_method("brightness", "brightest first", descending)
 def brightness(face: Face) -> float:
-    """Mean of the largest channel (V of HSV), 0..255."""
-    return float(face.image.max(axis=2).mean())
+    """Mean of the largest channel (V of HSV) inside the face, 0..255; what is behind it says nothing of its light."""
+    return float(face.image[inside(face)].max(axis=1).mean())
 
 
-@sort_method(
-    "hue", "by the mean hue, from green and yellow over red to blue: puts apart shots in other light", descending
-)
+@sort_method("hue", "by the colour of the light: from green and yellow over red to blue", descending)
 def hue(face: Face) -> float:
-    """Mean hue in degrees from red, -180..180.
+    """Mean hue inside the face in degrees from red, -180..180.
 
     Hue is a circle with skin on both sides of its seam, where a plain mean lands anywhere: so the mean is that of
     directions, and grey pixels, whose hue is chance, count by their saturation.
     """
-    colours = cv2.cvtColor(face.image, cv2.COLOR_BGR2HSV)
-    angle, weight = colours[..., 0] * RED, colours[..., 1].astype(np.float64)
+    colours = cv2.cvtColor(face.image, cv2.COLOR_BGR2HSV)[inside(face)]
+    angle, weight = colours[:, 0] * HUE_STEP, colours[:, 1].astype(np.float64)
     return float(np.degrees(np.arctan2((weight * np.sin(angle)).sum(), (weight * np.cos(angle)).sum())))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, move_to_trash, read_json, write_json
-from facewright.core.trash import next_number
+from facewright.core.trash import FreeNames
 
 PLAN = ".sorting.json"
 
@@ -113,7 +113,7 @@ def _move(folder: Path, pairs: Sequence[tuple[str, str]]) -> None:
             if not os.path.lexists(folder / old):
                 continue
             # A name was free when the plan was made; a file that came since is not overwritten.
-            target = next_number(folder / new) if os.path.lexists(folder / new) else folder / new
+            target = FreeNames(folder).find(new) if os.path.lexists(folder / new) else folder / new
             try:
                 os.replace(folder / old, target)
             except FileNotFoundError:

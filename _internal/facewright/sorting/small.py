@@ -42,17 +42,15 @@ def absdiff(face: Face) -> NDArray[np.uint8]:
     return _shrunk(face.image, COLOUR_SIDE).ravel()
 
 
-@sort_method(
-    "ssim", "like next to like by structure, whatever the light: similar poses and expressions", chain(Similarity)
-)
+@sort_method("ssim", "like next to like by structure more than by light: poses and expressions", chain(Similarity))
 def ssim(face: Face) -> NDArray[np.uint8]:
     """(16, 64): the picture in 32 x 32 grey pixels, in windows of 8 x 8."""
-    grey = _shrunk(cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY), GREY_SIDE)
+    grey = _shrunk(np.asarray(cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY), np.uint8), GREY_SIDE)
     number = GREY_SIDE // WINDOW
     windows = grey.reshape(number, WINDOW, number, WINDOW).swapaxes(1, 2)
     return windows.reshape(number * number, WINDOW * WINDOW)
 
 
-def _shrunk(picture: NDArray[np.integer[Any]], side: int) -> NDArray[np.uint8]:
+def _shrunk(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     method = cv2.INTER_AREA if min(picture.shape[:2]) >= side else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, (side, side), interpolation=method), np.uint8)
