@@ -42,3 +42,11 @@ def test_head_is_float32_under_mixed_precision():
     model = keras.Model(face, blocks.head(3)(blocks.conv(4, strides=1)(face)))
     assert keras.backend.standardize_dtype(model(np.ones((1, 8, 8, 4), np.float32)).dtype) == "float32"
     assert all(v.dtype == "float32" for v in model.variables)
+
+
+def test_pixel_norm_makes_the_mean_square_one():
+    x = np.random.default_rng(0).normal(3, 5, (4, 100)).astype(np.float32)
+    y = np.asarray(blocks.PixelNorm()(x))
+    np.testing.assert_allclose((y**2).mean(-1), 1, rtol=1e-4)
+    np.testing.assert_allclose(y, x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6), rtol=1e-5)
+    assert not np.isnan(np.asarray(blocks.PixelNorm()(np.zeros((1, 8), np.float32)))).any()

@@ -1,3 +1,4 @@
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -10,16 +11,16 @@ def pictures(seed=0, shape=(2, 24, 20, 3)):
     return rng.random(shape, np.float32), rng.random(shape, np.float32)
 
 
-def reference_dssim(a, b):
+def reference_dssim(a, b, side=11):
     """SSIM window by window, as Wang et al. wrote it."""
-    offsets = np.arange(11) - 5
+    offsets = np.arange(side) - (side - 1) / 2
     line = np.exp(-(offsets**2) / (2 * 1.5**2))
     window = np.outer(line, line)[..., None] / line.sum() ** 2
     values = []
     for n in range(len(a)):
-        for y in range(a.shape[1] - 10):
-            for x in range(a.shape[2] - 10):
-                p, q = (v[n, y : y + 11, x : x + 11].astype(np.float64) for v in (a, b))
+        for y in range(a.shape[1] - side + 1):
+            for x in range(a.shape[2] - side + 1):
+                p, q = (v[n, y : y + side, x : x + side].astype(np.float64) for v in (a, b))
                 mp, mq = (p * window).sum((0, 1)), (q * window).sum((0, 1))
                 vp, vq = (window * (p - mp) ** 2).sum((0, 1)), (window * (q - mq) ** 2).sum((0, 1))
                 cov = (window * (p - mp) * (q - mq)).sum((0, 1))
@@ -28,9 +29,10 @@ def reference_dssim(a, b):
     return (1 - np.mean(values)) / 2
 
 
-def test_dssim_equals_the_formula():
+@pytest.mark.parametrize("window", [11, 8])
+def test_dssim_equals_the_formula(window):
     a, b = pictures()
-    assert float(losses.dssim(a, b)) == pytest.approx(reference_dssim(a, b), abs=2e-6)
+    assert float(losses.dssim(a, b, window)) == pytest.approx(reference_dssim(a, b, window), abs=2e-6)
 
 
 def test_dssim_equals_tensorflow():
@@ -41,6 +43,16 @@ def test_dssim_equals_tensorflow():
     assert float(losses.dssim(keras.ops.convert_to_tensor(a), keras.ops.convert_to_tensor(b))) == pytest.approx(
         expected, abs=2e-6
     )
+
+
+def test_dssim_equals_scikit_image():
+    metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
+    a, b = pictures(4, (1, 40, 36, 3))
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
+    _, whole = metrics.structural_similarity(a[0], b[0], channel_axis=-1, full=True, **settings)
+    # There the window goes beyond the picture; only where it does not are the two the same.
+    expected = (1 - whole[5:-5, 5:-5].mean()) / 2
+    assert float(losses.dssim(a, b)) == pytest.approx(expected, abs=2e-6)
 
 
 def test_dssim_of_the_same_is_zero():
@@ -62,3 +74,33 @@ def test_mean_errors_equal_numpy():
     a, b = pictures(3)
     assert float(losses.mae(a, b)) == pytest.approx(np.abs(a - b).mean(), rel=1e-5)
     assert float(losses.mse(a, b)) == pytest.approx(((a - b) ** 2).mean(), rel=1e-5)
+
+
+def test_weighted_errors_equal_numpy():
+    a, b = pictures(5)
+    weight = np.random.default_rng(6).random((2, 24, 20, 1), np.float32)
+    expected = (weight * np.abs(a - b).mean(-1, keepdims=True)).sum() / weight.sum()
+    assert float(losses.weighted_mae(a, b, weight)) == pytest.approx(expected, rel=1e-5)
+    similarity = np.asarray(losses.ssim_map(a, b))
+    inner = weight[:, 5:-5, 5:-5]
+    expected = (inner * (1 - similarity.mean(-1, keepdims=True))).sum() / inner.sum() / 2
+    assert float(losses.weighted_dssim(similarity, weight)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.masked_dssim(a, b, weight)) == pytest.approx(reference_dssim(a * weight, b * weight), abs=2e-6)
+
+
+def test_critics_losses_equal_numpy():
+    scores = np.random.default_rng(7).normal(size=(2, 8, 8, 1)).astype(np.float32)
+    assert float(losses.real(scores)) == pytest.approx(((scores - 1) ** 2).mean(), rel=1e-5)
+    assert float(losses.made(scores)) == pytest.approx((scores**2).mean(), rel=1e-5)
+
+
+def test_blur_equals_opencv_and_keeps_the_sum_inside():
+    picture = np.zeros((1, 48, 40, 1), np.float32)
+    picture[0, 20:28, 16:24] = np.random.default_rng(8).random((8, 8, 1))
+    blurred = np.asarray(losses.blurred(picture, 3.0))
+    expected = cv2.GaussianBlur(picture[0, ..., 0], (19, 19), 3.0, borderType=cv2.BORDER_CONSTANT)
+    np.testing.assert_allclose(blurred[0, ..., 0], expected, atol=2e-6)
+    assert blurred.sum() == pytest.approx(picture.sum(), rel=1e-4)
+    # At the border nothing comes in from outside.
+    edge = np.ones((1, 40, 40, 1), np.float32)
+    assert float(np.asarray(losses.blurred(edge, 3.0))[0, 0, 20, 0]) == pytest.approx(0.566, abs=0.01)

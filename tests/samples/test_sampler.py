@@ -87,6 +87,16 @@ def test_batches_are_what_was_declared(paths):
     assert all(a.min() >= 0 and a.max() <= 1 for a in batch.values())
 
 
+def test_grey_is_three_equal_channels_of_the_same_picture():
+    numbers = draw(np.random.default_rng(5), flip=True)
+    face = Face(scene(96, 96, 3), masked_face().masks, masked_face().landmarks)
+    colour = (Sample("target", "image", 48, FaceType.FULL),)
+    grey = (Sample("target", "image", 48, FaceType.FULL, colour="grey"),)
+    (bgr,), (made,) = make_sample(face, colour, numbers), make_sample(face, grey, numbers)
+    assert made.shape == (48, 48, 3) and (made == made[..., :1]).all()
+    np.testing.assert_allclose(made[..., 0], bgr @ np.float32([0.114, 0.587, 0.299]), atol=0.003)
+
+
 def test_the_same_seed_draws_the_same(paths):
     one, two, other = sampler(paths), sampler(paths), sampler(paths, 1)
     for _ in range(3):

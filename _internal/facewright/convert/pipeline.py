@@ -149,12 +149,7 @@ def put_back(
     Raises:
         UserError: The prediction holds numbers that are not finite.
     """
-    if not (np.isfinite(pictures).all() and np.isfinite(masks).all()):
-        raise UserError(
-            "The model's answer holds numbers that are not finite: its training has come apart.",
-            "faces with values from 0 to 1.",
-            "go back to an older state of the model (model/ keeps some), or train it anew.",
-        )
+    refuse_broken(pictures, masks)
     result = frame.copy()
     done = 0
     parts = zip(faces.matrices, faces.pictures, pictures, masks, faces.allowed, strict=True)
@@ -166,6 +161,16 @@ def put_back(
         blend_region(result, plan.region, prediction, plan, parameters)
         done += 1
     return result, done
+
+
+def refuse_broken(pictures: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
+    """Raise a UserError when a prediction holds numbers that are not finite."""
+    if not (np.isfinite(pictures).all() and np.isfinite(masks).all()):
+        raise UserError(
+            "The model's answer holds numbers that are not finite: its training has come apart.",
+            "faces with values from 0 to 1.",
+            "go back to an older state of the model (model/ keeps some), or train it anew.",
+        )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.pipeline import FaceShape, FrameFaces, Parameters, Predict, cut_faces, put_back
+from facewright.convert.portrait import portrait
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode, read_image
 from facewright.faces.align import Points
@@ -31,11 +32,13 @@ class Job:
         frame: Its file.
         target: Where the result goes; the suffix decides the format.
         landmarks: (68, 2) points in the frame for each face; none: the frame is copied.
+        shown: The frame whose face is taken instead of its own; None for its own.
     """
 
     frame: Path
     target: Path
     landmarks: tuple[Points, ...]
+    shown: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Converter:
         parameters: How faces are put back.
         mark: (encoded picture, suffix) -> the same with the mark of its origin; for changed frames only.
         batch: Faces per prediction.
+        portrait: Whether the prediction itself is the result; each frame then has one face.
     """
 
     predict: Predict
@@ -63,6 +67,7 @@ class Converter:
     parameters: Parameters
     mark: Callable[[bytes, str], bytes]
     batch: int = BATCH
+    portrait: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def _load(job: Job, shape: FaceShape) -> _Loaded:
     if not job.landmarks:
         # Nothing to predict: the frame itself is not needed either, its copy is made in one go.
         return _Loaded(job, np.empty((0, 0, 3), np.uint8), cut_faces(np.empty((1, 1, 3), np.uint8), (), shape))
-    image = read_image(job.frame)
+    image = read_image(job.shown or job.frame)
     return _Loaded(job, image, cut_faces(image, job.landmarks, shape))
 
 
@@ -176,7 +181,10 @@ def _predict(
 
 def _finish(loaded: _Loaded, pictures: NDArray[np.float32], masks: NDArray[np.float32], converter: Converter) -> Done:
     job = loaded.job
-    image, done = put_back(loaded.image, loaded.faces, pictures, masks, converter.parameters)
+    if converter.portrait:
+        image, done = portrait(pictures, masks), 1
+    else:
+        image, done = put_back(loaded.image, loaded.faces, pictures, masks, converter.parameters)
     if not done:
         copy_frame(job)
         return Done(job, 0)

@@ -1,0 +1,52 @@
+"""Optimisers of our own against numpy."""
+
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+
+from facewright.nn.optimizers import DroppedRMSprop
+
+
+def run(keep, steps=3, start=None, seed=0):
+    rng = np.random.default_rng(seed)
+    variable = keras.Variable(np.zeros((50, 40), np.float32) if start is None else start)
+    optimizer = DroppedRMSprop(learning_rate=0.1, rho=0.9, keep=keep)
+    optimizer.build([variable])
+    gradients = [rng.standard_normal((50, 40)).astype(np.float32) for _ in range(steps)]
+    history = [np.asarray(variable).copy()]
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        history.append(np.asarray(variable).copy())
+    return gradients, history
+
+
+def test_all_kept_is_rmsprop():
+    gradients, history = run(keep=1.0)
+    squares = expected = np.zeros((50, 40))
+    for gradient, after in zip(gradients, history[1:], strict=True):
+        squares = 0.9 * squares + 0.1 * gradient.astype(np.float64) ** 2
+        expected = expected - 0.1 * gradient / (np.sqrt(squares) + 1e-6)
+        np.testing.assert_allclose(after, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_three_in_ten_move_others_each_time_and_the_same_in_every_run():
+    _, history = run(keep=0.3)
+    _, again = run(keep=0.3)
+    _, whole = run(keep=1.0)
+    moved = [before != after for before, after in pairwise(history)]
+    assert all(0.25 < m.mean() < 0.35 for m in moved)
+    assert 0.05 < (moved[0] & moved[1]).mean() < 0.13
+    for one, two in zip(history, again, strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_allclose(history[1][moved[0]], whole[1][moved[0]], rtol=1e-6)
+
+
+def test_two_weights_of_one_shape_do_not_move_together():
+    variables = [keras.Variable(np.zeros((60, 60), np.float32)) for _ in range(2)]
+    optimizer = DroppedRMSprop(keep=0.5)
+    optimizer.build(variables)
+    optimizer.apply([keras.ops.ones((60, 60))] * 2, variables)
+    one, two = (np.asarray(v) != 0 for v in variables)
+    assert (one == two).mean() == pytest.approx(0.5, abs=0.05)
