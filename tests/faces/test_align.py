@@ -142,3 +142,27 @@ def test_cut_takes_every_kind_of_picture(dtype: type, shape: tuple[int, ...]) ->
     for scale in (2.0, 0.2):
         result = cut(np.ones(shape, dtype), np.array([[scale, 0, 0], [0, scale, 0]]), 32)
         assert result.shape == (32, 32, *shape[2:]) and result.dtype == dtype
+
+
+EYES = (slice(36, 42), slice(42, 48))
+
+
+@pytest.mark.parametrize("face_type", [FaceType.HALF, FaceType.FULL, FaceType.HEAD])
+def test_level_eyes(face_type: FaceType) -> None:
+    """The eyes alone give the turn; scale and the middle of the points are those of the best fit."""
+    points = placed(angle=33.0)
+    points[36:48] += np.random.default_rng(3).normal(0, 6, (12, 2))  # the eyes lie otherwise than the mouth
+    plain, level = (align_matrix(points, face_type, 256, level_eyes=on) for on in (False, True))
+    right, left = (transform_points(points[eye], level).mean(0) for eye in EYES)
+    assert left[1] == pytest.approx(right[1], abs=1e-9) and left[0] > right[0]
+    before = [transform_points(points[eye], plain).mean(0) for eye in EYES]
+    assert abs(before[0][1] - before[1][1]) > 0.1
+    np.testing.assert_allclose(np.linalg.det(level[:, :2]), np.linalg.det(plain[:, :2]))
+    np.testing.assert_allclose(*(transform_points(points[17:], m).mean(0) for m in (plain, level)))
+
+
+def test_level_eyes_change_nothing_on_the_mean_face_and_what_is_never_turned() -> None:
+    for face_type in (FaceType.FULL, FaceType.AVATAR, FaceType.MARK_ONLY):
+        for angle in (-170.0, 0.0, 45.0):
+            matrices = [align_matrix(placed(angle), face_type, 256, level_eyes=on) for on in (False, True)]
+            np.testing.assert_allclose(*matrices, atol=1e-9)
