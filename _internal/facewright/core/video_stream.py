@@ -13,7 +13,6 @@ import ffmpeg
 import numpy as np
 from av.error import FFmpegError
 
-from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.core.video import FfmpegRun, command
 from facewright.core.video_pictures import chosen, deinterlaced, to_picture
@@ -50,7 +49,7 @@ class VideoPictures:
         """Yield (number from 1, (h, w, 3) uint8 BGR); numbers are those of the frames on disk.
 
         Raises:
-            UserError: ffmpeg breaks off, or the pictures change their size.
+            UserError: ffmpeg breaks off.
         """
         number = self._first - self._every
         with FfmpegRun(self._command()) as run:
@@ -82,18 +81,8 @@ class VideoPictures:
             context = container.streams.video[0].codec_context
             shape = (context.height, context.width, 3)
             for packet in run.checked(container.demux(video=0)):
-                if not packet.size:
-                    continue
-                if packet.size != shape[0] * shape[1] * 3:
-                    raise self._other_size(shape)
-                yield np.frombuffer(bytes(packet), np.uint8).reshape(shape)
-
-    def _other_size(self, shape: tuple[int, ...]) -> UserError:
-        return UserError(
-            f"The pictures of {self._info.path.name} change their size (the first are {shape[1]}x{shape[0]}).",
-            "a video with pictures of one size.",
-            "extract its frames as files instead: 2_extract_png_from_src.",
-        )
+                if packet.size:
+                    yield np.frombuffer(bytes(packet), np.uint8).reshape(shape)
 
 
 def expected_count(info: VideoInfo, fps: float) -> int:
