@@ -1,11 +1,13 @@
 """Command line -> step: one subcommand per file of steps/, questions for what is missing, exit codes.
 
 A step module has `COMMAND`, a docstring whose first line is the help, a dataclass `Options` and
-`run(workspace, options)`. Three more names are optional:
+`run(workspace, options)`. Four more names are optional:
 
     more_options(workspace, options) -> type | None
         A second settings class that depends on the first answers (the chosen model's options). Its
         values are the third argument of `run`.
+    opening(workspace, flags) -> core.options.Opening
+        What the step asks or finds out before its questions: which of several models, say.
     known_answers(workspace) -> dict
         Answers that the workspace itself gives; they count more than those remembered from the last run.
     MAKES_WORKSPACE = True
@@ -29,7 +31,7 @@ from facewright import __version__
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder
-from facewright.core.options import Option, Value, declared, resolve, show
+from facewright.core.options import Opening, Option, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import strangers, write_launchers
 
@@ -92,7 +94,15 @@ def click_option(spec: Option) -> click.Option:
         names = [f"{spec.flag}/--no-{spec.flag[2:]}", spec.name]
         return click.Option(names, default=None, help=_help_text(spec))
     metavar = "NAME" if spec.choices else {int: "N", float: "X", str: "TEXT"}[spec.kind]
-    return click.Option([spec.flag, spec.name], type=Checked(spec), metavar=metavar, help=_help_text(spec))
+    together = (lambda ctx, parameter, given: "\n".join(given) or None) if spec.many else None
+    return click.Option(
+        [spec.flag, spec.name],
+        type=Checked(spec),
+        metavar=metavar,
+        help=_help_text(spec),
+        multiple=spec.many,
+        callback=together,
+    )
 
 
 def _help_text(spec: Option) -> str:
@@ -166,7 +176,10 @@ class StepCommand(click.Command):
         console.set_up(yes=given.pop("yes_"))
         name = str(self.name)
         workspace = open_workspace(given.pop("workspace_"), may_be_new=hasattr(self.module, "MAKES_WORKSPACE"))
-        options = self._settle(workspace, name, self.module.Options, given, self._remembered(workspace))
+        opening: Opening = getattr(self.module, "opening", lambda workspace, flags: Opening())(workspace, given)
+        given |= opening.flags
+        remembered = {**self._remembered(workspace), **opening.remembered}
+        options = self._settle(workspace, name, self.module.Options, given, remembered, ask=opening.ask)
         if not self.extended:
             self.module.run(workspace, options)
             return
@@ -194,11 +207,13 @@ class StepCommand(click.Command):
         settings: type,
         flags: Mapping[str, Value | None],
         remembered: Mapping[str, Any],
+        *,
+        ask: bool = True,
     ) -> Any:
         """Resolve a settings class; keep typed answers for the next run."""
-        options: Any = resolve(settings, flags, remembered)
+        options: Any = resolve(settings, flags, remembered, skip=() if ask else _names(declared(settings)))
         asked = {s.name for s in declared(settings) if s.ask and s.remember and flags.get(s.name) is None}
-        if asked and console.interactive():
+        if ask and asked and console.interactive():
             answers = {name: getattr(options, name) for name in sorted(asked)}
             workspace.remember(key, {**workspace.answers(key), **answers})
         return options

@@ -218,10 +218,17 @@ class TestLoading:
             trained.load_trained(tmp_path)
         assert "6_train" in caught.value.fix
 
-    def test_unknown_kind(self, model_dir):
-        (model_dir / "h64").rename(model_dir / "nope")
-        with pytest.raises(UserError, match="nope"):
-            trained.load_trained(model_dir)
+    def test_unknown_kind(self, tmp_path):
+        Session("mine", Tiny(Tiny.Options()), tmp_path, kind="nope").save()
+        with pytest.raises(UserError, match=r"of a known kind \(mine\)"):
+            trained.load_trained(tmp_path)
+        with pytest.raises(UserError, match="holds the model 'nope'"):
+            trained.load_trained(tmp_path, "mine")
+
+    def test_a_name_of_its_own(self, model_dir):
+        (model_dir / "h64").rename(model_dir / "The hero")
+        loaded = trained.load_trained(model_dir, "The hero")
+        assert (loaded.name, loaded.kind, loaded.iteration) == ("The hero", "h64", 2)
 
     def test_folder_of_another_model(self, model_dir):
         (model_dir / "h64").rename(model_dir / "quick")

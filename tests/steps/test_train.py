@@ -1,6 +1,7 @@
 """The step, with the tiny model in the place of h64."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from facewright.core.images import write_image
 from facewright.core.options import declared, option, resolve
 from facewright.models import base, trained
 from facewright.models.base import ModelOptions
-from facewright.nn import checkpoint
-from facewright.steps import train
+from facewright.nn import checkpoint, shelf
+from facewright.steps import _train_opening, train
+from facewright.training import start
+from facewright.training.fit import out_of_memory
 from training import tiny
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -135,17 +138,244 @@ def test_weights_of_another_network(filled):
     assert len(checkpoint.generations(folder)) == 2
 
 
-def test_a_model_that_does_not_fit_the_memory(filled, monkeypatch):
-    class ResourceExhaustedError(Exception):
-        pass
+class ResourceExhaustedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("most", "advice"), [(5, "--batch-size 4"), (6, "--batch-size 6"), (1, "--batch-size 1"), (0, "smaller network")]
+)
+def test_a_model_that_does_not_fit_the_memory(filled, monkeypatch, most, advice):
+    step = tiny.Tiny.train_on
 
     def train_on(self, src, dst):
-        raise ResourceExhaustedError("OOM when allocating tensor")
+        if len(src["warped"]) > most:
+            raise ResourceExhaustedError("OOM when allocating tensor")
+        return step(self, src, dst)
 
     monkeypatch.setattr(tiny.Tiny, "train_on", train_on)
     with pytest.raises(UserError, match=r"batch of 8 \+ 8") as caught:
-        run(filled, batch_size=8)
-    assert "--batch-size 4" in caught.value.fix
+        run(filled, batch_size=8, preview=False)
+    assert advice in caught.value.fix
+    assert iteration(filled) == 0
+
+
+def test_out_of_memory_is_known_in_every_backends_words():
+    class XlaRuntimeError(RuntimeError):
+        pass
+
+    assert out_of_memory(XlaRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes."))
+    assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"))
+    assert out_of_memory(MemoryError()) and not out_of_memory(ValueError("shapes differ"))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_very_few_faces_train_with_a_warning(workspace, monkeypatch, capsys, count):
+    tiny.use_tiny(monkeypatch.setattr)
+    tiny.fill(workspace, count)
+    run(workspace, target_iter=3, preview=False)
+    assert f"data_src has {count} face{'s' if count > 1 else ''} only" in capsys.readouterr().out
+    assert iteration(workspace) == 3
+
+
+def test_the_same_faces_on_both_sides_are_refused(filled):
+    shutil.rmtree(filled.dst.aligned_dir)
+    shutil.copytree(filled.src.aligned_dir, filled.dst.aligned_dir)
+    with pytest.raises(UserError, match="hold the same faces"):
+        run(filled, target_iter=3)
+    shutil.rmtree(filled.dst.aligned_dir)
+    filled.dst.aligned_dir.symlink_to(filled.src.aligned_dir)
+    with pytest.raises(UserError, match="hold the same faces"):
+        run(filled, target_iter=3)
+    assert not filled.model_dir.exists()
+
+
+def test_faces_that_changed_between_two_runs_are_told(filled, capsys):
+    run(filled, target_iter=1, preview=False)
+    filled.src.aligned()[0].rename(filled.src.aligned_dir / "renamed.png")
+    run(filled, target_iter=2, preview=False)
+    assert "not those of the last run" not in capsys.readouterr().out
+    filled.src.aligned()[0].unlink()
+    run(filled, target_iter=3, preview=False)
+    assert "not those of the last run (data_src: 6 faces then, 5 now)" in capsys.readouterr().out
+
+
+def test_a_model_of_a_newer_program_is_refused(filled):
+    run(filled, target_iter=1, preview=False)
+    for path in filled.model_dir.glob("*/*/manifest.json"):
+        path.write_text(path.read_text().replace('"format": 1', '"format": 7'))
+    with pytest.raises(UserError, match="newer facewright"):
+        run(filled, target_iter=3)
+
+
+def test_two_trainings_on_one_model_are_refused(filled):
+    with filled.lock("model"):
+        owner = filled.root / ".lock_model"
+        owner.write_text(f"{os.getppid()}")
+        with pytest.raises(UserError, match="model is in use by another facewright"):
+            run(filled, target_iter=1)
+
+
+def test_a_disk_that_fills_keeps_the_old_state(filled, monkeypatch):
+    run(filled, target_iter=2, preview=False)
+    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100})())
+    with pytest.raises(UserError, match="disk is full"):
+        run(filled, target_iter=4, preview=False)
+    assert iteration(filled) == 2
+    assert not list(filled.model_dir.rglob(".saving*"))
+    monkeypatch.undo()
+    tiny.use_tiny(monkeypatch.setattr)
+    run(filled, target_iter=4, preview=False)
+    assert iteration(filled) == 4
+
+
+class TestNamedModels:
+    """Several models side by side."""
+
+    @pytest.fixture
+    def two(self, filled):
+        run(filled, name="hero", target_iter=2, preview=False)
+        run(filled, name="villain", target_iter=9, batch_size=3, preview=False)
+        old = checkpoint.generations(filled.model_dir / "hero")[0]
+        os.utime(old, (1, 1))
+        return filled
+
+    def test_they_live_side_by_side(self, two):
+        assert [(m.name, m.kind, m.iteration) for m in shelf.shelf(two.model_dir)] == [
+            ("villain", "h64", 9),
+            ("hero", "h64", 2),
+        ]
+        assert trained.load_trained(two.model_dir, "hero").iteration == 2
+        assert trained.load_trained(two.model_dir).name == "villain"
+
+    def test_without_a_terminal_the_last_one_goes_on_with_its_answers(self, two):
+        found = train.opening(two, {})
+        assert found.flags == {"name": "villain", "model": "h64"} and not found.ask
+        assert found.remembered["batch_size"] == 3
+        assert found.remembered["target_iter"] == 0  # it was reached
+        assert train.opening(two, {"name": "hero", "model": None}).flags == {"name": "hero", "model": "h64"}
+        assert train.opening(two, {"model": "quick"}).flags == {"name": "quick"}
+
+    def test_a_target_that_was_not_reached_stays(self, filled):
+        known = shelf.Shelved("a", "h64", 5, "", {"settings": {"target_iter": 9, "keep": 4, "odd": 1}})
+        assert _train_opening.last_answers(known) == {"target_iter": 9, "keep": 4}
+
+    def test_chosen_on_the_console(self, two, typed, monkeypatch, capsys):
+        monkeypatch.setattr(_train_opening, "any_key", lambda seconds: False)
+        typed("7", "2")
+        found = train.opening(two, {})
+        assert found.flags["name"] == "hero" and not found.ask
+        said = capsys.readouterr().out
+        assert "1  villain" in said and "'7' is no model" in said and "press a key within 2 seconds" in said
+        monkeypatch.setattr(_train_opening, "any_key", lambda seconds: True)
+        typed("")
+        assert train.opening(two, {}).ask
+
+    def test_renamed_and_deleted_on_the_console(self, two, typed, monkeypatch, capsys):
+        monkeypatch.setattr(_train_opening, "any_key", lambda seconds: False)
+        typed("r 2", "star", "r 1", "con", "d 1", "y", "")
+        assert train.opening(two, {}).flags["name"] == "star"
+        assert "cannot be the name" in capsys.readouterr().out
+        assert [m.name for m in shelf.shelf(two.model_dir)] == ["star"]
+        (dated,) = two.trash.iterdir()
+        assert checkpoint.newest(dated / "villain").generation.state["iteration"] == 9
+
+    def test_a_new_one_on_the_console(self, two, typed):
+        typed("n", "h64", "hero", "bad/name", "")
+        found = train.opening(two, {})
+        assert found.flags == {"model": "h64", "name": "h64"} and found.ask
+
+    def test_another_network_than_the_name_holds(self, two):
+        with pytest.raises(UserError, match="hero holds the model 'h64'") as caught:
+            run(two, model="quick", name="hero")
+        assert "--model h64" in caught.value.fix
+
+    @pytest.mark.parametrize("name", ["../up", ".hidden", "a/b", "nul", "x" * 61, "end.", ""])
+    def test_names_that_are_no_folders(self, name):
+        with pytest.raises(UserError, match="cannot be the name"):
+            shelf.check_name(name)
+
+
+class TestStartingFromSomething:
+    """--start-from, --new-src, --pretrain."""
+
+    def weights(self, workspace, name):
+        return checkpoint.newest(workspace.model_dir / name).generation.arrays("weights").as_dict()
+
+    def test_takes_over_what_fits_and_says_what(self, filled, capsys):
+        run(filled, name="old", target_iter=30, preview=False)
+        run(filled, name="new", start_from="old", target_iter=1, save_interval_min=0.01, preview=False)
+        said = capsys.readouterr().out
+        assert "(h64, iteration 30). Loaded: encoder, decoder_src, decoder_dst." in said
+        first = checkpoint.check(checkpoint.generations(filled.model_dir / "new")[-1])
+        old = self.weights(filled, "old")
+        for name, array in first.arrays("weights").as_dict().items():
+            np.testing.assert_array_equal(array, old[name])
+        run(filled, name="new", start_from="old", target_iter=2, preview=False)  # the same line once more goes on
+        with pytest.raises(UserError, match="is there already"):
+            run(filled, name="new", start_from="other", target_iter=3)
+
+    def test_a_new_src_starts_from_the_decoder_of_dst(self, filled):
+        run(filled, name="old", target_iter=30, preview=False)
+        folder = filled.model_dir / "old"
+        run(filled, name="new", start_from=str(folder), new_src=True, target_iter=1, preview=False)
+        first = checkpoint.check(checkpoint.generations(filled.model_dir / "new")[-1]).arrays("weights").as_dict()
+        old = self.weights(filled, "old")
+        for name in first:
+            np.testing.assert_array_equal(first[name], old[name.replace("_src", "_dst", 1)])
+
+    def test_only_some_parts_fit(self, filled, capsys):
+        arrays = {"encoder/0000.kernel": np.zeros((5, 5, 3, 4), np.float32), "other/0": np.ones(3, np.float32)}
+        checkpoint.save(filled.model_dir / "part", {"model": "df", "iteration": 3}, {"weights": arrays})
+        run(filled, name="new", start_from="part", target_iter=1, preview=False)
+        said = capsys.readouterr().out
+        assert "Loaded: encoder (1 of 2)." in said and "nothing there fits: decoder_src, decoder_dst" in said
+
+    def test_nothing_fits_or_is_there(self, filled):
+        checkpoint.save(filled.model_dir / "part", {"model": "df"}, {"weights": {"x/0": np.zeros(2, np.float32)}})
+        with pytest.raises(UserError, match="Nothing in"):
+            run(filled, name="new", start_from="part")
+        with pytest.raises(UserError, match="no trained model 'nobody'"):
+            run(filled, name="new", start_from="nobody")
+        with pytest.raises(UserError, match="no model to start from"):
+            run(filled, name="new", new_src=True)
+        assert not (filled.model_dir / "new").exists()
+
+    def test_pretraining_then_training(self, filled, tmp_path, capsys):
+        folder = tmp_path / "many"
+        tiny.save_faces(folder / "a", 3, seed=7)
+        tiny.save_faces(folder / "b", 4, seed=70)
+        write_image(folder / "plain.png", np.zeros((8, 8, 3), np.uint8))
+        run(filled, pretrain=str(folder), target_iter=4, preview=False)
+        said = capsys.readouterr().out
+        assert "plain.png" in said and "7 src, 7 dst" in said and "without --pretrain" in said
+        before = self.weights(filled, "h64")
+        run(filled, target_iter=1, save_interval_min=0.01, preview=False)
+        assert "Pretraining is over" in capsys.readouterr().out
+        generation = checkpoint.newest(filled.model_dir / "h64").generation
+        assert generation.state["iteration"] == 1 and generation.state["pretrain"] is False
+        assert len(generation.arrays("history").as_dict()["losses"]) == 1
+        after = generation.arrays("weights").as_dict()
+        assert max(np.abs(after[n] - before[n]).max() for n in after) < 0.01  # one step away
+        with pytest.raises(UserError, match="holds 0 aligned faces"):
+            run(filled, name="x", pretrain=str(tmp_path / "absent"))
+
+    def test_what_lies_between_begins_anew_after_pretraining(self, filled, tmp_path, monkeypatch):
+        monkeypatch.setattr(start, "INTER", "encoder")
+        tiny.save_faces(tmp_path / "many", 3, seed=7)
+        run(filled, pretrain=str(tmp_path / "many"), target_iter=40, preview=False)
+        before = self.weights(filled, "h64")
+        run(filled, target_iter=1, preview=False)
+        first = checkpoint.check(checkpoint.generations(filled.model_dir / "h64")[1]).arrays("weights").as_dict()
+        same = {name: np.array_equal(first[name], before[name]) for name in first}
+        assert {name.partition("/")[0] for name, equal in same.items() if not equal} == {"encoder"}
+
+
+def test_the_losses_go_to_tensorboard(filled, capsys):
+    run(filled, target_iter=25, tensorboard=True, preview=False)
+    folder = filled.model_dir / "h64" / "tensorboard"
+    assert f"tensorboard --logdir {folder}" in capsys.readouterr().out
+    assert sum(1 for _ in folder.iterdir()) == 1
 
 
 @dataclass(frozen=True)
@@ -187,7 +417,7 @@ def command(workspace, *flags):
     return [sys.executable, "-m", "training.tiny", str(workspace.root), *flags], {**os.environ, "PYTHONPATH": paths}
 
 
-def start(workspace, *flags):
+def launch(workspace, *flags):
     line, environment = command(workspace, *flags)
     return subprocess.Popen(
         line,
@@ -211,7 +441,7 @@ def wait_for(condition, process):
 def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothing(workspace):
     tiny.fill(workspace)
     folder = workspace.model_dir / "h64"
-    process = start(workspace, "--save-interval-min", "0.01")
+    process = launch(workspace, "--save-interval-min", "0.01")
     wait_for(
         lambda: len(checkpoint.generations(folder)) > 1 and checkpoint.generations(folder)[0].name[-1] > "2", process
     )
@@ -220,7 +450,7 @@ def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothin
     kept = iteration(workspace)
     assert kept > 0
 
-    process = start(workspace)
+    process = launch(workspace)
     lines = []
     while not lines or not lines[-1].startswith("#"):
         lines.append(process.stdout.readline())
@@ -239,7 +469,7 @@ def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothin
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_stopped_before_its_target_the_exit_code_says_so(workspace):
     tiny.fill(workspace)
-    process = start(workspace, "--target-iter", "1000000")
+    process = launch(workspace, "--target-iter", "1000000")
     wait_for(lambda: process.stdout.readline().startswith("#"), process)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[0]

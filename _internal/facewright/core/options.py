@@ -36,6 +36,7 @@ class Option:
         low, high: Inclusive range of a number, or None.
         remember: Whether a typed answer becomes the next run's default.
         check: Raises a UserError for a text that does not fit; None where any text does.
+        many: Whether the flag may be given several times; the texts are joined by line ends, see `several`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Option:
     high: float | None = None
     remember: bool = True
     check: Callable[[str], Any] | None = None
+    many: bool = False
 
     @property
     def flag(self) -> str:
@@ -115,6 +117,26 @@ class Option:
         return math.isfinite(value) and inside
 
 
+@dataclasses.dataclass(frozen=True)
+class Opening:
+    """What a step settled before its questions.
+
+    Attributes:
+        flags: Answers that count like flags.
+        remembered: Answers of the last run that count more than those the workspace remembers.
+        ask: Whether the questions are asked at all.
+    """
+
+    flags: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    remembered: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    ask: bool = True
+
+
+def several(text: str) -> list[str]:
+    """Return the texts of an option that may be given several times."""
+    return [line for line in text.split("\n") if line]
+
+
 def plain(number: float) -> str:
     """Write a limit without an exponent where that is short."""
     return f"{number:.0f}" if number == int(number) and abs(number) < 1e15 else f"{number:g}"
@@ -137,9 +159,10 @@ def option(
     high: float | None = None,
     remember: bool = True,
     check: Callable[[str], Any] | None = None,
+    many: bool = False,
 ) -> Any:
     """Declare an option as a dataclass field; see `Option` for the arguments."""
-    spec = Option("", type(default), default, help, ask, choices or {}, low, high, remember, check)
+    spec = Option("", type(default), default, help, ask, choices or {}, low, high, remember, check, many)
     return dataclasses.field(default=default, metadata={"option": spec})
 
 

@@ -14,6 +14,7 @@ from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Found, Generation
 from facewright.nn.guard import saved_variables
 from facewright.nn.loading import load_variables
+from facewright.nn.shelf import shelf
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class TrainedModel:
     """A trained model as the converter sees it.
 
     Attributes:
-        name: Its name on the command line.
+        name: What the user calls it: its folder.
+        kind: The network it is made of.
         iteration: How many steps it was trained.
         fingerprint: Changes with every saved generation.
         resolution: Side S of the faces it takes and gives, in pixels.
@@ -31,6 +33,7 @@ class TrainedModel:
     """
 
     name: str
+    kind: str
     iteration: int
     fingerprint: str
     resolution: int
@@ -49,7 +52,7 @@ def model_arrays(model: FaceModel) -> dict[str, dict[str, Any]]:
     Names follow the order in which the model builds its weights, so that they are the same in every process.
     """
     return {
-        "weights": _weights(model),
+        "weights": weights_of(model),
         "optimizer": {
             f"{phase}/{number:04d}" if phase else f"{number:04d}": variable
             for phase, trainer in model.trainers.items()
@@ -59,7 +62,8 @@ def model_arrays(model: FaceModel) -> dict[str, dict[str, Any]]:
     }
 
 
-def _weights(model: FaceModel) -> dict[str, Any]:
+def weights_of(model: FaceModel) -> dict[str, Any]:
+    """Return the weights of a model: "<part>/<number>.<name>" -> keras variable."""
     return {
         f"{part}/{number:04d}.{variable.name}": variable
         for part, network in model.parts.items()
@@ -78,7 +82,7 @@ def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True)
     Raises:
         UserError: The weights belong to another network.
     """
-    load_variables("weights", _weights(model), generation.arrays("weights"))
+    load_variables("weights", weights_of(model), generation.arrays("weights"))
     model.load_extra_state(generation.arrays("extra").as_dict() if generation.has("extra") else {})
     if optimizer and generation.has("optimizer"):
         load_variables("optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
@@ -87,18 +91,20 @@ def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True)
 def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> Found | None:
     """Return the newest whole generation of a model in a model folder; None when there is none.
 
+    Its kind, `generation.state["model"]`, is one that this program knows.
+
     Raises:
-        UserError: None is whole, or the folder holds another model than its name says.
+        UserError: None is whole, its kind is unknown, or it is called like another kind than its own.
     """
     found = checkpoint.newest(model_dir / name, need)
     if found is None:
         return None
-    saved = found.generation.state.get("model")
-    if saved != name:
+    kind = str(found.generation.state.get("model"))
+    if kind != name and (name in model_names() or kind not in model_names()):
         raise UserError(
-            f"The folder {model_dir / name} holds the model {str(saved)[:40]!r}.",
-            f"the model {name!r}.",
-            f"rename the folder to {str(saved)[:40]}, or move it away; nothing was changed.",
+            f"The folder {model_dir / name} holds the model {kind[:40]!r}.",
+            f"the model {name!r}." if name in model_names() else f"one of {', '.join(model_names())}.",
+            f"rename the folder to {kind[:40]}, or move it away; nothing was changed.",
         )
     return found
 
@@ -137,20 +143,20 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
     devices.precision("float32")
-    kind = model_class(name)
-    model = kind(build_options(name, generation.state.get("options") or {}))
+    kind = str(generation.state["model"])
+    model = model_class(kind)(build_options(kind, generation.state.get("options") or {}))
     restore(model, generation, optimizer=False)
     iteration = int(generation.state.get("iteration", 0))
     return TrainedModel(
-        name, iteration, generation.fingerprint, model.resolution, model.face_type, model.converter, model
+        name, kind, iteration, generation.fingerprint, model.resolution, model.face_type, model.converter, model
     )
 
 
 def _last_trained(model_dir: Path) -> str:
-    saved = checkpoint.trained_models(model_dir)
-    known = [name for name in saved if name in model_names()]
+    there = shelf(model_dir)
+    known = [model.name for model in there if model.kind in model_names()]
     if not known:
-        unknown = f" of a known kind ({', '.join(saved)})" if saved else ""
+        unknown = f" of a known kind ({', '.join(model.name for model in there)})" if there else ""
         raise _nothing_trained(model_dir, f"no trained model{unknown}")
     if len(known) > 1:
         console.say(f"There are {len(known)} trained models; {known[0]}, the one saved last, is used.")

@@ -156,6 +156,17 @@ def start(policy: str = "auto") -> tuple[Device, str]:
     return device, precision(policy, device)
 
 
+def spread() -> None:
+    """Share every batch among all cards that the backend sees; call it before a network is built.
+
+    Only JAX does this in one process (`nn.cards.SEVERAL`). The weights lie on every card, the gradients are averaged.
+    """
+    prepare()
+    keras = importlib.import_module("keras")
+    distribution = keras.distribution.DataParallel(devices=keras.distribution.list_devices(), auto_shard_dataset=False)
+    keras.distribution.set_distribution(distribution)
+
+
 def usable_cores() -> int:
     """Return the number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -28,6 +28,7 @@ from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.marking.provenance import mark_picture, mark_png
 from facewright.models.catalogue import model_files
 from facewright.nn import checkpoint, devices
+from facewright.nn.shelf import look, shelf
 
 if TYPE_CHECKING:  # these import keras
     from facewright.models.base import ConverterDefaults
@@ -209,7 +210,7 @@ def _plan_all(
     frames: list[Path], groups: dict[str, list[FaceFile]], side: Side, options: Options, trained: tuple[str, str]
 ) -> list[_Planned]:
     # The model's own erode, blur and border stand in its file: a change of the file makes the pictures anew.
-    declared_in = model_files().get(trained[0])
+    declared_in = model_files().get(look(Workspace(side.root).model_dir, trained[0]).kind)
     setting = {
         "version": VERSION,
         "trained": trained,
@@ -268,16 +269,9 @@ def _newest(model_dir: Path, name: str) -> tuple[str, str]:
 
     This costs milliseconds, so that a run with nothing to do does not wait for TensorFlow.
     """
-    known = model_files()
-    names = (
-        [name]
-        if name in known
-        else []
-        if name
-        else [found for found in checkpoint.trained_models(model_dir) if found in known]
-    )
-    found = checkpoint.newest(model_dir / names[0], need=()) if names else None
-    return (names[0], found.generation.fingerprint) if found else ("", "")
+    there = [model for model in shelf(model_dir) if model.kind in model_files() and name in ("", model.name)]
+    found = checkpoint.newest(model_dir / there[0].name, need=()) if there else None
+    return (there[0].name, found.generation.fingerprint) if found else ("", "")
 
 
 def _load(model_dir: Path, name: str) -> "TrainedModel":

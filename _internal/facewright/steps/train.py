@@ -3,13 +3,12 @@
 Reads data_src/aligned and data_dst/aligned, writes model/ and the picture model/preview.png. The model is saved
 every few minutes, on the key s, and when the training ends: with Enter, Ctrl-C or at the target iteration.
 The next run goes on from there. Keys, in the preview window or the terminal: Enter saves and leaves, s saves,
-p draws a new preview, space shows other faces.
+b backs up, p draws a new preview, space shows other faces, l changes the range of the chart.
 """
 
 import dataclasses
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,46 +17,29 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import make_folder, move_to_trash
 from facewright.core.images import write_image
-from facewright.core.options import declared, option, show
-from facewright.core.workspace import Side, Workspace
-from facewright.faces.align import FaceType
-from facewright.faces.faceset import FaceFile, load_faceset
-from facewright.models.catalogue import model_titles
-from facewright.nn import checkpoint, devices
+from facewright.core.options import Opening, declared
+from facewright.core.workspace import Workspace
+from facewright.nn import checkpoint, devices, shelf
+from facewright.steps import _train_faces, _train_opening, _train_session
+from facewright.steps._train_options import MODELS, Options
+from facewright.steps._train_words import closing_words, model_rows, say_box
 
 if TYPE_CHECKING:  # these import keras
-    from facewright.models.base import FaceModel
     from facewright.samples.sampler import Sampler
+    from facewright.training.event_file import EventFile
     from facewright.training.loop import Outcome
     from facewright.training.session import Session
 
 COMMAND = "train"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-NAMED = 5  # files named in a message
 DEBUG_SHEET = "samples.png"
-MODELS = model_titles()
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user decides at every run; a model's own options are fixed when it is created."""
-
-    model: str = option(
-        "quick" if "quick" in MODELS else next(iter(MODELS)), "Which network.", choices=MODELS, ask="Model"
-    )
-    target_iter: int = option(
-        0, "Iteration at which to stop; 0 trains until you stop it.", low=0, ask="Target iteration", remember=False
-    )
-    batch_size: int = option(0, "Faces per side and iteration; 0 takes the model's own number.", low=0, high=4096)
-    save_interval_min: float = option(10.0, "Minutes between two automatic savings.", low=0.01, high=10_000)
-    precision: str = option("auto", "Number format of the network's sums.", choices=devices.POLICIES)
-    seed: int = option(0, "Starts the random numbers of a new model.", low=0, high=2**31 - 1)
-    window: bool = option(True, "Open a preview window where there is a screen; model/preview.png is written anyway.")
-    preview: bool = option(True, "Draw previews.")
-    write_preview_history: bool = option(False, "Keep a JPEG of the same faces every 10 iterations.")
-    debug: bool = option(False, "Show what the network gets, and train nothing.")
+def opening(workspace: Workspace, flags: Mapping[str, Any]) -> Opening:
+    """Settle which model is meant, and offer the answers of its last run."""
+    kinds = next(spec for spec in declared(Options) if spec.name == "model")
+    return _train_opening.open_training(workspace, flags, kinds)
 
 
 def more_options(workspace: Workspace, options: Options) -> type | None:
@@ -69,15 +51,15 @@ def more_options(workspace: Workspace, options: Options) -> type | None:
     if not declared(settings):
         return None
     try:
-        found = checkpoint.newest(workspace.model_dir / options.model, need=())
+        found = checkpoint.newest(workspace.model_dir / (options.name or options.model), need=())
     except UserError:
         found = None  # said when it is loaded
-    return settings if found is None else _fixed(settings, found.generation.state.get("options") or {})
+    return settings if found is None else _train_session.fixed(settings, found.generation.state.get("options") or {})
 
 
 def known_answers(workspace: Workspace) -> dict[str, Any]:
-    """Return what the workspace itself answers: the model that was trained last in it."""
-    trained = [name for name in checkpoint.trained_models(workspace.model_dir) if name in MODELS]
+    """Return what the workspace itself answers: the network that was trained last in it."""
+    trained = [model.kind for model in shelf.shelf(workspace.model_dir) if model.kind in MODELS]
     return {"model": trained[0]} if trained else {}
 
 
@@ -92,157 +74,90 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
     Raises:
         UserError: No faces, unreadable ones, a model folder that cannot be used, a full disk.
     """
-    console.heading(f"Training {options.model}")
+    options = dataclasses.replace(options, name=options.name or options.model)
+    console.heading(f"Training {options.name}")
     with workspace.lock("model"):
-        faces = [_faces(workspace.src), _faces(workspace.dst)]
-        if _reached(workspace, options):
+        if options.pretrain:
+            faces = _train_faces.load_for_pretraining(Path(options.pretrain).expanduser())
+        else:
+            faces = _train_faces.load_pair(workspace)
+        found = _train_session.find(workspace, options.name, options.model)
+        if _reached(found, options):
             return
-        device, precision = devices.start(options.precision)
-        session = _session(workspace, options, more)
-        samplers = _samplers(session.model, faces, options.seed, session)
-        batch = options.batch_size or session.model.default_batch
-        session.notes = {"batch": batch, "precision": precision}
-        _summary(session, faces, batch, f"{device.describe()}, {precision}")
+        device, precision, trial = _train_session.start_device(options, found)
+        session = _train_session.open_session(workspace, options, more, found)
+        samplers = _train_faces.make_samplers(session, faces, options.seed, pretrain=bool(options.pretrain))
+        batch, why = _train_session.choose_batch(session, options.batch_size, device)
+        notes = _train_faces.notes_of(faces)
+        kept = found.generation.state if found else {}
+        _say_changes(kept, notes, session.iteration)
+        session.notes = _notes(options, batch, precision, trial, notes, kept)
+        words = f"{precision} ({trial['words']})" if trial.get("words") else precision
+        rows = [
+            *model_rows(session),
+            (
+                "faces",
+                f"{len(faces[0])} src, {len(faces[1])} dst" + (f"; {options.pretrain}" if options.pretrain else ""),
+            ),
+            ("batch", f"{batch} src and {batch} dst faces per iteration ({why})"),
+            ("device", device.describe()),
+            ("precision", words),
+            (
+                "target",
+                f"iteration {options.target_iter}" if options.target_iter else "none: it trains until you stop it",
+            ),
+        ]
+        say_box("pretraining" if options.pretrain else "training", rows)
         if options.debug:
             _show_samples(workspace, samplers, options)
             return
         if session.saved_iteration < 0:
             session.save()
         outcome = _train(session, samplers, options, batch)
-        _closing_words(session, outcome, options)
+        closing_words(session, outcome, preview=options.preview, pretrain=bool(options.pretrain))
     if options.target_iter and outcome.reason in SIGNALS:
         # All is saved, but not all that was asked for is done: what comes after this step must not begin.
         raise SystemExit(128 + getattr(signal, outcome.reason))
 
 
-def _faces(side: Side) -> list[FaceFile]:
-    faceset = load_faceset(side.aligned_dir)
-    extractor = side.extractor
-    if faceset.bad:
-        raise _unusable(side, [(path, error.happened) for path, error in faceset.bad], extractor)
-    if not faceset.faces:
-        raise UserError(
-            f"There are no faces in {side.aligned_dir}.",
-            f"aligned faces of {side.name}.",
-            f"run {extractor} first.",
-        )
-    return faceset.faces
-
-
-def _unusable(side: Side, problems: list[tuple[Path, str]], extractor: str) -> UserError:
-    listed = "; ".join(reason for _, reason in problems[:NAMED])
-    more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-    return UserError(
-        f"{len(problems)} file(s) in {side.aligned_dir} cannot be trained on: {listed}{more}",
-        f"only faces that {extractor} wrote.",
-        f"move these files out of that folder, or run {extractor} again.",
-    )
-
-
-def _reached(workspace: Workspace, options: Options) -> bool:
+def _reached(found: checkpoint.Found | None, options: Options) -> bool:
     """Whether the target was reached by an earlier run; says so."""
-    if not options.target_iter or options.debug:
+    if not options.target_iter or options.debug or found is None or found.damaged:
         return False
-    found = checkpoint.newest(workspace.model_dir / options.model)
-    iteration = int(found.generation.state.get("iteration", 0)) if found else 0
-    if found is None or found.damaged or iteration < options.target_iter:
+    state = found.generation.state
+    iteration = int(state.get("iteration", 0))
+    if iteration < options.target_iter or bool(state.get("pretrain")) != bool(options.pretrain):
         return False
     console.say(
-        f"The model {options.model} is at iteration {iteration} already; the target was {options.target_iter}: nothing "
+        f"The model {options.name} is at iteration {iteration} already; the target was {options.target_iter}: nothing "
         "to do. Next: 7_convert, or train on with a larger --target-iter."
     )
     return True
 
 
-def _fixed(settings: type, saved: Mapping[str, Any]) -> type:
-    """Return settings whose defaults are the saved ones and which nobody is asked for."""
-    fields: list[Any] = []
-    for spec in declared(settings):
-        value = spec.parse(show(saved[spec.name])) if spec.name in saved else spec.default
-        field = option(value, spec.help, choices=spec.choices, low=spec.low, high=spec.high, remember=False)
-        fields.append((spec.name, spec.kind, field))
-    made = dataclasses.make_dataclass(settings.__name__, fields, frozen=True)
-    made.__module__ = settings.__module__
-    return made
+def _say_changes(kept: Mapping[str, Any], notes: Mapping[str, Any], iteration: int) -> None:
+    changed = _train_faces.changes(kept.get("faces"), notes)
+    if changed and iteration:
+        console.warn(f"The faces are not those of the last run ({'; '.join(changed)}). The model goes on with them.")
 
 
-def _session(workspace: Workspace, options: Options, more: Any) -> "Session":
-    """Build the model as it was created, or anew, and read its newest whole generation."""
-    from facewright.models.base import model_class
-    from facewright.models.trained import build_options, find_generation
-    from facewright.training.session import Session
-
-    make_folder(workspace.model_dir)
-    found = find_generation(workspace.model_dir, options.model)
-    wanted = {} if more is None else dataclasses.asdict(more)
-    if found is None:
-        model = model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
-        move_to_trash([workspace.model_dir / options.model / "history"], workspace.trash)
-        return Session(options.model, model, workspace.model_dir)
-    generation = found.generation
-    saved = build_options(options.model, generation.state.get("options") or {})
-    _refuse_changes(options.model, dataclasses.asdict(saved), wanted, generation.folder.parent)
-    for path, reason in found.damaged.items():
-        aside = checkpoint.set_aside(path)
-        console.warn(
-            f"{path.name} is damaged ({reason}); it is now called {aside.name}. {generation.folder.name}, the newest "
-            "whole one, is used."
-        )
-    session = Session(options.model, model_class(options.model)(saved, seed=options.seed), workspace.model_dir)
-    session.resume(generation)
-    return session
-
-
-def _refuse_changes(name: str, saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    for key, value in wanted.items():
-        if key in saved and saved[key] != value:
-            raise UserError(
-                f"The model {name} in {folder} was created with {key} = {show(saved[key])}, not {show(value)}.",
-                "the options it was created with: they are fixed for good.",
-                f"leave out that flag; or, for a new model, move {folder} away first. Nothing was changed.",
-            )
-
-
-def _samplers(
-    model: "FaceModel", faces: list[list[FaceFile]], seed: int, session: "Session"
-) -> "tuple[Sampler, Sampler]":
-    from facewright.samples.sampler import Sampler
-
-    made = []
-    for number, (side, files) in enumerate(zip(("src", "dst"), faces, strict=True)):
-        samples = model.samples(side)
-        needed = max((s.face_type for s in samples), key=list(FaceType).index)
-        small = [f.path for f in files if not f.record.face_type.contains(needed)]
-        if small:
-            names = ", ".join(path.name for path in small[:NAMED])
-            raise UserError(
-                f"{len(small)} face(s) of data_{side} show less than the model {session.name} needs: {names}.",
-                f"faces extracted as {needed} or a larger type.",
-                f"extract again with --face-type {needed} --redo.",
-            )
-        rng = np.random.default_rng([seed, number, session.iteration])
-        sampler = Sampler([f.path for f in files], samples, rng, flip=model.flip, jitter=model.jitter)
-        if side in session.samplers:
-            sampler.set_state(session.samplers[side])
-        made.append(sampler)
-    return made[0], made[1]
-
-
-def _summary(session: "Session", faces: list[list[FaceFile]], batch: int, device: str) -> None:
-    model = session.model
-    parts = model.count_params()
-    sizes = ", ".join(f"{name} {count / 1e6:.1f}" for name, count in parts.items())
-    options = ", ".join(f"{k} = {show(v)}" for k, v in dataclasses.asdict(model.options).items())
-    began = f"goes on from iteration {session.iteration}" if session.iteration else "new"
-    console.say(f"  model       {session.name}: {model.title}")
-    console.say(f"              {began}{'; ' + options if options else ''}")
-    console.say(f"  parameters  {sum(parts.values()):,} ({sizes} million)")
-    console.say(f"  faces       {len(faces[0])} src, {len(faces[1])} dst; {model.face_type} at {model.resolution} px")
-    console.say(f"  batch       {batch} src and {batch} dst faces per iteration")
-    console.say(f"  device      {device}")
+def _notes(
+    options: Options, batch: int, precision: str, trial: Mapping[str, Any], faces: Any, kept: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the saved states remember beside the network."""
+    return {
+        "batch": batch,
+        "precision": precision,
+        "trial": {name: value for name, value in trial.items() if name != "words"},
+        "faces": faces,
+        "settings": {name: getattr(options, name) for name in _train_opening.REMEMBERED},
+        "pretrain": bool(options.pretrain),
+        "started_from": options.start_from or kept.get("started_from", ""),
+    }
 
 
 def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Options, batch: int) -> "Outcome":
+    from facewright.training.fit import fitting_batch, out_of_memory
     from facewright.training.keys import HELP, terminal_keys
     from facewright.training.loop import Loop, Plan
     from facewright.training.view import View
@@ -252,29 +167,55 @@ def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Opt
     view = None
     if options.preview:
         view = View(session, samplers, window, write_history=options.write_preview_history)
-    plan = Plan(batch, options.target_iter, options.save_interval_min * 60)
+    plan = Plan(
+        batch,
+        options.target_iter,
+        options.save_interval_min * 60,
+        options.autobackup_hours * 3600,
+        linger=console.interactive(),
+    )
     # OpenCV's own threads would take the processor from the network in the middle of its step.
     cv2.setNumThreads(1)
+    log = _log(session, options)
     try:
         with terminal_keys() as keys:
-            console.say(f"  keys        {HELP}")
-            return Loop(session, samplers, plan, [keys, *([window] if window else [])], view).run()
+            console.say(f"Keys: {HELP}")
+            windows = [window] if window else []
+            return Loop(session, samplers, plan, [keys, *windows], view, [log.add] if log else []).run()
     except Exception as error:
-        if _out_of_memory(error):
-            raise UserError(
-                f"The memory does not hold a batch of {batch} + {batch} faces.",
-                "a batch that fits; the model is as it was last saved.",
-                f"give a smaller one: --batch-size {max(1, batch // 2)}",
-            ) from error
+        if out_of_memory(error):
+            console.say("The memory is full. Looking for the largest batch that it holds …")
+            raise _too_large(batch, fitting_batch(session.model.train_on, *samplers, batch)) from error
         raise
     finally:
         if window:
             window.close()
+        if log:
+            log.flush()
 
 
-def _out_of_memory(error: Exception) -> bool:
-    name = type(error).__name__
-    return isinstance(error, MemoryError) or name in ("ResourceExhaustedError", "OutOfMemoryError")
+def _log(session: "Session", options: Options) -> "EventFile | None":
+    if not options.tensorboard:
+        return None
+    from facewright.training.event_file import EventFile
+
+    folder = session.folder / "tensorboard"
+    console.say(f"Losses for TensorBoard: tensorboard --logdir {folder}")
+    return EventFile(folder)
+
+
+def _too_large(batch: int, fits: int) -> UserError:
+    if not fits:
+        return UserError(
+            f"The memory does not hold a batch of {batch} + {batch} faces, and not even 1 + 1.",
+            "a device with more memory, or a smaller model; the model is as it was last saved.",
+            "choose a smaller network, or a light version, for a new model.",
+        )
+    return UserError(
+        f"The memory does not hold a batch of {batch} + {batch} faces.",
+        f"a batch of {fits} or less, as a trial has shown; the model is as it was last saved.",
+        f"run the step again with --batch-size {fits}",
+    )
 
 
 def _show_samples(workspace: Workspace, samplers: "tuple[Sampler, Sampler]", options: Options) -> None:
@@ -290,15 +231,3 @@ def _show_samples(workspace: Workspace, samplers: "tuple[Sampler, Sampler]", opt
     if window:
         window.browse(lambda: draw_samples(samplers, rng), picture)
         window.close()
-
-
-def _closing_words(session: "Session", outcome: "Outcome", options: Options) -> None:
-    why = {"target": "The target is reached.", "key": "Stopped with a key."}.get(outcome.reason, "Stopped.")
-    console.say(
-        f"{why} All is saved: iteration {session.iteration}, {outcome.steps} of them in this run, "
-        f"{outcome.milliseconds:.0f} ms each, {outcome.waiting:.1%} of it waiting for data."
-    )
-    console.say(f"The model is in {session.folder}.")
-    if options.preview:
-        console.say(f"The preview is {session.model_dir / 'preview.png'}.")
-    console.say("Next: 7_convert. Or run 6_train again: it goes on from here.")

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Protocol
@@ -40,12 +41,23 @@ class Keys(Protocol):
         """Return what was pressed since the last call, without waiting."""
 
 
+class TypedKeys(Keys, Protocol):
+    """A terminal's keys."""
+
+    def typed(self) -> str:
+        """Return the characters that were typed since the last call, without waiting."""
+
+
 class NoKeys:
     """Nobody to press a key."""
 
     def poll(self) -> list[Command]:
         """Return nothing."""
         return []
+
+    def typed(self) -> str:
+        """Return nothing."""
+        return ""
 
 
 def commands(typed: str) -> list[Command]:
@@ -54,7 +66,7 @@ def commands(typed: str) -> list[Command]:
 
 
 @contextlib.contextmanager
-def terminal_keys() -> Iterator[Keys]:
+def terminal_keys() -> Iterator[TypedKeys]:
     """Read keys from the terminal until the block ends; without a terminal there are none."""
     if sys.stdin is None or not sys.stdin.isatty():
         yield NoKeys()
@@ -65,15 +77,29 @@ def terminal_keys() -> Iterator[Keys]:
             yield keys
 
 
+def any_key(seconds: float) -> bool:
+    """Wait for a key for some time; return whether one came. Without a terminal there is no waiting."""
+    with terminal_keys() as keys:
+        end = time.monotonic() + seconds
+        while not isinstance(keys, NoKeys) and time.monotonic() < end:
+            if keys.typed():
+                return True
+            time.sleep(0.02)
+    return False
+
+
 class _WindowsKeys:
     def poll(self) -> list[Command]:
+        return commands(self.typed())
+
+    def typed(self) -> str:
         import msvcrt
 
         console: Any = msvcrt
         typed = ""
         while console.kbhit():
             typed += console.getwch()
-        return commands(typed)
+        return typed
 
 
 class _PosixKeys:
@@ -81,13 +107,16 @@ class _PosixKeys:
         self._descriptor = descriptor
 
     def poll(self) -> list[Command]:
+        return commands(self.typed())
+
+    def typed(self) -> str:
         typed = b""
         while in_foreground(self._descriptor) and select.select([self._descriptor], [], [], 0)[0]:
             more = os.read(self._descriptor, 64)
             if not more:  # the terminal is gone
                 break
             typed += more
-        return commands(typed.decode(errors="ignore"))
+        return typed.decode(errors="ignore")
 
 
 def in_foreground(descriptor: int) -> bool:
@@ -99,7 +128,7 @@ def in_foreground(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def _posix_keys() -> Iterator[Keys]:
+def _posix_keys() -> Iterator[TypedKeys]:
     import termios
     import tty
 

@@ -1,0 +1,92 @@
+"""The models that a workspace holds, side by side under names of their own; read without importing keras.
+
+A model is a folder of `model/`; its name is what the user calls it, its kind is the network it is made of.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facewright.core.errors import UserError
+from facewright.core.files import disk_errors, move_to_trash, read_json
+from facewright.nn.checkpoint import STATE, generations, trained_models
+
+NAME = re.compile(r"[^\W_][\w .-]{0,59}(?<![ .])")
+RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # Windows gives such names to devices
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A model as its newest saved state tells; that state may still turn out to be damaged.
+
+    Attributes:
+        name: Its folder's name.
+        kind: The network it is made of; "" when the state cannot be read.
+        iteration: Steps it was trained.
+        saved: When it was saved, as the state writes it.
+        state: All of the state.
+    """
+
+    name: str
+    kind: str
+    iteration: int
+    saved: str
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def describe(self) -> str:
+        """Say it in a line, without the name."""
+        when = self.saved[:16].replace("T", " ")
+        return f"{self.kind or 'not readable'}, iteration {self.iteration}" + (f", saved {when}" if when else "")
+
+
+def shelf(model_dir: Path) -> list[Shelved]:
+    """Return the models of a model folder, the one saved last first."""
+    return [look(model_dir, name) for name in trained_models(model_dir)]
+
+
+def look(model_dir: Path, name: str) -> Shelved:
+    """Return what the newest readable state of a model tells; blanks when there is none."""
+    for path in generations(model_dir / name):
+        try:
+            state = read_json(path / STATE, {})
+        except UserError:
+            continue
+        if isinstance(state, dict) and state.get("model"):
+            iteration = state.get("iteration", 0)
+            known = iteration if isinstance(iteration, int) else 0
+            return Shelved(name, str(state["model"])[:40], known, str(state.get("saved", ""))[:40], state)
+    return Shelved(name, "", 0, "")
+
+
+def check_name(name: str) -> None:
+    """Check a name for a new model.
+
+    Raises:
+        UserError: It cannot be a folder's name everywhere.
+    """
+    if not NAME.fullmatch(name) or RESERVED.fullmatch(name):
+        raise UserError(
+            f"{name[:80]!r} cannot be the name of a model.",
+            "letters, digits, blanks, dots, - and _, beginning with a letter or digit; 60 at most.",
+            "choose another name.",
+        )
+
+
+def rename(model_dir: Path, old: str, new: str) -> None:
+    """Give a model another name.
+
+    Raises:
+        UserError: The name does not fit, or is taken.
+    """
+    check_name(new)
+    taken = {path.name.lower() for path in model_dir.iterdir()} - {old.lower()}
+    if new.lower() in taken:
+        raise UserError(f"There is {new} in {model_dir} already.", "a new name.", "choose another one.")
+    with disk_errors(model_dir / new):
+        (model_dir / old).rename(model_dir / new)
+
+
+def delete(model_dir: Path, name: str, trash: Path) -> Path | None:
+    """Move a model with all its states to the trash; return where it is."""
+    return move_to_trash([model_dir / name], trash)

@@ -1,0 +1,50 @@
+"""The largest batch that the memory holds, found by trying."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from facewright.samples.sampler import Batch
+
+NAMES = ("ResourceExhaustedError", "OutOfMemoryError")
+WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "DefaultCPUAllocator: can't allocate")
+
+
+class Batches(Protocol):
+    """What gives faces: a sampler."""
+
+    def batch(self, size: int) -> Batch:
+        """Return the next batch."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of any backend says that the memory is full."""
+    if isinstance(error, MemoryError) or type(error).__name__ in NAMES:
+        return True
+    return any(word in str(error)[:4000] for word in WORDS)
+
+
+def fitting_batch(train_on: Callable[[Batch, Batch], object], src: Batches, dst: Batches, failed: int) -> int:
+    """Return the largest batch below one that failed with which a step runs; 0 when not even one face fits.
+
+    Halves until a step runs, then looks once between that and the one that failed last. The weights change.
+
+    Args:
+        train_on: The model's step.
+        src, dst: The samplers.
+        failed: The batch that was too large.
+    """
+
+    def fits(size: int) -> bool:
+        try:
+            train_on(src.batch(size), dst.batch(size))
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            return False
+        return True
+
+    size = failed // 2
+    while size and not fits(size):
+        failed, size = size, size // 2
+    between = (size + failed) // 2
+    return between if size and between > size and fits(between) else size
