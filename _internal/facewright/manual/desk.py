@@ -62,7 +62,9 @@ class Desk:
         self.accepted: list[str] = []
         self._counts: dict[str, int] = {}
         self._frames = list(frames)
-        self._waiting = [index for index, path in enumerate(frames) if path in set(wanted)]
+        chosen = set(wanted)
+        self._wanted = [index for index, path in enumerate(frames) if path in chosen]
+        self._waiting = list(self._wanted)
         self._keeper = keeper
         self._landmarks = landmarks
         self._window_size = window_size
@@ -88,8 +90,16 @@ class Desk:
 
     @property
     def left(self) -> int:
-        """How many of the wanted frames were not shown yet."""
+        """How many of the wanted frames were not shown yet; at the end also the one that was left open."""
         return len(self._waiting)
+
+    def end(self) -> None:
+        """End; what lies on the table is not saved."""
+        if not self.done:
+            self.done = True
+            name = self._frame.path.name
+            if self._at in self._wanted and name not in self.accepted:
+                self._waiting.insert(0, self._at)
 
     def handle(self, event: Event) -> None:
         """Do what an event asks for.
@@ -136,7 +146,7 @@ class Desk:
             case Key.NEXT | Key.PREVIOUS:
                 self._aside(1 if pressed is Key.NEXT else -1)
             case Key.QUIT:
-                self.done = True
+                self.end()
             case Key.HELP:
                 self._help = not self._help
             case _ if self._frame.picture is not None:
@@ -239,7 +249,7 @@ class Desk:
         if self._keeper.finished(self._frame.path):
             parts.append("done by hand before")
         parts.append(f"{self.left} more to look at")
-        return "   ".join([self._frame.path.name, *parts, "h: help"])
+        return "   ".join([self._frame.path.name, *parts, "Enter: accept   Space: skip   h: help"])
 
 
 def shown(picture: Image, longest: int, room: tuple[int, int] | None = None) -> tuple[Image, float]:

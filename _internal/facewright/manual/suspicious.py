@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, similarity, transform_points
 from facewright.faces.faceset import FaceFile
@@ -85,17 +86,35 @@ def _jumping(groups: Sequence[Sequence[FaceFile]]) -> set[int]:
     places = [np.array([_place(face) for face in group]).reshape(-1, 3) for group in groups]
     found = set()
     for index, own in enumerate(places):
-        around = [places[i] for i in range(max(0, index - REACH), index + REACH + 1) if i < len(places) and i != index]
-        hand_set = [face.record.detector == MANUAL for face in groups[index]]
-        for face, by_hand in zip(own, hand_set, strict=True):
-            near = [other[np.hypot(*(other[:, :2] - face[:2]).T).argmin()] for other in around if len(other)]
-            if len(near) < REACH + 1 or by_hand:
-                continue
-            x, y, side = np.median([*near, face], axis=0)
-            far = np.hypot(face[0] - x, face[1] - y) > JUMP * side
-            if far or not 1 / GROWTH < face[2] / side < GROWTH:
+        near = range(max(0, index - REACH), min(index + REACH + 1, len(places)))
+        around = [places[i] for i in near if i != index and len(places[i])]
+        for number, face in enumerate(groups[index]):
+            if face.record.detector != MANUAL and _jumps(own, number, around):
                 found.add(index)
     return found
+
+
+def _jumps(own: NDArray[np.float64], number: int, around: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether a face of a frame, one of the (n, 3) `own`, lies elsewhere than in the frames around."""
+    if len(around) <= REACH:
+        return False
+    face = own[number]
+    # Of every frame around the nearest face, unless another face of this frame is nearer to that one.
+    same = []
+    for others in around:
+        nearest = others[_apart(others, face).argmin()]
+        if _apart(own, nearest).argmin() == number:
+            same.append(nearest)
+    if len(same) <= REACH:
+        return len(same) < 2 and len(around) > REACH + 1  # it comes and goes beside another face: twice is a person who turned away
+    x, y, side = np.median([*same, face], axis=0)
+    far = np.hypot(face[0] - x, face[1] - y) > JUMP * side
+    return bool(far or not 1 / GROWTH < face[2] / side < GROWTH)
+
+
+def _apart(places: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    away: NDArray[np.float64] = np.hypot(*(places[:, :2] - place[:2]).T)
+    return away
 
 
 def _place(face: FaceFile) -> tuple[float, float, float]:

@@ -19,7 +19,7 @@ def work(desk: Desk, window: Window) -> None:
         for event in coalesced([event for word in words if (event := event_of(word))]):
             desk.handle(event)
         if CLOSED in words:
-            return
+            desk.end()
 
 
 def event_of(word: str) -> Event | None:

@@ -172,6 +172,7 @@ def work(
     except KeyboardInterrupt:
         console.say("Stopped.")
     finally:
+        desk.end()
         _tell(desk, side)
     return desk
 

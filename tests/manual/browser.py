@@ -1,0 +1,104 @@
+"""Chromium without a screen, driven through chromedriver's WebDriver protocol (https://www.w3.org/TR/webdriver2/)."""
+
+import base64
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+PROGRAMS = ("chromedriver", "chromium")
+KEYS = {"Enter": "\ue007", "Delete": "\ue017", "Escape": "\ue00c"}
+
+
+def missing() -> str:
+    """Return why there is no browser; empty where there is one."""
+    absent = [name for name in PROGRAMS if not shutil.which(name)]
+    return f"needs {' and '.join(absent)}" if absent else ""
+
+
+class Browser:
+    """One page."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,800"]
+        wish = {"goog:chromeOptions": {"args": flags, "binary": shutil.which("chromium")}}
+        self._session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wish}})["sessionId"]
+
+    def open(self, address: str) -> None:
+        """Go to an address."""
+        self._do("url", {"url": address})
+
+    def close(self) -> None:
+        """End the session."""
+        self._call("DELETE", f"/session/{self._session}")
+
+    def script(self, text: str, *arguments: Any) -> Any:
+        """Run a script in the page and return what it returns."""
+        return self._do("execute/sync", {"script": text, "args": list(arguments)})
+
+    def mouse(self, *actions: dict[str, Any]) -> None:
+        """Do things with the mouse: see `to`, `down`, `up`."""
+        self._act({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": list(actions)})
+
+    def wheel(self, x: int, y: int, delta: int) -> None:
+        """Turn the wheel at a place of the window; negative is away from the hand."""
+        turn = {"type": "scroll", "x": x, "y": y, "deltaX": 0, "deltaY": delta}
+        self._act({"type": "wheel", "id": "wheel", "actions": [turn]})
+
+    def key(self, name: str) -> None:
+        """Press a key."""
+        value = KEYS.get(name, name)
+        steps = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
+        self._act({"type": "key", "id": "keys", "actions": steps})
+
+    def screenshot(self) -> bytes:
+        """Return the page as a PNG."""
+        return base64.b64decode(self._call("GET", f"/session/{self._session}/screenshot"))
+
+    def _act(self, source: dict[str, Any]) -> None:
+        self._do("actions", {"actions": [source]})
+
+    def _do(self, command: str, body: dict[str, Any]) -> Any:
+        return self._call("POST", f"/session/{self._session}/{command}", body)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._base + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+
+def to(x: float, y: float) -> dict[str, Any]:
+    """Move the mouse to a place of the window."""
+    return {"type": "pointerMove", "duration": 30, "x": round(x), "y": round(y)}
+
+
+def down(button: int = 0) -> dict[str, Any]:
+    """Press a button: 0 left, 2 right."""
+    return {"type": "pointerDown", "button": button}
+
+
+def up(button: int = 0) -> dict[str, Any]:
+    """Let it go."""
+    return {"type": "pointerUp", "button": button}
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """Start chromedriver on a free port and open a session."""
+    driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert driver.stdout is not None
+        port = next(found[1] for line in driver.stdout if (found := re.search(r"successfully on port (\d+)", line)))
+        opened = Browser(f"http://127.0.0.1:{port}")
+        yield opened
+        opened.close()
+    finally:
+        driver.terminate()
+        driver.wait()

@@ -1,0 +1,482 @@
+"""Every event on the table: mouse, wheel and keys, and what lies on the disk afterwards."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewright.core.errors import UserError
+from facewright.core.images import write_image
+from facewright.core.workspace import Workspace
+from facewright.faces.record import load_record
+from facewright.manual.desk import Desk, shown
+from facewright.manual.face import CHIN, NOSE, mean_points, resized, spot_of
+from facewright.manual.inputs import HELP, Do, Event, Key, coalesced, key_named
+from facewright.manual.view import BAR
+from manual.table import HEIGHT, WIDTH, Mean, fill, lay
+
+
+class Hand:
+    """Works on a table in pixels of the frame, which is shown in its own size."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def _do(self, do: Do, x: float, y: float, what: str = "", steps: int = 0) -> None:
+        self.desk.handle(Event(do, (x + 0.5) / WIDTH, (y + 0.5) / (HEIGHT + BAR), what, steps))
+
+    def move(self, x: float, y: float) -> None:
+        self._do(Do.MOVE, x, y)
+
+    def click(self, x: float, y: float) -> None:
+        self.move(x, y)
+        self._do(Do.DOWN, x, y, "left")
+        self._do(Do.UP, x, y, "left")
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+        self._do(Do.DOWN, *start, button)
+        for share in (0.3, 0.7, 1.0):
+            self.move(*(np.array(start) + (np.array(end) - start) * share))
+        self._do(Do.UP, *end, button)
+
+    def wheel(self, steps: int) -> None:
+        self._do(Do.WHEEL, 0, 0, steps=steps)
+
+    def key(self, *names: str) -> None:
+        for name in names:
+            self.desk.handle(Event(Do.KEY, what=name))
+
+    @property
+    def faces(self):
+        return self.desk._state.faces
+
+    @property
+    def held(self):
+        return self.desk._state.held
+
+    def middle(self, index: int = 0) -> tuple[float, float]:
+        spot = self.faces[index].spot
+        return round(spot.x, 3), round(spot.y, 3)
+
+
+@pytest.fixture
+def hand(workspace: Workspace) -> Hand:
+    fill(workspace.dst)
+    return Hand(lay(workspace))
+
+
+def names(workspace: Workspace) -> list[str]:
+    return [path.name for path in workspace.dst.aligned()]
+
+
+def entries(workspace: Workspace) -> dict[str, dict]:
+    lines = workspace.dst.extract_journal.read_text(encoding="utf-8").splitlines()
+    return {entry["frame"]: entry for entry in map(json.loads, lines)}
+
+
+def trashed(workspace: Workspace) -> list[str]:
+    return sorted(path.name for path in workspace.trash.rglob("*.png"))
+
+
+def test_a_new_face_follows_the_mouse_until_a_click(hand: Hand) -> None:
+    hand.move(100, 90)
+    assert hand.held == 0 and hand.middle() == (100, 90)
+    np.testing.assert_allclose(hand.faces[0].points[17:].mean(0), mean_points()[17:].mean(0) * 0 + [100, 90], atol=20)
+    hand.click(120, 80)
+    assert hand.held is None
+    hand.move(10, 10)
+    assert hand.middle() == (120, 80)
+
+
+def test_a_click_on_a_face_picks_it_up_without_a_jump(hand: Hand) -> None:
+    hand.click(120, 80)
+    before = hand.faces[0].points
+    hand.click(124, 85)
+    assert hand.held == 0
+    np.testing.assert_array_equal(hand.faces[0].points, before)
+    hand.move(134, 85)
+    assert hand.middle() == (130, 80)
+    hand.click(134, 85)
+    assert hand.held is None and hand.middle() == (130, 80)
+
+
+def test_a_click_elsewhere_is_one_more_face(hand: Hand) -> None:
+    hand.wheel(-8)
+    hand.click(70, 80)
+    hand.click(220, 150)
+    assert hand.held == 1 and len(hand.faces) == 2 and hand.middle(1) == (220, 150)
+    hand.click(230, 150)
+    assert hand.held is None and hand.middle(0) == (70, 80) and hand.middle(1) == (230, 150)
+
+
+def test_a_face_can_be_dragged(hand: Hand) -> None:
+    hand.click(100, 80)
+    left, top, *_ = hand.faces[0].rect
+    hand.drag((left + 3, top + 3), (left + 43, top + 3))
+    assert hand.held is None and hand.middle() == (140, 80)
+
+
+def test_a_landmark_can_be_dragged(hand: Hand) -> None:
+    hand.click(100, 80)
+    before = hand.faces[0].points.copy()
+    start = tuple(before[NOSE])
+    hand.drag(start, (start[0] + 12, start[1] - 7))
+    after = hand.faces[0].points
+    np.testing.assert_allclose(after[NOSE], before[NOSE] + (12, -7), atol=0.1)
+    np.testing.assert_array_equal(np.delete(after, NOSE, 0), np.delete(before, NOSE, 0))
+    assert hand.held is None and hand.middle() == (100, 80)
+
+
+def test_points_set_by_hand_move_along_and_are_not_looked_for_again(hand: Hand) -> None:
+    hand.click(100, 80)
+    nose = hand.faces[0].points[NOSE]
+    hand.drag(tuple(nose), (nose[0] + 12, nose[1]))
+    before = hand.faces[0].points.copy()
+    left, top, *_ = hand.faces[0].rect
+    hand.drag((left + 2, top + 2), (left + 32, top + 12))
+    np.testing.assert_allclose(hand.faces[0].points, np.add(before, [30, 10]), atol=0.01)
+
+
+def test_a_slip_of_the_mouse_is_still_a_click(hand: Hand) -> None:
+    hand.click(100, 80)
+    hand._do(Do.DOWN, 100, 80, "left")
+    hand.move(102, 80)
+    hand._do(Do.UP, 102, 80, "left")
+    assert hand.held == 0 and hand.middle() == (100, 80)
+
+
+def test_right_drag_places_the_mean_face(hand: Hand) -> None:
+    hand.drag((160, 100), (160, 150), "right")
+    face = hand.faces[0]
+    assert hand.held is None and len(hand.faces) == 1
+    np.testing.assert_allclose(face.points[NOSE], (160, 100), atol=0.01)
+    np.testing.assert_allclose(face.points[CHIN], (160, 150), atol=0.01)
+    assert abs(face.spot.roll) < 0.1
+    hand.drag((60, 100), (20, 100), "right")  # the chin is on the left: the head lies turned clockwise by 90 degrees
+    assert len(hand.faces) == 2 and hand.faces[1].spot.roll == pytest.approx(90, abs=0.1)
+
+
+def test_a_mere_right_click_changes_nothing(hand: Hand) -> None:
+    hand.click(100, 80)
+    hand.drag((30, 30), (31, 30), "right")
+    assert len(hand.faces) == 1 and hand.held is None
+
+
+def test_the_wheel_sizes_the_face_in_hand_only(hand: Hand) -> None:
+    hand.move(100, 80)
+    half = hand.faces[0].spot.half
+    hand.wheel(1)
+    assert hand.faces[0].spot.half == half + 8  # a tenth of 80
+    hand.key("-", "+", "=", "-")
+    assert hand.faces[0].spot.half == pytest.approx(half + 8, abs=3)
+    hand.click(100, 80)
+    before = hand.faces[0].spot
+    hand.wheel(3)
+    assert hand.faces[0].spot == before
+
+
+@pytest.mark.parametrize(
+    ("half", "steps", "result"),
+    [(100, 1, 110), (400, 1, 410), (60, -1, 54), (40, 1, 41), (40, -1, 39), (5, -3, 5), (41, -2, 36)],
+)
+def test_sizes_of_the_wheel(half: float, steps: int, result: float) -> None:
+    assert resized(half, steps, 10.0) == result
+
+
+def test_keys_turn_the_face_in_hand(hand: Hand) -> None:
+    hand.move(100, 80)
+    hand.key("r", "r")
+    assert hand.faces[0].spot.roll == 30
+    assert spot_of(hand.faces[0].points).roll == pytest.approx(30, abs=0.5)
+    hand.key("e", "e", "e")
+    assert hand.faces[0].spot.roll == -15
+
+
+def test_delete_takes_the_face_in_hand_or_under_the_mouse(hand: Hand) -> None:
+    hand.move(100, 80)
+    hand.key("Delete")
+    assert hand.faces == () and hand.held is None
+    for _ in range(3):  # a new one, put down, picked up
+        hand.click(100, 80)
+    hand.move(300, 230)
+    hand.key("Delete")
+    assert hand.faces == ()
+    hand.key("n")
+    hand.wheel(-15)
+    hand.click(100, 80)
+    hand.move(315, 235)
+    hand.key("Delete")
+    assert len(hand.faces) == 1
+    hand.move(101, 81)
+    hand.key("Backspace")
+    assert hand.faces == ()
+
+
+def test_escape_lets_go(hand: Hand) -> None:
+    hand.move(50, 50)
+    hand.key("Escape")
+    assert hand.faces == ()
+    hand.key("n")
+    hand.click(100, 80)
+    hand.click(100, 80)
+    hand.move(150, 90)
+    hand.key("Escape")
+    assert hand.middle() == (100, 80) and hand.held is None
+
+
+def test_n_takes_a_face_on_top_of_another(hand: Hand) -> None:
+    hand.click(100, 80)
+    hand.key("n")
+    assert len(hand.faces) == 2 and hand.held == 1 and hand.middle(1) == (100, 80)
+
+
+def test_undo(hand: Hand) -> None:
+    hand.click(100, 80)
+    nose = hand.faces[0].points[NOSE]
+    hand.drag(tuple(nose), (nose[0] + 12, nose[1]))
+    hand.key("Delete")
+    assert hand.faces == ()
+    hand.key("u")
+    assert hand.faces[0].points[NOSE][0] == pytest.approx(nose[0] + 12, abs=0.1)
+    hand.key("u")
+    np.testing.assert_array_equal(hand.faces[0].points[NOSE], nose)
+    hand.key(*"uuuuuuu")
+
+
+def test_help_and_second_look(hand: Hand) -> None:
+    hand.move(100, 80)
+    with_help = hand.desk.picture()
+    hand.key("h")
+    assert (with_help != hand.desk.picture()).mean() > 0.1
+    before = hand.faces[0].points.copy()
+    hand.key("a")
+    np.testing.assert_allclose(hand.faces[0].points, np.add(before, [0, 1]), atol=0.01)
+    hand.key("a")
+    np.testing.assert_allclose(hand.faces[0].points, before, atol=0.01)
+
+
+def test_enter_saves_all_faces_at_once(hand: Hand, workspace: Workspace) -> None:
+    hand.wheel(-8)
+    hand.click(70, 80)
+    hand.click(200, 150)  # stays in hand: Enter takes it as it is
+    hand.key("Enter")
+    assert names(workspace) == ["00001_0.png", "00001_1.png"]
+    record = load_record(workspace.dst.aligned_dir / "00001_1.png")
+    assert (record.frame, record.detector, record.size) == ("00001.png", "manual", 64)
+    np.testing.assert_allclose(spot_of(record.frame_landmarks).rect, record.rect, atol=0.1)
+    entry = entries(workspace)["00001.png"]
+    assert entry["faces"] == ["00001_0.png", "00001_1.png"] and entry["by"] == "hand"
+    assert hand.desk.accepted == ["00001.png"] and hand.desk.faces == 2 and "00002.png" in hand.desk.title
+    assert hand.held == 0  # the next frame comes with a new face in hand
+
+
+def test_a_frame_may_be_accepted_without_a_face(hand: Hand, workspace: Workspace) -> None:
+    hand.key("Delete", "Enter")
+    assert names(workspace) == [] and entries(workspace)["00001.png"]["faces"] == []
+
+
+def test_space_leaves_a_frame_as_it_is(hand: Hand, workspace: Workspace) -> None:
+    hand.click(100, 80)
+    hand.key("Space", " ")
+    assert names(workspace) == [] and not workspace.dst.extract_journal.exists() and "00003" in hand.desk.title
+    hand.key("Space")
+    assert hand.desk.done and hand.desk.accepted == []
+
+
+def test_comma_and_dot_keep_what_was_put_down(hand: Hand, workspace: Workspace) -> None:
+    hand.key(",")
+    assert "00001" in hand.desk.title
+    hand.key(".")  # the face was in hand: not kept
+    assert names(workspace) == [] and "00002" in hand.desk.title
+    hand.click(90, 90)
+    hand.key(",")
+    assert names(workspace) == ["00002_0.png"] and hand.desk.accepted == ["00002.png"]
+    hand.key(".")
+    assert hand.middle() == pytest.approx((90, 90)) and hand.held is None
+    written = (workspace.dst.aligned_dir / "00002_0.png").stat().st_mtime_ns
+    hand.key(".", ".", ",", ",")
+    assert (workspace.dst.aligned_dir / "00002_0.png").stat().st_mtime_ns == written
+    assert len(workspace.dst.extract_journal.read_text().splitlines()) == 2
+
+
+def test_picked_up_and_not_put_down_stays_where_it_was_saved(hand: Hand, workspace: Workspace) -> None:
+    hand.click(90, 90)
+    hand.key(".", ",")
+    before = (workspace.dst.aligned_dir / "00001_0.png").read_bytes()
+    hand.click(90, 90)
+    hand.move(200, 120)
+    hand.key(".")
+    assert (workspace.dst.aligned_dir / "00001_0.png").read_bytes() == before
+
+
+def test_enter_passes_over_frames_that_are_not_wanted(workspace: Workspace) -> None:
+    frames = fill(workspace.dst, 5)
+    hand = Hand(lay(workspace, [frames[1], frames[3]]))
+    assert "00002" in hand.desk.title and hand.desk.left == 1
+    hand.key(".", "Enter")
+    assert "00004" in hand.desk.title and hand.desk.accepted == ["00003.png"]
+    hand.key("Enter")
+    assert hand.desk.done and hand.desk.accepted == ["00003.png", "00004.png"]
+
+
+def test_a_saved_face_is_changed_in_its_own_file(hand: Hand, workspace: Workspace) -> None:
+    hand.click(90, 90)
+    hand.key(".", ",")
+    renamed = workspace.dst.aligned_dir / "my face.png"
+    (workspace.dst.aligned_dir / "00001_0.png").rename(renamed)
+    again = Hand(lay(workspace))
+    old = renamed.read_bytes()
+    again.click(90, 90)
+    again.move(110, 90)
+    again.key("Enter")
+    assert names(workspace) == ["my face.png"] and trashed(workspace) == ["my face.png"]
+    assert next(workspace.trash.rglob("*.png")).read_bytes() == old
+    assert spot_of(load_record(renamed).frame_landmarks).x == pytest.approx(110, abs=0.1)
+
+
+def test_a_removed_face_goes_to_the_trash(hand: Hand, workspace: Workspace) -> None:
+    hand.click(90, 90)
+    hand.key("Enter", ",")
+    hand.move(90, 90)
+    hand.key("Delete", "Enter")
+    assert names(workspace) == [] and trashed(workspace) == ["00001_0.png"]
+    assert entries(workspace)["00001.png"]["faces"] == []
+
+
+def test_a_name_that_another_frame_took_is_left_alone(hand: Hand, workspace: Workspace, save_drawn_face) -> None:
+    taken = save_drawn_face(workspace.dst.aligned_dir / "00001_0.png", frame="00007.png").read_bytes()
+    hand.key("Enter")
+    assert names(workspace) == ["00001_0.png", "00001_1.png"]
+    assert (workspace.dst.aligned_dir / "00001_0.png").read_bytes() == taken
+
+
+def test_a_face_deleted_while_the_window_was_open_is_written_again(hand: Hand, workspace: Workspace) -> None:
+    hand.click(90, 90)
+    hand.key(".", ",")
+    (workspace.dst.aligned_dir / "00001_0.png").unlink()
+    hand.key("Enter")
+    assert names(workspace) == ["00001_0.png"]
+
+
+def test_q_ends_at_once(hand: Hand, workspace: Workspace) -> None:
+    hand.key("q", "Enter", "Space", "h")
+    hand.click(50, 50)
+    assert hand.desk.done and hand.desk.left == 3 and hand.desk.accepted == [] and names(workspace) == []
+    assert hand.desk.picture().shape == (HEIGHT + BAR, WIDTH, 3)
+
+
+def test_an_empty_list_is_done(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    desk = lay(workspace, [])
+    assert desk.done and desk.left == 0
+    desk.picture()
+
+
+def test_frames_that_vanished_or_are_no_pictures_are_passed_by(workspace: Workspace) -> None:
+    frames = fill(workspace.dst, 4)
+    frames[0].write_bytes(b"no picture")
+    hand = Hand(lay(workspace))
+    frames[1].unlink()
+    hand.click(10, 10)
+    hand.wheel(2)
+    hand.drag((1, 1), (50, 50), "right")
+    hand.key("n", "r", "Delete", "u", "a", "Escape")
+    first = hand.desk.picture()
+    assert first.any()
+    hand.key("Enter")
+    assert "00002" in hand.desk.title and hand.desk.accepted == []
+    hand.key(".")
+    hand.key(",", "Space")
+    assert "00003" in hand.desk.title or "00004" in hand.desk.title
+    hand.key("Enter", "Enter")
+    assert set(hand.desk.accepted) <= {"00003.png", "00004.png"} and len(names(workspace)) == len(hand.desk.accepted)
+
+
+def test_what_was_accepted_before_an_error_is_on_the_disk(hand: Hand, workspace: Workspace, monkeypatch) -> None:
+    hand.key("Enter")
+
+    def refuse(path: Path, data: bytes, **_: object) -> None:
+        raise UserError("The folder cannot be written.", "a", "b")
+
+    monkeypatch.setattr("facewright.faces.record.write_bytes", refuse)
+    with pytest.raises(UserError, match="cannot be written"):
+        hand.key("Enter")
+    assert names(workspace) == ["00001_0.png"] and "00002.png" not in entries(workspace)
+
+
+def test_mark_only_saves_the_whole_frame(workspace: Workspace, monkeypatch) -> None:
+    monkeypatch.setattr("manual.table.SETTINGS", {"detector": "manual", "face_type": "mark_only", "size": 64})
+    fill(workspace.dst, 1)
+    hand = Hand(lay(workspace))
+    hand.desk.picture()
+    hand.key("Enter")
+    record = load_record(workspace.dst.aligned_dir / "00001_0.png")
+    assert record.size == 0
+    np.testing.assert_allclose(record.landmarks, record.frame_landmarks)
+
+
+def test_debug_pictures_follow(hand: Hand, workspace: Workspace) -> None:
+    workspace.dst.debug_dir.mkdir(parents=True)
+    hand.key("Enter")
+    assert (workspace.dst.debug_dir / "00001_debug.jpg").is_file()
+
+
+def test_the_size_goes_on_to_the_next_frame(hand: Hand) -> None:
+    hand.wheel(-20)
+    half = hand.faces[0].spot.half
+    hand.key("Space")
+    assert hand.faces[0].spot.half == half
+
+
+def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
+    fill(workspace.dst, 1, size=(3800, 5300))
+    desk = lay(workspace, window_size=1368)
+    assert desk.picture().shape == (981 + BAR, 1368, 3)
+    desk.handle(Event(Do.MOVE, 0.5, 0.5))
+    desk.handle(Event(Do.KEY, what="Enter"))
+    assert desk.done and desk.faces == 1
+
+
+@pytest.mark.parametrize(
+    ("longest", "room", "size"),
+    [(0, None, (240, 320)), (640, None, (480, 640)), (160, None, (120, 160)), (1368, (800, 600), (460, 613))],
+)
+def test_the_size_of_the_view(longest: int, room: tuple[int, int] | None, size: tuple[int, int]) -> None:
+    view, pixel = shown(np.zeros((HEIGHT, WIDTH, 3), np.uint8), longest, room)
+    assert view.shape[:2] == size and pixel == pytest.approx(HEIGHT / size[0], rel=0.01)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 50), (30, 2000)])
+def test_tiny_and_long_frames_can_be_drawn(workspace: Workspace, size: tuple[int, int]) -> None:
+    workspace.dst.frames_dir.mkdir()
+    write_image(workspace.dst.frames_dir / "1.png", np.zeros((*size, 3), np.uint8))
+    hand = Hand(lay(workspace))
+    assert hand.desk.picture().shape == (size[0] + BAR, size[1], 3)
+    hand.drag((5, 5), (20, 25), "right")
+    hand.desk.picture()
+
+
+def test_names_of_keys() -> None:
+    assert key_named(" ") is Key.SKIP and key_named("Q") is Key.QUIT and key_named("=") is Key.LARGER
+    assert key_named("F5") is None and key_named("") is None and key_named("ß") is None
+    shown_keys = " ".join(keys for keys, _ in HELP)
+    for key in Key:
+        assert {"Escape": "Esc"}.get(key, key) in shown_keys
+
+
+def test_moves_are_coalesced_and_clicks_are_not() -> None:
+    moves = [Event(Do.MOVE, x) for x in (0.1, 0.2)]
+    press = Event(Do.DOWN, 0.2, what="left")
+    wheel = Event(Do.WHEEL, 0.2, steps=2)
+    assert coalesced([*moves, press, press, *moves, wheel, wheel]) == [
+        moves[1], press, press, moves[1], Event(Do.WHEEL, 0.2, steps=4),
+    ]  # fmt: skip
+
+
+def test_the_mean_face_of_the_tests_lies_as_the_square() -> None:
+    from facewright.detect.base import Box
+
+    points = Mean().find(np.zeros((9, 9, 3), np.uint8), Box(10, 20, 110, 120, 1.0, 25.0))
+    spot = spot_of(points)
+    assert (spot.x, spot.y, spot.half, spot.roll) == pytest.approx((60, 70, 50, 25), abs=0.1)
