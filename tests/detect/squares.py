@@ -45,7 +45,7 @@ class StillLandmarks(Landmarker):
     def __init__(self) -> None:
         """Load nothing."""
 
-    def find(self, frame: Image, box: Box) -> np.ndarray:
+    def find(self, frame: Image, box: Box, *, accurate: bool = False) -> np.ndarray:
         inner = MEAN_FACE * [box.width, box.height] + [box.left, box.top]
         jaw = np.linspace(inner[0], inner[9], 17) + np.array([0, box.height / 2])
         return np.vstack([jaw, inner]).astype(np.float32)

@@ -39,9 +39,9 @@ def test_small_faces_are_left_out_before_their_landmarks_are_looked_for(tmp_path
     looked: list[float] = []
 
     class Counting(StillLandmarks):
-        def find(self, frame: Image, box: Box) -> np.ndarray:
+        def find(self, frame: Image, box: Box, *, accurate: bool = False) -> np.ndarray:
             looked.append(box.width)
-            return super().find(frame, box)
+            return super().find(frame, box, accurate=accurate)
 
     path = tmp_path / "1.png"
     write_image(path, FRAME)

@@ -177,6 +177,23 @@ def test_false_person_or_embedding_is_refused(more: dict[str, object]) -> None:
         parse_record(json.dumps({**value, **more}))
 
 
+def test_landmarks_as_they_were_found_are_kept() -> None:
+    before = record(1)
+    assert before.found_landmarks is before.frame_landmarks
+    assert "raw_landmarks" not in before.to_json()
+    smoothed = replace(before, frame_landmarks=before.frame_landmarks + 0.25, raw_landmarks=before.frame_landmarks)
+    after = parse_record(smoothed.to_json())
+    assert after.raw_landmarks is not None and after.raw_landmarks.dtype == np.float32
+    np.testing.assert_allclose(after.found_landmarks, before.frame_landmarks, atol=6e-4)
+    np.testing.assert_allclose(after.frame_landmarks - after.found_landmarks, 0.25, atol=1e-3)
+
+
+@pytest.mark.parametrize("raw", ["no numbers", [[1, 2]], [[0, 0]] * 68, [[1, 1e9]] * 68, [[1, "x"]] * 68])
+def test_false_raw_landmarks_are_refused(raw: object) -> None:
+    with pytest.raises(BadRecord, match="raw_landmarks"):
+        parse_record(json.dumps({**json.loads(record(1).to_json()), "raw_landmarks": raw}))
+
+
 def test_another_record_leaves_the_pixels_alone(tmp_path: Path) -> None:
     path = tmp_path / "face.png"
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)

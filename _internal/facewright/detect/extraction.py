@@ -92,6 +92,7 @@ class FaceWriter:
         smallest: Boxes whose longer side is shorter, in pixels of the frame, are left out.
         most: So many faces of a frame are kept, the largest that pass the checks; 0 keeps all.
         level_eyes: Turn the picture so that the eyes are level.
+        second_pass: Look at the landmarks a second time.
         one_huge_frame: Held while a frame is in memory that was too large to be kept.
     """
 
@@ -106,6 +107,7 @@ class FaceWriter:
     smallest: float = 0.0
     most: int = 0
     level_eyes: bool = False
+    second_pass: bool = False
     one_huge_frame: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def write(self, seen: Seen) -> Outcome:
@@ -167,7 +169,8 @@ class FaceWriter:
         save_face(path, np.asarray(face, np.uint8), record)
 
     def _record(self, picture: Image, frame: str, box: Box) -> FaceRecord:
-        points = self.landmarker.find(picture, box.square or self.detector.landmark_square(box))
+        square = box.square or self.detector.landmark_square(box)
+        points = self.landmarker.find(picture, square, accurate=self.second_pass)
         matrix = align_matrix(points, self.face_type, self.size, level_eyes=self.level_eyes)
         return FaceRecord(
             face_type=self.face_type,

@@ -48,6 +48,8 @@ class FaceRecord:
         mask: Optional base64 PNG of a drawn or learned mask in the aligned picture.
         person: Number of the person, from 1 for the one with most faces; None where faces were not compared.
         embedding: (128,) float32 vector of dlib's ResNet, by which faces are compared; None where not computed.
+        raw_landmarks: (68, 2) float32, `frame_landmarks` as they were found, where they were smoothed over time
+            since; None where they are still those.
     """
 
     face_type: FaceType
@@ -63,6 +65,12 @@ class FaceRecord:
     mask: str | None = None
     person: int | None = None
     embedding: NDArray[np.float32] | None = field(default=None, repr=False)
+    raw_landmarks: NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @property
+    def found_landmarks(self) -> NDArray[np.float32]:
+        """(68, 2) float32, the landmarks in the frame as they were found."""
+        return self.frame_landmarks if self.raw_landmarks is None else self.raw_landmarks
 
     def to_json(self) -> str:
         """Serialise; coordinates keep 1/1000 px."""
@@ -85,6 +93,8 @@ class FaceRecord:
             value["person"] = self.person
         if self.embedding is not None:
             value["embedding"] = base64.b64encode(self.embedding.astype("<f2").tobytes()).decode("ascii")
+        if self.raw_landmarks is not None:
+            value["raw_landmarks"] = np.asarray(self.raw_landmarks, float).round(3).tolist()
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -119,6 +129,7 @@ def parse_record(text: str) -> FaceRecord:
         mask=None if value.get("mask") is None else _text(value["mask"], "mask", 400_000),
         person=None if value.get("person") is None else int(_numbers(value["person"], (), "person", low=1)),
         embedding=None if value.get("embedding") is None else _embedding(value["embedding"]),
+        raw_landmarks=None if value.get("raw_landmarks") is None else _landmarks(value, "raw_landmarks"),
     )
 
 
