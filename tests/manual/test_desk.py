@@ -10,8 +10,8 @@ from facewright.core.errors import UserError
 from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
-from facewright.manual.desk import Desk, shown
-from facewright.manual.face import CHIN, NOSE, mean_points, resized, spot_of
+from facewright.manual.desk import Desk, around, shown
+from facewright.manual.face import CHIN, NOSE, Spot, mean_points, resized, spot_of
 from facewright.manual.inputs import HELP, Do, Event, Key, coalesced, key_named
 from facewright.manual.view import BAR
 from manual.table import HEIGHT, WIDTH, Mean, fill, lay
@@ -445,6 +445,15 @@ def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
 def test_the_size_of_the_view(longest: int, room: tuple[int, int] | None, size: tuple[int, int]) -> None:
     view, pixel = shown(np.zeros((HEIGHT, WIDTH, 3), np.uint8), longest, room)
     assert view.shape[:2] == size and pixel == pytest.approx(HEIGHT / size[0], rel=0.01)
+
+
+def test_landmarks_are_looked_for_in_the_part_around_the_square() -> None:
+    picture = np.arange(400 * 600 * 3, dtype=np.uint32).astype(np.uint8).reshape(400, 600, 3)
+    near, left, top = around(picture, Spot(300, 200, 20))
+    assert near.shape[:2] == (240, 240) and (left, top) == (180, 80)
+    np.testing.assert_array_equal(near, picture[80:320, 180:420])
+    assert around(picture, Spot(5, 395, 20))[0].shape[:2] == (125, 125)
+    assert around(picture, Spot(-900, 200, 20))[0].shape == picture.shape
 
 
 @pytest.mark.parametrize("size", [(1, 1), (40, 50), (30, 2000)])

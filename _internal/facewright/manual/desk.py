@@ -1,6 +1,7 @@
 """The table at which frames are worked through: events in, a picture out; shown by the window and by the page alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -232,7 +233,9 @@ class Desk:
         assert picture is not None
 
         def find(spot: Spot) -> NDArray[np.float32]:
-            return self._landmarks.find(picture, Box(*spot.rect, 1.0, spot.roll), accurate=self._accurate)
+            near, left, top = around(picture, spot)
+            box = Box(*replace(spot, x=spot.x - left, y=spot.y - top).rect, 1.0, spot.roll)
+            return self._landmarks.find(near, box, accurate=self._accurate) + np.array([left, top], np.float32)
 
         return Sight(find, self._pixel)
 
@@ -269,6 +272,20 @@ def shown(picture: Image, longest: int, room: tuple[int, int] | None = None) -> 
     size = max(1, round(width * scale)), max(1, round(height * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8), 1 / scale
+
+
+def around(picture: Image, spot: Spot) -> tuple[Image, int, int]:
+    """Return the part of a frame in which a square's landmarks are looked for, with the place of its corner.
+
+    A search reads the whole picture that it gets, which takes too long in a huge one while the mouse moves.
+    """
+    height, width = picture.shape[:2]
+    reach = 6 * spot.half
+    left, right = (min(max(int(spot.x + way), 0), width) for way in (-reach, reach))
+    top, bottom = (min(max(int(spot.y + way), 0), height) for way in (-reach, reach))
+    if right <= left or bottom <= top:
+        return picture, 0, 0
+    return picture[top:bottom, left:right], left, top
 
 
 def _differ(faces: tuple[Face, ...], saved: Sequence[object]) -> bool:

@@ -106,7 +106,9 @@ def _jumps(own: NDArray[np.float64], number: int, around: Sequence[NDArray[np.fl
         if _apart(own, nearest).argmin() == number:
             same.append(nearest)
     if len(same) <= REACH:
-        return len(same) < 2 and len(around) > REACH + 1  # it comes and goes beside another face: twice is a person who turned away
+        return (
+            len(same) < 2 and len(around) > REACH + 1
+        )  # it comes and goes beside another face: twice is a person who turned away
     x, y, side = np.median([*same, face], axis=0)
     far = np.hypot(face[0] - x, face[1] - y) > JUMP * side
     return bool(far or not 1 / GROWTH < face[2] / side < GROWTH)
