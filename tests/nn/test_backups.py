@@ -47,7 +47,7 @@ def test_a_restored_backup_is_the_newest_and_nothing_is_lost(tmp_path):
     assert found.fingerprint == first.fingerprint
     assert checkpoint.newest(folder).generation.state["iteration"] == 1
     (dated,) = trash.iterdir()
-    assert sorted(p.name[-2:] for p in dated.iterdir()) == ["02", "03"]
+    assert sorted(p.name[-2:] for p in dated.glob("gen*")) == ["02", "03"]
     assert backup.exists()
     assert save(folder, 9).number == 2
     backups.back_up(folder / "generation_000002")

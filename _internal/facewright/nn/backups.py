@@ -75,7 +75,7 @@ def restore(source: Path, trash: Path) -> Generation:
         arrived = checkpoint.scratch(folder)
         _copy(source, arrived, None)
     newer = [p for p in checkpoint.generations(folder) if checkpoint.number_of(p) >= number and p != source]
-    move_to_trash(newer, trash)
+    move_to_trash(newer, trash, by="restore --what model")
     target = folder / source.name
     if backup:
         with disk_errors(target):

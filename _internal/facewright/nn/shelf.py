@@ -89,4 +89,4 @@ def rename(model_dir: Path, old: str, new: str) -> None:
 
 def delete(model_dir: Path, name: str, trash: Path) -> Path | None:
     """Move a model with all its states to the trash; return where it is."""
-    return move_to_trash([model_dir / name], trash)
+    return move_to_trash([model_dir / name], trash, by="train")

@@ -1,4 +1,4 @@
-"""Bring back what a step put into the trash: the faces that a sort rejected, or all files of one time.
+"""Bring back what a step put into the trash, or an older state of a model.
 
 Each step puts what it would have to delete into a dated folder of trash/, with a note on where it came from. The newest
 such folder is taken unless --which names another; --list shows them. Nothing that is there now is overwritten.
@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-from facewright.steps import _restore_trash
+from facewright.steps import _restore_model, _restore_trash
 from facewright.steps._restore_common import Kind, Request
 
 COMMAND = "restore"
@@ -19,6 +19,7 @@ COMMAND = "restore"
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "faces": Kind("faces of data_src or data_dst, back from the trash", _restore_trash.faces),
+        "model": Kind("an older saved state, or a backup, of a model", _restore_model.model),
         "all": Kind("all files of one folder of the trash, each to where it was", _restore_trash.everything),
     }
 )
