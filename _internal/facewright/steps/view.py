@@ -1,41 +1,33 @@
-"""Look at the faces of data_src or data_dst: in the system's own viewer, or as a page and a picture.
+"""Look at the faces of data_src or data_dst: how many, from which sides, how sharp; what the manual advises.
 
-Without a screen (or with --gallery) a contact sheet PNG and an HTML page are written beside the folder.
+The folder opens in the system's own viewer. Without a screen (or with --gallery) an HTML page with all faces is
+written beside it. Either way the console says what the set lacks, and a PNG shows plots and a contact sheet.
 """
 
-import html
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, encode, read_image
 from facewright.core.options import option
-from facewright.core.sheet import contact_sheet, evenly
+from facewright.core.sheet import evenly, fit
+from facewright.core.workers import cores, ordered_map, threads
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.faceset import Faceset, load_faceset
+from facewright.faces.faceset import FaceFile, Faceset, load_faceset
+from facewright.faces.statistics import Measured, Statistics, advise, measure, plots, summary
+from facewright.steps._gallery import CELL, page, sheet
 
 COMMAND = "view"
-COLUMNS, CELL = 12, 112  # of the contact sheet: faces per row, pixels
-PAGE = """<!DOCTYPE html>
-<meta charset="utf-8"><title>{title}</title>
-<style>
-body {{ background: #202020; color: #ddd; font: 13px sans-serif; margin: 16px }}
-figure {{ display: inline-block; margin: 4px; width: 160px; vertical-align: top }}
-img {{ width: 160px; display: block }}
-figcaption {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap }}
-</style>
-<h1>{title}</h1>
-<p>To leave a face out, delete its file in {folder}.</p>
-{figures}
-"""
 
 
 @dataclass(frozen=True)
@@ -43,32 +35,32 @@ class Options:
     """Whose faces, and how to show them."""
 
     side: str = option("src", "Whose faces.", choices={"src": "faces of data_src", "dst": "faces of data_dst"})
-    gallery: bool = option(False, "Write the page and the contact sheet even where there is a screen.")
+    gallery: bool = option(False, "Write the page with all faces even where there is a screen.")
     largest: int = option(240, "Most faces on the contact sheet; of more, an even choice.", low=1, high=5000)
 
 
 def run(workspace: Workspace, options: Options) -> None:
-    """Open the folder, or write page and sheet.
+    """Open the folder or write a page; count, advise, draw.
 
     Raises:
-        UserError: There are no faces.
+        UserError: There are no faces, or the workspace cannot be written.
     """
     side = workspace.side(options.side)
     faceset = load_faceset(side.aligned_dir)
     if not faceset.faces:
-        step = "4_src_extract_faces" if options.side == "src" else "5_dst_extract_faces"
         raise UserError(
-            f"There are no faces in {side.aligned_dir}.", "aligned PNG files of the extraction.", f"run {step} first."
+            f"There are no faces in {side.aligned_dir}.",
+            "aligned PNG files of the extraction.",
+            f"run {side.extractor} first.",
         )
-    console.say(f"{len(faceset.faces)} faces of {side.name} in {side.aligned_dir}")
+    console.heading(f"{len(faceset.faces)} faces of {side.name} in {side.aligned_dir}")
     for path, problem in faceset.bad:
         console.warn(f"{path.name}: {problem.happened}")
     opener = None if options.gallery else system_viewer(side.aligned_dir)
     if opener:
         open_folder(opener)
         console.say("Opened in the system's viewer.")
-    else:
-        _write_gallery(workspace, side, faceset, options.largest)
+    _look(workspace, options, side, faceset, with_page=opener is None)
     console.say(
         f"Delete the files that do not belong. Next: {'4.2_src' if options.side == 'src' else '5.2_dst'}_sort_faces"
     )
@@ -90,36 +82,64 @@ def open_folder(command: list[str]) -> None:
     subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _write_gallery(workspace: Workspace, side: Side, faceset: Faceset, largest: int) -> None:
-    page = workspace.root / f"{side.name}_faces.html"
-    write_bytes(page, gallery(side, faceset).encode("utf-8"))
-    sheet = workspace.root / f"{side.name}_faces.png"
-    chosen = list(pictures(faceset, largest))
-    if chosen:
-        write_bytes(sheet, encode(contact_sheet(chosen, min(COLUMNS, len(chosen)), CELL)))
-        console.say(f"Contact sheet with {len(chosen)} of them: {sheet}")
-    console.say(f"Page with all of them: {page}")
+def _look(workspace: Workspace, options: Options, side: Side, faceset: Faceset, *, with_page: bool) -> None:
+    """Count, say, draw and write."""
+    chosen = {faceset.faces[index].path.name for index in evenly(len(faceset.faces), options.largest)}
+    stats, pictures = measured(side, faceset, chosen)
+    other_side = workspace.side("dst" if options.side == "src" else "src")
+    other = poses(other_side)
+    advice = advise(stats, options.side, other)
+    console.say(f"  {summary(stats)}")
+    for line in advice:
+        (console.say if line.fine else console.warn)(f"  {'+' if line.fine else '!'} {line.text}")
+    drawn = plots(stats, other, other_side.name) if stats.faces else []
+    title = f"{side.name}: {len(faceset.faces)} faces"
+    target = workspace.root / f"{side.name}_faces.png"
+    write_bytes(target, encode(sheet(title, summary(stats), advice, drawn, pictures)))
+    console.say(f"Plots and a contact sheet with {len(pictures)} faces: {target}")
+    if with_page:
+        target = workspace.root / f"{side.name}_faces.html"
+        by_name = {face.name: face for face in stats.faces}
+        text = page(side, title, summary(stats), advice, drawn, faceset.faces, by_name)
+        write_bytes(target, text.encode("utf-8"))
+        console.say(f"Page with all of them: {target}")
 
 
-def pictures(faceset: Faceset, largest: int) -> Iterator[tuple[str, Image]]:
-    """Yield (name, picture) of an even choice of the faces; damaged pictures are named and left out."""
-    for index in evenly(len(faceset.faces), largest):
-        path = faceset.faces[index].path
+def measured(side: Side, faceset: Faceset, chosen: set[str]) -> tuple[Statistics, list[tuple[str, Image]]]:
+    """Measure all faces in threads, a few at a time; damaged pictures are named and left out.
+
+    Args:
+        side: Whose faces.
+        faceset: The faces.
+        chosen: Names of those whose picture is wanted.
+
+    Returns:
+        The numbers; (label, small picture) of the chosen ones.
+    """
+
+    def look(file: FaceFile) -> tuple[Measured, Image | None] | UserError:
         try:
-            yield path.stem, read_image(path)
+            image = read_image(file.path)
         except UserError as problem:
-            console.warn(problem.happened)
+            return problem
+        return measure(file, image), fit(image, (CELL, CELL)) if file.path.name in chosen else None
+
+    faces: list[Measured] = []
+    pictures: list[tuple[str, Image]] = []
+    with threads(cores()) as pool:
+        results = ordered_map(look, faceset.faces, pool, ahead=4 * cores())
+        for result in console.progress(results, total=len(faceset.faces), title="Looking", unit="faces"):
+            if isinstance(result, UserError):
+                console.warn(result.happened)
+                continue
+            faces.append(result[0])
+            if result[1] is not None:
+                pictures.append((Path(result[0].name).stem, result[1]))
+    damaged = len(faceset.bad) + len(faceset.faces) - len(faces)
+    return Statistics(tuple(faces), damaged, frozenset(path.name for path in side.frames())), pictures
 
 
-def gallery(side: Side, faceset: Faceset) -> str:
-    """Return an HTML page of all faces; it works from the workspace folder, on any machine."""
-    figures = []
-    for face in faceset.faces:
-        address = quote(f"{side.name}/{side.aligned_dir.name}/{face.path.name}")
-        yaw, pitch, _ = face.record.pose
-        facts = f"{face.record.frame}, yaw {yaw:.0f}, pitch {pitch:.0f}, {face.record.detector} {face.record.score:.2f}"
-        caption = f"{html.escape(face.path.name)}<br>{html.escape(facts)}"
-        figures.append(f'<figure><img loading="lazy" src="{address}"><figcaption>{caption}</figcaption></figure>')
-    title = html.escape(f"{side.name}: {len(faceset.faces)} faces")
-    folder = html.escape(f"{side.name}/{side.aligned_dir.name}")
-    return PAGE.format(title=title, folder=folder, figures="\n".join(figures))
+def poses(side: Side) -> NDArray[np.float64]:
+    """Return (n, 2) yaw and pitch in degrees of all faces of a side, from their records."""
+    found: Sequence[FaceFile] = load_faceset(side.aligned_dir).faces
+    return np.array([face.record.pose[:2] for face in found], np.float64).reshape(-1, 2)

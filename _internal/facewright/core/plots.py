@@ -1,0 +1,277 @@
+"""Small plots: bars and a grid of cells, as a picture (OpenCV) and as SVG for a page.
+
+Two drawings of one description, so that page and picture show the same.
+"""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.images import Image
+
+SIZE = (230, 340)  # (h, w) of a plot in pixels
+LEFT, RIGHT, TOP, BOTTOM = 44, 20, 32, 38  # margins around the drawing
+GROUND, PANEL, LINE, INK, FAINT = "#202020", "#2a2a2a", "#454545", "#e6e6e6", "#9a9a9a"
+BAR, MARK, OTHER = "#4fb3a5", "#e6a23c", "#e6a23c"
+DARK_CELL, LIGHT_CELL = (45, 66, 70), (120, 230, 205)  # RGB of a cell with one and with the most
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A histogram.
+
+    Attributes:
+        title: What is counted.
+        edges: (n + 1) rising numbers.
+        counts: (n) numbers.
+        axis: What the numbers of the axis are.
+        mark: A place on the axis with a line, and its label; None for none.
+    """
+
+    title: str
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    axis: str = ""
+    mark: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A histogram over two numbers.
+
+    Attributes:
+        title: What is counted.
+        x_edges: (n + 1) numbers, rising or falling, from left to right.
+        y_edges: (m + 1) numbers from top to bottom.
+        counts: (m, n) numbers.
+        x_name: Name of the horizontal axis.
+        y_name: Name of the vertical one.
+        axis: What is written below.
+        outlined: (m, n) bool, cells with a frame around them; None for none.
+        outline_name: What the frames mean.
+    """
+
+    title: str
+    x_edges: NDArray[np.float64]
+    y_edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    x_name: str
+    y_name: str
+    axis: str = ""
+    outlined: NDArray[np.bool_] | None = None
+    outline_name: str = ""
+
+
+Plot = Bars | Grid
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One thing to draw: a filled box, a frame, a line or a text.
+
+    Attributes:
+        kind: "box", "frame", "line" or "text".
+        x, y: Left top corner; of a text the anchor on its base line.
+        w, h: Width and height; of a line the way to its end.
+        colour: As in HTML.
+        text: The words; of a box what a page shows under the mouse.
+        anchor: "start", "middle" or "end" of a text.
+    """
+
+    kind: str
+    x: float
+    y: float
+    w: float = 0.0
+    h: float = 0.0
+    colour: str = INK
+    text: str = ""
+    anchor: str = "start"
+
+
+def shapes(plot: Plot) -> list[Shape]:
+    """Lay a plot out on SIZE."""
+    frame = [
+        Shape("box", 0, 0, SIZE[1], SIZE[0], PANEL),
+        Shape("text", 10, 19, text=plot.title),
+    ]
+    return frame + (_bars(plot) if isinstance(plot, Bars) else _grid(plot))
+
+
+def _inner() -> tuple[int, int]:
+    """(h, w) of the drawing inside the margins."""
+    return SIZE[0] - TOP - BOTTOM, SIZE[1] - LEFT - RIGHT
+
+
+def _bars(plot: Bars) -> list[Shape]:
+    height, width = _inner()
+    base, most = TOP + height, max(int(plot.counts.max(initial=0)), 1)
+    low, high = float(plot.edges[0]), float(plot.edges[-1])
+
+    def at(value: float) -> float:
+        return LEFT + (value - low) / (high - low) * width
+
+    drawn = []
+    for value in [value for value in ticks(0, most, 3) if value and value == int(value)]:
+        y = base - value / most * height
+        drawn.append(Shape("line", LEFT, y, width, 0, LINE))
+        drawn.append(Shape("text", LEFT - 6, y + 4, colour=FAINT, text=f"{value:g}", anchor="end"))
+    for count, begin, end in zip(plot.counts, plot.edges, plot.edges[1:], strict=False):
+        tall = max(height * count / most, 1.5 if count else 0)
+        told = f"{begin:.4g} to {end:.4g}: {count}"
+        drawn.append(Shape("box", at(begin) + 0.5, base - tall, at(end) - at(begin) - 1, tall, BAR, told))
+    drawn.append(Shape("line", LEFT, base, width, 0, FAINT))
+    for value in ticks(low, high):
+        drawn.append(Shape("text", at(value), base + 16, colour=FAINT, text=f"{value:g}", anchor="middle"))
+    drawn.append(Shape("text", LEFT + width / 2, base + 31, colour=FAINT, text=plot.axis, anchor="middle"))
+    if plot.mark and low <= plot.mark[0] <= high:
+        x, label = at(plot.mark[0]), plot.mark[1]
+        drawn.append(Shape("line", x, TOP, 0, height, MARK))
+        right = x < LEFT + width / 2
+        place = Shape("text", x + (5 if right else -5), TOP + 11, colour=MARK, text=label)
+        drawn.append(place if right else Shape("text", place.x, place.y, colour=MARK, text=label, anchor="end"))
+    return drawn
+
+
+def _grid(plot: Grid) -> list[Shape]:
+    height, width = _inner()
+    rows, columns = plot.counts.shape
+    cell_w, cell_h = width / columns, height / rows
+    most = max(int(plot.counts.max(initial=0)), 1)
+    drawn = []
+    for row in range(rows):
+        for column in range(columns):
+            count = int(plot.counts[row, column])
+            told = f"{plot.x_name} {_range(plot.x_edges, column)}, {plot.y_name} {_range(plot.y_edges, row)}: {count}"
+            x, y = LEFT + column * cell_w, TOP + row * cell_h
+            drawn.append(Shape("box", x + 0.5, y + 0.5, cell_w - 1, cell_h - 1, _shade(count, most), told))
+            if plot.outlined is not None and plot.outlined[row, column]:
+                drawn.append(Shape("frame", x + 1, y + 1, cell_w - 2, cell_h - 2, OTHER))
+    base = TOP + height
+    for number, value in enumerate(plot.x_edges):
+        if abs(value % 30) < 1e-6:
+            label = Shape("text", LEFT + number * cell_w, base + 15, colour=FAINT, text=f"{value:g}", anchor="middle")
+            drawn.append(label)
+    for number, value in enumerate(plot.y_edges):
+        if abs(value % 30) < 1e-6:
+            y = TOP + number * cell_h + 4
+            drawn.append(Shape("text", LEFT - 6, y, colour=FAINT, text=f"{value:g}", anchor="end"))
+    drawn.append(Shape("text", LEFT + width / 2, base + 31, colour=FAINT, text=plot.axis, anchor="middle"))
+    if plot.outlined is not None and plot.outlined.any():
+        drawn.append(Shape("text", SIZE[1] - RIGHT, 19, colour=OTHER, text=plot.outline_name, anchor="end"))
+    return drawn
+
+
+def _range(edges: NDArray[np.float64], number: int) -> str:
+    low, high = sorted((float(edges[number]), float(edges[number + 1])))
+    return f"{low:g} to {high:g}"
+
+
+def _shade(count: int, most: int) -> str:
+    """Return a colour: the panel's for none, from dark to light on a root scale, so that few are seen beside many."""
+    if count == 0:
+        return "#333333"
+    share = math.sqrt(count / most)
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in zip(DARK_CELL, LIGHT_CELL, strict=True))
+
+
+def ticks(low: float, high: float, parts: int = 5) -> list[float]:
+    """Return round numbers from low to high, about `parts` of them."""
+    rough = (high - low) / parts
+    if not rough > 0:
+        return [low]
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(step * power for step in (1, 2, 5, 10) if step * power >= rough)
+    first = math.ceil(low / step - 1e-9)
+    return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def svg(plot: Plot) -> str:
+    """Return a plot as an SVG element."""
+    height, width = SIZE
+    parts = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">']
+    parts += [_element(shape) for shape in shapes(plot)]
+    return "".join([*parts, "</svg>"])
+
+
+def _element(shape: Shape) -> str:
+    place = f'x="{shape.x:.1f}" y="{shape.y:.1f}"'
+    if shape.kind == "text":
+        return f'<text {place} fill="{shape.colour}" text-anchor="{shape.anchor}">{html.escape(shape.text)}</text>'
+    if shape.kind == "line":
+        ends = f'x2="{shape.x + shape.w:.1f}" y2="{shape.y + shape.h:.1f}"'
+        return f'<line x1="{shape.x:.1f}" y1="{shape.y:.1f}" {ends} stroke="{shape.colour}"/>'
+    size = f'width="{max(shape.w, 0):.1f}" height="{max(shape.h, 0):.1f}"'
+    told = f"<title>{html.escape(shape.text)}</title>" if shape.text else ""
+    paint = f'fill="{shape.colour}"' if shape.kind == "box" else f'fill="none" stroke="{shape.colour}"'
+    return f"<rect {place} {size} {paint}>{told}</rect>"
+
+
+def draw(plot: Plot) -> Image:
+    """Return a plot as a SIZE picture, (h, w, 3) uint8 BGR; its texts are drawn in ASCII."""
+    image = np.zeros((*SIZE, 3), np.uint8)
+    for shape in shapes(plot):
+        _paint(image, shape)
+    return image
+
+
+def _paint(image: Image, shape: Shape) -> None:
+    colour = bgr(shape.colour)
+    start, end = (round(shape.x), round(shape.y)), (round(shape.x + shape.w), round(shape.y + shape.h))
+    if shape.kind == "text":
+        write(image, shape.text, shape.x, shape.y, colour=colour, anchor=shape.anchor)
+    elif shape.kind == "line":
+        cv2.line(image, start, end, colour, 1)
+    elif end[0] > start[0] and end[1] > start[1]:
+        cv2.rectangle(image, start, (end[0] - 1, end[1] - 1), colour, -1 if shape.kind == "box" else 1)
+
+
+def write(
+    image: Image,
+    text: str,
+    x: float,
+    y: float,
+    *,
+    colour: tuple[int, int, int] = (230, 230, 230),
+    anchor: str = "start",
+    scale: float = 0.42,
+) -> None:
+    """Write a line of text into a picture.
+
+    Args:
+        image: (h, w, 3) uint8 BGR, changed in place.
+        text: Drawn in ASCII.
+        x: Where it starts, ends or has its middle (`anchor`), in pixels.
+        y: Its base line, in pixels.
+        colour: BGR.
+        anchor: "start", "middle" or "end".
+        scale: Of OpenCV's font; 0.42 is 9 pixels high.
+    """
+    plain = text.encode("ascii", "replace").decode()
+    (width, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width
+    cv2.putText(image, plain, (round(left), round(y)), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
+
+
+def bgr(colour: str) -> tuple[int, int, int]:
+    """Return #rrggbb as (b, g, r)."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return blue, green, red
+
+
+def histogram(values: Sequence[float] | NDArray[np.floating], edges: Sequence[float]) -> NDArray[np.int64]:
+    """Count values between edges; those beyond the ends count for the first and the last bin.
+
+    Args:
+        values: Finite numbers.
+        edges: (n + 1) rising numbers.
+
+    Returns:
+        (n) counts.
+    """
+    inside = np.clip(np.asarray(values, np.float64), edges[0], edges[-1])
+    return np.histogram(inside, edges)[0].astype(np.int64)
