@@ -132,6 +132,22 @@ def test_the_page_says_when_the_program_is_gone(workspace: Workspace) -> None:
         process.kill()
 
 
+@needs_browser
+def test_the_page_says_what_ended_the_work(workspace: Workspace, monkeypatch) -> None:
+    fill(workspace.dst)
+    desk = lay(workspace)
+
+    def full(*_: object) -> None:
+        raise UserError("The disk is full.", "a", "b")
+
+    monkeypatch.setattr(desk._keeper, "keep", full)
+    with Page(Counter(desk).answer) as served, browser.browser() as shown:
+        shown.open(served.address)
+        Hand(shown)
+        shown.key("Enter")
+        wait_for(lambda: shown.script("return document.getElementById('lost').textContent") == "The disk is full.")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_ends_the_page_and_says_what_was_done(workspace: Workspace) -> None:
     fill(workspace.dst)

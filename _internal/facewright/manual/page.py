@@ -52,7 +52,7 @@ async function send(wantFine) {
   let failed = false;
   try {
     const answer = await fetch("events", { method: "POST", body: JSON.stringify({ events, fine: wantFine }) });
-    if (!answer.ok) throw new Error(answer.statusText);
+    if (!answer.ok) { done = answer.status === 500; lost.textContent = await answer.text(); throw new Error() }
     const url = URL.createObjectURL(await answer.blob());
     await new Promise(shown => { table.onload = table.onerror = shown; const old = table.src; table.src = url;
       if (old.startsWith("blob:")) URL.revokeObjectURL(old) });
@@ -65,6 +65,7 @@ async function send(wantFine) {
     lost.classList.add("shown");
   }
   busy = false;
+  if (failed && done) return;
   if (failed) { rest = setTimeout(() => send(true), 1500); return }
   if (queue.length) send(false);
   else if (fine || !wantFine) { rest = setTimeout(() => { fine = false; send(true) }, 150) }
