@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from facewright.core.errors import UserError
-from facewright.core.options import option
+from facewright.core.options import option, several
 from facewright.detect.base import FIRST, offers
 from facewright.detect.searched import Settings
 from facewright.detect.turned import parse_turns
@@ -32,6 +32,9 @@ WHEN_CHOSEN: tuple[str, ...] = (
     "false_face_filter",
     "blur_threshold",
     "align_eyes",
+    "person",
+    "not_person",
+    "threshold",
 )
 
 
@@ -148,7 +151,11 @@ def settings_of(options: BasicOptions) -> Settings:
 
 def words(settings: Settings, video: str = "") -> str:
     """Say settings in a few words."""
-    extra = [f"{name.replace('_', '-')} {settings[name]}" for name in WHEN_CHOSEN if name in settings]
+    extra = [
+        f"{name.replace('_', '-')} {', '.join(several(str(settings[name])))}"
+        for name in WHEN_CHOSEN
+        if name in settings
+    ]
     base = [str(settings.get("detector")), str(settings.get("face_type")), f"{settings.get('size')} px"]
     return f"with {', '.join([*base, *extra])}" + (f", straight from {video}" if video else "")
 

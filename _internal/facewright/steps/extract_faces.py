@@ -21,6 +21,7 @@ from facewright.detect.turned import parse_turns
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 from facewright.steps import _by_hand as by_hand
+from facewright.steps import _extract_people as who
 from facewright.steps._extract_options import ExtractOptions, contradiction, settings_of, words
 from facewright.steps._extract_report import Tally
 from facewright.steps._extract_source import Files, Source, Todo, video_of_frames
@@ -31,7 +32,7 @@ FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
 # A group of options that lives in a file of its own is named before ExtractOptions; see there what is a setting.
 @dataclass(frozen=True)
-class Options(by_hand.ManualFix, ExtractOptions):
+class Options(by_hand.ManualFix, who.PeopleOptions, ExtractOptions):
     """What can be chosen; all but the side has a default that suits the models."""
 
 
@@ -46,7 +47,7 @@ def _blurred(options: Options, side: Side) -> Check | None:
 # What is asked about each face before it is saved, in this order. Each function looks at the options and returns a
 # check (see `facewright.detect.extraction.Check`), or None where the options want none. It is called once, before the
 # search; libraries and weights are loaded in it. The check itself runs in several threads at once. Cheap ones first.
-CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = (_false_faces, _blurred)
+CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = (_false_faces, _blurred, who.recognizer)
 
 
 def _gaps_by_hand(workspace: Workspace, side: Side, options: Options) -> None:
@@ -60,7 +61,7 @@ def _gaps_by_hand(workspace: Workspace, side: Side, options: Options) -> None:
 # What is done over all faces of the side once every frame was searched (who is who, smoothing over time, gaps fixed
 # by hand), in this order, under the side's lock. Called at each run, also when there was nothing left to search: it
 # does what is missing, quickly says nothing when nothing is, and can be killed and called again at any moment.
-AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = (_gaps_by_hand,)
+AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = (_gaps_by_hand, who.number)
 
 
 def run(workspace: Workspace, options: Options) -> None:
@@ -70,7 +71,8 @@ def run(workspace: Workspace, options: Options) -> None:
         UserError: Options that do not go together, no frames, faces of other settings are in the way, or some frames
             are no pictures (the others are done then).
     """
-    wrong = contradiction(options) or by_hand.contradiction(options, options.detector, from_video=options.from_video)
+    wrong = contradiction(options) or who.contradiction(options)
+    wrong = wrong or by_hand.contradiction(options, options.detector, from_video=options.from_video)
     if wrong:
         raise wrong
     side = workspace.side(options.side)

@@ -21,6 +21,7 @@ from facewright.detect.search import Look
 from facewright.detect.searched import Searched, Settings, frames_to_search, note, read_searched
 from facewright.faces.align import FaceType
 from facewright.steps import _by_hand as by_hand
+from facewright.steps import _extract_people as who
 
 COMMAND = "fix"
 
@@ -139,6 +140,7 @@ def _search(
     settings = searched.settings or {}
     make_folder(side.aligned_dir)
     landmarker = Landmarker()
+    checks = who.checks_of(settings, side)
     with Journal(side.extract_journal) as journal:
         for one in passes:
             waiting = _waiting(tried, one, found)
@@ -153,6 +155,7 @@ def _search(
                 FaceType(str(settings["face_type"])),
                 int(settings["size"]),
                 side.debug_dir if side.debug_dir.is_dir() else None,
+                checks,
                 level_eyes=bool(settings.get("align_eyes", False)),
             )
             outcomes = extract(waiting, detector, writer, Look(zoom=one.zoom))
