@@ -18,7 +18,8 @@ COMMAND = "clear"
 MAKES_WORKSPACE = True
 VIDEO_STEMS = ("data_src", "data_dst")
 # Files beside the folders that the steps write, by the beginning of their names.
-MADE_FILES = ("result.", "result_", "merged_sheet.", "data_src_faces.", "data_dst_faces.", "answers.json")
+SHEETS = ("merged_sheet.", "data_src_faces.", "data_dst_faces.", "data_src_people.", "data_dst_people.")
+MADE_FILES = ("result.", "result_", *SHEETS, "answers.json")
 
 
 @dataclass(frozen=True)
