@@ -10,9 +10,11 @@ from facewright.core.files import write_bytes
 from facewright.core.options import declared
 from facewright.detect.base import offers
 from facewright.launchers import LAUNCHERS
+from facewright.manual.inputs import HELP
 from facewright.models.catalogue import model_entries
 from facewright.sorting.base import methods
 from facewright.steps import convert
+from facewright.steps._by_hand import BY_HAND
 
 STEPS = Path(__file__).parent / "steps"
 
@@ -22,7 +24,8 @@ def tables() -> dict[str, str]:
     return {
         "scripts": _table(("Script", "What it does"), [(f"`{n}`", _help_of(line)) for n, line in LAUNCHERS.items()]),
         "models": _table(("Model", "What it is for", "Face", "Million parameters", "Memory of a training"), _models()),
-        "detectors": _table(("Detector", "What it is for"), [(f"`{o.name}`", o.summary) for o in offers()]),
+        "detectors": _table(("Detector", "What it is for"), _detectors()),
+        "by hand": _table(("Mouse or key", "What it does"), list(HELP)),
         "modes": _table(("Mode", "What it does"), _modes()),
         "sorts": _table(("Sort", "Order"), [(f"`{name}`", m.help) for name, m in sorted(methods().items())]),
     }
@@ -59,6 +62,11 @@ def _models() -> list[tuple[str, ...]]:
         memory = [f"{size:.1f} GiB at batch {batch}" for batch, size in entry.memory.items()]
         rows.append((f"`{name}`", entry.title, f"{entry.face_type}, {side} px", ", ".join(counts), ", ".join(memory)))
     return rows
+
+
+def _detectors() -> list[tuple[str, str]]:
+    rows = {offer.name: offer.summary for offer in offers()} | BY_HAND
+    return [(f"`{name}`", text) for name, text in rows.items()]
 
 
 def _modes() -> list[tuple[str, str]]:
