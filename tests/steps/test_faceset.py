@@ -200,6 +200,21 @@ def test_remake_goes_on_after_a_kill(workspace: Workspace, monkeypatch: pytest.M
     assert all(load_record(path).size == 64 for path in side.aligned())
 
 
+def test_a_record_without_a_way_back_is_made_anew(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    side = workspace.src
+    for number in (1, 2):
+        path = side.aligned_dir / f"{number:05d}_0.png"
+        update_record(path, replace(add_face(side, number), matrix=np.zeros((2, 3)), mask=mask(128)))
+    (side.frames_dir / "00002.png").unlink()
+    (workspace.root / "data_src.mp4").write_bytes(b"a video")
+    assert run(workspace, "remake", "--size", "128") == 0
+    assert is_cut_as(load_record(side.aligned_dir / "00001_0.png"), FaceType.FULL, 128)
+    assert "1 faces stay as they are: 00002_0.png" in capsys.readouterr().out
+    (side.frames_dir / "00001.png").unlink()
+    assert run(workspace, "remake", "--size", "64") == 0
+    assert "take them out of the video" in capsys.readouterr().out
+
+
 def test_mark_only_there_and_back(workspace: Workspace) -> None:
     side = workspace.src
     add_face(side, 1)

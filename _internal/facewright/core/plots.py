@@ -28,7 +28,7 @@ class Bars:
     Attributes:
         title: What is counted.
         edges: (n + 1) rising numbers.
-        counts: (n) numbers.
+        counts: (n) numbers; the last counts what is larger, too.
         axis: What the numbers of the axis are.
         mark: A place on the axis with a line, and its label; None for none.
     """
@@ -120,10 +120,10 @@ def _bars(plot: Bars) -> list[Shape]:
         y = base - value / most * height
         drawn.append(Shape("line", LEFT, y, width, 0, LINE))
         drawn.append(Shape("text", LEFT - 6, y + 4, colour=FAINT, text=f"{value:g}", anchor="end"))
-    for count, begin, end in zip(plot.counts, plot.edges, plot.edges[1:], strict=False):
+    for number, (count, begin, end) in enumerate(zip(plot.counts, plot.edges, plot.edges[1:], strict=False), 1):
         tall = max(height * count / most, 1.5 if count else 0)
-        told = f"{begin:.4g} to {end:.4g}: {count}"
-        drawn.append(Shape("box", at(begin) + 0.5, base - tall, at(end) - at(begin) - 1, tall, BAR, told))
+        told = f"{begin:.4g} {'or more' if number == len(plot.counts) else f'to {end:.4g}'}: {count}"
+        drawn.append(Shape("box", at(begin), base - tall, at(end) - at(begin) - 1, tall, BAR, told))
     drawn.append(Shape("line", LEFT, base, width, 0, FAINT))
     for value in ticks(low, high):
         drawn.append(Shape("text", at(value), base + 16, colour=FAINT, text=f"{value:g}", anchor="middle"))
@@ -148,9 +148,9 @@ def _grid(plot: Grid) -> list[Shape]:
             count = int(plot.counts[row, column])
             told = f"{plot.x_name} {_range(plot.x_edges, column)}, {plot.y_name} {_range(plot.y_edges, row)}: {count}"
             x, y = LEFT + column * cell_w, TOP + row * cell_h
-            drawn.append(Shape("box", x + 0.5, y + 0.5, cell_w - 1, cell_h - 1, _shade(count, most), told))
+            drawn.append(Shape("box", x, y, cell_w - 1, cell_h - 1, _shade(count, most), told))
             if plot.outlined is not None and plot.outlined[row, column]:
-                drawn.append(Shape("frame", x + 1, y + 1, cell_w - 2, cell_h - 2, OTHER))
+                drawn.append(Shape("frame", x, y, cell_w - 1, cell_h - 1, OTHER))
     base = TOP + height
     for number, value in enumerate(plot.x_edges):
         if abs(value % 30) < 1e-6:

@@ -22,7 +22,7 @@ STICKS_OUT = 1.0  # pixels of the old picture that a cut may reach over its edge
 def is_cut_as(record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False) -> bool:
     """Say whether a face is cut as the extraction would cut it with this type, size and choice of level eyes."""
     wanted = 0 if kind is FaceType.MARK_ONLY else size
-    if record.face_type is not kind or record.size != wanted:
+    if record.face_type is not kind or record.size != wanted or _is_flat(record.matrix):
         return False
     corners = np.array([(0, 0), (size, 0), (0, size)], float)
     step = between(record.matrix, align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes))
@@ -64,7 +64,7 @@ def from_picture(
     """
     if record.face_type is FaceType.MARK_ONLY:  # the picture is the frame
         return from_frame(image, record, kind, size, level_eyes=level_eyes)
-    if kind is FaceType.MARK_ONLY:
+    if kind is FaceType.MARK_ONLY or _is_flat(record.matrix):
         return None
     matrix = align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes)
     if not inside(between(matrix, record.matrix), size, image.shape[0], STICKS_OUT):
@@ -74,9 +74,14 @@ def from_picture(
     return np.asarray(new, np.uint8), _placed(record, matrix, kind, (size, size))
 
 
+def _is_flat(matrix: Matrix) -> bool:
+    """Whether a matrix leads to a line or a point and has no way back, as in a damaged record."""
+    return abs(float(np.linalg.det(matrix[:, :2]))) < 1e-12
+
+
 def _placed(record: FaceRecord, matrix: Matrix, kind: FaceType, shape: tuple[int, ...]) -> FaceRecord:
     mask = None
-    if record.mask is not None:
+    if record.mask is not None and not _is_flat(record.matrix):
         mask = move_mask(record.mask, between(record.matrix, matrix), (shape[0], shape[1]))
     return replace(
         record,

@@ -337,7 +337,7 @@ def plots(stats: Statistics, other: NDArray[np.float64] | None = None, other_nam
             counts,
             "yaw",
             "pitch",
-            "nose to the left   < yaw, pitch upwards >   to the right",
+            "yaw: nose to the left < > right; pitch: up",
             outlined,
             f"outlined: {other_name}",
         ),
@@ -354,6 +354,7 @@ def _pose_counts(poses: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _bars(title: str, values: NDArray[np.float64], axis: str, mark: tuple[float, str] | None = None) -> Bars:
-    high = float(np.percentile(values, 99.5)) * 1.05
+    # A few odd ones must not press all others into one bar: they are counted in the last.
+    high = min(float(np.percentile(values, 99.5)), 4 * float(np.median(values))) * 1.05
     edges = np.linspace(0, max(high, 1.0), 29)
     return Bars(title, edges, histogram(values, edges.tolist()), axis, mark)

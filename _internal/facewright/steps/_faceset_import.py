@@ -1,9 +1,10 @@
 """Import the faces of DeepFaceLab (2018 and later, also packed) and FaceSwap."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from facewright.core.options import option
 from facewright.core.png_text import set_text
 from facewright.core.workers import cores, ordered_map, threads
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.foreign import FACESWAP, LARGEST_FILE, Foreign, Look, NotImportable, read_foreign, to_record
+from facewright.faces.foreign import DFL, FACESWAP, LARGEST_FILE, Foreign, Look, NotImportable, read_foreign, to_record
 from facewright.faces.packed import NAME, BadPack, members, read_member
 from facewright.faces.record import KEYWORD, FaceRecord
 from facewright.steps._faceset_common import load_own
@@ -31,6 +32,7 @@ from facewright.steps._faceset_incoming import (
 )
 
 EXTENSIONS = (".png", ".jpg", ".jpeg")
+SPELLED: Mapping[str, str] = MappingProxyType({DFL: "DeepFaceLab", FACESWAP: "FaceSwap"})
 FACE_MIDDLE = (0.5, 0.6)  # where the face lies in a head-centred picture of FaceSwap, roughly, in shares of the side
 FACE_SIDE = 0.45  # and the box around it
 
@@ -164,7 +166,7 @@ def face_finder() -> Look:
 
 
 def _report(side: Side, side_name: str, found: list[tuple[Item, Foreign]], taken: Taken, here: bool | None) -> None:
-    programs = sorted({foreign.program for _, foreign in found})
+    programs = sorted({SPELLED[foreign.program] for _, foreign in found})
     console.say(f"{len(found)} faces of {' and '.join(programs)} read.")
     report(side, taken)
     for what in sorted({lost for _, foreign in found for lost in foreign.lost}):

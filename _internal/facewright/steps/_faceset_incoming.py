@@ -188,7 +188,7 @@ def report(side: Side, taken: Taken) -> None:
     console.say(f"{taken.written} faces came into {side.aligned_dir}.")
     if taken.known:
         console.say(f"{taken.known} were there already.")
-    if taken.prefix:
+    if taken.prefix and taken.written:
         console.say(f"Frames here have the same names, so theirs are called {taken.prefix}... in the records.")
     for reason, names in _by_reason(taken.problems).items():
         console.warn(f"{len(names)} left out ({console.listed(names, 3)}): {reason}.")

@@ -99,6 +99,8 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions) -> None
     if left:
         console.warn(f"{len(left)} faces stay as they are: {console.listed([name for name, _ in left])}.")
         console.warn(f"  The first: {left[0][1]}.")
+        if not side.frames() and side.videos():
+            console.warn("  There are no frames: take them out of the video, then run this again.")
     old.say()
 
 
