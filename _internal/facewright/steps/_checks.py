@@ -175,8 +175,12 @@ def room(workspace: Workspace) -> Iterator[Finding]:
 
 def device() -> Iterator[Finding]:
     """The device that the networks will run on, proved with a convolution."""
-    from facewright.nn import devices, proof
+    from facewright.nn import cards, devices, proof
 
+    there = cards.cards()
+    for card in there:
+        best = ", used unless --gpus says otherwise" if (card,) == cards.choose(there, cards.Wish()) else ""
+        yield Finding("card", True, f"{card.describe()}{best}")
     found = devices.find()
     for package in (f"{found.backend}-cpu", found.backend):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -190,5 +194,6 @@ def device() -> Iterator[Finding]:
     if not result.right:
         text += ", but its result is WRONG"
     yield Finding("speed", result.right, text, "" if result.right else REMAKE)
-    fast = "in hardware: training uses it" if found.bfloat16 else "not in hardware: training uses float32"
+    tried = "in hardware: a new model tries whether it is faster"
+    fast = tried if found.bfloat16 else "not in hardware: training uses float32"
     yield Finding("bfloat16", True, fast)
