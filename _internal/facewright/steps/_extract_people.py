@@ -1,7 +1,6 @@
 """Who is who in the extraction: an embedding for every face, people to keep or to leave out, numbers at the end."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
@@ -11,13 +10,11 @@ from facewright.detect.base import FIRST, make_detector
 from facewright.detect.embedding import Embedder
 from facewright.detect.extraction import Check
 from facewright.detect.landmarks import Landmarker
-from facewright.detect.searched import Settings
 from facewright.detect.wanted import THRESHOLD, Recognizer, people_of_photos
 from facewright.steps._people import number_people
 from facewright.steps._people_shown import summary
 
 # What of it the journal notes (see `_extract_options`).
-NOTED = ("person", "not_person", "threshold")
 
 
 @dataclass(frozen=True)
@@ -81,17 +78,6 @@ def recognizer(options: PeopleOptions, side: Side) -> Check | None:
         options.threshold,
         noted=options.people,
     )
-
-
-def checks_of(settings: Settings, side: Side) -> tuple[Check, ...]:
-    """Return the checks for a later search of the same side: whoever was left out is left out again.
-
-    Raises:
-        UserError: A photo is no longer there, or weights are missing.
-    """
-    noted: dict[str, Any] = {name: settings[name] for name in NOTED if name in settings}
-    check = recognizer(PeopleOptions(**noted), side)
-    return (check,) if check else ()
 
 
 def number(workspace: Workspace, side: Side, options: PeopleOptions) -> None:

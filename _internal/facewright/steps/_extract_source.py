@@ -82,7 +82,8 @@ class Files:
 
     def __post_init__(self) -> None:
         """List the frames."""
-        self.frames = frames_to_search(self.side)[:: self.every]
+        self._all = frames_to_search(self.side)
+        self.frames = self._all[:: self.every]
         self.video = video_of_frames(self.side)
 
     def todo(self, searched: Searched, again: Container[str], leave: Container[str]) -> Todo:
@@ -94,7 +95,7 @@ class Files:
 
     def pictures(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
         """See `Source`."""
-        for path in self.frames:
+        for path in self._all:
             if path.name in lacking:
                 try:
                     yield path, read_image(path)
@@ -103,7 +104,7 @@ class Files:
 
     def names(self, searched: Searched) -> set[str]:
         """See `Source`."""
-        return {path.name for path in self.frames}
+        return {path.name for path in self._all}
 
     def end(self) -> dict[str, list[int]]:
         """See `Source`: the folder tells by itself."""

@@ -1,7 +1,7 @@
 """Find the faces of data_src or data_dst and save them aligned, with their data inside each PNG."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 from facewright.steps import _by_hand as by_hand
 from facewright.steps import _extract_people as who
+from facewright.steps import _extract_smooth as calm
 from facewright.steps._extract_options import ExtractOptions, contradiction, settings_of, words
 from facewright.steps._extract_report import Tally
 from facewright.steps._extract_source import Files, Source, Todo, video_of_frames
@@ -32,7 +33,7 @@ FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
 # A group of options that lives in a file of its own is named before ExtractOptions; see there what is a setting.
 @dataclass(frozen=True)
-class Options(by_hand.ManualFix, who.PeopleOptions, ExtractOptions):
+class Options(by_hand.ManualFix, calm.SmoothOptions, who.PeopleOptions, ExtractOptions):
     """What can be chosen; all but the side has a default that suits the models."""
 
 
@@ -61,7 +62,11 @@ def _gaps_by_hand(workspace: Workspace, side: Side, options: Options) -> None:
 # What is done over all faces of the side once every frame was searched (who is who, smoothing over time, gaps fixed
 # by hand), in this order, under the side's lock. Called at each run, also when there was nothing left to search: it
 # does what is missing, quickly says nothing when nothing is, and can be killed and called again at any moment.
-AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = (_gaps_by_hand, who.number)
+AFTER_SEARCH: tuple[Callable[[Workspace, Side, Options], None], ...] = (
+    _gaps_by_hand,
+    who.number,
+    calm.smooth_side,
+)
 
 
 def run(workspace: Workspace, options: Options) -> None:
@@ -196,7 +201,14 @@ def face_writer(
         smallest=options.min_face,
         most=options.max_faces,
         level_eyes=options.align_eyes,
+        second_pass=options.second_pass,
     )
+
+
+def options_of(side: Side, settings: Settings) -> Options:
+    """Return the options of an earlier run, as far as its journal notes them."""
+    known = {field.name for field in fields(Options)} & settings.keys()
+    return Options(side=side.name.removeprefix("data_"), **{name: settings[name] for name in known})  # type: ignore[arg-type]
 
 
 def _search(

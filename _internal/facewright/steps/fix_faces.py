@@ -15,13 +15,12 @@ from facewright.core.journal import Journal
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 from facewright.detect.base import make_detector
-from facewright.detect.extraction import FaceWriter, extract
+from facewright.detect.extraction import extract
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.search import Look
 from facewright.detect.searched import Searched, Settings, frames_to_search, note, read_searched
-from facewright.faces.align import FaceType
 from facewright.steps import _by_hand as by_hand
-from facewright.steps import _extract_people as who
+from facewright.steps.extract_faces import face_writer, options_of
 
 COMMAND = "fix"
 
@@ -140,25 +139,16 @@ def _search(
     settings = searched.settings or {}
     make_folder(side.aligned_dir)
     landmarker = Landmarker()
-    checks = who.checks_of(settings, side)
+    options = options_of(side, settings)
     with Journal(side.extract_journal) as journal:
         for one in passes:
             waiting = _waiting(tried, one, found)
             if not waiting:
                 continue
             detector = make_detector(one.detector, sensitive=True)
-            writer = FaceWriter(
-                side.aligned_dir,
-                workspace.trash,
-                detector,
-                landmarker,
-                FaceType(str(settings["face_type"])),
-                int(settings["size"]),
-                side.debug_dir if side.debug_dir.is_dir() else None,
-                checks,
-                level_eyes=bool(settings.get("align_eyes", False)),
-            )
-            outcomes = extract(waiting, detector, writer, Look(zoom=one.zoom))
+            debug_dir = side.debug_dir if side.debug_dir.is_dir() else None
+            writer = face_writer(workspace, side, options, detector, landmarker, debug_dir=debug_dir)
+            outcomes = extract(waiting, detector, writer, Look(zoom=one.zoom, smallest=options.min_face))
             for outcome in console.progress(outcomes, total=len(waiting), title=one.name, unit="frames"):
                 tried[outcome.path].append(one.name)
                 note(journal, outcome, settings, tried=",".join(filter(None, tried[outcome.path])))
