@@ -1,6 +1,11 @@
 """The sort step on drawn faces."""
 
+import errno
 import hashlib
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +14,14 @@ import numpy as np
 import pytest
 
 from facewright import cli
+from facewright.core.files import list_files
 from facewright.core.images import encode, read_image
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_face, load_record, save_face
 from facewright.sorting.base import methods
+from facewright.steps import sort as sort_step
+
+INTERNAL = Path(__file__).resolve().parents[2] / "_internal"
 
 
 def sort(workspace: Workspace, *flags: str) -> int:
@@ -37,7 +46,7 @@ def frames(workspace: Workspace) -> list[str]:
 
 
 def digests(folder: Path) -> set[str]:
-    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in list_files(folder)}
 
 
 @pytest.mark.parametrize("method", list(methods()))
@@ -94,6 +103,185 @@ def test_files_that_are_no_faces_stay(faces: Workspace, capsys: pytest.CaptureFi
     assert all(f"{name} keeps its name" in told for name in before)
     wanted = {"00000.png", "00002.png", "00003.png", "00005.png", "00006.png", *before}
     assert {path.name for path in faces.src.aligned()} == wanted
+
+
+def names_and_frames(workspace: Workspace) -> dict[str, str]:
+    return {path.name: load_record(path).frame for path in workspace.src.aligned()}
+
+
+def test_dry_run_prints_the_order_and_moves_nothing(
+    faces: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workspace, "lock", None)  # a look needs no right to write
+    before, files = names_and_frames(faces), set(faces.root.rglob("*"))
+    assert sort(faces, "--by", "face-yaw", "--dry-run") == 0
+    told = [line.split() for line in capsys.readouterr().out.splitlines() if "->" in line]
+    assert told == [[f"{old:05d}_0.png", "->", f"{new:05d}.png"] for new, old in enumerate((5, 2, 0, 3, 4, 1))]
+    assert sort(faces, "--by", "final", "--keep", "2", "--dry-run", "--contact-sheet") == 0
+    out = capsys.readouterr().out
+    assert out.count("->  trash") == 4 and "Nothing was renamed" in out
+    assert names_and_frames(faces) == before
+    assert set(faces.root.rglob("*")) - files == {faces.root / "data_src_sorted.png"}
+
+
+def test_contact_sheet_shows_the_new_order_and_fades_the_rejected(faces: Workspace) -> None:
+    assert sort(faces, "--by", "brightness", "--contact-sheet", "--dry-run") == 0
+    sheet = read_image(faces.root / "data_src_sorted.png")
+    cells = [sheet[20:80, left : left + 80].mean() for left in range(20, sheet.shape[1] - 80, sort_step.CELL + 4)]
+    assert len(cells) == 6 and cells == sorted(cells, reverse=True)
+    assert sort(faces, "--by", "final", "--keep", "3", "--contact-sheet") == 0
+    faded = read_image(faces.root / "data_src_sorted.png")
+    assert faded[20:80, -80:].max() < 255 / 3 + sort_step.REJECTED + 2
+    assert len(faces.src.aligned()) == 3, "without a console there is nobody to ask"
+
+
+@pytest.mark.parametrize(("said", "left"), [("n", 6), ("", 2)])
+def test_contact_sheet_on_a_console_asks_before_anything_moves(
+    faces: Workspace, typed: Callable[..., list[str]], said: str, left: int
+) -> None:
+    before = names_and_frames(faces)
+    shown = typed("final", "2", said)
+    assert cli.main(["sort", "--workspace", str(faces.root), "--contact-sheet"]) == 0
+    assert len(faces.src.aligned()) == left
+    assert "Go on?" in shown[-1] and "4 go to the trash" in shown[-1]
+    if said == "n":
+        assert names_and_frames(faces) == before and not faces.trash.exists()
+    assert faces.answers("sort.final") == {"keep": 2}
+    assert (faces.root / "data_src_sorted.png").exists()
+
+
+def test_prompt_lists_every_method_with_a_line(
+    faces: Workspace, typed: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed("origname")
+    assert cli.main(["sort", "--workspace", str(faces.root)]) == 0
+    told = capsys.readouterr().out
+    for number, (name, method) in enumerate(methods().items(), 1):
+        assert f"  {number}  {name:<20} {method.help}" in told
+
+
+def test_an_option_of_another_method_is_refused(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    before = names_and_frames(faces)
+    assert sort(faces, "--by", "hist", "--keep", "2") == 1
+    assert sort(faces, "--by", "final", "--keep", "0") == 1
+    assert "1 or more" in capsys.readouterr().err
+    assert names_and_frames(faces) == before
+
+
+@pytest.mark.parametrize("method", list(methods()))
+def test_one_face(workspace: Workspace, save_drawn_face: Callable[..., Path], method: str) -> None:
+    save_drawn_face(workspace.src.aligned_dir / "Μόνο 一人 ١.png", frame="кадр.png")
+    assert sort(workspace, "--by", method, "--contact-sheet") == 0
+    assert names_and_frames(workspace) == {"00000.png": "кадр.png"}
+
+
+def test_rejected_faces_of_dst_are_told_of(
+    workspace: Workspace, save_drawn_face: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(4):
+        save_drawn_face(workspace.dst.aligned_dir / f"{number}.png", frame=f"{number // 2 * number}.png")
+    assert sort(workspace, "--side", "dst", "--by", "oneface") == 0
+    told = capsys.readouterr().out
+    assert "not converted" in told and "2 faces went to" in told
+    assert sorted(p.name for p in workspace.trash.glob("*/[!.]*")) == ["0.png", "1.png"]
+
+
+def test_a_face_that_vanishes_meanwhile(faces: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = sort_step.Face
+    gone = faces.src.aligned()[2]
+
+    def vanishing(file: object) -> object:
+        gone.unlink(missing_ok=True)
+        return real(file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sort_step, "Face", vanishing)
+    assert sort(faces, "--by", "brightness") == 0
+    assert [path.name for path in faces.src.aligned()] == [f"{number:05d}.png" for number in range(5)]
+
+
+def test_a_face_that_vanishes_after_the_plan(faces: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = faces.src.aligned()
+    real = sort_step.rename_all
+
+    def late(*words: object, **more: object) -> object:
+        files[0].unlink()
+        return real(*words, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sort_step, "rename_all", late)
+    assert sort(faces, "--by", "final", "--keep", "3") == 0
+    assert len(faces.src.aligned()) + len(list(faces.trash.glob("*/[!.]*"))) == 5
+
+
+def test_two_sorts_at_once(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    before = names_and_frames(faces)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        (faces.root / ".lock_data_src").write_text(str(other.pid))
+        assert sort(faces) == 1
+        assert f"process {other.pid}" in capsys.readouterr().err
+        assert sort(faces, "--dry-run") == 0, "looking is allowed"
+        other.kill()
+    assert names_and_frames(faces) == before
+    assert sort(faces, "--by", "origname") == 0, "a stale lock is taken over"
+
+
+def test_read_only_folder(
+    faces: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = names_and_frames(faces)
+    real = os.replace
+
+    def refuse(old: Path, new: Path) -> None:
+        if Path(new).parent == faces.src.aligned_dir:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        real(old, new)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert sort(faces, "--by", "hue") == 1
+    assert "could not be written" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert names_and_frames(faces) == before
+    assert list(faces.src.aligned_dir.glob(".*")) == []
+
+
+AGAIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from facewright.cli import main
+from facewright.steps import sort
+print("ready", flush=True)
+while True:
+    for method in ("brightness", "origname", "final"):
+        keep = ["--keep", "5"] if method == "final" else []
+        main(["sort", "--workspace", sys.argv[2], "--yes", "--by", method, *keep])
+        if method == "final":
+            main(["restore", "--workspace", sys.argv[2], "--yes"])
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_no_face_is_lost(workspace: Workspace, save_drawn_face: Callable[..., Path]) -> None:
+    folder = workspace.src.aligned_dir
+    for number in range(60):
+        save_drawn_face(folder / f"{number}.png", seed=number, level=number % 7 / 10 + 0.1, frame=f"{number:05d}.png")
+    before = digests(folder)
+    random = np.random.default_rng(0)
+    for _ in range(8):
+        words = [sys.executable, "-c", AGAIN, str(INTERNAL), str(workspace.root)]
+        run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert run.stdout is not None and run.stdout.readline()
+        time.sleep(random.uniform(0.05, 0.8))
+        run.kill()
+        run.communicate()
+        here = digests(folder)
+        in_trash = {hashlib.sha256(p.read_bytes()).hexdigest() for p in workspace.trash.glob("*/*.png")}
+        assert here | in_trash >= before
+        assert all(path.name.endswith(".png") for path in folder.glob("[!.]*"))
+    assert sort(workspace, "--by", "origname") == 0
+    while any(workspace.trash.glob("*/*.png")):
+        assert cli.main(["restore", "--workspace", str(workspace.root), "--yes"]) == 0
+    assert digests(folder) == before
+    assert sort(workspace, "--by", "origname") == 0
+    assert names_and_frames(workspace) == {f"{number:05d}.png": f"{number:05d}.png" for number in range(60)}
 
 
 def test_no_faces(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
