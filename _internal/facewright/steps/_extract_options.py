@@ -32,6 +32,7 @@ WHEN_CHOSEN: tuple[str, ...] = (
     "false_face_filter",
     "blur_threshold",
     "align_eyes",
+    "second_pass",
     "person",
     "not_person",
     "threshold",
@@ -123,6 +124,11 @@ class FaceOptions:
         False,
         "Turn the saved picture so that the eyes are level. The models place faces by all landmarks whatever is "
         "chosen here.",
+    )
+    second_pass: bool = option(
+        False,
+        "Look at the landmarks a second time: they depend less on how a face lies in its frame, for about twice the "
+        "time of the landmarks. Of trembling, --smooth takes more away.",
     )
 
 
