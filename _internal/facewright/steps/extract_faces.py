@@ -23,7 +23,6 @@ from facewright.faces.faceset import load_faceset
 from facewright.steps import _by_hand as by_hand
 from facewright.steps import _extract_people as who
 from facewright.steps import _extract_smooth as calm
-from facewright.steps import _extract_smooth as calm
 from facewright.steps._extract_options import ExtractOptions, contradiction, settings_of, words
 from facewright.steps._extract_report import Tally
 from facewright.steps._extract_source import Files, Source, Todo, video_of_frames
