@@ -215,6 +215,19 @@ def test_a_record_without_a_way_back_is_made_anew(workspace: Workspace, capsys: 
     assert "take them out of the video" in capsys.readouterr().out
 
 
+def test_level_eyes_stay_level(workspace: Workspace) -> None:
+    side = workspace.src
+    record = add_face(side, 1)
+    points = record.frame_landmarks.copy()
+    points[36:42, 1] += 6  # a crooked face: the line of its eyes is not that of the rest
+    update_record(side.aligned_dir / "00001_0.png", replace(record, frame_landmarks=points))
+    journal(side, align_eyes=True)
+    assert run(workspace, "remake", "--size", "128") == 0
+    made = load_record(side.aligned_dir / "00001_0.png")
+    assert is_cut_as(made, FaceType.FULL, 128, level_eyes=True) and not is_cut_as(made, FaceType.FULL, 128)
+    assert read_searched(side).settings["align_eyes"] is True
+
+
 def test_mark_only_there_and_back(workspace: Workspace) -> None:
     side = workspace.src
     add_face(side, 1)
