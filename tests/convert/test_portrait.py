@@ -27,12 +27,11 @@ def jobs(folder, *faces):
 def test_every_frame_has_the_largest_face_its_own_or_that_of_a_neighbour(tmp_path):
     given = jobs(tmp_path, (), (SMALL, LARGE), (), (SMALL,), ())
     made = portrait_jobs(given)
-    assert [job.frame for job in made.jobs] == [job.frame for job in given]
+    assert [job.frame for job in made] == [job.frame for job in given]
     frames = [job.frame for job in given]
-    assert [job.shown for job in made.jobs] == [frames[1], None, frames[1], None, frames[3]]
+    assert [job.shown for job in made] == [frames[1], None, frames[1], None, frames[3]]
     expected = [LARGE, LARGE, LARGE, SMALL, SMALL]
-    assert all(job.landmarks[0] is points for job, points in zip(made.jobs, expected, strict=True))
-    assert made.held == (frames[0], frames[2], frames[4])
+    assert all(job.landmarks[0] is points for job, points in zip(made, expected, strict=True))
 
 
 def test_without_any_face_there_is_no_portrait(tmp_path):
@@ -52,9 +51,9 @@ def test_the_prediction_is_the_picture(tmp_path):
     shape = FaceShape(32, FaceType.HALF)
     converter = Converter(predict, shape, Parameters(), lambda data, suffix: data, portrait=True)
     with workers.threads(2) as executor:
-        done = list(convert_stream(made.jobs, converter, executor))
+        done = list(convert_stream(made, converter, executor))
     assert [result.faces for result in done] == [1, 1, 1]
-    first, second, third = (read_image(job.target) for job in made.jobs)
+    first, second, third = (read_image(job.target) for job in made)
     assert first.shape == (64, 64, 3) and np.ptp(first, axis=(0, 1)).max() == 0
     assert (first == second).all() and (first != third).any()
 

@@ -23,7 +23,7 @@ from facewright.steps import convert as step
 from facewright.steps.convert import Options
 
 FRAMES = 6
-BLUE = (0.9, 0.1, 0.1)
+BLUE, RED = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
 
 
 def add_face(workspace, index, name, centre=(40, 30), frame=None):
@@ -341,6 +341,21 @@ step.run(Workspace(Path(sys.argv[1])), Options())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kill -9")
+def test_portraits_fill_every_frame_and_do_not_ask_for_a_mode(workspace, models, monkeypatch, capsys):
+    monkeypatch.setattr(step, "makes_portraits", lambda kind: True)
+    step.run(workspace, Options())
+    pictures = [read_image(path) for path in merged(workspace)]
+    assert len(pictures) == FRAMES and {picture.shape for picture in pictures} == {(32, 32, 3)}
+    assert all(read_png_mark(path).made_with_network for path in merged(workspace))
+    assert "1 frames without a face of their own" in capsys.readouterr().out
+    before = times(workspace)
+    step.run(workspace, Options(mode="overlay", erode=50))
+    assert times(workspace) == before and models.loads == 1
+    models.model = fake_model(RED, "second")
+    step.run(workspace, Options())
+    assert not set(times(workspace).items()) & set(before.items())
+
+
 def test_killed_at_any_moment_the_next_run_goes_on(tmp_path, models):
     workspace = Workspace(tmp_path)
     fill(workspace, 60)

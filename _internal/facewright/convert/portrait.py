@@ -1,8 +1,7 @@
 """Portraits: the model's picture is the whole result, and dst only moves it; nothing is blended into a frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,26 +15,16 @@ if TYPE_CHECKING:
     from facewright.convert.stream import Job
 
 
-@dataclass(frozen=True)
-class Portraits:
-    """The jobs of a portrait video.
-
-    Attributes:
-        jobs: One per frame, in the frames' order, each with one face.
-        held: Frames without a face of their own; they show the portrait of another.
-    """
-
-    jobs: "tuple[Job, ...]"
-    held: tuple[Path, ...]
-
-
-def portrait_jobs(jobs: "Sequence[Job]") -> Portraits:
+def portrait_jobs(jobs: "Sequence[Job]") -> "list[Job]":
     """Give every frame one face: the largest of its own, or that of the frame before, at the start of the next.
 
     A portrait video has one picture per frame of dst, or it would not fit its sound.
 
     Args:
         jobs: One per frame, in order; the faces of a frame in any order. At least one has a face.
+
+    Returns:
+        One per frame, each with one face; `shown` names the frame where that is not the frame's own.
 
     Raises:
         ValueError: No frame has a face.
@@ -44,15 +33,12 @@ def portrait_jobs(jobs: "Sequence[Job]") -> Portraits:
     if not with_face:
         raise ValueError("a portrait video needs a face in at least one frame")
     current = with_face[0]
-    result, held = [], []
+    result = []
     for job in jobs:
-        if job.landmarks:
-            current = job
-        else:
-            held.append(job.frame)
+        current = job if job.landmarks else current
         largest = max(current.landmarks, key=lambda points: float(np.ptp(points, axis=0).prod()))
         result.append(replace(job, landmarks=(largest,), shown=None if current is job else current.frame))
-    return Portraits(tuple(result), tuple(held))
+    return result
 
 
 def portrait(pictures: NDArray[np.float32], masks: NDArray[np.float32]) -> Image:

@@ -47,14 +47,12 @@ def model_entries() -> dict[str, Entry]:
     Raises:
         ValueError: A model declares too little.
     """
-    classes: dict[str, ast.ClassDef] = {}
-    of_model: dict[str, str] = {}
-    for name, path in model_files().items():
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and "title" in _declared(node):
-                classes[node.name] = node
-                of_model[name] = node.name
-    return {name: _entry(name, _inherited(classes, of_model.get(name, ""))) for name in model_files()}
+    return {name: _entry(name, values) for name, values in _all_declared().items()}
+
+
+def makes_portraits(name: str) -> bool:
+    """Whether the model's picture is the result, instead of being blended into dst's frame; False for no model."""
+    return name in model_files() and bool(_all_declared()[name].get("portrait"))
 
 
 def title_of(source: str) -> str:
@@ -64,6 +62,18 @@ def title_of(source: str) -> str:
         if isinstance(node, ast.ClassDef) and "title" in _declared(node):
             return str(_declared(node)["title"])
     return (ast.get_docstring(tree) or "").partition("\n")[0]
+
+
+def _all_declared() -> dict[str, dict[str, Any]]:
+    """Return the values that each model's class declares, with those of the classes it builds on."""
+    classes: dict[str, ast.ClassDef] = {}
+    of_model: dict[str, str] = {}
+    for name, path in model_files().items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and "title" in _declared(node):
+                classes[node.name] = node
+                of_model[name] = node.name
+    return {name: _inherited(classes, of_model.get(name, "")) for name in model_files()}
 
 
 def _entry(name: str, values: dict[str, Any]) -> Entry:

@@ -1,12 +1,13 @@
 """Replace the faces of data_dst with what the trained model makes of them.
 
 Reads data_dst/, data_dst/aligned/ and model/, writes data_dst/merged/ and a contact sheet merged_sheet.png.
-A frame without a face is copied; a face whose file was deleted from data_dst/aligned is left alone.
+A frame without a face is copied; a face whose file was deleted from data_dst/aligned is left alone. A model of
+portraits (avatar) makes one picture per frame instead, which mode, erode and blur do not change.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from facewright.convert.blend import Mode
 from facewright.convert.pipeline import FaceShape, Parameters
+from facewright.convert.portrait import portrait_jobs
 from facewright.convert.stream import Converter, Done, Job, convert_stream
 from facewright.core import console, workers
 from facewright.core.errors import UserError
@@ -26,7 +28,7 @@ from facewright.core.sheet import contact_sheet, evenly
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.marking.provenance import mark_picture, mark_png
-from facewright.models.catalogue import model_files
+from facewright.models.catalogue import makes_portraits, model_files
 from facewright.nn import checkpoint, devices
 from facewright.nn.shelf import look, shelf
 
@@ -209,26 +211,39 @@ def _say_orphans(groups: dict[str, list[FaceFile]], stems: set[str]) -> None:
 def _plan_all(
     frames: list[Path], groups: dict[str, list[FaceFile]], side: Side, options: Options, trained: tuple[str, str]
 ) -> list[_Planned]:
+    kind = _kind(side, trained[0])
     # The model's own erode, blur and border stand in its file: a change of the file makes the pictures anew.
-    declared_in = model_files().get(look(Workspace(side.root).model_dir, trained[0]).kind)
+    declared_in = model_files().get(kind)
+    portrait = makes_portraits(kind)
     setting = {
         "version": VERSION,
         "trained": trained,
         "declared": fingerprint(declared_in) if declared_in else [],
-        **_picture_options(options),
+        **({} if portrait else _picture_options(options)),
     }
-    return [_plan(frame, groups.get(frame.stem, []), side, options.format, setting) for frame in frames]
+    jobs: Sequence[Job] = [_job(frame, groups.get(frame.stem, []), side, options.format) for frame in frames]
+    if portrait and any(job.landmarks for job in jobs):
+        jobs = portrait_jobs(jobs)
+    return [_Planned(job, _key(job, setting)) for job in jobs]
 
 
-def _plan(frame: Path, faces: list[FaceFile], side: Side, format: str, setting: dict[str, Any]) -> _Planned:
+def _kind(side: Side, name: str) -> str:
+    return look(Workspace(side.root).model_dir, name).kind
+
+
+def _job(frame: Path, faces: list[FaceFile], side: Side, format: str) -> Job:
     target = side.merged_dir / f"{frame.stem}.{format}"
-    job = Job(frame, target, tuple(face.record.frame_landmarks for face in faces))
-    parts: dict[str, Any] = {"frame": frame.name, "content": fingerprint(frame)}
-    parts["target"] = target.name
-    if faces:  # a copy depends on nothing else
+    return Job(frame, target, tuple(face.record.frame_landmarks for face in faces))
+
+
+def _key(job: Job, setting: dict[str, Any]) -> str:
+    """What the result of a job depends on, as a hash."""
+    parts: dict[str, Any] = {"frame": job.frame.name, "content": fingerprint(job.shown or job.frame)}
+    parts["target"] = job.target.name
+    if job.landmarks:  # a copy depends on nothing else
         parts["setting"] = setting
         parts["landmarks"] = [np.asarray(points, float).round(3).tolist() for points in job.landmarks]
-    return _Planned(job, hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32])
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _missing(planned: list[_Planned], side: Side) -> list[_Planned]:
@@ -283,12 +298,15 @@ def _load(model_dir: Path, name: str) -> "TrainedModel":
 
 
 def _convert(todo: list[_Planned], side: Side, options: Options, model: "TrainedModel") -> list[Done]:
-    console.say(f"Model {model.name}, {model.iteration} iterations; mode {options.mode}.")
+    portrait = makes_portraits(_kind(side, model.name))
+    how = "every picture is a portrait" if portrait else f"mode {options.mode}"
+    console.say(f"Model {model.name}, {model.iteration} iterations; {how}.")
     converter = Converter(
         predict=model.predict,
         shape=FaceShape(model.resolution, model.face_type, model.converter.within_hull),
         parameters=parameters_for(options, model.converter),
         mark=mark_picture,
+        portrait=portrait,
     )
     keys = {p.job.frame.name: p.key for p in todo}
     done: list[Done] = []
@@ -330,6 +348,9 @@ def _summary(planned: list[_Planned], done: list[Done], side: Side, sheet: Path)
             f"{len(done)} pictures were written to {side.merged_dir}: {faces} faces in {len(changed)} frames replaced, "
             f"{copied} frames without a face copied."
         )
+    held = sum(p.job.shown is not None for p in planned)
+    if held:
+        console.say(f"{held} frames without a face of their own show the portrait of a frame beside them.")
     if len(planned) > len(done):
         console.say(f"{len(planned) - len(done)} frames were done before and are as they should be.")
     if alone:
