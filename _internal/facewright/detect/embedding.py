@@ -157,22 +157,39 @@ def _damaged() -> UserError:
 
 def _network(tf: Any, layers: Sequence[tuple[Numbers, Numbers]], last: Numbers) -> Callable[[Any], Any]:
     """Return the network as a function of (n, 150, 150, 3) uint8 BGR."""
+    # Made outside of the traced function: constants inside it would be copied into the graph several times (350 MB).
+    folded = _folded(tf, layers)
+    final = tf.constant(last)
 
     def embed(chips: Any) -> Any:
-        left = iter(layers)
+        left = iter(folded)
         picture = (tf.cast(chips[..., ::-1], tf.float32) - tf.constant(MEAN_COLOUR)) / 256
-        x = tf.nn.relu(_convolution(tf, picture, next(left), 32, 7, halve=True))
+        x = tf.nn.relu(_convolution(tf, picture, next(left), halve=True))
         x = tf.nn.max_pool2d(x, 3, 2, "VALID")
-        for filters, halve in BLOCKS:
-            x = _block(tf, x, left, filters, halve=halve)
-        return tf.matmul(tf.reduce_mean(x, [1, 2]), tf.constant(last))
+        for _, halve in BLOCKS:
+            x = _block(tf, x, left, halve=halve)
+        return tf.matmul(tf.reduce_mean(x, [1, 2]), final)
 
     return embed
 
 
-def _block(tf: Any, x: Any, left: Iterator[tuple[Numbers, Numbers]], filters: int, *, halve: bool) -> Any:
-    y = tf.nn.relu(_convolution(tf, x, next(left), filters, 3, halve=halve))
-    y = _convolution(tf, y, next(left), filters, 3, halve=False)
+def _folded(tf: Any, layers: Sequence[tuple[Numbers, Numbers]]) -> list[tuple[Any, Any]]:
+    """Return (kernel, bias) of each convolution, with the affine layer behind it folded in."""
+    filters = [32, *(count for count, _ in BLOCKS for _ in range(2))]
+    found = []
+    inputs, side = 3, 7
+    for (parameters, affine), outputs in zip(layers, filters, strict=True):
+        factor, shift = affine[:outputs], affine[outputs:]
+        weights = parameters[:-outputs].reshape(outputs, inputs, side, side).transpose(2, 3, 1, 0)
+        kernel = np.ascontiguousarray(weights * factor)
+        found.append((tf.constant(kernel), tf.constant(parameters[-outputs:] * factor + shift)))
+        inputs, side = outputs, 3
+    return found
+
+
+def _block(tf: Any, x: Any, left: Iterator[tuple[Any, Any]], *, halve: bool) -> Any:
+    y = tf.nn.relu(_convolution(tf, x, next(left), halve=halve))
+    y = _convolution(tf, y, next(left), halve=False)
     if halve:
         x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
     # dlib adds tensors of unlike sizes as if the smaller one went on with zeros.
@@ -183,11 +200,7 @@ def _block(tf: Any, x: Any, left: Iterator[tuple[Numbers, Numbers]], filters: in
     return tf.nn.relu(x + y)
 
 
-def _convolution(tf: Any, x: Any, layer: tuple[Numbers, Numbers], filters: int, side: int, *, halve: bool) -> Any:
-    """Convolve; the affine layer behind is folded in. dlib pads only where the picture keeps its size."""
-    parameters, affine = layer
-    factor, shift = affine[:filters], affine[filters:]
-    weights = parameters[:-filters].reshape(filters, int(x.shape[-1]), side, side).transpose(2, 3, 1, 0)
-    bias = parameters[-filters:] * factor + shift
-    kernel = tf.constant(np.ascontiguousarray(weights * factor))
-    return tf.nn.conv2d(x, kernel, 2 if halve else 1, "VALID" if halve else "SAME") + tf.constant(bias)
+def _convolution(tf: Any, x: Any, layer: tuple[Any, Any], *, halve: bool) -> Any:
+    """Convolve; dlib pads only where the picture keeps its size."""
+    kernel, bias = layer
+    return tf.nn.conv2d(x, kernel, 2 if halve else 1, "VALID" if halve else "SAME") + bias
