@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facewright.convert.blend import Mode
 from facewright.core.files import write_bytes
-from facewright.core.options import declared
+from facewright.core.options import declared, show
 from facewright.detect.base import offers
 from facewright.launchers import LAUNCHERS
 from facewright.manual.inputs import HELP
@@ -27,7 +27,7 @@ def tables() -> dict[str, str]:
         "detectors": _table(("Detector", "What it is for"), _detectors()),
         "by hand": _table(("Mouse or key", "What it does"), list(HELP)),
         "modes": _table(("Mode", "What it does"), _modes()),
-        "sorts": _table(("Sort", "Order"), [(f"`{name}`", m.help) for name, m in sorted(methods().items())]),
+        "sorts": _table(("Sort", "Order", "Its options"), _sorts()),
     }
 
 
@@ -67,6 +67,15 @@ def _models() -> list[tuple[str, ...]]:
 def _detectors() -> list[tuple[str, str]]:
     rows = {offer.name: offer.summary for offer in offers()} | BY_HAND
     return [(f"`{name}`", text) for name, text in rows.items()]
+
+
+def _sorts() -> list[tuple[str, str, str]]:
+    rows = []
+    for name, method in methods().items():
+        options = declared(method.options) if method.options else []
+        told = [f"`{o.flag}` {o.range_text()} ({show(o.default)})" for o in options]
+        rows.append((f"`{name}`", method.help, ", ".join(told)))
+    return rows
 
 
 def _modes() -> list[tuple[str, str]]:

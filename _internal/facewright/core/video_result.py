@@ -96,7 +96,7 @@ class Result:
         made_of = self._made_of()
         encoded = encode_segments(self._plan.frames, pieces, settings, moved)
         if self.target.exists() and self._remembered().get("file") != self._file():
-            move_to_trash([self.target], self._trash)
+            move_to_trash([self.target], self._trash, by="make-video")
         join(
             pieces,
             settings.tick,

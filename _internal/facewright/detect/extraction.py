@@ -194,7 +194,7 @@ class FaceWriter:
                 return
         except UserError:
             pass
-        move_to_trash([path], self.trash)
+        move_to_trash([path], self.trash, by="extract")
 
 
 def extract(

@@ -95,7 +95,7 @@ class Keeper:
         before = self.faces(frame.path)
         kept = [self._save(frame.path, frame.picture, face) for face in self._named(frame.path, faces)]
         staying = {file.path for file in kept}
-        move_to_trash([file.path for file in before if file.path not in staying], self._trash)
+        move_to_trash([file.path for file in before if file.path not in staying], self._trash, by="faces by hand")
         self._note(frame, [file.path.name for file in kept])
         self._faces[frame.path.stem] = kept
         if self._side.debug_dir.is_dir():

@@ -23,9 +23,7 @@ def faces(request: Request) -> None:
     workspace, side = request.workspace, request.side
     found = [(batch, faces_of(batch, side)) for batch in batches(workspace.trash)]
     found = [(batch, items) for batch, items in found if items]
-    rows = [
-        Row(batch.folder.name, f"{len(items):>6} faces  {batch.by or 'an earlier version'}") for batch, items in found
-    ]
+    rows = [Row(batch.folder.name, f"{len(items):>6} faces  {batch.by or 'unknown step'}") for batch, items in found]
     index = request.choose(rows, nothing_there(workspace, f"faces of {side.name}"))
     if index is None:
         return
@@ -69,9 +67,7 @@ def everything(request: Request) -> None:
     """Bring back all of one folder of the trash, each file to where it was; nothing there is overwritten."""
     workspace = request.workspace
     found = batches(workspace.trash)
-    rows = [
-        Row(batch.folder.name, f"{_contents(workspace, batch)}  {batch.by or 'an earlier version'}") for batch in found
-    ]
+    rows = [Row(batch.folder.name, f"{_contents(workspace, batch)}  {batch.by or 'unknown step'}") for batch in found]
     index = request.choose(rows, nothing_there(workspace, "files"))
     if index is None:
         return

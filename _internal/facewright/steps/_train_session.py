@@ -137,7 +137,7 @@ def _new(workspace: Workspace, options: Options, wanted: Mapping[str, Any]) -> "
     model = model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
     if source is not None:
         console.say(begin_from(model, source, new_src=options.new_src).describe())
-    move_to_trash([workspace.model_dir / options.name / "history"], workspace.trash)
+    move_to_trash([workspace.model_dir / options.name / "history"], workspace.trash, by="train")
     return Session(options.name, model, workspace.model_dir, options.model, keep=options.keep)
 
 

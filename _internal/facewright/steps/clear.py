@@ -18,8 +18,8 @@ COMMAND = "clear"
 MAKES_WORKSPACE = True
 VIDEO_STEMS = ("data_src", "data_dst")
 # Files beside the folders that the steps write, by the beginning of their names.
-SHEETS = ("merged_sheet.", "data_src_faces.", "data_dst_faces.", "data_src_people.", "data_dst_people.")
-MADE_FILES = ("result.", "result_", *SHEETS, "answers.json")
+SHEETS = tuple(f"{stem}_{kind}." for stem in VIDEO_STEMS for kind in ("faces", "people", "sorted"))
+MADE_FILES = ("result.", "result_", "merged_sheet.", *SHEETS, "answers.json")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _clear(workspace: Workspace) -> Path | None:
         console.say(f"  {path.name:<24}{f'{count} files' if path.is_dir() else '':<14}{_readable(size):>10}")
     if not _allowed(f"Move all this to {workspace.trash.name}/?"):
         return None
-    return move_to_trash(paths, workspace.trash)
+    return move_to_trash(paths, workspace.trash, by=COMMAND)
 
 
 def _empty_trash(workspace: Workspace) -> bool:

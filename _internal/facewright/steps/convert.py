@@ -264,7 +264,7 @@ def _clear_stale(side: Side, planned: list[_Planned], trash: Path) -> None:
     """Move merged pictures away that belong to no frame: they would end up in the video."""
     wanted = {p.job.target.name for p in planned}
     stale = [path for path in list_files(side.merged_dir, IMAGE_EXTENSIONS) if path.name not in wanted]
-    moved = move_to_trash(stale, trash)
+    moved = move_to_trash(stale, trash, by=COMMAND)
     if moved:
         console.say(f"{len(stale)} older pictures that belong to no frame were moved from merged/ to {moved}.")
 
@@ -274,7 +274,7 @@ def _spare_retouched(todo: list[_Planned], side: Side, trash: Path) -> None:
     written = read_journal(side.convert_journal, "frame")
     there = [(p.job.target, written.get(p.job.frame.name, {}).get("made")) for p in todo if p.job.target.exists()]
     foreign = [path for path, made in there if made != fingerprint(path)]
-    moved = move_to_trash(foreign, trash)
+    moved = move_to_trash(foreign, trash, by=COMMAND)
     if moved:
         console.say(f"{len(foreign)} pictures in merged/ that no run has noted as its own were moved to {moved}.")
 

@@ -163,7 +163,7 @@ def done_before(workspace: Workspace, info: "VideoInfo", start: Fraction, end: F
 
 def put_in_place(workspace: Workspace, old: Path, ready: Path) -> None:
     """Move the whole video to the trash and give its name to the cut."""
-    target = move_to_trash([old], workspace.trash)
+    target = move_to_trash([old], workspace.trash, by=COMMAND)
     os.replace(ready, workspace.root / "data_dst.mp4")
     console.say(f"The whole video is now in {target}.")
 

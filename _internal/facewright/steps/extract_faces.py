@@ -161,7 +161,7 @@ def _ask_to_move(side: Side, searched: Searched, settings: Settings, source: Sou
 
 def _move_old(workspace: Workspace, side: Side) -> None:
     folders = [folder for folder in (side.debug_dir, side.blurry_dir) if folder.exists()]
-    target = move_to_trash([*side.aligned(), *folders, side.extract_journal], workspace.trash)
+    target = move_to_trash([*side.aligned(), *folders, side.extract_journal], workspace.trash, by="extract --redo")
     if target:
         console.say(f"The old faces of {side.name} are in {target}.")
 
@@ -174,7 +174,7 @@ def _set_aside(workspace: Workspace, side: Side, changed: Sequence[Path]) -> Non
     stale = [face.path for face in load_faceset(side.aligned()).faces if face.record.frame in names]
     stale += [path for path in (debug_file(side.debug_dir, frame) for frame in changed) if path.exists()]
     # A name may stand in both folders: two moves, two dated folders.
-    for target in (move_to_trash(stale, workspace.trash), move_to_trash(blurred, workspace.trash)):
+    for target in (move_to_trash(old, workspace.trash, by="extract, other frames") for old in (stale, blurred)):
         if target:
             console.say(f"Their old faces are in {target}.")
 

@@ -146,7 +146,7 @@ def make_way(workspace: Workspace, side: Side, info: "VideoInfo", order: "SplitO
             "add --redo to move them, and the faces and results made of them, to the trash.",
         )
     # The whole folder in one rename: a kill cannot tear frames and faces apart.
-    target = move_to_trash([side.frames_dir], workspace.trash)
+    target = move_to_trash([side.frames_dir], workspace.trash, by=COMMAND)
     console.say(f"Moved the old frames and what was made of them to {target}.")
 
 
