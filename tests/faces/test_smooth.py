@@ -27,7 +27,7 @@ def smooth(track: np.ndarray, strength: str = "medium", times: np.ndarray | None
 def resting(frames: int, noise: float = NOISE, seed: int = 0) -> np.ndarray:
     """A face at rest whose points tremble, (n, 68, 2); all of a frame together and each for itself."""
     random = np.random.default_rng(seed)
-    together = random.normal(0, noise, (frames, 1, 2))
+    together = random.normal(0, 0.6 * noise, (frames, 1, 2))
     return points(200) + together + random.normal(0, noise, (frames, 68, 2))
 
 
@@ -50,10 +50,10 @@ def test_even_motion_growth_and_turning_stay(strength: str) -> None:
     assert np.abs(smooth(track, strength) - track).max() < 1e-3
 
 
-def test_trembling_falls_to_a_tenth_at_rest() -> None:
+def test_trembling_falls_far_at_rest() -> None:
     track = resting(200)
-    assert trembling(smooth(track)) < 0.1 * trembling(track)
-    assert trembling(smooth(track, "low")) < 0.35 * trembling(track)
+    assert trembling(smooth(track)) < 0.15 * trembling(track)
+    assert trembling(smooth(track, "low")) < 0.45 * trembling(track)
 
 
 def test_the_deviation_falls_as_the_number_of_frames_tells() -> None:
@@ -157,7 +157,7 @@ def test_missing_frames_are_bridged() -> None:
 
 def test_a_face_placed_by_hand_stays_and_draws_its_neighbours() -> None:
     track = resting(60, seed=9)
-    track[30] += 0.5  # beside where the others lie
+    track[30] += 0.2  # beside where the others lie
     found = np.array(smooth_faces(sightings(track, frozenset({30})), MEDIUM))
     assert np.array_equal(found[30], track[30].astype(np.float32))
     other = np.array(smooth_faces(sightings(track), MEDIUM))
@@ -169,6 +169,14 @@ def test_uneven_motion_is_never_taken_for_trembling() -> None:
     random = np.random.default_rng(11)
     track = points(200) + random.normal(0, 10 * LARGEST_TREMBLE * SIDE, (60, 1, 2))
     assert np.abs(smooth(track) - track).max() < 6 * LARGEST_TREMBLE * SIDE
+
+
+def test_a_shaking_camera_is_no_trembling_of_the_landmarks() -> None:
+    """The face goes with its frame: the shape, which does not shake, tells what landmarks do by themselves."""
+    track = resting(100, 0.2 * NOISE, seed=13)
+    shaken = track + np.random.default_rng(14).normal(0, 2 * NOISE, (100, 1, 2))
+    assert np.abs(smooth(shaken) - shaken)[:, 17:].mean(1).max() < NOISE
+    assert trembling(smooth(shaken)) > 0.9 * trembling(shaken)
 
 
 def test_the_alignment_is_the_smoothed_place() -> None:

@@ -27,10 +27,13 @@ REACHES = (1, 2, 3, 4, 6, 8, 12)  # frames on each side of the middle one
 # The parts of a face that move as one: jaw, brows, nose, eyes, mouth.
 PARTS = tuple(slice(*ends) for ends in ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68)))
 BY_HAND = 4.0  # weight of a face that a person placed, for its neighbours
-# No more than this is taken for trembling, in sides of the mean face's square (and radians): measured were 0.0005 to
-# 0.003 in six clips. Where frames lie far apart in time, true motion would otherwise look like it.
+# No more than this is taken for trembling, in sides of the mean face's square: measured were 0.0007 to 0.003 in seven
+# clips. Where frames lie far apart in time, true motion would otherwise look like it.
 LARGEST_TREMBLE = 0.003
 LARGEST_PIXELS = 0.15  # or this, where the face is small
+# What trembles in the place more than this many times the shape is the video itself (a shaking camera, frames that a
+# coder repeats or moves in steps): middle in sides, logarithm of the size, roll in radians. Measured on webcam clips.
+MIDDLE, SIZE, ROLL = 0.8, 1.5, 1.2
 FEWEST = 5  # third differences, from which trembling is measured: eight frames
 # A choice of frames does not change from frame to frame, which would be seen itself.
 EVEN = 2
@@ -95,19 +98,25 @@ def smooth_track(faces: Sequence[Sighting], strength: Strength) -> NDArray[np.fl
     linear = np.array([invert(matrix)[:, 0] for matrix in to_mean]) @ (1, 1j)  # side and roll as one complex number
     middles = points[:, INNER:].mean(1)
     side = float(np.median(np.abs(linear)))
-    noise = max(LARGEST_TREMBLE, LARGEST_PIXELS / side)
+    largest = max(LARGEST_TREMBLE, LARGEST_PIXELS / side)
 
-    def along(values: NDArray[np.float64], reach: int, keen: float) -> NDArray[np.float64]:
-        dense = np.zeros((len(weights), values[0].size))
-        dense[times] = values.reshape(len(values), -1)
-        return _steady(dense, weights, noise, reach, keen)[times].reshape(values.shape)
+    def dense(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        rows = np.zeros((len(weights), values[0].size))
+        rows[times] = values.reshape(len(values), -1)
+        return rows
 
+    def along(values: NDArray[np.float64], most: float, reach: int, keen: float) -> NDArray[np.float64]:
+        rows = dense(values)
+        tremble = min(_tremble(rows, weights), most)
+        return _steady(rows, weights, tremble, reach, keen)[times].reshape(values.shape)
+
+    in_shape = min(float(np.median([_tremble(dense(shapes[:, part]), weights) for part in PARTS])), largest)
     # Sizes and distances are taken as logarithms and in sides: then it does not matter how large the face is.
-    centre = along(middles / side, strength.reach, strength.keen) * side
-    size = along(np.log(np.abs(linear)), strength.reach, strength.keen)
-    roll = along(np.unwrap(np.angle(linear)), strength.reach, strength.keen)
+    centre = along(middles / side, MIDDLE * in_shape, strength.reach, strength.keen) * side
+    size = along(np.log(np.abs(linear)), SIZE * in_shape, strength.reach, strength.keen)
+    roll = along(np.unwrap(np.angle(linear)), ROLL * in_shape, strength.reach, strength.keen)
     for part in PARTS:
-        shapes[:, part] = along(shapes[:, part], strength.shape_reach, strength.shape_keen)
+        shapes[:, part] = along(shapes[:, part], largest, strength.shape_reach, strength.shape_keen)
     placed = np.exp(size + 1j * roll)
     return np.array([_compose(*one) for one in zip(shapes, centre, placed, strict=True)])
 
@@ -120,21 +129,17 @@ def _compose(shape: NDArray[np.float64], centre: NDArray[np.float64], placed: co
 
 
 def _steady(
-    values: NDArray[np.float64], weights: NDArray[np.float64], largest: float, reach: int, keen: float
+    values: NDArray[np.float64], weights: NDArray[np.float64], tremble: float, reach: int, keen: float
 ) -> NDArray[np.float64]:
     """Smooth vectors over time.
 
     Args:
         values: (n, d), one row per frame; anything where the weight is 0.
         weights: (n,), 0 where the face was not seen.
-        largest: No more than this is taken for trembling, in the units of the values.
+        tremble: Standard deviation of what is taken for trembling, in the units of the values.
         reach: Frames on each side at most.
         keen: See `Strength`.
     """
-    tremble = _tremble(values, weights)
-    if tremble is None:
-        return values
-    tremble = min(tremble, largest)
     reaches = [r for r in REACHES if r <= reach]
     around = sliding_window_view(np.pad(weights, reach), 2 * reach + 1)
     near = sliding_window_view(np.pad(values, ((reach, reach), (0, 0))), 2 * reach + 1, axis=0)
@@ -158,14 +163,14 @@ def _steady(
     return np.asarray(stack[low, rows] * (1 - part) + stack[high, rows] * part)
 
 
-def _tremble(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float | None:
-    """Return the standard deviation of the trembling, per number; None where too few frames follow each other."""
+def _tremble(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the standard deviation of the trembling, per number; 0 where too few frames follow each other."""
     if len(values) < 4:
-        return None
+        return 0.0
     whole = sliding_window_view(weights > 0, 4).all(1)
     jerks = (np.diff(values, 3, axis=0)[whole] ** 2).mean(1)
     if len(jerks) < FEWEST:
-        return None
+        return 0.0
     # A third difference of independent numbers has 1 + 9 + 9 + 1 times their variance. The median of a mean of d
     # squares lies below its mean (Wilson and Hilferty 1931).
     return float(np.sqrt(np.median(jerks) / 20 / (1 - 2 / (9 * values.shape[1])) ** 3))
