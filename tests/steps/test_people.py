@@ -9,7 +9,7 @@ import pytest
 
 from facewright.cli import main
 from facewright.core.errors import UserError
-from facewright.core.images import write_image
+from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.detect import wanted
 from facewright.faces.align import FaceType
@@ -227,13 +227,16 @@ def test_half_faces_need_their_frame(
     workspace: Workspace, save_drawn_face: Save, reds: type[Reds], capsys: pytest.CaptureFixture[str]
 ) -> None:
     side = workspace.dst
-    for frame in (1, 2):
+    for frame in (1, 2, 3):
         path = add(side, save_drawn_face, frame, 0, None)
         update_record(path, replace(load_record(path), face_type=FaceType.HALF))
-    write_image(side.frames_dir / "00001.png", np.full((300, 300, 3), 90, np.uint8))
+    whole = np.full((300, 300, 3), 90, np.uint8)
+    write_image(side.frames_dir / "00003.png", whole)  # another frame of that name
+    whole[100:164, 100:164] = read_image(side.aligned_dir / "00001_0.png")
+    write_image(side.frames_dir / "00001.png", whole)
     people.run(workspace, people.Options())
-    assert numbers(side) == {"00001_0": 1, "00002_0": None}
-    assert "could not be compared: 1 (00002_0.png)" in capsys.readouterr().out
+    assert numbers(side) == {"00001_0": 1, "00002_0": None, "00003_0": None}
+    assert "could not be compared: 2 (00002_0.png, 00003_0.png)" in capsys.readouterr().out
     assert "Not compared" in (workspace.root / "data_dst_people.html").read_text("utf-8")
 
 
@@ -260,7 +263,7 @@ def test_the_extraction_numbers_the_people_and_goes_on(
     two_people(side)
     (side.frames_dir / "00005.png").rename(workspace.root / "later.png")
     extract_faces.run(workspace, extract_faces.Options(side="dst"))
-    assert "People: 2 (person 1: 3, person 2: 1 faces)" in capsys.readouterr().out
+    assert "People: 2 (number 1 with 3 faces, number 2 with 1 face)." in capsys.readouterr().out
     (workspace.root / "later.png").rename(side.frames_dir / "00005.png")
     extract_faces.run(workspace, extract_faces.Options(side="dst"))
     assert numbers(side) == {"00001_0": 1, "00002_0": 2, "00003_0": 1, "00004_0": 1, "00005_0": 2}

@@ -11,9 +11,12 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image
 from facewright.core.workspace import Side
 from facewright.detect.embedding import AT_ONCE, Embedder, chip, shows_enough
+from facewright.faces.align import cut
 from facewright.faces.faceset import FaceFile, Faceset, load_faceset
-from facewright.faces.record import FaceRecord, update_record
+from facewright.faces.record import update_record
 from facewright.sorting.people import THRESHOLD, keep_numbers, persons
+
+ALIKE = 12.0  # mean difference of grey values up to which a picture is the one that was cut out of a frame
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,9 @@ def _with_embeddings(side: Side, faces: Sequence[FaceFile]) -> list[FaceFile]:
     if not lacking:
         return result
     embedder = Embedder()
-    cut = chip_of(side)
+    chip_from = chip_of(side)
     with workers.threads(workers.cores()) as pool:
-        chips = workers.ordered_map(lambda index: cut(faces[index]), lacking, pool, ahead=2 * AT_ONCE)
+        chips = workers.ordered_map(lambda index: chip_from(faces[index]), lacking, pool, ahead=2 * AT_ONCE)
         shown = console.progress(chips, total=len(lacking), title="Comparing", unit="faces")
         for batch in _batches(zip(lacking, shown, strict=True)):
             found = embedder.embed([one for _, one in batch])
@@ -162,13 +165,18 @@ def chip_of(side: Side) -> Callable[[FaceFile], Image | None]:
     None comes back where neither is there to be read.
     """
 
-    def cut(face: FaceFile) -> Image | None:
-        record: FaceRecord = face.record
+    def chip_from(face: FaceFile) -> Image | None:
+        record = face.record
         try:
+            aligned = read_image(face.path)
             if shows_enough(record.face_type):
-                return chip(read_image(face.path), record.landmarks)
-            return chip(read_image(side.frames_dir / record.frame), record.frame_landmarks)
+                return chip(aligned, record.landmarks)
+            frame = read_image(side.frames_dir / record.frame)
         except UserError:
             return None
+        # Faces that came from elsewhere may name a frame that is another one here.
+        there = cut(frame, record.matrix, record.size)
+        alike = there.shape == aligned.shape and np.abs(there.astype(np.float32) - aligned).mean() < ALIKE
+        return chip(frame, record.frame_landmarks) if alike else None
 
-    return cut
+    return chip_from

@@ -42,11 +42,8 @@ def table(people: People) -> Iterator[str]:
     rest = people.persons[LISTED:]
     if rest:
         largest = max(len(person.faces) for person in rest)
-        yield f"  and {len(rest)} more, of {largest} face{'s' * (largest > 1)} at most: persons {_span(rest)}"
-
-
-def _span(rest: list[Person]) -> str:
-    return console.listed([str(person.number) for person in rest], 10)
+        span = f"person {rest[0].number}" + (f" to {rest[-1].number}" if len(rest) > 1 else "")
+        yield f"  and {len(rest)} more with at most {largest} face{'s' * (largest > 1)}: {span}"
 
 
 def summary(people: People) -> str:
@@ -55,8 +52,9 @@ def summary(people: People) -> str:
         return "No face could be compared."
     if len(people.persons) == 1:
         return f"All {people.count} faces are one person's."
-    shown = [f"person {person.number}: {len(person.faces)}" for person in people.persons]
-    return f"People: {len(shown)} ({console.listed(shown)} faces)."
+    most = sorted(people.persons, key=lambda person: -len(person.faces))
+    shown = [f"number {one.number} with {len(one.faces)} face{'s' * (len(one.faces) > 1)}" for one in most]
+    return f"People: {len(shown)} ({console.listed(shown, 4)})."
 
 
 def show_people(workspace: Workspace, side: Side, people: People) -> tuple[Path, Path]:
