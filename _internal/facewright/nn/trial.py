@@ -26,10 +26,10 @@ class Trial:
     ratio: float
 
     def describe(self) -> str:
-        """Say what was chosen and why."""
+        """Say why it was chosen."""
         if self.precision == "bfloat16":
-            return f"bfloat16: {self.ratio:.2f} times as fast as float32 in a short trial on this device"
-        return f"float32: bfloat16 is {self.ratio:.2f} times as fast in a short trial on this device, which is no gain"
+            return f"{self.ratio:.2f} times as fast as float32 in a short trial on this device"
+        return f"bfloat16 is {self.ratio:.2f} times as fast in a short trial on this device, which is no gain"
 
 
 def trial(rounds: int = 5) -> Trial:

@@ -5,10 +5,11 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.options import Opening, Option, question
+from facewright.core.options import Opening, Option, declared, question
 from facewright.core.workspace import Workspace
 from facewright.nn import shelf
 from facewright.nn.shelf import Shelved
+from facewright.steps._train_options import Options
 from facewright.steps._train_words import settings_words
 from facewright.training.keys import any_key
 
@@ -67,7 +68,8 @@ def _wants_questions(model: Shelved, answers: Mapping[str, Any]) -> bool:
     """Offer the answers of the last run for a moment; without a terminal nothing is asked or awaited."""
     if not console.interactive():
         return False
-    console.say(f"Going on with {model.name} ({model.describe()}): {settings_words(answers)}.")
+    usual = {spec.name: spec.default for spec in declared(Options)}
+    console.say(f"Going on with {model.name} ({model.describe()}): {settings_words(answers, usual)}.")
     console.say(f"To change these answers, press a key within {OFFER_SECONDS:.0f} seconds.")
     return any_key(OFFER_SECONDS)
 

@@ -80,6 +80,9 @@ def closing_words(session: "Session", outcome: "Outcome", *, preview: bool, pret
         console.say("Next: 7_convert. Or run 6_train again: it goes on from here.")
 
 
-def settings_words(settings: Mapping[str, object]) -> str:
-    """Say the answers of the last run in a line."""
-    return ", ".join(f"{name.replace('_', ' ')} {show(value)}" for name, value in settings.items())  # type: ignore[arg-type]
+def settings_words(settings: Mapping[str, object], defaults: Mapping[str, object]) -> str:
+    """Say the answers of the last run in a line; those that are as usual are left out."""
+    said = {n: v for n, v in settings.items() if v != defaults.get(n)}
+    if not said:
+        return "all answers as usual"
+    return ", ".join(f"{name.replace('_', ' ')} {show(value)}" for name, value in said.items())  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+"""Several devices train as one does; needs JAX, which the set-up does not bring."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PROGRAM = """
+import sys
+from facewright.nn import devices
+devices.precision("float32")
+if sys.argv[1] == "2":
+    devices.spread()
+import numpy as np
+from training.tiny import Tiny
+model, rng = Tiny(Tiny.Options()), np.random.default_rng(0)
+def batch():
+    return {s.name: rng.random((4, s.size, s.size, s.channels), np.float32) for s in model.samples("src")}
+losses = [model.train_on(batch(), batch())["src"] for _ in range(4)]
+weights = [np.asarray(v).copy() for v in model.parts["encoder"].variables]
+broken = batch()
+broken["warped"][0] = np.nan
+model.train_on(broken, batch())
+assert all(np.array_equal(a, np.asarray(v)) for a, v in zip(weights, model.parts["encoder"].variables))
+assert model.predict(batch()["target"][:3])[0].shape == (3, 16, 16, 3)
+print("losses", *losses)
+"""
+
+
+def losses(count):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(count)],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}",
+            "PYTHONPATH": os.pathsep.join(
+                [str(REPOSITORY / "_internal"), str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH", "")]
+            ),
+        },
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [float(word) for word in done.stdout.split("losses")[1].split()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_two_devices_train_as_one():
+    assert losses(2) == pytest.approx(losses(1), abs=1e-5)
