@@ -1,16 +1,24 @@
-"""Frames per second from frame on disk to saved face, against the `mtcnn` package frame by frame.
+"""Frames per second from frame to saved face, against the `mtcnn` package; time with all options against none.
 
     python tests/benchmarks/extraction.py                          1280x720 and 480x270, 48 frames of the sample
     python tests/benchmarks/extraction.py --clip FILE --frames 100 --rounds 5
     python tests/benchmarks/extraction.py --detection-only         the package then does nothing but detect
+    python tests/benchmarks/extraction.py --options-only --each    only the options, and each of them alone
 
 Both sides read the same PNG files. The package's side calls `detect_faces` for one frame after the other and then
 the very same landmarks, cut and save; with --detection-only it reads and detects only. The package finds nothing
 when its smallest face is 30 px or more; both sides use 20 px, where it works. Rounds alternate, the median ratio
 counts; faces are compared by intersection over union.
+
+The options: the extract step over the frames of dst as PNG files, bare (no comparing of people, no smoothing) and with
+everything that it can do beside finding faces, rounds alternating. Networks are loaded and photos compared before the
+clock starts, and no face is so small or blurred that leaving it out would save work.
 """
 
 import argparse
+import contextlib
+import io
+import shutil
 import statistics
 import sys
 import tempfile
@@ -26,15 +34,33 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from detect.test_detectors import overlap  # noqa: E402
 from facewright.core.images import read_image, write_image  # noqa: E402
+from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.detect.base import Box, largest_first  # noqa: E402
 from facewright.detect.extraction import FaceWriter, Seen, extract  # noqa: E402
 from facewright.detect.landmarks import Landmarker  # noqa: E402
 from facewright.detect.mtcnn_detector import MtcnnDetector  # noqa: E402
 from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.record import load_record  # noqa: E402
+from facewright.steps import extract_faces as step  # noqa: E402
 from sample import SAMPLE, clip_frames  # noqa: E402
 
 WANTED = {720: 3.0, 270: 5.0}
+MOST = 1.5  # times the bare extraction, with everything on
+BARE: dict[str, Any] = {"side": "dst", "people": False, "smooth": "off", "false_face_filter": False}
+# What can be switched on, without what would spare work: the sample's faces are larger, and sharper.
+EXTRAS: dict[str, dict[str, Any]] = {
+    "false_face_filter": {"false_face_filter": True},
+    "min_face": {"min_face": 20},
+    "max_faces": {"max_faces": 9},
+    "rotate": {"rotate": "on"},
+    "blur_threshold": {"blur_threshold": 0.01},
+    "align_eyes": {"align_eyes": True},
+    "second_pass": {"second_pass": True},
+    "person": {"person": "PHOTO"},
+    "people": {"people": True},
+    "smooth": {"smooth": "high"},
+    "debug": {"debug": True},
+}
 
 
 def main() -> None:
@@ -44,7 +70,16 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--detection-only", action="store_true")
+    parser.add_argument("--options-only", action="store_true")
+    parser.add_argument("--each", action="store_true", help="measure each option alone too")
     given = parser.parse_args()
+    if not given.options_only:
+        against_package(given)
+    with_options(given)
+
+
+def against_package(given: argparse.Namespace) -> None:
+    """Measure both sizes."""
     detector, landmarker = MtcnnDetector(), Landmarker()
     from mtcnn import MTCNN
 
@@ -128,6 +163,65 @@ def compare(
         f"(wanted {wanted:g}, "
         f"processor time {work:.1f}); same faces {same} of {len(pairs)}, ours in all {sum(map(len, mine.values()))}"
     )
+
+
+def with_options(given: argparse.Namespace) -> None:
+    """Measure the extract step bare and with everything on, and each option alone where that is asked for."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        workspace.dst.frames_dir.mkdir()
+        frames = clip_frames(given.clip, range(given.frames))
+        for number, frame in enumerate(frames, 1):
+            write_image(workspace.dst.frames_dir / f"{number:05d}.png", frame)
+        write_image(Path(folder) / "photo.png", frames[0])
+        chosen = {"everything": {name: value for more in EXTRAS.values() for name, value in more.items()}}
+        chosen |= EXTRAS if given.each else {}
+        for more in chosen.values():
+            more |= {"person": str(Path(folder) / "photo.png")} if "person" in more else {}
+        keep_loaded()
+        for options in (BARE, *({**BARE, **more} for more in chosen.values())):
+            extracted(workspace, options)  # traces and first readings are no part of the rate
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in ("bare", *chosen)}
+        for _ in range(given.rounds):
+            for name, taken in times.items():
+                taken.append(extracted(workspace, {**BARE, **chosen.get(name, {})}))
+        height, width = frames[0].shape[:2]
+        wall = statistics.median(seconds for seconds, _ in times["bare"])
+        print(f"{width}x{height}: bare {given.frames / wall:.1f} frames/s")
+        for name in chosen:
+            pairs = list(zip(times["bare"], times[name], strict=True))
+            ratio, work = (statistics.median(more[i] / bare[i] for bare, more in pairs) for i in (0, 1))
+            wanted = f" (wanted {MOST:g} at most)" if name == "everything" else ""
+            print(f"  {name:<18} {ratio:.2f} times the bare extraction{wanted}; processor time {work:.2f}")
+
+
+def keep_loaded() -> None:
+    """Let the step load each network and compare each photo once for all rounds."""
+    detector, landmarker = step.make_detector("mtcnn"), Landmarker()
+    made: dict[str, Any] = {}
+
+    def once(make: Callable[..., Any]) -> Callable[..., Any]:
+        def kept(options: Any, side: Any) -> Any:
+            key = f"{make.__name__} {options}"
+            return made[key] if key in made else made.setdefault(key, make(options, side))
+
+        return kept
+
+    step.make_detector = lambda name, **_: detector
+    step.Landmarker = lambda: landmarker
+    step.CHECKS = tuple(once(make) for make in step.CHECKS)
+
+
+def extracted(workspace: Workspace, options: dict[str, Any]) -> tuple[float, float]:
+    """Extract anew; return what it took."""
+    side = workspace.dst
+    for path in (side.aligned_dir, side.debug_dir, side.blurry_dir):
+        shutil.rmtree(path, ignore_errors=True)
+    side.extract_journal.unlink(missing_ok=True)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        taken = clocked(lambda: step.run(workspace, step.Options(**options)))
+    assert len(side.aligned()) > 0.9 * len(side.frames())
+    return taken
 
 
 def clocked(work: Callable[[], None]) -> tuple[float, float]:

@@ -191,18 +191,31 @@ def _turned(
     place of faces that lie on a side or stand on their head, less surely, and the landmarks there are wrong.
     """
     best = list(found)
-    sure = [_surest(boxes, smallest) for boxes in found]
-    waiting = [place for place, score in enumerate(sure) if score == NOTHING or score < detector.sure]
-    for degrees in turns if waiting else ():
-        turned, turn = turned_views([views[place] for place in waiting], degrees)
-        for place, boxes in zip(waiting, _detected(detector, turned, smallest), strict=True):
-            # Unsure faces of the untouched view give way to sure ones only.
-            least = NOTHING if sure[place] == NOTHING else detector.sure
-            least = max(least, _surest(best[place], smallest))
-            if _surest(boxes, smallest) > least:
-                large = [box for box in boxes if box.longer >= smallest]
-                best[place] = [replace(turn.back(b), square=turn.back(detector.landmark_square(b))) for b in large]
+    for waiting, least, fine in _unsure(found, detector.sure, smallest):
+        for degrees in turns:
+            turned, turn = turned_views([views[place] for place in waiting], degrees)
+            for place, boxes in zip(waiting, _detected(detector, turned, fine), strict=True):
+                if _surest(boxes, smallest) > max(least, _surest(best[place], smallest)):
+                    large = [box for box in boxes if box.longer >= smallest]
+                    best[place] = [replace(turn.back(b), square=turn.back(detector.landmark_square(b))) for b in large]
     return best
+
+
+def _unsure(found: list[list[Box]], sure: float, smallest: float) -> Iterator[tuple[list[int], float, float]]:
+    """Yield which views are to be turned, the score that counts there, and the smallest face that is looked for.
+
+    Where nothing was found, whatever is found will do. Unsure faces give way to a sure one alone, and it is looked
+    for among those at least half as large: a lying face shows as something of about its size, and the search for
+    small faces takes nearly all of the time.
+    """
+    scores = [_surest(boxes, smallest) for boxes in found]
+    nothing = [place for place, score in enumerate(scores) if score == NOTHING]
+    if nothing:
+        yield nothing, NOTHING, smallest
+    unsure = [place for place, score in enumerate(scores) if NOTHING < score < sure]
+    if unsure:
+        largest = min(max(box.longer for box in found[place]) for place in unsure)
+        yield unsure, sure, max(smallest, largest / 2)
 
 
 def _surest(boxes: list[Box], smallest: float) -> float:

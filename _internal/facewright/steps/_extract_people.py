@@ -11,10 +11,8 @@ from facewright.detect.embedding import Embedder
 from facewright.detect.extraction import Check
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.wanted import THRESHOLD, Recognizer, people_of_photos
-from facewright.steps._people import number_people
+from facewright.steps._people import number_people, read_people
 from facewright.steps._people_shown import summary
-
-# What of it the journal notes (see `_extract_options`).
 
 
 @dataclass(frozen=True)
@@ -89,3 +87,9 @@ def number(workspace: Workspace, side: Side, options: PeopleOptions) -> None:
     if len(people.persons) > 1:
         script = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}[side.name]
         console.say(f"  {script} shows them and keeps whom you choose.")
+
+
+def number_new(side: Side) -> None:
+    """Number faces that came later, where the others have numbers."""
+    if read_people(side).persons:
+        number_people(side)
