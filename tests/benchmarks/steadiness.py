@@ -154,9 +154,8 @@ def show(name: str, tracks: list[list[Sighting]], plot: Path | None) -> None:
             if plot and strength == "medium" and track is max(tracks, key=len):
                 write_image(plot, drawing(before, after))
                 print(f"  plot: {plot}")
-        print(
-            f"    {name}, {strength:<7}{line(figures)}; kept: blinks {share(kept.blinks)}, mouth {share(kept.mouths)}"
-        )
+        print(f"    {name}, {strength}: {line(figures)}")
+        print(f"      kept: blinks {share(kept.blinks)}, mouth {share(kept.mouths)}")
 
 
 def line(figures: list[Steadiness]) -> str:

@@ -32,8 +32,8 @@ BY_HAND = 4.0  # weight of a face that a person placed, for its neighbours
 LARGEST_TREMBLE = 0.003
 LARGEST_PIXELS = 0.15  # or this, where the face is small
 # What trembles in the place more than this many times the shape is the video itself (a shaking camera, frames that a
-# coder repeats or moves in steps): middle in sides, logarithm of the size, roll in radians. Measured on webcam clips.
-MIDDLE, SIZE, ROLL = 0.8, 1.5, 1.2
+# coder repeats or moves in steps): middle in sides, logarithm of the size, roll in radians.
+MIDDLE, SIZE, ROLL = 0.8, 2.5, 1.4
 FEWEST = 5  # third differences, from which trembling is measured: eight frames
 # A choice of frames does not change from frame to frame, which would be seen itself.
 EVEN = 2

@@ -20,7 +20,9 @@ from facewright.detect.landmarks import Landmarker
 from facewright.detect.search import Look
 from facewright.detect.searched import Searched, Settings, frames_to_search, note, read_searched
 from facewright.steps import _by_hand as by_hand
-from facewright.steps.extract_faces import face_writer, options_of
+from facewright.steps._extract_people import number_new
+from facewright.steps._extract_smooth import SmoothOptions, smooth_side
+from facewright.steps.extract_faces import face_writer, make_checks, options_of
 
 COMMAND = "fix"
 
@@ -95,6 +97,8 @@ def run(workspace: Workspace, options: Options) -> None:
         for line in _lines(side, frames, found, kinds):
             console.say(line)
         _look(workspace, side, frames, searched.settings, kinds, options)
+        number_new(side)
+        smooth_side(workspace, side, SmoothOptions())  # as the extraction did: new faces steady their neighbours
         unsearched = any(read_searched(side).split(frames))
         following = {"data_src": "5_dst_extract_faces", "data_dst": "6_train"}
         console.say(f"Next: {side.extractor if unsearched else following[side.name]}.")
@@ -140,6 +144,7 @@ def _search(
     make_folder(side.aligned_dir)
     landmarker = Landmarker()
     options = options_of(side, settings)
+    checks = make_checks(options, side)
     with Journal(side.extract_journal) as journal:
         for one in passes:
             waiting = _waiting(tried, one, found)
@@ -147,7 +152,7 @@ def _search(
                 continue
             detector = make_detector(one.detector, sensitive=True)
             debug_dir = side.debug_dir if side.debug_dir.is_dir() else None
-            writer = face_writer(workspace, side, options, detector, landmarker, debug_dir=debug_dir)
+            writer = face_writer(workspace, side, options, detector, landmarker, checks, debug_dir=debug_dir)
             outcomes = extract(waiting, detector, writer, Look(zoom=one.zoom, smallest=options.min_face))
             for outcome in console.progress(outcomes, total=len(waiting), title=one.name, unit="frames"):
                 tried[outcome.path].append(one.name)
