@@ -63,7 +63,9 @@ def show_people(workspace: Workspace, side: Side, people: People) -> tuple[Path,
     page = workspace.root / f"{side.name}_people.html"
     rows = [row for person in people.persons[:LISTED] if (row := _row(person)) is not None]
     if rows:
-        write_bytes(picture, encode(np.vstack(rows), ".png"))
+        columns = min(COLUMNS, max(len(person.faces) for person in people.persons[:LISTED]))
+        sheet = np.vstack(rows)[:, : MARGIN + columns * (CELL + GAP)]
+        write_bytes(picture, encode(np.ascontiguousarray(sheet), ".png"))
     write_bytes(page, _page(side, people).encode("utf-8"))
     return picture, page
 
@@ -73,9 +75,9 @@ def _row(person: Person) -> Image | None:
     row = np.full((CELL + GAP, MARGIN + COLUMNS * (CELL + GAP), 3), GROUND, np.uint8)
     _write(row, str(person.number), 40, 1.1)
     _write(row, f"{len(person.faces)} face{'s' * (len(person.faces) > 1)}", 66, 0.5)
-    _write(row, person.first[:14], 86, 0.4)
+    _write(row, _end(person.first, 15), 86, 0.4)
     if person.last != person.first:
-        _write(row, f"to {person.last[:12]}", 102, 0.4)
+        _write(row, f"to {_end(person.last, 12)}", 102, 0.4)
     column = 0
     for index in evenly(len(person.faces), COLUMNS):
         try:
@@ -86,6 +88,11 @@ def _row(person: Person) -> Image | None:
         row[GAP // 2 : GAP // 2 + CELL, left : left + CELL] = fit(face, (CELL, CELL))
         column += 1
     return row if column else None
+
+
+def _end(name: str, length: int) -> str:
+    """Names differ at their ends."""
+    return name if len(name) <= length else f"..{name[2 - length :]}"
 
 
 def _write(row: Image, text: str, height: int, size: float) -> None:
@@ -109,7 +116,8 @@ def _section(side: Side, title: str, person: Person) -> str:
     count = len(person.faces)
     chosen = evenly(count, COLUMNS)
     few = "".join(_image(side, person.faces[index].path.name) for index in chosen)
-    facts = html.escape(f"{count} face{'s' * (count > 1)}, frames {person.first} to {person.last}")
+    frames = f"frame {person.first}" if person.first == person.last else f"frames {person.first} to {person.last}"
+    facts = html.escape(f"{count} face{'s' * (count > 1)}, {frames}")
     text = f"<h2>{title} <small>{facts}</small></h2>{few}"
     if count > len(chosen):
         everyone = "".join(_image(side, face.path.name) for face in person.faces)

@@ -84,6 +84,8 @@ def run(workspace: Workspace, options: Options) -> None:
     console.heading(f"Faces of {side.name}")
     with workspace.lock(side.name):
         source = _source(side, options)
+        # Photos are looked at before anything moves: one that does not serve, or lies among the old faces, is no harm.
+        checks = make_checks(options, side) if options.person or options.not_person else None
         searched = _earlier(workspace, side, options, source)
         turns = parse_turns(options.rotate)
         again = searched.unturned(turns) if turns else set()
@@ -94,7 +96,7 @@ def run(workspace: Workspace, options: Options) -> None:
             _set_aside(workspace, side, todo.changed)
         tally = Tally()
         if todo.count != 0 or todo.frames:
-            _search(workspace, side, options, source, todo, searched, tally)
+            _search(workspace, side, options, source, todo, searched, tally, checks)
         for step in AFTER_SEARCH:
             step(workspace, side, options)
         searched = read_searched(side)
@@ -179,16 +181,22 @@ def _set_aside(workspace: Workspace, side: Side, changed: Sequence[Path]) -> Non
             console.say(f"Their old faces are in {target}.")
 
 
+def make_checks(options: Options, side: Side) -> tuple[Check, ...]:
+    """Return all checks that the options ask for; libraries, weights and photos are loaded."""
+    return tuple(check for make in CHECKS if (check := make(options, side)) is not None)
+
+
 def face_writer(
     workspace: Workspace,
     side: Side,
     options: Options,
     detector: Detector,
     landmarker: Landmarker,
+    checks: tuple[Check, ...],
     *,
     debug_dir: Path | None,
 ) -> FaceWriter:
-    """Return what cuts and saves faces by these options, with all their checks."""
+    """Return what cuts and saves faces by these options."""
     return FaceWriter(
         side.aligned_dir,
         workspace.trash,
@@ -197,7 +205,7 @@ def face_writer(
         FaceType(options.face_type),
         options.size,
         debug_dir,
-        tuple(check for make in CHECKS if (check := make(options, side)) is not None),
+        checks,
         smallest=options.min_face,
         most=options.max_faces,
         level_eyes=options.align_eyes,
@@ -219,6 +227,7 @@ def _search(
     todo: Todo,
     searched: Searched,
     tally: Tally,
+    checks: tuple[Check, ...] | None,
 ) -> None:
     if options.detector in by_hand.BY_HAND:
         wanted = [Path(frame) for frame in todo.frames if isinstance(frame, Path)]
@@ -228,7 +237,8 @@ def _search(
     console.say(f"Frames to search with {options.detector}: {'all' if todo.count is None else todo.count}.")
     detector = make_detector(options.detector)
     debug_dir = make_folder(side.debug_dir) if options.debug else None
-    writer = face_writer(workspace, side, options, detector, Landmarker(), debug_dir=debug_dir)
+    checks = make_checks(options, side) if checks is None else checks
+    writer = face_writer(workspace, side, options, detector, Landmarker(), checks, debug_dir=debug_dir)
     look = Look(turns=parse_turns(options.rotate), smallest=options.min_face)
     settings = settings_of(options)
     header: dict[str, Any] = {key: searched.header[key] for key in ("video", "end") if key in searched.header}
