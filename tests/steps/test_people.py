@@ -287,6 +287,20 @@ def test_a_photo_keeps_one_of_them_also_in_the_second_search(
     assert set(numbers(side)) == {"00002_0", "00005_0"}
 
 
+def test_photos_are_looked_at_before_anything_moves(workspace: Workspace, tmp_path: Path) -> None:
+    side = workspace.dst
+    side.frames_dir.mkdir(parents=True)
+    two_people(side)
+    extract_faces.run(workspace, extract_faces.Options(side="dst"))
+    before = numbers(side)
+    with pytest.raises(UserError, match="There is no photo"):
+        extract_faces.run(workspace, extract_faces.Options(side="dst", person=str(tmp_path / "away.png"), redo=True))
+    assert numbers(side) == before
+    own = side.aligned_dir / "00002_0.png"
+    extract_faces.run(workspace, extract_faces.Options(side="dst", person=str(own), threshold=0.42, redo=True))
+    assert set(numbers(side)) == {"00002_0", "00005_0"}
+
+
 def test_comparing_can_be_left_out(workspace: Workspace) -> None:
     side = workspace.src
     side.frames_dir.mkdir(parents=True)

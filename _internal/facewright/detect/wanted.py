@@ -92,7 +92,7 @@ def people_of_photos(
             try:
                 found.append(_face(photo, flag, detector, landmarker, embedder))
             except UserError as problem:
-                console.warn(f"{photo.name} is passed over: {problem.happened}")
+                console.warn(f"Passed over: {problem.happened}")
         if len(found) == before:
             raise UserError(
                 f"{path} holds no photo that shows one face.",
@@ -115,7 +115,11 @@ def _face(path: Path, flag: str, detector: Detector, landmarker: Landmarker, emb
     with workers.threads(1) as readers:
         (seen,) = search([path], detector, readers)
     if seen.problem is not None:
-        raise seen.problem
+        raise UserError(
+            f"{path.name} cannot be read as a picture.",
+            f"a photo behind {flag}: {', '.join(IMAGE_EXTENSIONS)}.",
+            "save it anew from another program, or take another photo.",
+        ) from seen.problem
     if len(seen.boxes) != 1:
         raise UserError(
             f"{path.name} shows {len(seen.boxes) or 'no'} face{'s' if seen.boxes else ''}, as far as can be seen.",
