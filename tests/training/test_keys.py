@@ -74,3 +74,34 @@ def _read_until(descriptor, text):
     while text not in seen:
         seen += os.read(descriptor, 1000)
     return seen
+
+
+def test_letters_of_backups_and_of_the_chart():
+    assert keys.commands("bL") == [Command.BACKUP, Command.RANGE]
+
+
+WAITER = "from facewright.training.keys import any_key\nprint('ready', flush=True)\nprint(any_key({0}), flush=True)"
+
+
+@posix
+@pytest.mark.parametrize(("typed", "seconds", "answer"), [(b"x", 20, b"True"), (b"", 0.3, b"False")])
+def test_any_key_is_awaited_for_some_time(typed, seconds, answer):
+    import pty
+
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-c", WAITER.format(seconds)], environment())
+    _read_until(terminal, b"ready")
+    if typed:
+        time.sleep(0.3)
+        os.write(terminal, typed)
+    _read_until(terminal, answer)
+    os.close(terminal)
+    os.waitpid(pid, 0)
+
+
+def test_without_a_terminal_nothing_is_awaited(monkeypatch):
+    monkeypatch.setattr(keys.sys, "stdin", None)
+    began = time.monotonic()
+    assert not keys.any_key(30)
+    assert time.monotonic() - began < 5

@@ -31,7 +31,7 @@ KEYS = {
     " ": Command.NEXT,
     "l": Command.RANGE,
 }
-HELP = "Enter: save and leave   s: save   b: backup   p: new preview   space: other faces   l: range of the chart"
+HELP = "Enter: save and leave  s: save  b: backup  p: preview  space: other faces  l: chart"
 
 
 class Keys(Protocol):
