@@ -100,6 +100,58 @@ def test_declaration(name):
     assert list(kind.batches.values()) == sorted(kind.batches.values())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_catalogue_reads_what_the_class_declares(name):
+    kind, entry = base.model_class(name), catalogue.model_entries()[name]
+    output = kind.output or kind.resolution
+    assert (entry.title, entry.resolution, entry.output) == (kind.title, kind.resolution, output)
+    assert (entry.face_type, entry.parameters) == (kind.face_type, kind.parameters)
+    assert entry.memory == kind.memory and entry.memory
+    assert catalogue.makes_portraits(name) is kind.portrait
+
+
+def test_a_model_that_declares_too_little_is_named(tmp_path, monkeypatch):
+    (tmp_path / "bare.py").write_text('class Bare:\n    title = "bare"\n')
+    monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=r"models/bare.py does not declare face_type, parameters, resolution"):
+        catalogue.model_entries()
+    assert not catalogue.makes_portraits("bare") and not catalogue.makes_portraits("nope")
+
+
+class TestBatchForMemory:
+    @pytest.mark.parametrize(("memory", "batch"), [(1.5, 2), (2.5, 8), (3.0, 8), (7.9, 48), (8.0, 48), (80.0, 48)])
+    def test_the_first_entry_that_is_not_smaller(self, memory, batch):
+        assert base.model_class("h64").batch_for(memory) == batch
+
+    def test_too_little(self):
+        with pytest.raises(UserError, match=r"needs 4\.5") as caught:
+            base.model_class("df").batch_for(4.0)
+        assert "--batch-size" in caught.value.fix
+
+    def test_without_a_table(self):
+        assert base.model_class("quick96").batch_for(0.5) == 4
+
+
+class TestLightOrFull:
+    @pytest.mark.parametrize(("memory", "light"), [(3.9, "yes"), (4.0, "no"), (24.0, "no")])
+    def test_auto_is_decided_once_by_the_memory(self, monkeypatch, memory, light):
+        monkeypatch.setattr(base, "device_memory", lambda: memory)
+        kind = base.model_class("h64")
+        settled = kind.settle(kind.Options())
+        assert settled.light == light
+        monkeypatch.setattr(base, "device_memory", lambda: 1000.0)
+        assert kind.settle(settled) == settled
+
+    def test_what_is_saved_is_what_was_decided(self, monkeypatch):
+        monkeypatch.setattr(base, "device_memory", lambda: 1.0)
+        model = narrow("h64")(base.LightOptions())
+        assert trained.option_values(model.options) == {"light": "yes"} and model.light
+
+    def test_models_saved_before_there_was_auto(self):
+        assert trained.build_options("h64", {"light": True}).light == "yes"
+        assert trained.build_options("h64", {"light": False}).light == "no"
+
+
 def test_every_version_is_counted():
     declared_ = {(name, version) for name in NAMES for version in base.model_class(name).parameters}
     assert declared_ == set(PARAMETERS)

@@ -83,6 +83,8 @@ class FaceModel(ABC):
             place of the last ones; 0 for none.
         converter: Its converter defaults.
         parameters: Name of the version ("full", "light") -> number of parameters; the catalogue shows them.
+        memory: Faces per side and iteration -> GiB that training the full version took on a processor, in float32;
+            measured with tests/benchmarks/models.py.
         batches: Memory of the device in GiB -> faces per side and iteration; see `batch_for`.
         light_below: Memory in GiB below which "auto" takes the light version.
         parts: Name -> keras.Model; these are saved.
@@ -103,6 +105,7 @@ class FaceModel(ABC):
     converter: ClassVar[ConverterDefaults]
     default_batch: ClassVar[int] = 8
     parameters: ClassVar[Mapping[str, int]]
+    memory: ClassVar[Mapping[int, float]] = MappingProxyType({})
     batches: ClassVar[Mapping[float, int]] = MappingProxyType({})
     light_below: ClassVar[float] = 0.0
     Options: ClassVar[type[ModelOptions]] = ModelOptions

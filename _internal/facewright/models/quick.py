@@ -46,6 +46,7 @@ class Quick(SharedEncoder):
     converter = ConverterDefaults(erode=0, blur=40, border=0.046875, within_hull=True)
     default_batch = 8
     parameters = MappingProxyType({"full": 7_824_800})
+    memory = MappingProxyType({4: 0.9})
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:
         """Return the usual outputs and where eyes and mouth are."""

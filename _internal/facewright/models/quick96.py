@@ -28,7 +28,7 @@ LEAK = 0.2  # in the residual blocks
 
 
 class Quick96(SharedEncoder):
-    """Full face, 96 px; sees a person for the first time in an hour."""
+    """Full face, 96 px, 38 million parameters."""
 
     title = "full face, 96 px: the small model of later DeepFaceLab, for a first look on a small card"
     resolution = 96
@@ -37,6 +37,7 @@ class Quick96(SharedEncoder):
     converter = ConverterDefaults(erode=30, blur=0, border=0.046875)
     default_batch = 4
     parameters = MappingProxyType({"full": 38_294_330})
+    memory = MappingProxyType({4: 1.6})
 
     def build(self) -> dict[str, Any]:
         """Build the encoder with its inner network (96 -> 6x6) and both decoders."""

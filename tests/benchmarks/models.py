@@ -1,0 +1,82 @@
+"""Memory and time of a training iteration, model by model, each in a process of its own.
+
+    _internal/env/bin/python tests/benchmarks/models.py [--model h64 df] [--batch 4] [--precision float32] [--light]
+
+"memory" is the most that the process ever held, keras and its engine included; "iteration" is the median time of the
+iterations after the first. The batches are noise, made once: no faces are needed.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "_internal")]
+
+import numpy as np  # noqa: E402
+
+from facewright.models.catalogue import model_files  # noqa: E402
+
+
+def main() -> None:
+    """Measure and print a line per model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", nargs="+", default=list(model_files()))
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--light", action="store_true")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        print(json.dumps(measure(given)))
+        return
+    for name in given.model:
+        flags = ["--batch", str(given.batch), "--steps", str(given.steps), "--precision", given.precision]
+        flags += ["--light"] if given.light else []
+        command = [sys.executable, __file__, "--child", "--model", name, *flags]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"{name:<12} failed: {done.stderr.strip().splitlines()[-1]}", flush=True)
+            continue
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(
+            f"{name:<12} batch {given.batch:3d}  {found['parameters'] / 1e6:7.1f} million parameters  "
+            f"memory {found['memory']:5.2f} GiB  iteration {found['milliseconds']:8.0f} ms",
+            flush=True,
+        )
+
+
+def measure(given: argparse.Namespace) -> dict[str, float]:
+    """Train a few iterations; return parameters, peak memory in GiB and the median of an iteration in ms."""
+    import resource  # not on Windows
+
+    from facewright.nn import devices
+
+    devices.prepare()
+    devices.precision(given.precision)
+    from facewright.models.base import LightOptions, model_class
+
+    kind = model_class(given.model[0])
+    options = kind.Options(light="yes" if given.light else "no") if kind.Options is LightOptions else kind.Options()
+    model = kind(options)
+    rng = np.random.default_rng(0)
+    src, dst = (
+        {s.name: rng.random((given.batch, s.size, s.size, s.channels), np.float32) for s in model.samples(side)}
+        for side in ("src", "dst")
+    )
+    times = []
+    for _ in range(given.steps):
+        began = time.perf_counter()
+        model.train_on(src, dst)
+        times.append(1000 * (time.perf_counter() - began))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / (1 << 30)
+    count = sum(model.count_params().values())
+    return {"parameters": count, "memory": peak, "milliseconds": statistics.median(times[1:] or times)}
+
+
+if __name__ == "__main__":
+    main()
