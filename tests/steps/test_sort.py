@@ -16,8 +16,9 @@ import pytest
 from facewright import cli
 from facewright.core.files import list_files
 from facewright.core.images import encode, read_image
+from facewright.core.png_text import set_text
 from facewright.core.workspace import Workspace
-from facewright.faces.record import load_face, load_record, save_face
+from facewright.faces.record import KEYWORD, load_face, load_record, save_face
 from facewright.sorting.base import methods
 from facewright.steps import sort as sort_step
 
@@ -94,14 +95,18 @@ def test_files_that_are_no_faces_stay(faces: Workspace, capsys: pytest.CaptureFi
     folder = faces.src.aligned_dir
     (folder / "00001.png").write_bytes(encode(np.zeros((8, 8, 3), np.uint8)))
     (folder / "00004.png").write_bytes(b"nothing")
+    damaged = folder / "00005_0.png"
+    damaged.write_bytes(
+        set_text(damaged.read_bytes(), KEYWORD, load_record(damaged).to_json().replace('"rect":[', '"rect":[NaN,'))
+    )
     broken = folder / "00003_0.png"
     broken.write_bytes(broken.read_bytes()[:-9000])
-    before = {name: (folder / name).read_bytes() for name in ("00001.png", "00004.png", "00003_0.png")}
+    before = {name: (folder / name).read_bytes() for name in ("00001.png", "00004.png", "00003_0.png", "00005_0.png")}
     assert sort(faces, "--by", "hue") == 0
     assert {name: (folder / name).read_bytes() for name in before} == before
     told = capsys.readouterr().out
     assert all(f"{name} keeps its name" in told for name in before)
-    wanted = {"00000.png", "00002.png", "00003.png", "00005.png", "00006.png", *before}
+    wanted = {"00000.png", "00002.png", "00003.png", "00005.png", *before}
     assert {path.name for path in faces.src.aligned()} == wanted
 
 

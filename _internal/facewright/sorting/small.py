@@ -12,7 +12,7 @@ from facewright.sorting.base import Face, sort_method
 from facewright.sorting.orders import chain, chain_of
 from facewright.sorting.spaces import CityBlock, Similarity
 
-COLOUR_SIDE = 48  # px of the copies for absdiff
+COLOUR_SIDE = 32  # px of the copies for absdiff
 GREY_SIDE, WINDOW = 32, 8  # px of the copies for ssim, and of its windows
 
 
@@ -38,7 +38,7 @@ def by_difference(measures: NDArray[Any], settings: Follow) -> list[int]:
 
 @sort_method("absdiff", "like next to like, pixel by pixel (or unlike next to unlike)", by_difference, options=Follow)
 def absdiff(face: Face) -> NDArray[np.uint8]:
-    """(6912,): the picture in 48 x 48 pixels of three colours."""
+    """(3072,): the picture in 32 x 32 pixels of three colours."""
     return _shrunk(face.image, COLOUR_SIDE).ravel()
 
 

@@ -25,6 +25,7 @@ from facewright.sorting.rename import PLAN, Finished, finish, plan_names, rename
 
 COMMAND = "sort"
 COLUMNS, CELL, ROWS = 12, 112, 20  # of the contact sheet: faces per row, pixels, rows at most
+MANY = 3000  # faces whose comparison takes longer than people wait without a word
 REJECTED = 40  # grey value over which a face that goes to the trash fades
 
 
@@ -138,6 +139,8 @@ def measure_and_order(faces: Sequence[FaceFile], method: Method, settings: Any =
             else:
                 good.append(file.path.name)
                 measures.append(measure)
+    if len(measures) >= MANY:
+        console.say(f"Comparing {len(measures)} faces; this takes up to a minute.")
     found = method.arrange(np.array(measures), settings)
     return [good[index] for index in found.order], [good[index] for index in found.rejected]
 
