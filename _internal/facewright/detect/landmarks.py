@@ -75,7 +75,7 @@ class Landmarker:
             frame: (h, w, 3) uint8 BGR.
             box: The square that dlib's own detector would draw, roughly: see `Detector.landmark_square`.
                 Its roll matters where the head is tilted by more than 30 degrees.
-            accurate: Add the second pass: steadier points for about twice the time.
+            accurate: Add the second pass: steadier points for two to three times the time.
         """
         middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
         scale = (EXPECTED[2] - EXPECTED[0]) / max(box.width, 1.0)

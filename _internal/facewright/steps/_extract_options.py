@@ -127,8 +127,8 @@ class FaceOptions:
     )
     second_pass: bool = option(
         False,
-        "Look at the landmarks a second time: they depend less on how a face lies in its frame, for about twice the "
-        "time of the landmarks. Of trembling, --smooth takes more away.",
+        "Look at the landmarks a second time: they depend less on how a face lies in its frame, for two to three times "
+        "the time of the landmarks. Of trembling, --smooth takes more away.",
     )
 
 
