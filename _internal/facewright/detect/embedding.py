@@ -2,8 +2,8 @@
 
 The network is dlib's ResNet (King 2017, "High quality face recognition with deep metric learning", weights in the
 public domain); distances are Euclidean, and dlib's author draws the line between two people at 0.6. dlib's own code
-needs 58 ms for a face where it was built without BLAS, and keeps Python's lock meanwhile. So its weights are
-read here and run in TensorFlow: the same numbers to 1e-6, 3 to 6 ms for a face, in threads.
+needs 58 ms for a face where it was built without BLAS, and keeps Python's lock meanwhile. So its weights are read here
+and run in TensorFlow: the same numbers to 1e-6, 3 to 8 ms for a face, in threads (tests/benchmarks/people.py).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -21,8 +21,8 @@ from facewright.detect.landmarks import Landmarker
 from facewright.detect.search import search
 from facewright.faces.record import EMBEDDING, FaceRecord, load_record
 
-# Of 5,000 faces of 12 people a single photo keeps 99.8 % of the person's own and 0.2 % of the others' (three photos:
-# 100 % and 0.4 %); at dlib's 0.6 it is 100 % and 1.5 %, and people who look alike are mixed up.
+# Of 4,900 faces of ten people a single photo keeps 99.9 % of the person's own and 0.3 % of the others' (three photos:
+# 100 % and 0.4 %); at dlib's 0.6 it is 100 % and 1.7 %, people who look alike (tests/benchmarks/people.py).
 THRESHOLD = 0.5
 
 Numbers = NDArray[np.float32]
