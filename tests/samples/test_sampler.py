@@ -8,7 +8,8 @@ from facewright.core.errors import UserError
 from facewright.faces.align import FaceType
 from facewright.faces.mask import hull_mask
 from facewright.faces.mirror import SWAPPED, mirror_landmarks
-from facewright.samples.sampler import Face, Sample, Sampler, make_sample
+from facewright.samples.outputs import Face, Sample, make_sample
+from facewright.samples.sampler import Sampler
 from facewright.samples.warp import Draw, draw
 from training.tiny import save_faces
 
@@ -23,7 +24,7 @@ def masked_face(side=96):
     """A face whose picture is its own mask, so that any misfit between the two shows."""
     points = landmarks((side / 2, side / 2), side * 0.55, 4).astype(np.float32)
     hull = (hull_mask(points, (side, side)) * 255).astype(np.uint8)
-    return Face(np.repeat(hull[..., None], 3, 2), np.dstack([hull, hull]), points)
+    return Face(np.repeat(hull[..., None], 3, 2), np.stack([hull, hull]), points)
 
 
 def sampler(paths, seed=0, **given):
@@ -61,7 +62,7 @@ def test_a_flipped_sample_is_the_mirrored_face():
     face = Face(scene(96, 96, 2), face.masks, face.landmarks)
     mirrored = Face(
         np.ascontiguousarray(face.image[:, ::-1]),
-        np.ascontiguousarray(face.masks[:, ::-1]),
+        np.ascontiguousarray(face.masks[..., ::-1]),
         mirror_landmarks(face.landmarks, 96),
     )
     still = Draw(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), False)
@@ -123,7 +124,7 @@ def test_a_state_of_fewer_faces_begins_a_new_round(paths):
 def test_every_face_comes_once_per_round(paths):
     drawn = sampler(paths)
     for _ in range(3):
-        assert sorted(drawn._next() for _ in paths) == list(range(len(paths)))
+        assert sorted(drawn._draw_next()[0] for _ in paths) == list(range(len(paths)))
 
 
 def test_a_smaller_face_type_is_refused(paths):

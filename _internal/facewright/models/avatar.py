@@ -20,7 +20,7 @@ from facewright.nn.blocks import LEAK, head
 from facewright.nn.losses import dssim
 from facewright.nn.networks import doubled
 from facewright.nn.phase import Phase
-from facewright.samples.sampler import Batch, Sample
+from facewright.samples.outputs import Batch, Sample
 
 DROPOUT = 0.5
 CODE = 64

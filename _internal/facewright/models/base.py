@@ -23,7 +23,7 @@ from facewright.models.catalogue import model_files
 from facewright.nn.average import RunningMean
 from facewright.nn.memory import device_memory
 from facewright.nn.phase import Phase, PhaseTrainer
-from facewright.samples.sampler import Batch, Sample
+from facewright.samples.outputs import Batch, Sample
 
 Array = NDArray[np.float32]
 NARROWEST = 4  # channels, however small the scale

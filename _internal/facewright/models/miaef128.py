@@ -17,7 +17,7 @@ from facewright.models.liaef128 import inter
 from facewright.nn.blocks import head
 from facewright.nn.losses import masked_dssim, mse
 from facewright.nn.networks import Code, doubled, encoder
-from facewright.samples.sampler import Sample
+from facewright.samples.outputs import Sample
 
 PATHS = {
     "src": ("encoder", "inter_a", "common_a", "head_bw", "head_mask"),

@@ -10,7 +10,7 @@ from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
 from facewright.nn.losses import mae
 from facewright.nn.networks import Code, decoder, encoder
-from facewright.samples.sampler import Sample
+from facewright.samples.outputs import Sample
 
 
 class Original(SharedEncoder):

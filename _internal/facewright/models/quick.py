@@ -24,7 +24,7 @@ from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
 from facewright.nn.blocks import HE, PixelShuffle, bottleneck, conv, residual, upscale
 from facewright.nn.losses import mae, ssim_map, weighted_dssim, weighted_mae
-from facewright.samples.sampler import Sample
+from facewright.samples.outputs import Sample
 
 SIDE = 128
 ENCODER = (24, 48, 96, 192)  # channels, 64 px down to 8 px

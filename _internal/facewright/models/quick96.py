@@ -18,7 +18,7 @@ from facewright.nn.blocks import PixelNorm, PixelShuffle, conv, residual, upscal
 from facewright.nn.losses import blurred, dssim, mse
 from facewright.nn.networks import Code, doubled, through
 from facewright.nn.optimizers import DroppedRMSprop
-from facewright.samples.sampler import Batch
+from facewright.samples.outputs import Batch
 
 SIDE = 96
 WINDOW = 8  # of SSIM: int(side / 11.6)

@@ -8,6 +8,7 @@ All steps compose into one lookup per output, so a picture is resampled once.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -77,16 +78,21 @@ def displacement_field(nodes: NDArray[np.float32], side: int = FIELD) -> NDArray
         nodes: (n, n, 2); node (i, j) sits at the fraction i / (n - 1) of the side.
 
     Returns:
-        (side, side, 2) float32, as shares of the side.
+        (2, side, side) float32, x then y, as shares of the side.
     """
-    n = len(nodes)
+    weights = _weights(len(nodes), side)
+    return np.asarray(weights @ nodes.transpose(2, 0, 1) @ weights.T, np.float32)
+
+
+@cache
+def _weights(n: int, side: int) -> NDArray[np.float32]:
+    """Return (side, n): how much each of n nodes counts at each pixel of a row."""
     position = (np.arange(side) + 0.5) / side * (n - 1)
     low = np.minimum(position.astype(int), n - 2)
     weights = np.zeros((side, n), np.float32)
     weights[np.arange(side), low] = 1 - (position - low)
     weights[np.arange(side), low + 1] = position - low
-    columns = np.einsum("xj,ijc->ixc", weights, nodes)
-    return np.einsum("yi,ixc->yxc", weights, columns)
+    return weights
 
 
 def lookup(matrix: Matrix, nodes: NDArray[np.float32], source_side: int, size: int) -> Map:
@@ -99,17 +105,19 @@ def lookup(matrix: Matrix, nodes: NDArray[np.float32], source_side: int, size: i
         size: Side of the output in pixels.
 
     Returns:
-        (size, size, 2) float32 (x, y) in the source; outside values mean black.
+        (2, size, size) float32, x then y in the source; outside values mean black.
     """
-    inverse = cv2.invertAffineTransform(matrix)
+    inverse = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
     axis = np.arange(size, dtype=np.float64)
-    result = np.empty((size, size, 2), np.float32)
-    for c in range(2):
-        result[..., c] = inverse[c, 0] * axis + (inverse[c, 1] * axis + inverse[c, 2])[:, None]
     # The field lives on FIELD x FIELD pixel centres of the source square.
     ratio = source_side / FIELD
-    to_field = np.array([[1 / ratio, 0, 0.5 / ratio - 0.5], [0, 1 / ratio, 0.5 / ratio - 0.5]])
-    field_to_output = matrix @ np.vstack([cv2.invertAffineTransform(to_field), [0, 0, 1]])
-    field = displacement_field(nodes) * source_side
-    result += cv2.warpAffine(field, field_to_output, (size, size), flags=cv2.INTER_LINEAR)
+    from_field = np.array([[ratio, 0, ratio / 2 - 0.5], [0, ratio, ratio / 2 - 0.5], [0, 0, 1]])
+    field_to_output = matrix @ from_field
+    field = displacement_field(nodes) * np.float32(source_side)
+    result = np.empty((2, size, size), np.float32)
+    for c in range(2):  # one plane at a time is three times as fast in OpenCV
+        cv2.warpAffine(field[c], field_to_output, (size, size), result[c], cv2.INTER_LINEAR)
+        across = (inverse[c, 0] * axis).astype(np.float32)
+        down = (inverse[c, 1] * axis + inverse[c, 2]).astype(np.float32)
+        result[c] += across + down[:, None]
     return result

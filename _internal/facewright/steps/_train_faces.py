@@ -1,22 +1,14 @@
-"""The faces that a training draws from: loading, checks, samplers, and whether they changed since the last run."""
+"""The faces that a training draws from: loading, checks, and whether they changed since the last run."""
 
-import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile, load_faceset
-
-if TYPE_CHECKING:  # these import keras
-    from facewright.samples.sampler import Sampler
-    from facewright.training.session import Session
 
 NAMED = 5  # files named in a message
 FEW = 20  # faces below which a warning is due
@@ -112,45 +104,3 @@ def changes(before: Any, now: Mapping[str, Any]) -> list[str]:
         if isinstance(old, dict) and old.get("print") != now[side]["print"]:
             said.append(f"data_{side}: {old.get('count')} faces then, {now[side]['count']} now")
     return said
-
-
-def make_samplers(session: "Session", faces: Pair, seed: int, *, pretrain: bool = False) -> "tuple[Sampler, Sampler]":
-    """Return the samplers of src and dst, standing where the session left them.
-
-    Args:
-        session: The model.
-        faces: Of both sides.
-        seed: Starts the random numbers.
-        pretrain: Draw as pretraining does: without warp, and mirrored faces too.
-
-    Raises:
-        UserError: Faces show less than the model needs.
-    """
-    from facewright.samples.sampler import Sampler
-
-    model, made = session.model, []
-    for number, (side, files) in enumerate(zip(SIDES, faces, strict=True)):
-        samples = model.samples(side)
-        _check_types([f for f in files], max((s.face_type for s in samples), key=list(FaceType).index), side, session)
-        if pretrain:
-            samples = tuple(dataclasses.replace(sample, warp=False) for sample in samples)
-        rng = np.random.default_rng([seed, number, session.iteration])
-        flip = model.flip or pretrain
-        sampler = Sampler([f.path for f in files], samples, rng, flip=flip, jitter=model.jitter)
-        if side in session.samplers:
-            sampler.set_state(session.samplers[side])
-        made.append(sampler)
-    return made[0], made[1]
-
-
-def _check_types(files: Sequence[FaceFile], needed: FaceType, side: str, session: "Session") -> None:
-    small = [f for f in files if not f.record.face_type.contains(needed)]
-    if small:
-        kinds = ", ".join(sorted({str(f.record.face_type) for f in small}))
-        extractor = {"src": "4_src_extract_faces", "dst": "5_dst_extract_faces"}[side]
-        raise UserError(
-            f"{len(small)} face(s) of data_{side} show less than the model {session.name} needs: "
-            f"{console.listed([f.path.name for f in small], NAMED)} ({kinds}).",
-            f"faces extracted as {needed} or a larger type.",
-            f"extract again: {extractor} --face-type {needed} --redo; or choose a model for {kinds} faces.",
-        )

@@ -22,6 +22,7 @@ REMEMBERED = (
     "autobackup_hours",
     "precision",
     "write_preview_history",
+    "uniform_yaw",
 )
 
 

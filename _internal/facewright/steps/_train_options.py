@@ -32,6 +32,7 @@ class Options:
     start_from: str = option("", "A new model takes over what fits from this one: its name, or its folder.")
     new_src: bool = option(False, "With --start-from: src is another person than that model's.")
     pretrain: str = option("", "Learn faces in general, from this folder of many people's aligned faces.")
+    uniform_yaw: bool = option(False, "Draw faces so that every direction of the head counts alike, rare ones too.")
     precision: str = option("auto", "Number format of the network's sums.", choices=devices.POLICIES)
     gpus: str = option("", "Graphics cards: all, or their numbers; without it the best one.", check=check_gpus)
     force_best_gpu_idx: int = option(-1, "The card of this number counts as the best; -1: by memory.", low=-1, high=99)

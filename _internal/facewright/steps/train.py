@@ -21,7 +21,7 @@ from facewright.core.images import write_image
 from facewright.core.options import Opening, declared
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint, devices, shelf
-from facewright.steps import _train_faces, _train_opening, _train_session
+from facewright.steps import _train_faces, _train_opening, _train_samplers, _train_session
 from facewright.steps._train_options import MODELS, Options
 from facewright.steps._train_words import closing_words, model_rows, say_box
 
@@ -86,7 +86,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
             return
         device, precision, trial = _train_session.start_device(options, found)
         session = _train_session.open_session(workspace, options, more, found)
-        samplers = _train_faces.make_samplers(session, faces, options.seed, pretrain=bool(options.pretrain))
+        samplers = _train_samplers.make_samplers(workspace, session, faces, options)
         batch, why = _train_session.choose_batch(session, options.batch_size, device)
         notes = _train_faces.notes_of(faces)
         kept = found.generation.state if found else {}

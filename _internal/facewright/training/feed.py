@@ -5,9 +5,10 @@ import threading
 from types import TracebackType
 from typing import Any, Protocol
 
-from facewright.samples.sampler import Batch
+from facewright.samples.outputs import Batch
 
-DEPTH = 3  # batches made ahead
+DEPTH = 3  # batches made ahead, where they are not huge
+ROOM = 256 << 20  # bytes that the batches made ahead may take; one is always made
 
 
 class Source(Protocol):
@@ -21,7 +22,7 @@ class Source(Protocol):
 
 
 class Feed:
-    """Makes batches in a thread of its own, at most `DEPTH` ahead.
+    """Makes batches in a thread of its own, at most `DEPTH` ahead and as far as `ROOM` reaches.
 
     Args:
         source: The sampler; the thread alone draws batches from it.
@@ -63,9 +64,16 @@ class Feed:
     def _work(self) -> None:
         try:
             while not self._stop.is_set():
-                self._put((self._source.batch(self._size), self._source.state()))
+                batch, state = self._source.batch(self._size), self._source.state()
+                self._await_room(sum(array.nbytes for array in batch.values()))
+                self._put((batch, state))
         except BaseException as error:  # handed to the training thread, which raises it
             self._put(error)
+
+    def _await_room(self, size: int) -> None:
+        while (waiting := self._queue.qsize()) and (waiting + 1) * size > ROOM:
+            if self._stop.wait(0.005):
+                return
 
     def _put(self, item: "tuple[Batch, dict[str, Any]] | BaseException") -> None:
         while not self._stop.is_set():

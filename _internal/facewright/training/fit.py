@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from facewright.samples.sampler import Batch
+from facewright.samples.outputs import Batch
 
 NAMES = ("ResourceExhaustedError", "OutOfMemoryError")
 WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "DefaultCPUAllocator: can't allocate")

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from facewright.core.images import Image
-from facewright.samples.sampler import Face, Sampler, make_sample
+from facewright.samples.outputs import Face, make_sample
+from facewright.samples.sampler import Sampler
 from facewright.training.preview import LINE, SMALLEST_TILE, tiles, write_text
 
 
@@ -44,4 +45,4 @@ def _with_landmarks(face: Face) -> Face:
     image = face.image.copy()
     for x, y in np.rint(face.landmarks).astype(int).tolist():
         cv2.circle(image, (x, y), max(1, image.shape[0] // 128), (0, 255, 0), -1)
-    return dataclasses.replace(face, image=image)
+    return dataclasses.replace(face, image=image, smaller=())

@@ -1,0 +1,159 @@
+"""Which face comes next: shuffled, with every direction of the head alike, or with the directions of dst.
+
+Directions are yaws in degrees, as `faces.pose` gives them. An order takes its random numbers from the generator that
+it is handed, and its state is JSON-able.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+BINS = 64
+WIDEST = 64.0  # degrees: the first and the last bin hold whatever looks further aside
+HALF = BINS // 2
+
+Member = tuple[int, bool]
+
+
+class Order(Protocol):
+    """Says which face comes next, and whether it is mirrored."""
+
+    def next(self, rng: np.random.Generator) -> Member:
+        """Return the index of a face, and whether to mirror it."""
+
+    def state(self) -> dict[str, Any]:
+        """Return where it stands."""
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken; begin anew when that was another order or other faces."""
+
+
+class Shuffled:
+    """Every face once per round, in an order that changes from round to round.
+
+    Args:
+        count: Number of faces.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._left: list[int] = []
+
+    def next(self, rng: np.random.Generator) -> Member:
+        """Return the next face; the order itself never mirrors."""
+        return _drawn(self._left, self._count, rng), False
+
+    def state(self) -> dict[str, Any]:
+        """Return what is left of the round."""
+        return {"faces": self._count, "order": list(self._left)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take up a round; a new one begins when the number of faces has changed, or they were drawn by yaw."""
+        same = state.get("faces") == self._count and "groups" not in state
+        self._left = _indices(state.get("order"), self._count) if same else []
+
+
+class ByYaw:
+    """Every group of faces alike: a shuffled list of groups without replacement; inside a group, the same.
+
+    Args:
+        groups: The members of each yaw bin; empty ones are passed over.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Member]]) -> None:
+        self._groups = [list(group) for group in groups if group]
+        if not self._groups:
+            raise ValueError("no group has a face")
+        self._left: list[int] = []
+        self._left_inside: list[list[int]] = [[] for _ in self._groups]
+
+    def next(self, rng: np.random.Generator) -> Member:
+        """Return the next face of the next group."""
+        number = _drawn(self._left, len(self._groups), rng)
+        group = self._groups[number]
+        return group[_drawn(self._left_inside[number], len(group), rng)]
+
+    def state(self) -> dict[str, Any]:
+        """Return what is left of the rounds."""
+        sizes = [len(group) for group in self._groups]
+        return {"groups": sizes, "order": list(self._left), "inside": [list(left) for left in self._left_inside]}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take up the rounds; new ones begin when the groups have changed."""
+        sizes = [len(group) for group in self._groups]
+        inside = state.get("inside")
+        if state.get("groups") != sizes or not isinstance(inside, list) or len(inside) != len(sizes):
+            inside, state = [()] * len(sizes), {}
+        self._left = _indices(state.get("order"), len(sizes))
+        self._left_inside = [_indices(left, size) for left, size in zip(inside, sizes, strict=True)]
+
+
+def uniform(yaws: Sequence[float]) -> ByYaw:
+    """Return the order in which every yaw bin has the same weight.
+
+    Args:
+        yaws: Of each face, in degrees.
+    """
+    groups: list[list[Member]] = [[] for _ in range(BINS)]
+    for index, number in enumerate(yaw_bins(yaws)):
+        groups[number].append((index, False))
+    return ByYaw(groups)
+
+
+def matched(src: Sequence[float], dst: Sequence[float]) -> ByYaw:
+    """Return the order of src's faces that gives them the yaws of dst, every bin of dst with the same weight.
+
+    For each bin of dst the bins of src are searched outwards; one that looks to the other side is used mirrored.
+
+    Args:
+        src, dst: Yaws of each side's faces, in degrees.
+    """
+    of_src: list[list[int]] = [[] for _ in range(BINS)]
+    for index, number in enumerate(yaw_bins(src)):
+        of_src[number].append(index)
+    groups: list[list[Member]] = []
+    for wanted in sorted(set(yaw_bins(dst))):
+        found = nearest_bin(wanted, [bool(faces) for faces in of_src])
+        mirrored = (found < HALF) != (wanted < HALF)
+        groups.append([(index, mirrored) for index in of_src[found]])
+    return ByYaw(groups)
+
+
+def yaw_bins(yaws: Sequence[float]) -> list[int]:
+    """Return the bin of each yaw in degrees: 0..63 of 2 degrees each, the outer ones open to the outside."""
+    shares = (np.asarray(yaws, np.float64) + WIDEST) / (2 * WIDEST)
+    bins: list[int] = np.clip(np.floor(shares * BINS), 0, BINS - 1).astype(int).tolist()
+    return bins
+
+
+def nearest_bin(wanted: int, there: Sequence[bool]) -> int:
+    """Return the bin to take for a wanted one: itself, its mirror image, their neighbours, and so on outwards.
+
+    Args:
+        wanted: 0..63.
+        there: For each bin, whether it has faces.
+
+    Raises:
+        ValueError: No bin has faces.
+    """
+    mirror = BINS - 1 - wanted
+    for i in range(BINS):
+        for candidate in (wanted - i, mirror - i, wanted + i, mirror + i):
+            if 0 <= candidate < BINS and there[candidate]:
+                return candidate
+    raise ValueError("no bin has faces")
+
+
+def _drawn(left: list[int], count: int, rng: np.random.Generator) -> int:
+    if not left:
+        left.extend(rng.permutation(count).tolist())
+    return left.pop()
+
+
+def _indices(values: Any, count: int) -> list[int]:
+    """Return a saved list; none at all when it holds anything that is no index."""
+    if not isinstance(values, list | tuple):
+        return []
+    right = all(isinstance(v, int) and 0 <= v < count for v in values)
+    return list(values) if right else []
