@@ -4,7 +4,8 @@ Method: agglomerative clustering by average linkage (scikit-learn): the two grou
 other on the average are joined, until no two groups are nearer than the threshold. Measured on 1,900 faces of ten
 people (real clips, a painting, two people who do not exist and look alike; tests/benchmarks/people.py): every person
 is one group and no two people share one at any threshold from 0.43 to 0.52. Complete linkage, Ward's method, DBSCAN
-and HDBSCAN split a person who turns, or mix, over most of their range. What is no face (hands, blur) forms small groups of its own.
+and HDBSCAN split a person who turns, or mix, over most of their range. What is no face (hands, blur) forms small
+groups of its own.
 
 This tells apart the faces of one set. It knows nobody and finds nobody.
 """
