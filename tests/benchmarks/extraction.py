@@ -92,10 +92,10 @@ def against_package(given: argparse.Namespace) -> None:
             compare(given, paths, ours, theirs, package, WANTED[height])
 
 
-def fill(folder: Path, given: argparse.Namespace, size: tuple[int, int]) -> list[Path]:
+def fill(folder: Path, given: argparse.Namespace, size: tuple[int, int], step: int = 1) -> list[Path]:
     """Write the frames as PNG files; they are cut to the shape, not squeezed, so that faces look natural."""
     paths = []
-    for number, frame in enumerate(clip_frames(given.clip, range(given.frames)), 1):
+    for number, frame in enumerate(clip_frames(given.clip, range(0, given.frames * step, step)), 1):
         factor = max(size[0] / frame.shape[0], size[1] / frame.shape[1])
         way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         frame = cv2.resize(frame, None, fx=factor, fy=factor, interpolation=way)
@@ -167,32 +167,37 @@ def compare(
 
 def with_options(given: argparse.Namespace) -> None:
     """Measure the extract step bare and with everything on, and each option alone where that is asked for."""
-    with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
-        workspace.dst.frames_dir.mkdir()
-        frames = clip_frames(given.clip, range(given.frames))
-        for number, frame in enumerate(frames, 1):
-            write_image(workspace.dst.frames_dir / f"{number:05d}.png", frame)
-        write_image(Path(folder) / "photo.png", frames[0])
-        chosen = {"everything": {name: value for more in EXTRAS.values() for name, value in more.items()}}
-        chosen |= EXTRAS if given.each else {}
-        for more in chosen.values():
-            more |= {"person": str(Path(folder) / "photo.png")} if "person" in more else {}
-        keep_loaded()
-        for options in (BARE, *({**BARE, **more} for more in chosen.values())):
-            extracted(workspace, options)  # traces and first readings are no part of the rate
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in ("bare", *chosen)}
-        for _ in range(given.rounds):
-            for name, taken in times.items():
-                taken.append(extracted(workspace, {**BARE, **chosen.get(name, {})}))
-        height, width = frames[0].shape[:2]
-        wall = statistics.median(seconds for seconds, _ in times["bare"])
-        print(f"{width}x{height}: bare {given.frames / wall:.1f} frames/s")
-        for name in chosen:
-            pairs = list(zip(times["bare"], times[name], strict=True))
-            ratio, work = (statistics.median(more[i] / bare[i] for bare, more in pairs) for i in (0, 1))
-            wanted = f" (wanted {MOST:g} at most)" if name == "everything" else ""
-            print(f"  {name:<18} {ratio:.2f} times the bare extraction{wanted}; processor time {work:.2f}")
+    keep_loaded()
+    clip = cv2.VideoCapture(str(given.clip))
+    spread = max(1, int(clip.get(cv2.CAP_PROP_FRAME_COUNT)) // given.frames)  # over the whole clip
+    for size in ((720, 1280), (480, 640)):
+        with tempfile.TemporaryDirectory() as folder:
+            workspace = Workspace(Path(folder))
+            workspace.dst.frames_dir.mkdir()
+            paths = fill(workspace.dst.frames_dir, given, size, spread)
+            shutil.copy(paths[0], Path(folder) / "photo.png")
+            measure(given, workspace, size)
+
+
+def measure(given: argparse.Namespace, workspace: Workspace, size: tuple[int, int]) -> None:
+    """Extract in turn; print the ratios."""
+    chosen = {"everything": {name: value for more in EXTRAS.values() for name, value in more.items()}}
+    chosen |= EXTRAS if given.each else {}
+    for more in chosen.values():
+        more |= {"person": str(workspace.root / "photo.png")} if "person" in more else {}
+    for options in (BARE, *({**BARE, **more} for more in chosen.values())):
+        extracted(workspace, options)  # traces and first readings are no part of the rate
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ("bare", *chosen)}
+    for _ in range(given.rounds):
+        for name, taken in times.items():
+            taken.append(extracted(workspace, {**BARE, **chosen.get(name, {})}))
+    wall = statistics.median(seconds for seconds, _ in times["bare"])
+    print(f"{size[1]}x{size[0]}: bare {given.frames / wall:.1f} frames/s")
+    for name in chosen:
+        pairs = list(zip(times["bare"], times[name], strict=True))
+        ratio, work = (statistics.median(more[i] / bare[i] for bare, more in pairs) for i in (0, 1))
+        wanted = f" (wanted {MOST:g} at most)" if name == "everything" else ""
+        print(f"  {name:<18} {ratio:.2f} times the bare extraction{wanted}; processor time {work:.2f}")
 
 
 def keep_loaded() -> None:

@@ -93,6 +93,7 @@ class Look:
 
 
 ONCE = Look()
+NEARLY = 0.7  # times the size of an unsure face: so large is the sure one that takes its place, at least
 NOTHING = -math.inf  # the score of no face
 
 
@@ -204,9 +205,9 @@ def _turned(
 def _unsure(found: list[list[Box]], sure: float, smallest: float) -> Iterator[tuple[list[int], float, float]]:
     """Yield which views are to be turned, the score that counts there, and the smallest face that is looked for.
 
-    Where nothing was found, whatever is found will do. Unsure faces give way to a sure one alone, and it is looked
-    for among those at least half as large: a lying face shows as something of about its size, and the search for
-    small faces takes nearly all of the time.
+    Where nothing was found, whatever is found will do. Unsure faces give way to a sure one alone, which must not be
+    much smaller: a lying face shows as something of about its size, and the search for small faces takes nearly all
+    of the time.
     """
     scores = [_surest(boxes, smallest) for boxes in found]
     nothing = [place for place, score in enumerate(scores) if score == NOTHING]
@@ -215,7 +216,7 @@ def _unsure(found: list[list[Box]], sure: float, smallest: float) -> Iterator[tu
     unsure = [place for place, score in enumerate(scores) if NOTHING < score < sure]
     if unsure:
         largest = min(max(box.longer for box in found[place]) for place in unsure)
-        yield unsure, sure, max(smallest, largest / 2)
+        yield unsure, sure, max(smallest, NEARLY * largest)
 
 
 def _surest(boxes: list[Box], smallest: float) -> float:

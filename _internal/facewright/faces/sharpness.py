@@ -26,11 +26,14 @@ def sharpness(frame: NDArray[np.uint8], landmarks: Points) -> float:
     """
     matrix = align_matrix(landmarks, FaceType.FULL, SIDE)
     grey = cv2.cvtColor(cut(frame, matrix, SIDE), cv2.COLOR_BGR2GRAY)
-    inside = hull_mask(transform_points(landmarks, matrix), (SIDE, SIDE)) > 0.5
-    # Black outside the frame, one ring of pixels wider, because its edge is no detail either.
-    seen = cut(np.full(frame.shape[:2], 255, np.uint8), matrix, SIDE) == 255
+    inside = (hull_mask(transform_points(landmarks, matrix), (SIDE, SIDE)) > 0.5).astype(np.uint8)
+    # Black outside the frame, whose edge is no detail either.
+    height, width = frame.shape[:2]
+    corners = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], float)
+    seen = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.fillConvexPoly(seen, np.rint(transform_points(corners, matrix)).astype(np.int32), 1)
     ring = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
-    wanted = cv2.erode((inside & seen).astype(np.uint8), ring, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    wanted = cv2.erode(inside & seen, ring, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
     if not wanted.any():
         return 0.0
     return float(cv2.Laplacian(grey, cv2.CV_64F)[wanted].var())
