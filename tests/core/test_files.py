@@ -114,3 +114,14 @@ def test_trash_on_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         place = move_to_trash([tmp_path / "faces"], tmp_path / "trash")
     assert place is not None and (place / "faces" / "a.png").read_text() == "a"
     assert not (tmp_path / "faces").exists()
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights alone would not hold back a test that runs as root."""
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("facewright.core.files.os.scandir", refuse)
+    with pytest.raises(UserError, match="cannot be read: Permission denied"):
+        list_files(tmp_path)

@@ -26,11 +26,19 @@ def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
     Args:
         folder: A folder; an absent one has no files.
         extensions: Lower-case suffixes with the dot; empty takes every file.
+
+    Raises:
+        UserError: This user may not look into the folder.
     """
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
+    except PermissionError as error:
+        raise UserError(
+            f"{folder} cannot be read: {error.strerror}.", "a folder that this user may read.", "change its rights."
+        ) from error
     return [folder / n for n in sorted(names) if not extensions or Path(n).suffix.lower() in extensions]
 
 
