@@ -202,6 +202,14 @@ def test_weights_that_break_again_and_again_stop_the_training(tmp_path, faces, m
     assert checkpoint.newest(tmp_path / "tiny").generation.state["iteration"] == 2
 
 
+def test_steps_that_break_for_ever_stop_the_training_and_nothing_new_is_saved(tmp_path, faces, monkeypatch):
+    session, sources = new_session(tmp_path, faces)
+    Breaking(session, monkeypatch, lambda call: call > 3)
+    with pytest.raises(UserError, match="after 2 ways back"):
+        train(session, sources, target=900)
+    assert checkpoint.newest(tmp_path / "tiny").generation.state["iteration"] == 0
+
+
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path, faces, monkeypatch, capsys):
     session, sources = new_session(tmp_path, faces)
 

@@ -91,7 +91,7 @@ class Loop:
         self._trouble = Trouble()
         self._steps = 0
         self._leaving = False
-        self._mid_step = False
+        self._spoiled = False
         self._wants_backup = False
         self._told = session.iteration
         now = time.monotonic()
@@ -133,9 +133,9 @@ class Loop:
         began = time.monotonic()
         batches = src.get(), dst.get()
         waited = time.monotonic() - began
-        self._mid_step = True
+        self._spoiled = True
         losses = self._session.model.train_on(*batches)
-        self._mid_step = False
+        self._spoiled = False
         if not all(math.isfinite(value) for value in losses.values()):
             self._answer(self._trouble.bad())
             return
@@ -229,13 +229,17 @@ class Loop:
         )
 
     def _rescue(self) -> None:
-        """Save what was trained before an error, unless the error came in the middle of a step."""
+        """Save what was trained before an error, unless it came in the middle of a step or the weights are broken."""
+        self._await_saving()
+        if not self._spoiled and self._session.iteration != self._session.saved_iteration:
+            with contextlib.suppress(UserError, FloatingPointError):
+                self._session.save()
+
+    def _await_saving(self) -> None:
+        """Wait for a saving that is under way: what it saves is what the training goes back to."""
         report = self._saver.take(wait=True)
         if report and report.problem is None:
             self._session.saved_iteration = report.content.iteration
-        if not self._mid_step and self._session.iteration != self._session.saved_iteration:
-            with contextlib.suppress(UserError, FloatingPointError):
-                self._session.save()
 
     def _answer(self, answer: Answer) -> None:
         """Do something about a step that broke."""
@@ -248,7 +252,9 @@ class Loop:
                     attention=True,
                 )
             return
+        self._await_saving()
         if answer is Answer.GIVE_UP:
+            self._spoiled = True
             raise UserError(
                 f"The training broke again at iteration {at}, after {RETURNS - 1} ways back to a saved state.",
                 "a loss that falls.",
