@@ -9,7 +9,6 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.options import option
-from facewright.core.video_timelapse import write_timelapse
 from facewright.core.workspace import Workspace
 from facewright.nn.shelf import shelf
 
@@ -31,6 +30,8 @@ def run(workspace: Workspace, options: Options) -> None:
     Raises:
         UserError: There are no previews, or the disk is full.
     """
+    from facewright.core.video_timelapse import write_timelapse  # it loads the video library
+
     names = [options.name] if options.name else [model.name for model in shelf(workspace.model_dir)]
     folder = workspace.model_dir / names[0] if names else workspace.model_dir
     pictures = sorted(list_files(folder / "history", (".jpg",)), key=lambda path: (len(path.stem), path.stem))
