@@ -115,3 +115,25 @@ def test_other_weights_are_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mtcnn_detector.DIGESTS, "rnet", "0" * 64)
     with pytest.raises(UserError, match=r"rnet\.lz4"):
         MtcnnDetector()
+
+
+@pytest.mark.parametrize("smallest", [40, 90, 170])
+def test_levels_for_small_faces_are_spared_and_the_others_found(smallest: int) -> None:
+    detector = MtcnnDetector()
+    frames = [*sample_frames("src", [0, 60]), *sample_frames("dst", [10, 150], size=(480, 640))]
+    searched: list[int] = []
+    propose = detector._propose
+    detector._level = lambda pixels, size: (searched.append(1), propose(pixels, size))[1]
+    every = detector.detect(frames[:3])
+    levels = len(searched)
+    some = detector.detect(frames[:3], smallest=smallest)
+    assert len(searched) - levels < levels - (1 if smallest > 40 else 0)
+    for all_of_them, large in zip(every, some, strict=True):
+        wanted = [box for box in all_of_them if box.longer >= smallest]
+        assert wanted
+        for box in wanted:
+            assert any(np.allclose(box.rect, other.rect, atol=3) for other in large)
+
+
+def test_no_level_is_left_for_faces_larger_than_the_frame() -> None:
+    assert MtcnnDetector().detect(sample_frames("src", [0]), smallest=2000) == [[]]

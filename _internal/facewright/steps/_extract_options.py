@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from facewright.core.errors import UserError
-from facewright.core.options import option, several
+from facewright.core.options import option, several, show
 from facewright.detect.base import FIRST, offers
 from facewright.detect.searched import Settings
 from facewright.detect.turned import parse_turns
@@ -158,7 +158,7 @@ def settings_of(options: BasicOptions) -> Settings:
 def words(settings: Settings, video: str = "") -> str:
     """Say settings in a few words."""
     extra = [
-        f"{name.replace('_', '-')} {', '.join(several(str(settings[name])))}"
+        f"{name.replace('_', '-')} {', '.join(several(show(settings[name])))}"
         for name in WHEN_CHOSEN
         if name in settings
     ]
