@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,9 +9,11 @@ from facewright.core.errors import UserError
 from facewright.faces.align import FaceType
 from facewright.faces.mask import hull_mask
 from facewright.faces.mirror import SWAPPED, mirror_landmarks
-from facewright.samples.outputs import Face, Sample, make_sample
+from facewright.samples.order import Shuffled
+from facewright.samples.outputs import Face, Sample, _placed, make_sample
 from facewright.samples.sampler import Sampler
-from facewright.samples.warp import Draw, draw
+from facewright.samples.warp import Draw, draw, lookup
+from samples.plain import plain_sample
 from training.tiny import save_faces
 
 SAMPLES = (
@@ -131,3 +134,56 @@ def test_a_smaller_face_type_is_refused(paths):
     head = (Sample("target", "image", 48, FaceType.HEAD),)
     with pytest.raises(UserError, match="is a full face, but the model needs head faces"):
         Sampler(paths, head, np.random.default_rng(0), flip=False).batch(1)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_one_lookup_gives_what_the_plain_order_of_2018_gives(seed):
+    numbers = draw(np.random.default_rng(seed), flip=True)
+    points = landmarks((96, 96), 110, 4).astype(np.float32)
+    image = cv2.GaussianBlur(scene(192, 192, 7), (0, 0), 4)  # smooth: three lookups in a row soften what is not
+    hull = (hull_mask(points, (192, 192)) * 255).astype(np.uint8)
+    face = Face(image, hull[None], points)
+    inside = np.s_[4:-4, 4:-4]  # at the edge the plain order has black within its first picture
+    for one, plain in zip(make_sample(face, SAMPLES, numbers), plain_sample(face, SAMPLES, numbers), strict=True):
+        difference = np.abs(one - plain)[inside]
+        assert difference.mean() < 0.006 and np.quantile(difference, 0.95) < 0.03
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_landmarks_move_with_the_picture(seed):
+    """A dot drawn at a landmark is found where the warped coordinates say."""
+    numbers = draw(np.random.default_rng(seed), flip=True)
+    face = masked_face(96)
+    dot = np.zeros((96, 96, 3), np.float32)
+    x, y = face.landmarks[30]
+    rows, columns = np.mgrid[:96, :96]
+    dot[:] = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 18)[..., None]
+    moved = Face(dot.astype(np.uint8), face.masks, face.landmarks)
+    made = make_sample(moved, SAMPLES[:2], numbers)
+    matrix = _placed(moved, SAMPLES[0], numbers)[1]
+    where = lookup(matrix, numbers.nodes, 96, 48)
+    for picture, places in zip(made, (where, lookup(matrix, numbers.nodes * 0, 96, 48)), strict=True):
+        expected = np.unravel_index(((places[0] - x) ** 2 + (places[1] - y) ** 2).argmin(), (48, 48))
+        found = np.unravel_index(picture[..., 0].argmax(), (48, 48))
+        assert np.abs(np.subtract(expected, found)).max() <= 1
+
+
+def test_an_order_that_mirrors_gives_mirrored_faces(paths):
+    class Mirrored(Shuffled):
+        def next(self, rng):
+            return super().next(rng)[0], True
+
+    plain = Sampler(paths, SAMPLES, np.random.default_rng(0), flip=False)
+    turned = Sampler(paths, SAMPLES, np.random.default_rng(0), flip=False, order=Mirrored(len(paths)))
+    for _ in range(5):
+        (index, numbers), (same, mirrored) = plain._draw_next(), turned._draw_next()
+        assert index == same and not numbers.flip and mirrored.flip
+
+
+def test_threads_change_nothing(paths):
+    one, many = sampler(paths, workers=1), sampler(paths, workers=4)
+    for _ in range(3):
+        a, b = one.batch(7), many.batch(7)
+        assert all((a[n] == b[n]).all() for n in a)

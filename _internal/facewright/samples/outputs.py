@@ -32,7 +32,7 @@ class Sample:
         size: Side in pixels.
         face_type: What the output shows.
         warp: Whether the elastic warp is applied (the similarity always is).
-        interpolation: How a picture is looked up: "lanczos" as in 2018, or "cubic", three times as fast and
+        interpolation: How a picture is looked up: "lanczos" as in 2018, or "cubic", four times as fast and
             hardly softer.
         colour: "bgr", or "grey": three equal channels of the picture's luma.
     """
