@@ -6,8 +6,8 @@
 A sample is a warped face, its target and the target's mask at 128 px, out of a face of 256 px in the memory-mapped
 cache. Two samplers, src and dst, work at once, as in training. "usual" is what the models of 2018 declare here: the
 warped face by cubic interpolation, the target by Lanczos; "cubic" is what QUICK declares, "lanczos" uses it for both.
-"plain" warps, transforms and cuts one after another with Lanczos, out of faces in memory. "processor" is the time that one
-sample takes on one core: with other programs running, it is the figure to trust. The ratio is sampler / plain in
+"plain" warps, transforms and cuts one after another with Lanczos, out of faces in memory. "processor" is the time that
+one sample takes on one core: with other programs running, it is the figure to trust. The ratio is sampler / plain in
 samples per processor second.
 """
 

@@ -63,9 +63,11 @@ class Sampler:
         """
         return self._faces.face(index)
 
-    def draw(self, rng: np.random.Generator) -> Draw:
-        """Draw the random numbers of one sample as this sampler does, from another generator."""
-        return draw(rng, flip=self._flip, jitter=self._jitter)
+    def pick(self, rng: np.random.Generator) -> tuple[int, Draw]:
+        """Choose the next face and draw its random numbers; for a batch they come from the sampler's own generator."""
+        index, mirrored = self._order.next(rng)
+        numbers = draw(rng, flip=self._flip, jitter=self._jitter)
+        return index, dataclasses.replace(numbers, flip=numbers.flip != mirrored)
 
     def batch(self, size: int) -> Batch:
         """Return the next batch: name -> (size, side, side, channels) float32 in 0..1.
@@ -74,7 +76,7 @@ class Sampler:
             UserError: A face cannot be read, or shows less than an output needs.
         """
         # Drawn here, one after another: the threads have no share in it, so a batch does not depend on them.
-        return self._make([self._draw_next() for _ in range(size)])
+        return self._make([self.pick(self._rng) for _ in range(size)])
 
     def untouched(self, indices: list[int]) -> Batch:
         """Return the given faces without warp, similarity and flip, for a preview."""
@@ -91,11 +93,6 @@ class Sampler:
 
     def __len__(self) -> int:
         return len(self._faces)
-
-    def _draw_next(self) -> tuple[int, Draw]:
-        index, mirrored = self._order.next(self._rng)
-        numbers = self.draw(self._rng)
-        return index, dataclasses.replace(numbers, flip=numbers.flip != mirrored)
 
     def _make(self, drawn: Sequence[tuple[int, Draw | None]]) -> Batch:
         batch = _empty(self.samples, len(drawn))

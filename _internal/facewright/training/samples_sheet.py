@@ -35,8 +35,8 @@ def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows:
 
 
 def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
-    face = _with_landmarks(sampler.face(int(rng.integers(len(sampler)))))
-    outputs = make_sample(face, sampler.samples, sampler.draw(rng))
+    index, numbers = sampler.pick(rng)
+    outputs = make_sample(_with_landmarks(sampler.face(index)), sampler.samples, numbers)
     pictures = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
     return np.hstack([tiles(picture[None], side)[0] for picture in pictures])
 
