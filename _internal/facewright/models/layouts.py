@@ -36,7 +36,9 @@ class InTurn(FaceModel):
 
     This is not the same as one step on the sum of both losses: Adam divides the sum of the gradients by its own
     size, so what both people share would move once per iteration instead of twice. In 2018 one optimiser object
-    served both steps, but Keras kept separate moments for each; so here each step has its own.
+    served both steps, but Keras kept separate moments for each; so here each step has its own. Side by side on the
+    sample (an eighth of the channels, 400 iterations) two steps learned more than one on the sum, LIAEF clearly and
+    DF slightly, for 0 to 6 % more processor time.
     """
 
     @abstractmethod
