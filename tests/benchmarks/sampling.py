@@ -29,7 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from convert.faces import landmarks, scene  # noqa: E402
+from convert.drawn_faces import landmarks, scene  # noqa: E402
 from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
 from facewright.faces.record import FaceRecord, load_face, save_face  # noqa: E402

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from convert.faces import constant, ellipse, identity, landmarks, scene
+from convert.drawn_faces import constant, ellipse, identity, landmarks, scene
 from facewright.convert import edge, pipeline
 from facewright.convert.blend import Mode, mix, recolour, rematch, seen, to_bytes
 from facewright.convert.edge import Box

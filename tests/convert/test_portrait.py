@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convert.faces import landmarks, scene
+from convert.drawn_faces import landmarks, scene
 from facewright.convert.pipeline import FaceShape, Parameters
 from facewright.convert.portrait import portrait, portrait_jobs
 from facewright.convert.stream import Converter, Job, convert_stream

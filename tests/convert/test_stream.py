@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.faces import constant, landmarks, scene
+from convert.drawn_faces import constant, landmarks, scene
 from facewright.convert import stream
 from facewright.convert.blend import Mode
 from facewright.convert.pipeline import FaceShape, Parameters, convert_frame

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convert.faces import landmarks
+from convert.drawn_faces import landmarks
 from facewright.faces.mask import eyes_mask, hull_mask, mouth_mask
 
 

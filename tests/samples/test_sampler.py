@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.faces import landmarks, scene
+from convert.drawn_faces import landmarks, scene
 from facewright.core.errors import UserError
 from facewright.faces.align import FaceType
 from facewright.faces.mask import hull_mask

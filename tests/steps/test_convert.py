@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from convert.faces import constant, landmarks, scene
+from convert.drawn_faces import constant, landmarks, scene
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import encode, read_image, write_image

@@ -12,7 +12,7 @@ devices.prepare()
 
 import keras  # noqa: E402
 
-from convert.faces import landmarks, scene  # noqa: E402
+from convert.drawn_faces import landmarks, scene  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.record import FaceRecord, save_face  # noqa: E402
