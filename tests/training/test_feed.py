@@ -1,6 +1,7 @@
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from facewright.training.feed import DEPTH, Feed
@@ -15,7 +16,7 @@ class Counting:
         if self.made == self.fail_at:
             raise OSError("the disk went away")
         self.made += 1
-        return {"size": size, "number": self.made}
+        return {"size": np.array(size), "number": np.array(self.made)}
 
     def state(self):
         return {"made": self.made}
