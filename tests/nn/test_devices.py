@@ -55,3 +55,25 @@ def test_start_is_silent():
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+GRAPH = """
+import sys
+sys.path.insert(0, {internal!r})
+from facewright.nn import devices
+devices.prepare()
+import keras, numpy as np
+face = keras.Input((16, 16, 8))
+summed = keras.layers.Add()([face, keras.layers.Conv2D(8, 3, padding="same")(face)])
+model = keras.Model(face, keras.layers.LeakyReLU(negative_slope=0.1)(summed))
+batch = np.random.default_rng(0).normal(size=(2, 16, 16, 8)).astype("float32")
+print(np.abs(model.predict_on_batch(batch) - keras.ops.convert_to_numpy(model(batch))).max() < 1e-5)
+"""
+
+
+def test_a_graph_computes_what_the_layers_say():
+    """TensorFlow's remapper takes another slope for LeakyReLU behind an addition; it is off as soon as we prepare."""
+    internal = str(Path(devices.__file__).resolve().parents[2])
+    code = GRAPH.format(internal=internal)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "True", done.stderr

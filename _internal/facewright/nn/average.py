@@ -63,4 +63,5 @@ class RunningMean:
     def _follow(self, keep: float) -> None:
         for mean, variable in self._pairs:
             value = ops.convert_to_tensor(variable)
-            mean.assign(value if keep == 0 else mean + (1 - keep) * (value - mean))
+            # A copy: JAX takes a trained weight's memory back at the next step.
+            mean.assign(ops.copy(value) if keep == 0 else mean + (1 - keep) * (value - mean))

@@ -86,6 +86,11 @@ def prepare() -> None:
     if "keras" not in sys.modules:
         with without_notes():
             importlib.import_module("keras")
+    if importlib.import_module("keras").backend.backend() == "tensorflow":
+        # This pass merges convolution, addition and LeakyReLU into one operation that has another slope: the graph's
+        # answers are then wrong (TensorFlow 2.21 on processors). It also fails on LeakyReLU's gradients, aloud.
+        tf: Any = importlib.import_module("tensorflow")
+        tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
 def check_backend(name: str) -> None:
@@ -226,8 +231,6 @@ def _way_to_the_card(backend: str) -> str:
 
 def _tensorflow_cards() -> list[tuple[str, tuple[int, int]]]:
     tf: Any = importlib.import_module("tensorflow")
-    # This pass fails on the gradients of LeakyReLU, says so aloud, and where it works the step is no faster.
-    tf.config.optimizer.set_experimental_options({"remapping": False})
     found = []
     for card in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # the backend may have started already
