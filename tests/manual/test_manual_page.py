@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
+import browser
+from browser import Browser, down, to, up
 from facewright.core.errors import UserError
 from facewright.core.page import Page, Request
 from facewright.core.workspace import Workspace
@@ -24,8 +26,6 @@ from facewright.manual.face import NOSE
 from facewright.manual.inputs import Do, Event
 from facewright.manual.page import Counter, read_events
 from facewright.manual.view import BAR
-from manual import browser
-from manual.browser import Browser, down, to, up
 from manual.table import HEIGHT, WIDTH, fill, lay
 
 REPOSITORY = Path(__file__).resolve().parents[2]

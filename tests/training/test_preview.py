@@ -22,7 +22,7 @@ def test_five_columns_four_rows_at_most_800_high(side, width, height):
 def test_three_lines_chart_and_faces():
     history = LossHistory(("src", "dst"))
     history.append({"src": 0.2, "dst": 0.3})
-    picture = preview.draw_preview(["a", "b", "ü"], history, faces(64))
+    picture = preview.draw_preview(["a", "b", "ü"], history, preview.draw_faces(faces(64)))
     assert picture.shape == (3 * 15 + 4 + 100 + 18 + 512, 640, 3)
     assert picture.dtype == np.uint8
 

@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("--target-iter", type=int, default=0)
     parser.add_argument("--save-interval-min", type=float, default=10.0)
     parser.add_argument("--window", action="store_true")
+    parser.add_argument("--serve", action="store_true")
     given = vars(parser.parse_args())
     train.run(Workspace(given.pop("workspace")), train.Options(model="h64", precision="float32", **given))
 

@@ -41,6 +41,12 @@ class Options:
     force_gpu_idxs: str = option("", "Numbers of the cards to use; the final word.", check=check_gpus)
     seed: int = option(0, "Starts the random numbers of a new model.", low=0, high=2**31 - 1)
     window: bool = option(True, "Open a preview window where there is a screen; model/preview.png is written anyway.")
+    serve: bool = option(
+        False,
+        "Show the training on a page in a browser too: preview, curves, buttons; from another machine through ssh -L.",
+        remember=False,
+    )
+    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
     preview: bool = option(True, "Draw previews.")
     write_preview_history: bool = option(False, "Keep a JPEG of the same faces every 10 iterations.")
     tensorboard: bool = option(False, "Write the losses for TensorBoard into model/<name>/tensorboard.")

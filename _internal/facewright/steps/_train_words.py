@@ -62,13 +62,18 @@ def say_box(title: str, rows: Rows) -> None:
         console.say(line)
 
 
-def closing_words(session: "Session", outcome: "Outcome", *, preview: bool, pretrain: bool) -> None:
-    """Say how the training ended and what comes next."""
+def ending(session: "Session", outcome: "Outcome") -> str:
+    """Say how the training ended."""
     why = {"target": "The target is reached.", "key": "Stopped with a key."}.get(outcome.reason, "Stopped.")
-    console.say(
+    return (
         f"{why} All is saved: iteration {session.iteration}, {outcome.steps} of them in this run, "
         f"{outcome.milliseconds:.0f} ms each, {outcome.waiting:.1%} of it waiting for data."
     )
+
+
+def closing_words(session: "Session", outcome: "Outcome", *, preview: bool, pretrain: bool) -> None:
+    """Say how the training ended and what comes next."""
+    console.say(ending(session, outcome))
     if outcome.skipped:
         console.say(f"{outcome.skipped} further steps broke and were not applied.")
     console.say(f"The model is in {session.folder}.")

@@ -3,7 +3,8 @@
 Reads data_src/aligned and data_dst/aligned, writes model/ and the picture model/preview.png. The model is saved
 every few minutes, on the key s, and when the training ends: with Enter, Ctrl-C or at the target iteration.
 The next run goes on from there. Keys, in the preview window or the terminal: Enter saves and leaves, s saves,
-b backs up, p draws a new preview, space shows other faces, l changes the range of the chart.
+b backs up, p draws a new preview, space shows other faces, l changes the range of the chart. --serve shows the same
+on a page in a browser, which has a button for each key.
 """
 
 import dataclasses
@@ -27,7 +28,6 @@ from facewright.steps._train_words import closing_words, model_rows, say_box
 
 if TYPE_CHECKING:  # these import keras
     from facewright.samples.sampler import Sampler
-    from facewright.training.event_file import EventFile
     from facewright.training.loop import Outcome
     from facewright.training.session import Session
 
@@ -157,16 +157,10 @@ def _notes(
 
 
 def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Options, batch: int) -> "Outcome":
+    from facewright.steps._train_watch import watching
     from facewright.training.fit import fitting_batch, out_of_memory
-    from facewright.training.keys import HELP, terminal_keys
     from facewright.training.loop import Loop, Plan
-    from facewright.training.view import View
-    from facewright.training.window import open_window
 
-    window = open_window() if options.preview and options.window else None
-    view = None
-    if options.preview:
-        view = View(session, samplers, window, write_history=options.write_preview_history)
     plan = Plan(
         batch,
         options.target_iter,
@@ -176,32 +170,15 @@ def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Opt
     )
     # OpenCV's own threads would take the processor from the network in the middle of its step.
     cv2.setNumThreads(1)
-    log = _log(session, options)
-    try:
-        with terminal_keys() as keys:
-            console.say(f"Keys: {HELP}")
-            windows = [window] if window else []
-            return Loop(session, samplers, plan, [keys, *windows], view, [log.add] if log else []).run()
-    except Exception as error:
-        if out_of_memory(error):
-            console.say("The memory is full. Looking for the largest batch that it holds …")
-            raise _too_large(batch, fitting_batch(session.model.train_on, *samplers, batch)) from error
-        raise
-    finally:
-        if window:
-            window.close()
-        if log:
-            log.flush()
-
-
-def _log(session: "Session", options: Options) -> "EventFile | None":
-    if not options.tensorboard:
-        return None
-    from facewright.training.event_file import EventFile
-
-    folder = session.folder / "tensorboard"
-    console.say(f"Losses for TensorBoard: tensorboard --logdir {folder}")
-    return EventFile(folder)
+    with watching(session, samplers, options) as watch:
+        try:
+            watch.outcome = Loop(session, samplers, plan, watch.keys, watch.view, watch.listeners, watch.board).run()
+        except Exception as error:
+            if out_of_memory(error):
+                console.say("The memory is full. Looking for the largest batch that it holds …")
+                raise _too_large(batch, fitting_batch(session.model.train_on, *samplers, batch)) from error
+            raise
+    return watch.outcome
 
 
 def _too_large(batch: int, fits: int) -> UserError:

@@ -16,6 +16,8 @@ RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # iterations that the chart can be
 class LossHistory:
     """Losses by name, one row per iteration; grows without copying at every step.
 
+    Other threads may read it meanwhile: a row is whole before it counts.
+
     Args:
         names: Names of the losses, in the order of the columns.
         values: (iterations, losses) float32 to start from.
@@ -73,10 +75,36 @@ def slices(values: Losses, width: int) -> tuple[Losses, Losses]:
     return np.fmin.reduceat(clean, starts), np.fmax.reduceat(clean, starts)
 
 
+def means(values: Losses, width: int) -> Losses:
+    """Return the mean of the part of the history that each column of a chart stands for.
+
+    Args:
+        values: (iterations, losses) float32, one iteration or more; numbers that are not finite are passed over.
+        width: Columns of the chart.
+
+    Returns:
+        (width, losses) float32; not a number where a part holds none.
+    """
+    known = np.isfinite(values)
+    starts = np.arange(width) * len(values) // width
+    sums = np.add.reduceat(np.where(known, values, np.float32(0)), starts, dtype=np.float64)
+    counts = np.add.reduceat(known, starts, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / np.where(counts, counts, np.nan), np.float32)
+
+
+def top_of(values: Losses) -> float:
+    """Return the top of a chart's scale: twice the mean of the last four fifths; 0.0 without any number.
+
+    So the first iterations do not flatten the rest.
+    """
+    recent = values[len(values) // 5 :]
+    recent = recent[np.isfinite(recent)]
+    return max(2 * float(np.abs(recent).mean()), 1e-9) if recent.size else 0.0
+
+
 def draw_chart(values: Losses, width: int, height: int = 100) -> Image:
     """Draw the losses: a vertical bar from least to greatest per column, one hue per loss.
-
-    The top is twice the mean of the last four fifths, so that the first iterations do not flatten the rest.
 
     Args:
         values: (iterations, losses) float32; numbers that are not finite are left out.
@@ -89,11 +117,9 @@ def draw_chart(values: Losses, width: int, height: int = 100) -> Image:
     chart: Image = np.full((height, width, 3), 24, np.uint8)
     for line in range(GRID_LINES):
         chart[round(line * (height - 1) / (GRID_LINES - 1))] = 56
-    recent = values[len(values) // 5 :]
-    recent = recent[np.isfinite(recent)]
-    if not recent.size:
+    top = top_of(values)
+    if not top:
         return chart
-    top = max(2 * float(np.abs(recent).mean()), 1e-9)
     low, high = slices(values, width)
     for index in range(values.shape[1]):
         colour = hue(index, values.shape[1])
@@ -105,8 +131,13 @@ def draw_chart(values: Losses, width: int, height: int = 100) -> Image:
     return chart
 
 
+def hue_degrees(index: int, count: int) -> int:
+    """Return the hue of a loss, 0..359: all losses lie evenly on the circle."""
+    return round(360 * index / max(count, 1))
+
+
 def hue(index: int, count: int) -> tuple[int, int, int]:
     """Return the BGR colour of a loss."""
-    pixel = np.array([[[round(180 * index / max(count, 1)), 200, 255]]], np.uint8)
+    pixel = np.array([[[hue_degrees(index, count) // 2, 200, 255]]], np.uint8)
     b, g, r = cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0]
     return int(b), int(g), int(r)

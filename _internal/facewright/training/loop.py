@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from facewright.core.errors import UserError
 from facewright.nn import backups
+from facewright.training.board import Board, Phase, Standing
 from facewright.training.feed import Feed, Source
 from facewright.training.keys import Command, Keys
 from facewright.training.saver import Report, Saver
@@ -66,9 +67,10 @@ class Loop:
         session: The model; it is changed and saved.
         sources: Samplers of src and dst.
         plan: What the user asked for.
-        keys: Where keys come from: the terminal, the window.
+        keys: Where keys come from: the terminal, the window, the page.
         view: The preview, or None.
         listeners: Called with the iteration and its losses after each step (a log, say).
+        board: Where a page finds how the training stands, or None.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Loop:
         keys: Sequence[Keys] = (),
         view: View | None = None,
         listeners: Sequence[Callable[[int, Mapping[str, float]], None]] = (),
+        board: Board | None = None,
     ) -> None:
         self._session = session
         self._sources = sources
@@ -86,7 +89,8 @@ class Loop:
         self._keys = keys
         self._view = view
         self._listeners = listeners
-        self._status = Status()
+        self._board = board
+        self._status = Status(board)
         self._saver = Saver()
         self._trouble = Trouble()
         self._steps = 0
@@ -146,13 +150,12 @@ class Loop:
         session.samplers = {"src": src.state, "dst": dst.state}
         self._steps += 1
         self._status.add(time.monotonic() - began, waited)
-        self._status.show(self._line())
+        self._tell()
         for listener in self._listeners:
             listener(session.iteration, losses)
 
     def _after_step(self) -> None:
-        for command in [command for keys in self._keys for command in keys.poll()]:
-            self._obey(command)
+        self._obey([command for keys in self._keys for command in keys.poll()])
         now = time.monotonic()
         self._take_report()
         if now >= self._backup_due:
@@ -164,18 +167,19 @@ class Loop:
             self._draw(lambda view: view.refresh_if_due(self._line()))
             self._draw(View.keep_history)
 
-    def _obey(self, command: Command) -> None:
-        if command is Command.LEAVE:
-            self._leaving = True
-        elif command is Command.SAVE:
-            self._save_due = 0.0
-        elif command is Command.BACKUP:
-            self._wants_backup = True
-        elif self._view:
-            if command is Command.NEXT:
+    def _obey(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            if command is Command.LEAVE:
+                self._leaving = True
+            elif command is Command.SAVE:
+                self._save_due = 0.0
+            elif command is Command.BACKUP:
+                self._wants_backup = True
+            elif self._view and command is Command.NEXT:
                 self._view.next_page()
-            elif command is Command.RANGE:
+            elif self._view and command is Command.RANGE:
                 self._view.next_range()
+        if any(command in (Command.PREVIEW, Command.NEXT, Command.RANGE) for command in commands):
             self._refresh()
 
     def _leave_because(self, signals: Signals) -> str:
@@ -270,22 +274,26 @@ class Loop:
         )
 
     def _finish(self) -> None:
-        self._status.show(self._line(), now=True)
+        self._tell(now=True)
         self._take_report(wait=True)
         if self._session.iteration != self._session.saved_iteration:
             try:
                 self._session.save()
             except FloatingPointError:
                 self._answer(self._trouble.broken())
+        self._stand()
         self._refresh()
 
     def _linger(self, signals: Signals) -> None:
         """Show previews until the window is closed; nothing is trained or saved any more."""
-        self._status.say("The target is reached and all is saved. Close the window, or press Enter, to end.")
+        self._status.say(
+            "The target is reached and all is saved. Close window or page, or press Enter, to end."
+        )
+        if self._board:
+            self._board.phase = Phase.REACHED
         while not self._leaving and not signals.asked and self._view and self._view.open:
-            for command in [command for keys in self._keys for command in keys.poll()]:
-                if command not in (Command.SAVE, Command.BACKUP):
-                    self._obey(command)
+            pressed = [command for keys in self._keys for command in keys.poll()]
+            self._obey([command for command in pressed if command not in (Command.SAVE, Command.BACKUP)])
             time.sleep(0.05)
 
     def _refresh(self) -> None:
@@ -301,6 +309,25 @@ class Loop:
 
     def _line(self) -> str:
         return self._status.line(self._session.iteration, self._session.history.mean(RECENT))
+
+    def _tell(self, *, now: bool = False) -> None:
+        """Say on the terminal how the training stands, and put it down for a page."""
+        self._status.show(self._line(), now=now)
+        self._stand()
+
+    def _stand(self) -> None:
+        if self._board:
+            session, status = self._session, self._status
+            standing = Standing(
+                session.iteration,
+                status.milliseconds,
+                status.waiting,
+                session.history.mean(RECENT),
+                session.saved_iteration,
+                self._saver.busy,
+                self._trouble.skipped,
+            )
+            self._board.stand(standing, session.history)
 
 
 def _until_backup(session: Session, every: float) -> float:

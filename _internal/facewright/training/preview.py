@@ -19,19 +19,18 @@ HIGHEST = 800  # taller pages of faces are shrunk to this
 Columns = Mapping[str, NDArray[np.float32]]
 
 
-def draw_preview(lines: Sequence[str], history: LossHistory, faces: Columns, last: int = 0) -> Image:
+def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: int = 0) -> Image:
     """Draw the whole picture.
 
     Args:
         lines: Text above the chart, three lines or fewer.
         history: The losses so far.
-        faces: The columns to show, from left to right.
+        page: The faces below their titles, (h, w, 3) uint8 BGR.
         last: Iterations that the chart shows; 0 for all.
 
     Returns:
         (h, w, 3) uint8 BGR.
     """
-    page = draw_faces(faces)
     width = page.shape[1]
     chart = draw_chart(history.values[-last:], width, CHART)
     for index, name in enumerate(history.names):
@@ -42,16 +41,26 @@ def draw_preview(lines: Sequence[str], history: LossHistory, faces: Columns, las
 
 
 def draw_faces(faces: Columns) -> Image:
-    """Draw rows of faces below their titles; at most `HIGHEST` pixels tall."""
+    """Draw rows of faces below their titles."""
+    return with_titles(draw_tiles(faces), tuple(faces))
+
+
+def draw_tiles(faces: Columns) -> Image:
+    """Draw rows of faces; at most `HIGHEST` pixels tall."""
     side = max(SMALLEST_TILE, *(column.shape[1] for column in faces.values()))
     page = np.vstack([np.hstack(row) for row in zip(*(tiles(c, side) for c in faces.values()), strict=True)])
     if page.shape[0] > HIGHEST:
         scale = HIGHEST / page.shape[0]
         page = np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    titles = np.zeros((LINE + 3, page.shape[1], 3), np.uint8)
-    for index, title in enumerate(faces):
-        write_text(titles, title, (index * page.shape[1] // len(faces) + 4, LINE - 2))
-    return np.vstack([titles, page])
+    return page
+
+
+def with_titles(page: Image, titles: Sequence[str]) -> Image:
+    """Write the titles of the columns above them."""
+    line = np.zeros((LINE + 3, page.shape[1], 3), np.uint8)
+    for index, title in enumerate(titles):
+        write_text(line, title, (index * page.shape[1] // len(titles) + 4, LINE - 2))
+    return np.vstack([line, page])
 
 
 def tiles(pictures: NDArray[np.float32], side: int) -> list[Image]:

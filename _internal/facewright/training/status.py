@@ -9,15 +9,21 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 
 from facewright.core import console
+from facewright.training.board import Board
 
 RECENT = 50  # iterations that the means stand for
 QUIET_SECONDS = 15.0  # between two lines where nothing can be rewritten
 
 
 class Status:
-    """Times of the recent iterations, and the line."""
+    """Times of the recent iterations, and the line.
 
-    def __init__(self) -> None:
+    Args:
+        board: Where what is said is put down too, for a page.
+    """
+
+    def __init__(self, board: Board | None = None) -> None:
+        self._board = board
         self._times: deque[tuple[float, float]] = deque(maxlen=RECENT)
         self._steps = 0
         self._written = 0
@@ -75,6 +81,8 @@ class Status:
 
     def say(self, text: str, *, attention: bool = False) -> None:
         """Print a line of its own above the status line."""
+        if self._board:
+            self._board.note(text, attention=attention)
         self.clear()
         with _whether_heard_or_not():
             (console.warn if attention else console.say)(text)

@@ -1,4 +1,4 @@
-"""Where the preview goes: a PNG in the model folder, and the window when there is one."""
+"""Where the preview goes: a PNG in the model folder, and the window and the page when there are any."""
 
 import time
 from pathlib import Path
@@ -8,14 +8,16 @@ import numpy as np
 from facewright.core.files import make_folder
 from facewright.core.images import write_image
 from facewright.samples.sampler import Sampler
+from facewright.training.board import Board
 from facewright.training.history import RANGES
 from facewright.training.keys import HELP
-from facewright.training.preview import ROWS, Columns, draw_faces, draw_preview
+from facewright.training.preview import ROWS, Columns, draw_faces, draw_preview, draw_tiles, with_titles
 from facewright.training.session import Session
 from facewright.training.window import Window
 
 FILE = "preview.png"
 AT_LEAST_EVERY = 30.0  # seconds; later when drawing is dear
+WATCHED_EVERY = 5.0  # the same while a page is open
 SMALL_SHARE = 0.02  # of the time that previews which nobody asked for may take
 HISTORY_EVERY = 10  # iterations
 
@@ -27,6 +29,7 @@ class View:
         session: The model in training.
         samplers: src and dst.
         window: The window, or None.
+        board: Where a page finds the preview, or None.
         write_history: Keep a JPEG of the same faces every `HISTORY_EVERY` iterations.
     """
 
@@ -35,23 +38,26 @@ class View:
         session: Session,
         samplers: tuple[Sampler, Sampler],
         window: Window | None = None,
+        board: Board | None = None,
         *,
         write_history: bool = False,
     ) -> None:
         self._session = session
         self._samplers = samplers
         self._window = window
+        self._board = board
         self._write_history = write_history
         # The same order in every run, so that a preview can be compared with the one of yesterday.
         self._orders = [np.random.default_rng(0).permutation(len(s)).tolist() for s in samplers]
         self._page = 0
         self._range = 0
-        self._due = 0.0
+        self._drawn = float("-inf")
+        self._cost = 0.0
 
     @property
     def open(self) -> bool:
-        """Whether there is a window that shows previews."""
-        return self._window is not None and self._window.open
+        """Whether there is a window, or an open page, that shows previews."""
+        return bool(self._window and self._window.open) or bool(self._board and self._board.watched)
 
     @property
     def path(self) -> Path:
@@ -68,13 +74,18 @@ class View:
         began = time.monotonic()
         session = self._session
         title = f"{session.name}   iteration {session.iteration}"
-        faces, last = self._faces(self._page), RANGES[self._range]
-        picture = draw_preview([title, status, HELP], session.history, faces, last)
-        write_image(self.path, picture)
+        faces = self._faces(self._page)
+        tiles, titles = draw_tiles(faces), tuple(faces)
+        picture = draw_preview([title, status, HELP], session.history, with_titles(tiles, titles), RANGES[self._range])
+        if self._board:
+            self._board.show(tiles, titles, session.iteration)
         if self._window:
             self._window.show(picture)
-        now = time.monotonic()
-        self._due = now + max(AT_LEAST_EVERY, (now - began) / SMALL_SHARE)
+        try:
+            write_image(self.path, picture)
+        finally:  # on a full disk the next one comes no sooner
+            self._drawn = time.monotonic()
+            self._cost = self._drawn - began
 
     def next_page(self) -> None:
         """Go on to other faces."""
@@ -86,7 +97,8 @@ class View:
 
     def refresh_if_due(self, status: str) -> None:
         """Draw the preview when the last one has grown old."""
-        if time.monotonic() >= self._due:
+        every = WATCHED_EVERY if self._board and self._board.watched else AT_LEAST_EVERY
+        if time.monotonic() - self._drawn >= max(every, self._cost / SMALL_SHARE):
             self.refresh(status)
 
     def keep_history(self) -> None:

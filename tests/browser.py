@@ -57,9 +57,29 @@ class Browser:
         steps = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
         self._act({"type": "key", "id": "keys", "actions": steps})
 
+    def tap(self, selector: str) -> None:
+        """Click an element with the mouse, where a person would."""
+        (found,) = self._do("element", {"using": "css selector", "value": selector}).values()
+        self._do(f"element/{found}/click", {})
+
+    def look(self, width: int, height: int, scheme: str) -> None:
+        """Turn into a device of that size in CSS pixels whose user likes "light" or "dark"."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._devtools("Emulation.setDeviceMetricsOverride", size)
+        wish = {"name": "prefers-color-scheme", "value": scheme}
+        self._devtools("Emulation.setEmulatedMedia", {"features": [wish]})
+
+    def errors(self) -> list[str]:
+        """Return what the console has complained of since the last call; a page without an icon is no error."""
+        said = self._do("se/log", {"type": "browser"})
+        return [entry["message"] for entry in said if "favicon" not in entry["message"]]
+
     def screenshot(self) -> bytes:
         """Return the page as a PNG."""
         return base64.b64decode(self._call("GET", f"/session/{self._session}/screenshot"))
+
+    def _devtools(self, command: str, parameters: dict[str, Any]) -> None:
+        self._do("goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def _act(self, source: dict[str, Any]) -> None:
         self._do("actions", {"actions": [source]})
