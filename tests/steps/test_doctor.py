@@ -38,6 +38,17 @@ def test_this_environment_has_the_pinned_packages_and_weights() -> None:
             assert finding.right, finding
 
 
+@pytest.mark.parametrize(("screen", "tk"), [(True, True), (True, False), (False, True), (False, False)])
+def test_windows_and_tk_are_no_need_but_told(screen: bool, tk: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_checks, "has_screen", lambda: screen)
+    monkeypatch.setattr(_checks.importlib.util, "find_spec", lambda name: object() if tk else None)
+    windows, found = _checks.windows()
+    assert windows.right and found.right and found.what == "Tk"
+    assert ("--serve" in found.text) == (not tk)
+    assert ("python3-tk" in found.advice) == (screen and not tk)
+    assert screen or "--serve" in windows.advice
+
+
 def test_other_versions_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_checks, "pinned", lambda: {"numpy": "0.1", "nothing-such": "1.0"})
     (finding,) = _checks.packages()

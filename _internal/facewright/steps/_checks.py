@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core.errors import UserError
+from facewright.core.window import has_screen
 from facewright.core.workspace import Workspace
 
 INTERNAL = Path(__file__).resolve().parents[2]
@@ -25,6 +26,10 @@ WEIGHTS = (
     ("mtcnn", "**/onet*", 1_000_000),
     ("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat", 99_000_000),
     ("face_recognition_models", "models/mmod_human_face_detector.dat", 700_000),
+)
+NO_TK = (
+    "for the window: install Tk for this Python; for the system's own on Debian and Ubuntu that is "
+    "sudo apt install python3-tk, on Fedora sudo dnf install python3-tkinter, with Homebrew brew install python-tk."
 )
 SMALLEST_MEMORY, SMALLEST_DISK = 4e9, 2e9
 
@@ -121,25 +126,25 @@ def ffmpeg() -> Iterator[Finding]:
     yield Finding("ffmpeg", True, f"{video.ffmpeg_version()}, {video.ffmpeg_exe()}")
 
 
-def has_display() -> bool:
-    """Whether a window could be opened."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
 def windows() -> Iterator[Finding]:
-    """Screen and OpenCV's own windows; neither is needed."""
+    """Screen, OpenCV's windows (preview of the training) and Tk's (faces by hand); none of them is needed."""
     import cv2
 
+    screen = has_screen()
     headless = re.search(r"GUI:\s+NONE", cv2.getBuildInformation()) is not None
     if headless:
-        advice = f"for windows: install libgl1 and libglib2.0-0, then {REMAKE}" if has_display() else ""
+        advice = f"for windows: install libgl1 and libglib2.0-0, then {REMAKE}" if screen else ""
         yield Finding("windows", True, f"OpenCV {cv2.__version__} without windows: previews go to PNG files", advice)
-    elif has_display():
+    elif screen:
         yield Finding("windows", True, f"a screen, and OpenCV {cv2.__version__} with windows")
     else:
-        yield Finding("windows", True, "no screen (DISPLAY is not set): previews go to PNG files, keys to the terminal")
+        text = "no screen (DISPLAY is not set): previews go to PNG files, keys to the terminal"
+        yield Finding("windows", True, text, "6_train and 5.3_dst_fix_faces have pages instead of windows: --serve")
+    if importlib.util.find_spec("_tkinter"):
+        yield Finding("Tk", True, "there, for the window in which faces are placed by hand")
+    else:
+        text = "not part of this Python: faces are placed by hand on a page (--serve), not in a window"
+        yield Finding("Tk", True, text, NO_TK if screen else "")
 
 
 def memory() -> tuple[float, float]:
