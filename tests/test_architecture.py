@@ -31,6 +31,8 @@ DOORS = {
     "tensorflow": ("detect/", "nn/devices.py"),
     "jax": ("nn/devices.py",),
     "torch": ("nn/devices.py",),
+    "onnx": ("nn/",),
+    "onnxruntime": ("nn/",),
     "mtcnn": ("detect/",),
     "joblib": ("detect/",),  # the format of the weights inside the mtcnn package, never of a user's file
     "dlib": ("detect/",),
@@ -166,7 +168,7 @@ def test_every_step_keeps_the_contract(path: Path) -> None:
 
 def test_steps_are_light_to_import() -> None:
     names = ", ".join(f"facewright.steps.{path.stem}" for path in STEPS)
-    heavy = "{'tensorflow', 'keras', 'mtcnn', 'dlib', 'av', 'jax', 'torch', 'sklearn'}"
+    heavy = "{'tensorflow', 'keras', 'mtcnn', 'dlib', 'av', 'jax', 'torch', 'sklearn', 'onnx', 'onnxruntime'}"
     code = f"import sys; sys.path.insert(0, {str(INTERNAL)!r}); import {names}; print({heavy} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "set()"

@@ -28,6 +28,7 @@ LAUNCHERS: Mapping[str, str] = MappingProxyType(
         "5.4_dst_keep_person": "keep --side dst",
         "6_train": "train",
         "6.1_train_timelapse": "timelapse",
+        "6.2_export_dfm": "export",
         "7_convert": "convert",
         "8_to_mp4": "make-video",
         "8.1_to_avi": "make-video --container avi",

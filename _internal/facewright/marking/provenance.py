@@ -67,6 +67,12 @@ def container_tags() -> dict[str, str]:
     return {"comment": sentence("video"), "digitalSourceType": SOURCE_TYPE}
 
 
+def network_tags() -> dict[str, str]:
+    """Return what the file of a trained network says: tag name -> text. It names the term for what is made with it."""
+    text = f"This network replaces faces; facewright trained it. What it makes is to be marked as: {SOURCE_TYPE}"
+    return {"comment": text, "digitalSourceType": SOURCE_TYPE}
+
+
 def mark_png(data: bytes) -> bytes:
     """Return the PNG with both marks, its pixels untouched; marking twice changes nothing more.
 

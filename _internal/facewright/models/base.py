@@ -245,6 +245,27 @@ class FaceModel(ABC):
         picture, mask = self._swapper.predict_on_batch(faces)
         return np.asarray(picture, np.float32), np.asarray(mask, np.float32)
 
+    def own_mask(self, dst: Any) -> Any:
+        """Return the mask of dst's own faces as the network paints it: (b, S, S, 1) in 0..1."""
+        return self.forward(dst, dst)["dst_mask"]
+
+    @property
+    def learns_mask(self) -> bool:
+        """Whether its masks are learned; where they are not, they are 1 everywhere."""
+        return any(sample.kind == "mask" for sample in self.samples("dst"))
+
+    def live_network(self) -> Any:
+        """Return what a program for live pictures runs: one keras.Model for the swap and both masks.
+
+        Returns:
+            keras.Model (b, S, S, 3) -> [dst's own mask (b, S, S, 1), dst as src (b, S, S, 3), its mask (b, S, S, 1)];
+            without learned masks [dst as src] alone. It predicts with the same weights as `predict`.
+        """
+        face = keras.Input((self.resolution, self.resolution, 3))
+        with self._averaged():
+            picture, mask = self.swap(face)
+            return keras.Model(face, [self.own_mask(face), picture, mask] if self.learns_mask else [picture])
+
     @property
     def _swapper(self) -> Any:
         # Built on first use: training alone does not need it.

@@ -30,6 +30,10 @@ class SharedEncoder(FaceModel):
         """Encode dst, decode as src."""
         return self.decode("src", self.parts["encoder"](dst))
 
+    def own_mask(self, dst: Any) -> Any:
+        """Encode dst, decode as dst: its mask."""
+        return self.decode("dst", self.parts["encoder"](dst))[1]
+
 
 class InTurn(FaceModel):
     """Trains src and dst in two steps, each with an optimiser of its own, as DF, LIAEF and MIAEF of 2018 did.
@@ -73,6 +77,10 @@ class InTurn(FaceModel):
     def swap(self, dst: Any) -> tuple[Any, Any]:
         """Send dst's faces down the path of src."""
         return self.path("src", dst)
+
+    def own_mask(self, dst: Any) -> Any:
+        """Send dst's faces down their own path: the mask."""
+        return self.path("dst", dst)[1]
 
     def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Return the sum of both totals; the steps take them one by one."""

@@ -7,6 +7,7 @@ from keras import layers
 
 LEAK = 0.1
 GLOROT = "glorot_uniform"
+LEAST_SQUARE = 1e-6  # keeps a code of nothing but zeros from being divided by zero
 # Keeps the size of the signal through LeakyReLU: He et al., "Delving Deep into Rectifiers", ICCV 2015.
 HE = "he_normal"
 
@@ -58,7 +59,7 @@ class PixelNorm(layers.Layer):
     def call(self, x: Any) -> Any:
         """Normalise (b, n)."""
         square = keras.ops.mean(keras.ops.square(keras.ops.cast(x, "float32")), axis=-1, keepdims=True)
-        return x * keras.ops.cast(keras.ops.rsqrt(square + 1e-6), x.dtype)
+        return x * keras.ops.cast(keras.ops.rsqrt(square + LEAST_SQUARE), x.dtype)
 
 
 def upscale(filters: int, *, kernel: int = 3, init: str = GLOROT, name: str | None = None) -> Any:

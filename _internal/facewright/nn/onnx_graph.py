@@ -1,0 +1,310 @@
+"""A network as ONNX: every layer of a keras model becomes one or two nodes, its weights become the file's arrays.
+
+Written by hand, because the usual converter needs 20 GiB of memory for the larger models; this one takes little more
+than the weights themselves, asks nothing of the backend, and knows the layers that the models here are made of.
+
+Between the layers pictures travel as ONNX wants them, (b, c, h, w); they are turned where the outer world or a
+layer of plain numbers needs (b, h, w, c). Operators: https://onnx.ai/onnx/operators (opset 12).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from facewright.nn.blocks import LEAST_SQUARE
+
+OPSET = 12
+IR_VERSION = 7  # of that opset: older programs refuse a newer one
+BATCH = "batch"
+CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What flows between two nodes.
+
+    Attributes:
+        name: Its name in the file.
+        shape: As keras has it, channels last; None for the batch.
+        first: Whether its channels come first in the file. Only pictures, of four dimensions, may be so.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    first: bool = False
+
+
+class Graph:
+    """Collects nodes and arrays; each method returns the name of what its node gives."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.arrays: list[Any] = []
+        self._known: dict[Any, str] = {}
+
+    def node(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Add a node with one output; the same node of the same inputs is written once."""
+
+        def add() -> str:
+            name = output or f"{kind.lower()}_{len(self.nodes)}"
+            self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+            return name
+
+        return self.once((kind, inputs, output, repr(attributes)), add)
+
+    def array(self, values: NDArray[Any]) -> str:
+        """Add an array."""
+        name = f"array_{len(self.arrays)}"
+        self.arrays.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def integers(self, *values: int) -> str:
+        """Add a list of whole numbers."""
+        return self.once(values, lambda: self.array(np.array(values, np.int64)))
+
+    def weight(self, variable: Any, order: Sequence[int] = ()) -> str:
+        """Add a weight in float32, its axes in another order where one is given; a shared one is written once."""
+
+        def add() -> str:
+            values = np.asarray(variable.numpy(), np.float32)
+            return self.array(values.transpose(order) if order else values)
+
+        return self.once(id(variable), add)
+
+    def once(self, key: Any, add: Callable[[], str]) -> str:
+        """Return what was added under this key before, or add it."""
+        if key not in self._known:
+            self._known[key] = add()
+        return self._known[key]
+
+    def placed(self, value: Value, *, first: bool) -> str:
+        """Return a value's name with its channels where they are wanted."""
+        if value.first == first:
+            return value.name
+        return self.node("Transpose", value.name, perm=CHANNELS_FIRST if first else CHANNELS_LAST)
+
+
+def build_onnx(
+    network: Any, *, input_name: str, output_names: Sequence[str], constants: Mapping[str, NDArray[np.float32]]
+) -> Any:
+    """Return a keras model with one input as an onnx.ModelProto; pictures come and go as (b, h, w, c).
+
+    Args:
+        network: keras.Model (b, h, w, c) -> the outputs that are no constants, in their order.
+        input_name: Name of the input in the file.
+        output_names: Names of all outputs, in their order.
+        constants: Outputs that are the same for every picture: name -> (h, w, c).
+
+    Raises:
+        NotImplementedError: It holds a layer that this file does not know.
+    """
+    graph = Graph()
+    face = network.inputs[0]
+    size = tuple(face.shape[1:])
+    walk = _Walk(graph, network, [Value(input_name, tuple(face.shape))])
+    learned = [name for name in output_names if name not in constants]
+    shapes = []
+    for name in output_names:
+        if name in constants:
+            _repeat(graph, constants[name], input_name, name)
+            shapes.append(constants[name].shape)
+        else:
+            value = walk.output(learned.index(name))
+            graph.node("Identity", graph.placed(value, first=False), output=name)
+            shapes.append(tuple(value.shape[1:]))
+    outputs = [_described(name, shape) for name, shape in zip(output_names, shapes, strict=True)]
+    whole = helper.make_graph(graph.nodes, "facewright", [_described(input_name, size)], outputs, graph.arrays)
+    opset = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(whole, opset_imports=opset, ir_version=IR_VERSION, producer_name="facewright")
+
+
+def set_tags(proto: Any, tags: Mapping[str, str], *, version: str) -> None:
+    """Let a file say of itself: key -> text; who wrote it, and in which version."""
+    helper.set_model_props(proto, dict(tags))
+    proto.producer_version = version
+
+
+def _described(name: str, shape: Sequence[int | None]) -> Any:
+    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [BATCH, *shape])
+
+
+def _repeat(graph: Graph, picture: NDArray[np.float32], like: str, name: str) -> None:
+    """Give the same picture once for every picture of a batch."""
+    count = graph.node("Slice", graph.node("Shape", like), graph.integers(0), graph.integers(1))
+    shape = graph.node("Concat", count, graph.integers(*picture.shape), axis=0)
+    graph.node("Expand", graph.array(picture[None]), shape, output=name)
+
+
+class _Walk:
+    """The way through a keras model, from an output back to the inputs: only what an output needs is written."""
+
+    def __init__(self, graph: Graph, network: Any, inputs: Sequence[Value]) -> None:
+        self._graph = graph
+        self._outputs = network.outputs
+        self._known = {id(tensor): value for tensor, value in zip(network.inputs, inputs, strict=True)}
+        self._inner: dict[int, _Walk] = {}
+
+    def output(self, place: int) -> Value:
+        """Write all that leads to an output; return it."""
+        return self._value(self._outputs[place])
+
+    def _value(self, tensor: Any) -> Value:
+        if id(tensor) not in self._known:
+            layer, index, place = tensor._keras_history
+            self._known[id(tensor)] = self._written(layer, layer._inbound_nodes[index], place)
+        return self._known[id(tensor)]
+
+    def _written(self, layer: Any, node: Any, place: int) -> Value:
+        given = [self._value(source) for source in node.input_tensors]
+        if hasattr(layer, "operations"):  # a model inside the model
+            inner = self._inner.setdefault(id(node), _Walk(self._graph, layer, given))
+            return inner.output(place)
+        kind = type(layer).__name__
+        if kind not in LAYERS:
+            raise NotImplementedError(f"nn/onnx_graph.py does not know the layer {kind} ({layer.name})")
+        shape = tuple(node.output_tensors[place].shape)
+        return LAYERS[kind](self._graph, layer, given, Call(shape, node.arguments.args))
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a layer was called.
+
+    Attributes:
+        shape: Of its output, channels last; None for the batch.
+        arguments: Its positional arguments.
+    """
+
+    shape: tuple[int | None, ...]
+    arguments: tuple[Any, ...]
+
+
+def _conv(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    same = layer.padding == "same" or tuple(layer.kernel_size) == (1, 1)  # which needs none
+    plain = layer.groups == 1 and tuple(layer.dilation_rate) == (1, 1)
+    _need(same and plain and layer.use_bias, layer, "other than a plain convolution with padding and bias")
+    (source,) = given
+    # "same" as keras means it: where it cannot be even, the end gets one more.
+    before, after = [], []
+    for side, kernel, stride in zip(source.shape[1:3], layer.kernel_size, layer.strides, strict=True):
+        total = max((-(-int(side or 0) // stride) - 1) * stride + kernel - int(side or 0), 0)
+        before.append(total // 2)
+        after.append(total - total // 2)
+    made = graph.node(
+        "Conv",
+        graph.placed(source, first=True),
+        graph.weight(layer.kernel, (3, 2, 0, 1)),
+        graph.weight(layer.bias),
+        kernel_shape=list(layer.kernel_size),
+        strides=list(layer.strides),
+        pads=before + after,
+    )
+    return _activated(graph, layer, Value(made, call.shape, first=True))
+
+
+def _dense(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    _need(layer.use_bias and len(call.shape) == 2, layer, "of more than two dimensions or without bias")
+    made = graph.node("Gemm", given[0].name, graph.weight(layer.kernel), graph.weight(layer.bias))
+    return _activated(graph, layer, Value(made, call.shape))
+
+
+def _activation(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    return _activated(graph, layer, given[0])
+
+
+def _activated(graph: Graph, layer: Any, value: Value) -> Value:
+    name = layer.activation.__name__
+    _need(name in ("linear", "sigmoid"), layer, f"with the activation {name}")
+    return value if name == "linear" else Value(graph.node("Sigmoid", value.name), value.shape, value.first)
+
+
+def _leaky(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    made = graph.node("LeakyRelu", given[0].name, alpha=float(layer.negative_slope))
+    return Value(made, call.shape, given[0].first)
+
+
+def _flatten(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    return _reshape(graph, layer, given, call)
+
+
+def _reshape(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    shape = graph.integers(-1, *(int(side or 0) for side in call.shape[1:]))
+    return Value(graph.node("Reshape", graph.placed(given[0], first=False), shape), call.shape)
+
+
+def _shuffle(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    made = graph.node("DepthToSpace", graph.placed(given[0], first=True), blocksize=2, mode="DCR")
+    return Value(made, call.shape, first=True)
+
+
+def _pixel_norm(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    _need(len(call.shape) == 2, layer, "of pictures")
+    code = given[0].name
+    mean = graph.node("ReduceMean", graph.node("Mul", code, code), axes=[-1], keepdims=1)
+    size = graph.node("Sqrt", graph.node("Add", mean, graph.array(np.array([LEAST_SQUARE], np.float32))))
+    return Value(graph.node("Div", code, size), call.shape)
+
+
+def _add(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    first = given[0].first
+    total, *others = (graph.placed(value, first=first) for value in given)
+    for other in others:
+        total = graph.node("Add", total, other)
+    return Value(total, call.shape, first)
+
+
+def _concatenate(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    _need(layer.axis in (-1, len(call.shape) - 1), layer, "on another axis than the channels")
+    first = len(call.shape) == 4
+    names = [graph.placed(value, first=first) for value in given]
+    return Value(graph.node("Concat", *names, axis=1), call.shape, first)
+
+
+def _enlarge(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    _need(layer.interpolation == "bilinear", layer, f"with the interpolation {layer.interpolation}")
+    scales = graph.array(np.array([1, 1, *layer.size], np.float32))
+    nothing = graph.array(np.empty(0, np.float32))  # a region that this mode does not ask for
+    source = graph.placed(given[0], first=True)
+    # Half pixels: the middle of the first pixel lies half a pixel from the border, before and after.
+    made = graph.node("Resize", source, nothing, scales, mode="linear", coordinate_transformation_mode="half_pixel")
+    return Value(made, call.shape, first=True)
+
+
+def _channels(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    """A run of channels: x[..., a:b]."""
+    key = call.arguments[1]
+    run = key[1] if isinstance(key, tuple) and len(key) == 2 and key[0] is Ellipsis else None
+    _need(isinstance(run, slice), layer, "other than a run of channels")
+    assert isinstance(run, slice)
+    count = int(given[0].shape[-1] or 0)
+    start, stop, step = run.indices(count)
+    bounds = [graph.integers(number) for number in (start, stop, 1 if given[0].first else len(call.shape) - 1)]
+    _need(step == 1, layer, "that leaves channels out")
+    return Value(graph.node("Slice", given[0].name, *bounds), call.shape, given[0].first)
+
+
+def _need(known: bool, layer: Any, what: str) -> None:
+    if not known:
+        raise NotImplementedError(f"nn/onnx_graph.py does not know a {type(layer).__name__} {what} ({layer.name})")
+
+
+# Name of a keras layer or operation -> (graph, layer, what goes in, how it was called) -> what comes out.
+LAYERS: Mapping[str, Callable[[Graph, Any, list[Value], Call], Value]] = {
+    "Activation": _activation,
+    "Add": _add,
+    "Concatenate": _concatenate,
+    "Conv2D": _conv,
+    "Dense": _dense,
+    "Flatten": _flatten,
+    "GetItem": _channels,
+    "LeakyReLU": _leaky,
+    "PixelNorm": _pixel_norm,
+    "PixelShuffle": _shuffle,
+    "Reshape": _reshape,
+    "UpSampling2D": _enlarge,
+}

@@ -1,0 +1,132 @@
+"""Every model that replaces faces as a .dfm file: names, order, shapes, and keras' own answers."""
+
+import keras
+import numpy as np
+import onnx
+import pytest
+
+from facewright.models import base, dfm
+from facewright.models.catalogue import makes_portraits
+from facewright.models.trained import TrainedModel
+from facewright.nn import devices
+from facewright.nn.onnx_run import OnnxFile
+
+NAMES = [name for name in base.model_names() if not makes_portraits(name)]
+SCALE = 1 / 8
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    devices.precision("float32")
+    yield
+    keras.backend.clear_session()
+
+
+def trained(name, scale=SCALE, **options):
+    """Return a narrow model whose weights, also the biases, are not what they begin as."""
+    kind = base.model_class(name)
+
+    class Narrow(kind):
+        def phases(self):
+            return ()  # no optimisers: they would take most of the time
+
+    model = Narrow(kind.Options(**options), scale=scale)
+    rng = np.random.default_rng(3)
+    for part in model.parts.values():
+        for variable in part.variables:
+            size = 0.1 if variable.name == "bias" else 1.3 * np.std(np.asarray(variable))
+            variable.assign(rng.normal(0, size, variable.shape))
+    return TrainedModel("hero", name, 7, "f1", model.resolution, model.face_type, model.converter, model)
+
+
+def exported(model, folder):
+    path = folder / "hero_model.dfm"
+    path.write_bytes(dfm.dfm_bytes(model, {"more": "text"}))
+    return OnnxFile(path), path
+
+
+def faces(model, count):
+    return np.random.default_rng(5).random((count, model.resolution, model.resolution, 3), np.float32)
+
+
+def as_deepfacelive_does(file, pictures):
+    """What DeepFaceLive's reader asks of a file: the input's name and sides, three outputs in their order."""
+    name, shape = file.input
+    assert name == "in_face:0" and all(isinstance(side, int) for side in shape[1:3])
+    mask, face, face_mask = file.run(pictures)
+    return mask, face, face_mask
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_answers_as_keras_does(tmp_path, name):
+    model = trained(name)
+    file, path = exported(model, tmp_path)
+    side = model.resolution
+    assert file.input == ("in_face:0", ("batch", side, side, 3))
+    assert file.outputs == (
+        ("out_face_mask:0", ("batch", side, side, 1)),
+        ("out_celeb_face:0", ("batch", side, side, 3)),
+        ("out_celeb_face_mask:0", ("batch", side, side, 1)),
+    )
+    onnx.checker.check_model(str(path), full_check=True)
+    for count in (1, 3):
+        pictures = faces(model, count)
+        made = as_deepfacelive_does(file, pictures)
+        picture, mask = model.predict(pictures)
+        if model.model.learns_mask:
+            with model.model._averaged():
+                own = base.to_numpy(model.model.forward(pictures, pictures)["dst_mask"])
+        else:
+            own = mask = np.broadcast_to(dfm.plain_mask(side), (count, side, side, 1))
+        for one, wanted in zip(made, (own, picture, mask), strict=True):
+            np.testing.assert_allclose(one, wanted, atol=1e-4)
+            assert wanted.std() > 1e-3, "a flat answer would agree with anything"
+        for one, wanted in zip(dfm.wanted(model, pictures), (own, picture, mask), strict=True):
+            np.testing.assert_allclose(one, wanted, atol=1e-5)
+
+
+def test_the_light_version_too(tmp_path):
+    model = trained("h64", light="yes")
+    file, _ = exported(model, tmp_path)
+    np.testing.assert_allclose(file.run(faces(model, 2))[1], model.predict(faces(model, 2))[0], atol=1e-4)
+
+
+def test_the_running_mean_is_what_is_exported(tmp_path):
+    model = trained("quick")
+    first = exported(model, tmp_path)[0].run(faces(model, 1))
+    for part in model.model.parts.values():
+        for variable in part.variables:
+            variable.assign(np.zeros(variable.shape))
+    for one, other in zip(exported(model, tmp_path)[0].run(faces(model, 1)), first, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    model = trained("original")
+    assert dfm.dfm_bytes(model, {"b": "2", "a": "1"}) == dfm.dfm_bytes(model, {"a": "1", "b": "2"})
+
+
+def test_what_the_file_says_of_itself(tmp_path):
+    tags = exported(trained("original"), tmp_path)[0].tags
+    assert tags == {
+        "name": "hero",
+        "model": "original",
+        "iteration": "7",
+        "resolution": "64",
+        "face_type": "half",
+        "masks": "ellipse",
+        "more": "text",
+    }
+    assert exported(trained("h64"), tmp_path)[0].tags["masks"] == "learned"
+
+
+def test_the_mask_of_a_model_without_one_is_a_round_one():
+    mask = dfm.plain_mask(64)
+    assert mask.shape == (64, 64, 1) and mask.dtype == np.float32
+    assert mask[0, 0] == mask[0, 63] == mask[63, 0] == 0 and mask[32, 32] == mask[32, 4] == mask[60, 32] == 1
+    np.testing.assert_array_equal(mask, mask[::-1, ::-1])
+    assert set(np.unique(mask)) > {0.0, 1.0}, "its edge is smooth"
+
+
+def test_which_models_learn_masks():
+    assert {name for name in base.model_names() if not trained(name).model.learns_mask} == {"avatar", "original"}
