@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facewright.core import window as core_window
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint
-from facewright.training import window
+from facewright.training import window, window_process
+from facewright.training.keys import Command
 from training import tiny
 
+SAVE, BACKUP, NEXT, PREVIEW, LEAVE = Command.SAVE, Command.BACKUP, Command.NEXT, Command.PREVIEW, Command.LEAVE
 REPOSITORY = Path(__file__).resolve().parents[2]
 needs_screen = pytest.mark.skipif(
     not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool"
@@ -49,12 +52,12 @@ def name_of_screen(read):
 def test_without_a_display_there_is_no_screen(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr(window.sys, "platform", "linux")
+    monkeypatch.setattr(core_window.sys, "platform", "linux")
     assert window.open_window() is None
 
 
 def test_a_display_that_does_not_answer_is_no_screen(monkeypatch):
-    monkeypatch.setattr(window.sys, "platform", "linux")
+    monkeypatch.setattr(core_window.sys, "platform", "linux")
     monkeypatch.setenv("DISPLAY", ":987")
     assert window.open_window() is None  # and the process lives
 
@@ -107,12 +110,48 @@ def test_a_lost_screen_closes_the_window_alone(tmp_path, monkeypatch, capsys):
     time.sleep(0.2)
     server.kill()
     server.wait()
-    opened._process.wait(timeout=20)
+    opened._shown._process.wait(timeout=20)
     time.sleep(0.2)
     opened.show(np.zeros((60, 80, 3), np.uint8))
     assert opened.poll() == []
     assert "Training goes on" in capsys.readouterr().out
     opened.close()
+
+
+class Words:
+    """A window that says what it is told to."""
+
+    open = True
+
+    def __init__(self, *words):
+        self.words = words
+
+    def words_so_far(self):
+        words, self.words = self.words, ()
+        return list(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "pressed", "told"),
+    [
+        (["key s", "key B", "key x", "key Space", "key Enter"], [SAVE, BACKUP, NEXT, LEAVE], False),
+        (["closed", "gone"], [LEAVE], False),
+        (["key p", "gone"], [PREVIEW], True),
+        ([], [], False),
+    ],
+)
+def test_closing_it_means_to_leave_and_losing_it_does_not(words, pressed, told, capsys):
+    shown = window.Window(Words(*words))
+    assert shown.poll() == pressed and shown.poll() == []
+    assert ("Training goes on" in capsys.readouterr().out) == told
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(13, "Enter"), (10, "Enter"), (32, "Space"), (ord("s"), "s"), (-1, ""), (0, "")]
+)
+def test_names_of_opencvs_keys(code, name):
+    assert window_process.key_name(code) == name
+    assert window_process.key_name(code | 0x100000 if code > 0 else code) == name  # with Num Lock
 
 
 def press(display, key):

@@ -1,8 +1,10 @@
 """A window for mouse and keys in a process of its own: pictures go in, words come out.
 
-Tk shows it (part of Python's own library), not OpenCV: on Linux OpenCV's window zooms with every turn of the wheel,
-which no setting turns off (opencv/opencv issue 11500), and it ends the whole process when the screen is lost. Some
-Linux systems have Python without Tk (the package is named python3-tk); there is no window then.
+A process of its own, so that a screen that is lost, or cannot be reached, ends the window and not the work. Two
+processes speak these words. `core.window_process` shows pictures with Tk (part of Python's own library) and tells
+of the mouse too: on Linux OpenCV's window zooms with every turn of the wheel, which no setting turns off
+(opencv/opencv issue 11500). `training.window_process` shows them with OpenCV, which needs no Tk: some Linux systems
+have Python without it (the package is named python3-tk); then there is no window of the first kind.
 """
 
 import os
@@ -18,8 +20,10 @@ import facewright
 from facewright.core.images import Image
 
 HEADER = struct.Struct("<iii")  # height, width, bytes of the title; then the title, then the pixels
+TK = "facewright.core.window_process"
 READY = "ready"
 CLOSED = "closed"
+GONE = "gone"
 START_SECONDS = 30.0
 
 
@@ -28,11 +32,16 @@ def has_screen() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def open_window(title: str) -> "Window | None":
-    """Open a window; None where there is no screen or no Tk."""
+def open_window(title: str, process: str = TK) -> "Window | None":
+    """Open a window; None where there is no screen, or no library to show it with.
+
+    Args:
+        title: Its title at first.
+        process: The module that shows it.
+    """
     if not has_screen():
         return None
-    window = Window(title)
+    window = Window(title, process)
     if window.wait_until_open(START_SECONDS):
         return window
     window.close()
@@ -40,18 +49,19 @@ def open_window(title: str) -> "Window | None":
 
 
 class Window:
-    """The words that come out are listed in `window_process`; the last one is `closed`.
+    """The words that come out are listed in `core.window_process`; the last one is `gone`, without `closed` before
+    it where the screen was lost.
 
     Attributes:
         screen: (w, h) of the screen in pixels, once the window is open.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, process: str = TK) -> None:
         root = str(Path(facewright.__file__).parents[1])
         paths = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
         self.screen = (0, 0)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "facewright.core.window_process", title],
+            [sys.executable, "-m", process, title],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -63,6 +73,11 @@ class Window:
         self._open = True
         for work in (self._read, self._write):
             threading.Thread(target=work, name="facewright-window", daemon=True).start()
+
+    @property
+    def open(self) -> bool:
+        """Whether the window is still there."""
+        return self._process.poll() is None
 
     def wait_until_open(self, seconds: float) -> bool:
         """Return whether the window has opened in time."""
@@ -87,6 +102,11 @@ class Window:
         while not words:  # in short waits, so that Ctrl-C is heard on every system
             with suppress(queue.Empty):
                 words.append(self._words.get(timeout=0.2))
+        return words + self.words_so_far()
+
+    def words_so_far(self) -> list[str]:
+        """Return all that has happened since the last call, without waiting."""
+        words: list[str] = []
         with suppress(queue.Empty):
             while True:
                 words.append(self._words.get_nowait())
@@ -108,7 +128,7 @@ class Window:
         for line in self._process.stdout:
             if word := line.decode("utf-8", errors="replace").strip():
                 self._words.put(word)
-        self._words.put(CLOSED)  # the process has ended
+        self._words.put(GONE)
 
     def _write(self) -> None:
         pipe = self._process.stdin

@@ -7,18 +7,16 @@ One line per event; places are shares of the picture's width and height:
     down BUTTON X Y, up ...     a button, "left" or "right"
     wheel STEPS X Y             positive is away from the hand
     key NAME                    a letter or sign, or Enter, Space, Delete, Backspace, Escape
-    closed                      the window was closed
+    closed                      the window was closed by a person
 """
 
 import signal
 import sys
-import threading
 import tkinter
 
-import numpy as np
-
 from facewright.core.images import Image
-from facewright.core.window import CLOSED, HEADER, READY
+from facewright.core.window import CLOSED, READY
+from facewright.core.window_inbox import Inbox, say
 
 NAMES = {
     "Return": "Enter",
@@ -30,31 +28,6 @@ NAMES = {
     "Escape": "Escape",
 }
 LOOK = 10  # ms between two looks for a new picture
-
-
-class Inbox:
-    """The newest picture with its title, read by a thread.
-
-    Attributes:
-        newest: What is to be shown next, or None.
-        closed: Whether the parent has ended.
-    """
-
-    def __init__(self) -> None:
-        self.newest: tuple[Image, str] | None = None
-        self.closed = False
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        pipe = sys.stdin.buffer
-        while len(head := pipe.read(HEADER.size)) == HEADER.size:
-            height, width, length = HEADER.unpack(head)
-            title = pipe.read(length).decode("utf-8", errors="replace")
-            data = pipe.read(height * width * 3)
-            if len(data) < height * width * 3:
-                break
-            self.newest = np.frombuffer(data, np.uint8).reshape(height, width, 3), title
-        self.closed = True
 
 
 class Screen:
@@ -123,14 +96,6 @@ class Screen:
             self._board.configure(image=self._photo)
             self._size = (width, height)
         self._root.title(title)
-
-
-def say(word: str) -> None:
-    """Report something; a parent that is gone ends this process soon by itself."""
-    try:
-        print(word, flush=True)
-    except OSError:
-        sys.exit()
 
 
 if __name__ == "__main__":

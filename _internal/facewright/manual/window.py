@@ -1,6 +1,6 @@
 """The table in a window."""
 
-from facewright.core.window import CLOSED, Window
+from facewright.core.window import GONE, Window
 from facewright.manual.desk import Desk
 from facewright.manual.inputs import Do, Event, coalesced
 
@@ -8,7 +8,7 @@ TITLE = "Faces by hand"
 
 
 def work(desk: Desk, window: Window) -> None:
-    """Show the desk until all is done or the window is closed, which means the same as `q`.
+    """Show the desk until all is done or the window is closed or lost, which means the same as `q`.
 
     Raises:
         UserError: A face could not be saved.
@@ -18,7 +18,7 @@ def work(desk: Desk, window: Window) -> None:
         words = window.words()
         for event in coalesced([event for word in words if (event := event_of(word))]):
             desk.handle(event)
-        if CLOSED in words:
+        if GONE in words:
             desk.end()
 
 

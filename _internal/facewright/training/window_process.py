@@ -1,59 +1,42 @@
-"""The process of the preview window: pictures from stdin, keys to stdout; ends with its parent."""
+"""The process of the preview window, by OpenCV: it speaks the words of `core.window_process`, of the keys only."""
 
 import signal
 import sys
-import threading
 
 import cv2
-import numpy as np
 
-from facewright.core.images import Image
-from facewright.training.keys import Command, commands
-from facewright.training.window import HEADER, READY, TITLE
+from facewright.core.window import CLOSED, READY
+from facewright.core.window_inbox import Inbox, say
 
-
-class Inbox:
-    """The newest picture, read by a thread.
-
-    Attributes:
-        picture: What is to be shown next, or None.
-        closed: Whether the parent has ended.
-    """
-
-    def __init__(self) -> None:
-        self.picture: Image | None = None
-        self.closed = False
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        pipe = sys.stdin.buffer
-        while len(head := pipe.read(HEADER.size)) == HEADER.size:
-            height, width = HEADER.unpack(head)
-            data = pipe.read(height * width * 3)
-            if len(data) < height * width * 3:
-                break
-            self.picture = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-        self.closed = True
+ENTER = (10, 13)
 
 
-def main() -> None:
+def main(title: str) -> None:
     """Show pictures and report keys until the parent ends or the window is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
-    cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+    cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.waitKey(1)
     inbox = Inbox()
-    print(READY, flush=True)
+    say(f"{READY} 0 0")
     while not inbox.closed:
-        if inbox.picture is not None:
-            cv2.imshow(TITLE, inbox.picture)
-            inbox.picture = None
+        if inbox.newest is not None:
+            (picture, _), inbox.newest = inbox.newest, None
+            cv2.imshow(title, picture)
         key = cv2.waitKey(30)
-        for command in commands(chr(key & 0xFF)) if key >= 0 else []:
-            print(command, flush=True)
-        if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            print(Command.LEAVE, flush=True)
+        if name := key_name(key):
+            say(f"key {name}")
+        if cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
+            say(CLOSED)
             return
 
 
+def key_name(key: int) -> str:
+    """Return the word for what `waitKey` gave; "" for what has none."""
+    code = key & 0xFF if key >= 0 else 0
+    if code in ENTER:
+        return "Enter"
+    return "Space" if code == ord(" ") else chr(code) if ord("!") <= code <= ord("~") else ""
+
+
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    main(sys.argv[1])
