@@ -286,9 +286,7 @@ class Loop:
 
     def _linger(self, signals: Signals) -> None:
         """Show previews until the window is closed; nothing is trained or saved any more."""
-        self._status.say(
-            "The target is reached and all is saved. Close window or page, or press Enter, to end."
-        )
+        self._status.say("The target is reached and all is saved. Close window or page, or press Enter, to end.")
         if self._board:
             self._board.phase = Phase.REACHED
         while not self._leaving and not signals.asked and self._view and self._view.open:
