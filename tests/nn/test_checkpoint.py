@@ -134,6 +134,13 @@ def test_none_whole_is_a_clear_error(tmp_path):
     assert "backup" in caught.value.fix
 
 
+def test_the_weights_of_another_model_are_not_called_cut_off(tmp_path):
+    weights = save(tmp_path).folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes() + bytes(100))
+    with pytest.raises(UserError, match=r"weights.safetensors is not the file that was saved \("):
+        checkpoint.newest(tmp_path)
+
+
 def test_newer_format_is_refused_and_nothing_changes(tmp_path):
     save(tmp_path)
     manifest = save(tmp_path).folder / "manifest.json"

@@ -73,6 +73,42 @@ def test_leaving_from_the_page_saves(training):
     assert (outcome.reason, session.saved_iteration) == ("key", 1)
 
 
+def test_leaving_with_a_full_disk_goes_on_until_there_is_room(training, monkeypatch):
+    session, sources, board = training
+    save, tries = session.save, []
+
+    def full_twice():
+        tries.append(session.iteration)
+        if len(tries) < 3:
+            raise UserError("The disk is full.", "space", "make some")
+        return save()
+
+    class Impatient:
+        polls = 0
+
+        def poll(self):
+            self.polls += 1
+            return [Command.LEAVE] if self.polls in (2, 4, 6) else []
+
+    monkeypatch.setattr(session, "save", full_twice)
+    outcome = Loop(session, sources, Plan(2), [Impatient()], board=board).run()
+    assert tries == [2, 4, 6] and (outcome.reason, session.saved_iteration) == ("key", 6)
+    warnings = [message.text for message in board.messages() if message.attention]
+    assert len(warnings) == 2 and "the last saved state is of iteration 0" in warnings[0]
+    assert "The disk is full." in warnings[0]
+
+
+def test_a_target_with_a_full_disk_says_what_is_lost(training, monkeypatch):
+    session, sources, board = training
+
+    def full():
+        raise UserError("The disk is full.", "space", "make some")
+
+    monkeypatch.setattr(session, "save", full)
+    with pytest.raises(UserError, match=r"full\. What was trained after iteration 0, the last saved one, is lost"):
+        Loop(session, sources, Plan(2, 3), board=board).run()
+
+
 def test_many_buttons_draw_one_picture(training):
     session, sources, board = training
     view = View(session, sources, board=board)

@@ -304,13 +304,16 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _file_problem(path: Path, entry: Mapping[str, Any]) -> str:
     try:
         size = path.stat().st_size
-        if size != entry.get("size"):
-            return f"is cut off ({size} of {entry.get('size')} bytes)"
+        wanted = entry.get("size")
+        if size != wanted:
+            longer = isinstance(wanted, int) and size > wanted
+            words = "is not the file that was saved" if longer else "is cut off"
+            return f"{words} ({size} of {wanted} bytes)"
         with open(path, "rb") as file:
             right = hashlib.file_digest(file, "sha256").hexdigest() == entry.get("sha256")
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    return "" if right else "does not match its SHA-256"
+    return "" if right else "is not the file that was saved (its SHA-256 differs)"
 
 
 def prune(folder: Path, keep: int) -> None:

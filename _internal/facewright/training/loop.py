@@ -122,6 +122,8 @@ class Loop:
                     self._iterate(src, dst)
                     self._after_step()
                     reason = self._leave_because(signals)
+                    if reason == "key" and not self._saved():
+                        self._leaving, reason = False, ""
             except Exception:
                 self._rescue()
                 raise
@@ -273,14 +275,36 @@ class Loop:
             attention=True,
         )
 
+    def _saved(self) -> bool:
+        """Save before leaving; where that fails somebody is there to make room, and nothing needs to be lost."""
+        self._take_report(wait=True)
+        session = self._session
+        try:
+            if session.iteration != session.saved_iteration:
+                session.save()
+        except FloatingPointError:
+            self._answer(self._trouble.broken())
+        except UserError as problem:
+            self._status.say(
+                f"Not saved, so training goes on: the last saved state is of iteration {session.saved_iteration}. "
+                f"Leave again when that is mended; Ctrl-C leaves all the same. {problem}",
+                attention=True,
+            )
+            return False
+        return True
+
     def _finish(self) -> None:
         self._tell(now=True)
         self._take_report(wait=True)
-        if self._session.iteration != self._session.saved_iteration:
+        session = self._session
+        if session.iteration != session.saved_iteration:
             try:
-                self._session.save()
+                session.save()
             except FloatingPointError:
                 self._answer(self._trouble.broken())
+            except UserError as problem:
+                lost = f"What was trained after iteration {session.saved_iteration}, the last saved one, is lost."
+                raise UserError(f"{problem.happened} {lost}", problem.expected, problem.fix) from problem
         self._stand()
         self._refresh()
 
