@@ -10,8 +10,9 @@ from detect.squares import Squares, StillLandmarks, frame_with
 from facewright.core.images import Image, read_image, write_image
 from facewright.detect.annotate import annotate
 from facewright.detect.base import Box
-from facewright.detect.extraction import Dropped, FaceWriter, Outcome, extract
+from facewright.detect.extraction import FaceWriter, Outcome, extract
 from facewright.detect.face_checks import Blurred, false_face, square_share
+from facewright.detect.judge import Dropped
 from facewright.detect.search import Look
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset

@@ -85,7 +85,7 @@ def test_the_second_pass_depends_less_on_how_the_face_lies(
                 again = landmarker.find(other, moved, accurate=accurate)
                 values.append(distance(transform_points(straight[accurate], turn), again))
     assert np.median(apart[False]) < 0.35
-    assert np.median(apart[True]) < 0.75 * np.median(apart[False])
+    assert np.median(apart[True]) < 0.8 * np.median(apart[False])
 
 
 def test_boxes_over_the_border_and_without_area(landmarker: Landmarker) -> None:

@@ -138,6 +138,23 @@ def test_an_unsure_face_gives_way_to_a_sure_one_only(tmp_path: Path, sideways: f
     assert box.rect == rect
 
 
+@pytest.mark.parametrize("turns", [(90.0,), (270.0,), (180.0,), (90.0, 270.0, 180.0), (180.0, 30.0)])
+def test_large_faces_are_turned_in_smaller_pictures_all_at_once(tmp_path: Path, turns: tuple[float, ...]) -> None:
+    """A sure face of 300 px takes the place of an unsure one of 300 px, and lies where it lies in the whole frame."""
+
+    class OnceTurned(Upright):
+        def _one(self, frame: Image) -> list[Box]:
+            return list(self.unsure) if frame.shape[1] == 803 else Squares._one(self, frame)
+
+    detector = OnceTurned([Box(1, 2, 301, 302, 0.5)])
+    frame = frame_with([(202, 60, 300)], shape=(400, 803))
+    (box,) = seen_by(detector, tmp_path, Look(turns=turns), frame).boxes
+    np.testing.assert_allclose(box.rect, (202, 60, 502, 360), atol=2)
+    assert box.square is not None and box.square.width == pytest.approx(300, abs=3)
+    assert detector.batches == [1, len(turns)]
+    assert max(detector.widths[1:]) < 300  # 210 px at least are looked for: a third of the frame will do
+
+
 def test_where_nothing_is_found_an_unsure_face_will_do(tmp_path: Path) -> None:
     assert len(seen_by(Upright((), 0.5), tmp_path, Look(turns=(90.0,))).boxes) == 1
 

@@ -10,7 +10,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image, write_image
 from facewright.detect.base import Detector
 from facewright.detect.embedding import Embedder
-from facewright.detect.extraction import Dropped
+from facewright.detect.judge import Dropped
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.wanted import THRESHOLD, Recognizer, nearest, people_of_photos
 from facewright.faces.align import FaceType
@@ -69,6 +69,8 @@ def test_the_nearer_photo_decides(wanted: tuple[float, ...], unwanted: tuple[flo
     answers = {blue: check(picture(blue), record()) for blue in (0, 40, 80, 120, 200)}
     assert [blue for blue, answer in answers.items() if isinstance(answer, FaceRecord)] == kept
     reasons = [answer.why.split(":")[0] for answer in answers.values() if isinstance(answer, Dropped)]
+    together = check.many([(picture(blue), record()) for blue in answers])
+    assert [getattr(answer, "why", None) for answer in together] == [getattr(a, "why", None) for a in answers.values()]
     assert set(reasons) <= {"another person", "a person to leave out"}
     assert not any(answer.no_face for answer in answers.values() if isinstance(answer, Dropped))
 

@@ -13,10 +13,11 @@ import pytest
 
 from clips import X264, ffmpeg
 from detect.squares import Squares, StillLandmarks, frame_with
+from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import write_image
 from facewright.core.workspace import Side, Workspace
-from facewright.detect.extraction import FaceWriter, extract
+from facewright.detect.extraction import FRAMES_AT_ONCE, FaceWriter, extract
 from facewright.detect.searched import read_searched
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
@@ -255,5 +256,6 @@ def test_pictures_in_memory_are_bounded(workspace: Workspace, squares: Squares) 
     writer = FaceWriter(workspace.src.aligned_dir, workspace.trash, squares, StillLandmarks(), FaceType.FULL, 64)
     for _ in extract(counted(), squares, writer, ahead=source.ahead):
         alive -= 1
-    assert most <= source.ahead + squares.batch(0, 0) + 8
+    # What is read ahead, what is searched, and a group of frames for each thread that writes and two that wait.
+    assert most <= source.ahead + squares.batch(0, 0) + (max(2, workers.cores()) + 2) * FRAMES_AT_ONCE < 100
     assert len(load_faceset(workspace.src.aligned_dir).faces) == 100

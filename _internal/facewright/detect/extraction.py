@@ -6,7 +6,7 @@ and save. Pictures in flight are bounded, whatever the number of frames.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from facewright.detect.annotate import LeftOut
 from facewright.detect.annotate import annotate as annotate
 from facewright.detect.annotate import debug_file as debug_file
 from facewright.detect.base import Box, Detector
+from facewright.detect.judge import Check, Dropped, Judged, judge
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.search import ONCE, READ_AHEAD, Frame, Look, search
 from facewright.detect.search import FrameFile as FrameFile
@@ -29,27 +30,9 @@ from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.pose import head_pose
 from facewright.faces.record import FaceRecord, load_record, save_face
 
-WRITE_AHEAD = 6
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """Why a face is not saved among the others.
-
-    Attributes:
-        why: In a few words, for the report and the debug picture: "smaller than 40 px".
-        folder: Where it is saved instead; None for nowhere.
-        no_face: It is something else that was taken for a face, so its frame may still hide a true one.
-    """
-
-    why: str
-    folder: Path | None = None
-    no_face: bool = False
-
-
-# The frame and what was found in it -> the record to be saved (with more in it, perhaps), or why it is left out.
-Check = Callable[[Image, FaceRecord], FaceRecord | Dropped | None]
-UNTOLD = Dropped("left out")  # what None stands for
+# Frames that are written together.
+FRAMES_AT_ONCE = 6
+PIXELS_AT_ONCE = 6_000_000
 
 
 @dataclass(frozen=True)
@@ -112,56 +95,47 @@ class FaceWriter:
 
     def write(self, seen: Seen) -> Outcome:
         """Save all faces of a frame; a frame that could not be read passes through."""
-        if seen.problem is not None:
+        return self.write_all([seen])[0]
+
+    def write_all(self, group: Sequence[Seen]) -> list[Outcome]:
+        """Save all faces of several frames; checks are asked about all of them together."""
+        pictures = [self._judged(seen, seen.picture) for seen in group if seen.picture is not None]
+        judge(pictures, self.checks, smallest=self.smallest, most=self.most)
+        judged = iter(pictures)
+        return [self._huge(seen) if seen.picture is None else self._write(seen, next(judged)) for seen in group]
+
+    def _huge(self, seen: Seen) -> Outcome:
+        """Write a frame whose picture was not kept."""
+        if seen.problem is not None or (not seen.boxes and not self.debug_dir):
             return Outcome(seen.path, seen.file, [], seen.problem)
-        if seen.picture is not None:
-            return self._write(seen, seen.picture)
-        if not seen.boxes and not self.debug_dir:
-            return Outcome(seen.path, seen.file, [], None)
         with self.one_huge_frame:
             try:
                 picture = read_image(seen.path)
             except UserError as error:  # it was taken away meanwhile
                 return Outcome(seen.path, None, [], error)
-            return self._write(seen, picture)
+            judged = self._judged(seen, picture)
+            judge([judged], self.checks, smallest=self.smallest, most=self.most)
+            return self._write(seen, judged)
 
-    def _write(self, seen: Seen, picture: Image) -> Outcome:
+    def _judged(self, seen: Seen, picture: Image) -> Judged:
+        return Judged(picture, seen.boxes, lambda box: self._record(picture, seen.path.name, box))
+
+    def _write(self, seen: Seen, judged: Judged) -> Outcome:
         names: list[str] = []
-        records: list[FaceRecord] = []
-        left_out: list[LeftOut] = []
-        dropped: list[Dropped] = []
         number = 0  # goes on over all folders, so that a face can be put back among the others
-        for box in seen.boxes:
-            record, why_not = self._judged(picture, seen.path.name, box, number)
-            if why_not is not None:
-                dropped.append(why_not)
-                left_out.append((box.rect, None if record is None else record.frame_landmarks, why_not.why))
-            folder = self.aligned_dir if why_not is None else why_not.folder
-            if record is None or folder is None:
+        for verdict in judged.verdicts:
+            if verdict.record is None or not verdict.saved:
                 continue
+            folder = verdict.why_not.folder if verdict.why_not else self.aligned_dir
             name = f"{seen.path.stem}_{number}.png"
-            self._save(make_folder(folder) / name, picture, record)
+            self._save(make_folder(folder or self.aligned_dir) / name, judged.picture, verdict.record)
             number += 1
-            if why_not is None:
+            if verdict.why_not is None:
                 names.append(name)
-                records.append(record)
         if self.debug_dir:
-            write_image(debug_file(self.debug_dir, seen.path), annotate(picture, records, left_out))
+            write_image(debug_file(self.debug_dir, seen.path), _annotated(judged))
+        dropped = [verdict.why_not for verdict in judged.verdicts if verdict.why_not]
         return Outcome(seen.path, seen.file, names, None, dropped)
-
-    def _judged(self, picture: Image, frame: str, box: Box, number: int) -> tuple[FaceRecord | None, Dropped | None]:
-        """Return the face's record where its landmarks were looked for, and why it is left out, if it is."""
-        if box.longer < self.smallest:
-            return None, Dropped(f"smaller than {self.smallest:g} px")
-        if self.most and number >= self.most:
-            return None, Dropped(f"beyond the {self.most} largest" if self.most > 1 else "not the largest")
-        record = self._record(picture, frame, box)
-        for check in self.checks:
-            passed = check(picture, record)
-            if passed is None or isinstance(passed, Dropped):
-                return record, passed or UNTOLD
-            record = passed
-        return record, None
 
     def _save(self, path: Path, picture: Image, record: FaceRecord) -> None:
         face = picture if self.face_type is FaceType.MARK_ONLY else cut(picture, record.matrix, self.size)
@@ -203,8 +177,39 @@ def extract(
     """Search frames and save their faces; outcomes come in the order of the frames, when all is on disk."""
     threads = max(2, workers.cores())
     with _single_threaded_opencv(), workers.threads(threads) as readers, workers.threads(threads) as writers:
-        seen = search(frames, detector, readers, look, ahead=ahead)
-        yield from workers.ordered_map(writer.write, seen, writers, ahead=WRITE_AHEAD)
+        groups = _groups(search(frames, detector, readers, look, ahead=ahead))
+        for outcomes in workers.ordered_map(writer.write_all, groups, writers, ahead=threads + 1):
+            yield from outcomes
+
+
+def _groups(all_seen: Iterable[Seen]) -> Iterator[list[Seen]]:
+    """Yield a few frames at a time, so that checks may look at many faces at once; huge frames go alone."""
+    group: list[Seen] = []
+    pixels = 0
+    for seen in all_seen:
+        size = PIXELS_AT_ONCE if seen.picture is None else seen.picture.shape[0] * seen.picture.shape[1]
+        if group and pixels + size > PIXELS_AT_ONCE:
+            yield group
+            group, pixels = [], 0
+        group.append(seen)
+        pixels += size
+        if len(group) == FRAMES_AT_ONCE:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
+
+
+def _annotated(judged: Judged) -> Image:
+    records: list[FaceRecord] = []
+    left_out: list[LeftOut] = []
+    for verdict in judged.verdicts:
+        box, record = verdict.box, verdict.record
+        if verdict.why_not:
+            left_out.append((box.rect, None if record is None else record.frame_landmarks, verdict.why_not.why))
+        elif record is not None:
+            records.append(record)
+    return annotate(judged.picture, records, left_out)
 
 
 @contextlib.contextmanager

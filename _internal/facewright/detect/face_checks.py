@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core.images import Image
-from facewright.detect.extraction import Dropped
+from facewright.detect.judge import Dropped
 from facewright.faces.align import FaceType, align_matrix
 from facewright.faces.record import FaceRecord
 from facewright.faces.sharpness import sharpness

@@ -14,7 +14,7 @@ from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import Image, decode
 from facewright.detect.base import Box, Detector, largest_first
-from facewright.detect.turned import turned_views
+from facewright.detect.turned import Turn
 
 READ_AHEAD = 16  # frames, one batch among them
 KEPT_PIXELS = 9_000_000  # a larger frame is read a second time rather than kept while it waits
@@ -93,6 +93,7 @@ class Look:
 
 
 ONCE = Look()
+ENOUGH = 64  # pixels of a face: so far turned views are shrunk where small faces are spared; MTCNN is as sure there
 NEARLY = 0.7  # times the size of an unsure face: so large is the sure one that takes its place, at least
 NOTHING = -math.inf  # the score of no face
 
@@ -193,12 +194,14 @@ def _turned(
     """
     best = list(found)
     for waiting, least, fine in _unsure(found, detector.sure, smallest):
-        for degrees in turns:
-            turned, turn = turned_views([views[place] for place in waiting], degrees)
-            for place, boxes in zip(waiting, _detected(detector, turned, fine), strict=True):
-                if _surest(boxes, smallest) > max(least, _surest(best[place], smallest)):
-                    large = [box for box in boxes if box.longer >= smallest]
-                    best[place] = [replace(turn.back(b), square=turn.back(detector.landmark_square(b))) for b in large]
+        part = max(1, int(fine // ENOUGH))
+        shrunk = [_shrunk(views[place], part) for place in waiting]
+        for turn, detected in _detected_turned(detector, shrunk, turns, fine / part):
+            for place, boxes in zip(waiting, detected, strict=True):
+                large = [box for box in boxes if box.longer * part >= smallest]
+                if _surest(large) > max(least, _surest(best[place], smallest)):
+                    pairs = [(turn.back(box), turn.back(detector.landmark_square(box))) for box in large]
+                    best[place] = [replace(box, square=square).scaled(part) for box, square in pairs]
     return best
 
 
@@ -219,8 +222,47 @@ def _unsure(found: list[list[Box]], sure: float, smallest: float) -> Iterator[tu
         yield unsure, sure, max(smallest, NEARLY * largest)
 
 
-def _surest(boxes: list[Box], smallest: float) -> float:
+def _surest(boxes: list[Box], smallest: float = 0.0) -> float:
     return max((box.score for box in boxes if box.longer >= smallest), default=NOTHING)
+
+
+def _shrunk(view: Image, part: int) -> Image:
+    """Return the view at 1/part of its size; up to part - 1 pixels at the right and below are left out."""
+    if part == 1:
+        return view
+    height, width = (side // part for side in view.shape[:2])
+    whole = view[: height * part, : width * part]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _detected_turned(
+    detector: Detector, views: list[Image], turns: tuple[float, ...], smallest: float
+) -> Iterator[tuple[Turn, list[list[Box]]]]:
+    """Yield each turn with what is found in every view there; views of one size are searched together.
+
+    Where only large faces are looked for, a call costs more than the pixels: there all get a border up to one size.
+    """
+    height, width = views[0].shape[:2]
+    all_turns = [Turn(degrees, (height, width)) for degrees in turns]
+    largest = tuple(max(sides) for sides in zip(*(turn.turned_size for turn in all_turns), strict=True))
+    alike: dict[tuple[int, ...], list[Turn]] = {}
+    for turn in all_turns:
+        alike.setdefault(largest if smallest >= ENOUGH else turn.turned_size, []).append(turn)
+    for size, group in alike.items():
+        pictures = [_bordered(turn.picture(view), *size) for turn in group for view in views]
+        most = detector.batch(*size)
+        parts = [pictures[start : start + most] for start in range(0, len(pictures), most)]
+        found = [boxes for part in parts for boxes in _detected(detector, part, smallest)]
+        for number, turn in enumerate(group):
+            yield turn, found[number * len(views) : (number + 1) * len(views)]
+
+
+def _bordered(view: Image, height: int, width: int) -> Image:
+    """Add black at the right and below."""
+    down, right = height - view.shape[0], width - view.shape[1]
+    if not down and not right:
+        return view
+    return np.asarray(cv2.copyMakeBorder(view, 0, down, 0, right, cv2.BORDER_CONSTANT), np.uint8)
 
 
 def _detected(detector: Detector, views: list[Image], smallest: float) -> list[list[Box]]:

@@ -5,7 +5,6 @@ so that a quarter turn maps whole pixels to whole pixels.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -109,10 +108,3 @@ def parse_turns(text: str) -> tuple[float, ...]:
         if degrees % 360 not in turns:
             turns.append(degrees % 360)
     return tuple(turns)
-
-
-def turned_views(views: Sequence[Image], degrees: float) -> tuple[list[Image], Turn]:
-    """Turn pictures that are all of one size."""
-    height, width = views[0].shape[:2]
-    turn = Turn(degrees, (height, width))
-    return [turn.picture(view) for view in views], turn

@@ -25,7 +25,7 @@ def sharpness(frame: NDArray[np.uint8], landmarks: Points) -> float:
         landmarks: (68, 2) points in the frame.
     """
     matrix = align_matrix(landmarks, FaceType.FULL, SIDE)
-    grey = cv2.cvtColor(cut(frame, matrix, SIDE), cv2.COLOR_BGR2GRAY)
+    grey = cut(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), matrix, SIDE)
     inside = (hull_mask(transform_points(landmarks, matrix), (SIDE, SIDE)) > 0.5).astype(np.uint8)
     # Black outside the frame, whose edge is no detail either.
     height, width = frame.shape[:2]

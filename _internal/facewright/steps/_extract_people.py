@@ -8,7 +8,7 @@ from facewright.core.options import option, several
 from facewright.core.workspace import Side, Workspace
 from facewright.detect.base import FIRST, make_detector
 from facewright.detect.embedding import Embedder
-from facewright.detect.extraction import Check
+from facewright.detect.judge import Check
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.wanted import THRESHOLD, Recognizer, people_of_photos
 from facewright.steps._people import number_people, read_people

@@ -12,8 +12,9 @@ from facewright.core.images import write_image
 from facewright.core.journal import Journal
 from facewright.core.workspace import Side, Workspace
 from facewright.detect.base import Detector, make_detector
-from facewright.detect.extraction import Check, FaceWriter, annotate, debug_file, extract
+from facewright.detect.extraction import FaceWriter, annotate, debug_file, extract
 from facewright.detect.face_checks import Blurred, false_face
+from facewright.detect.judge import Check
 from facewright.detect.landmarks import Landmarker
 from facewright.detect.search import Look
 from facewright.detect.searched import Searched, Settings, begin, frames_to_search, note, read_searched
@@ -46,7 +47,7 @@ def _blurred(options: Options, side: Side) -> Check | None:
 
 
 # What is asked about each face before it is saved, in this order. Each function looks at the options and returns a
-# check (see `facewright.detect.extraction.Check`), or None where the options want none. It is called once, before the
+# check (see `facewright.detect.judge.Check`), or None where the options want none. It is called once, before the
 # search; libraries and weights are loaded in it. The check itself runs in several threads at once. Cheap ones first.
 CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = (_false_faces, _blurred, who.recognizer)
 
