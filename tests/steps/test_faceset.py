@@ -375,6 +375,18 @@ def test_merge_twice_from_folders_of_one_name(workspace: Workspace, tmp_path: Pa
     assert frames == ["00001.png", "set2_00001.png", "set_00001.png"]
 
 
+@pytest.mark.parametrize("smoothed", ["here", "there"])
+def test_faces_that_were_smoothed_since_are_known(workspace: Workspace, tmp_path: Path, smoothed: str) -> None:
+    other = other_workspace(tmp_path, "b", (7, 8))
+    assert run(workspace, "merge", "--source", str(other.root)) == 0
+    for path in (workspace if smoothed == "here" else other).src.aligned():
+        record = load_record(path)
+        moved = record.frame_landmarks + np.float32(0.5)
+        update_record(path, replace(record, raw_landmarks=record.frame_landmarks, frame_landmarks=moved))
+    assert run(workspace, "merge", "--source", str(other.root)) == 0
+    assert names(workspace.src) == ["00007_0.png", "00008_0.png"]
+
+
 def test_merge_mistakes(workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add_face(workspace.src, 1)
     for flags, word in (

@@ -43,7 +43,7 @@ class Incoming:
     Attributes:
         name: Where it comes from, for messages.
         frame: Bare name of its frame.
-        points: (68, 2), (x, y) in the frame.
+        points: (68, 2), (x, y) in the frame, as they were found: smoothing moves them later.
         load: Returns picture and record; raises NotImportable or UserError.
         pack: Returns the bytes of the PNG to be written, given the picture and the record that belongs into it.
     """
@@ -98,7 +98,7 @@ def choose_prefix(incoming: Sequence[Incoming], own: Sequence[FaceFile], foreign
     while True:
         prefix = "" if number == 0 else f"{word}_" if number == 1 else f"{word}{number}_"
         mine = {face.key(prefix) for face in incoming}
-        others = {f.record.frame for f in own if key_of(f.record.frame, f.record.frame_landmarks) not in mine}
+        others = {f.record.frame for f in own if key_of(f.record.frame, f.record.found_landmarks) not in mine}
         if not {prefix + face.frame for face in incoming} & (others | foreign):
             return prefix
         number += 1
@@ -114,7 +114,7 @@ def take_in(side: Side, incoming: Sequence[Incoming], own: Sequence[FaceFile], p
         prefix: From `choose_prefix`.
     """
     make_folder(side.aligned_dir)
-    seen = {key_of(face.record.frame, face.record.frame_landmarks) for face in own}
+    seen = {key_of(face.record.frame, face.record.found_landmarks) for face in own}
     taken = Taken(prefix=prefix)
     todo = []
     for face in incoming:

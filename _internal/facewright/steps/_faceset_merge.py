@@ -80,7 +80,7 @@ def _incoming(face: FaceFile, *, drop_person: bool) -> Incoming:
         image, record = load_face(face.path)
         return image, replace(record, person=None) if drop_person else record
 
-    return Incoming(face.path.name, face.record.frame, face.record.frame_landmarks, load, partial(_pack, face.path))
+    return Incoming(face.path.name, face.record.frame, face.record.found_landmarks, load, partial(_pack, face.path))
 
 
 def _pack(path: Path, image: Image, record: FaceRecord) -> bytes:
