@@ -117,8 +117,10 @@ def browser() -> Iterator[Browser]:
         assert driver.stdout is not None
         port = next(found[1] for line in driver.stdout if (found := re.search(r"successfully on port (\d+)", line)))
         opened = Browser(f"http://127.0.0.1:{port}")
-        yield opened
-        opened.close()
+        try:
+            yield opened
+        finally:
+            opened.close()  # chromedriver alone would leave the browser behind
     finally:
         driver.terminate()
         driver.wait()

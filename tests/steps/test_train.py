@@ -18,7 +18,7 @@ from facewright.core.options import declared, option, resolve
 from facewright.models import base, trained
 from facewright.models.base import ModelOptions
 from facewright.nn import checkpoint, shelf
-from facewright.steps import _train_opening, train
+from facewright.steps import _train_faces, _train_opening, train
 from facewright.training import start
 from facewright.training.fit import out_of_memory
 from training import tiny
@@ -88,6 +88,13 @@ def test_no_faces(filled, side):
         run(filled)
     assert f"{side}_extract_faces" in caught.value.fix
     assert not filled.model_dir.exists()
+
+
+def test_some_of_the_same_faces_on_both_sides_are_told(filled, capsys):
+    face = filled.src.aligned()[0]
+    shutil.copy(face, filled.dst.aligned_dir / "another name.png")
+    _train_faces.load_pair(filled)
+    assert "1 face is in both data_src and data_dst" in capsys.readouterr().out
 
 
 def test_unreadable_faces_are_named_before_training(filled):

@@ -31,6 +31,12 @@ def load_pair(workspace: Workspace) -> Pair:
             "faces of two people: who is put in, and who is replaced.",
             "see which folder is wrong with 4.1_src_view_faces and 5.1_dst_view_faces, then extract its faces again.",
         )
+    common = len(_rows(pair[0]) & _rows(pair[1]))
+    if common:
+        console.warn(
+            f"{common} face{'s are' if common != 1 else ' is'} in both data_src and data_dst. Training works, but they "
+            "should show two people: who is put in, and who is replaced."
+        )
     for side, faces in zip((workspace.src, workspace.dst), pair, strict=True):
         if len(faces) < FEW:
             console.warn(
@@ -87,8 +93,16 @@ def _unusable(side: Side, problems: list[tuple[Path, str]], extractor: str) -> U
 
 def fingerprint(faces: Iterable[FaceFile]) -> str:
     """Return 16 hex digits that another set of faces does not have; names and order of the files play no role."""
-    rows = sorted(f"{f.path.stat().st_size} {f.record.frame} {f.record.rect}" for f in faces)
+    rows = sorted(_row(face) for face in faces)
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
+
+
+def _rows(faces: Iterable[FaceFile]) -> set[str]:
+    return {_row(face) for face in faces}
+
+
+def _row(face: FaceFile) -> str:
+    return f"{face.path.stat().st_size} {face.record.frame} {face.record.rect}"
 
 
 def notes_of(pair: Pair) -> dict[str, Any]:
