@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewright.samples.order import BINS, ByYaw, Shuffled, matched, nearest_bin, uniform, yaw_bins
+from facewright.samples.order import BINS, ByYaw, Shuffled, in_pairs, matched, nearest_bin, uniform, yaw_bins
 
 YAWS = st.lists(st.floats(-90, 90), min_size=1, max_size=40)
 
@@ -60,7 +60,13 @@ def test_rare_directions_come_as_often_as_common_ones():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Shuffled(7), lambda: uniform([1, 2, 3, 30, 31, 60]), lambda: matched([1, 9, 9], [0, 5, 50])]
+    "make",
+    [
+        lambda: Shuffled(7),
+        lambda: uniform([1, 2, 3, 30, 31, 60]),
+        lambda: matched([1, 9, 9], [0, 5, 50]),
+        lambda: in_pairs("aabbbc", [1, 2, 3, 30, 31, 60], 0, 5),
+    ],
 )
 def test_goes_on_where_the_state_was_taken(make):
     one, two = make(), make()
@@ -71,6 +77,33 @@ def test_goes_on_where_the_state_was_taken(make):
     other = np.random.default_rng(0)
     other.bit_generator.state = rng.bit_generator.state
     assert [one.next(rng) for _ in range(20)] == [two.next(other) for _ in range(20)]
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=30), st.integers(0, 99))
+def test_a_pair_is_two_people_and_everybody_comes_as_often(people, seed):
+    yaws = np.linspace(-60, 60, len(people))
+    count = len(set(people))
+    src, dst = (take(in_pairs(people, yaws, side, seed), 6 * count, side) for side in (0, 1))
+    whose = [[people[index] for index, _ in drawn] for drawn in (src, dst)]
+    assert all(one != other for one, other in zip(*whose, strict=True)) == (count > 1)
+    for drawn in whose:
+        assert set(Counter(drawn).values()) == {6}
+
+
+def test_of_a_person_every_direction_comes_alike():
+    people, yaws = "a" * 8 + "b" * 2, [0.5] * 7 + [40] + [10, -10]
+    counts = Counter(index for index, _ in take(in_pairs(people, yaws, 0, 1), 280))
+    assert counts[7] == 70 and counts[8] == counts[9] == 70
+    assert sum(counts[index] for index in range(7)) == 70
+
+
+def test_pairs_of_other_people_begin_anew():
+    one, other = in_pairs("aab", [0, 1, 2], 0, 3), in_pairs("abc", [0, 1, 2], 0, 3)
+    take(one, 5)
+    for state in (one.state(), {"drawn": -1, "people": [{}] * 3}, {"drawn": "x", "people": [1, 2]}, {}):
+        other.set_state(state)
+        assert take(other, 6) == take(in_pairs("abc", [0, 1, 2], 0, 3), 6)
+        other.set_state({})
 
 
 def test_a_state_of_another_order_begins_anew():

@@ -4,7 +4,7 @@ import pytest
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_face, save_face
 from facewright.samples import cache
-from facewright.samples.order import ByYaw, Shuffled
+from facewright.samples.order import ByYaw, InPairs, Shuffled
 from facewright.steps import _train_faces, _train_samplers
 from facewright.steps._train_options import Options
 from training import tiny
@@ -80,7 +80,7 @@ def test_pretraining_keeps_one_cache_for_both_sides(filled):
     pair = _train_faces.load_for_pretraining(filled.src.aligned_dir)
     made = _train_samplers.make_samplers(filled, Stub("yaw"), pair, Options(model="h64", pretrain="folder"))
     assert len(list(filled.root.glob(".faces_pretrain_*.cache"))) == 1
-    assert all(isinstance(sampler._order, Shuffled) and any(flips(sampler)) for sampler in made)
+    assert all(isinstance(sampler._order, InPairs) and any(flips(sampler)) for sampler in made)
 
 
 @pytest.mark.parametrize(("cores", "memory", "workers"), [(1, 8, 1), (2, 8, 1), (16, 64, 8), (64, 64, 8), (16, 0.6, 2)])

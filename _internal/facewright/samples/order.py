@@ -1,4 +1,4 @@
-"""Which face comes next: shuffled, with every direction of the head alike, or with the directions of dst.
+"""Which face comes next: shuffled, with every direction of the head alike, with those of dst, or by person.
 
 Directions are yaws in degrees, as `faces.pose` gives them. An order takes its random numbers from the generator that
 it is handed, and its state is JSON-able.
@@ -87,6 +87,63 @@ class ByYaw:
             inside, state = [()] * len(sizes), {}
         self._left = _indices(state.get("order"), len(sizes))
         self._left_inside = [_indices(left, size) for left, size in zip(inside, sizes, strict=True)]
+
+
+class InPairs:
+    """Two samplers that draw in step get two people at random, never the same one where there are two.
+
+    Every person comes once per round; of a person, every direction of the head alike.
+
+    Args:
+        people: The faces of each person, as an order that draws among them.
+        side: 0 or 1. The other sampler is given the other number and the same seed.
+        seed: Of the order of the people.
+    """
+
+    def __init__(self, people: Sequence[ByYaw], side: int, seed: int) -> None:
+        self._people = list(people)
+        self._side = side
+        self._seed = seed
+        self._drawn = 0
+        self._round, self._order = -1, [0]
+
+    def next(self, rng: np.random.Generator) -> Member:
+        """Return a face of the next person."""
+        number, place = divmod(self._drawn, len(self._people))
+        if number != self._round:
+            self._round = number
+            self._order = np.random.default_rng([self._seed, number]).permutation(len(self._people)).tolist()
+        self._drawn += 1
+        # The second sampler is one person ahead in the same round.
+        return self._people[self._order[(place + self._side) % len(self._order)]].next(rng)
+
+    def state(self) -> dict[str, Any]:
+        """Return how many were drawn, and where each person's order stands."""
+        return {"drawn": self._drawn, "people": [order.state() for order in self._people]}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on; begin anew when these are other people."""
+        people, drawn = state.get("people"), state.get("drawn")
+        same = isinstance(people, list) and len(people) == len(self._people) and isinstance(drawn, int) and drawn >= 0
+        self._drawn = drawn if same and isinstance(drawn, int) else 0
+        for order, saved in zip(self._people, people if same and people else [{}] * len(self._people), strict=True):
+            order.set_state(saved)
+
+
+def in_pairs(people: Sequence[str], yaws: Sequence[float], side: int, seed: int) -> InPairs:
+    """Return the order in which src and dst are two people at random.
+
+    Args:
+        people: Whose each face is.
+        yaws: Of each face, in degrees.
+        side: 0 for src, 1 for dst.
+        seed: The same for both.
+    """
+    bins = yaw_bins(yaws)
+    groups: dict[str, dict[int, list[Member]]] = {}
+    for index, (person, number) in enumerate(zip(people, bins, strict=True)):
+        groups.setdefault(person, {}).setdefault(number, []).append((index, False))
+    return InPairs([ByYaw(list(of_person.values())) for _, of_person in sorted(groups.items())], side, seed)
 
 
 def uniform(yaws: Sequence[float]) -> ByYaw:

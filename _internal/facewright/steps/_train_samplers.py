@@ -35,7 +35,7 @@ def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options
         workspace: The project; the caches lie in its hidden files.
         session: The model.
         faces: Of both sides.
-        options: The user's settings. Pretraining draws without warp, and mirrored faces too.
+        options: The user's settings. Pretraining draws two people at random, without warp, mirrored faces too.
 
     Raises:
         UserError: Faces cannot be read or show less than the model needs.
@@ -60,7 +60,9 @@ def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options
             # Faces mirrored at random would again look where dst never looks.
             flip=(model.flip or pretrain) and not matching,
             jitter=model.jitter,
-            order=_order(side, faces, matching=matching, uniform_yaw=options.uniform_yaw),
+            order=_pairs(number, files, options)
+            if pretrain
+            else _order(side, faces, matching=matching, uniform_yaw=options.uniform_yaw),
             workers=workers,
         )
         if side in session.samplers:
@@ -88,6 +90,14 @@ def _order(side: str, faces: Pair, *, matching: bool, uniform_yaw: bool) -> "Ord
     if uniform_yaw:
         return uniform(src if side == "src" else dst)
     return None
+
+
+def _pairs(number: int, files: Sequence[FaceFile], options: Options) -> "Order":
+    """Return the order of pretraining; a person is a number that a set's faces were given, or else a folder."""
+    from facewright.samples.order import in_pairs
+
+    people = [f"{file.path.parent} {file.record.person}" for file in files]
+    return in_pairs(people, [file.record.pose[0] for file in files], number, options.seed)
 
 
 def _store(
