@@ -103,7 +103,8 @@ def _pick(there: list[Shelved], word: str) -> Shelved:
         return named[0]
     if word.isascii() and word.isdigit() and 1 <= int(word) <= len(there):
         return there[int(word) - 1]
-    raise UserError(f"{word!r} is no model.", f"a number from 1 to {len(there)}, or a name.", "answer again.")
+    said = f"{word!r} is no model." if word else "It is not said which model."
+    raise UserError(said, f"a number from 1 to {len(there)}, or a name.", "answer again.")
 
 
 def _change(workspace: Workspace, word: str, model: Shelved) -> None:
