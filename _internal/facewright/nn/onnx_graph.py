@@ -1,7 +1,7 @@
 """A network as ONNX: every layer of a keras model becomes one or two nodes, its weights become the file's arrays.
 
-Written by hand, because the usual converter needs 20 GiB of memory for the larger models; this one takes little more
-than the weights themselves, asks nothing of the backend, and knows the layers that the models here are made of.
+Written by hand, because the usual converter (tf2onnx 1.17) takes more than 20 GB of memory for DF; this one takes two
+or three times the weights themselves, asks nothing of the backend, and knows the layers of the models here.
 
 Between the layers pictures travel as ONNX wants them, (b, c, h, w); they are turned where the outer world or a
 layer of plain numbers needs (b, h, w, c). Operators: https://onnx.ai/onnx/operators (opset 12).

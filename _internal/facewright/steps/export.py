@@ -228,8 +228,12 @@ def _check(path: Path, model: "TrainedModel", workspace: Workspace, limit: float
         )
     return (
         f"Checked on {what}: the greatest difference from the network is {found.difference:.1g}. A face takes "
-        f"{found.file_ms:.3g} ms in onnxruntime on this processor, {found.network_ms:.3g} ms in keras."
+        f"{_ms(found.file_ms)} in onnxruntime on this processor, {_ms(found.network_ms)} in keras."
     )
+
+
+def _ms(time: float) -> str:
+    return f"{time:.1f} ms" if time < 10 else f"{time:.0f} ms"
 
 
 def _tell(model: "TrainedModel") -> None:
