@@ -53,7 +53,7 @@ def read_tags(path: Path) -> dict[str, str]:
         ValueError: It is no ONNX file, or not all of one.
     """
     try:
-        proto = onnx.load(str(path))
+        proto = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # the reader's own types derive from Exception alone
         raise ValueError(f"{path.name} is no ONNX file: {error}") from error
     return {entry.key: entry.value for entry in proto.metadata_props}

@@ -119,7 +119,7 @@ def _ask(there: list[Shelved]) -> str:
     if len(there) == 1:
         return there[0].name
     if not console.interactive():
-        console.say(f"There are {len(there)} trained models; {there[0].name}, the one saved last, is exported.")
+        console.say(f"There are {len(there)} trained models; {there[0].name}, the one saved last, is used.")
         return there[0].name
     console.say("Models, the one saved last first:")
     for number, model in enumerate(there, 1):
