@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 from facewright.core.errors import UserError
@@ -45,6 +47,18 @@ def test_backends_that_cannot_be_had_are_named(monkeypatch):
     with pytest.raises(UserError, match="not installed") as caught:
         devices.check_backend("jax")
     assert "pip install jax" in caught.value.fix
+
+
+def test_first_weights_follow_from_the_seed():
+    def weights(seed):
+        devices.seed(seed)
+        layers = [keras.layers.Dense(30), keras.layers.Dense(20, kernel_initializer="he_normal")]
+        keras.Sequential([keras.Input((4,)), *layers])
+        return np.concatenate([keras.ops.convert_to_numpy(layer.kernel).ravel() for layer in layers])
+
+    one, again, other = weights(3), weights(3), weights(4)
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).mean() > 0.99
 
 
 def test_start_is_silent():

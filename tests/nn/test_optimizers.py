@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from facewright.nn.optimizers import DroppedRMSprop
+from facewright.nn import optimizers
+from facewright.nn.guard import guard
+from facewright.nn.optimizers import Adam, DroppedRMSprop
 
 
 def run(keep, steps=3, start=None, seed=0):
@@ -50,3 +52,40 @@ def test_two_weights_of_one_shape_do_not_move_together():
     optimizer.apply([keras.ops.ones((60, 60))] * 2, variables)
     one, two = (np.asarray(v) != 0 for v in variables)
     assert (one == two).mean() == pytest.approx(0.5, abs=0.05)
+
+
+def adam(kind, **settings):
+    """Return the weights after five steps, the last of which is broken, and the optimiser."""
+    rng = np.random.default_rng(0)
+    variables = [
+        keras.Variable(rng.standard_normal(shape).astype(np.float32), name=name)
+        for name, shape in (("kernel", (30, 20)), ("bias", (7,)))
+    ]
+    optimizer = guard(kind(learning_rate=0.01, beta_1=0.5, **settings))
+    optimizer.build(variables)
+    for step in range(5):
+        broken = np.float32("nan") if step == 4 else np.float32(1)
+        gradients = [broken * rng.standard_normal(v.shape).astype(np.float32) for v in variables]
+        optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
+    return [np.asarray(v) for v in variables], optimizer
+
+
+@pytest.mark.parametrize("settings", [{}, {"global_clipnorm": 1.0}, {"amsgrad": True}, {"epsilon": 1e-3}])
+def test_adam_in_one_pass_is_keras_adam(settings):
+    (found, ours), (expected, theirs) = adam(Adam, **settings), adam(keras.optimizers.Adam, **settings)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    for one, other in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-4, atol=1e-7)
+
+
+def test_adam_takes_one_pass_with_tensorflow(monkeypatch):
+    monkeypatch.setattr(keras.optimizers.Adam, "update_step", None)
+    assert keras.backend.backend() != "tensorflow" or len(adam(Adam)[0]) == 2
+
+
+def test_adam_takes_the_way_of_keras_where_there_is_no_such_pass(monkeypatch):
+    expected, _ = adam(keras.optimizers.Adam)
+    monkeypatch.setattr(optimizers, "adam_step", lambda *_: False)
+    for one, other in zip(adam(Adam)[0], expected, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -20,8 +20,10 @@ from facewright.core.errors import UserError
 from facewright.core.options import option
 from facewright.faces.align import FaceType
 from facewright.models.catalogue import model_files
+from facewright.nn import devices
 from facewright.nn.average import RunningMean
 from facewright.nn.memory import device_memory
+from facewright.nn.optimizers import Adam
 from facewright.nn.phase import Phase, PhaseTrainer
 from facewright.samples.outputs import Batch, Sample
 
@@ -113,7 +115,7 @@ class FaceModel(ABC):
     def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
         self.options = self.settle(options)
         self.scale = scale
-        keras.utils.set_random_seed(seed)
+        devices.seed(seed)
         self.parts = self.build()
         phases = self.phases()
         self.reported = tuple(name for phase in phases for name in phase.reports)
@@ -200,7 +202,7 @@ class FaceModel(ABC):
 
     def optimizer(self) -> Any:
         """Return a new optimiser: Adam as the workflow of 2018 had it."""
-        return keras.optimizers.Adam(learning_rate=5e-5, beta_1=0.5, beta_2=0.999)
+        return Adam(learning_rate=5e-5, beta_1=0.5, beta_2=0.999)
 
     def train_on(self, src: Batch, dst: Batch) -> dict[str, float]:
         """Train one iteration on both faces; return the reported losses by name."""

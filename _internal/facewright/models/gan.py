@@ -24,6 +24,7 @@ from facewright.models.layouts import SharedEncoder
 from facewright.nn.blocks import conv, head, residual
 from facewright.nn.losses import made, mae, masked_dssim, real, weighted_mae
 from facewright.nn.networks import Code, doubled, encoder
+from facewright.nn.optimizers import Adam
 from facewright.nn.phase import SIDES, Phase
 
 NETWORKS = ("encoder", "decoder_src", "decoder_dst")
@@ -84,7 +85,7 @@ class GAN(SharedEncoder):
 
     def optimizer(self) -> Any:
         """Return Adam at the rate that is usual against a critic."""
-        return keras.optimizers.Adam(learning_rate=1e-4, beta_1=0.5, beta_2=0.999)
+        return Adam(learning_rate=1e-4, beta_1=0.5, beta_2=0.999)
 
     def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Rebuilding and the critics' word on it; the masked DSSIM is reported."""

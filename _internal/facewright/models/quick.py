@@ -24,6 +24,7 @@ from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
 from facewright.nn.blocks import HE, PixelShuffle, bottleneck, conv, residual, upscale
 from facewright.nn.losses import mae, ssim_map, weighted_dssim, weighted_mae
+from facewright.nn.optimizers import Adam
 from facewright.samples.outputs import Sample
 
 SIDE = 128
@@ -63,7 +64,7 @@ class Quick(SharedEncoder):
 
     def optimizer(self) -> Any:
         """Return Adam, twenty times faster than the large models: the network is shallow and well scaled."""
-        return keras.optimizers.Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
+        return Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
 
     def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Masked DSSIM, absolute error, mask error of both; the plain masked DSSIM is reported."""

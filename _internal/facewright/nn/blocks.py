@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from facewright.nn.convolution import Conv2D
+
 LEAK = 0.1
 GLOROT = "glorot_uniform"
 LEAST_SQUARE = 1e-6  # keeps a code of nothing but zeros from being divided by zero
@@ -26,7 +28,7 @@ def conv(
     Returns:
         A function (b, h, w, c) -> (b, h / strides, w / strides, filters).
     """
-    layer = layers.Conv2D(filters, kernel, strides=strides, padding="same", kernel_initializer=init, name=name)
+    layer = Conv2D(filters, kernel, strides=strides, padding="same", kernel_initializer=init, name=name)
     activation = layers.LeakyReLU(negative_slope=leak)
     return lambda x: activation(layer(x))
 
@@ -68,7 +70,7 @@ def upscale(filters: int, *, kernel: int = 3, init: str = GLOROT, name: str | No
     Returns:
         A function (b, h, w, c) -> (b, 2 h, 2 w, filters).
     """
-    layer = layers.Conv2D(4 * filters, kernel, padding="same", kernel_initializer=init, name=name)
+    layer = Conv2D(4 * filters, kernel, padding="same", kernel_initializer=init, name=name)
     activation = layers.LeakyReLU(negative_slope=LEAK)
     shuffle = PixelShuffle()
     return lambda x: shuffle(activation(layer(x)))
@@ -107,6 +109,6 @@ def residual(filters: int, *, init: str = HE, leak: float = LEAK) -> Any:
         A function (b, h, w, filters) -> the same shape.
     """
     first = conv(filters, kernel=3, strides=1, init=init, leak=leak)
-    second = layers.Conv2D(filters, 3, padding="same", kernel_initializer=init)
+    second = Conv2D(filters, 3, padding="same", kernel_initializer=init)
     activation = layers.LeakyReLU(negative_slope=leak)
     return lambda x: activation(layers.Add()([x, second(first(x))]))

@@ -9,10 +9,12 @@ import importlib.util
 import logging
 import os
 import platform
+import random
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,27 @@ def find() -> Device:
     return Device(backend, "cpu", processor_name(), usable_cores(), fast, nvidia_card())
 
 
+def seed(value: int) -> None:
+    """Let the first weights of the networks that are built from now on follow from a number.
+
+    keras' own way of doing it imports TensorFlow beside the backend in use: seconds, memory, and on a card all of it.
+    """
+    prepare()
+    keras = importlib.import_module("keras")
+    if keras.backend.backend() == "tensorflow":
+        keras.utils.set_random_seed(value)
+        return
+    random.seed(value)  # keras takes the seeds of weights and of random layers from here
+    if keras.backend.backend() == "torch":
+        importlib.import_module("torch").manual_seed(value)
+
+
+@lru_cache(maxsize=1)
+def on_processor() -> bool:
+    """Whether the networks run on the processor; asks the backend once."""
+    return find().kind == "cpu"
+
+
 def precision(policy: str = "auto", device: Device | None = None) -> str:
     """Set the precision of all networks that are built from now on.
 
@@ -170,6 +193,38 @@ def spread() -> None:
     keras = importlib.import_module("keras")
     distribution = keras.distribution.DataParallel(devices=keras.distribution.list_devices(), auto_shard_dataset=False)
     keras.distribution.set_distribution(distribution)
+
+
+def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
+    """Apply Adam to one variable in one pass over its numbers, where the backend has such an operation.
+
+    Args:
+        variable: The keras variable or what the backend made of it, changed in place.
+        moments: Running means of the gradients and of their squares, changed too.
+        gradient: Of the variable's shape.
+        rate: Step size.
+        numbers: beta 1, beta 2, epsilon, and both betas to the power of the step's number.
+
+    Returns:
+        Whether it was done; TensorFlow alone does it.
+    """
+    if importlib.import_module("keras").backend.backend() != "tensorflow":
+        return False
+    tf: Any = importlib.import_module("tensorflow")
+    beta_1, beta_2, epsilon, power_1, power_2 = numbers
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=moments[0].handle,
+        v=moments[1].handle,
+        beta1_power=power_1,
+        beta2_power=power_2,
+        lr=rate,
+        beta1=beta_1,
+        beta2=beta_2,
+        epsilon=epsilon,
+        grad=gradient,
+    )
+    return True
 
 
 def usable_cores() -> int:

@@ -1,11 +1,36 @@
-"""Optimisers that keras does not bring."""
+"""Optimisers that keras does not bring, or not as quick."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from facewright.nn.devices import adam_step
+
 SPREAD = 1_000_003  # between the seeds of two variables: more than the iterations of a training
+
+
+class Adam(keras.optimizers.Adam):
+    """keras' Adam, in one pass over the weights where the backend allows it.
+
+    keras takes a dozen passes; with 80 million weights those were a third of a training step on two cores.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable."""
+        index = self._get_variable_index(variable)
+        rate, first, second = (ops.cast(x, variable.dtype) for x in (learning_rate, self.beta_1, self.beta_2))
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        numbers = (
+            first,
+            second,
+            ops.cast(self.epsilon, variable.dtype),
+            ops.power(first, step),
+            ops.power(second, step),
+        )
+        moments = (self._momentums[index], self._velocities[index])
+        if self.amsgrad or not adam_step(variable, moments, ops.cast(gradient, variable.dtype), rate, numbers):
+            super().update_step(gradient, variable, learning_rate)
 
 
 class DroppedRMSprop(keras.optimizers.Optimizer):
