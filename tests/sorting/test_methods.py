@@ -96,16 +96,36 @@ def test_noise_is_no_detail(faces: list[Seen]) -> None:
     assert answer("blur", [faces[0], faces[0].but(soft)]) == [0, 1]
 
 
-def test_brightness_and_black(faces: list[Seen]) -> None:
+def test_brightness(faces: list[Seen]) -> None:
     darker = [faces[0].but(faces[0].image * share) for share in (1, 0.8, 0.5, 0.2)]
     assert answer("brightness", darker) == [0, 1, 2, 3]
-    cut_off = []
-    for rows in (0, 3, 10, 40):
-        image = np.maximum(faces[0].image, 1)
-        image[:rows] = 0
-        cut_off.append(faces[0].but(image))
-    assert answer("black", cut_off) == [0, 1, 2, 3]
-    blue = np.zeros_like(faces[0].image)
+
+
+def lit_face(points: np.ndarray, left: float = 0, top: float = 0) -> Seen:
+    """A face in a frame that begins at (left, top) of another one; no pixel of the frame is black."""
+    frame = np.random.default_rng(0).integers(60, 250, (240, 320, 3)).astype(np.uint8)
+    return face(frame, points - (left, top))
+
+
+@pytest.mark.parametrize("degrees", [0, 25, -40])
+def test_cut_off_faces_come_last(faces: list[Seen], degrees: float) -> None:
+    points = transform_points(
+        faces[0].record.frame_landmarks.astype(np.float64), cv2.getRotationMatrix2D((0, 0), degrees, 1)
+    )
+    points = (points - points.mean(0)) * 70 / np.ptp(points, axis=0).max() + (160, 120)
+    sides = [lit_face(points, left, top) for left, top in ((0, 0), (-120, 0), (0, 85), (130, 0), (140, -100))]
+    assert answer("black", sides) == [0, 1, 2, 3, 4]
+    assert methods()["black"].measure(sides[0]) == 0
+
+
+def test_black_things_in_the_picture_cut_nothing_off(faces: list[Seen]) -> None:
+    image = np.maximum(faces[0].image, 1)
+    collar, hat = image.copy(), image.copy()
+    collar[-30:, 20:100] = 0
+    hat[10:40] = 0
+    for one in (collar, hat):
+        assert methods()["black"].measure(faces[0].but(one)) == 0
+    blue = np.zeros_like(image)
     blue[..., 0] = 255
     assert methods()["black"].measure(faces[0].but(blue)) == 0, "zeros of one channel are no black"
 

@@ -4,12 +4,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.faces.align import invert
 from facewright.faces.mask import hull_mask
 from facewright.sorting.base import Face, ascending, descending, sort_method
 
 # Side of the Laplacian's aperture in pixels. The larger, the less it takes noise for detail.
 SHARP, MOTION = 7, 11
 FEWEST_PIXELS = 64  # of a hull; below that it tells nothing and the whole picture counts
+FLAT = 1e-12  # determinant of a matrix that has no way back
 HUE_STEP = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
 
 
@@ -68,5 +70,22 @@ def hue(face: Face) -> float:
 
 @sort_method("black", "whole faces first: those cut off by the frame's edge gather at the end", ascending)
 def black(face: Face) -> float:
-    """Share of the pixels that are black in all channels."""
-    return float(1 - face.image.any(axis=2).mean())
+    """Share of the pixels that lie outside the frame, as far as the picture tells: 0..1.
+
+    What is beyond an edge is black along the whole of it. So all pixels count that lie, in the frame, to the left, to
+    the right, above or below everything that is not black; a black hat or a night behind a face is not cut off.
+    """
+    lit = face.image.any(axis=2)
+    if not lit.any():
+        return 1.0
+    matrix = face.record.matrix
+    if abs(np.linalg.det(matrix[:, :2])) < FLAT:
+        return float(1 - lit.mean())
+    height, width = lit.shape
+    rows, columns = np.mgrid[:height, :width]
+    outside = np.zeros_like(lit)
+    for across, down, _ in invert(matrix):  # x, then y in the frame; where it begins does not matter
+        place = across * columns + down * rows
+        inner = place[lit]
+        outside |= (place < inner.min()) | (place > inner.max())
+    return float(outside.mean())
