@@ -162,6 +162,8 @@ def test_every_step_keeps_the_contract(path: Path) -> None:
     for field in dataclasses.fields(module.Options):
         assert "option" in field.metadata, f"{field.name} is not made with option(...)"
         assert field.metadata["option"].help.endswith((".", "?", ")"))
+    if hasattr(module, "more_options"):
+        assert module.MORE_BY in {field.name for field in dataclasses.fields(module.Options)}
     wanted = ["workspace", "options"] + (["more"] if hasattr(module, "more_options") else [])
     assert len(inspect.signature(module.run).parameters) == len(wanted)
 

@@ -39,6 +39,7 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     calls: list[tuple[object, ...]] = []
     module = types.ModuleType("probe_step", "Probe the command line.\n\nWith a table:\n  a   b")
     module.COMMAND = "probe"  # type: ignore[attr-defined]
+    module.MORE_BY = "mode"  # type: ignore[attr-defined]
     module.Options = Options  # type: ignore[attr-defined]
     module.more_options = lambda workspace, options: More if options.mode == "fancy" else None  # type: ignore[attr-defined]
     module.run = lambda workspace, options, more: calls.append((workspace, options, more))  # type: ignore[attr-defined]
@@ -68,12 +69,13 @@ def test_help_shows_ranges_choices_and_defaults(probe: list, capsys: pytest.Capt
     for text in ("[a number from 0 to 240; default: 0]", "plain the first", "fancy the second", "[default: plain]"):
         assert text in folded
     assert "--sharp / --no-sharp" in shown and "--yes" in shown and "  a   b" in shown
-    assert "--depth" not in shown
+    assert "--depth" not in shown and "main.py probe --mode NAME --help" in folded
 
 
 def test_help_shows_the_options_that_depend_on_others(probe: list, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["probe", "--mode", "fancy", "--help"]) == 0
-    assert "--depth" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Options with --mode fancy:" in shown and "--depth" in shown
 
 
 def test_flags_reach_the_step(probe: list, workspace: Workspace) -> None:

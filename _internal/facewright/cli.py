@@ -5,7 +5,7 @@ A step module has `COMMAND`, a docstring whose first line is the help, a datacla
 
     more_options(workspace, options) -> type | None
         A second settings class that depends on the first answers (the chosen model's options). Its
-        values are the third argument of `run`.
+        values are the third argument of `run`. With it goes MORE_BY, the option of `Options` that decides.
     opening(workspace, flags) -> core.options.Opening
         What the step asks or finds out before its questions: which of several models, say.
     known_answers(workspace) -> dict
@@ -167,9 +167,12 @@ class StepCommand(click.Command):
         options: Any = resolve(self.module.Options, flags, self._remembered(workspace), skip=_names(specs))
         more = self.module.more_options(workspace, options)
         records = [click_option(s).get_help_record(ctx) for s in declared(more)] if more else []
-        if records:
-            with formatter.section(f"Options of {_home(more)}"):
+        flag, chosen = f"--{self.module.MORE_BY}", getattr(options, self.module.MORE_BY)
+        with formatter.section(f"Options with {flag} {chosen}"):
+            if records:
                 formatter.write_dl([record for record in records if record])
+            none = "" if records else "None. "
+            formatter.write_text(f"{none}{PROGRAM} {self.name} {flag} NAME --help shows those of another one.")
 
     def run_step(self, given: dict[str, Any]) -> None:
         """Ask what is missing and run the step."""

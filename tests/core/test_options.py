@@ -87,6 +87,14 @@ def test_question_asks_again_after_a_wrong_answer(
     assert told.count("Expected") == 2
 
 
+def test_choices_stand_in_columns(typed: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    choices = {"a-name-of-thirty-characters-or-so": "the text", **{f"name{number}": "the text" for number in range(10)}}
+    typed("")
+    question(Option("by", str, "name0", "Help.", "By", choices), "name0")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 11 and len({line.index("the text") for line in lines}) == 1
+
+
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
 def test_question_at_the_end_of_the_input(spec: Option, typed: Callable) -> None:
     typed()

@@ -172,9 +172,12 @@ def test_keep_asks_and_says_again(
     typed("")
     keep.run(workspace, keep.Options())
     assert len(crowd.aligned()) == len(EXPECTED)
-    typed("1", "")
+    typed("?", "1", "")
     keep.run(workspace, keep.Options())
     assert set(numbers(crowd).values()) == {1}
+    told = capsys.readouterr().out
+    assert "1,3 two of them" in told
+    assert "main.py restore --side dst brings them back" in told
 
 
 def test_nobody_to_ask_is_a_sentence(workspace: Workspace, crowd: Side) -> None:

@@ -52,6 +52,14 @@ def test_rejected_faces_come_back_under_free_names(faces: Workspace, capsys: pyt
     assert "no faces of data_src" in capsys.readouterr().err
 
 
+def test_faces_of_the_other_side_are_named(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(faces, "sort", "--by", "final", "--keep", "5") == 0
+    assert "main.py restore --side src" in capsys.readouterr().out
+    assert run(faces, "restore", "--side", "dst") == 1
+    told = capsys.readouterr().err
+    assert "no faces of data_dst" in told and "3 faces of data_src" in told and "--side src" in told
+
+
 def test_taken_names_get_the_next_number(faces: Workspace, save_drawn_face: Callable[..., Path]) -> None:
     lost = faces.src.aligned_dir / "00001.png"
     save_drawn_face(lost, seed=50, frame="lost.png")

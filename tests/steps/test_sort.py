@@ -162,7 +162,7 @@ def test_prompt_lists_every_method_with_a_line(
     assert cli.main(["sort", "--workspace", str(faces.root)]) == 0
     told = capsys.readouterr().out
     for number, (name, method) in enumerate(methods().items(), 1):
-        assert f"  {number}  {name:<20} {method.help}" in told
+        assert f" {number}  {name:<21}  {method.help}" in told
 
 
 def test_an_option_of_another_method_is_refused(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

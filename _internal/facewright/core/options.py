@@ -219,8 +219,9 @@ def _recall(spec: Option, remembered: Mapping[str, Any]) -> Value:
 def question(spec: Option, default: Value) -> Value:
     """Ask on the console until the answer fits; Enter takes the default, `?` prints the help."""
     names = list(spec.choices)
+    digits, width = len(str(len(names))), max(map(len, names), default=0)
     for number, (name, explanation) in enumerate(spec.choices.items(), 1):
-        console.say(f"  {number}  {name:<20} {explanation}")
+        console.say(f"  {number:>{digits}}  {name:<{width}}  {explanation}")
     shown = str(names.index(str(default)) + 1) if default in names else show(default)
     hint = f"1..{len(names)}" if names else spec.range_text()
     while True:

@@ -72,6 +72,11 @@ def _find(which: str, names: Sequence[str]) -> int:
     )
 
 
+def bring_back(side: Side) -> str:
+    """The line that brings the faces of a side back from the trash."""
+    return f"main.py restore --side {side.name.removeprefix('data_')}"
+
+
 @dataclass(frozen=True)
 class Kind:
     """Something that `restore --what` knows to bring back.

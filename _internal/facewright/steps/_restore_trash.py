@@ -10,7 +10,7 @@ from facewright.core.trash import Batch, FreeNames, Item, batches, tidy
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.record import load_record
 from facewright.sorting.rename import finish
-from facewright.steps._restore_common import Request, Row
+from facewright.steps._restore_common import Request, Row, bring_back
 
 LOCKS = ("data_src", "data_dst", "model", "result")
 
@@ -24,7 +24,7 @@ def faces(request: Request) -> None:
     found = [(batch, faces_of(batch, side)) for batch in batches(workspace.trash)]
     found = [(batch, items) for batch, items in found if items]
     rows = [Row(batch.folder.name, f"{len(items):>6} faces  {batch.by or 'unknown step'}") for batch, items in found]
-    index = request.choose(rows, nothing_there(workspace, f"faces of {side.name}"))
+    index = request.choose(rows, _no_faces(workspace, side))
     if index is None:
         return
     batch, items = found[index]
@@ -39,6 +39,18 @@ def faces(request: Request) -> None:
     if renamed:
         console.say(f"{renamed} of them have another number, for theirs was taken. They still know their frames.")
     console.say(f"Next: {'4.1_src' if side.name == 'data_src' else '5.1_dst'}_view_faces")
+
+
+def _no_faces(workspace: Workspace, side: Side) -> UserError:
+    """Say that there are no faces of a side, and whether there are some of the other one."""
+    problem = nothing_there(workspace, f"faces of {side.name}")
+    other = workspace.dst if side.name == workspace.src.name else workspace.src
+    count = sum(len(faces_of(batch, other)) for batch in batches(workspace.trash))
+    if not count:
+        return problem
+    return UserError(
+        problem.happened, problem.expected, f"it holds {count} faces of {other.name}. For those: {bring_back(other)}"
+    )
 
 
 def faces_of(batch: Batch, side: Side) -> list[Item]:

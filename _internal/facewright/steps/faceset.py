@@ -23,6 +23,7 @@ from facewright.steps._faceset_names import recover_names
 from facewright.steps._faceset_remake import RemakeOptions, remake
 
 COMMAND = "faceset"
+MORE_BY = "action"
 
 
 @dataclass(frozen=True)

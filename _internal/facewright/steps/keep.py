@@ -10,8 +10,9 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.options import option
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import Side, Workspace
 from facewright.steps._people import People, number_people
+from facewright.steps._restore_common import bring_back
 from facewright.steps.people import present
 from facewright.steps.view import open_folder, system_viewer
 
@@ -51,7 +52,7 @@ def run(workspace: Workspace, options: Options) -> None:
             console.say("There is nobody else: nothing moves.")
         else:
             chosen = parse(options.person, people) if options.person else _ask(workspace, side.name, people)
-            _keep(workspace, people, chosen)
+            _keep(workspace, side, people, chosen)
     console.say(f"Next: {FOLLOWING[options.side]}.")
 
 
@@ -92,16 +93,20 @@ def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
     if viewer:
         open_folder(viewer)
     while True:
-        text = console.ask("Who stays? Numbers, with commas between them; Enter keeps everybody: ")
+        text = console.ask("Who stays? Numbers, with commas between them (Enter: everybody, ? for help): ")
         if not text:
             return people.numbers()
+        if text == "?":
+            console.say("  The numbers stand in the table above, and in the picture and on the page beside the faces.")
+            console.say("  1 keeps the person with most faces, 1,3 two of them; what moves is asked once more.")
+            continue
         try:
             return parse(text, people)
         except UserError as problem:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
 
-def _keep(workspace: Workspace, people: People, chosen: Sequence[int]) -> None:
+def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int]) -> None:
     others = [person for person in people.persons if person.number not in chosen]
     faces = [face.path for person in others for face in person.faces]
     names = ", ".join(map(str, chosen))
@@ -116,7 +121,7 @@ def _keep(workspace: Workspace, people: People, chosen: Sequence[int]) -> None:
     target = move_to_trash(faces, workspace.trash, by=f"keep --person {','.join(map(str, chosen))}")
     kept = sum(len(person.faces) for person in people.persons if person.number in chosen)
     console.say(f"Kept {kept} faces (person {names}). {len(faces)} faces of others are in {target}.")
-    console.say("  main.py restore brings them back.")
+    console.say(f"  {bring_back(side)} brings them back.")
     if people.unknown:
         console.say(f"  {len(people.unknown)} faces without a number stayed; look at them.")
 

@@ -22,8 +22,10 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.sorting.base import Face, Method, methods
 from facewright.sorting.rename import PLAN, Finished, finish, plan_names, rename_all
+from facewright.steps._restore_common import bring_back
 
 COMMAND = "sort"
+MORE_BY = "by"
 COLUMNS, CELL, ROWS = 12, 112, 20  # of the contact sheet: faces per row, pixels, rows at most
 MANY = 3000  # faces whose comparison takes longer than people wait without a word
 REJECTED = 40  # grey value over which a face that goes to the trash fades
@@ -204,7 +206,7 @@ def _report(side: Side, method: Method, planned: Planned, done: Finished | None)
         f"{count} faces of {side.name} sorted by {method.name}, {planned.changed} files renamed in {side.aligned_dir}."
     )
     if done and done.trash:
-        console.say(f"{len(planned.rejected)} faces went to {done.trash}. Bring them back: main.py restore")
+        console.say(f"{len(planned.rejected)} faces went to {done.trash}. Bring them back: {bring_back(side)}.")
         if side.name == "data_dst":
             console.warn("A face of data_dst that lies in the trash is not converted: its frame stays as it is.")
     if planned.unreadable:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # these import keras
     from facewright.training.session import Session
 
 COMMAND = "train"
+MORE_BY = "model"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 DEBUG_SHEET = "samples.png"
 
