@@ -1,5 +1,6 @@
 """The convolution of all networks: keras' own, or on processors a matrix product where that is faster."""
 
+import math
 from typing import Any
 
 import keras
@@ -45,17 +46,16 @@ def convolve_by_product(picture: Any, kernel: Any, strides: tuple[int, int]) -> 
     Returns:
         (b, ceil(h / strides[0]), ceil(w / strides[1]), filters).
     """
-    channels, filters = kernel.shape[-2:]
+    filters = kernel.shape[-1]
     rows, above, below = _span(picture.shape[1], kernel.shape[0], strides[0])
     columns, left, right = _span(picture.shape[2], kernel.shape[1], strides[1])
     padded = ops.pad(picture, ((0, 0), (above, below), (left, right), (0, 0)))
     down, across = (rows - 1) * strides[0] + 1, (columns - 1) * strides[1] + 1
-    shifted = [
-        padded[:, row : row + down : strides[0], column : column + across : strides[1]]
-        for row in range(kernel.shape[0])
-        for column in range(kernel.shape[1])
-    ]
-    patches = ops.reshape(ops.concatenate(shifted, axis=-1), (-1, len(shifted) * channels))
+    # Columns first, then rows: so the channels come in the order of the kernel, with few slices.
+    wide = [padded[:, :, column : column + across : strides[1]] for column in range(kernel.shape[1])]
+    beside = ops.concatenate(wide, axis=-1)
+    shifted = [beside[:, row : row + down : strides[0]] for row in range(kernel.shape[0])]
+    patches = ops.reshape(ops.concatenate(shifted, axis=-1), (-1, math.prod(kernel.shape[:3])))
     product = ops.matmul(patches, ops.reshape(kernel, (-1, filters)))
     return ops.reshape(product, (-1, rows, columns, filters))
 
