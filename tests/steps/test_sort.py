@@ -191,7 +191,9 @@ def test_rejected_faces_of_dst_are_told_of(
     assert sorted(p.name for p in workspace.trash.glob("*/[!.]*")) == ["0.png", "1.png"]
 
 
-def test_a_face_that_vanishes_meanwhile(faces: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_face_that_vanishes_meanwhile(
+    faces: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     real = sort_step.Face
     gone = faces.src.aligned()[2]
 
@@ -202,6 +204,8 @@ def test_a_face_that_vanishes_meanwhile(faces: Workspace, monkeypatch: pytest.Mo
     monkeypatch.setattr(sort_step, "Face", vanishing)
     assert sort(faces, "--by", "brightness") == 0
     assert [path.name for path in faces.src.aligned()] == [f"{number:05d}.png" for number in range(5)]
+    told = capsys.readouterr().out
+    assert f"{gone.name} vanished" in told and "left as they are" not in told
 
 
 def test_a_face_that_vanishes_after_the_plan(faces: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

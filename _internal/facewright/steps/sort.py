@@ -113,14 +113,23 @@ def _plan(side: Side, method: Method, settings: Any) -> Planned:
     """
     faceset = load_faceset(side.aligned_dir)
     for path, problem in faceset.bad:
-        console.warn(f"{path.name} keeps its name: {problem.happened}")
+        _left_out(path, problem)
     if not faceset.faces:
         raise no_faces(side)
     good, rejected = measure_and_order(faceset.faces, method, settings)
     known = {*good, *rejected}
     taken = [path.name for path in list_files(side.aligned_dir) if path.name not in known]
-    unreadable = len(faceset.bad) + len(faceset.faces) - len(known)
+    looked_at = [path for path, _ in faceset.bad] + [file.path for file in faceset.faces]
+    unreadable = sum(path.name not in known and path.exists() for path in looked_at)
     return Planned(plan_names(good, taken), rejected, unreadable)
+
+
+def _left_out(path: Path, problem: UserError) -> None:
+    """Say why a file is not sorted."""
+    if path.exists():
+        console.warn(f"{path.name} keeps its name: {problem.happened}")
+    else:
+        console.warn(f"{path.name} vanished while the faces were sorted.")
 
 
 def measure_and_order(faces: Sequence[FaceFile], method: Method, settings: Any = None) -> tuple[list[str], list[str]]:
@@ -137,7 +146,7 @@ def measure_and_order(faces: Sequence[FaceFile], method: Method, settings: Any =
         shown = console.progress(results, total=len(faces), title=f"Sorting by {method.name}", unit="faces")
         for file, measure in zip(faces, shown, strict=True):
             if isinstance(measure, UserError):
-                console.warn(f"{file.path.name} keeps its name: {measure.happened}")
+                _left_out(file.path, measure)
             else:
                 good.append(file.path.name)
                 measures.append(measure)
