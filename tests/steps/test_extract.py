@@ -131,15 +131,19 @@ def test_a_changed_frame_is_searched_again(
     assert "changed since they were searched: 1." in capsys.readouterr().out
 
 
-def test_other_settings_ask_first(workspace: Workspace, squares: Squares, typed: object) -> None:
+def test_other_settings_ask_first(
+    workspace: Workspace, squares: Squares, typed: object, capsys: pytest.CaptureFixture[str]
+) -> None:
     fill(workspace.src)
     run(workspace, Options(side="src"))
     with pytest.raises(UserError) as caught:
         run(workspace, Options(side="src", face_type="head"))
     assert "--redo" in caught.value.fix and "full, 256 px" in caught.value.happened
+    assert "holds faces" not in capsys.readouterr().out, "said once"
     typed("maybe", "n")  # type: ignore[operator]
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="nothing moved"):
         run(workspace, Options(side="src", face_type="head"))
+    assert "full, 256 px; now: with mtcnn, head" in capsys.readouterr().out
     assert load_record(workspace.src.aligned_dir / ALL[0]).face_type == "full"
     typed("y")  # type: ignore[operator]
     run(workspace, Options(side="src", face_type="head"))

@@ -162,7 +162,7 @@ def test_frames_that_have_a_face_are_left_alone(
 
 
 def test_only_frames_without_a_face_are_turned_later(
-    workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = squares._one
     monkeypatch.setattr(squares, "_one", lambda frame: plain(frame) if frame[0, -1, 0] != 9 else [])
@@ -172,7 +172,9 @@ def test_only_frames_without_a_face_are_turned_later(
     write_image(workspace.src.frames_dir / "00002.png", lying)
     run(workspace, Options())
     assert names(workspace.src.aligned_dir) == ["00001_0.png"]
+    assert "main.py fix --side src searches them again; so does --rotate on." in capsys.readouterr().out
     assert searched(squares, workspace, Options(rotate="on")) == 2 + 2 * 3
+    assert "main.py fix --side src searches them again." in capsys.readouterr().out
     assert names(workspace.src.aligned_dir) == ["00001_0.png", "00002_0.png"]
     assert load_record(workspace.src.aligned_dir / "00002_0.png").rect == (20, 20, 60, 60)
     assert searched(squares, workspace, Options(rotate="180,90")) == 0  # a part of what was tried

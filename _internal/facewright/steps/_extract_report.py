@@ -55,9 +55,10 @@ class Tally:
             console.say(f"  Those that are blurred are in {side.blurry_dir}; move back what you want to keep.")
         empty = [frame for frame in searched.faceless() if frame in present]
         if empty:
-            name = side.name.removeprefix("data_")
             console.say(f"Frames without a face: {len(empty)} ({console.listed(empty)}).")
-            console.say(f"  fix --side {name} searches them again (5.3_dst_fix_faces for dst); so does --rotate on.")
+            again = "5.3_dst_fix_faces" if side.name == "data_dst" else "main.py fix --side src"
+            turned = all(searched.entries[frame].get("turns") for frame in empty)
+            console.say(f"  {again} searches them again{'' if turned else '; so does --rotate on'}.")
         gone = sorted({*(frame for frame in searched.entries if frame not in present), *self.gone})
         if gone:
             console.say(f"Frames that are no longer there: {len(gone)} ({console.listed(gone)}). Their faces stay.")

@@ -153,13 +153,17 @@ def _ask_to_move(side: Side, searched: Searched, settings: Settings, source: Sou
     video = str(searched.header.get("video", ""))
     was = words(searched.settings, video) if searched.settings else "by another program or an unknown run"
     now = words(settings, source.video if source.straight else "")
-    console.warn(f"{side.aligned_dir} holds faces extracted {was}; now: {now}.")
-    if not console.confirm("Move them to the trash folder and extract anew?"):
-        raise UserError(
-            f"{side.aligned_dir} holds faces extracted {was}.",
-            "the same settings as before, to go on, or --redo to begin anew.",
-            "add --redo (the old faces are moved to the trash folder), or give the old settings.",
-        )
+    happened = f"{side.aligned_dir} holds faces extracted {was}; now: {now}."
+    if console.interactive():
+        console.warn(happened)
+        if console.confirm("Move them to the trash folder and extract anew?"):
+            return
+        happened = "Nothing was extracted, and nothing moved."
+    raise UserError(
+        happened,
+        "the same settings as before, to go on, or --redo to begin anew.",
+        "add --redo (the old faces are moved to the trash folder), or give the old settings.",
+    )
 
 
 def _move_old(workspace: Workspace, side: Side) -> None:
