@@ -92,7 +92,10 @@ def test_small_and_surplus_faces(workspace: Workspace, squares: Squares, capsys:
     assert "Frames without a face: 1 (00004.png)" in text  # 00003 has a face, which is not wanted
     run(workspace, Options(max_faces=1, redo=True))
     assert names(workspace.src.aligned_dir) == ["00001_0.png", "00002_0.png", "00003_0.png"]
-    assert "Faces left out: 1 (not the largest: 1)" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "Faces left out: 1 (not the largest: 1)" in text and "No face is left" not in text
+    run(workspace, Options(blur_threshold=100_000, redo=True))
+    assert "No face is left" in capsys.readouterr().out
 
 
 def test_fix_keeps_to_the_rules(workspace: Workspace, squares: Squares) -> None:

@@ -21,7 +21,7 @@ from facewright.detect.extraction import FRAMES_AT_ONCE, FaceWriter, extract
 from facewright.detect.searched import read_searched
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
-from facewright.steps import extract_faces, extract_frames
+from facewright.steps import extract_faces, extract_frames, fix_faces
 from facewright.steps._extract_video import Video
 from facewright.steps.extract_faces import Options, run
 
@@ -106,6 +106,10 @@ def test_the_report(workspace: Workspace, squares: Squares, capsys: pytest.Captu
     run(workspace, replace(STRAIGHT, debug=True))
     text = capsys.readouterr().out
     assert "Frames searched: 24. Faces saved: 20" in text and "Frames without a face: 4 (00006.png" in text
+    assert "fix --side src searches them again, after 2_extract_png_from_src; so does --rotate on." in text
+    with pytest.raises(UserError, match="no frames") as caught:
+        fix_faces.run(workspace, fix_faces.Options(side="src"))
+    assert caught.value.fix == "run 2_extract_png_from_src first."
     assert len(list(workspace.src.debug_dir.glob("*.jpg"))) == 24
     (workspace.src.debug_dir / "00004_debug.jpg").unlink()
     run(workspace, replace(STRAIGHT, debug=True))

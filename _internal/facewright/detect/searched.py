@@ -69,8 +69,12 @@ class Searched:
         return sorted(set(self.entries) - {path.name for path in frames})
 
 
-def frames_to_search(side: Side) -> list[Path]:
+def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
     """Return the frames of a side, one per stem, because faces are named by it; the others are named aloud.
+
+    Args:
+        side: The side.
+        or_video: Whether the step could read the video instead, and may say so.
 
     Raises:
         UserError: There are none.
@@ -83,7 +87,7 @@ def frames_to_search(side: Side) -> list[Path]:
             chosen[path.stem] = path
     if not chosen:
         script = "2_extract_png_from_src" if side.name == "data_src" else "3_extract_png_from_dst"
-        straight = side.name == "data_src" and side.videos()
+        straight = or_video and side.name == "data_src" and side.videos()
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
             "pictures such as 00001.png.",

@@ -35,7 +35,16 @@ class Tally:
             self.dropped.update(dropped.why.split(":")[0] for dropped in outcome.dropped)
             self.aside += sum(dropped.folder is not None for dropped in outcome.dropped)
 
-    def report(self, side: Side, searched: Searched, present: Container[str], *, before: int, following: str) -> None:
+    def report(
+        self,
+        side: Side,
+        searched: Searched,
+        present: Container[str],
+        *,
+        before: int,
+        following: str,
+        straight: bool = False,
+    ) -> None:
         """Say what was done, what was not, and what comes next.
 
         Args:
@@ -44,6 +53,7 @@ class Tally:
             present: Names of the frames that are there.
             before: How many of them needed no search.
             following: The script to run next.
+            straight: Whether the frames came straight from the video.
         """
         if before:
             console.say(f"Frames that needed no search: {before}.")
@@ -53,12 +63,12 @@ class Tally:
             console.say(f"Faces left out: {self.dropped.total()} ({reasons}).")
         if self.aside:
             console.say(f"  Those that are blurred are in {side.blurry_dir}; move back what you want to keep.")
+        if self.dropped and not side.aligned():
+            console.warn("No face is left: loosen what leaves them out (--debug shows it), with --redo.")
         empty = [frame for frame in searched.faceless() if frame in present]
         if empty:
             console.say(f"Frames without a face: {len(empty)} ({console.listed(empty)}).")
-            again = "5.3_dst_fix_faces" if side.name == "data_dst" else "main.py fix --side src"
-            turned = all(searched.entries[frame].get("turns") for frame in empty)
-            console.say(f"  {again} searches them again{'' if turned else '; so does --rotate on'}.")
+            console.say(f"  {_again(side, searched, empty, straight)}.")
         gone = sorted({*(frame for frame in searched.entries if frame not in present), *self.gone})
         if gone:
             console.say(f"Frames that are no longer there: {len(gone)} ({console.listed(gone)}). Their faces stay.")
@@ -67,6 +77,14 @@ class Tally:
     def problem(self) -> UserError | None:
         """Return what to complain of: files that are no pictures."""
         return _unreadable(self.unreadable) if self.unreadable else None
+
+
+def _again(side: Side, searched: Searched, empty: Sequence[str], straight: bool) -> str:
+    """Say what else can be tried in frames without a face."""
+    fixing = "5.3_dst_fix_faces" if side.name == "data_dst" else "main.py fix --side src"
+    turned = all(searched.entries[frame].get("turns") for frame in empty)
+    first = ", after 2_extract_png_from_src" if straight else ""
+    return f"{fixing} searches them again{first}{'' if turned else '; so does --rotate on'}"
 
 
 def _unreadable(problems: Sequence[UserError]) -> UserError:

@@ -55,7 +55,7 @@ CHECKS: tuple[Callable[[Options, Side], Check | None], ...] = (_false_faces, _bl
 def _gaps_by_hand(workspace: Workspace, side: Side, options: Options) -> None:
     """Let a person place faces in the frames that have none (`--manual-fix`)."""
     if options.manual_fix and options.detector not in by_hand.BY_HAND:
-        frames = frames_to_search(side)
+        frames = frames_to_search(side, or_video=False)
         wanted = by_hand.sort_out(side, frames, read_searched(side))["faceless"]
         by_hand.work(workspace, side, frames, wanted, settings_of(options), options)
 
@@ -103,7 +103,14 @@ def run(workspace: Workspace, options: Options) -> None:
         searched = read_searched(side)
         if options.debug:
             _draw_missing(side, source, source.names(searched))
-        tally.report(side, searched, source.names(searched), before=todo.before, following=FOLLOWING[options.side])
+        tally.report(
+            side,
+            searched,
+            source.names(searched),
+            before=todo.before,
+            following=FOLLOWING[options.side],
+            straight=source.straight,
+        )
     wrong = tally.problem() or source.damage()
     if wrong:
         raise wrong

@@ -82,7 +82,7 @@ def run(workspace: Workspace, options: Options) -> None:
     side = workspace.side(options.side)
     console.heading(f"Frames of {side.name} that need a look")
     with workspace.lock(side.name):
-        frames = frames_to_search(side)
+        frames = frames_to_search(side, or_video=False)
         searched = read_searched(side)
         if searched.settings is None:
             raise UserError(
