@@ -43,7 +43,7 @@ class GAN(SharedEncoder):
     converter = ConverterDefaults(erode=100, blur=100)
     default_batch = 8
     parameters = MappingProxyType({"full": 96_666_378})
-    memory = MappingProxyType({4: 2.9})
+    memory = MappingProxyType({4: 2.4})
 
     @dataclass(frozen=True)
     class Options(ModelOptions):

@@ -19,7 +19,7 @@ class H64(SharedEncoder):
     converter = ConverterDefaults(erode=100, blur=100)
     default_batch = 4
     parameters = MappingProxyType({"full": 112_753_288, "light": 44_507_144})
-    memory = MappingProxyType({4: 3.1})
+    memory = MappingProxyType({4: 2.6})
     batches = MappingProxyType({1.5: 2, 2: 2, 3: 8, 4: 16, 5: 24, 6: 32, 7: 40, 8: 48})
     light_below = 4.0
     Options = LightOptions

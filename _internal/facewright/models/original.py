@@ -22,7 +22,7 @@ class Original(SharedEncoder):
     converter = ConverterDefaults(erode=100, blur=100, within_hull=True)
     default_batch = 16
     parameters = MappingProxyType({"full": 82_062_470})
-    memory = MappingProxyType({4: 2.6})
+    memory = MappingProxyType({4: 2.1})
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:
         """Return warped input and target."""

@@ -37,7 +37,7 @@ class Quick96(SharedEncoder):
     converter = ConverterDefaults(erode=30, blur=0, border=0.046875)
     default_batch = 4
     parameters = MappingProxyType({"full": 38_294_330})
-    memory = MappingProxyType({4: 1.6})
+    memory = MappingProxyType({4: 1.7})
 
     def build(self) -> dict[str, Any]:
         """Build the encoder with its inner network (96 -> 6x6) and both decoders."""
