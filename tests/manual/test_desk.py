@@ -429,6 +429,18 @@ def test_the_size_goes_on_to_the_next_frame(hand: Hand) -> None:
     assert hand.faces[0].spot.half == half
 
 
+def test_a_new_face_has_the_size_of_those_that_are_there(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    first = Hand(lay(workspace))
+    first.wheel(-12)
+    half = first.faces[0].spot.half
+    first.key("Enter")
+    again = Hand(lay(workspace))
+    again.key("Space")
+    assert again.faces[0].file is None
+    assert again.faces[0].spot.half == pytest.approx(half, rel=0.1)
+
+
 def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
     fill(workspace.dst, 1, size=(3800, 5300))
     desk = lay(workspace, window_size=1368)

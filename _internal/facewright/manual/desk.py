@@ -212,7 +212,7 @@ class Desk:
         self._view, self._pixel = shown(picture, self._window_size, self._room)
         sight = self._sight()
         faces = tuple(opened(file, sight.find) for file in self._keeper.faces(self._frame.path))
-        half = half or min(max(START, max(height, width) / 16), min(height, width) / 3)
+        half = half or self._keeper.usual_half() or min(max(START, max(height, width) / 16), min(height, width) / 3)
         self._state = steps.opened(faces, (share[0] * width, share[1] * height), half, sight)
 
     def _share(self) -> tuple[float, float]:

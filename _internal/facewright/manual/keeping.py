@@ -22,7 +22,7 @@ from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.pose import head_pose
 from facewright.faces.record import FaceRecord, save_face
-from facewright.manual.face import MANUAL, Face
+from facewright.manual.face import MANUAL, Face, spot_of
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,12 @@ class Keeper:
     def faces(self, frame: Path) -> list[FaceFile]:
         """Return the saved faces of a frame, by name."""
         return list(self._faces.get(frame.stem, []))
+
+    def usual_half(self) -> float:
+        """Return half the side of the square around a face of this side, in frame pixels; 0 without faces."""
+        records = [file.record for files in self._faces.values() for file in files[:1]]
+        halves = [spot_of(record.frame_landmarks).half for record in records[:: len(records) // 100 + 1]]
+        return float(np.median(halves)) if halves else 0.0
 
     def finished(self, frame: Path) -> bool:
         """Whether a person accepted this frame."""
