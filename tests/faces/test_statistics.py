@@ -47,7 +47,7 @@ def texts(lines: list[Advice]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(FEW - 1, "are few"), (FEW, "will do"), (ENOUGH, ""), (MANY, ""), (MANY + 1, "hist-dissim")]
+    ("count", "words"), [(FEW - 1, "Few faces"), (FEW, "will do"), (ENOUGH, ""), (MANY, ""), (MANY + 1, "hist-dissim")]
 )
 def test_the_number_of_src_faces(count: int, words: str) -> None:
     told = texts(advise(Statistics(spread(count)), "src"))
@@ -57,7 +57,7 @@ def test_the_number_of_src_faces(count: int, words: str) -> None:
 def test_no_faces_and_one_face() -> None:
     assert advise(Statistics(()), "src") == [] and summary(Statistics(())) == "no faces"
     one = Statistics((face(),))
-    assert advise(one, "src") and advise(one, "dst") is not None and "1 faces" in summary(one)
+    assert advise(one, "src") and advise(one, "dst") is not None and "1 face of" in summary(one)
     assert len(plots(one)) == 4
 
 
@@ -87,7 +87,7 @@ def test_yaw_and_pitch_together() -> None:
 
 def test_turned_faces_of_src_alone() -> None:
     told = texts(advise(Statistics(tuple(face(k, yaw=abs(k % 90)) for k in range(1200))), "src"))
-    assert "No faces look more than 30 degrees to the right" in told and "to the left" not in told
+    assert "look more than 30 degrees to the right of the picture: 0." in told and "to the left" not in told
 
 
 def test_blurred_small_mixed_and_persons() -> None:
@@ -95,21 +95,21 @@ def test_blurred_small_mixed_and_persons() -> None:
     faces += [face(3000 + k, person=1, side=50.0) for k in range(50)]
     stats = Statistics(tuple(faces), damaged=3)
     told = texts(advise(stats, "src"))
-    assert stats.blurred == 100 and "100 faces (8.7%) are blurred" in told
-    assert "2 persons (1: 50, 2: 100)" in told and "3 files are damaged" in told
+    assert stats.blurred == 100 and "100 of the faces (8.7%)" in told
+    assert "2 persons (1: 50, 2: 100)" in told and "damaged or no faces: 3" in told
     assert "The light is mixed (brightness 20 to 120" in told and "small in their frames" not in told
     assert "small in their frames (50 px)" in texts(advise(Statistics(spread(1000, side=50.0)), "src"))
     dst = advise(stats, "dst")
-    assert "keep them" in " ".join(line.text for line in dst if line.fine) and "The light" not in texts(dst)
+    assert "Keep them" in " ".join(line.text for line in dst if line.fine) and "The light" not in texts(dst)
 
 
 def test_frames_of_dst() -> None:
     faces = (face(1), face(1, name="b.png"), face(2), face(9, outside=True))
     stats = Statistics(faces, frames=frozenset(f"{k}.png" for k in (1, 2, 3, 4)))
     told = texts(advise(stats, "dst"))
-    assert "2 of 4 frames have no face (3.png, 4.png)" in told
-    assert "1 frames have several faces (1.png)" in told
-    assert "frames of 1 faces are gone (9.png)" in told and "outside of their picture (9.png)" in told
+    assert "Frames without a face: 2 of 4 (3.png, 4.png)" in told
+    assert "Frames with several faces: 1 (1.png)" in told
+    assert "Frames that are gone: 1 (9.png)" in told and "outside of their picture (9.png)" in told
     assert "have no face" not in texts(advise(Statistics(faces), "dst")), "without frames nothing is said of them"
 
 

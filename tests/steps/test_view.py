@@ -32,7 +32,7 @@ def test_page_and_sheet(workspace: Workspace, save_drawn_face: Callable[..., Pat
     assert page.count("<figure ") == 3 and page.count("<svg ") == 4
     assert 'src="data_src/aligned/%C3%A4%20%230.png"' in page
     assert "<b>.png" not in page and "&lt;b&gt;.png" in page
-    assert "3 faces are few" in page
+    assert "Few faces (3)" in page
     sheet = read_image(workspace.root / "data_src_faces.png")
     assert sheet.shape[1] >= max(4 * SIZE[1], COLUMNS * view.CELL)
     assert workspace.src.frames() == [], "the sheet is no frame"
@@ -83,7 +83,7 @@ def test_damaged_odd_and_absent_things(
     save_drawn_face(workspace.src.aligned_dir / "a.png", yaw=80.0)
     assert run(workspace, "--side", "dst") == 0
     told = capsys.readouterr().out
-    for words in ("3.png", "stray.png", "1 of 2 frames have no face (7.png)", "2 files are damaged", "2 persons",
+    for words in ("3.png", "stray.png", "Frames without a face: 1 of 2 (7.png)", "damaged or no faces: 2", "2 persons",
                   "several faces (0.png)", "outside of their picture (2.png)", "src has hardly one"):  # fmt: skip
         assert words in told, words
     page = (workspace.root / "data_dst_faces.html").read_text(encoding="utf-8")

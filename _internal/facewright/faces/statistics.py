@@ -172,8 +172,10 @@ def summary(stats: Statistics) -> str:
     if not count:
         return "no faces"
     yaws = np.percentile(stats.poses[:, 0], (2, 98))
+    frames = len(stats.per_frame)
     return (
-        f"{count} faces of {len(stats.per_frame)} frames; yaw {yaws[0]:+.0f} to {yaws[1]:+.0f} degrees, "
+        f"{count} face{'s' * (count > 1)} of {frames} frame{'s' * (frames > 1)}; "
+        f"yaw {yaws[0]:+.0f} to {yaws[1]:+.0f} degrees, "
         f"box {np.median(stats.sides):.0f} px, sharpness {np.median(stats.sharpness):.0f}, "
         f"brightness {np.median(stats.brightness):.0f} (middle values)"
     )
@@ -197,12 +199,12 @@ def advise(stats: Statistics, side: str, other: NDArray[np.float64] | None = Non
 def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
     count = len(stats.faces)
     if count < FEW:
-        yield Advice(f"{count} faces are few: the rule is {ENOUGH} or more. Use a longer video, or several (merge).")
+        yield Advice(f"Few faces ({count}): the rule is {ENOUGH} or more. Use a longer video, or several (merge).")
     elif count < ENOUGH:
         yield Advice(f"{count} faces will do; the rule is {ENOUGH} or more.")
     elif count > MANY:
         yield Advice(
-            f"{count} faces are many: sort by hist-dissim, look, then keep the first {ENOUGH} to {MANY}. Not before."
+            f"Many faces ({count}): sort by hist-dissim, look, then keep the first {ENOUGH} to {MANY}. Not before."
         )
     else:
         yield Advice(f"{count} faces: enough.", fine=True)
@@ -213,8 +215,8 @@ def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
     if stats.blurred:
         share, limit = stats.blurred / count, f"{stats.blur_limit:.0f}"
         yield Advice(
-            f"{stats.blurred} faces ({share:.1%}) are blurred beside the others (sharpness under {limit}): "
-            "sort by blur and delete the tail."
+            f"Blurred beside the others (sharpness under {limit}): {stats.blurred} of the faces ({share:.1%}). "
+            "Sort by blur and delete the tail."
         )
     middle = float(np.median(stats.sides))
     if middle < SMALL:
@@ -231,9 +233,7 @@ def _spread(poses: NDArray[np.float64]) -> Iterator[Advice]:
     left, right = int((poses[:, 0] > TURNED).sum()), int((poses[:, 0] < -TURNED).sum())
     for count, where in ((left, "left"), (right, "right")):
         if count < max(THIN, 0.02 * len(poses)):
-            yield Advice(
-                f"{count or 'No'} faces look more than {TURNED:.0f} degrees to the {where} of the picture: few."
-            )
+            yield Advice(f"Few faces look more than {TURNED:.0f} degrees to the {where} of the picture: {count}.")
 
 
 def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Advice]:
@@ -282,22 +282,21 @@ def _dst(stats: Statistics, src: NDArray[np.float64]) -> Iterator[Advice]:
         without = stats.faceless
         if without:
             yield Advice(
-                f"{len(without)} of {len(stats.frames)} frames have no face ({_some(without)}); they stay as they are. "
-                "Where somebody is to be seen: 5.3_dst_fix_faces."
+                f"Frames without a face: {len(without)} of {len(stats.frames)} ({_some(without)}). "
+                "They stay as they are. Where somebody is to be seen: 5.3_dst_fix_faces."
             )
         else:
             yield Advice("Every frame has a face.", fine=True)
         gone = sorted(stats.per_frame.keys() - stats.frames)
         if gone:
-            yield Advice(f"The frames of {len(gone)} faces are gone ({_some(gone)}): they cannot be converted.")
+            yield Advice(f"Frames that are gone: {len(gone)} ({_some(gone)}). Their faces cannot be converted.")
     if stats.crowded:
-        yield Advice(
-            f"{len(stats.crowded)} frames have several faces ({_some(stats.crowded)}): delete those not to be replaced."
-        )
+        several = f"Frames with several faces: {len(stats.crowded)} ({_some(stats.crowded)})."
+        yield Advice(f"{several} Delete those not to be replaced.")
     if len(src):
         yield from _lacking(src, stats.poses)
     if stats.blurred:
-        yield Advice(f"{stats.blurred} faces are blurred: keep them, every face of dst is to be replaced.", fine=True)
+        yield Advice(f"Blurred faces: {stats.blurred}. Keep them, every face of dst is to be replaced.", fine=True)
 
 
 def _both(stats: Statistics) -> Iterator[Advice]:
@@ -306,9 +305,9 @@ def _both(stats: Statistics) -> Iterator[Advice]:
         yield Advice(f"There are {len(stats.persons)} persons ({counts}): keep one, with keep --person N.")
     outside = [face.name for face in stats.faces if face.outside]
     if outside:
-        yield Advice(f"{len(outside)} faces have landmarks outside of their picture ({_some(outside)}): look at them.")
+        yield Advice(f"Faces with landmarks outside of their picture: {len(outside)} ({_some(outside)}). Look at them.")
     if stats.damaged:
-        yield Advice(f"{stats.damaged} files are damaged or no faces; no step uses them.")
+        yield Advice(f"Files that are damaged or no faces: {stats.damaged}. No step uses them.")
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

@@ -24,7 +24,8 @@ body { background: #202020; color: #ddd; font: 14px/1.45 system-ui, sans-serif; 
 h1 { font-size: 20px; margin: 0 0 2px } p { margin: 2px 0 }
 ul { list-style: none; padding: 0; margin: 10px 0 } li::before { content: "\\2022"; color: #e6a23c; margin-right: 8px }
 li.fine { color: #9a9a9a } li.fine::before { content: "\\2713"; color: #4fb3a5 }
-.plots { display: flex; flex-wrap: wrap; gap: 8px; margin: 12px 0 } svg { border-radius: 6px }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 8px; margin: 12px 0 }
+svg { border-radius: 6px; width: 100%; max-width: 460px; height: auto }
 svg text { font: 11px system-ui, sans-serif }
 .tools { position: sticky; top: 0; background: #202020ee; padding: 8px 0; z-index: 1; color: #9a9a9a }
 select { background: #333; color: #ddd; border: 1px solid #555; border-radius: 4px; padding: 3px 6px }
