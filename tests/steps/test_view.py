@@ -51,7 +51,7 @@ def test_folder_is_opened_where_there_is_a_screen(
     assert run(workspace, "--side", "dst") == 0
     assert opened == [["viewer", str(workspace.dst.aligned_dir)]]
     assert not (workspace.root / "data_dst_faces.html").exists()
-    assert (workspace.root / "data_dst_faces.png").exists() and "1 faces of 1 frames" in capsys.readouterr().out
+    assert (workspace.root / "data_dst_faces.png").exists() and "1 face of 1 frame;" in capsys.readouterr().out
 
 
 def test_without_a_screen_there_is_no_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_damaged_odd_and_absent_things(
     assert run(workspace, "--side", "dst") == 0
     told = capsys.readouterr().out
     for words in ("3.png", "stray.png", "Frames without a face: 1 of 2 (7.png)", "damaged or no faces: 2", "2 persons",
-                  "several faces (0.png)", "outside of their picture (2.png)", "src has hardly one"):  # fmt: skip
+                  "several faces: 1 (0.png)", "outside of their picture: 1 (2.png)", "src has hardly one"):  # fmt: skip
         assert words in told, words
     page = (workspace.root / "data_dst_faces.html").read_text(encoding="utf-8")
     assert 'id="person"' in page and 'data-person="2"' in page and "damaged" in page
