@@ -139,7 +139,7 @@ def test_damaged_files_are_named_and_left_alone(
     whole = (crowd.aligned_dir / "00002_0.png").read_bytes()
     (crowd.aligned_dir / "00002_0.png").write_bytes(whole[:-60])
     people.run(workspace, people.Options())
-    assert "bad.png is left alone" in capsys.readouterr().out
+    assert "bad.png is not a face" in capsys.readouterr().out
     assert (crowd.aligned_dir / "bad.png").read_text() == "no picture"
 
 

@@ -105,9 +105,22 @@ def test_files_that_are_no_faces_stay(faces: Workspace, capsys: pytest.CaptureFi
     assert sort(faces, "--by", "hue") == 0
     assert {name: (folder / name).read_bytes() for name in before} == before
     told = capsys.readouterr().out
-    assert all(f"{name} keeps its name" in told for name in before)
+    assert all(name in told for name in before) and told.count("It keeps its name.") == 4
     wanted = {"00000.png", "00002.png", "00003.png", "00005.png", *before}
     assert {path.name for path in faces.src.aligned()} == wanted
+
+
+def test_a_folder_whose_data_is_lost_is_named_once(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    lost = faces.src.aligned()[:-1]
+    for path in [*lost, *(faces.src.aligned_dir / f"more {number}.png" for number in range(3))]:
+        path.write_bytes(encode(np.zeros((8, 8, 3), np.uint8)))
+    assert sort(faces, "--by", "origname") == 0
+    told = capsys.readouterr().out
+    assert told.count("It keeps its name.") == 5 and "So it is with 3 more files." in told
+    faces.src.aligned()[0].unlink()
+    assert sort(faces, "--by", "origname") == 1
+    told = capsys.readouterr()
+    assert "None of the 8 PNG files" in told.err and "restore-metadata --side src" in told.err and not told.out
 
 
 def names_and_frames(workspace: Workspace) -> dict[str, str]:

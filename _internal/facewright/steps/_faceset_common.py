@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from facewright.core import console
-from facewright.core.errors import UserError
 from facewright.core.files import NOTE, copy_to_trash, disk_errors, write_json
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import Faceset, load_faceset
 from facewright.sorting.rename import finish
+from facewright.steps._bad_files import name_bad, no_faces
 
 LONGEST_NAME = 240  # bytes: most file systems end at 255, and temporary names are longer
 NEVER = set('<>:"/\\|?*')  # in no file name of Windows
@@ -62,14 +62,9 @@ def load_own(workspace: Workspace, side: Side, *, needed: bool = True) -> Facese
     if done := finish(side.aligned_dir, workspace.trash):
         console.say(f"An earlier renaming was interrupted: its {done.renamed} files have their new names now.")
     faceset = load_faceset(side.aligned_dir)
-    for path, problem in faceset.bad:
-        console.warn(f"{path.name} is left as it is: {problem.happened}")
     if needed and not faceset.faces:
-        raise UserError(
-            f"There are no faces in {side.aligned_dir}.",
-            "aligned PNG files, as the extraction writes them.",
-            f"run {side.extractor} first.",
-        )
+        raise no_faces(side, faceset.bad)
+    name_bad(faceset.bad, "is left as it is")
     return faceset
 
 

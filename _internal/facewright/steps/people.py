@@ -6,10 +6,10 @@ Faces are compared with each other, inside this folder. The step knows nobody an
 from dataclasses import dataclass
 
 from facewright.core import console
-from facewright.core.errors import UserError
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 from facewright.sorting.people import THRESHOLD
+from facewright.steps._bad_files import name_bad, no_faces
 from facewright.steps._people import People, number_people
 from facewright.steps._people_shown import show_people, table
 
@@ -58,14 +58,9 @@ def present(workspace: Workspace, side: Side, people: People) -> None:
     Raises:
         UserError: There are no faces.
     """
-    for path, problem in people.bad:
-        console.warn(f"{path.name} is left alone: {problem.happened}")
     if not people.persons and not people.unknown:
-        raise UserError(
-            f"There are no faces in {side.aligned_dir}.",
-            "aligned PNG files, as the extraction writes them.",
-            f"run {side.extractor} first.",
-        )
+        raise no_faces(side, people.bad)
+    name_bad(people.bad, "is left alone")
     for line in table(people) if people.persons else ():
         console.say(line)
     if people.unknown:

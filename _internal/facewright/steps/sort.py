@@ -22,12 +22,14 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.sorting.base import Face, Method, methods
 from facewright.sorting.rename import PLAN, Finished, finish, plan_names, rename_all
+from facewright.steps._bad_files import name_bad, no_faces
 from facewright.steps._restore_common import bring_back
 
 COMMAND = "sort"
 MORE_BY = "by"
 COLUMNS, CELL, ROWS = 12, 112, 20  # of the contact sheet: faces per row, pixels, rows at most
 MANY = 3000  # faces whose comparison takes longer than people wait without a word
+FATE = "keeps its name"  # of a file that is no usable face
 REJECTED = 40  # grey value over which a face that goes to the trash fades
 
 
@@ -112,24 +114,15 @@ def _plan(side: Side, method: Method, settings: Any) -> Planned:
         UserError: There are no faces.
     """
     faceset = load_faceset(side.aligned_dir)
-    for path, problem in faceset.bad:
-        _left_out(path, problem)
     if not faceset.faces:
-        raise no_faces(side)
+        raise no_faces(side, faceset.bad)
+    name_bad(faceset.bad, FATE)
     good, rejected = measure_and_order(faceset.faces, method, settings)
     known = {*good, *rejected}
     taken = [path.name for path in list_files(side.aligned_dir) if path.name not in known]
     looked_at = [path for path, _ in faceset.bad] + [file.path for file in faceset.faces]
     unreadable = sum(path.name not in known and path.exists() for path in looked_at)
     return Planned(plan_names(good, taken), rejected, unreadable)
-
-
-def _left_out(path: Path, problem: UserError) -> None:
-    """Say why a file is not sorted."""
-    if path.exists():
-        console.warn(f"{path.name} keeps its name: {problem.happened}")
-    else:
-        console.warn(f"{path.name} vanished while the faces were sorted.")
 
 
 def measure_and_order(faces: Sequence[FaceFile], method: Method, settings: Any = None) -> tuple[list[str], list[str]]:
@@ -141,15 +134,17 @@ def measure_and_order(faces: Sequence[FaceFile], method: Method, settings: Any =
     """
     good: list[str] = []
     measures: list[Any] = []
+    damaged: list[tuple[Path, UserError]] = []
     with threads(cores()) as pool:
         results = ordered_map(lambda file: _measure(file, method), faces, pool, ahead=4 * cores())
         shown = console.progress(results, total=len(faces), title=f"Sorting by {method.name}", unit="faces")
         for file, measure in zip(faces, shown, strict=True):
             if isinstance(measure, UserError):
-                _left_out(file.path, measure)
+                damaged.append((file.path, measure))
             else:
                 good.append(file.path.name)
                 measures.append(measure)
+    name_bad(damaged, FATE)
     if len(measures) >= MANY:
         console.say(f"Comparing {len(measures)} faces; this takes up to a minute.")
     found = method.arrange(np.array(measures), settings)
@@ -221,12 +216,3 @@ def _report(side: Side, method: Method, planned: Planned, done: Finished | None)
     if planned.unreadable:
         console.say(f"{planned.unreadable} files that are no usable faces were left as they are.")
     console.say(f"Next: {'4.1_src' if side.name == 'data_src' else '5.1_dst'}_view_faces, delete what does not belong.")
-
-
-def no_faces(side: Side) -> UserError:
-    """Say that there is nothing to sort."""
-    return UserError(
-        f"There are no faces in {side.aligned_dir}.",
-        "aligned PNG files, as the extraction writes them.",
-        f"run {side.extractor} first.",
-    )

@@ -25,6 +25,7 @@ from facewright.core.workers import cores, ordered_map, threads
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, Faceset, load_faceset
 from facewright.faces.statistics import Measured, Statistics, advise, measure, plots, summary
+from facewright.steps._bad_files import name_bad, no_faces
 from facewright.steps._gallery import CELL, page, sheet
 
 COMMAND = "view"
@@ -48,14 +49,9 @@ def run(workspace: Workspace, options: Options) -> None:
     side = workspace.side(options.side)
     faceset = load_faceset(side.aligned_dir)
     if not faceset.faces:
-        raise UserError(
-            f"There are no faces in {side.aligned_dir}.",
-            "aligned PNG files of the extraction.",
-            f"run {side.extractor} first.",
-        )
+        raise no_faces(side, faceset.bad)
     console.heading(f"{len(faceset.faces)} faces of {side.name} in {side.aligned_dir}")
-    for path, problem in faceset.bad:
-        console.warn(f"{path.name}: {problem.happened}")
+    name_bad(faceset.bad, "is left out")
     opener = None if options.gallery else system_viewer(side.aligned_dir)
     if opener:
         open_folder(opener)
