@@ -271,6 +271,18 @@ def test_data_survives_an_edit_that_strips_resizes_and_converts(
     assert "4 had it still" in capsys.readouterr().out
 
 
+def test_a_cropped_picture_is_not_stretched(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        add_face(workspace.dst, number)
+    assert run(workspace, "save-metadata", "--side", "dst") == 0
+    path = workspace.dst.aligned()[0]
+    cropped = read_image(path)[:90]
+    write_image(path, cropped)
+    assert run(workspace, "restore-metadata", "--side", "dst") == 0
+    assert "00001_0.png is left as it is: it has another shape (128 x 90 px, not 128 x 128)" in capsys.readouterr().out
+    np.testing.assert_array_equal(read_image(path), cropped)
+
+
 def test_edited_in_another_folder(workspace: Workspace, tmp_path: Path) -> None:
     side = workspace.src
     for number in (1, 2):

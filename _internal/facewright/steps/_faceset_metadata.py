@@ -22,6 +22,7 @@ from facewright.steps._faceset_common import OldVersions, load_own
 VERSION = 1
 LARGEST_FILE = 1 << 30
 BY = "faceset --action restore-metadata"
+SAME_SHAPE = 0.02  # by what share two proportions may differ and be the same
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,9 @@ def _restore(side: Side, path: Path, face: Saved, old: OldVersions) -> Restored:
             return Restored(untouched=own is not None)
     except UserError as problem:
         return Restored(problem=problem.happened.rstrip("."))
+    if _cropped(image, face.size):
+        was, now = (f"{size[1]} x {size[0]}" for size in (face.size, image.shape[:2]))
+        return Restored(problem=f"it has another shape ({now} px, not {was}), so its landmarks would not fit")
     fitted = resized(image, face.size)
     if target.exists():
         old.keep(target)
@@ -217,6 +221,12 @@ def _own_record(path: Path) -> FaceRecord | None:
         return load_record(path)
     except UserError:
         return None
+
+
+def _cropped(image: Image, size: tuple[int, int]) -> bool:
+    """Whether a picture has other proportions than before, by more than a resizing rounds."""
+    height, width = image.shape[:2]
+    return abs(height * size[1] - width * size[0]) > SAME_SHAPE * width * size[0]
 
 
 def resized(image: Image, size: tuple[int, int]) -> Image:
