@@ -26,6 +26,16 @@ def test_labels_are_drawn_below():
     contact_sheet([("größe – 人.png", plain(50))], 1, 120)
 
 
+def test_long_labels_stay_below_their_picture():
+    pictures = [("a-name-of-forty-characters-and-a-number-01", plain(50)), ("", plain(60))]
+    sheet = contact_sheet(pictures, 2, 100)
+    bare = contact_sheet([("", plain(50)), ("", plain(60))], 2, 100)
+    columns = np.argwhere((sheet != bare).any(axis=2))[:, 1]
+    assert len(columns) > 100 and columns.max() < GAP + 100
+    end = contact_sheet([("number-01", plain(50)), ("", plain(60))], 2, 100)
+    assert (end[-CAPTION:, 60:100] != bare[-CAPTION:, 60:100]).any()
+
+
 def test_other_shapes_are_fitted_not_stretched():
     cell = fit(plain(200, 100, 20), (50, 50))
     assert (cell[:, 20:30] == 200).all() and (cell[:, :18] == GROUND).all()

@@ -10,6 +10,7 @@ from facewright.core.images import Image
 CAPTION = 24  # px under each picture
 GAP = 4
 GROUND = 32
+SCALE = 0.45  # of the labels, in OpenCV's unit
 INK = (230, 230, 230)
 
 
@@ -17,7 +18,8 @@ def contact_sheet(images: Sequence[tuple[str, Image]], columns: int, cell_width:
     """Lay pictures out in rows, each with its label below.
 
     Args:
-        images: (label, (h, w, 3) uint8 BGR) in reading order; sizes may differ. Labels are drawn in ASCII.
+        images: (label, (h, w, 3) uint8 BGR) in reading order; sizes may differ. Labels are drawn in ASCII,
+                of long ones the end.
         columns: Pictures per row.
         cell_width: Width of a picture in pixels; its height follows the first picture's shape.
 
@@ -37,10 +39,19 @@ def contact_sheet(images: Sequence[tuple[str, Image]], columns: int, cell_width:
     for index, (label, image) in enumerate(images):
         top, left = GAP + index // columns * step_y, GAP + index % columns * step_x
         sheet[top : top + cell_height, left : left + cell_width] = fit(image, (cell_height, cell_width))
-        text = label.encode("ascii", "replace").decode()
+        text = _shortened(label.encode("ascii", "replace").decode(), cell_width - 2)
         place = (left + 2, top + cell_height + CAPTION - 8)
-        cv2.putText(sheet, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
+        cv2.putText(sheet, text, place, cv2.FONT_HERSHEY_SIMPLEX, SCALE, INK, 1, cv2.LINE_AA)
     return sheet
+
+
+def _shortened(text: str, width: int) -> str:
+    """Return as much of a label's end, which tells the most, as goes into so many pixels, behind two dots."""
+    for start in range(len(text) + 1):
+        shown = text if start == 0 else f"..{text[start:]}"
+        if cv2.getTextSize(shown, cv2.FONT_HERSHEY_SIMPLEX, SCALE, 1)[0][0] <= width:
+            return shown
+    return ""
 
 
 def fit(image: Image, size: tuple[int, int]) -> Image:
