@@ -1,19 +1,25 @@
 """Our training loop against the bare Keras train step on the same network, in turns, in one run.
 
-    _internal/env/bin/python tests/benchmarks/training.py [--model h64] [--batch 4 16] [--rounds 3] [--steps 8]
+    main.py benchmark --name training
+        --arguments "[--model h64 df] [--batch 4 16] [--rounds 3] [--steps 8] [--no-stock]"
 
-"bare" calls keras' train_on_batch with the same arrays again and again; "loop" is the whole loop of step 6 with its
-sampler, threads and status line (no saving, no preview). The ratio is loop / bare: 1.00 is as fast.
+"keras" calls train_on_batch with the same arrays again and again, on the network with keras' own convolution and Adam;
+"bare" does so with ours (nn/convolution.py, nn/optimizers.py); "loop" is the whole loop of step 6 with its sampler,
+threads and status line (no saving, no preview). A ratio is loop / the other: 1.00 is as fast, 0.50 twice as fast.
 """
 
 import argparse
 import contextlib
 import io
+import itertools
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 sys.path[:1] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2] / "_internal")]
 
@@ -23,65 +29,109 @@ from facewright.nn import devices  # noqa: E402
 
 
 def main() -> None:
-    """Measure and print a line per batch size."""
+    """Measure and print a line per model and batch size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="h64")
+    parser.add_argument("--model", nargs="+", default=["h64"])
     parser.add_argument("--batch", type=int, nargs="+", default=[4, 16])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--faces", type=Path, help="a workspace with aligned faces; without it drawn ones")
+    parser.add_argument("--no-stock", action="store_true", help="leave keras' own convolution and Adam out")
     given = parser.parse_args()
     device, precision = devices.start(given.precision)
     print(f"{device.describe()}, {precision}; {given.rounds} rounds of {given.steps} steps")
     with tempfile.TemporaryDirectory() as folder:
-        for batch in given.batch:
-            measure(given, batch, Path(folder))
+        for name, batch in itertools.product(given.model, given.batch):
+            measure(given, name, batch, Path(folder))
 
 
-def measure(given: argparse.Namespace, batch: int, folder: Path) -> None:
-    """Measure one batch size."""
-    from facewright.models.base import model_class
+def measure(given: argparse.Namespace, name: str, batch: int, folder: Path) -> None:
+    """Measure one model at one batch size."""
     from facewright.samples.sampler import Sampler
     from facewright.training.loop import Loop, Plan
-    from facewright.training.session import Session
 
-    class Unsaved(Session):
-        """The disk is not what is measured."""
-
-        def save(self):
-            self.saved_iteration = self.iteration
-
-    kind = model_class(given.model)
-    model = kind(kind.Options())
+    model = build(name)
     paths = [face_paths(given, folder, side) for side in ("src", "dst")]
     sources = tuple(
         Sampler(p, model.samples(s), np.random.default_rng(n), flip=model.flip)
         for n, (s, p) in enumerate(zip(("src", "dst"), paths, strict=True))
     )
-    session = Unsaved(given.model, model, folder)
     src, dst = (source.batch(batch) for source in sources)
-    steps = [(trainer, trainer.arguments({"src": src, "dst": dst})) for trainer in model.trainers.values()]
-    bare, loop, waits = [], [], []
+    faces = {"src": src, "dst": dst}
+    times: dict[str, list[float]] = {"loop": [], "bare": []}
+    if not given.no_stock:
+        times["keras"] = []
+        with stock():
+            plain = build(name)
+            repeat(plain, faces, 1)  # builds the network's program, which stays as it is
+    session, waits = unsaved(name, model, folder), []
     for round_ in range(given.rounds + 1):
-        began = time.perf_counter()
-        for _ in range(given.steps):
-            for trainer, arguments in steps:
-                trainer.train_on_batch(*arguments, return_dict=True)
-        took = time.perf_counter() - began
+        took = {"bare": repeat(model, faces, given.steps)}
+        if "keras" in times:
+            took["keras"] = repeat(plain, faces, given.steps)
         with contextlib.redirect_stdout(io.StringIO()):
             outcome = Loop(session, sources, Plan(batch, session.iteration + given.steps)).run()
+        took["loop"] = outcome.milliseconds
         if round_:  # the first one built the network's program
-            bare.append(1000 * took / given.steps)
-            loop.append(outcome.milliseconds)
+            for kind, values in times.items():
+                values.append(took[kind])
             waits.append(outcome.waiting)
-    ratios = [a / b for a, b in zip(loop, bare, strict=True)]
-    print(
-        f"{given.model} batch {batch:3d}: bare {statistics.median(bare):7.1f} ms   "
-        f"loop {statistics.median(loop):7.1f} ms   ratio {statistics.median(ratios):.3f}   "
-        f"data wait {statistics.median(waits):.1%}",
-        flush=True,
-    )
+    report(f"{name} batch {batch:3d}", times, statistics.median(waits))
+    sys.modules["keras"].backend.clear_session()
+
+
+def report(what: str, times: dict[str, list[float]], waited: float) -> None:
+    """Print the line of a measurement."""
+    line = f"{what}: loop {statistics.median(times['loop']):7.1f} ms"
+    for kind in (kind for kind in times if kind != "loop"):
+        ratio = statistics.median(a / b for a, b in zip(times["loop"], times[kind], strict=True))
+        line += f"   {kind} {statistics.median(times[kind]):7.1f} ms, ratio {ratio:.3f}"
+    print(f"{line}   data wait {waited:.1%}", flush=True)
+
+
+def build(name: str) -> Any:
+    """Return a new model with its defaults."""
+    from facewright.models.base import model_class
+
+    kind = model_class(name)
+    return kind(kind.Options())
+
+
+def repeat(model: Any, faces: dict[str, Any], steps: int) -> float:
+    """Train on the same faces; return milliseconds per iteration."""
+    phases = [(trainer, trainer.arguments(faces)) for trainer in model.trainers.values()]
+    began = time.perf_counter()
+    for _ in range(steps):
+        for trainer, arguments in phases:
+            trainer.train_on_batch(*arguments, return_dict=True)
+    return 1000 * (time.perf_counter() - began) / steps
+
+
+@contextlib.contextmanager
+def stock() -> Iterator[None]:
+    """Networks whose program is built in here compute with keras' own convolution and Adam."""
+    import keras
+
+    from facewright.nn.convolution import Conv2D
+    from facewright.nn.optimizers import Adam
+
+    with (
+        mock.patch.object(Conv2D, "convolution_op", keras.layers.Conv2D.convolution_op),
+        mock.patch.object(Adam, "update_step", keras.optimizers.Adam.update_step),
+    ):
+        yield
+
+
+def unsaved(name: str, model: Any, folder: Path) -> Any:
+    """Return a session that saves nothing: the disk is not what is measured."""
+    from facewright.training.session import Session
+
+    class Unsaved(Session):
+        def save(self) -> None:
+            self.saved_iteration = self.iteration
+
+    return Unsaved(name, model, folder)
 
 
 def face_paths(given: argparse.Namespace, folder: Path, side: str) -> list[Path]:
