@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-EVERY = 5  # steps between two updates: the mean moves slowly, and reading all weights takes time
+EVERY = 10  # steps between two updates: the mean moves slowly, and reading all weights takes time
 WARM_UP = 10.0
 
 
