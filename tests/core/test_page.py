@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from facewright.core.errors import UserError
-from facewright.core.page import LARGEST_BODY, Answer, Page, Request
+from facewright.core.page import LARGEST_BODY, Answer, Page, Request, check_port
 
 
 @pytest.fixture
@@ -120,6 +120,17 @@ def test_several_requests_at_once() -> None:
         together.wait()
         for thread in threads:
             thread.join(10)
+
+
+def test_ports_are_checked_before_a_page_is_made(page: Page) -> None:
+    with pytest.raises(UserError, match=f"Port {page.port} "):
+        check_port(page.port)
+    check_port(0)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        free = int(other.getsockname()[1])
+    check_port(free)
+    Page(lambda request: Answer(b""), free).close()  # the check has let go of it
 
 
 def test_a_port_that_is_taken(page: Page) -> None:

@@ -17,6 +17,7 @@ def test_without_a_terminal_it_speaks_seldom(capsys):
     for number in range(5):
         status.show(str(number))
     status.show("end", now=True)
+    status.show("end", now=True)
     assert capsys.readouterr().out.split() == ["0", "end"]
 
 

@@ -188,6 +188,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Requests are not printed: the address is a secret, and the terminal belongs to the step."""
 
 
+def check_port(port: int) -> None:
+    """Find out early whether a page can be served on a port; 0 always can.
+
+    Raises:
+        UserError: The port is taken or may not be used.
+    """
+    if port:
+        Page(lambda request: Answer(b""), port).close()
+
+
 def _user() -> str:
     try:
         return getpass.getuser()

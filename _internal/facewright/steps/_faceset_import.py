@@ -167,7 +167,7 @@ def face_finder() -> Look:
 
 def _report(side: Side, side_name: str, found: list[tuple[Item, Foreign]], taken: Taken, here: bool | None) -> None:
     programs = sorted({SPELLED[foreign.program] for _, foreign in found})
-    console.say(f"{len(found)} faces of {' and '.join(programs)} read.")
+    console.say(f"{len(found)} {'face' if len(found) == 1 else 'faces'} of {' and '.join(programs)} read.")
     report(side, taken)
     for what in sorted({lost for _, foreign in found for lost in foreign.lost}):
         console.say(f"Their {what} have no place in our records and were left out.")

@@ -20,6 +20,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import write_image
 from facewright.core.options import Opening, declared
+from facewright.core.page import check_port
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint, devices, shelf
 from facewright.steps import _train_faces, _train_opening, _train_samplers, _train_session
@@ -85,6 +86,8 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
         found = _train_session.find(workspace, options.name, options.model)
         if _reached(found, options):
             return
+        if options.serve:
+            check_port(options.port)
         device, precision, trial = _train_session.start_device(options, found)
         session = _train_session.open_session(workspace, options, more, found)
         samplers = _train_samplers.make_samplers(workspace, session, faces, options)

@@ -28,6 +28,7 @@ class Status:
         self._steps = 0
         self._written = 0
         self._said = -QUIET_SECONDS
+        self._last = ""
         self._terminal = sys.stdout is not None and sys.stdout.isatty()
 
     def add(self, seconds: float, waited: float) -> None:
@@ -67,7 +68,7 @@ class Status:
 
         Args:
             text: The line.
-            now: Write it in any case.
+            now: Write it in any case, but never twice.
         """
         with _whether_heard_or_not():
             if self._terminal:
@@ -75,8 +76,8 @@ class Status:
                 sys.stdout.write("\r" + text[:width].ljust(min(self._written, width)))
                 sys.stdout.flush()
                 self._written = len(text)
-            elif now or time.monotonic() - self._said >= QUIET_SECONDS:
-                self._said = time.monotonic()
+            elif text != self._last and (now or time.monotonic() - self._said >= QUIET_SECONDS):
+                self._said, self._last = time.monotonic(), text
                 console.say(text)
 
     def say(self, text: str, *, attention: bool = False) -> None:
