@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.blend import to_bytes
+from facewright.convert.job import Job
 from facewright.convert.pipeline import refuse_broken
 from facewright.core.images import Image
 
-if TYPE_CHECKING:
-    from facewright.convert.stream import Job
 
-
-def portrait_jobs(jobs: "Sequence[Job]") -> "list[Job]":
+def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
     """Give every frame one face: the largest of its own, or that of the frame before, at the start of the next.
 
     A portrait video has one picture per frame of dst, or it would not fit its sound.

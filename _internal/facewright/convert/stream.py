@@ -7,38 +7,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.convert.job import Job
 from facewright.convert.pipeline import FaceShape, FrameFaces, Parameters, Predict, cut_faces, put_back
 from facewright.convert.portrait import portrait
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode, read_image
-from facewright.faces.align import Points
 
 BATCH = 8  # faces per prediction: more gains little and delays the first result
 MEMORY = 256 << 20  # bytes of decoded frames in the works
 FIRST = 2  # frames in the works until the size of one is known
-
-
-@dataclass(frozen=True)
-class Job:
-    """One frame to convert.
-
-    Attributes:
-        frame: Its file.
-        target: Where the result goes; the suffix decides the format.
-        landmarks: (68, 2) points in the frame for each face; none: the frame is copied.
-        shown: The frame whose face is taken instead of its own; None for its own.
-    """
-
-    frame: Path
-    target: Path
-    landmarks: tuple[Points, ...]
-    shown: Path | None = None
 
 
 @dataclass(frozen=True)

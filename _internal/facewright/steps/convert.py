@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facewright.convert.blend import Mode
+from facewright.convert.job import Job
 from facewright.convert.pipeline import FaceShape, Parameters
 from facewright.convert.portrait import portrait_jobs
-from facewright.convert.stream import Converter, Done, Job, convert_stream
+from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
 from facewright.core.errors import UserError
 from facewright.core.files import fingerprint, list_files, make_folder, move_to_trash, write_bytes
