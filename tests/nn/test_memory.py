@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from facewright.nn import memory
+from facewright.nn import cards, memory
 from facewright.nn.devices import Device
 
 
@@ -21,13 +21,27 @@ def test_the_computer_has_some_memory_and_the_control_group_bounds_it(tmp_path, 
     assert memory.device_memory(device("cpu")) == pytest.approx(whole)
 
 
+SMALL, LARGE = b"0, Small, 8192\n", b"1, Large, 24564\n"
+
+
 @pytest.mark.parametrize(
-    ("output", "expected"), [(b"24564\n8192\n", 8.0), (b"", 0.0), (b"[N/A]\n", 0.0), (b"No devices were found\n", 0.0)]
+    ("output", "visible", "expected"),
+    [
+        (LARGE + SMALL, None, 8.0),
+        (SMALL + LARGE, "1", 24564 / 1024),  # the one that was chosen, not the smallest of the computer
+        (SMALL + LARGE, "0,1", 8.0),
+        (b"", None, 0.0),
+        (b"0, Odd, [N/A]\n", None, 0.0),
+        (b"No devices were found\n", None, 0.0),
+    ],
 )
-def test_the_smallest_card_counts(monkeypatch, output, expected):
-    monkeypatch.setattr(memory.shutil, "which", lambda name: "/bin/nvidia-smi")
+def test_the_smallest_card_in_use_counts(monkeypatch, output, visible, expected):
+    monkeypatch.setattr(cards.shutil, "which", lambda name: "/bin/nvidia-smi")
     done = subprocess.CompletedProcess([], 0, output, b"")
-    monkeypatch.setattr(memory.subprocess, "run", lambda *given, **more: done)
-    assert memory.card_memory() == expected
+    monkeypatch.setattr(cards.subprocess, "run", lambda *given, **more: done)
+    monkeypatch.delenv(cards.VISIBLE, raising=False)
+    if visible:
+        monkeypatch.setenv(cards.VISIBLE, visible)
+    assert memory.card_memory() == pytest.approx(expected)
     computer = memory.computer_memory()
     assert memory.device_memory(device("gpu")) == pytest.approx(expected or computer)

@@ -1,11 +1,10 @@
 """How much memory the device has that the networks run on."""
 
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from facewright.nn.cards import cards
 from facewright.nn.devices import Device, find
 
 GIB = float(1 << 30)
@@ -13,7 +12,7 @@ CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def device_memory(device: Device | None = None) -> float:
-    """Return the memory of the device in GiB: the smallest card's, or the computer's.
+    """Return the memory of the device in GiB: the smallest used card's, or the computer's.
 
     A card whose size nothing tells counts as the computer: so it is on processors that share their memory with it.
 
@@ -25,17 +24,8 @@ def device_memory(device: Device | None = None) -> float:
 
 
 def card_memory() -> float:
-    """Return the memory of the smallest NVIDIA card in GiB; 0 when the driver's tool does not tell."""
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return 0.0
-    try:
-        asked = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-        done = subprocess.run(asked, capture_output=True, timeout=20)
-        sizes = [float(line) for line in done.stdout.decode("ascii", "replace").split()]
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return 0.0
-    return min(sizes, default=0.0) / 1024
+    """Return the memory of the smallest card in use, in GiB; 0 when the driver's tool does not tell."""
+    return min((card.gib for card in cards()), default=0.0)
 
 
 def computer_memory() -> float:
