@@ -1,5 +1,6 @@
 """The step, with the tiny model in the place of h64."""
 
+import errno
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ from facewright.core.images import write_image
 from facewright.core.options import declared, option, resolve
 from facewright.models import base, trained
 from facewright.models.base import ModelOptions
-from facewright.nn import checkpoint, shelf
+from facewright.nn import backups, checkpoint, shelf
 from facewright.steps import _train_faces, _train_opening, train
 from facewright.training import start
 from facewright.training.fit import out_of_memory
@@ -357,15 +358,47 @@ class TestStartingFromSomething:
         said = capsys.readouterr().out
         assert "plain.png" in said and "7 src, 7 dst" in said and "without --pretrain" in said
         before = self.weights(filled, "h64")
+        run(filled, debug=True)
+        assert backups.backups(filled.model_dir / "h64") == []  # nothing was trained
         run(filled, target_iter=1, save_interval_min=0.01, preview=False)
-        assert "Pretraining is over" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "Pretraining is over" in said and "restore --what model goes back" in said
         generation = checkpoint.newest(filled.model_dir / "h64").generation
         assert generation.state["iteration"] == 1 and generation.state["pretrain"] is False
         assert len(generation.arrays("history").as_dict()["losses"]) == 1
         after = generation.arrays("weights").as_dict()
         assert max(np.abs(after[n] - before[n]).max() for n in after) < 0.01  # one step away
+        (kept,) = backups.backups(filled.model_dir / "h64")
+        state = checkpoint.check(kept).state
+        assert (state["pretrain"], state["iteration"]) == (True, 4)
+        np.testing.assert_equal(checkpoint.check(kept).arrays("weights").as_dict(), before)
         with pytest.raises(UserError, match="holds 0 aligned faces"):
             run(filled, name="x", pretrain=str(tmp_path / "absent"))
+
+    def test_a_disk_that_fills_at_the_switch_leaves_the_pretrained_state(self, filled, tmp_path, monkeypatch):
+        tiny.save_faces(tmp_path / "many", 3, seed=7)
+        run(filled, pretrain=str(tmp_path / "many"), target_iter=2, preview=False)
+        before = checkpoint.generations(filled.model_dir / "h64")
+
+        def full(source, target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(backups, "_copy_file", full)
+        with pytest.raises(UserError, match="disk is full"):
+            run(filled, target_iter=1, preview=False)
+        assert checkpoint.generations(filled.model_dir / "h64") == before
+
+    def test_a_model_of_two_people_is_not_pretrained(self, filled, tmp_path):
+        tiny.save_faces(tmp_path / "many", 3, seed=7)
+        run(filled, target_iter=2, preview=False)
+        before = checkpoint.generations(filled.model_dir / "h64")
+        with pytest.raises(UserError, match="was trained on two people") as caught:
+            run(filled, pretrain=str(tmp_path / "many"), target_iter=4)
+        assert "--name NEW" in caught.value.fix
+        assert checkpoint.generations(filled.model_dir / "h64") == before
+        run(filled, name="new", start_from="h64", pretrain=str(tmp_path / "many"), target_iter=2, preview=False)
+        run(filled, name="new", pretrain=str(tmp_path / "many"), target_iter=3, preview=False)  # it goes on
+        assert checkpoint.newest(filled.model_dir / "new").generation.state["iteration"] == 3
 
     def test_what_lies_between_begins_anew_after_pretraining(self, filled, tmp_path, monkeypatch):
         monkeypatch.setattr(start, "INTER", "encoder")

@@ -10,8 +10,8 @@ from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
 from facewright.core.options import declared, option, show
 from facewright.core.workspace import Workspace
-from facewright.nn import cards, checkpoint, devices, shelf
-from facewright.nn.checkpoint import Found
+from facewright.nn import backups, cards, checkpoint, devices, shelf
+from facewright.nn.checkpoint import Found, Generation
 from facewright.steps._train_options import Options
 
 if TYPE_CHECKING:  # these import keras
@@ -31,11 +31,18 @@ def fixed(settings: type, saved: Mapping[str, Any]) -> type:
     return made
 
 
-def find(workspace: Workspace, name: str, kind: str) -> Found | None:
+def find(workspace: Workspace, name: str, kind: str, *, pretrain: bool = False) -> Found | None:
     """Return the newest whole state of a model; None when it is a new one.
 
+    Args:
+        workspace: The project.
+        name: What the model is called.
+        kind: The network it is made of.
+        pretrain: Whether it is to learn faces in general.
+
     Raises:
-        UserError: None is whole, or it is made of another network than `kind`.
+        UserError: None is whole, it is made of another network than `kind`, or it is to be pretrained and has
+            learnt two people already.
     """
     found = checkpoint.newest(workspace.model_dir / name)
     saved = str(found.generation.state.get("model")) if found else kind
@@ -47,7 +54,21 @@ def find(workspace: Workspace, name: str, kind: str) -> Found | None:
         )
     if found is None:
         shelf.check_name(name)
+    elif pretrain and not found.generation.state.get("pretrain"):
+        _refuse_pretraining(name, found.generation)
     return found
+
+
+def _refuse_pretraining(name: str, generation: Generation) -> None:
+    """Pretraining would go on with the two people's weights and unlearn them."""
+    iteration = int(generation.state.get("iteration", 0))
+    if iteration:
+        raise UserError(
+            f"The model {name} was trained on two people (iteration {iteration}); --pretrain would unlearn them.",
+            "a new model, or one that was only pretrained so far.",
+            f"give --name NEW with --pretrain, and --start-from {name} to take over its weights; or leave out "
+            f"--pretrain to train {name} on. Nothing was changed.",
+        )
 
 
 def start_device(options: Options, found: Found | None) -> "tuple[Device, str, dict[str, Any]]":
@@ -119,6 +140,18 @@ def open_session(workspace: Workspace, options: Options, more: Any, found: Found
         return session
     session.resume(generation)
     return session
+
+
+def first_state(session: "Session", found: Found | None) -> None:
+    """Save a model that begins: a new one, or a pretrained one whose pretrained state is backed up first.
+
+    Raises:
+        UserError: The disk is full or the folder is read-only; the pretrained state is then the newest as before.
+    """
+    if found is not None:
+        kept = backups.back_up(found.generation.folder)
+        console.say(f"The pretrained state is kept in {kept}; main.py restore --what model goes back to it.")
+    session.save()
 
 
 def _new(workspace: Workspace, options: Options, wanted: Mapping[str, Any]) -> "Session":

@@ -83,7 +83,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
             faces = _train_faces.load_for_pretraining(Path(options.pretrain).expanduser())
         else:
             faces = _train_faces.load_pair(workspace)
-        found = _train_session.find(workspace, options.name, options.model)
+        found = _train_session.find(workspace, options.name, options.model, pretrain=bool(options.pretrain))
         if _reached(found, options):
             return
         if options.serve:
@@ -116,7 +116,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
             _show_samples(workspace, samplers, options)
             return
         if session.saved_iteration < 0:
-            session.save()
+            _train_session.first_state(session, found)
         outcome = _train(session, samplers, options, batch)
         closing_words(session, outcome, preview=options.preview, pretrain=bool(options.pretrain))
     if options.target_iter and outcome.reason in SIGNALS:
