@@ -116,6 +116,14 @@ def test_previews_and_their_history(tmp_path, faces):
     assert [p.name for p in (tmp_path / "tiny" / "history").iterdir()] == ["000010.jpg"]
 
 
+def test_the_terminal_gets_the_faces_that_were_asked_for(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    drawn = []
+    view = View(session, sources, terminal=lambda picture: drawn.append((session.iteration, picture.shape)))
+    train(session, sources, view=view, keys=Typing(_2=Command.NEXT, _4=Command.PREVIEW), target=6)
+    assert drawn == [(2, (512, 640, 3)), (4, (512, 640, 3)), (6, (512, 640, 3))]  # keys, and the end
+
+
 def test_autosave_by_time(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
     train(session, sources, target=3, save_seconds=0.0)

@@ -48,6 +48,9 @@ class Options:
     )
     port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
     preview: bool = option(True, "Draw previews.")
+    terminal_preview: bool = option(
+        False, "Draw the faces in the terminal too, in coloured blocks: when a preview is asked for, and on saving."
+    )
     write_preview_history: bool = option(False, "Keep a JPEG of the same faces every 10 iterations.")
     tensorboard: bool = option(False, "Write the losses for TensorBoard into model/<name>/tensorboard.")
     debug: bool = option(False, "Show what the network gets, and train nothing.")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.images import Image
 from facewright.core.page import Page
+from facewright.core.terminal_picture import draw_in_terminal
 from facewright.steps._train_options import Options
 from facewright.steps._train_words import ending
 
@@ -62,12 +64,19 @@ def watching(session: "Session", samplers: "tuple[Sampler, Sampler]", options: O
             watchers.keys.append(window)
         if options.preview:
             history = options.write_preview_history
-            watchers.view = View(session, samplers, window, watchers.board, write_history=history)
+            terminal = _draw_in_terminal if options.terminal_preview else None
+            watchers.view = View(session, samplers, window, watchers.board, write_history=history, terminal=terminal)
         if options.tensorboard:
             watchers.listeners.append(stack.enter_context(_log(session)))
         watchers.keys.append(stack.enter_context(terminal_keys()))
         console.say(f"Keys: {HELP}")
         yield watchers
+
+
+def _draw_in_terminal(faces: Image) -> None:
+    lines = draw_in_terminal(faces)
+    if lines:
+        console.say(lines)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,13 @@
-"""Where the preview goes: a PNG in the model folder, and the window and the page when there are any."""
+"""Where the preview goes: a PNG in the model folder; the window, the page and the terminal where they are wanted."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from facewright.core.files import make_folder
-from facewright.core.images import write_image
+from facewright.core.images import Image, write_image
 from facewright.samples.sampler import Sampler
 from facewright.training.board import Board
 from facewright.training.history import RANGES
@@ -31,6 +32,7 @@ class View:
         window: The window, or None.
         board: Where a page finds the preview, or None.
         write_history: Keep a JPEG of the same faces every `HISTORY_EVERY` iterations.
+        terminal: Takes the faces, to draw those that somebody asked for in the terminal; or None.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class View:
         board: Board | None = None,
         *,
         write_history: bool = False,
+        terminal: Callable[[Image], None] | None = None,
     ) -> None:
         self._session = session
         self._samplers = samplers
         self._window = window
         self._board = board
         self._write_history = write_history
+        self._terminal = terminal
         # The same order in every run, so that a preview can be compared with the one of yesterday.
         self._orders = [np.random.default_rng(0).permutation(len(s)).tolist() for s in samplers]
         self._page = 0
@@ -70,7 +74,12 @@ class View:
         return self._session.folder / "history"
 
     def refresh(self, status: str = "") -> None:
-        """Draw and write the preview now."""
+        """Draw and write the preview now; in the terminal too, if it is wanted there."""
+        tiles = self._refresh(status)
+        if self._terminal:
+            self._terminal(tiles)
+
+    def _refresh(self, status: str) -> Image:
         began = time.monotonic()
         session = self._session
         title = f"{session.name}   iteration {session.iteration}"
@@ -86,6 +95,7 @@ class View:
         finally:  # on a full disk the next one comes no sooner
             self._drawn = time.monotonic()
             self._cost = self._drawn - began
+        return tiles
 
     def next_page(self) -> None:
         """Go on to other faces."""
@@ -99,7 +109,7 @@ class View:
         """Draw the preview when the last one has grown old."""
         every = WATCHED_EVERY if self._board and self._board.watched else AT_LEAST_EVERY
         if time.monotonic() - self._drawn >= max(every, self._cost / SMALL_SHARE):
-            self.refresh(status)
+            self._refresh(status)
 
     def keep_history(self) -> None:
         """Write the JPEG of this iteration where it is wanted and due."""
