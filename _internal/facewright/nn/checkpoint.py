@@ -2,7 +2,7 @@
 
     model/<name>/generation_000012/
         weights.safetensors     the networks' weights: "<part>/<number>.<weight>", float32
-        optimizer.safetensors   the optimiser's state: "<number>"
+        optimizer.safetensors   the optimiser's state: "<number>", or "<phase>/<number>"
         extra.safetensors       what the model keeps beside (absent when it keeps nothing)
         history.safetensors     "losses": (iterations, losses) float32
         state.json              model, options, iteration, names of the losses, random generators
