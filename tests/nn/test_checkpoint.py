@@ -1,4 +1,5 @@
 import json
+import errno
 import os
 import random
 import signal
@@ -169,6 +170,28 @@ def test_full_disk(tmp_path, monkeypatch):
         save(tmp_path, 2)
     assert checkpoint.newest(tmp_path).generation.number == 1
     assert [p.name for p in tmp_path.iterdir()] == ["generation_000001"]
+
+
+@pytest.mark.parametrize("room", [0, 30, 100, 200, 300, 400])
+def test_a_disk_that_fills_while_a_generation_is_written(tmp_path, monkeypatch, room):
+    save(tmp_path, 1)
+    left, write = [room], checkpoint._HashedFile.write
+
+    def until_full(file, data):
+        fits = bytes(memoryview(data))[: left[0]]
+        left[0] -= len(fits)
+        write(file, fits)
+        if len(fits) < len(bytes(memoryview(data))):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint._HashedFile, "write", until_full)
+    with pytest.raises(UserError, match="disk is full"):
+        save(tmp_path, 2)
+    monkeypatch.undo()
+    assert checkpoint.newest(tmp_path).generation.number == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["generation_000001"]  # the room it took is given back
+    save(tmp_path, 3)
+    assert checkpoint.newest(tmp_path).generation.arrays("weights").as_dict()["w"][0, 0] == 3
 
 
 def test_other_shapes_are_another_network(tmp_path):
