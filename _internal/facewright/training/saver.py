@@ -14,6 +14,7 @@ import numpy as np
 
 from facewright.nn import backups, checkpoint
 from facewright.nn.array_file import header_of
+from facewright.nn.memory import CONTROL_GROUP
 
 SPARE = 1.2  # a copy is made where this times its size is free
 
@@ -147,4 +148,21 @@ def _free_memory() -> int:
     except OSError:
         return 0
     found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(found[0]) * 1024 if found else 0
+    free = int(found[0]) * 1024 if found else 0
+    left = _left_in_group()
+    return free if left is None else max(1, min(free or left, left))
+
+
+def _left_in_group() -> int | None:
+    """Return what the control group (a container, say) lets this process take yet; None without a limit.
+
+    Pages of files count as used there, and are let go of when the memory is wanted: so they are free.
+    """
+    group = CONTROL_GROUP.parent
+    try:
+        limit = int(CONTROL_GROUP.read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+        return limit - used + int(stat["inactive_file"]) + int(stat["active_file"])
+    except (OSError, ValueError, KeyError):  # no Linux, no such file, or no limit ("max")
+        return None
