@@ -259,6 +259,16 @@ class TestLoading:
         assert loaded.iteration == 2
         assert loaded.fingerprint == checkpoint.newest(model_dir / "h64").generation.fingerprint
 
+    def test_optimisers_are_built_for_training_only(self, model_dir):
+        model = trained.load_trained(model_dir).model
+        model.predict(np.zeros((1, 16, 16, 3), np.float32))
+        model.preview(*[{"target": np.zeros((1, 16, 16, 3), np.float32)}] * 2)
+        assert model.live_network() and model.reported == ("src", "dst")
+        assert "trainers" not in vars(model)
+        session = Session("h64", model, model_dir)
+        session.resume(session.find().generation)
+        assert list(vars(model)["trainers"]) == [""]
+
     def test_damage_is_said_and_the_older_one_used(self, model_dir, capsys):
         newest = checkpoint.generations(model_dir / "h64")[0]
         (newest / "weights.safetensors").write_bytes(b"cut")

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -90,7 +91,6 @@ class FaceModel(ABC):
         batches: Memory of the device in GiB -> faces per side and iteration; see `batch_for`.
         light_below: Memory in GiB below which "auto" takes the light version.
         parts: Name -> keras.Model; these are saved.
-        trainers: Name of the phase -> the compiled step; each holds its optimiser. An iteration runs them in order.
         reported: Names of the losses that `train_on` returns.
         scale: Factor on the channels of all layers; 1 but for tests.
     """
@@ -117,10 +117,17 @@ class FaceModel(ABC):
         self.scale = scale
         devices.seed(seed)
         self.parts = self.build()
-        phases = self.phases()
-        self.reported = tuple(name for phase in phases for name in phase.reports)
-        self.trainers = {phase.name: PhaseTrainer(phase, self.resolution) for phase in phases}
+        self._phases = self.phases()
+        self.reported = tuple(name for phase in self._phases for name in phase.reports)
         self._mean = RunningMean(self.parts, self.build(), self.average) if self.average else None
+
+    @cached_property
+    def trainers(self) -> dict[str, PhaseTrainer]:
+        """Name of the phase -> the compiled step; each holds its optimiser. An iteration runs them in order.
+
+        They are built on first use: who only predicts needs none, and their moments are twice what they train.
+        """
+        return {phase.name: PhaseTrainer(phase, self.resolution) for phase in self._phases}
 
     @classmethod
     def settle(cls, options: ModelOptions) -> ModelOptions:
