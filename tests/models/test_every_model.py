@@ -124,7 +124,7 @@ class TestBatchForMemory:
         assert base.model_class("h64").batch_for(memory) == batch
 
     def test_too_little(self):
-        with pytest.raises(UserError, match=r"needs 4\.5") as caught:
+        with pytest.raises(UserError, match=r"the model df needs 4\.5") as caught:
             base.model_class("df").batch_for(4.0)
         assert "--batch-size" in caught.value.fix
 

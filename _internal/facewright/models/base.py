@@ -158,7 +158,7 @@ class FaceModel(ABC):
             return cls.default_batch
         if memory < entries[0][0]:
             raise UserError(
-                f"The device has {memory:.1f} GiB of memory; the model {cls.__name__} needs {entries[0][0]:g}.",
+                f"The device has {memory:.1f} GiB of memory; the model {model_name(cls)} needs {entries[0][0]:g}.",
                 f"a device with at least {entries[0][0]:g} GiB.",
                 "choose a smaller model, for example h64 with --light yes, or give --batch-size yourself.",
             )
@@ -320,6 +320,11 @@ def to_numpy(tensor: Any) -> Array:
 def model_names() -> list[str]:
     """Return the names of all models, from their file names, without importing any."""
     return list(model_files())
+
+
+def model_name(kind: type[FaceModel]) -> str:
+    """Return the name by which users know a model: that of its file."""
+    return kind.__module__.rpartition(".")[2]
 
 
 def model_class(name: str) -> type[FaceModel]:

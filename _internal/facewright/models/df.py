@@ -6,7 +6,6 @@ from typing import Any
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import InTurn
-from facewright.nn.losses import masked_dssim, mse
 from facewright.nn.networks import Code, decoder, encoder
 
 
@@ -41,7 +40,3 @@ class DF(InTurn):
         """Encode, decode as the person."""
         face, mask = self.parts[f"decoder_{side}"](self.parts["encoder"](faces))
         return face, mask
-
-    def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
-        """Masked DSSIM and squared error of the mask."""
-        return masked_dssim(batch["target"], picture, batch["mask"]) + mse(batch["mask"], mask)

@@ -6,7 +6,6 @@ from typing import Any
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults, LightOptions
 from facewright.models.layouts import SharedEncoder
-from facewright.nn.losses import mae, masked_dssim
 from facewright.nn.networks import Code, decoder, encoder
 
 
@@ -35,10 +34,3 @@ class H64(SharedEncoder):
             "decoder_src": decoder(code.shape, picture, mask, "decoder_src"),
             "decoder_dst": decoder(code.shape, picture, mask, "decoder_dst"),
         }
-
-    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Masked DSSIM and mask MAE of both; the DSSIM terms are reported."""
-        of_src = masked_dssim(src["target"], rebuilt["src"], src["mask"])
-        of_dst = masked_dssim(dst["target"], rebuilt["dst"], dst["mask"])
-        masks = mae(src["mask"], rebuilt["src_mask"]) + mae(dst["mask"], rebuilt["dst_mask"])
-        return of_src + of_dst + masks, {"src": of_src, "dst": of_dst}

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from facewright.models.base import FaceModel
+from facewright.nn.losses import mae, masked_dssim, mse
 from facewright.nn.phase import SIDES, Phase
 
 
@@ -34,6 +35,13 @@ class SharedEncoder(FaceModel):
         """Encode dst, decode as dst: its mask."""
         return self.decode("dst", self.parts["encoder"](dst))[1]
 
+    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Masked DSSIM and mask MAE of both; the DSSIM terms are reported."""
+        of_src = masked_dssim(src["target"], rebuilt["src"], src["mask"])
+        of_dst = masked_dssim(dst["target"], rebuilt["dst"], dst["mask"])
+        masks = mae(src["mask"], rebuilt["src_mask"]) + mae(dst["mask"], rebuilt["dst_mask"])
+        return of_src + of_dst + masks, {"src": of_src, "dst": of_dst}
+
 
 class InTurn(FaceModel):
     """Trains src and dst in two steps, each with an optimiser of its own, as DF, LIAEF and MIAEF of 2018 did.
@@ -53,9 +61,9 @@ class InTurn(FaceModel):
     def path(self, side: str, faces: Any) -> tuple[Any, Any]:
         """Rebuild one person's faces (b, S, S, 3): picture (b, S, S, 3 or 1) and mask (b, S, S, 1) in 0..1."""
 
-    @abstractmethod
     def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
-        """Return one person's total, which is also what is reported."""
+        """Return one person's total, which is also what is reported: masked DSSIM and squared error of the mask."""
+        return masked_dssim(batch["target"], picture, batch["mask"]) + mse(batch["mask"], mask)
 
     def phases(self) -> tuple[Phase, ...]:
         """Return a step for src and one for dst."""

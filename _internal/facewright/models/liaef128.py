@@ -12,7 +12,6 @@ import keras
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import InTurn
-from facewright.nn.losses import masked_dssim, mse
 from facewright.nn.networks import Code, decoder, encoder, through
 
 INTERS = {"src": ("inter_ab", "inter_ab"), "dst": ("inter_b", "inter_ab")}
@@ -54,10 +53,6 @@ class LIAEF128(InTurn):
         both = keras.ops.concatenate([codes[name] for name in INTERS[side]], axis=-1)  # (b, 16, 16, 1024)
         face, mask = self.parts["decoder"](both)
         return face, mask
-
-    def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
-        """Masked DSSIM and squared error of the mask."""
-        return masked_dssim(batch["target"], picture, batch["mask"]) + mse(batch["mask"], mask)
 
 
 def inter(inputs: int, code: Code, name: str) -> Any:

@@ -15,7 +15,6 @@ from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import InTurn
 from facewright.models.liaef128 import inter
 from facewright.nn.blocks import head
-from facewright.nn.losses import masked_dssim, mse
 from facewright.nn.networks import Code, doubled, encoder
 from facewright.samples.outputs import Sample
 
@@ -86,9 +85,8 @@ class MIAEF128(InTurn):
         return {**rebuilt, "src": keras.ops.repeat(rebuilt["src"], 3, axis=-1)}
 
     def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
-        """Masked DSSIM and squared error of the mask; three equal channels count as one."""
-        target = batch["target"][..., : picture.shape[-1]]
-        return masked_dssim(target, picture, batch["mask"]) + mse(batch["mask"], mask)
+        """Take a grey face's three equal channels as one."""
+        return super().loss({**batch, "target": batch["target"][..., : picture.shape[-1]]}, picture, mask)
 
     def _in_colour(self, first: Any, second: Any) -> tuple[Any, Any]:
         code = keras.ops.concatenate([first, second], axis=-1)  # (b, 16, 16, 1024)

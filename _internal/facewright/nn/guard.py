@@ -93,11 +93,6 @@ class LossWatch:
             # Losses near or below zero have no meaningful "ten times as much".
             self.limit.assign(TIMES * median if median > 0 else float("inf"))
 
-    def forget(self) -> None:
-        """Begin anew: the losses mean something else from now on."""
-        self._recent.clear()
-        self.limit.assign(float("inf"))
-
 
 class _Guarded:
     """Comes before an optimiser's own class."""

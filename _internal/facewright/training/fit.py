@@ -1,19 +1,12 @@
 """The largest batch that the memory holds, found by trying."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from facewright.samples.outputs import Batch
+from facewright.training.feed import Source
 
 NAMES = ("ResourceExhaustedError", "OutOfMemoryError")
 WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "DefaultCPUAllocator: can't allocate")
-
-
-class Batches(Protocol):
-    """What gives faces: a sampler."""
-
-    def batch(self, size: int) -> Batch:
-        """Return the next batch."""
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -23,7 +16,7 @@ def out_of_memory(error: BaseException) -> bool:
     return any(word in str(error)[:4000] for word in WORDS)
 
 
-def fitting_batch(train_on: Callable[[Batch, Batch], object], src: Batches, dst: Batches, failed: int) -> int:
+def fitting_batch(train_on: Callable[[Batch, Batch], object], src: Source, dst: Source, failed: int) -> int:
     """Return the largest batch below one that failed with which a step runs; 0 when not even one face fits.
 
     Halves until a step runs, then looks once between that and the one that failed last. The weights change.
