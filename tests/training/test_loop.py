@@ -11,6 +11,7 @@ from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.nn import backups, checkpoint, devices, guard
 from facewright.samples.sampler import Sampler
+from facewright.training import loop
 from facewright.training.keys import Command
 from facewright.training.loop import Loop, Plan
 from facewright.training.session import Session
@@ -269,6 +270,26 @@ def test_backups_by_key_and_by_time(tmp_path, faces):
     os.utime(made, (long_ago, long_ago))
     train(session, sources, target=7, backup_seconds=3600.0)
     assert [checkpoint.check(p).state["iteration"] for p in backups.backups(tmp_path / "tiny")] == [6, 2]
+
+
+def test_a_backup_that_fails_is_told_apart_from_the_saving_and_tried_again(tmp_path, faces, monkeypatch, capsys):
+    session, sources = new_session(tmp_path, faces)
+    back_up, attempts = backups.back_up, []
+
+    def full_once(generation, preview):
+        attempts.append(checkpoint.check(generation).state["iteration"])
+        if len(attempts) == 1:
+            raise UserError("The disk is full.", "space", "make some")
+        return back_up(generation, preview)
+
+    monkeypatch.setattr(backups, "back_up", full_once)
+    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
+    train(session, sources, keys=Typing(_2=Command.BACKUP), target=40)
+    said = capsys.readouterr().out
+    assert "Saved iteration 2 in" in said and "but not backed up. That is tried again soon. The disk is full." in said
+    assert "Not saved" not in said and len(attempts) == 2
+    (made,) = backups.backups(tmp_path / "tiny")
+    assert checkpoint.check(made).state["iteration"] == attempts[1] > 2
 
 
 def test_listeners_get_every_step(tmp_path, faces):

@@ -19,7 +19,7 @@ from facewright.training.status import RECENT, Status
 from facewright.training.trouble import RETURNS, Answer, Trouble
 from facewright.training.view import View
 
-RETRY_SECONDS = 60.0  # until the next attempt after an autosave that failed
+RETRY_SECONDS = 60.0  # until the next attempt after a saving or a backup that failed
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Loop:
         now = time.monotonic()
         self._take_report()
         if now >= self._backup_due:
-            self._backup_due = now + self._plan.backup_seconds
+            self._backup_due = now + (self._plan.backup_seconds or math.inf)
             self._wants_backup = True
         if (now >= self._save_due or self._wants_backup) and not self._saver.busy:
             self._begin_saving()
@@ -210,10 +210,16 @@ class Loop:
         report = self._saver.take(wait=wait)
         if report is None:
             return
+        self._plan_backup(report)
         if report.problem is None:
             self._session.saved_iteration = report.content.iteration
             self._status.say(self._saved_words(report))
             self._refresh()
+            if isinstance(report.unbacked, UserError):
+                again = "" if wait else " That is tried again soon."
+                self._status.say(f"Saved, but not backed up.{again} {report.unbacked}", attention=True)
+            elif report.unbacked:
+                raise report.unbacked
         elif isinstance(report.problem, FloatingPointError):
             self._answer(self._trouble.broken())
         elif isinstance(report.problem, UserError):
@@ -223,12 +229,17 @@ class Loop:
         else:
             raise report.problem
 
+    def _plan_backup(self, report: Report) -> None:
+        """Try soon again where a backup was wanted and not made."""
+        if report.content.backup and (report.problem or report.unbacked):
+            self._backup_due = min(self._backup_due, time.monotonic() + RETRY_SECONDS)
+
     def _saved_words(self, report: Report) -> str:
         iteration = report.content.iteration
         losses = self._session.history.mean(max(1, self._session.iteration - self._told))
         self._told = self._session.iteration
         mean = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
-        backup = " and backed up" if report.content.backup else ""
+        backup = " and backed up" if report.content.backup and not report.unbacked else ""
         return (
             f"Saved{backup} iteration {iteration} in {report.seconds:.1f} s; training stood still for "
             f"{1000 * report.waited:.0f} ms of it. Mean since the last time: {mean}."
@@ -244,6 +255,8 @@ class Loop:
     def _await_saving(self) -> None:
         """Wait for a saving that is under way: what it saves is what the training goes back to."""
         report = self._saver.take(wait=True)
+        if report:
+            self._plan_backup(report)
         if report and report.problem is None:
             self._session.saved_iteration = report.content.iteration
 

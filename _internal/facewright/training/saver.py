@@ -42,16 +42,13 @@ class Content:
     preview: Path | None = None
 
     def write(self) -> checkpoint.Generation:
-        """Write it.
+        """Write the generation; the backup is made by the saver, so that the one may fail without the other.
 
         Raises:
             UserError: The disk is full or the folder is read-only.
             FloatingPointError: A weight is not finite; nothing is written.
         """
-        generation = checkpoint.save(self.folder, self.state, self.files, keep=self.keep)
-        if self.backup:
-            backups.back_up(generation.folder, self.preview)
-        return generation
+        return checkpoint.save(self.folder, self.state, self.files, keep=self.keep)
 
     def copied(self) -> "Content | None":
         """Return a copy that the training cannot change any more; None where the memory does not hold one."""
@@ -74,13 +71,15 @@ class Report:
         content: What was to be saved; without its arrays.
         seconds: How long it took.
         waited: How long of that the training stood still.
-        problem: What went wrong, or None.
+        problem: Why nothing was saved, or None.
+        unbacked: Why what was saved was not backed up too, or None.
     """
 
     content: Content
     seconds: float
     waited: float
     problem: Exception | None = None
+    unbacked: Exception | None = None
 
 
 class Saver:
@@ -128,13 +127,26 @@ class Saver:
 
     def _work(self, content: Content, began: float, waited: float | None) -> None:
         problem: Exception | None = None
+        unbacked: Exception | None = None
         try:
-            content.write()
+            generation = content.write()
         except Exception as error:  # the training thread looks at it
             problem = error
+        else:
+            unbacked = _back_up(generation, content)
         seconds = time.monotonic() - began
         bare = Content(content.folder, content.iteration, content.state, {}, content.keep, content.backup)
-        self._report = Report(bare, seconds, seconds if waited is None else waited, problem)
+        self._report = Report(bare, seconds, seconds if waited is None else waited, problem, unbacked)
+
+
+def _back_up(generation: checkpoint.Generation, content: Content) -> Exception | None:
+    """Back up what was saved where that is wanted; return what went wrong."""
+    if content.backup:
+        try:
+            backups.back_up(generation.folder, content.preview)
+        except Exception as error:  # the training thread looks at it
+            return error
+    return None
 
 
 def _copied(arrays: Mapping[str, Any]) -> dict[str, Any]:
