@@ -355,6 +355,9 @@ class TestStartingFromSomething:
         tiny.save_faces(folder / "b", 4, seed=70)
         write_image(folder / "plain.png", np.zeros((8, 8, 3), np.uint8))
         run(filled, pretrain=str(folder), target_iter=4, preview=False)
+        history = filled.model_dir / "h64" / "history"
+        history.mkdir()
+        (history / "000010.jpg").write_bytes(b"of the pretraining")
         said = capsys.readouterr().out
         assert "plain.png" in said and "7 src, 7 dst" in said and "without --pretrain" in said
         before = self.weights(filled, "h64")
@@ -363,6 +366,7 @@ class TestStartingFromSomething:
         run(filled, target_iter=1, save_interval_min=0.01, preview=False)
         said = capsys.readouterr().out
         assert "Pretraining is over" in said and "restore --what model goes back" in said
+        assert not history.exists() and [p.name for p in filled.trash.glob("*/history/*")] == ["000010.jpg"]
         generation = checkpoint.newest(filled.model_dir / "h64").generation
         assert generation.state["iteration"] == 1 and generation.state["pretrain"] is False
         assert len(generation.arrays("history").as_dict()["losses"]) == 1

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # these import keras
     from facewright.nn.devices import Device
     from facewright.training.session import Session
 
+HISTORY = "history"  # folder of the previews that --write-preview-history keeps
+
 
 def fixed(settings: type, saved: Mapping[str, Any]) -> type:
     """Return settings whose defaults are the saved ones and which nobody is asked for."""
@@ -142,8 +144,10 @@ def open_session(workspace: Workspace, options: Options, more: Any, found: Found
     return session
 
 
-def first_state(session: "Session", found: Found | None) -> None:
+def first_state(workspace: Workspace, session: "Session", found: Found | None) -> None:
     """Save a model that begins: a new one, or a pretrained one whose pretrained state is backed up first.
+
+    Previews kept of an earlier training of that name move to the trash: a time-lapse would mix the two.
 
     Raises:
         UserError: The disk is full or the folder is read-only; the pretrained state is then the newest as before.
@@ -151,6 +155,9 @@ def first_state(session: "Session", found: Found | None) -> None:
     if found is not None:
         kept = backups.back_up(found.generation.folder)
         console.say(f"The pretrained state is kept in {kept}; main.py restore --what model goes back to it.")
+    moved = move_to_trash([session.folder / HISTORY], workspace.trash, by="train")
+    if moved:
+        console.say(f"The previews kept of the earlier training are in {moved / HISTORY}.")
     session.save()
 
 
@@ -170,7 +177,6 @@ def _new(workspace: Workspace, options: Options, wanted: Mapping[str, Any]) -> "
     model = model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
     if source is not None:
         console.say(begin_from(model, source, new_src=options.new_src).describe())
-    move_to_trash([workspace.model_dir / options.name / "history"], workspace.trash, by="train")
     return Session(options.name, model, workspace.model_dir, options.model, keep=options.keep)
 
 

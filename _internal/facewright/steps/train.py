@@ -116,7 +116,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
             _show_samples(workspace, samplers, options)
             return
         if session.saved_iteration < 0:
-            _train_session.first_state(session, found)
+            _train_session.first_state(workspace, session, found)
         outcome = _train(session, samplers, options, batch)
         closing_words(session, outcome, preview=options.preview, pretrain=bool(options.pretrain))
     if options.target_iter and outcome.reason in SIGNALS:
