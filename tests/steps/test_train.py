@@ -279,6 +279,16 @@ class TestNamedModels:
         typed("")
         assert train.opening(two, {}).ask
 
+    def test_a_name_with_a_blank_is_that_model(self, two, typed, monkeypatch):
+        monkeypatch.setattr(_train_opening, "any_key", lambda seconds: False)
+        shelf.rename(two.model_dir, "villain", "hero 2")
+        typed("Hero 2")
+        assert train.opening(two, {}).flags["name"] == "hero 2"
+        typed("hero")
+        assert train.opening(two, {}).flags["name"] == "hero"
+        typed("hero 3", "r hero 2", "d x", "d x")  # no such model; then a model that is called like a command
+        assert train.opening(two, {}).flags["name"] == "d x"
+
     def test_renamed_and_deleted_on_the_console(self, two, typed, monkeypatch, capsys):
         monkeypatch.setattr(_train_opening, "any_key", lambda seconds: False)
         typed("r 2", "star", "r 1", "con", "d 1", "y", "")

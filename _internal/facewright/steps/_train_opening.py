@@ -85,14 +85,16 @@ def _choose(workspace: Workspace) -> str:
         console.say("Models, the one saved last first:")
         for number, model in enumerate(there, 1):
             console.say(f"  {number}  {model.name:<20} {model.describe()}")
-        word, _, rest = console.ask("Number, n = new, r 1 = rename, d 1 = delete [1]: ").lower().partition(" ")
+        answer = console.ask("Number, n = new, r 1 = rename, d 1 = delete [1]: ").lower()
+        word, _, rest = answer.partition(" ")
         try:
-            if word == "n":
+            if answer == "n":
                 return ""
-            if word in ("r", "d"):
-                _change(workspace, word, _pick(there, rest))
+            named = any(model.name.lower() == answer for model in there)  # a name may hold blanks
+            if word in ("r", "d") and not named:
+                _change(workspace, word, _pick(there, rest.strip()))
                 continue
-            return _pick(there, word or "1").name
+            return _pick(there, answer or "1").name
         except UserError as problem:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
