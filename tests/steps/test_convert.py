@@ -19,6 +19,7 @@ from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType, align_matrix, transform_points
 from facewright.faces.record import FaceRecord, save_face
 from facewright.marking.provenance import read_png_mark
+from facewright.nn import checkpoint
 from facewright.steps import convert as step
 from facewright.steps.convert import Options
 
@@ -386,3 +387,20 @@ def test_killed_at_any_moment_the_next_run_goes_on(tmp_path, models):
     step.run(fresh, Options())
     for path in merged(fresh):
         assert (read_image(path) == read_image(workspace.dst.merged_dir / path.name)).all()
+
+
+def test_a_model_that_was_only_pretrained_is_refused(workspace):
+    workspace.dst.merged_dir.mkdir()
+    older = workspace.dst.merged_dir / "of an earlier run.png"
+    write_image(older, scene(8, 8, 1))
+    arrays = {"weights": {"w": np.ones(3, np.float32)}}
+    for pretrain in (False, True):
+        state = {"model": "h64", "iteration": 8, "pretrain": pretrain}
+        checkpoint.save(workspace.model_dir / "hero", state, arrays)
+        if not pretrain:
+            assert step._newest(workspace.model_dir, "")[0] == "hero"
+    for name in ("", "hero"):
+        with pytest.raises(UserError, match="hero was only pretrained") as caught:
+            step.run(workspace, Options(model=name))
+        assert "run 6_train --name hero without --pretrain" in caught.value.fix
+    assert [path.name for path in merged(workspace)] == [older.name]

@@ -25,8 +25,9 @@ from training import tiny
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def save(workspace, name="hero", *, kind="h64", iteration=1):
-    Session(name, tiny.Tiny(tiny.Tiny.Options(), seed=iteration), workspace.model_dir, kind, iteration).save()
+def save(workspace, name="hero", *, kind="h64", iteration=1, **notes):
+    model = tiny.Tiny(tiny.Tiny.Options(), seed=iteration)
+    Session(name, model, workspace.model_dir, kind, iteration, notes=notes).save()
 
 
 @pytest.fixture
@@ -60,6 +61,15 @@ def test_the_file_is_there_checked_and_marked(trained, capsys):
     assert "on 3 faces of data_dst" in said and "ms in onnxruntime" in said
     assert "Face coverage 1.6" in said and "Resolution 16" in said and "not real" in said
     assert files_of(trained.model_dir) == {"hero_model.dfm"} and not trained.trash.exists()
+
+
+def test_a_model_that_was_only_pretrained_is_refused(trained, capsys):
+    save(trained, "general", iteration=9, pretrain=True)
+    assert run(trained) == 1
+    said = capsys.readouterr().err
+    assert "general was only pretrained (iteration 9)" in said and "6_train --name general without --pretrain" in said
+    assert not files_of(trained.model_dir)
+    assert run(trained, "--model", "hero") == 0
 
 
 def test_a_second_run_does_nothing(trained, capsys, monkeypatch):

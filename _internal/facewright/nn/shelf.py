@@ -37,7 +37,14 @@ class Shelved:
     def describe(self) -> str:
         """Say it in a line, without the name."""
         when = self.saved[:16].replace("T", " ")
-        return f"{self.kind or 'not readable'}, iteration {self.iteration}" + (f", saved {when}" if when else "")
+        stage = " of its pretraining" if self.pretrained else ""
+        said = f"{self.kind or 'not readable'}, iteration {self.iteration}{stage}"
+        return said + (f", saved {when}" if when else "")
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it was only pretrained so far: it knows faces, but not those of src and dst."""
+        return bool(self.state.get("pretrain"))
 
 
 def shelf(model_dir: Path) -> list[Shelved]:
@@ -57,6 +64,21 @@ def look(model_dir: Path, name: str) -> Shelved:
             known = iteration if isinstance(iteration, int) else 0
             return Shelved(name, str(state["model"])[:40], known, str(state.get("saved", ""))[:40], state)
     return Shelved(name, "", 0, "")
+
+
+def check_trained(model: Shelved) -> None:
+    """Check that a model has learnt two people.
+
+    Raises:
+        UserError: It was only pretrained: what it makes is nobody's face.
+    """
+    if model.pretrained:
+        raise UserError(
+            f"The model {model.name} was only pretrained (iteration {model.iteration}): it has not seen your two "
+            "people yet.",
+            "a model that was trained on the faces of data_src and data_dst.",
+            f"run 6_train --name {model.name} without --pretrain first; or name another model with --model.",
+        )
 
 
 def check_name(name: str) -> None:

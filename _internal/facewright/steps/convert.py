@@ -31,7 +31,7 @@ from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.marking.provenance import mark_picture, mark_png
 from facewright.models.catalogue import makes_portraits, model_files
 from facewright.nn import checkpoint, devices
-from facewright.nn.shelf import look, shelf
+from facewright.nn.shelf import check_trained, look, shelf
 
 if TYPE_CHECKING:  # these import keras
     from facewright.models.base import ConverterDefaults
@@ -284,8 +284,13 @@ def _newest(model_dir: Path, name: str) -> tuple[str, str]:
     """Return name and fingerprint of the model that will be used, without building it; blanks when there is none.
 
     This costs milliseconds, so that a run with nothing to do does not wait for TensorFlow.
+
+    Raises:
+        UserError: It was only pretrained so far.
     """
     there = [model for model in shelf(model_dir) if model.kind in model_files() and name in ("", model.name)]
+    if there:
+        check_trained(there[0])
     found = checkpoint.newest(model_dir / there[0].name, need=()) if there else None
     return (there[0].name, found.generation.fingerprint) if found else ("", "")
 

@@ -22,7 +22,7 @@ from facewright.marking.provenance import network_tags
 from facewright.models.catalogue import makes_portraits, model_files
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
-from facewright.nn.shelf import Shelved, shelf
+from facewright.nn.shelf import Shelved, check_trained, look, shelf
 from facewright.steps._export_check import LIMITS, compare, faces_of
 
 if TYPE_CHECKING:  # this imports keras
@@ -52,12 +52,13 @@ def run(workspace: Workspace, options: Options) -> None:
     """Write the file, unless it is there already.
 
     Raises:
-        UserError: No such model, one that makes portraits, a full disk, or a file that answers otherwise than the
-            network.
+        UserError: No such model, one that makes portraits or was only pretrained, a full disk, or a file that answers
+            otherwise than the network.
     """
     console.heading("Exporting for DeepFaceLive")
     check_packages()
     name = _choose(workspace.model_dir, options.model)
+    check_trained(look(workspace.model_dir, name))
     target = _target(workspace.model_dir, name, options.out)
     with workspace.lock("export"):
         make_folder(target.parent)
