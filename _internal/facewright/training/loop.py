@@ -278,7 +278,8 @@ class Loop:
                 f"The training broke again at iteration {at}, after {RETURNS - 1} ways back to a saved state.",
                 "a loss that falls.",
                 "the last saved state is whole. Look for damaged faces with 4.1_src_view_faces, try "
-                "--precision float32 or a larger --batch-size, or go back further: main.py restore.",
+                "--precision float32 or a larger --batch-size, or go back further with "
+                "main.py restore --what model.",
             )
         self._session.recover()
         self._told = min(self._told, self._session.iteration)
