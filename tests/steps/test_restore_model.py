@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facewright import cli
+from facewright.core.errors import UserError
 from facewright.nn import backups, checkpoint
 
 
@@ -52,6 +53,16 @@ def test_goes_back(hero, capsys, which, iteration):
     newer = sorted(hero.trash.glob("*/generation_*"))
     assert [checkpoint.check(p).state["iteration"] for p in newer] == [i for i in (3, 4, 5) if i > iteration]
     assert loaded(hero, "other") == 9
+
+
+def test_a_backup_helps_where_no_other_state_is_whole(hero):
+    for path in checkpoint.generations(hero.model_dir / "hero"):
+        (path / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(UserError, match="No saved state") as caught:
+        loaded(hero)
+    assert "main.py restore --what model goes back" in caught.value.fix
+    assert run(hero, "--which", "hero/backups/generation_000001") == 0
+    assert loaded(hero) == 1
 
 
 def test_nothing_to_go_back_to(workspace, capsys):

@@ -231,7 +231,9 @@ def newest(folder: Path, need: tuple[str, ...] | None = None) -> Found | None:
     raise UserError(
         f"No saved state of the model in {folder} is whole ({listed}).",
         f"a folder {PREFIX}… as the training step wrote it.",
-        f"put {folder} back from a backup, or move it away and train anew.",
+        "main.py restore --what model goes back to a backup."
+        if generations(folder / BACKUPS)
+        else f"put {folder} back from a copy of your own, or move it away and train anew.",
     )
 
 
