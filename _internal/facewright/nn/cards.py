@@ -143,7 +143,7 @@ def use(chosen: Sequence[Card], backend: str) -> None:
         raise UserError(
             f"With {backend} a training runs on one graphics card, not on {len(chosen)}.",
             "one card; or JAX, with which several cards share each batch.",
-            "give one number to --gpus (a second training can take another card); or set KERAS_BACKEND=jax.",
+            "give one number to --gpus (another card can train in another workspace); or set KERAS_BACKEND=jax.",
         )
     if chosen:
         os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi numbers them
