@@ -24,7 +24,7 @@ from facewright.core.quiet import without_notes
 
 BACKENDS = ("tensorflow", "jax", "torch")
 POLICIES = {
-    "auto": "bfloat16 where the processor or card has it in hardware, else float32",
+    "auto": "bfloat16 where the device has it in hardware and a short timed trial finds it faster, else float32",
     "float32": "full precision",
     "bfloat16": "half of the numbers' bits in the sums; weights stay float32",
 }
