@@ -20,8 +20,9 @@ from facewright.models import base, trained
 from facewright.models.base import ModelOptions
 from facewright.nn import backups, checkpoint, shelf
 from facewright.steps import _train_faces, _train_opening, train
-from facewright.training import start
+from facewright.training import signals, start
 from facewright.training.fit import out_of_memory
+from facewright.training.loop import Outcome
 from training import tiny
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -106,10 +107,19 @@ def test_unreadable_faces_are_named_before_training(filled):
     assert not filled.model_dir.exists()
 
 
-def test_faces_that_show_too_little_are_named(filled, monkeypatch):
+def test_faces_that_show_too_little_are_named(filled, monkeypatch, tmp_path):
     monkeypatch.setattr(tiny.Tiny, "face_type", tiny.FaceType.HEAD)
-    with pytest.raises(UserError, match=r"6 face\(s\) of data_src show less than the model h64 needs: 00000_0.png"):
+    with pytest.raises(
+        UserError, match=r"6 face\(s\) of data_src show less than the model h64 needs: 00000_0.png"
+    ) as it:
         run(filled)
+    assert "4_src_extract_faces --face-type head" in it.value.fix
+    folder = tmp_path / "many"
+    tiny.save_faces(folder, 3)
+    with pytest.raises(UserError) as it:
+        run(filled, pretrain=str(folder))
+    assert it.value.happened.startswith(f"3 face(s) of {folder} show less")
+    assert "data_src" not in str(it.value) and "4_src" not in str(it.value)
 
 
 def test_a_folder_of_another_model(filled):
@@ -529,6 +539,15 @@ def test_stopped_before_its_target_the_exit_code_says_so(workspace):
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + signal.SIGTERM and "All is saved" in said
+
+
+@pytest.mark.parametrize("name", signals.NAMES)
+def test_every_signal_that_ends_a_training_early_gives_an_exit_code(filled, monkeypatch, name):
+    monkeypatch.setattr(signal, name, 21, raising=False)  # each exists on one kind of system only
+    monkeypatch.setattr(train, "_train", lambda *given: Outcome(name, 1, 1.0, 0.0))
+    with pytest.raises(SystemExit) as end:
+        run(filled, target_iter=9, preview=False)
+    assert end.value.code == 128 + 21
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")

@@ -49,7 +49,7 @@ def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options
     matching = model.matching == "yaw" and not pretrain
     for number, (side, files) in enumerate(zip(SIDES, faces, strict=True)):
         samples = model.samples(side)
-        _check_types(files, max((s.face_type for s in samples), key=list(FaceType).index), side, session)
+        _check_types(files, max((s.face_type for s in samples), key=list(FaceType).index), side, session, options)
         if pretrain:
             samples = tuple(dataclasses.replace(sample, warp=False) for sample in samples)
         place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
@@ -129,14 +129,18 @@ def _store(
     return made
 
 
-def _check_types(files: Sequence[FaceFile], needed: FaceType, side: str, session: "Session") -> None:
+def _check_types(files: Sequence[FaceFile], needed: FaceType, side: str, session: "Session", options: Options) -> None:
     small = [f for f in files if not f.record.face_type.contains(needed)]
     if small:
         kinds = ", ".join(sorted({str(f.record.face_type) for f in small}))
         extractor = {"src": "4_src_extract_faces", "dst": "5_dst_extract_faces"}[side]
+        place, again = f"data_{side}", f"{extractor} --face-type {needed} --redo"
+        if options.pretrain:
+            place = options.pretrain
+            again = f"--face-type {needed}, in the workspace that they come from; or take them out of that folder"
         raise UserError(
-            f"{len(small)} face(s) of data_{side} show less than the model {session.name} needs: "
+            f"{len(small)} face(s) of {place} show less than the model {session.name} needs: "
             f"{console.listed([f.path.name for f in small], NAMED)} ({kinds}).",
             f"faces extracted as {needed} or a larger type.",
-            f"extract again: {extractor} --face-type {needed} --redo; or choose a model for {kinds} faces.",
+            f"extract again: {again}; or choose a model for {kinds} faces.",
         )

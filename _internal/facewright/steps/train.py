@@ -26,6 +26,7 @@ from facewright.nn import checkpoint, devices, shelf
 from facewright.steps import _train_faces, _train_opening, _train_samplers, _train_session
 from facewright.steps._train_options import MODELS, Options
 from facewright.steps._train_words import closing_words, model_rows, say_box
+from facewright.training import signals
 
 if TYPE_CHECKING:  # these import keras
     from facewright.samples.sampler import Sampler
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # these import keras
 
 COMMAND = "train"
 MORE_BY = "model"
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 DEBUG_SHEET = "samples.png"
 
 
@@ -119,7 +119,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
             _train_session.first_state(workspace, session, found)
         outcome = _train(session, samplers, options, batch)
         closing_words(session, outcome, preview=options.preview, pretrain=bool(options.pretrain))
-    if options.target_iter and outcome.reason in SIGNALS:
+    if options.target_iter and outcome.reason in signals.NAMES:
         # All is saved, but not all that was asked for is done: what comes after this step must not begin.
         raise SystemExit(128 + getattr(signal, outcome.reason))
 
