@@ -236,6 +236,37 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path, faces, monkeypatc
             assert np.isfinite(array).all()
 
 
+class Spoiling(Typing):
+    """Breaks the weights behind the guard's back before some polls."""
+
+    def __init__(self, session, at, **keys):
+        super().__init__(**keys)
+        self.session, self.spoil = session, at
+
+    def poll(self):
+        if self.polls + 1 in self.spoil:
+            variable = self.session.model.parts["encoder"].variables[0]
+            variable.assign(np.full(variable.shape, np.inf))
+        return super().poll()
+
+
+def test_leaving_with_broken_weights_says_that_the_saved_state_stays(tmp_path, faces, capsys):
+    session, sources = new_session(tmp_path, faces)
+    keys = Spoiling(session, {5}, _2=Command.SAVE, _5=Command.LEAVE)
+    assert train(session, sources, keys=keys).reason == "key"
+    said = capsys.readouterr().out
+    assert "after iteration 5: the model stays as saved at iteration 2" in said and "going on" not in said
+    assert session.iteration == session.saved_iteration == 2 and np.isfinite(weights(session)[0]).all()
+
+
+def test_weights_found_broken_at_the_target_are_trained_to_it_again(tmp_path, faces, capsys):
+    session, sources = new_session(tmp_path, faces)
+    outcome = train(session, sources, keys=Spoiling(session, {6}, _2=Command.SAVE), target=6)
+    assert outcome.reason == "target" and session.iteration == session.saved_iteration == 6
+    assert "The training broke after iteration 6; going on from the saved iteration 2" in capsys.readouterr().out
+    assert np.isfinite(checkpoint.newest(tmp_path / "tiny").generation.arrays("weights").as_dict().popitem()[1]).all()
+
+
 def test_saving_goes_on_beside_the_training(tmp_path, faces, monkeypatch):
     session, sources = new_session(tmp_path, faces)
     save, gate = checkpoint.save, threading.Event()
@@ -286,7 +317,10 @@ def test_a_backup_that_fails_is_told_apart_from_the_saving_and_tried_again(tmp_p
     monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
     train(session, sources, keys=Typing(_2=Command.BACKUP), target=40)
     said = capsys.readouterr().out
-    assert "Saved iteration 2 in" in said and "but not backed up. That is tried again soon. The disk is full." in said
+    assert (
+        "Saved iteration 2 in" in said
+        and "not backed up; it is tried again while the training goes on. The disk is full." in said
+    )
     assert "Not saved" not in said and len(attempts) == 2
     (made,) = backups.backups(tmp_path / "tiny")
     assert checkpoint.check(made).state["iteration"] == attempts[1] > 2

@@ -116,24 +116,33 @@ class Loop:
             signals = stack.enter_context(Signals())
             src, dst = (stack.enter_context(Feed(source, self._plan.batch)) for source in self._sources)
             stack.callback(self._status.clear)
-            reason = ""
-            try:
-                while not reason:
-                    self._iterate(src, dst)
-                    self._after_step()
-                    reason = self._leave_because(signals)
-                    if reason == "key" and not self._saved():
-                        self._leaving, reason = False, ""
-            except Exception:
-                self._rescue()
-                raise
-            if reason == "SIGINT":
-                self._status.say("Stopping: the model is being saved. Ctrl-C once more leaves without saving.")
-            self._finish()
+            while True:
+                reason = self._train(src, dst, signals)
+                if reason == "SIGINT":
+                    self._status.say("Stopping: the model is being saved. Ctrl-C once more leaves without saving.")
+                self._finish(leaving=reason != "target")
+                # Weights that broke unseen are found when they are saved; the way back leads before the target.
+                if reason != "target" or self._session.iteration >= self._plan.target:
+                    break
             if reason == "target" and self._plan.linger and self._view and self._view.open:
                 self._linger(signals)
         skipped = self._trouble.skipped
         return Outcome(reason, self._steps, self._status.milliseconds, self._status.waiting, skipped)
+
+    def _train(self, src: Feed, dst: Feed, signals: Signals) -> str:
+        """Train until there is a reason to stop; return it."""
+        reason = ""
+        try:
+            while not reason:
+                self._iterate(src, dst)
+                self._after_step()
+                reason = self._leave_because(signals)
+                if reason == "key" and not self._saved():
+                    self._leaving, reason = False, ""
+        except Exception:
+            self._rescue()
+            raise
+        return reason
 
     def _iterate(self, src: Feed, dst: Feed) -> None:
         began = time.monotonic()
@@ -201,11 +210,12 @@ class Loop:
             self._refresh()  # it is kept beside the backup
         self._saver.begin(self._session.content(backup=backup))
 
-    def _take_report(self, *, wait: bool = False) -> None:
+    def _take_report(self, *, wait: bool = False, leaving: bool = False) -> None:
         """Tell how a saving ended, when one did.
 
         Args:
             wait: Wait for one that is under way.
+            leaving: Whether the training ends now.
         """
         report = self._saver.take(wait=wait)
         if report is None:
@@ -216,12 +226,12 @@ class Loop:
             self._status.say(self._saved_words(report))
             self._refresh()
             if isinstance(report.unbacked, UserError):
-                again = "" if wait else " That is tried again soon."
-                self._status.say(f"Saved, but not backed up.{again} {report.unbacked}", attention=True)
+                again = "it is tried again while the training goes on"
+                self._status.say(f"Saved, but not backed up; {again}. {report.unbacked}", attention=True)
             elif report.unbacked:
                 raise report.unbacked
         elif isinstance(report.problem, FloatingPointError):
-            self._answer(self._trouble.broken())
+            self._answer(self._trouble.broken(), leaving=leaving)
         elif isinstance(report.problem, UserError):
             # Training goes on: space can be made while it does, and the next attempt comes soon.
             self._status.say(f"Not saved, training goes on. {report.problem}", attention=True)
@@ -260,8 +270,13 @@ class Loop:
         if report and report.problem is None:
             self._session.saved_iteration = report.content.iteration
 
-    def _answer(self, answer: Answer) -> None:
-        """Do something about a step that broke."""
+    def _answer(self, answer: Answer, *, leaving: bool = False) -> None:
+        """Do something about a step that broke, or about weights that are no numbers.
+
+        Args:
+            answer: What is to be done.
+            leaving: Whether the training ends now: it does not go on from the saved state then.
+        """
         at = self._session.iteration
         if answer is Answer.PASS:
             if self._trouble.skipped == 1:
@@ -283,21 +298,24 @@ class Loop:
             )
         self._session.recover()
         self._told = min(self._told, self._session.iteration)
+        saved = self._session.iteration
         self._status.say(
-            f"The training broke after iteration {at}; going on from the saved iteration {self._session.iteration} "
-            "with half the step size.",
+            f"The weights are no numbers any more after iteration {at}: the model stays as saved at iteration {saved}."
+            if leaving
+            else f"The training broke after iteration {at}; going on from the saved iteration {saved} with half the "
+            "step size.",
             attention=True,
         )
 
     def _saved(self) -> bool:
         """Save before leaving; where that fails somebody is there to make room, and nothing needs to be lost."""
-        self._take_report(wait=True)
+        self._take_report(wait=True, leaving=True)
         session = self._session
         try:
             if session.iteration != session.saved_iteration:
                 session.save()
         except FloatingPointError:
-            self._answer(self._trouble.broken())
+            self._answer(self._trouble.broken(), leaving=True)
         except UserError as problem:
             self._status.say(
                 f"Not saved, so training goes on: the last saved state is of iteration {session.saved_iteration}. "
@@ -307,15 +325,15 @@ class Loop:
             return False
         return True
 
-    def _finish(self) -> None:
+    def _finish(self, *, leaving: bool) -> None:
         self._tell(now=True)
-        self._take_report(wait=True)
+        self._take_report(wait=True, leaving=leaving)
         session = self._session
         if session.iteration != session.saved_iteration:
             try:
                 session.save()
             except FloatingPointError:
-                self._answer(self._trouble.broken())
+                self._answer(self._trouble.broken(), leaving=leaving)
             except UserError as problem:
                 lost = f"What was trained after iteration {session.saved_iteration}, the last saved one, is lost."
                 raise UserError(f"{problem.happened} {lost}", problem.expected, problem.fix) from problem
