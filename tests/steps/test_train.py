@@ -219,6 +219,20 @@ def test_faces_that_changed_between_two_runs_are_told(filled, capsys):
     assert "not those of the last run (data_src: 6 faces then, 5 now)" in capsys.readouterr().out
 
 
+def test_src_and_dst_that_changed_places_are_refused(filled):
+    run(filled, target_iter=1, preview=False)
+    before = checkpoint.generations(filled.model_dir / "h64")
+    aside = filled.root / "aside"
+    for old, new in ((filled.src.aligned_dir, aside), (filled.dst.aligned_dir, filled.src.aligned_dir)):
+        old.rename(new)
+    aside.rename(filled.dst.aligned_dir)
+    with pytest.raises(UserError, match="data_src and data_dst have changed places since h64") as caught:
+        run(filled, target_iter=2, preview=False)
+    assert "--name NEW --start-from h64" in caught.value.fix
+    assert checkpoint.generations(filled.model_dir / "h64") == before
+    run(filled, name="other way", start_from="h64", target_iter=1, preview=False)
+
+
 def test_a_model_of_a_newer_program_is_refused(filled):
     run(filled, target_iter=1, preview=False)
     for path in filled.model_dir.glob("*/*/manifest.json"):

@@ -118,3 +118,26 @@ def changes(before: Any, now: Mapping[str, Any]) -> list[str]:
         if isinstance(old, dict) and old.get("print") != now[side]["print"]:
             said.append(f"data_{side}: {old.get('count')} faces then, {now[side]['count']} now")
     return said
+
+
+def refuse_exchange(before: Any, now: Mapping[str, Any], name: str) -> None:
+    """Check that src and dst did not change places since the last run: each decoder would unlearn its person.
+
+    Args:
+        before: What the saved state remembers of the faces.
+        now: The same of the faces that are there.
+        name: Of the model.
+
+    Raises:
+        UserError: Each side holds the faces that the other one had.
+    """
+    src, dst = ((before.get(side) if isinstance(before, dict) else None) for side in SIDES)
+    if not isinstance(src, dict) or not isinstance(dst, dict) or src.get("print") == dst.get("print"):
+        return
+    if (src.get("print"), dst.get("print")) == (now["dst"]["print"], now["src"]["print"]):
+        raise UserError(
+            f"data_src and data_dst have changed places since {name} was trained: each holds the other one's faces.",
+            "the person who is put in in data_src, the one who is replaced in data_dst, as before.",
+            "exchange the two folders again; or, to replace the other way round, train a new model: --name NEW "
+            f"--start-from {name}. Nothing was changed.",
+        )

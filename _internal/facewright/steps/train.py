@@ -84,6 +84,9 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
         else:
             faces = _train_faces.load_pair(workspace)
         found = _train_session.find(workspace, options.name, options.model, pretrain=bool(options.pretrain))
+        notes, kept = _train_faces.notes_of(faces), found.generation.state if found else {}
+        if kept.get("iteration") and not kept.get("pretrain"):
+            _train_faces.refuse_exchange(kept.get("faces"), notes, options.name)
         if _reached(found, options):
             return
         if options.serve:
@@ -92,8 +95,6 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
         session = _train_session.open_session(workspace, options, more, found)
         samplers = _train_samplers.make_samplers(workspace, session, faces, options)
         batch, why = _train_session.choose_batch(session, options.batch_size, device)
-        notes = _train_faces.notes_of(faces)
-        kept = found.generation.state if found else {}
         _say_changes(kept, notes, session.iteration)
         session.notes = _notes(options, batch, precision, trial, notes, kept)
         words = f"{precision} ({trial['words']})" if trial.get("words") else precision
