@@ -303,6 +303,17 @@ def test_backups_by_key_and_by_time(tmp_path, faces):
     assert [checkpoint.check(p).state["iteration"] for p in backups.backups(tmp_path / "tiny")] == [6, 2]
 
 
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_backup_holds_the_preview_of_its_own_model_only(tmp_path, faces, preview):
+    session, sources = new_session(tmp_path, faces)
+    (tmp_path / "preview.png").write_bytes(b"of another model")
+    view = View(session, sources) if preview else None
+    train(session, sources, view=view, keys=Typing(_2=Command.BACKUP), target=3)
+    (made,) = backups.backups(tmp_path / "tiny")
+    kept = [cv2.imread(str(path)) is not None for path in made.glob("preview.png")]
+    assert kept == ([True] if preview else [])
+
+
 def test_a_backup_that_fails_is_told_apart_from_the_saving_and_tried_again(tmp_path, faces, monkeypatch, capsys):
     session, sources = new_session(tmp_path, faces)
     back_up, attempts = backups.back_up, []

@@ -206,9 +206,9 @@ class Loop:
         backup, self._wants_backup = self._wants_backup, False
         if self._session.iteration == self._session.saved_iteration and not backup:
             return
-        if backup:
-            self._refresh()  # it is kept beside the backup
-        self._saver.begin(self._session.content(backup=backup))
+        # The picture in the model folder may be another model's: only one drawn just now is kept beside the backup.
+        drawn = self._view.path if backup and self._view and self._refresh() else None
+        self._saver.begin(self._session.content(backup=backup, preview=drawn))
 
     def _take_report(self, *, wait: bool = False, leaving: bool = False) -> None:
         """Tell how a saving ended, when one did.
@@ -350,16 +350,18 @@ class Loop:
             self._obey([command for command in pressed if command not in (Command.SAVE, Command.BACKUP)])
             time.sleep(0.05)
 
-    def _refresh(self) -> None:
-        self._draw(lambda view: view.refresh(self._line()))
+    def _refresh(self) -> bool:
+        return self._draw(lambda view: view.refresh(self._line()))
 
-    def _draw(self, work: Callable[[View], None]) -> None:
-        """Do something with the preview; a picture that cannot be written is no reason to stop."""
+    def _draw(self, work: Callable[[View], None]) -> bool:
+        """Do something with the preview; a picture that cannot be written is no reason to stop: False then."""
         if self._view:
             try:
                 work(self._view)
             except UserError as problem:
                 self._status.say(f"No preview, training goes on. {problem}", attention=True)
+                return False
+        return True
 
     def _line(self) -> str:
         return self._status.line(self._session.iteration, self._session.history.mean(RECENT))

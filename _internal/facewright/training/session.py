@@ -56,11 +56,12 @@ class Session:
         """Where the generations lie."""
         return self.model_dir / self.name
 
-    def content(self, *, backup: bool = False) -> Content:
+    def content(self, *, backup: bool = False, preview: Path | None = None) -> Content:
         """Return what a generation would hold now; its arrays are the live ones.
 
         Args:
             backup: Whether it is to be backed up too.
+            preview: PNG that goes with the backup.
         """
         state = {
             "model": self.kind,
@@ -73,7 +74,7 @@ class Session:
             **self.notes,
         }
         files = {**model_arrays(self.model), "history": {"losses": self.history.values}}
-        return Content(self.folder, self.iteration, state, files, self.keep, backup, self.model_dir / "preview.png")
+        return Content(self.folder, self.iteration, state, files, self.keep, backup, preview)
 
     def save(self) -> Generation:
         """Save a generation; the training stands still meanwhile.
