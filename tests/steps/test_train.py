@@ -531,7 +531,7 @@ def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothin
 
     process = launch(workspace)
     lines = []
-    while not lines or not lines[-1].startswith("#"):
+    while not lines or "  #" not in lines[-1]:
         lines.append(process.stdout.readline())
         assert lines[-1], "".join(lines)
     assert any(f"goes on from iteration {kept}" in line for line in lines)
@@ -549,7 +549,7 @@ def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothin
 def test_stopped_before_its_target_the_exit_code_says_so(workspace):
     tiny.fill(workspace)
     process = launch(workspace, "--target-iter", "1000000")
-    wait_for(lambda: process.stdout.readline().startswith("#"), process)
+    wait_for(lambda: "  #" in process.stdout.readline(), process)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + signal.SIGTERM and "All is saved" in said

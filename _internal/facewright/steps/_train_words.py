@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from facewright.core import console
 from facewright.core.options import show
+from facewright.training.status import duration
 
 if TYPE_CHECKING:  # these import keras
     from facewright.training.loop import Outcome
@@ -67,7 +68,7 @@ def ending(session: "Session", outcome: "Outcome") -> str:
     why = {"target": "The target is reached.", "key": "Stopped with a key."}.get(outcome.reason, "Stopped.")
     return (
         f"{why} All is saved: iteration {session.iteration}, {outcome.steps} of them in this run, "
-        f"{outcome.milliseconds:.0f} ms each, {outcome.waiting:.1%} of it waiting for data."
+        f"{duration(outcome.milliseconds)} each, {outcome.waiting:.1%} of it waiting for data."
     )
 
 

@@ -12,6 +12,7 @@ from facewright.core import console
 from facewright.training.board import Board
 
 RECENT = 50  # iterations that the means stand for
+LONG_MS = 10_000  # from here on a time is said in seconds
 QUIET_SECONDS = 15.0  # between two lines where nothing can be rewritten
 
 
@@ -61,24 +62,25 @@ class Status:
             losses: Mean of the recent losses by name.
         """
         shown = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
-        return f"#{iteration:06d}  {self.milliseconds:6.0f} ms  data wait {self.waiting:4.1%}  {shown}"
+        return f"#{iteration:06d}  {duration(self.milliseconds):>9}  data wait {self.waiting:4.1%}  {shown}"
 
     def show(self, text: str, *, now: bool = False) -> None:
-        """Write the line; without a terminal only from time to time.
+        """Write the line behind the time of day; without a terminal only from time to time.
 
         Args:
             text: The line.
             now: Write it in any case, but never twice.
         """
+        timed = f"{time.strftime('%H:%M:%S')}  {text}"
         with _whether_heard_or_not():
             if self._terminal:
                 width = shutil.get_terminal_size().columns - 1
-                sys.stdout.write("\r" + text[:width].ljust(min(self._written, width)))
+                sys.stdout.write("\r" + timed[:width].ljust(min(self._written, width)))
                 sys.stdout.flush()
-                self._written = len(text)
+                self._written = len(timed)
             elif text != self._last and (now or time.monotonic() - self._said >= QUIET_SECONDS):
                 self._said, self._last = time.monotonic(), text
-                console.say(text)
+                console.say(timed)
 
     def say(self, text: str, *, attention: bool = False) -> None:
         """Print a line of its own above the status line."""
@@ -96,6 +98,11 @@ class Status:
                 sys.stdout.write("\r" + " " * width + "\r")
                 sys.stdout.flush()
             self._written = 0
+
+
+def duration(milliseconds: float) -> str:
+    """Say how long an iteration takes: "200 ms", from ten seconds on "12.3 s"."""
+    return f"{milliseconds:.0f} ms" if milliseconds < LONG_MS else f"{milliseconds / 1000:.1f} s"
 
 
 @contextlib.contextmanager
