@@ -15,6 +15,8 @@ from facewright.training.preview import LINE, SMALLEST_TILE, tiles, write_text
 def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:
     """Draw random samples of both sides: one row per face, src left and dst right, landmarks in green.
 
+    Pictures are shown whole, with the mask in a column of its own: so a mask that cuts too much off is seen.
+
     Args:
         samplers: src and dst; one column for each output that they make.
         rng: Chooses faces and their random numbers.

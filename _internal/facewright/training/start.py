@@ -114,6 +114,9 @@ def leave_pretraining(session: Session, generation: Generation) -> list[str]:
     Weights are kept, but for the parts between encoder and decoder ("inter…"), which begin anew; iteration, losses
     and optimiser begin anew too.
 
+    The rule is that of the program that introduced pretraining, whose inters are parts of their own. DF, QUICK96 and
+    their like have such layers inside the encoder: these are kept with it, for without them it is no trained encoder.
+
     Args:
         session: Freshly made; nothing is loaded yet.
         generation: The pretrained state.
