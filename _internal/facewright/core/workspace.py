@@ -20,6 +20,7 @@ from typing import Any
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, disk_errors, list_files, make_folder, read_json, write_json
 
+SIDES = ("src", "dst")
 NOT_VIDEO = (*IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
 
 

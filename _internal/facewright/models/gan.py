@@ -18,6 +18,7 @@ import keras
 from keras import layers, ops
 
 from facewright.core.options import option
+from facewright.core.workspace import SIDES
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults, ModelOptions
 from facewright.models.layouts import SharedEncoder
@@ -25,7 +26,7 @@ from facewright.nn.blocks import conv, head, residual
 from facewright.nn.losses import made, mae, masked_dssim, real, weighted_mae
 from facewright.nn.networks import Code, doubled, encoder
 from facewright.nn.optimizers import Adam
-from facewright.nn.phase import SIDES, Phase
+from facewright.nn.phase import Phase
 
 NETWORKS = ("encoder", "decoder_src", "decoder_dst")
 CRITICS = ("critic_src", "critic_dst")

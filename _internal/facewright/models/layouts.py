@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 
+from facewright.core.workspace import SIDES
 from facewright.models.base import FaceModel
 from facewright.nn.losses import mae, masked_dssim, mse
-from facewright.nn.phase import SIDES, Phase
+from facewright.nn.phase import Phase
 
 
 class SharedEncoder(FaceModel):

@@ -7,9 +7,8 @@ from typing import Any
 
 import keras
 
+from facewright.core.workspace import SIDES
 from facewright.nn.guard import LossWatch, cut_off, guard
-
-SIDES = ("src", "dst")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import SIDES, Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 
 NAMED = 5  # files named in a message
 FEW = 20  # faces below which a warning is due
-SIDES = ("src", "dst")
 
 Pair = tuple[list[FaceFile], list[FaceFile]]
 

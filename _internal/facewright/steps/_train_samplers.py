@@ -10,10 +10,10 @@ import numpy as np
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.workers import cores, threads
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import SIDES, Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
-from facewright.steps._train_faces import NAMED, SIDES, Pair
+from facewright.steps._train_faces import NAMED, Pair
 from facewright.steps._train_options import Options
 
 if TYPE_CHECKING:  # these import keras

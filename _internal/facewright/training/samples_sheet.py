@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from facewright.core.images import Image
+from facewright.core.workspace import SIDES
 from facewright.samples.outputs import Face, make_sample
 from facewright.samples.sampler import Sampler
 from facewright.training.preview import LINE, SMALLEST_TILE, tiles, write_text
@@ -27,7 +28,7 @@ def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows:
     """
     side = max(SMALLEST_TILE, *(s.size for sampler in samplers for s in sampler.samples))
     pages = []
-    for name, sampler in zip(("src", "dst"), samplers, strict=True):
+    for name, sampler in zip(SIDES, samplers, strict=True):
         drawn = [_row(sampler, rng, side) for _ in range(rows)]
         titles = np.zeros((LINE + 3, side * len(sampler.samples), 3), np.uint8)
         for index, sample in enumerate(sampler.samples):
