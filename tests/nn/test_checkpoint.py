@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from facewright.core.errors import UserError
-from facewright.nn import array_file, checkpoint, loading
+from facewright.nn import array_file, backups, checkpoint, loading
 
 SAVER = """
 import sys
@@ -132,7 +132,16 @@ def test_none_whole_is_a_clear_error(tmp_path):
     os.truncate(save(tmp_path).folder / "weights.safetensors", 30)
     with pytest.raises(UserError, match=r"weights.safetensors is cut off \(30 of") as caught:
         checkpoint.newest(tmp_path)
-    assert "backup" in caught.value.fix
+    assert "copy of your own" in caught.value.fix
+
+
+def test_where_there_is_a_backup_the_way_back_to_it_is_named(tmp_path):
+    newest = save(tmp_path).folder
+    backups.back_up(newest)
+    os.truncate(newest / "weights.safetensors", 30)
+    with pytest.raises(UserError) as caught:
+        checkpoint.newest(tmp_path)
+    assert "main.py restore --what model" in caught.value.fix
 
 
 def test_the_weights_of_another_model_are_not_called_cut_off(tmp_path):
