@@ -11,7 +11,7 @@ from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.nn import backups, checkpoint, devices, guard
 from facewright.samples.sampler import Sampler
-from facewright.training import loop
+from facewright.training import loop, saver
 from facewright.training.keys import Command
 from facewright.training.loop import Loop, Plan
 from facewright.training.session import Session
@@ -130,6 +130,13 @@ def test_autosave_by_time(tmp_path, faces):
     train(session, sources, target=3, save_seconds=0.0)
     saved = [checkpoint.check(p).state["iteration"] for p in checkpoint.generations(tmp_path / "tiny")]
     assert saved[0] == 3 and saved[1] in (1, 2)
+
+
+def test_a_young_run_is_saved_before_its_interval_is_over(tmp_path, faces, monkeypatch):
+    session, sources = new_session(tmp_path, faces)
+    monkeypatch.setattr(saver, "FIRST", 0.0)
+    train(session, sources, target=3, save_seconds=1e6)
+    assert len(checkpoint.generations(tmp_path / "tiny")) == 2  # within the run, and at its end
 
 
 def test_a_failed_autosave_does_not_stop_the_training(tmp_path, faces, monkeypatch, capsys):

@@ -25,6 +25,15 @@ def group(tmp_path, monkeypatch):
     return write
 
 
+def test_a_run_is_saved_after_1_2_4_8_and_16_minutes_and_then_every_10():
+    at = []
+    while len(at) < 7:
+        now = at[-1] if at else 0.0
+        at.append(now + saver.seconds_to_next(600, now))
+    assert [moment / 60 for moment in at] == [1, 2, 4, 8, 16, 26, 36]
+    assert saver.seconds_to_next(5, 0) == saver.seconds_to_next(5, 1e6) == 5
+
+
 def content(folder, **more):
     weights = np.arange(1000, dtype=np.float32)
     return Content(folder, 3, {"model": "tiny", "iteration": 3}, {"weights": {"w": weights}}, **more)

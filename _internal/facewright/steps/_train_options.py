@@ -24,7 +24,9 @@ class Options:
         0, "Iteration at which to stop; 0 trains until you stop it.", low=0, ask="Target iteration"
     )
     batch_size: int = option(0, "Faces per side and iteration; 0 suits the memory.", low=0, high=4096, ask="Batch size")
-    save_interval_min: float = option(10.0, "Minutes between two automatic savings.", low=0.01, high=10_000)
+    save_interval_min: float = option(
+        10.0, "Most minutes between two automatic savings; a new run begins at one.", low=0.01, high=10_000
+    )
     keep: int = option(2, "Saved states that are kept.", low=1, high=1000)
     autobackup_hours: float = option(
         0.0, "Hours between two automatic backups, of which the newest 24 are kept; 0 makes none.", low=0, high=1000

@@ -12,7 +12,7 @@ from facewright.nn import backups
 from facewright.training.board import Board, Phase, Standing
 from facewright.training.feed import Feed, Source
 from facewright.training.keys import Command, Keys
-from facewright.training.saver import Report, Saver
+from facewright.training.saver import Report, Saver, seconds_to_next
 from facewright.training.session import Session
 from facewright.training.signals import Signals
 from facewright.training.status import RECENT, Status
@@ -29,7 +29,7 @@ class Plan:
     Attributes:
         batch: Faces per side and iteration.
         target: Iteration at which to stop; 0 for none.
-        save_seconds: Time between two autosaves.
+        save_seconds: Longest time between two autosaves; those of a young run are closer.
         backup_seconds: Time between two backups; 0 for none.
         linger: Whether the window stays open for previews when the target is reached.
     """
@@ -98,8 +98,8 @@ class Loop:
         self._spoiled = False
         self._wants_backup = False
         self._told = session.iteration
-        now = time.monotonic()
-        self._save_due = now + plan.save_seconds
+        self._began = now = time.monotonic()
+        self._save_due = now + seconds_to_next(plan.save_seconds, 0)
         self._backup_due = now + _until_backup(session, plan.backup_seconds)
 
     def run(self) -> Outcome:
@@ -202,7 +202,8 @@ class Loop:
         return "target" if reached else ""
 
     def _begin_saving(self) -> None:
-        self._save_due = time.monotonic() + self._plan.save_seconds
+        now = time.monotonic()
+        self._save_due = now + seconds_to_next(self._plan.save_seconds, now - self._began)
         backup, self._wants_backup = self._wants_backup, False
         if self._session.iteration == self._session.saved_iteration and not backup:
             return

@@ -16,7 +16,21 @@ from facewright.nn import backups, checkpoint
 from facewright.nn.array_file import header_of
 from facewright.nn.memory import CONTROL_GROUP
 
+FIRST = 60.0  # seconds after which a run is saved for the first time
 SPARE = 1.2  # a copy is made where this times its size is free
+
+
+def seconds_to_next(interval: float, trained: float) -> float:
+    """Return when the next autosave is due: at most as much is at stake as was trained, and never more than `interval`.
+
+    Args:
+        interval: The longest time between two, in seconds.
+        trained: Seconds since the run began.
+
+    Returns:
+        Seconds from now; with 600: saved 1, 2, 4, 8, 16 and then 26, 36 ... minutes after the start.
+    """
+    return min(interval, max(FIRST, trained))
 
 
 @dataclass(frozen=True)
