@@ -1,6 +1,7 @@
 """What all tests share: a clean environment, an empty workspace, drawn faces."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # A busy machine is no reason to fail.
 settings.register_profile("facewright", deadline=None)
 settings.load_profile("facewright")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
