@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import pytest
 
+from facewright.core.workspace import SIDES
 from facewright.models import base
 from facewright.nn import devices
 from nn import plain_losses as plain
 
 SCALE = 1 / 32
-SIDES = ("src", "dst")
 
 
 @dataclass

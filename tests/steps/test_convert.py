@@ -6,70 +6,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from convert.drawn_faces import constant, landmarks, scene
+from convert.drawn_faces import scene
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import encode, read_image, write_image
 from facewright.core.workspace import Workspace
-from facewright.faces.align import FaceType, align_matrix, transform_points
+from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, save_face
 from facewright.marking.provenance import read_png_mark
 from facewright.nn import checkpoint
 from facewright.steps import convert as step
 from facewright.steps.convert import Options
-
-FRAMES = 6
-BLUE, RED = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
-
-
-def add_face(workspace, index, name, centre=(40, 30), frame=None):
-    points = landmarks(centre, 24).astype(np.float32)
-    matrix = align_matrix(points, FaceType.FULL, 64)
-    placed = transform_points(points, matrix).astype(np.float32)
-    frame = frame or f"{index:05d}.png"
-    record = FaceRecord(FaceType.FULL, 64, placed, points, frame, "mtcnn", 1.0, (0, 0, 9, 9), matrix, (0, 0, 0))
-    save_face(workspace.dst.aligned_dir / name, np.zeros((64, 64, 3), np.uint8), record)
-
-
-def fill(workspace, frames=FRAMES):
-    """Frames 1..n; a face in each but frame 3."""
-    workspace.dst.aligned_dir.mkdir(parents=True)
-    for index in range(1, frames + 1):
-        write_image(workspace.dst.frames_dir / f"{index:05d}.png", scene(60, 80, index))
-        if index != 3:
-            add_face(workspace, index, f"{index:05d}_0.png")
-
-
-def fake_model(colour=BLUE, fingerprint="first"):
-    converter = SimpleNamespace(erode=10, blur=10, masked_hist_match=True, border=0.0, within_hull=False)
-    return SimpleNamespace(
-        name="fake",
-        iteration=7,
-        fingerprint=fingerprint,
-        resolution=32,
-        face_type=FaceType.HALF,
-        converter=converter,
-        predict=constant(colour),
-    )
-
-
-class Models:
-    """Stands for models/: counts how often a model was built."""
-
-    def __init__(self):
-        self.model, self.loads = fake_model(), 0
-
-    def newest(self, model_dir, name):
-        return self.model.name, self.model.fingerprint
-
-    def load(self, model_dir, name):
-        self.loads += 1
-        return self.model
+from steps.convert_runs import BLUE, FRAMES, RED, Models, add_face, fake_model, fill
 
 
 @pytest.fixture
@@ -331,17 +283,18 @@ KILLED = """
 import sys, time
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from steps.test_convert import Models, step, Options, Workspace
+from facewright.core.workspace import Workspace
+from facewright.steps import convert as step
+from steps.convert_runs import Models
 models = Models()
 predict = models.model.predict
 models.model.predict = lambda faces: (time.sleep({delay}), predict(faces))[1]
 step._newest, step._load = models.newest, models.load
 print("ready", flush=True)
-step.run(Workspace(Path(sys.argv[1])), Options())
+step.run(Workspace(Path(sys.argv[1])), step.Options())
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="kill -9")
 def test_portraits_fill_every_frame_and_do_not_ask_for_a_mode(workspace, models, monkeypatch, capsys):
     monkeypatch.setattr(step, "makes_portraits", lambda kind: True)
     step.run(workspace, Options())
@@ -357,6 +310,7 @@ def test_portraits_fill_every_frame_and_do_not_ask_for_a_mode(workspace, models,
     assert not set(times(workspace).items()) & set(before.items())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="kill -9")
 def test_killed_at_any_moment_the_next_run_goes_on(tmp_path, models):
     workspace = Workspace(tmp_path)
     fill(workspace, 60)

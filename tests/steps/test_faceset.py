@@ -1,10 +1,7 @@
 """The faceset tools end to end, on frames and faces made here."""
 
 import base64
-import hashlib
 import os
-import pickle
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,45 +18,10 @@ from facewright.core.workspace import Side, Workspace
 from facewright.detect.searched import begin, read_searched
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
-from facewright.faces.record import FaceRecord, load_face, load_record, save_face, update_record
+from facewright.faces.record import load_face, load_record, save_face, update_record
 from facewright.faces.recut import from_frame, is_cut_as
 from facewright.steps import _faceset_remake
-
-
-def run(workspace: Workspace, action: str, *flags: str) -> int:
-    return cli.main(["faceset", "--workspace", str(workspace.root), "--yes", "--action", action, *flags])
-
-
-def add_face(side: Side, number: int, name: str = "", *, kind: FaceType = FaceType.FULL, size: int = 128) -> FaceRecord:
-    """Write a frame and the face in it, as the extraction does."""
-    picture = others.frame(number)
-    side.aligned_dir.mkdir(parents=True, exist_ok=True)
-    write_image(side.frames_dir / f"{number:05d}.png", picture)
-    points = others.landmarks(turn=5.0 * number, side=80 + number)
-    blank = FaceRecord(
-        kind,
-        size,
-        points,
-        points,
-        f"{number:05d}.png",
-        "mtcnn",
-        1.0,
-        (90, 60, 200 + number, 180),
-        np.eye(2, 3),
-        (0, 0, 0),
-    )
-    image, record = from_frame(picture, blank, kind, size)
-    save_face(side.aligned_dir / (name or f"{number:05d}_0.png"), image, record)
-    return record
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def names(side: Side) -> list[str]:
-    return [path.name for path in side.aligned()]
-
+from steps.faceset_runs import add_face, digest, names, run
 
 # --- recover-names
 
@@ -330,183 +292,6 @@ def test_damaged_metadata_is_a_sentence(workspace: Workspace, capsys: pytest.Cap
     (workspace.src.frames_dir / "aligned_metadata.json").write_text(text)
     assert run(workspace, "restore-metadata") == 1
     assert "Traceback" not in capsys.readouterr().err
-
-
-# --- merge
-
-
-def other_workspace(tmp_path: Path, name: str, numbers: tuple[int, ...], shift: int = 0) -> Workspace:
-    other = Workspace(tmp_path / name)
-    other.root.mkdir()
-    for number in numbers:
-        add_face(other.src, number + shift)
-        if shift:
-            os.replace(other.src.frames_dir / f"{number + shift:05d}.png", other.src.frames_dir / f"{number:05d}.png")
-            old = other.src.aligned_dir / f"{number + shift:05d}_0.png"
-            update_record(old, replace(load_record(old), frame=f"{number:05d}.png", person=1))
-            os.replace(old, other.src.aligned_dir / f"{number:05d}_0.png")
-    return other
-
-
-def test_merge_of_another_video_gets_a_prefix(
-    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for number in (1, 2):
-        add_face(workspace.src, number)
-    other = other_workspace(tmp_path, "Zweites Set!", (2, 3), shift=40)
-    theirs = read_image(other.src.aligned_dir / "00002_0.png")
-    for _ in range(2):
-        assert run(workspace, "merge", "--source", str(other.root)) == 0
-        frames = [load_record(path).frame for path in workspace.src.aligned()]
-        assert sorted(frames) == ["00001.png", "00002.png", "Zweites-Set_00002.png", "Zweites-Set_00003.png"]
-    assert "2 were there already" in capsys.readouterr().out
-    image, record = load_face(workspace.src.aligned_dir / "Zweites-Set_00002_0.png")
-    np.testing.assert_array_equal(image, theirs)
-    assert record.person is None, "their number 1 is another person than ours"
-
-
-def test_merge_without_a_clash_keeps_the_names(workspace: Workspace, tmp_path: Path) -> None:
-    other = other_workspace(tmp_path, "b", (7, 8))
-    assert run(workspace, "merge", "--source", str(other.src.aligned_dir)) == 0
-    assert names(workspace.src) == ["00007_0.png", "00008_0.png"]
-    (workspace.src.aligned_dir / "00008_0.png").unlink()
-    add_face(workspace.src, 1)
-    assert run(workspace, "merge", "--source", str(other.src.frames_dir)) == 0
-    assert names(workspace.src) == ["00001_0.png", "00007_0.png", "00008_0.png"]
-
-
-def test_merge_twice_from_folders_of_one_name(workspace: Workspace, tmp_path: Path) -> None:
-    add_face(workspace.src, 1)
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    for place, shift in (("a", 40), ("b", 80)):
-        other = other_workspace(tmp_path / place, "set", (1,), shift=shift)
-        for _ in range(2):
-            assert run(workspace, "merge", "--source", str(other.root)) == 0
-    frames = sorted(load_record(path).frame for path in workspace.src.aligned())
-    assert frames == ["00001.png", "set2_00001.png", "set_00001.png"]
-
-
-@pytest.mark.parametrize("smoothed", ["here", "there"])
-def test_faces_that_were_smoothed_since_are_known(workspace: Workspace, tmp_path: Path, smoothed: str) -> None:
-    other = other_workspace(tmp_path, "b", (7, 8))
-    assert run(workspace, "merge", "--source", str(other.root)) == 0
-    for path in (workspace if smoothed == "here" else other).src.aligned():
-        record = load_record(path)
-        moved = record.frame_landmarks + np.float32(0.5)
-        update_record(path, replace(record, raw_landmarks=record.frame_landmarks, frame_landmarks=moved))
-    assert run(workspace, "merge", "--source", str(other.root)) == 0
-    assert names(workspace.src) == ["00007_0.png", "00008_0.png"]
-
-
-def test_merge_mistakes(workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    add_face(workspace.src, 1)
-    for flags, word in (
-        (("--source", str(workspace.root)), "this very set"),
-        (("--source", str(tmp_path)), "no faces of facewright"),
-        ((), "--source DIR"),
-        (("--side", "dst", "--source", str(tmp_path)), "dst cannot be merged"),
-    ):
-        assert run(workspace, "merge", *flags) == 1
-        error = capsys.readouterr().err
-        assert (word in error or word in error.replace("data_", "")) and "Expected" in error
-
-
-# --- import
-
-
-def dfl_folder(tmp_path: Path, make: Callable[..., bytes], suffix: str, count: int = 3) -> Path:
-    folder = tmp_path / f"dfl {suffix}"
-    folder.mkdir()
-    for number in range(count):
-        points = others.landmarks(turn=7.0 * number)
-        (folder / f"{number:05d}{suffix}").write_bytes(make(points, others.frame(number), f"{number:05d}.png"))
-    return folder
-
-
-@pytest.mark.parametrize(("make", "suffix"), [(others.dfl_2018, ".png"), (others.dfl_jpeg, ".jpg")])
-def test_import_of_deepfacelab(
-    workspace: Workspace, tmp_path: Path, make: Callable[..., bytes], suffix: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = dfl_folder(tmp_path, make, suffix)
-    (folder / "stray.png").write_bytes(encode(others.frame(9)))
-    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    for _ in range(2):
-        assert run(workspace, "import", "--source", str(folder)) == 0
-        assert names(workspace.src) == ["00000_0.png", "00001_0.png", "00002_0.png"]
-    told = capsys.readouterr().out
-    assert "3 were there already" in told and "stray.png" in told and "cut.jpg" in told
-    record = load_record(workspace.src.aligned_dir / "00001_0.png")
-    assert (record.face_type, record.detector) == (FaceType.FULL, "deepfacelab")
-    for number in range(3):
-        write_image(workspace.src.frames_dir / f"{number:05d}.png", others.frame(number))
-    assert run(workspace, "remake", "--face-type", "head", "--size", "200") == 0
-    assert all(is_cut_as(load_record(path), FaceType.HEAD, 200) for path in workspace.src.aligned())
-
-
-def test_import_of_a_pack(workspace: Workspace, tmp_path: Path) -> None:
-    folder = tmp_path / "pack"
-    folder.mkdir()
-    others.pack(
-        folder / "faceset.pak", [others.dfl_jpeg(others.landmarks(), others.frame(k), f"{k}.png") for k in range(3)]
-    )
-    assert run(workspace, "import", "--source", str(folder)) == 0
-    assert names(workspace.src) == ["0_0.png", "1_0.png", "2_0.png"]
-    assert run(workspace, "import", "--source", str(folder / "faceset.pak"), "--side", "dst") == 0
-    (folder / "faceset.pak").write_bytes(b"x" * 100)
-    assert run(workspace, "import", "--source", str(folder)) == 1
-
-
-def test_import_says_whether_the_frames_are_the_right_ones(
-    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = dfl_folder(tmp_path, others.dfl_jpeg, ".jpg")
-    flags = ("--source", str(folder), "--side", "dst")
-    assert run(workspace, "import", *flags) == 0
-    assert "None of their frames is in" in capsys.readouterr().out
-    for shift, warned in ((0, False), (20, True)):
-        for number in range(3):
-            write_image(workspace.dst.frames_dir / f"{number:05d}.png", others.frame(number + shift))
-        assert run(workspace, "import", *flags) == 0
-        assert ("are not those" in capsys.readouterr().out) == warned
-    workspace.src.frames_dir.mkdir()
-    for number in range(3):
-        write_image(workspace.src.frames_dir / f"{number:05d}.png", others.frame(number + 20))
-    assert run(workspace, "import", "--source", str(folder)) == 0
-    assert {load_record(path).frame for path in workspace.src.aligned()} == {f"dfl-jpg_{k:05d}.png" for k in range(3)}
-
-
-class Evil:
-    def __init__(self, command: str) -> None:
-        self.command = command
-
-    def __reduce__(self) -> object:
-        return os.system, (self.command,)
-
-
-def test_import_of_evil_faces_runs_nothing(
-    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    proof = tmp_path / "it ran"
-    body = pickle.dumps({"face_type": Evil(f"touch '{proof}'")}, 3)
-    folder = tmp_path / "evil"
-    folder.mkdir()
-    (folder / "1.png").write_bytes(others.with_chunk(encode(others.frame(1)), body))
-    (folder / "2.jpg").write_bytes(others.with_segment(encode(others.frame(1), ".jpg"), body))
-    others.pack(folder / "faceset.pak", [(folder / "2.jpg").read_bytes()])
-    assert run(workspace, "import", "--source", str(folder / "faceset.pak")) == 1
-    (folder / "faceset.pak").unlink()
-    assert run(workspace, "import", "--source", str(folder)) == 1
-    error = capsys.readouterr().err
-    assert "nothing of it was run" in error and "system" in error
-    assert not proof.exists() and names(workspace.src) == []
-
-
-def test_import_asks_for_the_folder(workspace: Workspace, tmp_path: Path, typed: Callable[..., list[str]]) -> None:
-    folder = dfl_folder(tmp_path, others.dfl_2018, ".png", 1)
-    shown = typed("1", "2", str(folder))
-    assert cli.main(["faceset", "--workspace", str(workspace.root)]) == 0
-    assert len(shown) == 3 and names(workspace.dst) == ["00000_0.png"]
 
 
 # --- what all share

@@ -1,0 +1,58 @@
+"""Frames with faces, and a stand-in for models/ that counts how often one was built."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from convert.drawn_faces import constant, landmarks, scene
+from facewright.core.images import write_image
+from facewright.faces.align import FaceType, align_matrix, transform_points
+from facewright.faces.record import FaceRecord, save_face
+
+FRAMES = 6
+BLUE, RED = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
+
+
+def add_face(workspace, index, name, centre=(40, 30), frame=None):
+    points = landmarks(centre, 24).astype(np.float32)
+    matrix = align_matrix(points, FaceType.FULL, 64)
+    placed = transform_points(points, matrix).astype(np.float32)
+    frame = frame or f"{index:05d}.png"
+    record = FaceRecord(FaceType.FULL, 64, placed, points, frame, "mtcnn", 1.0, (0, 0, 9, 9), matrix, (0, 0, 0))
+    save_face(workspace.dst.aligned_dir / name, np.zeros((64, 64, 3), np.uint8), record)
+
+
+def fill(workspace, frames=FRAMES):
+    """Frames 1..n; a face in each but frame 3."""
+    workspace.dst.aligned_dir.mkdir(parents=True)
+    for index in range(1, frames + 1):
+        write_image(workspace.dst.frames_dir / f"{index:05d}.png", scene(60, 80, index))
+        if index != 3:
+            add_face(workspace, index, f"{index:05d}_0.png")
+
+
+def fake_model(colour=BLUE, fingerprint="first"):
+    converter = SimpleNamespace(erode=10, blur=10, masked_hist_match=True, border=0.0, within_hull=False)
+    return SimpleNamespace(
+        name="fake",
+        iteration=7,
+        fingerprint=fingerprint,
+        resolution=32,
+        face_type=FaceType.HALF,
+        converter=converter,
+        predict=constant(colour),
+    )
+
+
+class Models:
+    """Stands for models/: counts how often a model was built."""
+
+    def __init__(self):
+        self.model, self.loads = fake_model(), 0
+
+    def newest(self, model_dir, name):
+        return self.model.name, self.model.fingerprint
+
+    def load(self, model_dir, name):
+        self.loads += 1
+        return self.model
