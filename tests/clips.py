@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from facewright.core.video import ffmpeg_exe
+from facewright.video.ffmpeg import ffmpeg_exe
 
 # Every frame has its own grey, so that a frame that is lost, doubled or swapped is seen.
 GREY = "geq=lum='40+mod(N*7,160)':cb=128:cr=128"

@@ -36,7 +36,7 @@ from facewright.core.workspace import Workspace
 from facewright.launchers import strangers, write_launchers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-STEPS = Path(__file__).resolve().parent / "steps"
+COMMANDS = Path(__file__).resolve().parent / "commands"
 PROGRAM = "main.py"
 RAW_ARGUMENTS = "facewright.raw_arguments"
 
@@ -54,13 +54,13 @@ class StepFile:
 def step_files() -> tuple[StepFile, ...]:
     """Return every step, sorted by subcommand; files that begin with an underscore are helpers."""
     found = []
-    for path in sorted(STEPS.glob("*.py")):
+    for path in sorted(COMMANDS.glob("*.py")):
         if path.name.startswith(("_", ".")):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         command = _command_of(tree, path.name)
         text = (ast.get_docstring(tree) or "").strip().split("\n")[0]
-        found.append(StepFile(command, f"facewright.steps.{path.stem}", text))
+        found.append(StepFile(command, f"facewright.commands.{path.stem}", text))
     return tuple(sorted(found, key=lambda step: step.command))
 
 

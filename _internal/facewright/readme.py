@@ -5,18 +5,17 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from facewright.commands import convert
 from facewright.convert.blend import Mode
 from facewright.core.files import write_bytes
 from facewright.core.options import declared, show
-from facewright.detect.base import offers
+from facewright.extract.detectors.base import BY_HAND, offers
+from facewright.facesets.sort_base import methods
 from facewright.launchers import LAUNCHERS
-from facewright.manual.inputs import HELP
 from facewright.models.catalogue import model_entries
-from facewright.sorting.base import methods
-from facewright.steps import convert
-from facewright.steps._by_hand import BY_HAND
+from facewright.ui.events import HELP
 
-STEPS = Path(__file__).parent / "steps"
+COMMANDS = Path(__file__).parent / "commands"
 
 
 def tables() -> dict[str, str]:
@@ -86,7 +85,7 @@ def _modes() -> list[tuple[str, str]]:
 def _help_of(line: str) -> str:
     """Return the first line of the step that a launcher calls, with the arguments it passes."""
     command, _, arguments = line.partition(" ")
-    for path in sorted(STEPS.glob("[!_]*.py")):
+    for path in sorted(COMMANDS.glob("[!_]*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if f'COMMAND = "{command}"' in path.read_text(encoding="utf-8"):
             first = (ast.get_docstring(tree) or "").split("\n")[0]

@@ -24,11 +24,11 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from convert.drawn_faces import ellipse, landmarks, scene  # noqa: E402
+from facewright.commands import convert as step  # noqa: E402
 from facewright.core.images import write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.faces.align import FaceType, align_matrix, transform_points  # noqa: E402
 from facewright.faces.record import FaceRecord, save_face  # noqa: E402
-from facewright.steps import convert as step  # noqa: E402
 
 
 def main() -> None:

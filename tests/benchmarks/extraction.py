@@ -32,16 +32,16 @@ import cv2
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
-from detect.test_detectors import overlap  # noqa: E402
+from extract.test_detectors import overlap  # noqa: E402
+from facewright.commands import extract as step  # noqa: E402
 from facewright.core.images import read_image, write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
-from facewright.detect.base import Box, largest_first  # noqa: E402
-from facewright.detect.extraction import FaceWriter, Seen, extract  # noqa: E402
-from facewright.detect.landmarks import Landmarker  # noqa: E402
-from facewright.detect.mtcnn_detector import MtcnnDetector  # noqa: E402
+from facewright.extract.detectors.base import Box, largest_first  # noqa: E402
+from facewright.extract.detectors.mtcnn import MtcnnDetector  # noqa: E402
+from facewright.extract.landmarks import Landmarker  # noqa: E402
+from facewright.extract.pipeline import FaceWriter, Seen, extract  # noqa: E402
 from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.record import load_record  # noqa: E402
-from facewright.steps import extract_faces as step  # noqa: E402
 from sample import SAMPLE, clip_frames  # noqa: E402
 
 WANTED = {720: 3.0, 270: 5.0}

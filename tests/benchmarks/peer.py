@@ -146,9 +146,9 @@ class Ours:
 
     def __init__(self, network: str, batch: int, precision: str, folder: Path) -> None:
         self.precision = devices.start(precision)[1]
-        from facewright.samples.sampler import Sampler
-        from facewright.training.session import Session
-        from training.tiny import save_faces
+        from facewright.data.sampler import Sampler
+        from facewright.train.session import Session
+        from train.tiny import save_faces
 
         class Unsaved(Session):
             def save(self):
@@ -167,7 +167,7 @@ class Ours:
 
     def train(self, steps: int) -> tuple[float, float]:
         """Train; return the mean time of an iteration and its processor time, in seconds."""
-        from facewright.training.loop import Loop, Plan
+        from facewright.train.loop import Loop, Plan
 
         began = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):

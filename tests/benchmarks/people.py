@@ -18,11 +18,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_internal"))
 
 from facewright.core.images import read_image
-from facewright.detect import embedding
-from facewright.detect.embedding import Embedder, chip
-from facewright.detect.landmarks import model_file
+from facewright.extract import embedding
+from facewright.extract.embedding import Embedder, chip
+from facewright.extract.landmarks import model_file
 from facewright.faces.faceset import load_faceset
-from facewright.sorting.people import persons
+from facewright.faces.grouping import persons
 
 GROUPED = (0.34, 0.37, 0.40, 0.43, 0.46, 0.49, 0.52, 0.55, 0.58)
 PHOTO = (0.40, 0.45, 0.50, 0.55, 0.60)

@@ -44,9 +44,9 @@ def main() -> None:
 def compare(given: argparse.Namespace, folder: Path) -> None:
     """Train the first model, then the three."""
     from facewright.models.base import model_class
-    from facewright.training.session import Session
-    from facewright.training.start import begin_from, find_source
-    from training.tiny import save_faces
+    from facewright.train.session import Session
+    from facewright.train.transfer import begin_from, find_source
+    from train.tiny import save_faces
 
     kind = model_class(given.model)
     sets = []
@@ -72,7 +72,7 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
 
 def learn(model: object, src: list[Path], dst: list[Path], iterations: int, batch: int) -> list[float]:
     """Train; return the error every so many iterations, the start first."""
-    from facewright.samples.sampler import Sampler
+    from facewright.data.sampler import Sampler
 
     samplers = [
         Sampler(paths, model.samples(side), np.random.default_rng(number), flip=model.flip, jitter=model.jitter)

@@ -30,14 +30,14 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from convert.drawn_faces import landmarks, scene  # noqa: E402
+from data.plain import plain_sample  # noqa: E402
+from facewright.data.augment import draw  # noqa: E402
+from facewright.data.cache import build_cache, cache_path, face_key, open_cache  # noqa: E402
+from facewright.data.sample import Face, Sample  # noqa: E402
+from facewright.data.sampler import Sampler  # noqa: E402
 from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
 from facewright.faces.record import FaceRecord, load_face, save_face  # noqa: E402
-from facewright.samples.cache import build_cache, cache_path, face_key, open_cache  # noqa: E402
-from facewright.samples.outputs import Face, Sample  # noqa: E402
-from facewright.samples.sampler import Sampler  # noqa: E402
-from facewright.samples.warp import draw  # noqa: E402
-from samples.plain import plain_sample  # noqa: E402
 
 SAMPLES = (
     Sample("warped", "image", 128, FaceType.FULL, warp=True, interpolation="cubic"),

@@ -18,9 +18,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_internal"))
 
 from facewright.core.images import read_image
-from facewright.core.sheet import evenly
 from facewright.faces.faceset import load_faceset
 from facewright.faces.mask import hull_mask
+from facewright.ui.contact_sheet import evenly
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
 KINDS = ("Gaussian", "smeared", "noisy")

@@ -37,10 +37,10 @@ from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.faceset import load_faceset  # noqa: E402
 from facewright.faces.pose import head_pose  # noqa: E402
 from facewright.faces.record import FaceRecord, save_face  # noqa: E402
-from facewright.sorting.base import Face, methods  # noqa: E402
-from facewright.sorting.histograms import BINS, histograms  # noqa: E402
-from facewright.sorting.orders import chain, most_different_first  # noqa: E402
-from facewright.sorting.spaces import Histograms  # noqa: E402
+from facewright.facesets.sort_base import Face, methods  # noqa: E402
+from facewright.facesets.sort_histograms import BINS, histograms  # noqa: E402
+from facewright.facesets.sort_orders import chain, most_different_first  # noqa: E402
+from facewright.facesets.sort_spaces import Histograms  # noqa: E402
 
 SIZE = 256
 SAMPLES = [ROOT / "_internal" / "sample" / name for name in ("data_src.mp4", "data_dst.mp4")]
@@ -171,8 +171,8 @@ def _make(folder: Path, kinds: list[tuple[Image, FaceRecord]], index: int) -> No
 
 def sample_faces() -> list[tuple[Image, FaceRecord]]:
     """Return faces of the sample clips as frames with records."""
-    from facewright.detect.base import make_detector
-    from facewright.detect.landmarks import Landmarker
+    from facewright.extract.detectors.base import make_detector
+    from facewright.extract.landmarks import Landmarker
 
     detector, landmarker = make_detector("dlib-hog"), Landmarker()
     found = []

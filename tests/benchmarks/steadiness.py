@@ -28,13 +28,12 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from facewright.core.images import Image, write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
-from facewright.detect.base import Box  # noqa: E402
-from facewright.detect.landmarks import Landmarker  # noqa: E402
-from facewright.detect.mtcnn_detector import MtcnnDetector  # noqa: E402
+from facewright.extract.detectors.base import Box  # noqa: E402
+from facewright.extract.detectors.mtcnn import MtcnnDetector  # noqa: E402
+from facewright.extract.landmarks import Landmarker  # noqa: E402
 from facewright.faces.align import transform_points  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
-from facewright.faces.smooth import STRENGTHS, smooth_track  # noqa: E402
-from facewright.faces.steadiness import Steadiness, measure, second_differences  # noqa: E402
+from facewright.faces.smoothing import STRENGTHS, Steadiness, measure, second_differences, smooth_track  # noqa: E402  # noqa: E402
 from facewright.faces.tracks import Sighting, join_tracks, square  # noqa: E402
 from sample import SAMPLE  # noqa: E402
 

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_internal"))
 
 from facewright.faces.faceset import load_faceset
 from facewright.faces.mask import hull_mask
-from facewright.sorting.base import Face, methods
-from facewright.sorting.orders import most_different_first
-from facewright.sorting.records import landmarks_of
-from facewright.sorting.spaces import Histograms
+from facewright.facesets.sort_base import Face, methods
+from facewright.facesets.sort_orders import most_different_first
+from facewright.facesets.sort_records import landmarks_of
+from facewright.facesets.sort_spaces import Histograms
 
 SHARES = (0.15, 0.33)
 

@@ -48,8 +48,8 @@ def main() -> None:
 
 def measure(given: argparse.Namespace, name: str, batch: int, folder: Path) -> None:
     """Measure one model at one batch size."""
-    from facewright.samples.sampler import Sampler
-    from facewright.training.loop import Loop, Plan
+    from facewright.data.sampler import Sampler
+    from facewright.train.loop import Loop, Plan
 
     model = build(name)
     paths = [face_paths(given, folder, side) for side in ("src", "dst")]
@@ -113,7 +113,7 @@ def stock() -> Iterator[None]:
     """Networks whose program is built in here compute with keras' own convolution and Adam."""
     import keras
 
-    from facewright.nn.convolution import Conv2D
+    from facewright.nn.conv import Conv2D
     from facewright.nn.optimizers import Adam
 
     with (
@@ -125,7 +125,7 @@ def stock() -> Iterator[None]:
 
 def unsaved(name: str, model: Any, folder: Path) -> Any:
     """Return a session that saves nothing: the disk is not what is measured."""
-    from facewright.training.session import Session
+    from facewright.train.session import Session
 
     class Unsaved(Session):
         def save(self) -> None:
@@ -138,7 +138,7 @@ def face_paths(given: argparse.Namespace, folder: Path, side: str) -> list[Path]
     """Return aligned faces."""
     if given.faces:
         return sorted((given.faces / f"data_{side}" / "aligned").glob("*.png"))
-    from training.tiny import save_faces
+    from train.tiny import save_faces
 
     return save_faces(folder / side, 64, side=256)
 

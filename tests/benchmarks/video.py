@@ -21,7 +21,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "_internal"))
 
-from facewright.core.video import ffmpeg_exe  # noqa: E402
+from facewright.video.ffmpeg import ffmpeg_exe  # noqa: E402
 
 LIMIT = 1.3
 

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from convert.drawn_faces import landmarks, scene
-from facewright.convert.job import Job
 from facewright.convert.pipeline import FaceShape, Parameters
-from facewright.convert.portrait import portrait, portrait_jobs
-from facewright.convert.stream import Converter, convert_stream
+from facewright.convert.stream import Converter, Job, convert_stream, portrait, portrait_jobs
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image

@@ -9,9 +9,8 @@ import pytest
 from convert.drawn_faces import constant, landmarks, scene
 from facewright.convert import stream
 from facewright.convert.blend import Mode
-from facewright.convert.job import Job
 from facewright.convert.pipeline import FaceShape, Parameters, convert_frame
-from facewright.convert.stream import Converter, convert_stream
+from facewright.convert.stream import Converter, Job, convert_stream
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import encode, read_image, write_image

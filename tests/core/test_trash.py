@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from facewright.core.files import NOTE, move_to_trash
-from facewright.core.trash import FreeNames, batches, tidy
+from facewright.core.files import NOTE, FreeNames, batches, move_to_trash, tidy
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewright.faces.align import MEAN_FACE
-from facewright.faces.mirror import mirror_landmarks
+from facewright.faces.mask import mirror_landmarks
 from facewright.faces.pose import DEPTHS, MILLIMETRES, head_pose
 
 

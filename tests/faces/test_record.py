@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from facewright.core.errors import UserError
 from facewright.core.images import encode
-from facewright.core.png_text import set_text
+from facewright.core.png import set_text
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import (

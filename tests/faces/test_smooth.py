@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faces.test_tracks import points
 from facewright.faces.align import MEAN_FACE, similarity
-from facewright.faces.smooth import LARGEST_TREMBLE, STRENGTHS, smooth_faces, smooth_track
+from facewright.faces.smoothing import LARGEST_TREMBLE, STRENGTHS, smooth_faces, smooth_track
 from facewright.faces.tracks import Sighting, square
 
 MEDIUM = STRENGTHS["medium"]

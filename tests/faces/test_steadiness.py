@@ -5,7 +5,7 @@ import pytest
 
 from faces.test_smooth import resting
 from faces.test_tracks import points
-from facewright.faces.steadiness import measure, second_differences
+from facewright.faces.smoothing import measure, second_differences
 
 
 def test_even_motion_has_no_second_difference() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.images import decode, encode
-from facewright.core.png_text import get_text, set_text
+from facewright.core.png import get_text, set_text
 from facewright.marking import provenance
 from facewright.marking.provenance import SOURCE_TYPE, mark_picture, read_mark, read_png_mark
 

@@ -9,7 +9,7 @@ from facewright.models import base, dfm
 from facewright.models.catalogue import makes_portraits
 from facewright.models.trained import TrainedModel
 from facewright.nn import devices
-from facewright.nn.onnx_run import OnnxFile
+from facewright.nn.onnx_graph import OnnxFile
 
 NAMES = [name for name in base.model_names() if not makes_portraits(name)]
 SCALE = 1 / 8

@@ -9,11 +9,11 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.options import declared
+from facewright.data.sampler import Sampler
 from facewright.models import base, catalogue, trained
 from facewright.nn import checkpoint, devices
-from facewright.samples.sampler import Sampler
-from facewright.training.session import Session
-from training.tiny import Tiny, save_faces
+from facewright.train.session import Session
+from train.tiny import Tiny, save_faces
 
 NAMES = base.model_names()
 PARAMETERS = {

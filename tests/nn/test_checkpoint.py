@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from facewright.core.errors import UserError
-from facewright.nn import array_file, backups, checkpoint, loading
+from facewright.nn import backups, checkpoint, loading, safetensors_file
 
 SAVER = """
 import sys
@@ -52,25 +52,25 @@ def save(folder, value=1.0, **state):
 def test_arrays_come_back(tmp_path_factory, arrays):
     path = tmp_path_factory.mktemp("arrays") / "file"
     with open(path, "wb") as file:
-        array_file.write_arrays(arrays, file.write)
-    found = dict(array_file.read_arrays(path))
+        safetensors_file.write_arrays(arrays, file.write)
+    found = dict(safetensors_file.read_arrays(path))
     assert list(found) == list(arrays)
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == array.dtype
-    assert path.stat().st_size == array_file.header_of(arrays)[1]
+    assert path.stat().st_size == safetensors_file.header_of(arrays)[1]
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_in_order(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damage") / "file"
     path.write_bytes(data)
-    with pytest.raises(array_file.DamagedArrays):
-        list(array_file.read_arrays(path)) or array_file.read_header(path) or _no()
+    with pytest.raises(safetensors_file.DamagedArrays):
+        list(safetensors_file.read_arrays(path)) or safetensors_file.read_header(path) or _no()
 
 
 def _no():
-    raise array_file.DamagedArrays("an empty header is a whole file")
+    raise safetensors_file.DamagedArrays("an empty header is a whole file")
 
 
 def test_two_generations_are_kept(tmp_path):

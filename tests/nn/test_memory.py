@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from facewright.nn import cards, memory
+from facewright.nn import gpus
 from facewright.nn.devices import Device
 
 
@@ -11,14 +11,14 @@ def device(kind):
 
 
 def test_the_computer_has_some_memory_and_the_control_group_bounds_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path / "absent")
-    whole = memory.computer_memory()
+    monkeypatch.setattr(gpus, "CONTROL_GROUP", tmp_path / "absent")
+    whole = gpus.computer_memory()
     assert 0.5 < whole < 1e5
     for text, expected in (("max\n", whole), (f"{1 << 28}\n", 0.25), (f"{1 << 60}\n", whole)):
         (tmp_path / "limit").write_text(text)
-        monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path / "limit")
-        assert memory.computer_memory() == pytest.approx(expected)
-    assert memory.device_memory(device("cpu")) == pytest.approx(whole)
+        monkeypatch.setattr(gpus, "CONTROL_GROUP", tmp_path / "limit")
+        assert gpus.computer_memory() == pytest.approx(expected)
+    assert gpus.device_memory(device("cpu")) == pytest.approx(whole)
 
 
 SMALL, LARGE = b"0, Small, 8192\n", b"1, Large, 24564\n"
@@ -36,12 +36,12 @@ SMALL, LARGE = b"0, Small, 8192\n", b"1, Large, 24564\n"
     ],
 )
 def test_the_smallest_card_in_use_counts(monkeypatch, output, visible, expected):
-    monkeypatch.setattr(cards.shutil, "which", lambda name: "/bin/nvidia-smi")
+    monkeypatch.setattr(gpus.shutil, "which", lambda name: "/bin/nvidia-smi")
     done = subprocess.CompletedProcess([], 0, output, b"")
-    monkeypatch.setattr(cards.subprocess, "run", lambda *given, **more: done)
-    monkeypatch.delenv(cards.VISIBLE, raising=False)
+    monkeypatch.setattr(gpus.subprocess, "run", lambda *given, **more: done)
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
     if visible:
-        monkeypatch.setenv(cards.VISIBLE, visible)
-    assert memory.card_memory() == pytest.approx(expected)
-    computer = memory.computer_memory()
-    assert memory.device_memory(device("gpu")) == pytest.approx(expected or computer)
+        monkeypatch.setenv(gpus.VISIBLE, visible)
+    assert gpus.card_memory() == pytest.approx(expected)
+    computer = gpus.computer_memory()
+    assert gpus.device_memory(device("gpu")) == pytest.approx(expected or computer)

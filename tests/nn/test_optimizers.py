@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facewright.nn import optimizers
-from facewright.nn.guard import guard
+from facewright.nn.finite_guard import guard
 from facewright.nn.optimizers import Adam, DroppedRMSprop
 
 

@@ -17,7 +17,7 @@ devices.precision("float32")
 if sys.argv[1] == "2":
     devices.spread()
 import numpy as np
-from training.tiny import Tiny
+from train.tiny import Tiny
 model, rng = Tiny(Tiny.Options()), np.random.default_rng(0)
 def batch():
     return {s.name: rng.random((4, s.size, s.size, s.channels), np.float32) for s in model.samples("src")}

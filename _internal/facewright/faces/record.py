@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
-from facewright.core.png_text import DamagedPng, get_text, set_text
+from facewright.core.png import DamagedPng, get_text, set_text
 from facewright.faces.align import FaceType
 
 KEYWORD = "facewright"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core.errors import UserError
-from facewright.core.png_text import MAX_TEXT, SIGNATURE, DamagedPng, get_text, set_text
+from facewright.core.png import MAX_TEXT, SIGNATURE, DamagedPng, get_text, set_text
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 

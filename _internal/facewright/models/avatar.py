@@ -14,13 +14,13 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from facewright.data.sample import Batch, Sample
 from facewright.faces.align import FaceType
 from facewright.models.base import Array, ConverterDefaults, FaceModel, to_numpy
 from facewright.nn.blocks import LEAK, head
 from facewright.nn.losses import dssim
 from facewright.nn.networks import doubled
-from facewright.nn.phase import Phase
-from facewright.samples.outputs import Batch, Sample
+from facewright.nn.train_step import Phase
 
 DROPOUT = 0.5
 CODE = 64

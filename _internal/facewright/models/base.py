@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.options import option
+from facewright.data.sample import Batch, Sample
 from facewright.faces.align import FaceType
 from facewright.models.catalogue import model_files
 from facewright.nn import devices
-from facewright.nn.average import RunningMean
-from facewright.nn.memory import device_memory
+from facewright.nn.ema import RunningMean
+from facewright.nn.gpus import device_memory
 from facewright.nn.optimizers import Adam
-from facewright.nn.phase import Phase, PhaseTrainer
-from facewright.samples.outputs import Batch, Sample
+from facewright.nn.train_step import Phase, PhaseTrainer
 
 Array = NDArray[np.float32]
 NARROWEST = 4  # channels, however small the scale

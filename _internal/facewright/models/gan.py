@@ -26,7 +26,7 @@ from facewright.nn.blocks import conv, head, residual
 from facewright.nn.losses import made, mae, masked_dssim, real, weighted_mae
 from facewright.nn.networks import Code, doubled, encoder
 from facewright.nn.optimizers import Adam
-from facewright.nn.phase import Phase
+from facewright.nn.train_step import Phase
 
 NETWORKS = ("encoder", "decoder_src", "decoder_dst")
 CRITICS = ("critic_src", "critic_dst")

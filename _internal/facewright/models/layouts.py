@@ -9,7 +9,7 @@ import keras
 from facewright.core.workspace import SIDES
 from facewright.models.base import FaceModel
 from facewright.nn.losses import mae, masked_dssim, mse
-from facewright.nn.phase import Phase
+from facewright.nn.train_step import Phase
 
 
 class SharedEncoder(FaceModel):

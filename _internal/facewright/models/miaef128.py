@@ -10,13 +10,13 @@ from typing import Any
 
 import keras
 
+from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import InTurn
 from facewright.models.liaef128 import inter
 from facewright.nn.blocks import head
 from facewright.nn.networks import Code, doubled, encoder
-from facewright.samples.outputs import Sample
 
 PATHS = {
     "src": ("encoder", "inter_a", "common_a", "head_bw", "head_mask"),

@@ -5,12 +5,12 @@ from typing import Any
 
 import keras
 
+from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
 from facewright.nn.losses import mae
 from facewright.nn.networks import Code, decoder, encoder
-from facewright.samples.outputs import Sample
 
 
 class Original(SharedEncoder):

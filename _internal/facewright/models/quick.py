@@ -19,13 +19,13 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
 from facewright.nn.blocks import HE, PixelShuffle, bottleneck, conv, residual, upscale
 from facewright.nn.losses import mae, ssim_map, weighted_dssim, weighted_mae
 from facewright.nn.optimizers import Adam
-from facewright.samples.outputs import Sample
 
 SIDE = 128
 ENCODER = (24, 48, 96, 192)  # channels, 64 px down to 8 px

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from facewright.data.sample import Batch
 from facewright.faces.align import FaceType
 from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
@@ -18,7 +19,6 @@ from facewright.nn.blocks import PixelNorm, PixelShuffle, conv, residual, upscal
 from facewright.nn.losses import blurred, dssim, mse
 from facewright.nn.networks import Code, doubled, through
 from facewright.nn.optimizers import DroppedRMSprop
-from facewright.samples.outputs import Batch
 
 SIDE = 96
 WINDOW = 8  # of SSIM: int(side / 11.6)

@@ -12,9 +12,9 @@ from facewright.faces.align import FaceType
 from facewright.models.base import Array, ConverterDefaults, FaceModel, ModelOptions, model_class, model_names
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Found, Generation
-from facewright.nn.guard import saved_variables
+from facewright.nn.finite_guard import saved_variables
 from facewright.nn.loading import load_variables
-from facewright.nn.shelf import shelf
+from facewright.nn.saved_models import shelf
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from facewright.nn.convolution import Conv2D
+from facewright.nn.conv import Conv2D
 
 LEAK = 0.1
 GLOROT = "glorot_uniform"

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, make_folder
-from facewright.nn.array_file import header_of, read_arrays, write_arrays
+from facewright.nn.safetensors_file import header_of, read_arrays, write_arrays
 
 FORMAT = 1
 KEPT = 2

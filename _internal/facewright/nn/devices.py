@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core import console
+from facewright.core.console import without_notes
 from facewright.core.errors import UserError
-from facewright.core.quiet import without_notes
 
 BACKENDS = ("tensorflow", "jax", "torch")
 POLICIES = {

@@ -1,0 +1,214 @@
+"""The picture of the table: frame, faces, help and a line of facts. Draws and decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.annotate.face import SMALL, Face, Spot
+from facewright.annotate.state import State
+from facewright.annotate.storage import OpenFrame
+from facewright.core.images import Image
+from facewright.extract.log import Settings
+from facewright.faces.align import FaceType, align_matrix, invert, transform_points
+from facewright.ui.events import HELP
+
+BAR = 30  # px of the line below the frame
+SHIFT = 4  # OpenCV draws to 1/16 pixel
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+GROUND, INK, DIM = (28, 28, 28), (235, 235, 235), (150, 150, 150)
+# As in the debug pictures: box blue, landmarks green, aligned square red; cyan for what lies, as ever in this window.
+BOX, SQUARE, DOWN, IN_HAND, SHADOW = (255, 120, 40), (70, 70, 255), (255, 230, 60), (90, 255, 90), (0, 0, 0)
+LINES = (
+    (range(17), False),
+    (range(17, 22), False),
+    (range(22, 27), False),
+    (range(27, 31), False),
+    (range(31, 36), False),
+    (range(36, 42), True),
+    (range(42, 48), True),
+    (range(48, 60), True),
+    (range(60, 68), True),
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is to be drawn.
+
+    Attributes:
+        view: The frame as it is shown, (h, w, 3) uint8 BGR.
+        pixel: Frame pixels per pixel of the view.
+        frame: The frame itself.
+        state: Its faces.
+        settings: Face type and size, for the aligned square.
+        status: The line below.
+    """
+
+    view: Image
+    pixel: float
+    frame: OpenFrame
+    state: State
+    settings: Settings
+    status: str
+
+
+def draw(scene: Scene, *, help_shown: bool) -> Image:
+    """Return the whole picture: (h + BAR, w, 3) uint8 BGR."""
+    height, width = scene.view.shape[:2]
+    picture = np.empty((height + BAR, width, 3), np.uint8)
+    table = picture[:height]
+    table[:] = scene.view
+    for index, face in enumerate(scene.state.faces):
+        held = index == scene.state.held
+        _draw_face(table, face, scene, IN_HAND if held else DOWN)
+        if held and face.spot.half <= SMALL * scene.pixel:  # small as it is shown
+            _magnify(table, face, scene)
+    if help_shown:
+        _draw_help(table)
+    _draw_bar(picture[height:], scene.status)
+    return picture
+
+
+def _draw_face(table: Image, face: Face, scene: Scene, ink: tuple[int, int, int]) -> None:
+    def fit(points: NDArray[np.floating]) -> NDArray[np.float64]:
+        return (np.asarray(points, np.float64) + 0.5) / scene.pixel - 0.5
+
+    line = 1 if scene.view.shape[0] < 900 else 2
+    square = _aligned_square(face, scene.settings)
+    if square is not None:
+        _polyline(table, fit(square), True, SQUARE, line)
+    _polyline(table, fit(_box(face)), True, BOX, line)
+    _draw_points(table, fit(face.points), ink, line)
+
+
+def _draw_points(table: Image, points: NDArray[np.float64], ink: tuple[int, int, int], line: int) -> None:
+    """Draw lines and points over a thin shadow, so that they are seen on any ground."""
+    for shade, extra in ((SHADOW, 2), (ink, 0)):
+        for indices, closed in LINES:
+            _polyline(table, points[list(indices)], closed, shade, line + extra)
+    large = float(np.ptp(points, axis=0).max()) > 90
+    for x, y in points:
+        if large and abs(x) < 1e5 and abs(y) < 1e5:
+            place = round(x * 2**SHIFT), round(y * 2**SHIFT)
+            cv2.circle(table, place, 3 << SHIFT, SHADOW, -1, cv2.LINE_AA, SHIFT)
+            cv2.circle(table, place, 2 << SHIFT, ink, -1, cv2.LINE_AA, SHIFT)
+
+
+def _box(face: Face) -> NDArray[np.float64]:
+    """Return the corners of a face's rectangle; a square in hand is drawn as it is turned."""
+    left, top, right, bottom = face.rect
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    if face.rect != face.spot.rect:
+        return corners
+    turn = np.radians(face.spot.roll)
+    c, s = np.cos(turn), np.sin(turn)
+    middle = (face.spot.x, face.spot.y)
+    return (corners - middle) @ np.array([[c, s], [-s, c]]) + middle
+
+
+def _aligned_square(face: Face, settings: Settings) -> NDArray[np.float64] | None:
+    face_type = FaceType(str(settings["face_type"]))
+    if face_type is FaceType.MARK_ONLY:
+        return None
+    matrix = align_matrix(face.points, face_type, 256, level_eyes=bool(settings.get("align_eyes", False)))
+    return transform_points(np.array([(0, 0), (256, 0), (256, 256), (0, 256)]) - 0.5, invert(matrix))
+
+
+def _polyline(
+    table: Image, points: NDArray[np.float64], closed: bool, ink: tuple[int, int, int], thickness: int
+) -> None:
+    whole = np.clip(points * 2**SHIFT, -1e8, 1e8).round().astype(np.int32)
+    cv2.polylines(table, [whole], closed, ink, thickness, cv2.LINE_AA, SHIFT)
+
+
+def _magnify(table: Image, face: Face, scene: Scene) -> None:
+    """Show a small face in hand enlarged, in the corner that is farthest from it."""
+    height, width = table.shape[:2]
+    side = min(320, height // 2, width // 2)
+    picture = scene.frame.picture
+    if side < 64 or picture is None:
+        return
+    spot: Spot = face.spot
+    scale = side / (3.4 * spot.half)
+    matrix = np.array([[scale, 0, side / 2 - scale * spot.x], [0, scale, side / 2 - scale * spot.y]])
+    inset = np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_CUBIC), np.uint8)
+    _polyline(inset, transform_points(_box(face), matrix), True, BOX, 1)
+    _draw_points(inset, transform_points(face.points, matrix), IN_HAND, 1)
+    cv2.rectangle(inset, (0, 0), (side - 1, side - 1), DIM, 1)
+    left = 8 if spot.x / scene.pixel > width / 2 else width - side - 8
+    table[height - side - 8 : height - 8, left : left + side] = inset
+
+
+def _draw_help(table: Image) -> None:
+    """Lay the table of inputs over the top left corner, as large as the frame allows."""
+    height, width = table.shape[:2]
+    rows, line = HELP, 21
+    first = max(_width(shown, 1) for shown, _ in rows)
+    second = max(_width(text, 1) for _, text in rows)
+    scale = min(0.5, (width - 60) / (first + second), 0.5 * (height - 16) / (line * len(rows) + 16))
+    if scale < 0.12:
+        return
+    line = max(6, round(line * scale / 0.5))
+    right = min(width, round((first + second) * scale) + 46)
+    bottom = min(height, line * len(rows) + 16)
+    table[:bottom, :right] = (table[:bottom, :right] * 0.28).astype(np.uint8)
+    for number, (shown, text) in enumerate(rows):
+        y = 8 + line * (number + 1) - line // 3
+        _text(table, shown, (12, y), scale, DOWN)
+        _text(table, text, (round(first * scale) + 28, y), scale, INK)
+
+
+def _draw_bar(bar: Image, status: str) -> None:
+    bar[:] = GROUND
+    scale = min(0.5, (bar.shape[1] - 20) / max(_width(status, 1), 1))
+    _text(bar, status, (10, BAR - 10), scale, INK)
+
+
+def _width(text: str, scale: float) -> int:
+    return int(cv2.getTextSize(_plain(text), FONT, scale, 1)[0][0])
+
+
+def _text(picture: Image, text: str, place: tuple[int, int], scale: float, ink: tuple[int, int, int]) -> None:
+    cv2.putText(picture, _plain(text), place, FONT, scale, ink, 1, cv2.LINE_AA)
+
+
+def _plain(text: str) -> str:
+    """OpenCV's letters are ASCII; the title of window and page shows names as they are."""
+    return text.encode("ascii", "replace").decode()
+
+
+def notice(text: str, size: tuple[int, int]) -> Image:
+    """Return an empty table with a sentence.
+
+    Args:
+        text: What is to be said.
+        size: (h, w) of the picture.
+    """
+    return _board([text], size)
+
+
+def farewell(size: tuple[int, int], accepted: Sequence[str], left: int) -> Image:
+    """Return the last picture.
+
+    Args:
+        size: (h, w) of the table.
+        accepted: The frames that were accepted.
+        left: How many were not shown any more.
+    """
+    lines = [f"Frames accepted: {len(accepted)}."]
+    if left:
+        lines.append(f"Frames not looked at: {left}. The next run offers them again.")
+    return _board([*lines, "This window or page can be closed."], (size[0] + BAR, size[1]))
+
+
+def _board(lines: Sequence[str], size: tuple[int, int]) -> Image:
+    board = np.full((*size, 3), GROUND, np.uint8)
+    scale = min(0.7, *((size[1] - 20) / max(_width(line, 1), 1) for line in lines))
+    for number, line in enumerate(lines):
+        x = (size[1] - _width(line, scale)) // 2
+        y = size[0] // 2 + round((number - (len(lines) - 1) / 2) * 60 * scale)
+        _text(board, line, (x, y), scale, INK)
+    return board

@@ -1,0 +1,184 @@
+"""The table on a page in a browser: the page sends what mouse and keys do and shows pictures, nothing else.
+
+One request is on its way at a time; what happens meanwhile waits in the browser and moves of the mouse that follow each
+other become one. So a slow line makes the picture lag by one round trip and never by a queue. While the mouse moves
+the picture is coarser; when it rests the page asks for a fine one.
+"""
+
+import json
+import math
+import threading
+import time
+from http import HTTPStatus
+from typing import Any
+
+from facewright.annotate.session import Desk
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.images import encode
+from facewright.ui.events import Do, Event, coalesced
+from facewright.ui.page import NOT_FOUND, Answer, Page, Request
+
+QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
+MOST_EVENTS = 1000
+LAST_LOOK = 2.0  # seconds in which the page may fetch the last picture
+
+HTML = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><title>Faces by hand</title>
+<style>
+html, body { margin: 0; height: 100%; background: #1c1c1c; color: #ebebeb; font: 14px sans-serif; overflow: hidden }
+body { display: flex; align-items: center; justify-content: center }
+img { max-width: 100vw; max-height: 100vh; cursor: crosshair; user-select: none; touch-action: none }
+#lost { position: fixed; left: 0; right: 0; top: 0; padding: 8px; background: #7a3b1d; text-align: center }
+#lost:not(.shown) { display: none }
+</style>
+<img id="table" alt="the frame" draggable="false">
+<div id="lost">The program does not answer. Was it ended, or is the connection lost?</div>
+<script>
+"use strict";
+const table = document.getElementById("table"), lost = document.getElementById("lost");
+let queue = [], busy = false, fine = false, done = false, rest = 0;
+function add(event) {
+  const last = queue[queue.length - 1];
+  if (last && last.do === "move" && event.do === "move") queue[queue.length - 1] = event; else queue.push(event);
+  send(false);
+}
+async function send(wantFine) {
+  if (busy) { fine = fine || wantFine; return }
+  if (done) return;
+  busy = true;
+  clearTimeout(rest);
+  const events = queue.splice(0, 500);
+  let failed = false;
+  try {
+    const answer = await fetch("events", { method: "POST", body: JSON.stringify({ events, fine: wantFine }) });
+    if (!answer.ok) { done = answer.status === 500; lost.textContent = await answer.text(); throw new Error() }
+    const url = URL.createObjectURL(await answer.blob());
+    await new Promise(shown => { table.onload = table.onerror = shown; const old = table.src; table.src = url;
+      if (old.startsWith("blob:")) URL.revokeObjectURL(old) });
+    document.title = decodeURIComponent(answer.headers.get("X-Title") || "");
+    done = answer.headers.get("X-Done") === "yes";
+    lost.classList.remove("shown");
+  } catch (error) {
+    failed = true;
+    queue = events.filter(event => event.do !== "move").concat(queue);
+    lost.classList.add("shown");
+  }
+  busy = false;
+  if (failed && done) return;
+  if (failed) { rest = setTimeout(() => send(true), 1500); return }
+  if (queue.length) send(false);
+  else if (fine || !wantFine) { rest = setTimeout(() => { fine = false; send(true) }, 150) }
+}
+function mouse(kind, event) {
+  const box = table.getBoundingClientRect();
+  return { do: kind, x: (event.clientX - box.left) / (box.width || 1), y: (event.clientY - box.top) / (box.height || 1),
+    what: event.button === 2 ? "right" : "left" };
+}
+table.addEventListener("pointermove", event => add(mouse("move", event)));
+table.addEventListener("pointerdown", event => {
+  event.preventDefault(); table.setPointerCapture(event.pointerId);
+  if (event.button === 0 || event.button === 2) add(mouse("down", event));
+});
+table.addEventListener("pointerup", event => {
+  if (event.button === 0 || event.button === 2) add(mouse("up", event));
+});
+table.addEventListener("wheel", event => {
+  event.preventDefault();
+  add({ ...mouse("wheel", event), steps: event.deltaY < 0 ? 1 : -1 });
+}, { passive: false });
+document.addEventListener("contextmenu", event => event.preventDefault());
+document.addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  add({ do: "key", what: event.key });
+});
+send(true);
+</script>
+</html>
+"""
+
+
+class Counter:
+    """Answers the page's requests for a desk; the desk is used by one request at a time.
+
+    Attributes:
+        ended: Set when the desk is done or an error ended the work.
+        problem: That error.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.ended = threading.Event()
+        self.problem: UserError | None = None
+        self._desk = desk
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request) -> Answer:
+        """Answer the page itself, or events with the newest picture."""
+        if (request.method, request.path) == ("GET", ""):
+            return Answer(HTML.encode("utf-8"), "text/html; charset=utf-8")
+        if (request.method, request.path) != ("POST", "events"):
+            return NOT_FOUND
+        try:
+            events, fine = read_events(request.body)
+        except ValueError as error:
+            return Answer(f"These are no events: {error}".encode(), status=HTTPStatus.BAD_REQUEST)
+        with self._lock:
+            return self._handle(events, fine=fine)
+
+    def _handle(self, events: list[Event], *, fine: bool) -> Answer:
+        try:
+            for event in coalesced(events):
+                self._desk.handle(event)
+        except UserError as problem:
+            self.problem = self.problem or problem
+            self.ended.set()
+            return Answer(problem.happened.encode(), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        picture = encode(self._desk.picture(), ".jpg", quality=FINE if fine or self._desk.done else QUICK)
+        if self._desk.done:
+            self.ended.set()
+        title = "".join(f"%{byte:02X}" for byte in self._desk.title.encode("utf-8"))
+        return Answer(picture, "image/jpeg", more={"X-Title": title, "X-Done": "yes" if self._desk.done else "no"})
+
+
+def read_events(body: bytes) -> tuple[list[Event], bool]:
+    """Read what the page sends: {"events": [...], "fine": bool}.
+
+    Raises:
+        ValueError: It is anything else.
+    """
+    try:
+        value = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+    if not isinstance(value, dict) or not isinstance(value.get("events"), list):
+        raise ValueError("no list of events")
+    return [_event(one) for one in value["events"][:MOST_EVENTS]], value.get("fine") is True
+
+
+def _event(value: Any) -> Event:
+    if not isinstance(value, dict) or value.get("do") not in list(Do):
+        raise ValueError("an event of no known kind")
+    numbers = [value.get(name, 0) for name in ("x", "y", "steps")]
+    if not all(isinstance(n, int | float) and math.isfinite(n) and abs(n) < 1e6 for n in numbers):
+        raise ValueError("a place that is no number")
+    x, y, steps = numbers
+    return Event(Do(value["do"]), float(x), float(y), str(value.get("what", ""))[:20], int(steps))
+
+
+def work(desk: Desk, port: int) -> None:
+    """Serve the desk until all is done.
+
+    Raises:
+        UserError: The port cannot be used, or a face could not be saved.
+    """
+    counter = Counter(desk)
+    with Page(counter.answer, port) as page:
+        for line in page.invitation():
+            console.say(line)
+        console.say("It ends when all frames are done or with q on the page; Ctrl-C here does the same.")
+        while not counter.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
+            pass
+        time.sleep(LAST_LOOK)
+    if counter.problem is not None:
+        raise counter.problem

@@ -1,0 +1,245 @@
+"""The frame on the table: its faces, the one in hand, and what each move of the mouse and each key makes of them.
+
+Nothing is read, written or shown here: each function returns the next state, so that every key can be tested alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facewright.annotate.face import START, Face, Find, Place, Spot, by_hand, found, moved, resized, with_point
+from facewright.ui.events import Key
+
+TURN = 15.0  # degrees per key press
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the state needs to know of the frame.
+
+    Attributes:
+        find: Looks for landmarks in a square.
+        pixel: Frame pixels per shown pixel; distances that a hand can aim at are measured in shown ones.
+    """
+
+    find: Find
+    pixel: float = 1.0
+
+    @property
+    def reach(self) -> float:
+        """How near to a landmark a press must be to take it, in frame pixels."""
+        return 7 * self.pixel
+
+    @property
+    def still(self) -> float:
+        """How far the mouse may slip during a click."""
+        return 3 * self.pixel
+
+
+@dataclass(frozen=True)
+class Press:
+    """The left button is down on a face, perhaps on one of its landmarks."""
+
+    at: Place
+    face: int
+    point: int | None
+    dragging: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """One frame under work.
+
+    Attributes:
+        faces: All faces, the one in hand too.
+        held: Index of the face that follows the mouse; None when all are put down.
+        before: The held face as it was before it was picked up; None for a new one.
+        offset: From the mouse to the middle of the held face.
+        press: What the left button holds.
+        anchor: Where the right button was pressed.
+        mouse: Where the mouse is, in frame pixels.
+        half: Half size of the next new face.
+    """
+
+    faces: tuple[Face, ...] = ()
+    held: int | None = None
+    before: Face | None = None
+    offset: Place = (0.0, 0.0)
+    press: Press | None = None
+    anchor: Place | None = None
+    mouse: Place = (0.0, 0.0)
+    half: float = START
+
+    def put_down(self) -> tuple[Face, ...]:
+        """Return the faces without what is in the air: a held one stays where it was before."""
+        return release(self).faces
+
+
+def opened(faces: tuple[Face, ...], mouse: Place, half: float, sight: Sight) -> State:
+    """Return a frame as it comes to the table: with its faces, or with a new one in hand."""
+    state = State(faces, mouse=mouse, half=half)
+    return state if faces else take_new(state, sight)
+
+
+def take_new(state: State, sight: Sight) -> State:
+    """Put down what is held and take a new face in hand."""
+    state = drop(state)
+    spot = Spot(*state.mouse, state.half)
+    return replace(state, faces=(*state.faces, found(spot, sight.find)), held=len(state.faces), offset=(0.0, 0.0))
+
+
+def drop(state: State) -> State:
+    """Put the held face down where it is."""
+    return replace(state, held=None, before=None, press=None, anchor=None)
+
+
+def release(state: State) -> State:
+    """Let go: a new face vanishes, another one goes back to where it was."""
+    if state.held is None:
+        return drop(state)
+    back = () if state.before is None else (state.before,)
+    return drop(replace(state, faces=(*state.faces[: state.held], *back, *state.faces[state.held + 1 :])))
+
+
+def remove(state: State) -> State:
+    """Take away the held face, or the one under the mouse."""
+    index = state.held if state.held is not None else face_at(state.faces, state.mouse)
+    if index is None:
+        return state
+    return drop(replace(state, faces=(*state.faces[:index], *state.faces[index + 1 :])))
+
+
+def face_at(faces: tuple[Face, ...], at: Place) -> int | None:
+    """Return the face whose rectangle holds a place; of several the one whose middle is nearest."""
+    holding = [index for index, face in enumerate(faces) if face.holds(at)]
+    return min(holding, key=lambda i: np.hypot(faces[i].spot.x - at[0], faces[i].spot.y - at[1]), default=None)
+
+
+def point_at(faces: tuple[Face, ...], at: Place, reach: float) -> tuple[int, int] | None:
+    """Return (face, landmark) of the nearest landmark within reach."""
+    best: tuple[int, int] | None = None
+    for index, face in enumerate(faces):
+        away = np.hypot(*(face.points - at).T)
+        nearest = int(away.argmin())
+        if away[nearest] <= reach:
+            reach, best = float(away[nearest]), (index, nearest)
+    return best
+
+
+def mouse_move(state: State, at: Place, sight: Sight) -> State:
+    """The mouse went to a place."""
+    state = replace(state, mouse=at)
+    if state.anchor is not None:
+        return _place(state, state.anchor, sight)
+    if state.press is not None:
+        return _drag(state, state.press, sight)
+    if state.held is not None:
+        return _follow(state, sight)
+    return state
+
+
+def _place(state: State, anchor: Place, sight: Sight) -> State:
+    """The right button is down: the mean face from the anchor to the mouse."""
+    if _apart(anchor, state.mouse) < 2 * sight.still:
+        return state
+    held = len(state.faces) if state.held is None else state.held
+    like = None if state.held is None else state.faces[held]
+    return _with_face(replace(state, held=held), held, by_hand(anchor, state.mouse, like))
+
+
+def _drag(state: State, press: Press, sight: Sight) -> State:
+    if not press.dragging and _apart(press.at, state.mouse) <= sight.still:
+        return state
+    state = replace(state, press=replace(press, dragging=True))
+    if press.point is not None:
+        return _with_face(state, press.face, with_point(state.faces[press.face], press.point, state.mouse))
+    if state.held is None:
+        state = replace(_pick(state, press), press=state.press)
+    return _follow(state, sight)
+
+
+def _pick(state: State, press: Press) -> State:
+    """Take the pressed face in hand, without a jump: it keeps its place relative to the mouse."""
+    face = state.faces[press.face]
+    offset = (face.spot.x - press.at[0], face.spot.y - press.at[1])
+    return replace(state, held=press.face, before=face, offset=offset, press=None)
+
+
+def _follow(state: State, sight: Sight) -> State:
+    x, y = state.mouse[0] + state.offset[0], state.mouse[1] + state.offset[1]
+    return _held_in(state, lambda spot: replace(spot, x=x, y=y), sight)
+
+
+def _held_in(state: State, change: Callable[[Spot], Spot], sight: Sight) -> State:
+    if state.held is None:
+        return state
+    face = state.faces[state.held]
+    return _with_face(state, state.held, moved(face, change(face.spot), sight.find))
+
+
+def _with_face(state: State, index: int, face: Face) -> State:
+    return replace(state, faces=(*state.faces[:index], face, *state.faces[index + 1 :]))
+
+
+def _apart(a: Place, b: Place) -> float:
+    return float(np.hypot(a[0] - b[0], a[1] - b[1]))
+
+
+def button_down(state: State, button: str, at: Place, sight: Sight) -> State:
+    """A button was pressed at a place."""
+    state = replace(state, mouse=at)
+    if button == "right":
+        return replace(state, anchor=at, press=None)
+    if state.held is not None:
+        return drop(state)
+    point = point_at(state.faces, at, sight.reach)
+    if point is not None:
+        return replace(state, press=Press(at, *point))
+    index = face_at(state.faces, at)
+    if index is not None:
+        return replace(state, press=Press(at, index, None))
+    return take_new(state, sight)
+
+
+def button_up(state: State, button: str, at: Place) -> State:
+    """A button was let go."""
+    state = replace(state, mouse=at)
+    if button == "right":
+        placed = state.held is not None and state.anchor is not None and state.faces[state.held].placed
+        return drop(state) if placed else replace(state, anchor=None)
+    press = state.press
+    if press is None:
+        return state
+    return drop(state) if press.dragging else _pick(state, press)
+
+
+def wheel(state: State, steps: int, sight: Sight) -> State:
+    """The wheel was turned: another size for the face in hand."""
+    if state.held is None:
+        return state
+    half = resized(state.faces[state.held].spot.half, steps, max(10.0, 10 * sight.pixel))
+    return replace(_held_in(state, lambda spot: replace(spot, half=half), sight), half=half)
+
+
+def key(state: State, pressed: Key, sight: Sight) -> State:
+    """A key that concerns the faces of the frame; others leave the state as it is."""
+    match pressed:
+        case Key.NEW:
+            return take_new(state, sight)
+        case Key.DELETE:
+            return remove(state)
+        case Key.GIVE_UP:
+            return release(state)
+        case Key.LARGER | Key.SMALLER:
+            return wheel(state, 1 if pressed is Key.LARGER else -1, sight)
+        case Key.TURN_LEFT | Key.TURN_RIGHT:
+            turn = TURN if pressed is Key.TURN_RIGHT else -TURN
+            return _held_in(state, lambda spot: replace(spot, roll=(spot.roll + turn + 180) % 360 - 180), sight)
+        case _:
+            return state
+
+
+def look_again(state: State, sight: Sight) -> State:
+    """Look for the held face's landmarks anew, after the search itself was changed."""
+    return _held_in(state, lambda spot: spot, sight)

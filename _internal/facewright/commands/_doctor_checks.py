@@ -1,0 +1,204 @@
+"""The checks of `doctor`: each yields findings and never ends the program."""
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewright.core.errors import UserError
+from facewright.core.workspace import Workspace
+from facewright.ui.window import has_screen
+
+INTERNAL = Path(__file__).resolve().parents[2]
+REMAKE = f"rename or delete {INTERNAL / 'env'} and start any numbered script: it makes the environment anew."
+# Files that the detectors and the landmarks need: package, pattern below it, bytes that the file has at least.
+WEIGHTS = (
+    ("mtcnn", "**/pnet*", 20_000),
+    ("mtcnn", "**/rnet*", 300_000),
+    ("mtcnn", "**/onet*", 1_000_000),
+    ("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat", 99_000_000),
+    ("face_recognition_models", "models/mmod_human_face_detector.dat", 700_000),
+)
+NO_TK = (
+    "for the window: install Tk for this Python; for the system's own on Debian and Ubuntu that is "
+    "sudo apt install python3-tk, on Fedora sudo dnf install python3-tkinter, with Homebrew brew install python-tk."
+)
+SMALLEST_MEMORY, SMALLEST_DISK = 4e9, 2e9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line of the doctor's report.
+
+    Attributes:
+        what: One or two words.
+        right: Whether all is well.
+        text: What was found.
+        advice: How to mend or to better it; may be empty.
+    """
+
+    what: str
+    right: bool
+    text: str
+    advice: str = ""
+
+
+def all_checks(workspace: Workspace) -> Iterator[Finding]:
+    """Run every check, the quick ones first; one that fails in an unexpected way is a finding too."""
+    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("system", system),
+        ("packages", packages),
+        ("weights", weights),
+        ("ffmpeg", ffmpeg),
+        ("windows", windows),
+        ("room", lambda: room(workspace)),
+        ("device", device),
+    ]
+    for name, check in checks:
+        try:
+            yield from check()
+        except UserError as problem:
+            yield Finding(name, False, f"{problem.happened} Expected: {problem.expected}", problem.fix)
+        except (ImportError, OSError, RuntimeError, ValueError) as problem:
+            yield Finding(name, False, f"{type(problem).__name__}: {problem}", REMAKE)
+
+
+def system() -> Iterator[Finding]:
+    """Version of Python and of the system."""
+    right = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    text = f"{platform.python_version()}, {sys.executable}"
+    yield Finding("Python", right, text, "" if right else "use Python 3.11 to 3.13: FACEWRIGHT_PYTHON=/path/to/it")
+    yield Finding("system", True, f"{platform.platform()}, {os.cpu_count()} cores")
+
+
+def pinned() -> dict[str, str]:
+    """Return the direct requirements that apply to every system: package -> version."""
+    kept = INTERNAL / "env" / "requirements.txt"  # as the bootstrap adapted them to this machine
+    text = (kept if kept.exists() else INTERNAL / "requirements.txt").read_text(encoding="utf-8")
+    return dict(re.findall(r"(?m)^([\w-]+)(?:\[[\w-]+\])?==([^\s;]+)\s*$", text))
+
+
+def packages() -> Iterator[Finding]:
+    """Installed versions against the pins."""
+    differing = []
+    versions = {}
+    for name, wanted in pinned().items():
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "missing"
+        if versions[name] != wanted:
+            differing.append(f"{name} {versions[name]}, should be {wanted}")
+    if differing:
+        yield Finding("packages", False, "; ".join(differing), REMAKE)
+    else:
+        shown = ", ".join(f"{n} {versions[n]}" for n in ("keras", "numpy", "mtcnn", "dlib-bin") if n in versions)
+        yield Finding("packages", True, f"{shown} and {max(0, len(versions) - 4)} more, all of the pinned versions")
+
+
+def weights() -> Iterator[Finding]:
+    """The files of the detectors and the landmarks."""
+    missing = []
+    for package, pattern, smallest in WEIGHTS:
+        spec = importlib.util.find_spec(package)
+        folder = Path(spec.origin).parent if spec and spec.origin else None
+        found = list(folder.glob(pattern)) if folder else []
+        if not any(path.is_file() and path.stat().st_size >= smallest for path in found):
+            missing.append(f"{package}/{pattern.rsplit('/', 1)[-1]}")
+    if missing:
+        yield Finding("weights", False, f"missing or too small: {', '.join(missing)}", REMAKE)
+    else:
+        yield Finding("weights", True, "of MTCNN, dlib's CNN and the 68 landmarks")
+
+
+def ffmpeg() -> Iterator[Finding]:
+    """The ffmpeg program that does the video steps."""
+    from facewright.video import ffmpeg
+
+    yield Finding("ffmpeg", True, f"{ffmpeg.ffmpeg_version()}, {ffmpeg.ffmpeg_exe()}")
+
+
+def windows() -> Iterator[Finding]:
+    """Screen, OpenCV's windows (preview of the training) and Tk's (faces by hand); none of them is needed."""
+    import cv2
+
+    screen = has_screen()
+    headless = re.search(r"GUI:\s+NONE", cv2.getBuildInformation()) is not None
+    if headless:
+        advice = f"for windows: install libgl1 and libglib2.0-0, then {REMAKE}" if screen else ""
+        yield Finding("windows", True, f"OpenCV {cv2.__version__} without windows: previews go to PNG files", advice)
+    elif screen:
+        yield Finding("windows", True, f"a screen, and OpenCV {cv2.__version__} with windows")
+    else:
+        text = "no screen (DISPLAY is not set): previews go to PNG files, keys to the terminal"
+        yield Finding("windows", True, text, "6_train and 5.3_dst_fix_faces have pages instead of windows: --serve")
+    if importlib.util.find_spec("_tkinter"):
+        yield Finding("Tk", True, "there, for the window in which faces are placed by hand")
+    else:
+        text = "not part of this Python: faces are placed by hand on a page (--serve), not in a window"
+        yield Finding("Tk", True, text, NO_TK if screen else "")
+
+
+def memory() -> tuple[float, float]:
+    """Return (all, free) memory in bytes; zeros where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        values = {line.split(":")[0]: float(line.split()[1]) * 1024 for line in lines}
+        return values.get("MemTotal", 0.0), values.get("MemAvailable", 0.0)
+    except OSError:
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")), 0.0
+    return 0.0, 0.0
+
+
+def room(workspace: Workspace) -> Iterator[Finding]:
+    """Memory, free disk and the right to write."""
+    everything, free = memory()
+    if everything:
+        right = everything >= SMALLEST_MEMORY
+        text = f"{everything / 1e9:.1f} GB" + (f", {free / 1e9:.1f} GB of it free" if free else "")
+        yield Finding("memory", right, text, "" if right else "training asks for 4 GB: use a machine with more.")
+    root = next(path for path in (workspace.root, *workspace.root.parents) if path.is_dir())
+    space = shutil.disk_usage(root).free
+    right = space >= SMALLEST_DISK
+    text = f"{space / 1e9:.1f} GB free at {root}"
+    yield Finding("disk", right, text, "" if right else "free some space: a minute of 1080p frames takes about 1 GB.")
+    try:
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as problem:
+        yield Finding("workspace", False, f"{root}: {problem.strerror}", "name a folder of yours: --workspace DIR")
+
+
+def device() -> Iterator[Finding]:
+    """The device that the networks will run on, proved with a convolution."""
+    from facewright.nn import device_check, devices, gpus
+
+    there = gpus.cards()
+    for card in there:
+        best = ", used unless --gpus says otherwise" if (card,) == gpus.choose(there, gpus.Wish()) else ""
+        yield Finding("card", True, f"{card.describe()}{best}")
+    found = devices.find()
+    for package in (f"{found.backend}-cpu", found.backend):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            yield Finding("engine", True, f"{package} {importlib.metadata.version(package)}")
+    yield Finding("device", True, found.describe())
+    if found.unused_card:
+        yield Finding("card", False, found.warning(), f"update the card's driver, then {REMAKE}")
+    result = device_check.timed_convolution()
+    place = f" on {result.place}" if result.place else ""
+    text = f"{result.gflops:.0f} GFLOP/s in a 5x5 convolution of 128 channels{place}"
+    if not result.right:
+        text += ", but its result is WRONG"
+    yield Finding("speed", result.right, text, "" if result.right else REMAKE)
+    tried = "in hardware: a new model tries whether it is faster"
+    fast = tried if found.bfloat16 else "not in hardware: training uses float32"
+    yield Finding("bfloat16", True, fast)

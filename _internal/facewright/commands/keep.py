@@ -1,0 +1,137 @@
+"""Keep one person, or a few, of data_src or data_dst: the faces of all others move to the trash folder.
+
+The people are shown first, in a table, a picture and a page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from facewright.commands._restore import bring_back
+from facewright.commands.people import present
+from facewright.commands.view import open_folder, system_viewer
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import move_to_trash
+from facewright.core.options import option
+from facewright.core.workspace import Side, Workspace
+from facewright.extract.people import People, number_people
+
+COMMAND = "keep"
+FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Whose faces, and who stays."""
+
+    side: str = option(
+        "dst",
+        "Whose faces.",
+        choices={"src": "faces of data_src", "dst": "faces of data_dst"},
+        remember=False,
+    )
+    person: str = option(
+        "",
+        "Numbers of those who stay, as the people step shows them: 2, or 1,3. Asked where it is not given.",
+        remember=False,
+    )
+
+
+def run(workspace: Workspace, options: Options) -> None:
+    """Number the people, ask who stays, move the others' faces.
+
+    Raises:
+        UserError: There are no faces, no such person, or nobody to ask.
+    """
+    side = workspace.side(options.side)
+    console.heading(f"People of {side.name}")
+    with workspace.lock(side.name):
+        people = number_people(side)
+        present(workspace, side, people)
+        if len(people.persons) < 2 and not options.person:
+            console.say("There is nobody else: nothing moves.")
+        else:
+            chosen = parse(options.person, people) if options.person else _ask(workspace, side.name, people)
+            _keep(workspace, side, people, chosen)
+    console.say(f"Next: {FOLLOWING[options.side]}.")
+
+
+def parse(text: str, people: People) -> list[int]:
+    """Read numbers with commas or blanks between them.
+
+    Raises:
+        UserError: A word is no number, or nobody has it.
+    """
+    there = people.numbers()
+    chosen: list[int] = []
+    for word in text.replace(",", " ").split():
+        if not (word.isascii() and word.isdigit()) or int(word) not in there:
+            raise UserError(
+                f"There is no person {word!r}.",
+                f"one of {console.listed([str(number) for number in there], 20)}; several with commas between them.",
+                "look at the table and give the number that stands there.",
+            )
+        chosen.append(int(word))
+    if not chosen:
+        raise UserError(
+            "No person is named.",
+            f"a number from {there[0]} to {there[-1]}." if there else "faces that could be compared.",
+            "give the number, for example --person 1.",
+        )
+    return sorted(set(chosen))
+
+
+def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
+    """Ask who stays; Enter keeps everybody."""
+    if not console.interactive():
+        raise UserError(
+            "There is nobody to ask who stays.",
+            "a terminal, or the number of a person.",
+            "add --person 1 (or another number of the table) and --yes.",
+        )
+    viewer = system_viewer(workspace.root / f"{name}_people.png")
+    if viewer:
+        open_folder(viewer)
+    while True:
+        text = console.ask("Who stays? Numbers, with commas between them (Enter: everybody, ? for help): ")
+        if not text:
+            return people.numbers()
+        if text == "?":
+            console.say("  The numbers stand in the table above, and in the picture and on the page beside the faces.")
+            console.say("  1 keeps the person with most faces, 1,3 two of them; what moves is asked once more.")
+            continue
+        try:
+            return parse(text, people)
+        except UserError as problem:
+            console.warn(f"{problem.happened} Expected {problem.expected}")
+
+
+def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int]) -> None:
+    others = [person for person in people.persons if person.number not in chosen]
+    faces = [face.path for person in others for face in person.faces]
+    names = ", ".join(map(str, chosen))
+    if not others:
+        console.say("Everybody stays: nothing moves.")
+        return
+    who = f"person {others[0].number}" if len(others) == 1 else f"{len(others)} other persons"
+    question = f"Keep {names} and move the {len(faces)} faces of {who} to {workspace.trash.name}/?"
+    if not _allowed(question):
+        console.say("Nothing was moved.")
+        return
+    target = move_to_trash(faces, workspace.trash, by=f"keep --person {','.join(map(str, chosen))}")
+    kept = sum(len(person.faces) for person in people.persons if person.number in chosen)
+    console.say(f"Kept {kept} faces (person {names}). {len(faces)} faces of others are in {target}.")
+    console.say(f"  {bring_back(side)} brings them back.")
+    if people.unknown:
+        console.say(f"  {len(people.unknown)} faces without a number stayed; look at them.")
+
+
+def _allowed(question: str) -> bool:
+    """Ask; `--yes` allows it, and without a terminal somebody has to say so."""
+    if console.says_yes():
+        return True
+    if not console.interactive():
+        raise UserError(
+            f"There is nobody to answer: {question}", "a terminal, or --yes.", "add --yes when you mean it."
+        )
+    return console.confirm(question, default=True)

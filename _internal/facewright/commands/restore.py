@@ -1,0 +1,56 @@
+"""Bring back what a step put into the trash, or an older state of a model.
+
+Each step puts what it would have to delete into a dated folder of trash/, with a note on where it came from. The newest
+such folder is taken unless --which names another; --list shows them. Nothing that is there now is overwritten.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from facewright.commands import _restore
+from facewright.commands._restore import Kind, Request
+from facewright.core.options import option
+from facewright.core.workspace import Workspace
+
+COMMAND = "restore"
+
+# A new kind is a function in _restore.py and a row here.
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "faces": Kind("faces of data_src or data_dst, back from the trash", _restore.faces),
+        "model": Kind("an older saved state, or a backup, of a model", _restore.model),
+        "all": Kind("all files of one folder of the trash, each to where it was", _restore.everything),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is brought back."""
+
+    what: str = option(
+        "faces", "What to bring back.", choices={name: kind.help for name, kind in KINDS.items()}, ask="Bring back"
+    )
+    side: str = option(
+        "src", "Whose faces.", choices={"src": "faces of data_src", "dst": "faces of data_dst"}, ask="Whose faces"
+    )
+    which: str = option(
+        "", "Which one: its number in the list (1 is the newest) or its name. Empty asks, or takes 1.", remember=False
+    )
+    list: bool = option(False, "Show what there is and bring nothing back.", remember=False)
+
+    @staticmethod
+    def wants(name: str, answers: Mapping[str, object]) -> bool:
+        """The side is asked for faces only."""
+        return name != "side" or answers.get("what") == "faces"
+
+
+def run(workspace: Workspace, options: Options) -> None:
+    """Show the list, or bring one thing back.
+
+    Raises:
+        UserError: There is nothing of the kind, or none of that name.
+    """
+    side = workspace.side(options.side)
+    KINDS[options.what].run(Request(workspace, side, options.which, options.list))

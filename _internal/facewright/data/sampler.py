@@ -1,0 +1,121 @@
+"""Samples as a model declares them: faces in, batches of arrays out."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.data.augment import Draw, draw
+from facewright.data.sample import Batch, Face, Sample, fill_sample
+from facewright.data.sampling_order import Order, Shuffled
+from facewright.data.store import DecodedFaces, FaceStore
+
+
+class Sampler:
+    """Draws batches from a faceset. Every random number comes from one generator, whatever the threads do.
+
+    Args:
+        faces: Aligned PNGs, or a store of prepared faces.
+        samples: The wanted outputs.
+        rng: The only source of randomness.
+        flip: Whether faces may be mirrored at random.
+        jitter: Strength of rotation, scale and shift; 1 is the full range.
+        order: Which face comes next; without it shuffled, each once per round.
+        workers: Threads that make the samples of a batch.
+
+    Raises:
+        ValueError: There are no faces.
+    """
+
+    def __init__(
+        self,
+        faces: "Sequence[Path] | FaceStore",
+        samples: tuple[Sample, ...],
+        rng: np.random.Generator,
+        *,
+        flip: bool,
+        jitter: float = 1.0,
+        order: Order | None = None,
+        workers: int = 1,
+    ) -> None:
+        if not len(faces):
+            raise ValueError("a sampler needs at least one face")
+        self._faces: FaceStore = DecodedFaces(faces, samples) if isinstance(faces, Sequence) else faces
+        self.samples = samples
+        self._rng = rng
+        self._flip = flip
+        self._jitter = jitter
+        self._order = order or Shuffled(len(faces))
+        self._workers = max(1, workers)
+        # Its threads begin with the first batch and end with the sampler.
+        self._pool = ThreadPoolExecutor(self._workers, "facewright-samples") if self._workers > 1 else None
+
+    def face(self, index: int) -> Face:
+        """Return a prepared face.
+
+        Raises:
+            UserError: It cannot be read, or shows less than an output needs.
+        """
+        return self._faces.face(index)
+
+    def pick(self, rng: np.random.Generator) -> tuple[int, Draw]:
+        """Choose the next face and draw its random numbers; for a batch they come from the sampler's own generator."""
+        index, mirrored = self._order.next(rng)
+        numbers = draw(rng, flip=self._flip, jitter=self._jitter)
+        return index, dataclasses.replace(numbers, flip=numbers.flip != mirrored)
+
+    def batch(self, size: int) -> Batch:
+        """Return the next batch: name -> (size, side, side, channels) float32 in 0..1.
+
+        Raises:
+            UserError: A face cannot be read, or shows less than an output needs.
+        """
+        # Drawn here, one after another: the threads have no share in it, so a batch does not depend on them.
+        return self._make([self.pick(self._rng) for _ in range(size)])
+
+    def untouched(self, indices: list[int]) -> Batch:
+        """Return the given faces without warp, similarity and flip, for a preview."""
+        return self._make([(index % len(self), None) for index in indices])
+
+    def state(self) -> dict[str, Any]:
+        """Return where the draws stand, as JSON-able values."""
+        return {**self._order.state(), "rng": self._rng.bit_generator.state}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken; the order begins anew when the faces or the way to draw have changed."""
+        self._rng.bit_generator.state = state["rng"]
+        self._order.set_state(state)
+
+    def __len__(self) -> int:
+        return len(self._faces)
+
+    def _make(self, drawn: Sequence[tuple[int, Draw | None]]) -> Batch:
+        batch = _empty(self.samples, len(drawn))
+        arrays: list[NDArray[np.float32]] = list(batch.values())
+
+        def work(rows: range) -> None:
+            for row in rows:
+                index, numbers = drawn[row]
+                fill_sample(self._faces.face(index), self.samples, numbers, [array[row] for array in arrays])
+
+        if self._pool is None or len(drawn) < 2:
+            work(range(len(drawn)))
+        else:
+            shares = min(self._workers, len(drawn))
+            # Every n-th row: dear faces, those that must be decoded, spread over the threads.
+            list(self._pool.map(work, [range(first, len(drawn), shares) for first in range(shares)]))
+        return batch
+
+
+def _empty(samples: Sequence[Sample], count: int) -> Batch:
+    """Return arrays to fill, all in one piece of memory: the system hands out large pieces faster."""
+    shapes = [(count, s.size, s.size, s.channels) for s in samples]
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    whole = np.empty(ends[-1], np.float32)
+    parts = np.split(whole, ends[:-1])
+    return {s.name: part.reshape(shape) for s, part, shape in zip(samples, parts, shapes, strict=True)}

@@ -1,0 +1,87 @@
+"""Where prepared faces come from: decoded anew, and kept in memory while there is room."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from facewright.core.errors import UserError
+from facewright.data.sample import Face, Sample, prepare_face
+from facewright.faces.align import FaceType
+from facewright.faces.record import FaceRecord, load_face
+
+ROOM = 2 << 30  # bytes
+
+
+class FaceStore(Protocol):
+    """Faces by number, prepared for the outputs of one model."""
+
+    def face(self, index: int) -> Face:
+        """Return a prepared face; several threads may ask at once."""
+
+    def __len__(self) -> int:
+        """Return the number of faces."""
+
+
+class DecodedFaces:
+    """Decodes a PNG when its face is asked for, and keeps faces in memory while there is room.
+
+    Args:
+        paths: Aligned PNGs.
+        samples: The wanted outputs.
+        room: Bytes of prepared faces that are kept; what does not fit is decoded every time.
+    """
+
+    def __init__(self, paths: Sequence[Path], samples: Sequence[Sample], room: int = ROOM) -> None:
+        self._paths = list(paths)
+        self._samples = tuple(samples)
+        self._room = room
+        self._kept: dict[int, Face] = {}
+
+    def face(self, index: int) -> Face:
+        """Return a prepared face.
+
+        Raises:
+            UserError: It cannot be read, or shows less than an output needs.
+        """
+        found = self._kept.get(index)
+        if found is None:
+            found = decode_face(self._paths[index], self._samples)
+            size = bytes_of(found)
+            if size <= self._room:
+                self._room -= size
+                self._kept[index] = found
+        return found
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def decode_face(path: Path, samples: Sequence[Sample]) -> Face:
+    """Read an aligned PNG and prepare its face.
+
+    Raises:
+        UserError: It cannot be read, or shows less than an output needs.
+    """
+    image, record = load_face(path)
+    check_type(path, record, samples)
+    return prepare_face(image, record, samples)
+
+
+def bytes_of(face: Face) -> int:
+    """Return the bytes of a prepared face, all its sizes together."""
+    return face.image.nbytes + face.masks.nbytes + sum(bytes_of(small) for small in face.smaller)
+
+
+def check_type(path: Path, record: FaceRecord, samples: Sequence[Sample]) -> None:
+    """Refuse a face that shows less than an output needs.
+
+    Raises:
+        UserError: It does.
+    """
+    for sample in samples:
+        if record.face_type is FaceType.MARK_ONLY or not record.face_type.contains(sample.face_type):
+            raise UserError(
+                f"{path.name} is a {record.face_type} face, but the model needs {sample.face_type} faces.",
+                f"faces extracted as {sample.face_type} or a larger type.",
+                f"extract again with --face-type {sample.face_type} --redo.",
+            )

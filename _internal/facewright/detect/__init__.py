@@ -1,1 +1,0 @@
-"""Finds faces and their landmarks; the only door to mtcnn and dlib."""

@@ -1,0 +1,1 @@
+"""Finding faces: detection, landmarks, filters, and the cut that is saved."""

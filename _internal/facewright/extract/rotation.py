@@ -1,0 +1,110 @@
+"""Pictures turned by any angle, and the way of a box back into the untouched picture.
+
+Angles are degrees, clockwise as the picture is seen. Boxes are edges of pixels: the picture's corner is (0, 0),
+so that a quarter turn maps whole pixels to whole pixels.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.errors import UserError
+from facewright.core.images import Image
+from facewright.extract.detectors.base import Box
+
+QUARTERS = {90.0: cv2.ROTATE_90_CLOCKWISE, 180.0: cv2.ROTATE_180, 270.0: cv2.ROTATE_90_COUNTERCLOCKWISE}
+ON = (90.0, 270.0, 180.0)  # people lie on a side more often than they stand on their head
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn of pictures of one size.
+
+    Attributes:
+        degrees: Above 0, below 360.
+        size: (h, w) of the untouched picture.
+    """
+
+    degrees: float
+    size: tuple[int, int]
+
+    @property
+    def turned_size(self) -> tuple[int, int]:
+        """(h, w) of the turned picture: it holds all four corners."""
+        c, s = self._cosine_and_sine()
+        height, width = self.size
+        # A hair less than the true size is no reason for another row.
+        return math.ceil(width * abs(s) + height * abs(c) - 1e-6), math.ceil(width * abs(c) + height * abs(s) - 1e-6)
+
+    def picture(self, picture: Image) -> Image:
+        """Return the turned picture; a quarter turn keeps every pixel, other angles leave black corners."""
+        quarter = QUARTERS.get(self.degrees)
+        if quarter is not None:
+            return np.asarray(cv2.rotate(picture, quarter), np.uint8)
+        there = self._there()
+        # OpenCV counts from the middle of the first pixel.
+        there[:, 2] += there[:, :2] @ [0.5, 0.5] - 0.5
+        height, width = self.turned_size
+        return np.asarray(cv2.warpAffine(picture, there, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
+
+    def back(self, box: Box) -> Box:
+        """Return a box of the turned picture as one in the untouched picture.
+
+        Its middle is the same place and its area the same; a quarter turn maps its edges exactly. At other
+        angles no upright box has the same edges: the one that holds it is shrunk to its area. The roll is that
+        in the untouched picture.
+        """
+        there = self._there()
+        middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+        x, y = np.linalg.solve(there[:, :2], middle - there[:, 2])
+        c, s = (abs(value) for value in self._cosine_and_sine())
+        width, height = box.width * c + box.height * s, box.width * s + box.height * c
+        shrink = math.sqrt(box.width * box.height / (width * height)) if width * height > 0 else 1.0
+        width, height = width * shrink, height * shrink
+        edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        left, top, right, bottom = (round(float(edge), 6) for edge in edges)
+        roll = (box.roll - self.degrees + 180) % 360 - 180
+        return replace(box, left=left, top=top, right=right, bottom=bottom, roll=roll)
+
+    def _cosine_and_sine(self) -> tuple[float, float]:
+        if self.degrees in QUARTERS:
+            return ((0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(self.degrees) // 90 - 1]
+        return math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
+
+    def _there(self) -> NDArray[np.float64]:
+        """The 2x3 matrix untouched -> turned, for edges of pixels; y points down, so this sign is clockwise."""
+        c, s = self._cosine_and_sine()
+        linear = np.array([[c, -s], [s, c]])
+        (height, width), (turned_height, turned_width) = self.size, self.turned_size
+        shift = np.array([turned_width, turned_height]) / 2 - linear @ np.array([width, height]) / 2
+        return np.column_stack([linear, shift])
+
+
+def parse_turns(text: str) -> tuple[float, ...]:
+    """Read the angles of --rotate: "" none, "on" the three quarter turns, else numbers with commas between.
+
+    Raises:
+        UserError: It is nothing of that.
+    """
+    if text.strip().lower() in ("", "off", "none"):
+        return ()
+    if text.strip().lower() == "on":
+        return ON
+    turns: list[float] = []
+    for word in text.split(","):
+        try:
+            degrees = float(word)
+        except ValueError:
+            degrees = math.nan
+        if not math.isfinite(degrees) or degrees % 360 == 0:
+            raise UserError(
+                f"{text!r} does not fit --rotate.",
+                'angles in degrees with commas between, none of them 0, or "on" for 90,270,180.',
+                "give other angles, for example --rotate 90,270.",
+            )
+        if degrees % 360 not in turns:
+            turns.append(degrees % 360)
+    return tuple(turns)

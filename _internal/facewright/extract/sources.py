@@ -1,0 +1,131 @@
+"""Where the frames of an extraction come from; here: files in the frames' folder."""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from facewright.core.errors import UserError
+from facewright.core.images import Image, read_image
+from facewright.core.workspace import Side
+from facewright.extract.detection import READ_AHEAD, Frame
+from facewright.extract.log import Searched, frames_to_search
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What is left to be searched.
+
+    Attributes:
+        frames: In order; a video is decoded while they are taken.
+        count: How many there probably are, None where nobody knows.
+        changed: Those among them that are others now than when they were searched.
+        before: How many of the chosen frames need no search.
+    """
+
+    frames: Iterable[Frame] = ()
+    count: int | None = 0
+    changed: Sequence[Path] = ()
+    before: int = 0
+
+
+class Source(Protocol):
+    """Frames of one side.
+
+    Attributes:
+        video: What tells the video that they come from; empty where that is not known.
+        straight: Whether they come straight from it.
+        ahead: How many may be in memory before the search.
+    """
+
+    video: str
+    straight: bool
+    ahead: int
+
+    def todo(self, searched: Searched, again: Container[str], leave: Container[str]) -> Todo:
+        """Return what is to be searched.
+
+        Args:
+            searched: What was.
+            again: Names of frames to be searched though they were.
+            leave: Stems of frames not to be searched at all.
+        """
+        ...
+
+    def pictures(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
+        """Yield each frame whose name is among these, with its picture; what is no picture is passed over."""
+        ...
+
+    def names(self, searched: Searched) -> set[str]:
+        """Return the names of the frames that are there, as far as they are known."""
+        ...
+
+    def end(self) -> dict[str, list[int]]:
+        """Return what the journal is to remember once all was searched."""
+        ...
+
+    def damage(self) -> UserError | None:
+        """Return what was wrong with the source as a whole."""
+        ...
+
+
+@dataclass
+class Files:
+    """Frames on disk."""
+
+    side: Side
+    every: int = 1
+    straight: bool = False
+    ahead: int = READ_AHEAD
+    video: str = ""
+    frames: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        self._all = frames_to_search(self.side)
+        self.frames = self._all[:: self.every]
+        self.video = video_of_frames(self.side)
+
+    def todo(self, searched: Searched, again: Container[str], leave: Container[str]) -> Todo:
+        """See `Source`."""
+        chosen = [path for path in self.frames if path.stem not in leave]
+        new, changed = searched.split(chosen)
+        wanted = {*new, *changed, *(path for path in chosen if path.name in again)}
+        return Todo(sorted(wanted), len(wanted), changed, len(self.frames) - len(wanted))
+
+    def pictures(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
+        """See `Source`."""
+        for path in self._all:
+            if path.name in lacking:
+                try:
+                    yield path, read_image(path)
+                except UserError:
+                    continue  # the search named it
+
+    def names(self, searched: Searched) -> set[str]:
+        """See `Source`."""
+        return {path.name for path in self._all}
+
+    def end(self) -> dict[str, list[int]]:
+        """See `Source`: the folder tells by itself."""
+        return {}
+
+    def damage(self) -> UserError | None:
+        """See `Source`: each file was named on its own."""
+        return None
+
+
+def video_of_frames(side: Side) -> str:
+    """Return what tells the video that the frames on disk were made of; empty where that is not known."""
+    from facewright.video.timing import read_timing  # it leads to the libraries for videos
+
+    try:
+        timing = read_timing(side.timing_file)
+    except UserError:  # the step that needs the times will tell
+        return ""
+    return known_as(timing.source_name, timing.source_bytes, timing.fps) if timing and side.frames() else ""
+
+
+def known_as(name: str, size: int, fps: float) -> str:
+    """Tell a video, thinned out to a rate, from another."""
+    return f"{name}, {size} bytes" + (f", {fps:g} frames per second" if fps else "")

@@ -1,0 +1,97 @@
+"""Frames of an extraction straight from the video, without picture files between."""
+
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewright.core.errors import UserError
+from facewright.core.images import Image
+from facewright.core.workspace import Side
+from facewright.extract.detection import READ_AHEAD, Decoded
+from facewright.extract.detectioned import Searched
+from facewright.extract.sources import Todo, known_as
+from facewright.video.frames import VideoPictures, expected_count
+from facewright.video.probe import VideoInfo, probe
+from facewright.video.timing import frame_stem
+
+PIXELS_AHEAD = 64_000_000  # of a video's frames, which all stay in memory until their faces are saved
+
+
+@dataclass
+class Video:
+    """Frames straight from the video, named as they would be as files."""
+
+    side: Side
+    fps: float = 0.0
+    every: int = 1
+    straight: bool = True
+    video: str = ""
+    ahead: int = READ_AHEAD
+
+    def __post_init__(self) -> None:
+        """Look into the video."""
+        self._info: VideoInfo = probe(self.side.video())
+        self.video = known_as(self._info.path.name, self._info.byte_count, self.fps)
+        self.ahead = max(2, min(READ_AHEAD, PIXELS_AHEAD // max(1, self._info.size[0] * self._info.size[1])))
+        self._last: int | None = None
+        self._complaints = 0
+
+    def todo(self, searched: Searched, again: Container[str], leave: Container[str]) -> Todo:
+        """See `Source`. A video that was never read to its end is read on until it ends."""
+
+        def waiting(number: int) -> bool:
+            path = self._path(number)
+            return path.stem not in leave and (path.name not in searched.entries or path.name in again)
+
+        self._last = searched.last(self.every)
+        probably = self._last or expected_count(self._info, self.fps)
+        known = [int(stem) for name in searched.entries if (stem := Path(name).stem).isdecimal()]
+        grid = range(1, (self._last or max(probably, 0, *known)) + 1, self.every)
+        missing = [number for number in grid if waiting(number)]
+        before = len(grid) - len(missing)
+        if self._last is None:
+            frames = self._decoded(missing[0] if missing else len(grid) * self.every + 1, None, waiting)
+            return Todo(frames, len(missing) if probably else None, (), before)
+        if not missing:
+            return Todo(before=before)
+        return Todo(self._decoded(missing[0], missing[-1], waiting), len(missing), (), before)
+
+    def pictures(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
+        """See `Source`."""
+        for frame in self._decoded(1, self._last, lambda number: self._path(number).name in lacking):
+            yield frame.path, frame.picture
+
+    def names(self, searched: Searched) -> set[str]:
+        """See `Source`."""
+        return set(searched.entries)
+
+    def end(self) -> dict[str, list[int]]:
+        """See `Source`: the number of the last frame, as far as one of `every` tells."""
+        return {} if self._last is None else {"end": [self.every, self._last]}
+
+    def damage(self) -> UserError | None:
+        """See `Source`: it held less than it claims."""
+        info = self._info
+        missing = info.frame_count - (self._last or 0) - self.every
+        if self._last is None or not self._complaints or not info.counted or self.fps or missing < 0:
+            return None
+        return UserError(
+            f"{info.path.name} is damaged or cut off: about {self._last} of its {info.frame_count} frames could be "
+            "decoded. Their faces were kept.",
+            "a video that can be decoded to its end.",
+            "copy the video again; or, if these faces are enough, go on with the next step.",
+        )
+
+    def _path(self, number: int) -> Path:
+        return self.side.frames_dir / f"{frame_stem(number)}.png"
+
+    def _decoded(self, first: int, last: int | None, wanted: Callable[[int], bool]) -> Iterator[Decoded]:
+        """Yield the wanted frames from one number to another; None: to the end, which is then known."""
+        pictures = VideoPictures(self._info, fps=self.fps, every=self.every, first=first)
+        for number, picture in pictures:
+            if wanted(number):
+                yield Decoded(self._path(number), picture, self.video)
+            if number == last:
+                return
+        self._complaints = pictures.complaints
+        self._last = max(pictures.last, first - 1)

@@ -1,0 +1,1 @@
+"""What is done with folders of faces: sort, view, merge, import, recut."""

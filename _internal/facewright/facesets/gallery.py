@@ -1,0 +1,179 @@
+"""The page and the picture of the view step: numbers, advice, plots, and the faces."""
+
+import html
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import numpy as np
+
+from facewright.core.images import Image
+from facewright.core.workspace import Side
+from facewright.faces.faceset import FaceFile
+from facewright.facesets.statistics import Advice, Measured
+from facewright.ui.contact_sheet import contact_sheet
+from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw, svg, write
+from facewright.ui.plots import Plot as Plot
+
+COLUMNS, CELL = 12, 112  # of the contact sheet: faces per row, pixels
+GAP, LINE = 8, 22
+WIDTH = 4 * SIZE[1] + 5 * GAP
+
+STYLE = """
+:root { color-scheme: dark }
+body { background: #202020; color: #ddd; font: 14px/1.45 system-ui, sans-serif; margin: 20px 24px }
+h1 { font-size: 20px; margin: 0 0 2px } p { margin: 2px 0 }
+ul { list-style: none; padding: 0; margin: 10px 0 } li::before { content: "\\2022"; color: #e6a23c; margin-right: 8px }
+li.fine { color: #9a9a9a } li.fine::before { content: "\\2713"; color: #4fb3a5 }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 8px; margin: 12px 0 }
+svg { border-radius: 6px; width: 100%; max-width: 460px; height: auto }
+svg text { font: 11px system-ui, sans-serif }
+.tools { position: sticky; top: 0; background: #202020ee; padding: 8px 0; z-index: 1; color: #9a9a9a }
+select { background: #333; color: #ddd; border: 1px solid #555; border-radius: 4px; padding: 3px 6px }
+label { margin-right: 14px }
+#faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 10px }
+figure { margin: 0; content-visibility: auto; contain-intrinsic-size: 148px 196px }
+figure[hidden] { display: none }
+img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: #2a2a2a; border-radius: 4px }
+figcaption { font-size: 12px; line-height: 1.35; color: #9a9a9a; overflow-wrap: anywhere }
+figcaption b { color: #ddd; font-weight: 500 }
+"""
+
+SCRIPT = """
+const grid = document.getElementById("faces"), all = [...grid.children];
+const order = document.getElementById("order"), person = document.getElementById("person");
+const shown = document.getElementById("shown");
+function arrange() {
+  const [key, sign] = order.value.split(" ");
+  const list = key === "name" ? all : [...all].sort((a, b) => sign * (a.dataset[key] - b.dataset[key]));
+  let count = 0;
+  for (const face of list) {
+    face.hidden = Boolean(person && person.value && face.dataset.person !== person.value);
+    count += !face.hidden;
+  }
+  grid.replaceChildren(...list);
+  shown.textContent = count + " faces";
+}
+order.addEventListener("change", arrange);
+if (person) person.addEventListener("change", arrange);
+"""
+
+ORDERS = (
+    ("name 1", "name"),
+    ("sharp 1", "most blurred first"),
+    ("sharp -1", "sharpest first"),
+    ("yaw -1", "looking left to looking right"),
+    ("pitch -1", "looking up to looking down"),
+    ("side 1", "smallest in the frame first"),
+    ("light 1", "darkest first"),
+    ("light -1", "brightest first"),
+)
+
+
+def page(
+    side: Side,
+    title: str,
+    summary: str,
+    advice: Sequence[Advice],
+    plots: Sequence[Plot],
+    faces: Sequence[FaceFile],
+    measured: dict[str, Measured],
+) -> str:
+    """Return an HTML page; it works from the workspace folder, on any machine, without a network.
+
+    Args:
+        side: Whose faces.
+        title: Of the page.
+        summary: The set in one line.
+        advice: What the rules say.
+        plots: To be shown.
+        faces: All faces, in the order of their names.
+        measured: By file name; a face without is damaged.
+    """
+    persons = sorted({face.person for face in measured.values() if face.person is not None})
+    lines = [f'<li class="{"fine" if line.fine else "look"}">{html.escape(line.text)}</li>' for line in advice]
+    figures = [_figure(side, face, measured.get(face.path.name)) for face in faces]
+    folder = html.escape(f"{side.name}/{side.aligned_dir.name}")
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
+            f"<style>{STYLE}</style></head><body>",
+            f"<h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>",
+            f"<ul>{''.join(lines)}</ul>",
+            f'<div class="plots">{"".join(svg(plot) for plot in plots)}</div>',
+            f"<p>To leave a face out, delete its file in {folder}.</p>",
+            f'<div class="tools">{_tools(persons)} <span id="shown">{len(faces)} faces</span></div>',
+            f'<div id="faces">{"".join(figures)}</div>',
+            f"<script>{SCRIPT}</script></body></html>",
+        ]
+    )
+
+
+def _tools(persons: Sequence[int]) -> str:
+    orders = "".join(f'<option value="{value}">{name}</option>' for value, name in ORDERS)
+    parts = [f'<label>Order <select id="order">{orders}</select></label>']
+    if len(persons) > 1:
+        choices = "".join(f'<option value="{number}">{number}</option>' for number in persons)
+        parts.append(f'<label>Person <select id="person"><option value="">all</option>{choices}</select></label>')
+    return "".join(parts)
+
+
+def _figure(side: Side, face: FaceFile, seen: Measured | None) -> str:
+    address = quote(f"{side.name}/{side.aligned_dir.name}/{face.path.name}")
+    record = face.record
+    yaw, pitch, _ = record.pose
+    facts = f"{record.frame}, yaw {yaw:.0f}, pitch {pitch:.0f}, {record.detector} {record.score:.2f}"
+    data = f'data-yaw="{yaw:.1f}" data-pitch="{pitch:.1f}"'
+    if seen is not None:
+        facts += f", box {seen.side:.0f} px, sharpness {seen.sharpness:.0f}"
+        data += f' data-side="{seen.side:.1f}" data-sharp="{seen.sharpness:.1f}" data-light="{seen.brightness:.1f}"'
+    else:
+        facts += ", damaged"
+        data += ' data-side="0" data-sharp="0" data-light="0"'
+    if record.person is not None:
+        facts += f", person {record.person}"
+        data += f' data-person="{record.person}"'
+    caption = f"<b>{html.escape(face.path.name)}</b><br>{html.escape(facts)}"
+    return f'<figure {data}><img loading="lazy" alt="" src="{address}"><figcaption>{caption}</figcaption></figure>'
+
+
+def sheet(
+    title: str, summary: str, advice: Sequence[Advice], plots: Sequence[Plot], faces: Sequence[tuple[str, Image]]
+) -> Image:
+    """Return the picture: title, advice, plots, and a contact sheet of faces.
+
+    Args:
+        title: First line.
+        summary: Second line.
+        advice: What the rules say, a line or two each.
+        plots: Four at most.
+        faces: (label, (h, w, 3) uint8 BGR).
+
+    Returns:
+        (h, w, 3) uint8 BGR.
+    """
+    lines = [(line.fine, row) for line in advice for row in folded(line.text)]
+    top = GAP + 2 * LINE + LINE * len(lines) + GAP + (SIZE[0] + GAP if plots else 0)
+    below = contact_sheet(faces, COLUMNS, CELL) if faces else np.zeros((0, WIDTH, 3), np.uint8)
+    width = max(WIDTH, below.shape[1])
+    image = np.full((top + len(below), width, 3), bgr(GROUND), np.uint8)
+    write(image, title, 12, GAP + LINE - 6, scale=0.6)
+    write(image, summary, 12, GAP + 2 * LINE - 6, scale=0.45)
+    for number, (fine, row) in enumerate(lines):
+        y = GAP + (number + 3) * LINE - 6
+        write(image, row, 12, y, colour=(150, 150, 150) if fine else bgr(MARK), scale=0.45)
+    for number, plot in enumerate(plots):
+        left, y = GAP + number * (SIZE[1] + GAP), top - SIZE[0] - GAP
+        image[y : y + SIZE[0], left : left + SIZE[1]] = draw(plot)
+    image[top:, : below.shape[1]] = below
+    return image
+
+
+def folded(text: str, longest: int = 165) -> list[str]:
+    """Break a line at blanks so that it fits the picture; further lines are indented."""
+    rows = ["-"]
+    for word in text.split():
+        if len(rows[-1]) + 1 + len(word) > longest:
+            rows.append(" ")
+        rows[-1] += f" {word}"
+    return rows

@@ -1,0 +1,192 @@
+"""Import the faces of DeepFaceLab (2018 and later, also packed) and FaceSwap."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import list_files
+from facewright.core.images import Image, encode
+from facewright.core.options import option
+from facewright.core.png import set_text
+from facewright.core.workers import cores, ordered_map, threads
+from facewright.core.workspace import Side, Workspace
+from facewright.faces.record import KEYWORD, FaceRecord
+from facewright.facesets.common import load_own
+from facewright.facesets.incoming import (
+    Incoming,
+    Taken,
+    choose_prefix,
+    frames_belong,
+    prefix_from,
+    report,
+    take_in,
+)
+from facewright.interop.faceset_pak import NAME, BadPack, members, read_member
+from facewright.interop.other_programs import (
+    DFL,
+    FACESWAP,
+    LARGEST_FILE,
+    Foreign,
+    Look,
+    NotImportable,
+    read_foreign,
+    to_record,
+)
+
+EXTENSIONS = (".png", ".jpg", ".jpeg")
+SPELLED: Mapping[str, str] = MappingProxyType({DFL: "DeepFaceLab", FACESWAP: "FaceSwap"})
+FACE_MIDDLE = (0.5, 0.6)  # where the face lies in a head-centred picture of FaceSwap, roughly, in shares of the side
+FACE_SIDE = 0.45  # and the box around it
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What comes in."""
+
+    source: str = option(
+        "",
+        f"A folder with faces of DeepFaceLab or FaceSwap, or a {NAME}. It is only read.",
+        ask="Folder with the faces of DeepFaceLab or FaceSwap",
+        remember=False,
+    )
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file, in a folder or in a pack."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+def import_faces(workspace: Workspace, side_name: str, options: ImportOptions) -> None:
+    """Make aligned faces of ours from those of another program; a second run adds nothing.
+
+    Raises:
+        UserError: There is no such folder, or nothing in it can be used.
+    """
+    side = workspace.side(side_name)
+    own = load_own(workspace, side, needed=False)
+    source, items = _items(options.source)
+    found, problems = _read_all(items)
+    if not found:
+        first = f" The first file, {problems[0][0]}: {problems[0][1]}." if problems else ""
+        raise UserError(
+            f"No face of DeepFaceLab or FaceSwap could be read in {source}.{first}",
+            f"PNG or JPEG faces with the data that those programs write into them, or a {NAME}.",
+            "name the folder of the aligned faces with --source; faces of other programs are extracted anew.",
+        )
+    incoming = _incoming(found)
+    here = frames_belong(side, incoming)
+    prefix = ""
+    if side_name == "src":
+        foreign = frozenset() if here is not False else frozenset(path.name for path in side.frames())
+        prefix = choose_prefix(incoming, own.faces, foreign, prefix_from(source))
+    taken = take_in(side, incoming, own.faces, prefix)
+    taken.problems = [*problems, *taken.problems]
+    _report(side, side_name, found, taken, here)
+
+
+def _items(source: str) -> tuple[Path, list[Item]]:
+    """Return the files of a folder, or of a packed faceset in it."""
+    if not source:
+        raise UserError("No folder was named.", "a folder with faces.", "name it with --source DIR.")
+    path = Path(source).expanduser().absolute()
+    pack = path / NAME if path.is_dir() else path
+    if path.is_dir() and not pack.is_file():
+        return path, [Item(file.name, partial(_read, file)) for file in list_files(path, EXTENSIONS)]
+    if not pack.is_file():
+        raise UserError(f"There is no {path}.", "a folder with faces.", "check the name behind --source.")
+    try:
+        found = members(pack)
+    except (BadPack, OSError) as error:
+        raise UserError(f"{pack} cannot be read: {error}.", f"a {NAME} of DeepFaceLab.", "unpack it there.") from error
+    return path, [Item(f"{pack.name}:{k}", partial(read_member, pack, member)) for k, member in enumerate(found)]
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST_FILE:
+        raise NotImportable(f"it has more than {LARGEST_FILE >> 20} MiB")
+    return path.read_bytes()
+
+
+def _read_all(items: list[Item]) -> tuple[list[tuple[Item, Foreign]], list[tuple[str, str]]]:
+    """Read what the files say about their faces; pictures are not decoded."""
+
+    def look(item: Item) -> Foreign | str:
+        try:
+            return read_foreign(item.read())
+        except NotImportable as problem:
+            return str(problem)
+        except OSError as error:
+            return f"it cannot be read ({error.strerror})"
+
+    found, problems = [], []
+    with threads(cores()) as pool:
+        results: Iterator[Foreign | str] = ordered_map(look, items, pool, ahead=4 * cores())
+        shown = console.progress(results, total=len(items), title="Reading", unit="files")
+        for item, result in zip(items, shown, strict=True):
+            if isinstance(result, str):
+                problems.append((item.name, result))
+            else:
+                found.append((item, result))
+    return found, problems
+
+
+def _incoming(found: list[tuple[Item, Foreign]]) -> list[Incoming]:
+    look = face_finder() if any(foreign.landmarks is None for _, foreign in found) else None
+
+    def load(item: Item, foreign: Foreign) -> tuple[Image, FaceRecord]:
+        try:
+            return to_record(foreign, item.read(), look)
+        except OSError as error:
+            raise NotImportable(f"it cannot be read ({error.strerror})") from error
+
+    return [
+        Incoming(item.name, foreign.frame, foreign.frame_landmarks, partial(load, item, foreign), _pack)
+        for item, foreign in found
+    ]
+
+
+def _pack(image: Image, record: FaceRecord) -> bytes:
+    return set_text(encode(image), KEYWORD, record.to_json())
+
+
+def face_finder() -> Look:
+    """Load the landmark predictor, to find the face in the middle of a picture."""
+    from facewright.extract.detectors.base import Box
+    from facewright.extract.landmarks import Landmarker
+
+    landmarker = Landmarker()
+
+    def look(image: Image) -> NDArray[np.float32]:
+        height, width = image.shape[:2]
+        x, y, half = width * FACE_MIDDLE[0], height * FACE_MIDDLE[1], width * FACE_SIDE / 2
+        return landmarker.find(image, Box(x - half, y - half, x + half, y + half, 1.0))
+
+    return look
+
+
+def _report(side: Side, side_name: str, found: list[tuple[Item, Foreign]], taken: Taken, here: bool | None) -> None:
+    programs = sorted({SPELLED[foreign.program] for _, foreign in found})
+    console.say(f"{len(found)} {'face' if len(found) == 1 else 'faces'} of {' and '.join(programs)} read.")
+    report(side, taken)
+    for what in sorted({lost for _, foreign in found for lost in foreign.lost}):
+        console.say(f"Their {what} have no place in our records and were left out.")
+    if any(foreign.program == FACESWAP for _, foreign in found):
+        console.say(
+            "Where FaceSwap's pictures lie in their frames was measured; remake cuts them again from the frames."
+        )
+    if side_name == "dst" and here is None:
+        console.warn(f"None of their frames is in {side.frames_dir}: put those there before you convert.")
+    if side_name == "dst" and here is False:
+        console.warn(f"The frames in {side.frames_dir} are not those that these faces were cut from.")
+        console.warn("  Conversion would put faces where there are none: extract the faces anew instead.")
+    console.say(f"Next: {'4.1_src' if side_name == 'src' else '5.1_dst'}_view_faces.")

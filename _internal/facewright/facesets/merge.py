@@ -1,0 +1,88 @@
+"""Merge the src faces of another workspace or folder into this one."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.images import Image
+from facewright.core.options import option
+from facewright.core.png import set_text
+from facewright.core.workspace import Side, Workspace
+from facewright.faces.faceset import FaceFile, Faceset, load_faceset
+from facewright.faces.record import KEYWORD, FaceRecord, load_face
+from facewright.facesets.common import load_own
+from facewright.facesets.incoming import Incoming, choose_prefix, frames_belong, prefix_from, report, take_in
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """What comes in."""
+
+    source: str = option(
+        "",
+        "Another workspace, or a folder with aligned faces. It is only read.",
+        ask="Folder of the other workspace or of its faces",
+        remember=False,
+    )
+
+
+def merge(workspace: Workspace, side_name: str, options: MergeOptions) -> None:
+    """Copy the faces of another set into this one; a second run adds nothing.
+
+    Raises:
+        UserError: dst was asked for, or there is no such folder or no faces in it.
+    """
+    if side_name == "dst":
+        raise UserError(
+            "Faces of data_dst cannot be merged: each is put back into its own frame.",
+            "faces of data_src, which only show what a person looks like.",
+            "use --side src, or extract the faces of the other video in a workspace of its own.",
+        )
+    side = workspace.side(side_name)
+    own = load_own(workspace, side, needed=False)
+    folder, other = _other(side, options.source)
+    for path, problem in other.bad:
+        console.warn(f"{path.name} is left out: {problem.happened}")
+    numbered = any(face.record.person is not None for face in own.faces)
+    incoming = [_incoming(face, drop_person=bool(own.faces)) for face in other.faces]
+    foreign = frozenset() if frames_belong(side, incoming) else frozenset(path.name for path in side.frames())
+    prefix = choose_prefix(incoming, own.faces, foreign, prefix_from(folder))
+    taken = take_in(side, incoming, own.faces, prefix)
+    report(side, taken)
+    if taken.written and own.faces and (numbered or any(face.record.person is not None for face in other.faces)):
+        console.say("The new faces have no person's number, for the numbers of two sets do not agree: run people.")
+    console.say("Next: 4.1_src_view_faces, then 4.2_src_sort_faces.")
+
+
+def _other(side: Side, source: str) -> tuple[Path, Faceset]:
+    if not source:
+        raise UserError(
+            "No folder was named.", "another workspace, or a folder with aligned faces.", "name it with --source DIR."
+        )
+    root = Path(source).expanduser().absolute()
+    for folder in (root / side.name / "aligned", root / "aligned", root):
+        found = load_faceset(folder)
+        if found.faces:
+            if folder.resolve() == side.aligned_dir.resolve():
+                raise UserError(f"{root} is this very set.", "another one.", "name another folder with --source DIR.")
+            return root, found
+    raise UserError(
+        f"There are no faces of facewright in {root}.",
+        f"a workspace with {side.name}/aligned, or a folder with aligned PNG files.",
+        "check the name; faces of DeepFaceLab and FaceSwap come in with the action import.",
+    )
+
+
+def _incoming(face: FaceFile, *, drop_person: bool) -> Incoming:
+    def load() -> tuple[Image, FaceRecord]:
+        image, record = load_face(face.path)
+        return image, replace(record, person=None) if drop_person else record
+
+    return Incoming(face.path.name, face.record.frame, face.record.found_landmarks, load, partial(_pack, face.path))
+
+
+def _pack(path: Path, image: Image, record: FaceRecord) -> bytes:
+    # The pixels stay the very same bytes.
+    return set_text(path.read_bytes(), KEYWORD, record.to_json())

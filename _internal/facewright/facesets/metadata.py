@@ -1,0 +1,260 @@
+"""Save the records of all faces beside them, and put them back after an edit in another program."""
+
+import json
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import IMAGE_EXTENSIONS, list_files, move_to_trash, read_json, write_json
+from facewright.core.images import Image, read_image
+from facewright.core.options import option
+from facewright.core.workers import cores, ordered_map, threads
+from facewright.core.workspace import Side, Workspace
+from facewright.faces.record import BadRecord, FaceRecord, load_record, parse_record, save_face, update_record
+from facewright.facesets.common import OldVersions, load_own
+
+VERSION = 1
+LARGEST_FILE = 1 << 30
+BY = "faceset --action restore-metadata"
+SAME_SHAPE = 0.02  # by what share two proportions may differ and be the same
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """Where the edited pictures are."""
+
+    edited: str = option(
+        "",
+        "Folder with the edited pictures, of any format and with the old names; empty: they were edited in place.",
+        ask="Folder with the edited pictures (Enter: edited in place)",
+        remember=False,
+    )
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A face as it was: its file's name, its picture's (h, w) and its record."""
+
+    file: str
+    size: tuple[int, int]
+    record: FaceRecord
+
+
+def metadata_file(side: Side) -> Path:
+    """Return where the records of a side are saved."""
+    return side.frames_dir / "aligned_metadata.json"
+
+
+def save_metadata(workspace: Workspace, side_name: str) -> None:
+    """Write the records of all faces to one JSON file; an older one goes to the trash.
+
+    Raises:
+        UserError: There are no faces, or the folder cannot be written.
+    """
+    side = workspace.side(side_name)
+    faces = load_own(workspace, side).faces
+    entries = []
+    with threads(cores()) as pool:
+        sizes = ordered_map(lambda face: _size(face.path), faces, pool, ahead=4 * cores())
+        for face, size in zip(
+            faces, console.progress(sizes, total=len(faces), title="Saving", unit="faces"), strict=True
+        ):
+            if size is None:
+                console.warn(f"{face.path.name} is left out: its picture is damaged.")
+                continue
+            entries.append({"file": face.path.name, "size": size, "record": json.loads(face.record.to_json())})
+    target = metadata_file(side)
+    if target.exists():
+        move_to_trash([target], workspace.trash, by="faceset --action save-metadata")
+    write_json(target, {"version": VERSION, "faces": entries})
+    console.say(f"The data of {len(entries)} faces is saved in {target}.")
+    console.say("Edit the pictures in any program, keep their names; then run faceset with restore-metadata.")
+
+
+def _size(path: Path) -> list[int] | None:
+    try:
+        return list(read_image(path).shape[:2])
+    except UserError:
+        return None
+
+
+def read_metadata(path: Path) -> dict[str, Saved]:
+    """Read what `save_metadata` wrote: name without ending, in small letters -> what was saved.
+
+    Raises:
+        UserError: Absent, damaged, or not such a file.
+    """
+    expected = "the file that faceset with save-metadata wrote."
+    if not path.exists():
+        raise UserError(f"There is no {path}.", expected, "run faceset with save-metadata before the edit.")
+    if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > LARGEST_FILE:
+        raise UserError(f"{path} is too large or no file.", expected, "restore it from a copy of the workspace.")
+    value = read_json(path)
+    try:
+        return dict(_entry(entry) for entry in _entries(value))
+    except (BadRecord, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {error}.", expected, "restore it from a copy of the workspace.") from error
+
+
+def _entries(value: Any) -> list[Any]:
+    if not isinstance(value, dict) or value.get("version") != VERSION or not isinstance(value.get("faces"), list):
+        raise ValueError(f"it is no list of faces of version {VERSION}")
+    return list(value["faces"])
+
+
+def _entry(entry: Any) -> tuple[str, Saved]:
+    name, size = entry["file"], entry["size"]
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError("a file's name is not bare")
+    right = isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 100_000 for side in size)
+    if not right:
+        raise ValueError(f"{name} has no size")
+    return _key(name), Saved(name, (size[0], size[1]), parse_record(json.dumps(entry["record"])))
+
+
+def _key(name: str) -> str:
+    return Path(name).stem.lower()
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of one picture."""
+
+    resized: bool = False
+    untouched: bool = False
+    problem: str = ""
+
+
+def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptions) -> None:
+    """Put the saved records into the edited pictures; each becomes an aligned PNG of its old size.
+
+    Raises:
+        UserError: Nothing was saved, the folder is not there, or no name fits.
+    """
+    side = workspace.side(side_name)
+    saved = read_metadata(metadata_file(side))
+    folder = Path(options.edited).expanduser().absolute() if options.edited else side.aligned_dir
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.", "the folder with the edited pictures.", "check its name.")
+    chosen, strangers, double = match(list_files(folder, IMAGE_EXTENSIONS), saved)
+    if not chosen:
+        raise UserError(
+            f"No picture in {folder} has the name of a saved face.",
+            f"names as in {metadata_file(side).name}, such as {next(iter(saved), '00001_0')}; the ending may differ.",
+            "name the folder with --edited, or give the pictures their old names.",
+        )
+    targets = [side.aligned_dir / face.file for face in saved.values()]
+    old = OldVersions(workspace, targets, BY)
+    results: dict[str, Restored] = {}
+    for key in console.progress(sorted(chosen), total=len(chosen), title="Restoring", unit="faces"):
+        results[chosen[key].name] = _restore(side, chosen[key], saved[key], old)
+    in_place = folder == side.aligned_dir
+    done = [chosen[key] for key in chosen if not results[chosen[key].name].problem]
+    if in_place:
+        move_to_trash([path for path in done if path.suffix.lower() != ".png"], workspace.trash, by=BY)
+    _report(side, results, strangers, double, sorted(set(saved) - set(chosen)))
+    old.say()
+
+
+def match(files: list[Path], saved: dict[str, Saved]) -> tuple[dict[str, Path], list[str], list[str]]:
+    """Match pictures and saved faces by name.
+
+    Where a face's old PNG lies beside its edited copy of another format, the edited one counts.
+
+    Returns:
+        Name -> picture; names of pictures that nothing was saved for; names of pictures of which several fit.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in files:
+        groups.setdefault(_key(path.name), []).append(path)
+    chosen: dict[str, Path] = {}
+    double: list[str] = []
+    for key, paths in groups.items():
+        edited = [path for path in paths if not _has_record(path)] if len(paths) > 1 else paths
+        if key in saved and len(edited) == 1:
+            chosen[key] = edited[0]
+        elif key in saved:
+            double += [path.name for path in paths]
+    strangers = [path.name for key, paths in groups.items() if key not in saved for path in paths]
+    return chosen, strangers, double
+
+
+def _has_record(path: Path) -> bool:
+    try:
+        load_record(path)
+    except UserError:
+        return False
+    return True
+
+
+def _restore(side: Side, path: Path, face: Saved, old: OldVersions) -> Restored:
+    own = _own_record(path)
+    if own is not None and own.frame != face.record.frame:
+        return Restored(problem=f"it is a face of {own.frame} now, not of {face.record.frame}: it was renamed")
+    target = side.aligned_dir / face.file
+    try:
+        image = read_image(path)
+        if path == target and image.shape[:2] == face.size:
+            if own is None:
+                update_record(path, face.record)
+            return Restored(untouched=own is not None)
+    except UserError as problem:
+        return Restored(problem=problem.happened.rstrip("."))
+    if _cropped(image, face.size):
+        was, now = (f"{size[1]} x {size[0]}" for size in (face.size, image.shape[:2]))
+        return Restored(problem=f"it has another shape ({now} px, not {was}), so its landmarks would not fit")
+    fitted = resized(image, face.size)
+    if target.exists():
+        old.keep(target)
+    save_face(target, fitted, face.record)
+    return Restored(resized=fitted is not image)
+
+
+def _own_record(path: Path) -> FaceRecord | None:
+    try:
+        return load_record(path)
+    except UserError:
+        return None
+
+
+def _cropped(image: Image, size: tuple[int, int]) -> bool:
+    """Whether a picture has other proportions than before, by more than a resizing rounds."""
+    height, width = image.shape[:2]
+    return abs(height * size[1] - width * size[0]) > SAME_SHAPE * width * size[0]
+
+
+def resized(image: Image, size: tuple[int, int]) -> Image:
+    """Bring a (h, w, 3) picture to (h, w) = size; the landmarks of its record fit that size only."""
+    if image.shape[:2] == size:
+        return image
+    smaller = image.shape[0] * image.shape[1] > size[0] * size[1]
+    way = cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=way), np.uint8)
+
+
+def _report(
+    side: Side, results: dict[str, Restored], strangers: list[str], double: list[str], missing: list[str]
+) -> None:
+    done = [name for name, result in results.items() if not result.problem]
+    sized = [name for name in done if results[name].resized]
+    untouched = sum(results[name].untouched for name in done)
+    console.say(f"{len(done) - untouched} pictures have their data again, in {side.aligned_dir}.")
+    if untouched:
+        console.say(f"{untouched} had it still.")
+    if sized:
+        console.say(f"{len(sized)} had another size and were brought back to the old one: {console.listed(sized)}.")
+    for name, result in results.items():
+        if result.problem:
+            console.warn(f"{name} is left as it is: {result.problem}.")
+    if strangers:
+        console.warn(f"Pictures for which nothing was saved: {len(strangers)} ({console.listed(strangers)}).")
+    if double:
+        console.warn(f"Several pictures of one name, none was taken: {console.listed(double)}.")
+    if missing:
+        console.say(f"Saved faces without a picture: {len(missing)} ({console.listed(missing)}).")

@@ -1,0 +1,118 @@
+"""What is shown of the people of a side: a table, a contact sheet with a row for each, a page with all faces."""
+
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+
+from facewright.core.errors import UserError
+from facewright.core.files import write_bytes
+from facewright.core.images import Image, encode, read_image
+from facewright.core.workspace import Side, Workspace
+from facewright.extract.people import People, Person
+from facewright.ui.contact_sheet import GROUND, INK, evenly, fit
+
+LISTED = 20  # persons in the table and on the sheet; the page holds all
+COLUMNS, CELL, GAP, MARGIN = 10, 112, 4, 132  # of the sheet: faces per row, pixels
+PAGE = """<!DOCTYPE html>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+body {{ background: #202020; color: #ddd; font: 14px sans-serif; margin: 16px }}
+img {{ width: 112px; height: 112px; object-fit: contain; margin: 2px }}
+summary {{ cursor: pointer; color: #9bd }}
+h2 {{ margin: 24px 0 6px; font-size: 17px }} h2 small {{ font-weight: normal; color: #aaa }}
+</style>
+<h1>{title}</h1>
+<p>{advice}</p>
+{persons}
+"""
+
+
+def table(people: People) -> Iterator[str]:
+    """Yield the lines of the table: person, faces, share, first and last frame."""
+    yield f"  {'person':>6} {'faces':>7} {'share':>6}  frames"
+    for person in people.persons[:LISTED]:
+        share = len(person.faces) / people.count
+        frames = person.first if person.first == person.last else f"{person.first} to {person.last}"
+        yield f"  {person.number:>6} {len(person.faces):>7} {share:>6.0%}  {frames}"
+    rest = people.persons[LISTED:]
+    if rest:
+        largest = max(len(person.faces) for person in rest)
+        span = f"person {rest[0].number}" + (f" to {rest[-1].number}" if len(rest) > 1 else "")
+        yield f"  and {len(rest)} more with at most {largest} face{'s' * (largest > 1)}: {span}"
+
+
+def show_people(workspace: Workspace, side: Side, people: People) -> tuple[Path, Path]:
+    """Write contact sheet and page; return their paths."""
+    picture = workspace.root / f"{side.name}_people.png"
+    page = workspace.root / f"{side.name}_people.html"
+    rows = [row for person in people.persons[:LISTED] if (row := _row(person)) is not None]
+    if rows:
+        columns = min(COLUMNS, max(len(person.faces) for person in people.persons[:LISTED]))
+        sheet = np.vstack(rows)[:, : MARGIN + columns * (CELL + GAP)]
+        write_bytes(picture, encode(np.ascontiguousarray(sheet), ".png"))
+    write_bytes(page, _page(side, people).encode("utf-8"))
+    return picture, page
+
+
+def _row(person: Person) -> Image | None:
+    """Draw one person: number and count, then faces spread evenly over the frames; None where none can be read."""
+    row = np.full((CELL + GAP, MARGIN + COLUMNS * (CELL + GAP), 3), GROUND, np.uint8)
+    _write(row, str(person.number), 40, 1.1)
+    _write(row, f"{len(person.faces)} face{'s' * (len(person.faces) > 1)}", 66, 0.5)
+    _write(row, _end(person.first, 15), 86, 0.4)
+    if person.last != person.first:
+        _write(row, f"to {_end(person.last, 12)}", 102, 0.4)
+    column = 0
+    for index in evenly(len(person.faces), COLUMNS):
+        try:
+            face = read_image(person.faces[index].path)
+        except UserError:
+            continue
+        left = MARGIN + column * (CELL + GAP)
+        row[GAP // 2 : GAP // 2 + CELL, left : left + CELL] = fit(face, (CELL, CELL))
+        column += 1
+    return row if column else None
+
+
+def _end(name: str, length: int) -> str:
+    """Names differ at their ends."""
+    return name if len(name) <= length else f"..{name[2 - length :]}"
+
+
+def _write(row: Image, text: str, height: int, size: float) -> None:
+    plain = text.encode("ascii", "replace").decode()
+    cv2.putText(row, plain, (8, height), cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1 + (size > 1), cv2.LINE_AA)
+
+
+def _page(side: Side, people: People) -> str:
+    title = f"{side.name}: {len(people.persons)} people"
+    advice = (
+        f"To keep person 2 only: main.py keep --side {side.name.removeprefix('data_')} --person 2. "
+        "The faces of the others move to the trash folder. Groups of few faces are often no faces at all."
+    )
+    persons = [_section(side, f"Person {person.number}", person) for person in people.persons]
+    if people.unknown:
+        persons.append(_section(side, "Not compared", Person(0, people.unknown)))
+    return PAGE.format(title=html.escape(title), advice=html.escape(advice), persons="\n".join(persons))
+
+
+def _section(side: Side, title: str, person: Person) -> str:
+    count = len(person.faces)
+    chosen = evenly(count, COLUMNS)
+    few = "".join(_image(side, person.faces[index].path.name) for index in chosen)
+    frames = f"frame {person.first}" if person.first == person.last else f"frames {person.first} to {person.last}"
+    facts = html.escape(f"{count} face{'s' * (count > 1)}, {frames}")
+    text = f"<h2>{title} <small>{facts}</small></h2>{few}"
+    if count > len(chosen):
+        everyone = "".join(_image(side, face.path.name) for face in person.faces)
+        text += f"<details><summary>all {count}</summary>{everyone}</details>"
+    return text
+
+
+def _image(side: Side, name: str) -> str:
+    address = quote(f"{side.name}/{side.aligned_dir.name}/{name}")
+    return f'<img loading="lazy" src="{address}" title="{html.escape(name)}">'

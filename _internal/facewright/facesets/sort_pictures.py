@@ -1,0 +1,141 @@
+"""Methods that look at the picture: sharpness, brightness, hue, cut-off faces."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.options import option
+from facewright.faces.align import invert
+from facewright.faces.mask import hull_mask
+from facewright.facesets.sort_base import Face, ascending, descending, sort_method
+from facewright.facesets.sort_orders import chain, chain_of
+from facewright.facesets.sort_spaces import CityBlock, Similarity
+
+# Side of the Laplacian's aperture in pixels. The larger, the less it takes noise for detail.
+SHARP, MOTION = 7, 11
+FEWEST_PIXELS = 64  # of a hull; below that it tells nothing and the whole picture counts
+FLAT = 1e-12  # determinant of a matrix that has no way back
+HUE_STEP = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
+
+
+def inside(face: Face) -> NDArray[np.bool_]:
+    """Return (h, w): the pixels of the face from brows to chin; all where its points lie outside the picture."""
+    mask = hull_mask(face.record.landmarks, face.image.shape[:2]) > 0.5
+    return mask if np.count_nonzero(mask) >= FEWEST_PIXELS else np.ones_like(mask)
+
+
+def _detail(face: Face, aperture: int) -> float:
+    grey = cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F, ksize=aperture)[inside(face)].var())
+
+
+def sharpness(face: Face) -> float:
+    """Variance of the Laplacian inside the face.
+
+    Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000. The measure
+    of DeepFaceLab's later versions, CPBD (Narvekar, Karam, IEEE TIP 2011), orders blurred copies of real faces far
+    worse, and the 3 taps of 2018 take noise for detail: tests/benchmarks/sharpness.py compares them.
+    """
+    return _detail(face, SHARP)
+
+
+@sort_method("blur", "sharpest first: blurred faces gather at the end, to be deleted", descending)
+def blur(face: Face) -> float:
+    """Sharpness."""
+    return sharpness(face)
+
+
+@sort_method(
+    "motion-blur", "as blur, with an eye for coarser smears: those of quick moves gather at the end", descending
+)
+def motion_blur(face: Face) -> float:
+    """Variance of the Laplacian of 11 taps inside the face."""
+    return _detail(face, MOTION)
+
+
+@sort_method("brightness", "brightest first", descending)
+def brightness(face: Face) -> float:
+    """Mean of the largest channel (V of HSV) inside the face, 0..255; what is behind it says nothing of its light."""
+    return float(face.image[inside(face)].max(axis=1).mean())
+
+
+@sort_method("hue", "by the colour of the light: from green and yellow over red to blue", descending)
+def hue(face: Face) -> float:
+    """Mean hue inside the face in degrees from red, -180..180.
+
+    Hue is a circle with skin on both sides of its seam, where a plain mean lands anywhere: so the mean is that of
+    directions, and grey pixels, whose hue is chance, count by their saturation.
+    """
+    colours = cv2.cvtColor(face.image, cv2.COLOR_BGR2HSV)[inside(face)]
+    angle, weight = colours[:, 0] * HUE_STEP, colours[:, 1].astype(np.float64)
+    return float(np.degrees(np.arctan2((weight * np.sin(angle)).sum(), (weight * np.cos(angle)).sum())))
+
+
+@sort_method("black", "whole faces first: those cut off by the frame's edge gather at the end", ascending)
+def black(face: Face) -> float:
+    """Share of the pixels that lie outside the frame, as far as the picture tells: 0..1.
+
+    What is beyond an edge is black along the whole of it. So all pixels count that lie, in the frame, to the left, to
+    the right, above or below everything that is not black; a black hat or a night behind a face is not cut off.
+    """
+    lit = face.image.any(axis=2)
+    if not lit.any():
+        return 1.0
+    matrix = face.record.matrix
+    if abs(np.linalg.det(matrix[:, :2])) < FLAT:
+        return float(1 - lit.mean())
+    height, width = lit.shape
+    rows, columns = np.mgrid[:height, :width]
+    outside = np.zeros_like(lit)
+    for across, down, _ in invert(matrix):  # x, then y in the frame; where it begins does not matter
+        place = across * columns + down * rows
+        inner = place[lit]
+        outside |= (place < inner.min()) | (place > inner.max())
+    return float(outside.mean())
+
+
+COLOUR_SIDE = 32  # px of the copies for absdiff
+GREY_SIDE, WINDOW = 32, 8  # px of the copies for ssim, and of its windows
+
+
+@dataclass(frozen=True)
+class Follow:
+    """Options of absdiff."""
+
+    follow: str = option(
+        "nearest",
+        "Which face comes next.",
+        choices={
+            "nearest": "the one most like the last: similar ones lie together",
+            "farthest": "the one least like the last: as much variety as can be from the first file on",
+        },
+        ask="Which face comes next",
+    )
+
+
+def by_difference(measures: NDArray[Any], settings: Follow) -> list[int]:
+    """Chain by the sum of absolute differences; measures are (n, d) uint8."""
+    return chain_of(measures, CityBlock, farthest=settings.follow == "farthest")[0]
+
+
+@sort_method("absdiff", "like next to like, pixel by pixel (or unlike next to unlike)", by_difference, options=Follow)
+def absdiff(face: Face) -> NDArray[np.uint8]:
+    """(3072,): the picture in 32 x 32 pixels of three colours."""
+    return _shrunk(face.image, COLOUR_SIDE).ravel()
+
+
+@sort_method("ssim", "like next to like by structure more than by light: poses and expressions", chain(Similarity))
+def ssim(face: Face) -> NDArray[np.uint8]:
+    """(16, 64): the picture in 32 x 32 grey pixels, in windows of 8 x 8."""
+    grey = _shrunk(np.asarray(cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY), np.uint8), GREY_SIDE)
+    number = GREY_SIDE // WINDOW
+    windows = grey.reshape(number, WINDOW, number, WINDOW).swapaxes(1, 2)
+    return windows.reshape(number * number, WINDOW * WINDOW)
+
+
+def _shrunk(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    method = cv2.INTER_AREA if min(picture.shape[:2]) >= side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=method), np.uint8)

@@ -1,0 +1,97 @@
+"""Methods that read the face's record: where it looks, how large it was, which frame it came from."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.faces.align import FaceType, align_matrix, transform_points
+from facewright.facesets.sort_base import Face, Sorted, descending, sort_method
+from facewright.facesets.sort_orders import chain, most_different_first
+from facewright.facesets.sort_spaces import CityBlock
+
+
+def by_text(names: NDArray[Any]) -> Sequence[int]:
+    """Order by text; equal ones keep their order."""
+    return sorted(range(len(names)), key=lambda index: str(names[index]))
+
+
+@sort_method("face-yaw", "looking left (in the picture) to looking right", descending)
+def face_yaw(face: Face) -> float:
+    """Yaw in degrees."""
+    return face.record.pose[0]
+
+
+@sort_method("face-pitch", "looking up to looking down", descending)
+def face_pitch(face: Face) -> float:
+    """Pitch in degrees."""
+    return face.record.pose[1]
+
+
+def source_area(face: Face) -> float:
+    """Area of the detector's box in square pixels of the frame."""
+    left, top, right, bottom = face.record.rect
+    return abs((right - left) * (bottom - top))
+
+
+@sort_method("face-source-rect-size", "largest in the frame first: the smallest have the least detail", descending)
+def face_source_rect_size(face: Face) -> float:
+    """Area of the detector's box in square pixels."""
+    return source_area(face)
+
+
+@sort_method("origname", "by the frame it came from: the order of the video", by_text)
+def origname(face: Face) -> str:
+    """Name of the frame."""
+    return face.record.frame
+
+
+def alone_in_their_frame(names: NDArray[Any]) -> Sorted:
+    """Keep the faces whose frame has no other, in the order of the frames."""
+    count = Counter(names.tolist())
+    order = by_text(names)
+    return Sorted(
+        [index for index in order if count[names[index]] == 1], [index for index in order if count[names[index]] > 1]
+    )
+
+
+@sort_method(
+    "oneface",
+    "the order of the video; all faces of frames with several go to the trash",
+    alone_in_their_frame,
+    rejects=True,
+)
+def oneface(face: Face) -> str:
+    """Name of the frame; the file's own name plays no role."""
+    return face.record.frame
+
+
+@sort_method("face", "like next to like by the landmarks: similar expressions and poses", chain(CityBlock))
+def face_likeness(face: Face) -> NDArray[np.float32]:
+    """Landmarks as 136 numbers, see `landmarks_of`."""
+    return landmarks_of(face)
+
+
+@sort_method("face-dissim", "by landmarks, most unusual first: doubles at the end", most_different_first(CityBlock))
+def face_dissim(face: Face) -> NDArray[np.float32]:
+    """As `face`; the distances to all others count (in 2018 only to the files behind, which left the last one last)."""
+    return landmarks_of(face)
+
+
+def landmarks_of(face: Face) -> NDArray[np.float32]:
+    """Return (136,): the landmarks in a full face of side 1, so that faces of any size and type compare."""
+    points = face.record.frame_landmarks
+    return transform_points(points, align_matrix(points, FaceType.FULL, 1)).ravel().astype(np.float32)
+
+
+def by_person(measures: NDArray[Any]) -> Sequence[int]:
+    """Order by the person's number, then by the frame; faces without a number come last."""
+    return sorted(range(len(measures)), key=lambda index: (int(measures[index][0]) or 1 << 31, str(measures[index][1])))
+
+
+@sort_method("person", "one person after the other (see the people step), inside a person by the frame", by_person)
+def person(face: Face) -> tuple[int, str]:
+    """Number of the person, 0 for none; name of the frame."""
+    return face.record.person or 0, face.record.frame

@@ -1,0 +1,359 @@
+"""What a faceset holds, counted: poses, sizes, sharpness, light, frames, persons; and the advice that follows.
+
+The rules are those of the field's manual: at least 1000 src faces of varied yaw, thinned out to 1000 to 1500 only
+after a sort by hist-dissim, no blurred ones, no mixed light; of dst every face that is to be replaced.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.images import Image
+from facewright.faces.faceset import FaceFile
+from facewright.faces.mask import hull_mask
+from facewright.faces.record import FaceRecord
+from facewright.faces.sharpness import sharpness
+from facewright.ui.plots import Bars, Grid, Plot, histogram
+
+FEW, ENOUGH, MANY = 500, 1000, 1500  # src faces
+BLURRED = 1 / 3  # of the middle sharpness of the set
+MIXED_LIGHT = 90.0  # grey levels between the darkest and the brightest twentieth
+POSE_STEP = 15.0  # degrees of a bin
+YAWS = np.arange(-90.0, 91.0, POSE_STEP)
+PITCHES = np.arange(-60.0, 61.0, POSE_STEP)
+WORTH_MEETING = 0.01  # share of dst's faces from which on a pose counts
+THIN = 10  # src faces of a pose below which it is thin
+ALONE = 3  # src faces of like yaw and pitch below which a face of dst is without its like
+SMALL = 100.0  # pixels of a box: models see more than that
+TURNED = 30.0  # degrees: from here on a face is turned
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One face.
+
+    Attributes:
+        name: Its file.
+        frame: Its frame.
+        yaw, pitch: In degrees.
+        side: Root of the area of the detector's box, in the frame's pixels.
+        sharpness: See `faces/sharpness.py`.
+        brightness: Mean grey inside the face, 0..255.
+        person: Number of the person, or None.
+        outside: Whether a landmark lies outside the picture.
+    """
+
+    name: str
+    frame: str
+    yaw: float
+    pitch: float
+    side: float
+    sharpness: float
+    brightness: float
+    person: int | None
+    outside: bool
+
+
+def measure(file: FaceFile, image: Image) -> Measured:
+    """Measure a face.
+
+    Args:
+        file: Its file, with the record.
+        image: (h, w, 3) uint8 BGR, its aligned picture.
+    """
+    record = file.record
+    inside = hull_mask(record.landmarks, (image.shape[0], image.shape[1])) > 0.5
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return Measured(
+        name=file.path.name,
+        frame=record.frame,
+        yaw=record.pose[0],
+        pitch=record.pose[1],
+        side=box_side(record),
+        sharpness=sharpness(image, record.landmarks),
+        brightness=float(grey[inside].mean() if inside.any() else grey.mean()),
+        person=record.person,
+        outside=_outside(record, image),
+    )
+
+
+def box_side(record: FaceRecord) -> float:
+    """Return the root of the area of the detector's box, in the frame's pixels."""
+    left, top, right, bottom = record.rect
+    return float(np.sqrt(abs((right - left) * (bottom - top))))
+
+
+def _outside(record: FaceRecord, image: Image) -> bool:
+    points = record.landmarks[17:]  # the jaw of a half face lies outside and may
+    return bool(points.min() < -0.5 or (points.max(0) > np.array(image.shape[1::-1]) - 0.5).any())
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A faceset in numbers.
+
+    Attributes:
+        faces: Every face that could be measured.
+        damaged: Number of files whose picture or record is damaged.
+        frames: Names of all frames that are there; empty where they are gone.
+    """
+
+    faces: tuple[Measured, ...]
+    damaged: int = 0
+    frames: frozenset[str] = frozenset()
+
+    @cached_property
+    def poses(self) -> NDArray[np.float64]:
+        """(n, 2) yaw and pitch in degrees."""
+        return np.array([(face.yaw, face.pitch) for face in self.faces], np.float64).reshape(-1, 2)
+
+    @cached_property
+    def sharpness(self) -> NDArray[np.float64]:
+        """(n) sharpness."""
+        return np.array([face.sharpness for face in self.faces], np.float64)
+
+    @cached_property
+    def sides(self) -> NDArray[np.float64]:
+        """(n) sides of the boxes in pixels."""
+        return np.array([face.side for face in self.faces], np.float64)
+
+    @cached_property
+    def brightness(self) -> NDArray[np.float64]:
+        """(n) mean grey, 0..255."""
+        return np.array([face.brightness for face in self.faces], np.float64)
+
+    @cached_property
+    def persons(self) -> dict[int, int]:
+        """Number of faces of each person, in the order of the numbers; empty where faces were not compared."""
+        return dict(sorted(Counter(face.person for face in self.faces if face.person is not None).items()))
+
+    @cached_property
+    def per_frame(self) -> Counter[str]:
+        """Number of faces of each frame that has any."""
+        return Counter(face.frame for face in self.faces)
+
+    @property
+    def blur_limit(self) -> float:
+        """Sharpness below which a face counts as blurred, compared with the others of the set."""
+        return BLURRED * float(np.median(self.sharpness)) if len(self.faces) else 0.0
+
+    @property
+    def blurred(self) -> int:
+        """Number of blurred faces."""
+        return int((self.sharpness < self.blur_limit).sum())
+
+    @property
+    def faceless(self) -> list[str]:
+        """Names of the frames without a face, sorted."""
+        return sorted(self.frames - self.per_frame.keys())
+
+    @property
+    def crowded(self) -> list[str]:
+        """Names of the frames with several faces, sorted."""
+        return sorted(frame for frame, count in self.per_frame.items() if count > 1)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One line for the user: something that is fine, or something to look at."""
+
+    text: str
+    fine: bool = False
+
+
+def summary(stats: Statistics) -> str:
+    """Return the set in one line."""
+    count = len(stats.faces)
+    if not count:
+        return "no faces"
+    yaws = np.percentile(stats.poses[:, 0], (2, 98))
+    frames = len(stats.per_frame)
+    return (
+        f"{count} face{'s' * (count > 1)} of {frames} frame{'s' * (frames > 1)}; "
+        f"yaw {yaws[0]:+.0f} to {yaws[1]:+.0f} degrees, "
+        f"box {np.median(stats.sides):.0f} px, sharpness {np.median(stats.sharpness):.0f}, "
+        f"brightness {np.median(stats.brightness):.0f} (middle values)"
+    )
+
+
+def advise(stats: Statistics, side: str, other: NDArray[np.float64] | None = None) -> list[Advice]:
+    """Return what the rules say about this set.
+
+    Args:
+        stats: The set.
+        side: "src" or "dst".
+        other: (n, 2) yaw and pitch of the other side's faces; None or empty where there are none.
+    """
+    if not stats.faces:
+        return []
+    other = np.zeros((0, 2)) if other is None else other
+    lines = list(_src(stats, other) if side == "src" else _dst(stats, other))
+    return [*lines, *_both(stats)]
+
+
+def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
+    count = len(stats.faces)
+    if count < FEW:
+        yield Advice(f"Few faces ({count}): the rule is {ENOUGH} or more. Use a longer video, or several (merge).")
+    elif count < ENOUGH:
+        yield Advice(f"{count} faces will do; the rule is {ENOUGH} or more.")
+    elif count > MANY:
+        yield Advice(
+            f"Many faces ({count}): sort by hist-dissim, look, then keep the first {ENOUGH} to {MANY}. Not before."
+        )
+    else:
+        yield Advice(f"{count} faces: enough.", fine=True)
+    if len(dst):
+        yield from _lacking(stats.poses, dst)
+    else:
+        yield from _spread(stats.poses)
+    if stats.blurred:
+        share, limit = stats.blurred / count, f"{stats.blur_limit:.0f}"
+        yield Advice(
+            f"Blurred beside the others (sharpness under {limit}): {stats.blurred} of the faces ({share:.1%}). "
+            "Sort by blur and delete the tail."
+        )
+    middle = float(np.median(stats.sides))
+    if middle < SMALL:
+        yield Advice(f"The faces are small in their frames ({middle:.0f} px): nearer ones give a sharper result.")
+    low, high = np.percentile(stats.brightness, (5, 95))
+    if high - low > MIXED_LIGHT:
+        yield Advice(
+            f"The light is mixed (brightness {low:.0f} to {high:.0f} of 255): sort by hist and keep one kind of light."
+        )
+
+
+def _spread(poses: NDArray[np.float64]) -> Iterator[Advice]:
+    """Judge the yaws of src alone."""
+    left, right = int((poses[:, 0] > TURNED).sum()), int((poses[:, 0] < -TURNED).sum())
+    for count, where in ((left, "left"), (right, "right")):
+        if count < max(THIN, 0.02 * len(poses)):
+            yield Advice(f"Few faces look more than {TURNED:.0f} degrees to the {where} of the picture: {count}.")
+
+
+def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Advice]:
+    """Name the yaws and pitches of dst that src hardly has."""
+    found = False
+    for axis, name, edges in ((0, "yaw", YAWS), (1, "pitch", PITCHES)):
+        for first, last in lacking(src[:, axis], dst[:, axis], edges):
+            have = int(((src[:, axis] >= edges[first]) & (src[:, axis] < edges[last + 1])).sum())
+            want = int(((dst[:, axis] >= edges[first]) & (dst[:, axis] < edges[last + 1])).sum())
+            found = True
+            yield Advice(
+                f"{name.capitalize()} {edges[first]:+.0f} to {edges[last + 1]:+.0f} degrees: "
+                f"{have} faces of src, but {want} of dst."
+            )
+    src_cells, dst_cells = _pose_counts(src), _pose_counts(dst)
+    alone = int(dst_cells[src_cells < np.minimum(ALONE, dst_cells)].sum())
+    if alone >= max(3, WORTH_MEETING * len(dst)):
+        yield Advice(
+            f"For {alone} faces of dst ({alone / len(dst):.0%}) src has hardly one of like yaw and pitch together."
+        )
+    elif not found:
+        yield Advice("Src has every pose that dst shows.", fine=True)
+
+
+def lacking(src: NDArray[np.float64], dst: NDArray[np.float64], edges: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return runs of bins, first and last, that dst fills and src hardly does.
+
+    Args:
+        src: (n) angles.
+        dst: (m) angles.
+        edges: Of the bins, rising.
+    """
+    have, want = histogram(src, edges.tolist()), histogram(dst, edges.tolist())
+    thin = (want >= max(3, WORTH_MEETING * len(dst))) & (have < np.minimum(THIN, want))
+    runs: list[tuple[int, int]] = []
+    for number in np.flatnonzero(thin).tolist():
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _dst(stats: Statistics, src: NDArray[np.float64]) -> Iterator[Advice]:
+    if stats.frames:
+        without = stats.faceless
+        if without:
+            yield Advice(
+                f"Frames without a face: {len(without)} of {len(stats.frames)} ({_some(without)}). "
+                "They stay as they are. Where somebody is to be seen: 5.3_dst_fix_faces."
+            )
+        else:
+            yield Advice("Every frame has a face.", fine=True)
+        gone = sorted(stats.per_frame.keys() - stats.frames)
+        if gone:
+            yield Advice(f"Frames that are gone: {len(gone)} ({_some(gone)}). Their faces cannot be converted.")
+    if stats.crowded:
+        several = f"Frames with several faces: {len(stats.crowded)} ({_some(stats.crowded)})."
+        yield Advice(f"{several} Delete those not to be replaced.")
+    if len(src):
+        yield from _lacking(src, stats.poses)
+    if stats.blurred:
+        yield Advice(f"Blurred faces: {stats.blurred}. Keep them, every face of dst is to be replaced.", fine=True)
+
+
+def _both(stats: Statistics) -> Iterator[Advice]:
+    if len(stats.persons) > 1:
+        counts = ", ".join(f"{number}: {count}" for number, count in list(stats.persons.items())[:6])
+        yield Advice(f"There are {len(stats.persons)} persons ({counts}): keep one, with keep --person N.")
+    outside = [face.name for face in stats.faces if face.outside]
+    if outside:
+        yield Advice(f"Faces with landmarks outside of their picture: {len(outside)} ({_some(outside)}). Look at them.")
+    if stats.damaged:
+        yield Advice(f"Files that are damaged or no faces: {stats.damaged}. No step uses them.")
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def plots(stats: Statistics, other: NDArray[np.float64] | None = None, other_name: str = "") -> list[Plot]:
+    """Return the plots of a set: poses, sizes, sharpness, brightness.
+
+    Args:
+        stats: The set, with at least one face.
+        other: (n, 2) yaw and pitch of the other side's faces, outlined in the first plot.
+        other_name: What that side is called.
+    """
+    counts, light = _pose_counts(stats.poses), np.arange(0.0, 257.0, 8.0)
+    outlined = None
+    if other is not None and len(other):
+        outlined = _pose_counts(other) >= max(3, WORTH_MEETING * len(other))
+    return [
+        # Yaw is drawn as it is seen: a nose that points to the left of the picture stands on the left.
+        Grid(
+            "Where they look",
+            YAWS[::-1],
+            PITCHES[::-1],
+            counts,
+            "yaw",
+            "pitch",
+            "yaw: nose to the left < > right; pitch: up",
+            outlined,
+            f"outlined: {other_name}",
+        ),
+        _bars("Size", stats.sides, "side of the box in the frame, pixels"),
+        _bars("Sharpness", stats.sharpness, "variance of the Laplacian", (stats.blur_limit, "blurred")),
+        Bars("Brightness", light, histogram(stats.brightness, light.tolist()), "mean grey of the face, 0 to 255"),
+    ]
+
+
+def _pose_counts(poses: NDArray[np.float64]) -> NDArray[np.int64]:
+    yaws = np.clip(poses[:, 0], YAWS[0], YAWS[-1])
+    pitches = np.clip(poses[:, 1], PITCHES[0], PITCHES[-1])
+    return np.histogram2d(pitches, yaws, (PITCHES, YAWS))[0].astype(np.int64)[::-1, ::-1]
+
+
+def _bars(title: str, values: NDArray[np.float64], axis: str, mark: tuple[float, str] | None = None) -> Bars:
+    # A few odd ones must not press all others into one bar: they are counted in the last.
+    high = min(float(np.percentile(values, 99.5)), 4 * float(np.median(values))) * 1.05
+    edges = np.linspace(0, max(high, 1.0), 29)
+    return Bars(title, edges, histogram(values, edges.tolist()), axis, mark)

@@ -1,0 +1,1 @@
+"""Faces and models of other programs, read as plain data."""

@@ -1,0 +1,213 @@
+"""Which graphics cards the networks use: all that the driver sees, the rules of choice, and their enforcement.
+
+The choice is made before the backend starts, by the variable CUDA_VISIBLE_DEVICES: so it is the same for every
+backend, and a card that was not chosen is not touched. Cards are numbered as nvidia-smi numbers them.
+
+Rules (those of the workflow of 2018): the best card is the one with most memory, the first of equals; the worst
+the one with least. A user may say which card counts as the best, or name the cards outright, which is final.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewright.core.errors import UserError
+from facewright.nn.devices import Device, find
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SEVERAL = ("jax",)  # backends with which one process trains on several cards
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card as the driver sees it.
+
+    Attributes:
+        index: Its number.
+        name: Its model's name.
+        gib: Its memory in GiB.
+    """
+
+    index: int
+    name: str
+    gib: float
+
+    def describe(self) -> str:
+        """Say it in a few words."""
+        return f"{self.index}: {self.name}, {self.gib:.1f} GiB"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asks for.
+
+    Attributes:
+        gpus: "" for the best card, "all", or numbers with commas between them.
+        best: Number of the card that counts as the best (or, with `worst`, as the worst); -1 for the rule.
+        worst: Take the card with least memory.
+        alike: Take all cards of the same name as the chosen one.
+    """
+
+    gpus: str = ""
+    best: int = -1
+    worst: bool = False
+    alike: bool = False
+
+
+def cards() -> tuple[Card, ...]:
+    """Return the NVIDIA cards that this process may use; none where the driver's tool is missing."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return ()
+    asked = [tool, "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(asked, capture_output=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return allowed(parse(done.stdout.decode(errors="replace")) if done.returncode == 0 else (), os.environ.get(VISIBLE))
+
+
+def parse(text: str) -> tuple[Card, ...]:
+    """Read the lines "index, name, MiB" of nvidia-smi; what does not fit is passed over."""
+    found = []
+    for line in text.splitlines():
+        number, _, rest = line.partition(",")
+        name, _, size = rest.rpartition(",")
+        try:
+            found.append(Card(int(number), name.strip(), float(size) / 1024))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def allowed(found: Sequence[Card], visible: str | None) -> tuple[Card, ...]:
+    """Return the cards that CUDA_VISIBLE_DEVICES allows; names of another form than numbers allow all."""
+    if visible is None or not all(word.strip().isdigit() for word in visible.split(",") if word.strip()):
+        return tuple(found)
+    numbers = {int(word) for word in visible.split(",") if word.strip()}
+    return tuple(card for card in found if card.index in numbers)
+
+
+def choose(found: Sequence[Card], wish: Wish) -> tuple[Card, ...]:
+    """Return the cards to use.
+
+    Args:
+        found: What there is.
+        wish: What the user asks for.
+
+    Raises:
+        UserError: A card is asked for that is not there.
+    """
+    by_number = {card.index: card for card in found}
+    if wish.gpus and wish.gpus != "all":
+        return tuple(_known(by_number, number) for number in check_gpus(wish.gpus))
+    if not found:
+        if wish.gpus or wish.best >= 0:
+            _known(by_number, max(wish.best, 0))
+        return ()
+    if wish.gpus == "all":
+        return tuple(found)
+    if wish.best >= 0:
+        chosen = _known(by_number, wish.best)
+    else:
+        chosen = (min if wish.worst else max)(found, key=lambda card: card.gib)
+    return tuple(card for card in found if card.name == chosen.name) if wish.alike else (chosen,)
+
+
+def check_gpus(text: str) -> list[int]:
+    """Read "all" (no numbers) or "0,1".
+
+    Raises:
+        UserError: It is neither.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if text in ("", "all"):
+        return []
+    if not all(word.isascii() and word.isdigit() for word in words):
+        raise UserError(
+            f"{text[:60]!r} does not name graphics cards.",
+            "all, or numbers with commas between them.",
+            "for example --gpus 0 or --gpus 0,1; main.py doctor lists the cards.",
+        )
+    return list(dict.fromkeys(map(int, words)))
+
+
+def use(chosen: Sequence[Card], backend: str) -> None:
+    """Let the backend see the chosen cards only. Call it before the backend starts.
+
+    Raises:
+        UserError: There are several, and this backend trains on one.
+    """
+    if len(chosen) > 1 and backend not in SEVERAL:
+        raise UserError(
+            f"With {backend} a training runs on one graphics card, not on {len(chosen)}.",
+            "one card; or JAX, with which several cards share each batch.",
+            "give one number to --gpus (another card can train in another workspace); or set KERAS_BACKEND=jax.",
+        )
+    if chosen:
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi numbers them
+        os.environ[VISIBLE] = ",".join(str(card.index) for card in chosen)
+
+
+def _known(by_number: dict[int, Card], number: int) -> Card:
+    if number not in by_number:
+        there = "; ".join(card.describe() for card in by_number.values()) or "none that this process may use"
+        raise UserError(
+            f"There is no graphics card {number}.",
+            f"one of the cards: {there}.",
+            "main.py doctor lists the cards; without such a flag the best one, or the processor, is used.",
+        )
+    return by_number[number]
+
+
+GIB = float(1 << 30)
+CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def device_memory(device: Device | None = None) -> float:
+    """Return the memory of the device in GiB: the smallest used card's, or the computer's.
+
+    A card whose size nothing tells counts as the computer: so it is on processors that share their memory with it.
+
+    Args:
+        device: What `devices.find` returned; asked for anew when absent.
+    """
+    device = device or find()
+    return (card_memory() if device.kind == "gpu" else 0.0) or computer_memory()
+
+
+def card_memory() -> float:
+    """Return the memory of the smallest card in use, in GiB; 0 when the driver's tool does not tell."""
+    return min((card.gib for card in cards()), default=0.0)
+
+
+def computer_memory() -> float:
+    """Return the memory that this process may use in GiB: the computer's, or its control group's where smaller."""
+    size = _physical()
+    try:
+        limit = float(CONTROL_GROUP.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no Linux, or no limit ("max")
+        return size
+    return min(size, limit / GIB)
+
+
+def _physical() -> float:
+    if sys.platform == "win32":
+        import ctypes
+
+        class Status(ctypes.Structure):
+            _fields_ = (
+                ("length", ctypes.c_ulong),
+                ("load", ctypes.c_ulong),
+                ("physical", ctypes.c_ulonglong),
+                ("rest", ctypes.c_ulonglong * 6),
+            )
+
+        status = Status(length=ctypes.sizeof(Status))
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return status.physical / GIB
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB

@@ -1,1 +1,0 @@
-"""Makes training samples out of aligned faces (no keras)."""

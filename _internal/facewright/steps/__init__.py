@@ -1,1 +1,0 @@
-"""One subcommand per file."""

@@ -1,0 +1,137 @@
+"""Which model is trained: chosen, renamed or deleted on the console; the answers of its last run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.options import Opening, Option, declared, question
+from facewright.core.workspace import Workspace
+from facewright.nn import saved_models
+from facewright.nn.saved_models import Shelved
+from facewright.train.keys import any_key
+from facewright.train.options import Options
+from facewright.train.summary import settings_words
+
+OFFER_SECONDS = 2.0
+REMEMBERED = (
+    "target_iter",
+    "batch_size",
+    "save_interval_min",
+    "keep",
+    "autobackup_hours",
+    "precision",
+    "write_preview_history",
+    "uniform_yaw",
+)
+
+
+def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option) -> Opening:
+    """Settle which model is meant and whether the questions are asked.
+
+    Without a terminal: the model named by --name; else the one called like --model; else the one saved last.
+
+    Args:
+        workspace: The project.
+        flags: What the command line gave, None for what it did not.
+        kinds: The option that names the network.
+    """
+    here = [model for model in saved_models.shelf(workspace.model_dir) if model.kind in kinds.choices]
+    name, kind = flags.get("name"), flags.get("model")
+    if not name and not kind and here:
+        if not console.interactive() or flags.get("debug"):
+            name = here[0].name
+        else:
+            name = _choose(workspace)
+            if not name:
+                return _new(workspace, kinds)
+    name = str(name or kind or "")
+    known = saved_models.look(workspace.model_dir, name) if name else None
+    if not known or not known.kind:
+        return Opening({"name": name} if name else {}, {"target_iter": 0})
+    remembered = last_answers(known)
+    settled: dict[str, Any] = {"name": name}
+    if not kind and known.kind in kinds.choices:
+        settled["model"] = known.kind
+    return Opening(settled, remembered, ask=_wants_questions(known, remembered))
+
+
+def last_answers(model: Shelved) -> dict[str, Any]:
+    """Return the answers of a model's last run; a target that was reached is no target any more."""
+    kept = model.state.get("settings")
+    found = {n: kept[n] for n in REMEMBERED if n in kept} if isinstance(kept, dict) else {}
+    target = found.get("target_iter", 0)
+    open_ = isinstance(target, int) and target > model.iteration
+    return {**found, "target_iter": target if open_ else 0}
+
+
+def _wants_questions(model: Shelved, answers: Mapping[str, Any]) -> bool:
+    """Offer the answers of the last run for a moment; without a terminal nothing is asked or awaited."""
+    if not console.interactive():
+        return False
+    usual = {spec.name: spec.default for spec in declared(Options)}
+    console.say(f"Going on with {model.name} ({model.describe()}): {settings_words(answers, usual)}.")
+    console.say(f"To change these answers, press a key within {OFFER_SECONDS:.0f} seconds.")
+    return any_key(OFFER_SECONDS)
+
+
+def _choose(workspace: Workspace) -> str:
+    """Return the name of the chosen model; "" for a new one."""
+    model_dir = workspace.model_dir
+    while True:
+        there = saved_models.shelf(model_dir)
+        if not there:
+            return ""
+        console.say("Models, the one saved last first:")
+        for number, model in enumerate(there, 1):
+            console.say(f"  {number}  {model.name:<20} {model.describe()}")
+        answer = console.ask("Number, n = new, r 1 = rename, d 1 = delete [1]: ").lower()
+        word, _, rest = answer.partition(" ")
+        try:
+            if answer == "n":
+                return ""
+            named = any(model.name.lower() == answer for model in there)  # a name may hold blanks
+            if word in ("r", "d") and not named:
+                _change(workspace, word, _pick(there, rest.strip()))
+                continue
+            return _pick(there, answer or "1").name
+        except UserError as problem:
+            console.warn(f"{problem.happened} Expected {problem.expected}")
+
+
+def _pick(there: list[Shelved], word: str) -> Shelved:
+    named = [model for model in there if model.name.lower() == word]
+    if named:
+        return named[0]
+    if word.isascii() and word.isdigit() and 1 <= int(word) <= len(there):
+        return there[int(word) - 1]
+    said = f"{word!r} is no model." if word else "It is not said which model."
+    raise UserError(said, f"a number from 1 to {len(there)}, or a name.", "answer again.")
+
+
+def _change(workspace: Workspace, word: str, model: Shelved) -> None:
+    if word == "r":
+        new = console.ask(f"New name of {model.name} (Enter: leave it): ")
+        if new:
+            with workspace.lock("model"):
+                saved_models.rename(workspace.model_dir, model.name, new)
+    elif console.confirm(f"Delete {model.name} ({model.describe()})? It goes to the trash folder."):
+        with workspace.lock("model"):
+            trash = saved_models.delete(workspace.model_dir, model.name, workspace.trash)
+        console.say(f"{model.name} is in {trash}.")
+
+
+def _new(workspace: Workspace, kinds: Option) -> Opening:
+    kind = str(question(kinds, kinds.default))
+    taken = {path.name.lower() for path in workspace.model_dir.iterdir()}
+    offered = next(n for n in (kind, *(f"{kind} {k}" for k in range(2, 1000))) if n.lower() not in taken)
+    while True:
+        name = console.ask(f"Name of the new model [{offered}]: ") or offered
+        try:
+            saved_models.check_name(name)
+            if name.lower() in taken:
+                raise UserError(f"There is {name} already.", "a new name.", "choose another one.")
+        except UserError as problem:
+            console.warn(f"{problem.happened} Expected {problem.expected}")
+            continue
+        return Opening({"model": kind, "name": name}, {"target_iter": 0})

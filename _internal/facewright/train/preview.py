@@ -1,0 +1,130 @@
+"""The preview picture: lines of text, the chart of the losses, four rows of faces. Arrays in, picture out."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.images import Image
+from facewright.core.workspace import SIDES
+from facewright.data.sample import Face, make_sample
+from facewright.data.sampler import Sampler
+from facewright.train.history import LossHistory, draw_chart, hue
+
+ROWS = 4
+LINE = 15  # pixels per line of text
+CHART = 100
+SMALLEST_TILE = 128
+HIGHEST = 800  # taller pages of faces are shrunk to this
+
+# Title -> faces of a column, (n, S, S, 3) float32 BGR in 0..1; S may differ from column to column.
+Columns = Mapping[str, NDArray[np.float32]]
+
+
+def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: int = 0) -> Image:
+    """Draw the whole picture.
+
+    Args:
+        lines: Text above the chart, three lines or fewer.
+        history: The losses so far.
+        page: The faces below their titles, (h, w, 3) uint8 BGR.
+        last: Iterations that the chart shows; 0 for all.
+
+    Returns:
+        (h, w, 3) uint8 BGR.
+    """
+    width = page.shape[1]
+    chart = draw_chart(history.values[-last:], width, CHART)
+    for index, name in enumerate(history.names):
+        write_text(chart, name, (6 + 60 * index, CHART - 6), hue(index, len(history.names)))
+    if last:
+        write_text(chart, f"the last {last} iterations", (width - 190, CHART - 6))
+    return np.vstack([draw_text(lines, width), chart, page])
+
+
+def draw_faces(faces: Columns) -> Image:
+    """Draw rows of faces below their titles."""
+    return with_titles(draw_tiles(faces), tuple(faces))
+
+
+def draw_tiles(faces: Columns) -> Image:
+    """Draw rows of faces; at most `HIGHEST` pixels tall."""
+    side = max(SMALLEST_TILE, *(column.shape[1] for column in faces.values()))
+    page = np.vstack([np.hstack(row) for row in zip(*(tiles(c, side) for c in faces.values()), strict=True)])
+    if page.shape[0] > HIGHEST:
+        scale = HIGHEST / page.shape[0]
+        page = np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    return page
+
+
+def with_titles(page: Image, titles: Sequence[str]) -> Image:
+    """Write the titles of the columns above them."""
+    line = np.zeros((LINE + 3, page.shape[1], 3), np.uint8)
+    for index, title in enumerate(titles):
+        write_text(line, title, (index * page.shape[1] // len(titles) + 4, LINE - 2))
+    return np.vstack([line, page])
+
+
+def tiles(pictures: NDArray[np.float32], side: int) -> list[Image]:
+    """Turn (n, S, S, 3) float32 in 0..1 into n uint8 tiles of that side; what is not finite becomes black."""
+    clean = np.nan_to_num(np.asarray(pictures, np.float32), nan=0.0, posinf=1.0, neginf=0.0)
+    result = []
+    for picture in (clean.clip(0, 1) * 255 + 0.5).astype(np.uint8):
+        if picture.shape[0] != side:
+            picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
+        result.append(np.asarray(picture, np.uint8))
+    return result
+
+
+def draw_text(lines: Sequence[str], width: int) -> Image:
+    """Draw lines of text on black, `LINE` pixels each."""
+    picture: Image = np.zeros((LINE * len(lines) + 4, width, 3), np.uint8)
+    for index, line in enumerate(lines):
+        write_text(picture, line, (4, LINE * (index + 1) - 3))
+    return picture
+
+
+def write_text(picture: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (220, 220, 220)) -> None:
+    """Write ASCII text into a picture; other letters become '?'."""
+    plain = text.encode("ascii", "replace").decode()
+    cv2.putText(picture, plain, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+
+
+def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:
+    """Draw random samples of both sides: one row per face, src left and dst right, landmarks in green.
+
+    Pictures are shown whole, with the mask in a column of its own: so a mask that cuts too much off is seen.
+
+    Args:
+        samplers: src and dst; one column for each output that they make.
+        rng: Chooses faces and their random numbers.
+        rows: Faces per side.
+
+    Returns:
+        (h, w, 3) uint8 BGR.
+    """
+    side = max(SMALLEST_TILE, *(s.size for sampler in samplers for s in sampler.samples))
+    pages = []
+    for name, sampler in zip(SIDES, samplers, strict=True):
+        drawn = [_row(sampler, rng, side) for _ in range(rows)]
+        titles = np.zeros((LINE + 3, side * len(sampler.samples), 3), np.uint8)
+        for index, sample in enumerate(sampler.samples):
+            write_text(titles, f"{name} {sample.name}", (index * side + 4, LINE - 2))
+        pages.append(np.vstack([titles, *drawn]))
+    return np.hstack(pages)
+
+
+def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
+    index, numbers = sampler.pick(rng)
+    outputs = make_sample(_with_landmarks(sampler.face(index)), sampler.samples, numbers)
+    pictures = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
+    return np.hstack([tiles(picture[None], side)[0] for picture in pictures])
+
+
+def _with_landmarks(face: Face) -> Face:
+    image = face.image.copy()
+    for x, y in np.rint(face.landmarks).astype(int).tolist():
+        cv2.circle(image, (x, y), max(1, image.shape[0] // 128), (0, 255, 0), -1)
+    return dataclasses.replace(face, image=image, smaller=())

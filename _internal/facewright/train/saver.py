@@ -1,0 +1,194 @@
+"""Saving while the training goes on: the arrays are copied between two steps, a thread writes the copy.
+
+The loop waits for the copy only (a memory copy of weights and optimiser), not for hashing and the disk.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facewright.nn import backups, checkpoint
+from facewright.nn.gpus import CONTROL_GROUP
+from facewright.nn.safetensors_file import header_of
+
+FIRST = 60.0  # seconds after which a run is saved for the first time
+SPARE = 1.2  # a copy is made where this times its size is free
+
+
+def seconds_to_next(interval: float, trained: float) -> float:
+    """Return when the next autosave is due: at most as much is at stake as was trained, and never more than `interval`.
+
+    Args:
+        interval: The longest time between two, in seconds.
+        trained: Seconds since the run began.
+
+    Returns:
+        Seconds from now; with 600: saved 1, 2, 4, 8, 16 and then 26, 36 ... minutes after the start.
+    """
+    return min(interval, max(FIRST, trained))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one generation will hold.
+
+    Attributes:
+        folder: Folder of the model.
+        iteration: Steps trained so far.
+        state: JSON-able state.
+        files: File name -> name -> array or keras variable.
+        keep: Whole generations that stay.
+        backup: Whether the generation is to be backed up too.
+        preview: PNG that goes with a backup.
+    """
+
+    folder: Path
+    iteration: int
+    state: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    keep: int = checkpoint.KEPT
+    backup: bool = False
+    preview: Path | None = None
+
+    def write(self) -> checkpoint.Generation:
+        """Write the generation; the backup is made by the saver, so that the one may fail without the other.
+
+        Raises:
+            UserError: The disk is full or the folder is read-only.
+            FloatingPointError: A weight is not finite; nothing is written.
+        """
+        return checkpoint.save(self.folder, self.state, self.files, keep=self.keep)
+
+    def copied(self) -> "Content | None":
+        """Return a copy that the training cannot change any more; None where the memory does not hold one."""
+        size = sum(header_of(arrays)[1] for arrays in self.files.values() if arrays)
+        free = _free_memory()
+        if free and free < SPARE * size:
+            return None
+        try:
+            files = {name: _copied(arrays) for name, arrays in self.files.items()}
+        except MemoryError:
+            return None
+        return Content(self.folder, self.iteration, dict(self.state), files, self.keep, self.backup, self.preview)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a saving ended.
+
+    Attributes:
+        content: What was to be saved; without its arrays.
+        seconds: How long it took.
+        waited: How long of that the training stood still.
+        problem: Why nothing was saved, or None.
+        unbacked: Why what was saved was not backed up too, or None.
+    """
+
+    content: Content
+    seconds: float
+    waited: float
+    problem: Exception | None = None
+    unbacked: Exception | None = None
+
+
+class Saver:
+    """Writes one content at a time, in a thread."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._report: Report | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a saving is under way, or its report was not taken yet."""
+        return self._thread is not None
+
+    def begin(self, content: Content) -> None:
+        """Start saving; where the memory holds no copy, the saving is over when this returns.
+
+        Args:
+            content: Its arrays may be the live ones.
+        """
+        if self._thread is not None:
+            raise RuntimeError("a saving is under way")
+        began = time.monotonic()
+        copy = content.copied()
+        waited = None if copy is None else time.monotonic() - began
+        self._thread = threading.Thread(
+            target=self._work, args=(copy or content, began, waited), name="facewright-save", daemon=True
+        )
+        self._thread.start()
+        if copy is None:
+            self._thread.join()
+
+    def take(self, *, wait: bool = False) -> Report | None:
+        """Return the report of a saving that has ended, once; None while there is none.
+
+        Args:
+            wait: Wait for a saving that is under way.
+        """
+        if self._thread is None or (self._thread.is_alive() and not wait):
+            return None
+        self._thread.join()
+        self._thread = None
+        report, self._report = self._report, None
+        return report
+
+    def _work(self, content: Content, began: float, waited: float | None) -> None:
+        problem: Exception | None = None
+        unbacked: Exception | None = None
+        try:
+            generation = content.write()
+        except Exception as error:  # the training thread looks at it
+            problem = error
+        else:
+            unbacked = _back_up(generation, content)
+        seconds = time.monotonic() - began
+        bare = Content(content.folder, content.iteration, content.state, {}, content.keep, content.backup)
+        self._report = Report(bare, seconds, seconds if waited is None else waited, problem, unbacked)
+
+
+def _back_up(generation: checkpoint.Generation, content: Content) -> Exception | None:
+    """Back up what was saved where that is wanted; return what went wrong."""
+    if content.backup:
+        try:
+            backups.back_up(generation.folder, content.preview)
+        except Exception as error:  # the training thread looks at it
+            return error
+    return None
+
+
+def _copied(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.array(np.asarray(array)) for name, array in arrays.items()}
+
+
+def _free_memory() -> int:
+    """Return the bytes of memory that are free for use; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    free = int(found[0]) * 1024 if found else 0
+    left = _left_in_group()
+    return free if left is None else max(1, min(free or left, left))
+
+
+def _left_in_group() -> int | None:
+    """Return what the control group (a container, say) lets this process take yet; None without a limit.
+
+    Pages of files count as used there, and are let go of when the memory is wanted: so they are free.
+    """
+    group = CONTROL_GROUP.parent
+    try:
+        limit = int(CONTROL_GROUP.read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+        return limit - used + int(stat["inactive_file"]) + int(stat["active_file"])
+    except (OSError, ValueError, KeyError):  # no Linux, no such file, or no limit ("max")
+        return None

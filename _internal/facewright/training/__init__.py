@@ -1,1 +1,0 @@
-"""The training loop, its history and its preview."""

@@ -1,0 +1,1 @@
+"""Pages, windows, contact sheets and plots; nothing of faces."""

@@ -1,0 +1,102 @@
+"""The process of a window: pictures from stdin, words to stdout; ends with its parent.
+
+One line per event; places are shares of the picture's width and height:
+
+    ready WIDTH HEIGHT          the window is open; size of the screen
+    move X Y                    the mouse moved
+    down BUTTON X Y, up ...     a button, "left" or "right"
+    wheel STEPS X Y             positive is away from the hand
+    key NAME                    a letter or sign, or Enter, Space, Delete, Backspace, Escape
+    closed                      the window was closed by a person
+"""
+
+import signal
+import sys
+import tkinter
+
+from facewright.core.images import Image
+from facewright.ui.window import CLOSED, READY, Inbox, say
+
+NAMES = {
+    "Return": "Enter",
+    "KP_Enter": "Enter",
+    "space": "Space",
+    "Delete": "Delete",
+    "KP_Delete": "Delete",
+    "BackSpace": "Backspace",
+    "Escape": "Escape",
+}
+LOOK = 10  # ms between two looks for a new picture
+
+
+class Screen:
+    """The window itself."""
+
+    def __init__(self, title: str) -> None:
+        self._inbox = Inbox()
+        self._root = tkinter.Tk(className=title)
+        self._root.title(title)
+        self._root.resizable(False, False)
+        self._root.protocol("WM_DELETE_WINDOW", self._root.destroy)
+        self._board = tkinter.Label(self._root, borderwidth=0, background="#1c1c1c", cursor="crosshair")
+        self._board.pack()
+        self._photo = tkinter.PhotoImage(width=1, height=1)
+        self._size = (1, 1)
+        self._bind()
+        self._root.update()
+        self._root.focus_force()
+        say(f"{READY} {self._root.winfo_screenwidth()} {self._root.winfo_screenheight()}")
+        self._root.after(LOOK, self._look)
+
+    def run(self) -> None:
+        """Show and report until the parent ends or the window is closed."""
+        self._root.mainloop()
+        say(CLOSED)
+
+    def _bind(self) -> None:
+        right = 2 if self._root.tk.call("tk", "windowingsystem") == "aqua" else 3
+        board = self._board
+        board.bind("<Motion>", lambda event: say(f"move {self._place(event)}"))
+        for button, name in ((1, "left"), (right, "right")):
+            board.bind(f"<ButtonPress-{button}>", lambda event, name=name: say(f"down {name} {self._place(event)}"))  # type: ignore[misc]
+            board.bind(f"<ButtonRelease-{button}>", lambda event, name=name: say(f"up {name} {self._place(event)}"))  # type: ignore[misc]
+        for button, steps in ((4, 1), (5, -1)):  # the wheel under X11
+            board.bind(f"<ButtonPress-{button}>", lambda event, n=steps: say(f"wheel {n} {self._place(event)}"))  # type: ignore[misc]
+        self._root.bind("<MouseWheel>", self._wheel)
+        self._root.bind("<KeyPress>", self._key)
+
+    def _place(self, event: "tkinter.Event[tkinter.Misc]") -> str:
+        return f"{event.x / self._size[0]:.6f} {event.y / self._size[1]:.6f}"
+
+    def _wheel(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        say(f"wheel {1 if event.delta > 0 else -1} {self._place(event)}")
+
+    def _key(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        name = NAMES.get(event.keysym) or (event.char if event.char.isprintable() else "")
+        if name.strip():
+            say(f"key {name}")
+
+    def _look(self) -> None:
+        if self._inbox.closed:
+            self._root.destroy()
+            return
+        if self._inbox.newest is not None:
+            (picture, title), self._inbox.newest = self._inbox.newest, None
+            self._show(picture, title)
+        self._root.after(LOOK, self._look)
+
+    def _show(self, picture: Image, title: str) -> None:
+        height, width = picture.shape[:2]
+        data = b"P6 %d %d 255 " % (width, height) + picture[:, :, ::-1].tobytes()
+        if self._size == (width, height):
+            self._photo.configure(data=data)
+        else:
+            self._photo = tkinter.PhotoImage(data=data)
+            self._board.configure(image=self._photo)
+            self._size = (width, height)
+        self._root.title(title)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    Screen(sys.argv[1]).run()

@@ -1,0 +1,1 @@
+"""Videos: probing, timing, decoding, encoding, muxing."""

@@ -1,0 +1,295 @@
+"""Frames -> short encoded pieces of video, each a whole file or absent: what a kill leaves is used by the next run.
+
+One ffmpeg encodes a run of frames without a break; it is told to begin a piece with a keyframe of its own, and
+its packets are sorted into files of about two seconds. Pieces know frames by number only. The exact times come
+in when they are joined (`video_join.py`), so a piece fits constant and variable rates alike.
+"""
+
+import hashlib
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import ffmpeg
+from av.error import FFmpegError
+
+from facewright.core.errors import UserError
+from facewright.core.files import fingerprint, write_bytes
+from facewright.core.images import decode, encode
+from facewright.video.ffmpeg import FfmpegRun, command
+from facewright.video.probe import Colour, open_pipe
+
+SEGMENT_SECONDS = 2
+SHORTEST_SEGMENT = 12
+# H.264 reorders over 16 frames at most; the shift keeps "shown" from being before "decoded" in a piece.
+REORDER = 16
+CODECS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """How the pictures are encoded.
+
+    Attributes:
+        crf: Quality of x264, 0 (lossless) to 51; used when `bitrate` is 0.
+        bitrate: Megabits per second, or 0.
+        b_frames: Whether frames may be reordered (AVI cannot say it).
+        rate: Frames per second, for the rate control.
+        colour: Tags of the result.
+        matrix: The YUV matrix, by the scaler's name, that the frames were decoded with.
+        preset: Speed of x264.
+    """
+
+    crf: int
+    bitrate: float
+    b_frames: bool
+    rate: Fraction
+    colour: Colour
+    matrix: str
+    preset: str = "medium"
+
+    @property
+    def tick(self) -> Fraction:
+        """Seconds between two frames of the even grid that the pieces are encoded on."""
+        return 1 / self.rate
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of the result.
+
+    Attributes:
+        first: Index of its first frame among all frames of the result.
+        count: Number of frames.
+        path: Its file, present when it is finished. The name depends on everything that went into it.
+    """
+
+    first: int
+    count: int
+    path: Path
+
+
+def plan_segments(frames: Sequence[Path], settings: EncodeSettings, folder: Path) -> list[Segment]:
+    """Cut the frames into pieces of about two seconds."""
+    length = max(SHORTEST_SEGMENT, round(SEGMENT_SECONDS * settings.rate))
+    planned = []
+    for first in range(0, len(frames), length):
+        chunk = frames[first : first + length]
+        planned.append(Segment(first, len(chunk), folder / f"{_key(chunk, settings)}.nut"))
+    return planned
+
+
+def identity(path: Path) -> list[Any]:
+    """Return what tells a changed frame: folder, name, content."""
+    return [path.parent.name, path.name, *fingerprint(path)]
+
+
+def _key(frames: Sequence[Path], settings: EncodeSettings) -> str:
+    made_of = [repr(settings), *map(identity, frames)]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
+
+
+def encode_segments(
+    frames: Sequence[Path], segments: Sequence[Segment], settings: EncodeSettings, moved: Callable[[int], Any]
+) -> int:
+    """Encode the pieces that are not there yet.
+
+    Args:
+        frames: All frames of the result, in order, all of one size.
+        segments: From `plan_segments` with the same frames.
+        settings: As there.
+        moved: Called with the number of frames just finished, those of kept pieces included.
+
+    Returns:
+        The number of frames that were encoded by this run.
+
+    Raises:
+        UserError: A frame is damaged or of another size, or the disk is full.
+    """
+    size = picture_size(frames[0].read_bytes(), frames[0])
+    encoded = 0
+    for present, group in itertools.groupby(segments, lambda s: s.path.exists()):
+        pieces = list(group)
+        if present:
+            moved(sum(p.count for p in pieces))
+        else:
+            encoded += _encode_run(frames, pieces, settings, size, moved)
+    return encoded
+
+
+def _encode_run(
+    frames: Sequence[Path],
+    pieces: list[Segment],
+    settings: EncodeSettings,
+    size: tuple[int, int],
+    moved: Callable[[int], Any],
+) -> int:
+    """Encode neighbouring pieces with one ffmpeg."""
+    first, last = pieces[0].first, pieces[-1].first + pieces[-1].count
+    chosen = frames[first:last]
+    codec = _feed_codec(chosen)
+    what = "the frames could not be encoded"
+    with FfmpegRun(_command(settings, codec, size, pieces[0].count), _feed(chosen, codec, size)) as run:
+        finished = _sort_into_pieces(run, pieces, settings.tick, moved)
+        run.finish(what)
+        if finished != len(chosen):
+            raise run.failure(f"{what} ({finished} of {len(chosen)} from {chosen[0].name} on)")
+    return finished
+
+
+def _sort_into_pieces(run: FfmpegRun, pieces: list[Segment], tick: Fraction, moved: Callable[[int], Any]) -> int:
+    try:
+        container = open_pipe(run.stdout, "nut")
+    except FFmpegError:
+        return 0  # the caller tells why
+    finished = 0
+    with closing(container):
+        stream = container.streams.video[0]
+        waiting = iter(pieces)
+        piece = next(waiting)
+        packets: list[tuple[int, Any]] = []
+        shift: int | None = None
+        for packet in run.checked(container.demux(stream)):
+            if not packet.size:
+                continue
+            index = round(packet.pts * Fraction(packet.time_base) / tick)
+            # The first packet is the first frame; the container may have moved all times to stay above 0.
+            shift = piece.first - index if shift is None else shift
+            index += shift
+            if index >= piece.first + piece.count and packet.is_keyframe:
+                finished += _write_piece(piece, stream, packets, tick)
+                piece = next(waiting)
+                packets = []
+            packets.append((index - piece.first, packet))
+            moved(1)
+        finished += _write_piece(piece, stream, packets, tick)
+    return finished
+
+
+def _write_piece(piece: Segment, stream: Any, packets: list[tuple[int, Any]], tick: Fraction) -> int:
+    """Write a piece if it is whole; return its number of frames."""
+    if sorted(index for index, _ in packets) != list(range(piece.count)):
+        return 0
+    memory = io.BytesIO()
+    with av.open(memory, "w", format="nut") as container:
+        out = container.add_stream_from_template(stream)
+        out.time_base = tick
+        for order, (index, packet) in enumerate(packets):
+            packet.stream = out
+            packet.time_base = tick
+            packet.pts, packet.dts = index + REORDER, order
+            container.mux_one(packet)
+    write_bytes(piece.path, memory.getvalue())
+    return piece.count
+
+
+def piece_packets(segment: Segment, tick: Fraction) -> Iterator[tuple[int, Any]]:
+    """Yield (index of the frame in the result, packet) in the order of decoding."""
+    with av.open(str(segment.path), format="nut") as container:
+        for packet in container.demux(video=0):
+            if packet.size and packet.pts is not None:
+                shown = round(Fraction(packet.pts) * Fraction(packet.time_base) / tick) - REORDER
+                yield segment.first + shown, packet
+
+
+def _command(settings: EncodeSettings, codec: str, size: tuple[int, int], keyframe_every: int) -> list[str]:
+    node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": codec}, framerate=str(settings.rate)).video
+    if size[0] % 2 or size[1] % 2:
+        node = node.filter("format", "gbrp").filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+        node = node.filter("fillborders", right=size[1] % 2, bottom=size[0] % 2, mode="smear")
+    colour = settings.colour
+    node = node.filter(
+        "scale",
+        out_color_matrix=settings.matrix,
+        out_range=colour.range or "tv",
+        flags="bicubic+accurate_rnd+full_chroma_inp",
+        **({"in_color_matrix": "bt601", "in_range": "pc"} if codec == "mjpeg" else {}),
+    )
+    node = node.filter("format", "yuv420p")
+    node = node.filter(
+        "setparams",
+        color_primaries=colour.primaries or "unknown",
+        color_trc=colour.transfer or "unknown",
+        colorspace=colour.matrix or "unknown",
+        range=colour.range or "unknown",
+    )
+    quality: dict[str, Any] = {"crf": settings.crf}
+    if settings.bitrate:
+        bits = round(settings.bitrate * 1e6)
+        quality = {"b:v": bits, "maxrate": round(bits * 1.5), "bufsize": bits * 2}
+    if not settings.b_frames:
+        quality["bf"] = 0
+    output = node.output(
+        "pipe:1",
+        format="nut",
+        fps_mode="passthrough",
+        preset=settings.preset,
+        force_key_frames=f"expr:not(mod(n,{keyframe_every}))",
+        **{"c:v": "libx264", "forced-idr": 1, **quality},
+    )
+    return command(output)
+
+
+def _feed_codec(frames: Sequence[Path]) -> str:
+    kinds = {CODECS.get(f.suffix.lower(), "") for f in frames}
+    return kinds.pop() if kinds in ({"png"}, {"mjpeg"}) else "png"
+
+
+def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator[bytes]:
+    """Yield the bytes of every frame, in the one format that the pipe carries."""
+    for path in frames:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read: {error.strerror}.", "the frame.", "run the step that makes it again."
+            ) from error
+        found = picture_size(data, path)
+        if found != size:
+            raise UserError(
+                f"{path} is {found[1]}x{found[0]}, but {frames[0].name} and others are {size[1]}x{size[0]}.",
+                "frames of one size.",
+                "delete that frame and make it again with the step that wrote it (7_convert).",
+            )
+        yield data if CODECS.get(path.suffix.lower()) == codec else encode(decode(data, str(path)), ".png")
+
+
+def picture_size(data: bytes, path: Path) -> tuple[int, int]:
+    """Return (h, w) of a picture from its bytes.
+
+    Raises:
+        UserError: It is damaged or cut off.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png" and data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and b"IEND" in data[-32:]:
+        return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
+    if suffix in (".jpg", ".jpeg") and (size := _jpeg_size(data)) and b"\xff\xd9" in data[-32:]:
+        return size
+    height, width = decode(data, str(path)).shape[:2] if suffix not in CODECS else (0, 0)
+    if not height:
+        raise UserError(
+            f"{path} is damaged or cut off.",
+            "a whole picture of the format that its name says.",
+            "delete it and make it again with the step that wrote it (7_convert).",
+        )
+    return height, width
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Walk through the markers of a JPEG up to its frame header."""
+    position = 2
+    while data[:2] == b"\xff\xd8" and position + 9 < len(data) and data[position] == 0xFF:
+        kind = data[position + 1]
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(data[position + 5 : position + 7], "big"), int.from_bytes(
+                data[position + 7 : position + 9], "big"
+            )
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return None

@@ -1,0 +1,136 @@
+"""The chain of filters from a decoded picture to an upright 8-bit one with square pixels."""
+
+from fractions import Fraction
+from typing import Any
+
+from facewright.core.errors import UserError
+from facewright.video.ffmpeg import has_filters
+from facewright.video.probe import Colour, VideoInfo
+
+# The YUV matrices that the scaler knows, under its names.
+SCALER_MATRICES = {
+    "bt709": "bt709",
+    "fcc": "fcc",
+    "bt470bg": "bt601",
+    "smpte170m": "bt601",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+SDR = Colour("bt709", "bt709", "bt709", "tv")
+
+# Diffuse white of PQ and HLG by ITU-R BT.2408, in cd/m2.
+REFERENCE_WHITE = 203
+
+
+def matrix_of(info: VideoInfo) -> str:
+    """Return the YUV matrix to decode with, by the scaler's name.
+
+    An untagged video is taken as players take it: BT.709 when it is larger than standard definition.
+    """
+    if info.hdr:
+        return "bt709"
+    known = SCALER_MATRICES.get(info.colour.matrix)
+    height, width = info.size
+    return known or ("bt709" if width >= 1280 or height > 576 else "bt601")
+
+
+def result_colour(info: VideoInfo) -> Colour:
+    """Return the tags that a result made of this video's frames gets."""
+    if info.hdr:
+        return SDR
+    if info.rgb:
+        return Colour(info.colour.primaries, info.colour.transfer, "", "")
+    keep = info.colour.matrix in SCALER_MATRICES
+    return Colour(info.colour.primaries, info.colour.transfer, info.colour.matrix if keep else "", info.colour.range)
+
+
+def changes_of(info: VideoInfo) -> list[str]:
+    """Say in words what the chain does to the pictures of this video."""
+    said = []
+    if info.rotation % 360:
+        said.append(f"turned by {info.rotation % 360} degrees, as the file's display matrix asks")
+    if info.interlaced:
+        said.append("deinterlaced (bwdif), because the video is flagged as interlaced")
+    if info.hdr:
+        name = "PQ" if info.colour.transfer == "smpte2084" else "HLG"
+        said.append(f"tone-mapped from HDR ({name}) to SDR (BT.709), so the result will be SDR")
+    if info.pixel_aspect != 1:
+        ratio = f"{info.pixel_aspect.numerator}:{info.pixel_aspect.denominator}"
+        said.append(f"widened or heightened to square pixels (the video's are {ratio})")
+    if info.deep and not info.hdr:
+        said.append("reduced to 8 bits per colour")
+    return said
+
+
+def deinterlaced(node: Any, info: VideoInfo) -> Any:
+    """Add a deinterlacer that gives one picture for each one that is flagged, if the video needs it."""
+    return node.filter("bwdif", mode="send_frame", deint="interlaced") if info.interlaced else node
+
+
+def chosen(node: Any, fps: float, after: Fraction | None) -> Any:
+    """Keep the pictures of a lower rate, and only those later than a time; none is ever doubled.
+
+    Args:
+        node: Pictures in order.
+        fps: Rate to thin out to; 0 keeps all.
+        after: Seconds on the pictures' clock, or None.
+    """
+    if fps > 0:
+        # The first picture of each slice of 1/fps seconds; the small shift is for times that a container rounded.
+        slot, before = f"floor((t-start_t)*{fps:g}+0.02)", f"floor((prev_selected_t-start_t)*{fps:g}+0.02)"
+        node = node.filter("select", f"isnan(prev_selected_t)+gt({slot},{before})")
+    if after is not None:
+        node = node.filter("select", f"gt(t,{float(after) + 1e-7!r})")
+    return node
+
+
+def to_picture(node: Any, info: VideoInfo, image_format: str) -> Any:
+    """Add what leads to 8 bits, square pixels and the colours that an image file has.
+
+    Args:
+        node: Decoded pictures.
+        info: What they come from.
+        image_format: "png" (RGB) or "jpg" (JFIF: BT.601, full range).
+
+    Raises:
+        UserError: The video is HDR and this ffmpeg cannot tone-map.
+    """
+    if info.hdr:
+        node = _tone_mapped(node, info)
+    # Bilinear only touches the chroma here. Without accurate_rnd every luma value of a PNG comes out one too dark,
+    # and the red and blue of a JPEG are off by two or three.
+    kernel = "bilinear" if info.pixel_aspect == 1 else "bicubic"
+    settings: dict[str, Any] = {"flags": f"{kernel}+accurate_rnd+full_chroma_int"}
+    if info.pixel_aspect != 1:
+        settings["w"] = "if(gt(sar,1),round(iw*sar),iw)"
+        settings["h"] = "if(gt(sar,1),ih,round(ih/sar))"
+    if info.hdr or not info.rgb:
+        settings["in_color_matrix"] = matrix_of(info)
+        settings["in_range"] = (
+            "tv" if info.hdr else info.colour.range or ("pc" if "yuvj" in info.pixel_format else "tv")
+        )
+    if image_format == "jpg":
+        node = node.filter("scale", out_color_matrix="bt601", out_range="pc", **settings)
+        node = node.filter("format", "yuvj444p" if info.rgb or "444" in info.pixel_format else "yuvj420p")
+    else:
+        node = node.filter("scale", **settings).filter("format", "rgb24")
+    return node.filter("setsar", 1)
+
+
+def _tone_mapped(node: Any, info: VideoInfo) -> Any:
+    if not has_filters("zscale", "tonemap"):
+        raise UserError(
+            f"{info.path.name} is an HDR video (PQ or HLG), and this ffmpeg has no tone mapping.",
+            "a video in SDR, or the bundled ffmpeg with zscale and tonemap.",
+            "export the video as SDR (BT.709) with a video editor, or repair the environment with quickstart.",
+        )
+    given = {
+        "tin": info.colour.transfer,
+        "pin": info.colour.primaries or "bt2020",
+        "min": "bt2020nc" if info.colour.matrix in ("", "bt2020c", "gbr", "ycgco") else info.colour.matrix,
+        "rin": info.colour.range or "tv",
+    }
+    node = node.filter("zscale", t="linear", npl=REFERENCE_WHITE, **given).filter("format", "gbrpf32le")
+    node = node.filter("zscale", p="bt709").filter("tonemap", "mobius", desat=0)
+    return node.filter("zscale", t="bt709", p="bt709", m="bt709", r="tv").filter("format", "yuv444p")

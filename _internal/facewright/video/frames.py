@@ -1,0 +1,289 @@
+"""Video -> frames 00001.png ... with every frame's exact time; a killed run goes on after its last whole frame."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+import numpy as np
+from av.error import FFmpegError
+
+from facewright.core.errors import UserError
+from facewright.core.files import make_folder, write_bytes
+from facewright.core.images import Image, read_image
+from facewright.core.journal import Journal, read_journal
+from facewright.video.ffmpeg import FfmpegRun, command
+from facewright.video.filters import changes_of, chosen, deinterlaced, matrix_of, result_colour, to_picture
+from facewright.video.probe import VideoInfo, open_pipe, url
+from facewright.video.timing import SoundTiming, Timing, frame_stem, rises, true_rate, write_timing
+
+PARTIAL = ".frames.partial.jsonl"
+HEADER = "header"
+READ_BLOCK = 1 << 18
+JPEG_QUALITY = 2  # ffmpeg's scale: 1 (best) to 31
+
+# Where a frame's own duration is not known: a last picture that stays longer than this is taken for a cut-off end.
+LONGEST_LAST_FRAME = Fraction(60)
+
+
+@dataclass(frozen=True)
+class SplitOrder:
+    """What frames are to be made of.
+
+    Attributes:
+        fps: Rate to thin out to; 0 takes every frame.
+        image_format: "png" or "jpg".
+    """
+
+    fps: float
+    image_format: str
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What a run did.
+
+    Attributes:
+        timing: The times of all frames.
+        written: Frames written by this run.
+        resumed: Frames that a broken-off run had left.
+        promised: Frames that the file claims to hold; 0 when that is not known or does not matter.
+    """
+
+    timing: Timing
+    written: int
+    resumed: int
+    promised: int
+
+
+def origin(info: VideoInfo, order: SplitOrder) -> dict[str, Any]:
+    """Return what identifies the frames: the video and the settings."""
+    return {"name": info.path.name, "bytes": info.byte_count, **asdict(order)}
+
+
+def partial_origin(folder: Path) -> dict[str, Any] | None:
+    """Return the origin of a broken-off run in this folder, None when there is no such run."""
+    entry = read_journal(folder / PARTIAL, "frame").get(HEADER)
+    if entry is None:
+        return None
+    return {k: v for k, v in entry.items() if k != "frame"}
+
+
+def split(
+    info: VideoInfo, folder: Path, timing_file: Path, order: SplitOrder, moved: Callable[[int], Any]
+) -> SplitReport:
+    """Write the frames of a video and then their times.
+
+    Args:
+        info: The video.
+        folder: Where the frames go; holds none, or those of a broken-off run of the same origin.
+        timing_file: Written last: its presence says that the frames are complete. An older one goes first.
+        order: What to take.
+        moved: Called with the number of frames just finished (first of all, with those already there).
+
+    Raises:
+        UserError: Nothing can be decoded, ffmpeg breaks off, or the disk is full.
+    """
+    make_folder(folder)
+    timing_file.unlink(missing_ok=True)
+    done = _finished_frames(folder, info, order)
+    moved(len(done))
+    errors, new = _write_frames(info, folder, order, done, moved)
+    pts = (*done, *new)
+    if not pts:
+        raise UserError(
+            f"No picture of {info.path.name} could be decoded ({info.codec}).",
+            "a video with at least one whole picture.",
+            "check that the file plays in a video player; if it does, convert it to mp4 and try again.",
+        )
+    missing = info.counted and not order.fps and errors > 0 and len(pts) < info.frame_count
+    timing = _timing(info, folder, order, pts, whole=not missing)
+    write_timing(timing_file, timing)
+    (folder / PARTIAL).unlink(missing_ok=True)
+    for left in folder.glob(f".*.{order.image_format}.*.tmp"):  # the frame in work when a run was killed
+        left.unlink(missing_ok=True)
+    return SplitReport(timing, len(new), len(done), info.frame_count if missing else 0)
+
+
+def _finished_frames(folder: Path, info: VideoInfo, order: SplitOrder) -> list[int]:
+    """Return the times of the frames that a broken-off run has left, up to the first one that is not whole."""
+    entries = read_journal(folder / PARTIAL, "frame")
+    done: list[int] = []
+    if partial_origin(folder) == origin(info, order):
+        while (entry := entries.get(frame_stem(len(done) + 1))) is not None:
+            path = folder / f"{entry['frame']}.{order.image_format}"
+            # A frame that its user deleted meanwhile counts as done; an empty one was lost in a power cut.
+            if path.exists() and path.stat().st_size == 0:
+                break
+            done.append(int(entry["pts"]))
+    return done if rises(done) else []
+
+
+def _write_frames(
+    info: VideoInfo, folder: Path, order: SplitOrder, done: list[int], moved: Callable[[int], Any]
+) -> tuple[int, list[int]]:
+    """Return the number of complaints of the decoder, and the times of the new frames in ticks."""
+    journal_file = folder / PARTIAL
+    if not done:
+        journal_file.unlink(missing_ok=True)
+    shift = max(0, -info.start) * info.time_base
+    after = done[-1] * info.time_base + shift if done else None
+    new: list[int] = []
+    with FfmpegRun(_command(info, order, after)) as run, Journal(journal_file) as journal:
+        if not done:
+            journal.add({"frame": HEADER, **origin(info, order)})
+        for data, seconds in encoded_pictures(run):
+            stem = frame_stem(len(done) + len(new) + 1)
+            write_bytes(folder / f"{stem}.{order.image_format}", data)
+            new.append(round((seconds - shift) / info.time_base))
+            journal.add({"frame": stem, "pts": new[-1]})
+            moved(1)
+        run.finish(f"{info.path.name} could not be decoded to its end")
+        return run.error_count, new
+
+
+def _command(info: VideoInfo, order: SplitOrder, after: Fraction | None) -> list[str]:
+    node = ffmpeg.input(url(info.path), protocol_whitelist="file")[str(info.index)]
+    if info.start < 0:
+        node = node.filter("setpts", f"PTS+{-info.start}")  # the pipe's container has no times below 0
+    node = chosen(deinterlaced(node, info), order.fps, after)
+    node = to_picture(node, info, order.image_format)
+    codec: dict[str, Any] = {"c:v": "mjpeg", "q:v": JPEG_QUALITY, "huffman": "default"}
+    if order.image_format == "png":
+        # Level 1 with the "up" predictor: the fastest of all settings, and on camera pictures not the largest.
+        codec = {"c:v": "png", "compression_level": 1, "pred": "up"}
+    output = node.output("pipe:1", format="nut", fps_mode="passthrough", enc_time_base="filter", **codec)
+    return command(output, "-copyts", "-max_error_rate", "1")
+
+
+def encoded_pictures(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
+    """Read whole image files and their times in seconds from a run that writes NUT to its pipe."""
+    try:
+        container = open_pipe(
+            run.stdout, "nut", READ_BLOCK, {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
+        )
+    except FFmpegError:  # nothing was written; the caller's `finish` tells why, or there was no picture
+        return
+    with closing(container):
+        for packet in run.checked(container.demux(video=0)):
+            if packet.size and packet.pts is not None:
+                yield bytes(packet), Fraction(packet.pts) * Fraction(packet.time_base)
+
+
+def _timing(info: VideoInfo, folder: Path, order: SplitOrder, pts: tuple[int, ...], *, whole: bool) -> Timing:
+    rate, constant = true_rate(pts, info.time_base, (info.average_rate, info.nominal_rate))
+    first = pts[0] * info.time_base
+    sound = info.sound
+    return Timing(
+        source_name=info.path.name,
+        source_bytes=info.byte_count,
+        fps=order.fps,
+        image_format=order.image_format,
+        time_base=info.time_base,
+        pts=pts,
+        end=_end(info, pts, rate, constant=constant, whole=whole and not order.fps),
+        rate=rate,
+        constant=constant,
+        size=_size(folder, order, len(pts)),
+        colour=result_colour(info),
+        assumed_matrix=matrix_of(info),
+        sound=SoundTiming(sound.codec, sound.start, sound.start - first) if sound else None,
+        changes=tuple(changes_of(info)),
+    )
+
+
+def _end(info: VideoInfo, pts: tuple[int, ...], rate: Fraction, *, constant: bool, whole: bool) -> int:
+    """Return when the last frame is over, in ticks."""
+    usual = pts[-1] + max(1, round(1 / rate / info.time_base))
+    if constant or not whole or info.duration is None:
+        return usual
+    claimed = round((info.start * info.time_base + info.duration) / info.time_base)
+    last = (claimed - pts[-1]) * info.time_base
+    return claimed if 0 < last <= LONGEST_LAST_FRAME else usual
+
+
+def _size(folder: Path, order: SplitOrder, count: int) -> tuple[int, int]:
+    """Return (h, w) of the first frame that is still there."""
+    for number in range(1, count + 1):
+        path = folder / f"{frame_stem(number)}.{order.image_format}"
+        if path.exists():
+            height, width = read_image(path).shape[:2]
+            return height, width
+    return 0, 0
+
+
+STREAM_BLOCK = 1 << 20
+# Ask the demuxer for nothing but the stream's header: it is complete in NUT.
+QUICK_OPEN = {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
+
+
+class VideoPictures:
+    """Walks through a video once, or through a part of it.
+
+    Args:
+        info: The video.
+        fps: Rate to thin out to, as `video_split.SplitOrder` has it; 0 takes every picture.
+        every: Of those, take every so-many-th, from the first on.
+        first: Number of the first wanted picture, from 1; those before it are decoded and thrown away.
+
+    Attributes:
+        last: Number of the last picture that was handed out; 0 before the first.
+        complaints: How often the decoder complained, once all is read.
+    """
+
+    def __init__(self, info: VideoInfo, *, fps: float = 0.0, every: int = 1, first: int = 1) -> None:
+        self._info = info
+        self._fps = fps
+        self._every = every
+        self._first = first + (1 - first) % every
+        self.last = 0
+        self.complaints = 0
+
+    def __iter__(self) -> Iterator[tuple[int, Image]]:
+        """Yield (number from 1, (h, w, 3) uint8 BGR); numbers are those of the frames on disk.
+
+        Raises:
+            UserError: ffmpeg breaks off.
+        """
+        number = self._first - self._every
+        with FfmpegRun(self._command()) as run:
+            for picture in self._pictures(run):
+                number += self._every
+                self.last = number
+                yield number, picture
+            run.finish(f"{self._info.path.name} could not be decoded to its end")
+            self.complaints = run.error_count
+
+    def _command(self) -> list[str]:
+        info = self._info
+        node = ffmpeg.input(url(info.path), protocol_whitelist="file")[str(info.index)]
+        if info.start < 0:
+            node = node.filter("setpts", f"PTS+{-info.start}")
+        node = chosen(deinterlaced(node, info), self._fps, None)
+        if self._first > 1 or self._every > 1:
+            node = node.filter("select", f"gte(n,{self._first - 1})*not(mod(n,{self._every}))")
+        node = to_picture(node, info, "png").filter("format", "bgr24")
+        raw: dict[str, Any] = {"c:v": "rawvideo", "fps_mode": "passthrough", "enc_time_base": "filter"}
+        return command(node.output("pipe:1", format="nut", **raw), "-copyts", "-max_error_rate", "1")
+
+    def _pictures(self, run: FfmpegRun) -> Iterator[Image]:
+        try:
+            container = open_pipe(run.stdout, "nut", STREAM_BLOCK, QUICK_OPEN)
+        except FFmpegError:  # nothing was written; `finish` tells why, or there was no picture
+            return
+        with closing(container):
+            context = container.streams.video[0].codec_context
+            shape = (context.height, context.width, 3)
+            for packet in run.checked(container.demux(video=0)):
+                if packet.size:
+                    yield np.frombuffer(bytes(packet), np.uint8).reshape(shape)
+
+
+def expected_count(info: VideoInfo, fps: float) -> int:
+    """Return how many pictures a video probably has at a rate (0: all); 0 when that is not known."""
+    if fps and info.average_rate > fps:
+        return round(info.frame_count * Fraction(fps) / info.average_rate)
+    return info.frame_count

@@ -1,0 +1,210 @@
+"""Encoded pieces + exact times + sound -> one mp4 or avi, whole or absent."""
+
+import heapq
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import ffmpeg
+from av.error import FFmpegError
+
+from facewright.core.files import disk_errors, fsync_folder
+from facewright.video.encode import Segment, piece_packets
+from facewright.video.ffmpeg import FfmpegRun, command
+from facewright.video.probe import Sound, open_pipe, open_video, url
+
+CONTAINERS = ("mp4", "avi")
+# Sound that common players take inside an mp4; other kinds become AAC.
+COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
+AAC_RATE = "192k"
+# An encoder's run-in before the first sample: shorter than this it is cut off rather than shown as a lead.
+RUN_IN = Fraction(1, 20)
+# AVI knows one rate only; the times of a variable rate are rounded to this grid (about 4 ms).
+AVI_GRID = Fraction(1, 240)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When the frames of the result are shown.
+
+    Attributes:
+        times: Seconds on the source's clock, rising, one per frame.
+        end: When the last frame is over.
+        rate: Average frames per second.
+        tick: Time base for the result; all times are multiples of it after the first one.
+    """
+
+    times: tuple[Fraction, ...]
+    end: Fraction
+    rate: Fraction
+    tick: Fraction
+
+
+def even_clock(count: int, rate: Fraction, start: Fraction) -> Clock:
+    """Return the clock of a constant rate."""
+    step = 1 / rate
+    return Clock(tuple(start + i * step for i in range(count)), start + count * step, rate, step)
+
+
+def sound_is_copied(sound: Sound, container: str) -> bool:
+    """Whether the sound goes into the result bit by bit."""
+    return container == "mp4" and sound.codec in COPIED
+
+
+def join(
+    segments: Sequence[Segment],
+    piece_tick: Fraction,
+    clock: Clock,
+    source: Path | None,
+    sound: Sound | None,
+    target: Path,
+    container: str,
+    tags: Mapping[str, str],
+) -> None:
+    """Write the result atomically.
+
+    Args:
+        segments: The finished pieces, in order.
+        piece_tick: The grid they were encoded on, `EncodeSettings.tick`.
+        clock: When each frame is shown.
+        source: The file with the sound; None without.
+        sound: Its stream; None for a silent result.
+        target: The file to write.
+        container: "mp4" or "avi".
+        tags: Metadata of the container.
+
+    Raises:
+        UserError: The disk is full, or the sound cannot be read.
+    """
+    base = _base(clock, sound)
+    times = _ticks(clock, base, container)
+    temporary = target.with_name(f".{target.name}.tmp")
+    options = {"movflags": "+faststart+use_metadata_tags"} if container == "mp4" else {}
+    with disk_errors(target), ExitStack() as stack:
+        stack.callback(temporary.unlink, missing_ok=True)
+        out = stack.enter_context(
+            closing(av.open(f"file:{temporary.resolve()}", "w", format=container, options=options))
+        )
+        out.metadata.update(tags)
+        template = stack.enter_context(av.open(str(segments[0].path), format="nut"))
+        pictures = out.add_stream_from_template(template.streams.video[0])
+        pictures.time_base = times.tick
+        sources = [_picture_packets(segments, piece_tick, times, pictures)]
+        if sound is not None and source is not None:
+            sources.append(_sound_packets(stack, source, sound, base, container, out))
+        for _, _, packet in heapq.merge(*sources, key=lambda item: item[:2]):
+            out.mux_one(packet)
+        out.close()
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        fsync_folder(target.parent)
+
+
+def _base(clock: Clock, sound: Sound | None) -> Fraction:
+    """Return the moment of the source's clock that becomes 0 in the result."""
+    first = clock.times[0]
+    return sound.start if sound is not None and sound.start < first - RUN_IN else first
+
+
+@dataclass(frozen=True)
+class _Ticks:
+    """The clock in whole ticks of the result: `shown[i]`, and `end` after the last frame."""
+
+    tick: Fraction
+    shown: list[int]
+    end: int
+
+
+def _ticks(clock: Clock, base: Fraction, container: str) -> _Ticks:
+    tick = clock.tick
+    if container == "avi" and tick < AVI_GRID:
+        tick = AVI_GRID
+    shown: list[int] = []
+    for time in clock.times:
+        at = round((time - base) / tick)
+        shown.append(max(at, shown[-1] + 1) if shown else at)
+    return _Ticks(tick, shown, max(round((clock.end - base) / tick), shown[-1] + 1))
+
+
+def _picture_packets(
+    segments: Sequence[Segment], piece_tick: Fraction, times: _Ticks, stream: Any
+) -> Iterator[tuple[float, int, Any]]:
+    """Yield (time in seconds, 0, packet) with every frame's own time, in the order of decoding."""
+    delay = _delay(segments, piece_tick)
+    shown, order = times.shown, 0
+    step = max(1, (times.end - shown[0]) // len(shown))
+    for segment in segments:
+        for index, packet in piece_packets(segment, piece_tick):
+            packet.stream = stream
+            packet.time_base = times.tick
+            packet.pts = shown[index]
+            # A frame is decoded when the one `delay` places before it is shown: never late, always rising.
+            packet.dts = shown[order - delay] if order >= delay else shown[0] - (delay - order) * step
+            packet.duration = (shown[index + 1] if index + 1 < len(shown) else times.end) - shown[index]
+            yield float(packet.dts * times.tick), 0, packet
+            order += 1
+
+
+def _delay(segments: Sequence[Segment], piece_tick: Fraction) -> int:
+    """Return by how many places the coder moved a frame at most."""
+    order, most = 0, 0
+    for segment in segments:
+        for index, _ in piece_packets(segment, piece_tick):
+            most = max(most, order - index)
+            order += 1
+    return most
+
+
+def _sound_packets(
+    stack: ExitStack, source: Path, sound: Sound, base: Fraction, container: str, out: Any
+) -> Iterator[tuple[float, int, Any]]:
+    """Add the sound stream to the result; return its (time in seconds, 1, packet)."""
+    if sound_is_copied(sound, container):
+        given = stack.enter_context(closing(open_video(source)))
+        stream = given.streams[sound.index]
+        base_ticks = round(base / Fraction(stream.time_base))
+        return _moved(given, stream, out.add_stream_from_template(stream), base_ticks)
+    run = stack.enter_context(FfmpegRun(_sound_command(source, sound, base, container)))
+    try:
+        given = stack.enter_context(closing(open_pipe(run.stdout, "mp4" if container == "mp4" else "nut")))
+    except FFmpegError as error:
+        raise run.failure(f"The sound of {source.name} could not be read") from error
+    stream = given.streams.audio[0]
+    base_ticks = round(base / Fraction(stream.time_base)) if container == "mp4" else 0
+    return _moved(given, stream, out.add_stream_from_template(stream), base_ticks)
+
+
+def _moved(given: Any, stream: Any, target: Any, base_ticks: int) -> Iterator[tuple[float, int, Any]]:
+    """Yield the packets of a stream with `base_ticks` as the new 0."""
+    demuxer = given.demux(stream)
+    while True:
+        try:
+            packet = next(demuxer)
+        except (StopIteration, FFmpegError):  # the end, or the place where a damaged file ends
+            return
+        if not packet.size or packet.pts is None:
+            continue
+        packet.pts -= base_ticks
+        packet.dts = packet.pts
+        packet.stream = target
+        yield float(packet.pts * Fraction(packet.time_base)), 1, packet
+
+
+def _sound_command(source: Path, sound: Sound, base: Fraction, container: str) -> list[str]:
+    node = ffmpeg.input(url(source), protocol_whitelist="file")[str(sound.index)]
+    if container == "mp4":
+        node = node.filter("aresample", **{"async": 1})
+        output = node.output(
+            "pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", **{"c:a": "aac", "b:a": AAC_RATE}
+        )
+        return command(output, "-copyts")
+    # AVI has no start time of a stream: silence fills the gap, and what lies before the first frame is cut.
+    node = node.filter("asetpts", f"PTS-({float(base)!r})/TB").filter("atrim", start=0)
+    node = node.filter("aresample", **{"async": 1, "first_pts": 0})
+    return command(node.output("pipe:1", format="nut", **{"c:a": "pcm_s16le"}), "-copyts")

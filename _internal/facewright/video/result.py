@@ -1,0 +1,255 @@
+"""The finished video of a workspace: encoded in pieces, joined, remembered, so that a second run does nothing."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from facewright.core.errors import UserError
+from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
+from facewright.core.images import IMAGE_EXTENSIONS
+from facewright.video.encode import EncodeSettings, encode_segments, identity, plan_segments
+from facewright.video.filters import matrix_of, result_colour
+from facewright.video.mux import Clock, even_clock, join
+from facewright.video.probe import Colour, Sound, VideoInfo, packet_times
+from facewright.video.timing import Timing, frame_stem, rises
+
+NAMED = 10
+FINEST_TICK = Fraction(1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class ResultPlan:
+    """What a result is made of.
+
+    Attributes:
+        frames: Its pictures in order.
+        clock: When each is shown.
+        colour: Tags of the result.
+        matrix: The YUV matrix to encode with, by the scaler's name.
+        filled: Names of frames that were not converted and are taken from the untouched ones.
+        held: Names of frames that are nowhere any more; the frame before them stays on the screen.
+        strangers: Files of the merged folder that belong to no frame.
+    """
+
+    frames: tuple[Path, ...]
+    clock: Clock
+    colour: Colour
+    matrix: str
+    filled: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+
+
+def some(names: Sequence[str]) -> str:
+    """Name a few of many."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill_missing: bool) -> ResultPlan:
+    """Plan a result by frames.json.
+
+    Args:
+        timing: Its content.
+        frames_dir: The untouched frames.
+        merged_dir: The converted frames.
+        fill_missing: Take the untouched frame where there is no converted one.
+
+    Raises:
+        UserError: Nothing is converted, or converted frames are missing and may not be filled.
+    """
+    merged = _by_stem(merged_dir)
+    if not merged:
+        raise _nothing_merged(merged_dir)
+    untouched = _by_stem(frames_dir)
+    wanted = [frame_stem(n) for n in range(1, len(timing.pts) + 1)]
+    missing = [s for s in wanted if s not in merged and s in untouched]
+    if missing and not fill_missing:
+        raise UserError(
+            f"{len(missing)} of {len(wanted)} frames are missing in {merged_dir}: {some(missing)}.",
+            "a converted frame for each frame of the video.",
+            "run 7_convert again, or add --fill-missing to take the untouched frames in their place.",
+        )
+    chosen = [(i, merged.get(s) or untouched[s]) for i, s in enumerate(wanted) if s in merged or s in untouched]
+    return ResultPlan(
+        frames=tuple(path for _, path in chosen),
+        clock=_clock(timing, [i for i, _ in chosen]),
+        colour=timing.colour,
+        matrix=timing.assumed_matrix,
+        filled=tuple(missing),
+        held=tuple(s for s in wanted if s not in merged and s not in untouched),
+        strangers=tuple(sorted(p.name for s, p in merged.items() if s not in set(wanted))),
+    )
+
+
+def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
+    """Plan a result for frames that were brought from elsewhere: as many as the video has.
+
+    Raises:
+        UserError: Their number does not fit the video.
+    """
+    frames = tuple(sorted(_by_stem(merged_dir).values()))
+    if not frames:
+        raise _nothing_merged(merged_dir)
+    times = packet_times(info)
+    if len(frames) != len(times) or not rises(times):
+        if len(frames) != info.frame_count:
+            raise UserError(
+                f"{merged_dir} holds {len(frames)} frames, but {info.path.name} has {len(times)}, "
+                "and there is no frames.json that says when each one is shown.",
+                "one frame for each frame of the video.",
+                "run 3_extract_png_from_dst and convert its frames, or bring as many frames as the video has.",
+            )
+        clock = even_clock(len(frames), info.average_rate, info.start * info.time_base)
+    else:
+        end = times[-1] + max(1, round(1 / info.average_rate / info.time_base))
+        clock = _uneven([t * info.time_base for t in times], end * info.time_base, info.average_rate, info.time_base)
+    return ResultPlan(frames, clock, result_colour(info), matrix_of(info))
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """Return the pictures of a folder by name; of several endings the newest counts."""
+    found: dict[str, Path] = {}
+    for path in list_files(folder, IMAGE_EXTENSIONS):
+        other = found.get(path.stem)
+        if other is None or path.stat().st_mtime_ns > other.stat().st_mtime_ns:
+            found[path.stem] = path
+    return found
+
+
+def _nothing_merged(merged_dir: Path) -> UserError:
+    return UserError(f"There are no frames in {merged_dir}.", "the converted frames.", "run 7_convert first.")
+
+
+def _clock(timing: Timing, kept: list[int]) -> Clock:
+    """Return the clock of the frames with these indices."""
+    if not timing.constant:
+        seconds = timing.seconds
+        return _uneven([seconds[i] for i in kept], timing.end * timing.time_base, timing.rate, timing.time_base)
+    full = even_clock(len(timing.pts), timing.rate, timing.pts[0] * timing.time_base)
+    return Clock(tuple(full.times[i] for i in kept), full.end, full.rate, full.tick)
+
+
+def _uneven(seconds: list[Fraction], end: Fraction, rate: Fraction, tick: Fraction) -> Clock:
+    return Clock(tuple(seconds), end, rate, max(tick, FINEST_TICK))
+
+
+SCRATCH = ".make_video"
+SLOWEST, FASTEST = Fraction(1, 10), Fraction(1000)
+
+
+@dataclass(frozen=True)
+class ResultOrder:
+    """The settings of a result.
+
+    Attributes:
+        crf: Quality of x264, 0 to 51; used when `bitrate` is 0.
+        bitrate: Megabits per second, or 0.
+        container: "mp4" or "avi".
+    """
+
+    crf: int
+    bitrate: float
+    container: str
+
+
+def encode_settings(plan: ResultPlan, order: ResultOrder) -> EncodeSettings:
+    """Return the encoder's settings for a plan."""
+    rate = min(max(plan.clock.rate, SLOWEST), FASTEST).limit_denominator(100_000)
+    return EncodeSettings(order.crf, order.bitrate, order.container != "avi", rate, plan.colour, plan.matrix)
+
+
+class Result:
+    """A result that may be there already.
+
+    Args:
+        target: The file to write.
+        plan: Its frames.
+        order: Its settings.
+        source: The file with the sound, None without.
+        sound: Its stream, None for a silent result.
+        tags: Metadata of the container.
+        trash: Where a file of the user's at the place of `target` goes.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        plan: ResultPlan,
+        order: ResultOrder,
+        source: Path | None,
+        sound: Sound | None,
+        tags: Mapping[str, str],
+        trash: Path,
+    ) -> None:
+        self.target = target
+        self._plan = plan
+        self._order = order
+        self._source = source if sound is not None else None
+        self._sound = sound
+        self._tags = dict(tags)
+        self._trash = trash
+        self._scratch = target.parent / SCRATCH
+        self._state = self._scratch / f"{target.name}.json"
+
+    def finished(self) -> bool:
+        """Whether the file is there and was made of exactly these frames, settings and sound."""
+        state = self._remembered()
+        return state.get("made_of") == self._made_of() and state.get("file") == self._file()
+
+    def make(self, moved: Callable[[int], Any]) -> int:
+        """Encode what is missing and join it.
+
+        Args:
+            moved: Called with the number of frames just finished.
+
+        Returns:
+            Frames that were kept from a run that was broken off.
+
+        Raises:
+            UserError: A frame is damaged, the sound cannot be read, or the disk is full.
+        """
+        settings = encode_settings(self._plan, self._order)
+        pieces_dir = make_folder(self._scratch / self._order.container)
+        pieces = plan_segments(self._plan.frames, settings, pieces_dir)
+        made_of = self._made_of()
+        encoded = encode_segments(self._plan.frames, pieces, settings, moved)
+        if self.target.exists() and self._remembered().get("file") != self._file():
+            move_to_trash([self.target], self._trash, by="make-video")
+        join(
+            pieces,
+            settings.tick,
+            self._plan.clock,
+            self._source,
+            self._sound,
+            self.target,
+            self._order.container,
+            self._tags,
+        )
+        write_json(self._state, {"made_of": made_of, "file": self._file()})
+        shutil.rmtree(pieces_dir, ignore_errors=True)
+        return len(self._plan.frames) - encoded
+
+    def _remembered(self) -> dict[str, Any]:
+        try:
+            state = read_json(self._state, {})
+        except UserError:  # a state that cannot be read remembers nothing
+            return {}
+        return state if isinstance(state, dict) else {}
+
+    def _file(self) -> list[Any] | None:
+        return identity(self.target)[1:] if self.target.exists() else None
+
+    def _made_of(self) -> str:
+        clock = self._plan.clock
+        parts = [
+            repr((encode_settings(self._plan, self._order), self._sound, sorted(self._tags.items()))),
+            repr((clock.rate, clock.tick, clock.end)),
+            *map(str, clock.times),
+            *(repr(identity(f)) for f in self._plan.frames),
+            repr(identity(self._source)[1:] if self._source else None),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,214 @@
+"""The times of the frames: `frames.json` next to the frames, written when the last frame is on the disk.
+
+    {
+      "format": "facewright frames", "version": 1,
+      "source": {"name": "data_dst.mp4", "bytes": 710662},      the video the frames were made of
+      "settings": {"fps": 0.0, "image_format": "png"},           0 fps means every frame
+      "time_base": [1, 12800],         seconds per tick, as a fraction
+      "pts": [0, 512, 1024],           when frame 00001, 00002, 00003 is shown, in ticks, rising; the clock is
+                                       that of the source file, so that its sound fits without a shift
+      "end": 1536,                     when the last frame is over, in ticks
+      "rate": [25, 1],                 true average frames per second (never a VFR file's r_frame_rate)
+      "constant": true,                the frames lie on an even grid of that rate
+      "size": [480, 640],              height and width of the frames: upright, with square pixels
+      "colour": {"primaries": "bt709", "transfer": "bt709", "matrix": "bt709", "range": "tv"},
+                                       the tags the result gets; "" where the source does not tell
+      "assumed_matrix": "bt709",       the YUV matrix that the frames were decoded with
+      "sound": {"codec": "aac", "start": [0, 1], "offset": [0, 1]},
+                                       null in a silent video; seconds: on the source's clock, and after frame 00001
+      "changes": ["turned by 90 degrees"]   what was done to the pictures, for people
+    }
+
+Frame number n (from 1) is the file named by `frame_stem(n)`; a frame that a user deleted keeps its entry.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from facewright.core.errors import UserError
+from facewright.core.files import read_json, write_json
+from facewright.video.probe import Colour
+
+FORMAT = "facewright frames"
+VERSION = 1
+MAX_FRAMES = 50_000_000
+
+# Where a container rounds its times (Matroska: to a millisecond) the rate people meant is one of these.
+USUAL_RATES = tuple(
+    Fraction(n, d) for n, d in ((24000, 1001), (30000, 1001), (60000, 1001), (120000, 1001), (15000, 1001))
+)
+
+
+@dataclass(frozen=True)
+class SoundTiming:
+    """The sound of the source.
+
+    Attributes:
+        codec: Its name.
+        start: Seconds, on the source's clock.
+        offset: Seconds after the first frame; negative when the sound starts first.
+    """
+
+    codec: str
+    start: Fraction
+    offset: Fraction
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The content of frames.json; see the module's text for the fields."""
+
+    source_name: str
+    source_bytes: int
+    fps: float
+    image_format: str
+    time_base: Fraction
+    pts: tuple[int, ...]
+    end: int
+    rate: Fraction
+    constant: bool
+    size: tuple[int, int]
+    colour: Colour
+    assumed_matrix: str
+    sound: SoundTiming | None
+    changes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> list[Fraction]:
+        """When each frame is shown, in seconds on the source's clock, exact."""
+        return [p * self.time_base for p in self.pts]
+
+
+def frame_stem(number: int) -> str:
+    """Return the name of a frame without its ending; numbers start at 1."""
+    return f"{number:05d}"
+
+
+def rises(times: Sequence[int]) -> bool:
+    """Whether each time is later than the one before."""
+    return all(b > a for a, b in pairwise(times))
+
+
+def true_rate(pts: tuple[int, ...], time_base: Fraction, hints: tuple[Fraction, ...]) -> tuple[Fraction, bool]:
+    """Return the average rate of frames in 1/s and whether they lie on an even grid.
+
+    Args:
+        pts: Rising times in ticks.
+        time_base: Seconds per tick.
+        hints: Rates the container names; taken when the times bear them out.
+    """
+    if len(pts) < 2:
+        return (hints[0] if hints else Fraction(25)), True
+    span = (pts[-1] - pts[0]) * time_base
+    measured = (len(pts) - 1) / span
+    if _on_grid(pts, time_base, measured, time_base / 1000):
+        return measured, True
+    # What a container may round by: a millisecond, also when it came through Matroska before.
+    slack = max(time_base, Fraction(1, 1000))
+    for rate in (*map(_usual, hints), *USUAL_RATES, Fraction(round(measured))):
+        if rate > 0 and _on_grid(pts, time_base, rate, slack):
+            return rate, True
+    even = _on_grid(pts, time_base, measured, time_base)
+    return measured.limit_denominator(1_000_000), even
+
+
+def _usual(rate: Fraction) -> Fraction:
+    """Return 30000/1001 for 29.97 and the like."""
+    return next((usual for usual in USUAL_RATES if abs(rate / usual - 1) < 1e-5), rate)
+
+
+def _on_grid(pts: tuple[int, ...], time_base: Fraction, rate: Fraction, slack: Fraction) -> bool:
+    tick, step, allowed = float(time_base), float(1 / rate), float(slack) * 1.001
+    first = pts[0]
+    return all(abs((p - first) * tick - i * step) <= allowed for i, p in enumerate(pts))
+
+
+def write_timing(path: Path, timing: Timing) -> None:
+    """Write frames.json atomically and durably."""
+    sound = timing.sound
+    write_json(
+        path,
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "source": {"name": timing.source_name, "bytes": timing.source_bytes},
+            "settings": {"fps": timing.fps, "image_format": timing.image_format},
+            "time_base": list(timing.time_base.as_integer_ratio()),
+            "pts": list(timing.pts),
+            "end": timing.end,
+            "rate": list(timing.rate.as_integer_ratio()),
+            "constant": timing.constant,
+            "size": list(timing.size),
+            "colour": asdict(timing.colour),
+            "assumed_matrix": timing.assumed_matrix,
+            "sound": None
+            if sound is None
+            else {
+                "codec": sound.codec,
+                "start": list(sound.start.as_integer_ratio()),
+                "offset": list(sound.offset.as_integer_ratio()),
+            },
+            "changes": list(timing.changes),
+        },
+    )
+
+
+def read_timing(path: Path) -> Timing | None:
+    """Read frames.json; None when it is absent.
+
+    Raises:
+        UserError: It is damaged or of a future version.
+    """
+    data = read_json(path)
+    if data is None:
+        return None
+    try:
+        return _parse(data)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}).",
+            f"a file of the format {FORMAT!r}, version {VERSION}, as extract-frames writes it.",
+            "run the step that extracts the frames again with --redo.",
+        ) from error
+
+
+def _parse(data: Any) -> Timing:
+    if data["format"] != FORMAT or data["version"] != VERSION:
+        raise ValueError(f"format {data['format']!r}, version {data['version']!r}")
+    pts = tuple(int(p) for p in data["pts"])
+    time_base = _fraction(data["time_base"])
+    rate = _fraction(data["rate"])
+    end = int(data["end"])
+    if time_base <= 0 or rate <= 0:
+        raise ValueError("a time base or a rate that is not above 0")
+    if not pts or len(pts) > MAX_FRAMES or not rises(pts) or end <= pts[-1]:
+        raise ValueError("times that do not rise")
+    height, width = data["size"]
+    sound = data["sound"]
+    return Timing(
+        source_name=str(data["source"]["name"]),
+        source_bytes=int(data["source"]["bytes"]),
+        fps=float(data["settings"]["fps"]),
+        image_format=str(data["settings"]["image_format"]),
+        time_base=time_base,
+        pts=pts,
+        end=end,
+        rate=rate,
+        constant=bool(data["constant"]),
+        size=(int(height), int(width)),
+        colour=Colour(**{k: str(v) for k, v in data["colour"].items()}),
+        assumed_matrix=str(data["assumed_matrix"]),
+        sound=None
+        if sound is None
+        else SoundTiming(str(sound["codec"]), _fraction(sound["start"]), _fraction(sound["offset"])),
+        changes=tuple(str(c) for c in data["changes"]),
+    )
+
+
+def _fraction(pair: Any) -> Fraction:
+    numerator, denominator = pair
+    return Fraction(int(numerator), int(denominator))

@@ -1,0 +1,67 @@
+"""A hand that works on the table, and what it left on the disk."""
+
+import json
+
+import numpy as np
+
+from annotate.table import HEIGHT, WIDTH
+from facewright.annotate.drawing import BAR
+from facewright.annotate.session import Desk
+from facewright.core.workspace import Workspace
+from facewright.ui.events import Do, Event
+
+
+class Hand:
+    """Works on a table in pixels of the frame, which is shown in its own size."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def _do(self, do: Do, x: float, y: float, what: str = "", steps: int = 0) -> None:
+        self.desk.handle(Event(do, (x + 0.5) / WIDTH, (y + 0.5) / (HEIGHT + BAR), what, steps))
+
+    def move(self, x: float, y: float) -> None:
+        self._do(Do.MOVE, x, y)
+
+    def click(self, x: float, y: float) -> None:
+        self.move(x, y)
+        self._do(Do.DOWN, x, y, "left")
+        self._do(Do.UP, x, y, "left")
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+        self._do(Do.DOWN, *start, button)
+        for share in (0.3, 0.7, 1.0):
+            self.move(*(np.array(start) + (np.array(end) - start) * share))
+        self._do(Do.UP, *end, button)
+
+    def wheel(self, steps: int) -> None:
+        self._do(Do.WHEEL, 0, 0, steps=steps)
+
+    def key(self, *names: str) -> None:
+        for name in names:
+            self.desk.handle(Event(Do.KEY, what=name))
+
+    @property
+    def faces(self):
+        return self.desk._state.faces
+
+    @property
+    def held(self):
+        return self.desk._state.held
+
+    def middle(self, index: int = 0) -> tuple[float, float]:
+        spot = self.faces[index].spot
+        return round(spot.x, 3), round(spot.y, 3)
+
+
+def names(workspace: Workspace) -> list[str]:
+    return [path.name for path in workspace.dst.aligned()]
+
+
+def entries(workspace: Workspace) -> dict[str, dict]:
+    lines = workspace.dst.extract_journal.read_text(encoding="utf-8").splitlines()
+    return {entry["frame"]: entry for entry in map(json.loads, lines)}
+
+
+def trashed(workspace: Workspace) -> list[str]:
+    return sorted(path.name for path in workspace.trash.rglob("*.png"))

@@ -1,0 +1,53 @@
+"""A table with drawn faces, for the tests: in this process, or shown by window or page as a process of its own."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from facewright.annotate.face import mean_points
+from facewright.annotate.session import Desk
+from facewright.annotate.storage import Keeper
+from facewright.core.images import write_image
+from facewright.core.workspace import Side, Workspace
+from facewright.extract.detectors.base import Box
+
+SETTINGS = {"detector": "manual", "face_type": "full", "size": 64}
+HEIGHT, WIDTH = 240, 320
+
+
+class Mean:
+    """The mean face, laid into the square; the second look lies a pixel lower."""
+
+    def find(self, frame: np.ndarray, box: Box, *, accurate: bool = False) -> np.ndarray:
+        turn = np.radians(box.roll)
+        c, s = np.cos(turn) * box.width / 1.24, np.sin(turn) * box.width / 1.24
+        middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2 + accurate)
+        return ((mean_points() - 0.5) @ np.array([[c, s], [-s, c]]) + middle).astype(np.float32)
+
+
+def fill(side: Side, count: int = 3, *, size: tuple[int, int] = (HEIGHT, WIDTH)) -> list[Path]:
+    """Write frames of noise; return them."""
+    side.frames_dir.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(1)
+    for number in range(1, count + 1):
+        write_image(side.frames_dir / f"{number:05d}.png", random.integers(0, 256, (*size, 3)).astype(np.uint8))
+    return side.frames()
+
+
+def lay(workspace: Workspace, wanted: list[Path] | None = None, **more: object) -> Desk:
+    """Return a table over all frames of dst."""
+    frames = workspace.dst.frames()
+    keeper = Keeper(workspace.dst, workspace.trash, SETTINGS)
+    return Desk(frames, frames if wanted is None else wanted, keeper, Mean(), **more)
+
+
+if __name__ == "__main__":
+    from facewright.annotate import launch
+    from facewright.extract import landmarks
+
+    launch.Landmarker = Mean  # type: ignore[attr-defined]
+    place = Workspace(Path(sys.argv[1]))
+    options = launch.HandOptions(serve=sys.argv[2] == "--serve", manual_window_size=640)
+    launch.work(place, place.dst, place.dst.frames(), place.dst.frames(), SETTINGS, options)
+    assert "dlib" not in sys.modules and landmarks

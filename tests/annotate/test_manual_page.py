@@ -1,0 +1,231 @@
+"""The page in Chromium without a screen, with real mouse and keys; and what it answers to what it did not ask for."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import browser
+from annotate.table import HEIGHT, WIDTH, fill, lay
+from browser import Browser, down, to, up
+from facewright.annotate import page
+from facewright.annotate.drawing import BAR
+from facewright.annotate.face import NOSE
+from facewright.annotate.page import Counter, read_events
+from facewright.core.errors import UserError
+from facewright.core.workspace import Workspace
+from facewright.faces.record import load_record
+from facewright.ui.events import Do, Event
+from facewright.ui.page import Page, Request
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
+
+
+def serve(workspace: Workspace) -> tuple[subprocess.Popen[str], str]:
+    """Start a table with a page; return its process and its address."""
+    paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "manual.table", str(workspace.root), "--serve"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"http://\S+", line):
+            return process, found[0]
+    raise AssertionError("no address")
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+class Hand:
+    """Works in the browser, in pixels of the frame."""
+
+    def __init__(self, shown: Browser) -> None:
+        self.shown = shown
+        wait_for(lambda: self.title().startswith("00001.png"))
+        ask = "const r = document.getElementById('table').getBoundingClientRect(); return [r.left, r.top, r.width]"
+        self.left, self.top, width = shown.script(ask)
+        self.scale = width / WIDTH
+
+    def title(self) -> str:
+        return self.shown.script("return document.title")
+
+    def to(self, x: float, y: float) -> dict:
+        return to(self.left + (x + 0.5) * self.scale, self.top + (y + 0.5) * self.scale)
+
+    def click(self, x: float, y: float) -> None:
+        self.shown.mouse(self.to(x, y), down(), up())
+
+    def wheel(self, x: float, y: float, delta: int) -> None:
+        self.shown.wheel(round(self.left + x * self.scale), round(self.top + y * self.scale), delta)
+
+
+@needs_browser
+def test_faces_placed_on_the_page_are_saved(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    aligned = workspace.dst.aligned_dir
+    process, address = serve(workspace)
+    try:
+        with browser.browser() as shown:
+            shown.open(address)
+            hand = Hand(shown)
+            shown.mouse(hand.to(100, 90))
+            for delta in (120, 120, -120, 120):  # 80 72 65 71 64
+                hand.wheel(100, 90, delta)
+            hand.click(100, 90)
+            shown.mouse(hand.to(250, 100), down(2), hand.to(250, 110), hand.to(250, 140), up(2))
+            shown.mouse(hand.to(250, 100), down(), hand.to(255, 96), hand.to(262, 93), up())
+            shown.key("Enter")
+            wait_for((aligned / "00001_1.png").exists)
+            wait_for(lambda: hand.title().startswith("00002.png"))
+            shown.key(" ")
+            wait_for(lambda: hand.title().startswith("00003.png"))
+            picture = cv2.imdecode(np.frombuffer(shown.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+            assert picture.std() > 20  # the frame of noise is seen
+            shown.key("q")
+            wait_for(lambda: hand.title() == "All done")
+            said = process.communicate(timeout=60)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert "Frames accepted by hand: 1 (00001.png)" in said and "Frames not looked at: 1" in said
+    first, second = (load_record(aligned / f"00001_{number}.png") for number in (0, 1))
+    assert first.rect == pytest.approx((100 - 64, 90 - 64, 100 + 64, 90 + 64), abs=1.5)
+    assert second.frame_landmarks[NOSE] == pytest.approx((262, 93), abs=1.5)
+    assert second.frame_landmarks[8] == pytest.approx((250, 140), abs=1.5)
+
+
+@needs_browser
+def test_the_page_says_when_the_program_is_gone(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    process, address = serve(workspace)
+    try:
+        with browser.browser() as shown:
+            shown.open(address)
+            Hand(shown)
+            process.kill()
+            process.wait()
+            shown.key("n")
+            wait_for(lambda: shown.script("return document.getElementById('lost').className") == "shown")
+    finally:
+        process.kill()
+
+
+@needs_browser
+def test_the_page_says_what_ended_the_work(workspace: Workspace, monkeypatch) -> None:
+    fill(workspace.dst)
+    desk = lay(workspace)
+
+    def full(*_: object) -> None:
+        raise UserError("The disk is full.", "a", "b")
+
+    monkeypatch.setattr(desk._keeper, "keep", full)
+    with Page(Counter(desk).answer) as served, browser.browser() as shown:
+        shown.open(served.address)
+        Hand(shown)
+        shown.key("Enter")
+        wait_for(lambda: shown.script("return document.getElementById('lost').textContent") == "The disk is full.")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_ends_the_page_and_says_what_was_done(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    process, address = serve(workspace)
+    post(address + "events", {"events": [{"do": "key", "what": "Enter"}]})
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[0]
+    assert process.returncode == 0 and "Frames accepted by hand: 1 (00001.png)" in said
+    assert "Frames not looked at: 2" in said and "Traceback" not in said
+
+
+def post(address: str, value: object) -> tuple[int, bytes]:
+    request = urllib.request.Request(address, json.dumps(value).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    counter = Counter(lay(workspace))
+    with Page(counter.answer) as served:
+        with urllib.request.urlopen(served.address, timeout=10) as answer:
+            assert b"<script>" in answer.read()
+        sizes = []
+        for fine in (False, True):
+            status, data = post(served.address + "events", {"events": [], "fine": fine})
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            assert status == 200 and picture.shape == (HEIGHT + BAR, WIDTH, 3)
+            sizes.append(len(data))
+        assert sizes[0] < sizes[1]
+        assert post(served.address + "else", {})[0] == 404
+        keys = [{"do": "key", "what": name} for name in ("Delete", "Enter", "Space", "q", "Enter")]
+        assert post(served.address + "events", {"events": keys})[0] == 200
+    assert counter.ended.is_set() and counter.problem is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"no json", b"[]", b"{}", b'{"events": 5}', b'{"events": [5]}', b'{"events": [{"do": "jump"}]}',
+        b'{"events": [{"do": "move", "x": "1"}]}', b'{"events": [{"do": "move", "x": null}]}',
+        b'{"events": [{"do": "move", "x": 1e300}]}', b'{"events": [{"do": "move", "x": NaN}]}',
+        b'{"events": [{"do": ["move"]}]}', b"[" * 100_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_event_is_refused(workspace: Workspace, body: bytes) -> None:
+    fill(workspace.dst, 1)
+    counter = Counter(lay(workspace))
+    answer = counter.answer(Request("POST", "events", "", body))
+    assert answer.status == 400 and not counter.ended.is_set()
+
+
+def test_events_are_read() -> None:
+    value = {"events": [{"do": "down", "x": 0.5, "y": 1, "what": "right"}, {"do": "wheel", "steps": -1}], "fine": True}
+    events, fine = read_events(json.dumps(value).encode())
+    assert fine and events == [Event(Do.DOWN, 0.5, 1.0, "right"), Event(Do.WHEEL, steps=-1)]
+
+
+def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monkeypatch) -> None:
+    fill(workspace.dst)
+    desk = lay(workspace)
+    monkeypatch.setattr(page, "LAST_LOOK", 0.0)
+
+    def full(*_: object) -> None:
+        raise UserError("The disk is full.", "a", "b")
+
+    monkeypatch.setattr(desk._keeper, "keep", full)
+    monkeypatch.setattr(page, "Page", lambda answer, port: Pressing(answer))
+    with pytest.raises(UserError, match="disk is full"):
+        page.work(desk, 0)
+
+
+class Pressing(Page):
+    """A page on which somebody presses Enter at once."""
+
+    def __init__(self, answer) -> None:
+        super().__init__(answer)
+        assert post(self.address + "events", {"events": [{"do": "key", "what": "Enter"}]})[0] == 500

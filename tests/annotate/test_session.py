@@ -1,0 +1,271 @@
+"""Every event on the table: mouse, wheel and keys, and what lies on the disk afterwards."""
+
+import numpy as np
+import pytest
+
+from annotate.hand import Hand
+from annotate.table import HEIGHT, WIDTH, Mean, fill, lay
+from facewright.annotate.drawing import BAR
+from facewright.annotate.face import CHIN, NOSE, Spot, mean_points, resized, spot_of
+from facewright.annotate.session import around, shown
+from facewright.core.images import write_image
+from facewright.core.workspace import Workspace
+from facewright.ui.events import HELP, Do, Event, Key, coalesced, key_named
+
+
+def test_a_new_face_follows_the_mouse_until_a_click(hand: Hand) -> None:
+    hand.move(100, 90)
+    assert hand.held == 0 and hand.middle() == (100, 90)
+    np.testing.assert_allclose(hand.faces[0].points[17:].mean(0), mean_points()[17:].mean(0) * 0 + [100, 90], atol=20)
+    hand.click(120, 80)
+    assert hand.held is None
+    hand.move(10, 10)
+    assert hand.middle() == (120, 80)
+
+
+def test_a_click_on_a_face_picks_it_up_without_a_jump(hand: Hand) -> None:
+    hand.click(120, 80)
+    before = hand.faces[0].points
+    hand.click(124, 85)
+    assert hand.held == 0
+    np.testing.assert_array_equal(hand.faces[0].points, before)
+    hand.move(134, 85)
+    assert hand.middle() == (130, 80)
+    hand.click(134, 85)
+    assert hand.held is None and hand.middle() == (130, 80)
+
+
+def test_a_click_elsewhere_is_one_more_face(hand: Hand) -> None:
+    hand.wheel(-8)
+    hand.click(70, 80)
+    hand.click(220, 150)
+    assert hand.held == 1 and len(hand.faces) == 2 and hand.middle(1) == (220, 150)
+    hand.click(230, 150)
+    assert hand.held is None and hand.middle(0) == (70, 80) and hand.middle(1) == (230, 150)
+
+
+def test_a_face_can_be_dragged(hand: Hand) -> None:
+    hand.click(100, 80)
+    left, top, *_ = hand.faces[0].rect
+    hand.drag((left + 3, top + 3), (left + 43, top + 3))
+    assert hand.held is None and hand.middle() == (140, 80)
+
+
+def test_a_landmark_can_be_dragged(hand: Hand) -> None:
+    hand.click(100, 80)
+    before = hand.faces[0].points.copy()
+    start = tuple(before[NOSE])
+    hand.drag(start, (start[0] + 12, start[1] - 7))
+    after = hand.faces[0].points
+    np.testing.assert_allclose(after[NOSE], before[NOSE] + (12, -7), atol=0.1)
+    np.testing.assert_array_equal(np.delete(after, NOSE, 0), np.delete(before, NOSE, 0))
+    assert hand.held is None and hand.middle() == (100, 80)
+
+
+def test_points_set_by_hand_move_along_and_are_not_looked_for_again(hand: Hand) -> None:
+    hand.click(100, 80)
+    nose = hand.faces[0].points[NOSE]
+    hand.drag(tuple(nose), (nose[0] + 12, nose[1]))
+    before = hand.faces[0].points.copy()
+    left, top, *_ = hand.faces[0].rect
+    hand.drag((left + 2, top + 2), (left + 32, top + 12))
+    np.testing.assert_allclose(hand.faces[0].points, np.add(before, [30, 10]), atol=0.01)
+
+
+def test_a_slip_of_the_mouse_is_still_a_click(hand: Hand) -> None:
+    hand.click(100, 80)
+    hand._do(Do.DOWN, 100, 80, "left")
+    hand.move(102, 80)
+    hand._do(Do.UP, 102, 80, "left")
+    assert hand.held == 0 and hand.middle() == (100, 80)
+
+
+def test_right_drag_places_the_mean_face(hand: Hand) -> None:
+    hand.drag((160, 100), (160, 150), "right")
+    face = hand.faces[0]
+    assert hand.held is None and len(hand.faces) == 1
+    np.testing.assert_allclose(face.points[NOSE], (160, 100), atol=0.01)
+    np.testing.assert_allclose(face.points[CHIN], (160, 150), atol=0.01)
+    assert abs(face.spot.roll) < 0.1
+    hand.drag((60, 100), (20, 100), "right")  # the chin is on the left: the head lies turned clockwise by 90 degrees
+    assert len(hand.faces) == 2 and hand.faces[1].spot.roll == pytest.approx(90, abs=0.1)
+
+
+def test_a_mere_right_click_changes_nothing(hand: Hand) -> None:
+    hand.click(100, 80)
+    hand.drag((30, 30), (31, 30), "right")
+    assert len(hand.faces) == 1 and hand.held is None
+
+
+def test_the_wheel_sizes_the_face_in_hand_only(hand: Hand) -> None:
+    hand.move(100, 80)
+    half = hand.faces[0].spot.half
+    hand.wheel(1)
+    assert hand.faces[0].spot.half == half + 8  # a tenth of 80
+    hand.key("-", "+", "=", "-")
+    assert hand.faces[0].spot.half == pytest.approx(half + 8, abs=3)
+    hand.click(100, 80)
+    before = hand.faces[0].spot
+    hand.wheel(3)
+    assert hand.faces[0].spot == before
+
+
+@pytest.mark.parametrize(
+    ("half", "steps", "result"),
+    [(100, 1, 110), (400, 1, 410), (60, -1, 54), (40, 1, 41), (40, -1, 39), (5, -3, 5), (41, -2, 36)],
+)
+def test_sizes_of_the_wheel(half: float, steps: int, result: float) -> None:
+    assert resized(half, steps, 10.0) == result
+
+
+def test_keys_turn_the_face_in_hand(hand: Hand) -> None:
+    hand.move(100, 80)
+    hand.key("r", "r")
+    assert hand.faces[0].spot.roll == 30
+    assert spot_of(hand.faces[0].points).roll == pytest.approx(30, abs=0.5)
+    hand.key("e", "e", "e")
+    assert hand.faces[0].spot.roll == -15
+
+
+def test_delete_takes_the_face_in_hand_or_under_the_mouse(hand: Hand) -> None:
+    hand.move(100, 80)
+    hand.key("Delete")
+    assert hand.faces == () and hand.held is None
+    for _ in range(3):  # a new one, put down, picked up
+        hand.click(100, 80)
+    hand.move(300, 230)
+    hand.key("Delete")
+    assert hand.faces == ()
+    hand.key("n")
+    hand.wheel(-15)
+    hand.click(100, 80)
+    hand.move(315, 235)
+    hand.key("Delete")
+    assert len(hand.faces) == 1
+    hand.move(101, 81)
+    hand.key("Backspace")
+    assert hand.faces == ()
+
+
+def test_escape_lets_go(hand: Hand) -> None:
+    hand.move(50, 50)
+    hand.key("Escape")
+    assert hand.faces == ()
+    hand.key("n")
+    hand.click(100, 80)
+    hand.click(100, 80)
+    hand.move(150, 90)
+    hand.key("Escape")
+    assert hand.middle() == (100, 80) and hand.held is None
+
+
+def test_n_takes_a_face_on_top_of_another(hand: Hand) -> None:
+    hand.click(100, 80)
+    hand.key("n")
+    assert len(hand.faces) == 2 and hand.held == 1 and hand.middle(1) == (100, 80)
+
+
+def test_undo(hand: Hand) -> None:
+    hand.click(100, 80)
+    nose = hand.faces[0].points[NOSE]
+    hand.drag(tuple(nose), (nose[0] + 12, nose[1]))
+    hand.key("Delete")
+    assert hand.faces == ()
+    hand.key("u")
+    assert hand.faces[0].points[NOSE][0] == pytest.approx(nose[0] + 12, abs=0.1)
+    hand.key("u")
+    np.testing.assert_array_equal(hand.faces[0].points[NOSE], nose)
+    hand.key(*"uuuuuuu")
+
+
+def test_help_and_second_look(hand: Hand) -> None:
+    hand.move(100, 80)
+    with_help = hand.desk.picture()
+    hand.key("h")
+    assert (with_help != hand.desk.picture()).mean() > 0.1
+    before = hand.faces[0].points.copy()
+    hand.key("a")
+    np.testing.assert_allclose(hand.faces[0].points, np.add(before, [0, 1]), atol=0.01)
+    hand.key("a")
+    np.testing.assert_allclose(hand.faces[0].points, before, atol=0.01)
+
+
+def test_the_size_goes_on_to_the_next_frame(hand: Hand) -> None:
+    hand.wheel(-20)
+    half = hand.faces[0].spot.half
+    hand.key("Space")
+    assert hand.faces[0].spot.half == half
+
+
+def test_a_new_face_has_the_size_of_those_that_are_there(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    first = Hand(lay(workspace))
+    first.wheel(-12)
+    half = first.faces[0].spot.half
+    first.key("Enter")
+    again = Hand(lay(workspace))
+    again.key("Space")
+    assert again.faces[0].file is None
+    assert again.faces[0].spot.half == pytest.approx(half, rel=0.1)
+
+
+def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
+    fill(workspace.dst, 1, size=(3800, 5300))
+    desk = lay(workspace, window_size=1368)
+    assert desk.picture().shape == (981 + BAR, 1368, 3)
+    desk.handle(Event(Do.MOVE, 0.5, 0.5))
+    desk.handle(Event(Do.KEY, what="Enter"))
+    assert desk.done and desk.faces == 1
+
+
+@pytest.mark.parametrize(
+    ("longest", "room", "size"),
+    [(0, None, (240, 320)), (640, None, (480, 640)), (160, None, (120, 160)), (1368, (800, 600), (460, 613))],
+)
+def test_the_size_of_the_view(longest: int, room: tuple[int, int] | None, size: tuple[int, int]) -> None:
+    view, pixel = shown(np.zeros((HEIGHT, WIDTH, 3), np.uint8), longest, room)
+    assert view.shape[:2] == size and pixel == pytest.approx(HEIGHT / size[0], rel=0.01)
+
+
+def test_landmarks_are_looked_for_in_the_part_around_the_square() -> None:
+    picture = np.arange(400 * 600 * 3, dtype=np.uint32).astype(np.uint8).reshape(400, 600, 3)
+    near, left, top = around(picture, Spot(300, 200, 20))
+    assert near.shape[:2] == (240, 240) and (left, top) == (180, 80)
+    np.testing.assert_array_equal(near, picture[80:320, 180:420])
+    assert around(picture, Spot(5, 395, 20))[0].shape[:2] == (125, 125)
+    assert around(picture, Spot(-900, 200, 20))[0].shape == picture.shape
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 50), (30, 2000)])
+def test_tiny_and_long_frames_can_be_drawn(workspace: Workspace, size: tuple[int, int]) -> None:
+    workspace.dst.frames_dir.mkdir()
+    write_image(workspace.dst.frames_dir / "1.png", np.zeros((*size, 3), np.uint8))
+    hand = Hand(lay(workspace))
+    assert hand.desk.picture().shape == (size[0] + BAR, size[1], 3)
+    hand.drag((5, 5), (20, 25), "right")
+    hand.desk.picture()
+
+
+def test_names_of_keys() -> None:
+    assert key_named(" ") is Key.SKIP and key_named("Q") is Key.QUIT and key_named("=") is Key.LARGER
+    assert key_named("F5") is None and key_named("") is None and key_named("ß") is None
+    shown_keys = " ".join(keys for keys, _ in HELP)
+    for key in Key:
+        assert {"Escape": "Esc"}.get(key, key) in shown_keys
+
+
+def test_moves_are_coalesced_and_clicks_are_not() -> None:
+    moves = [Event(Do.MOVE, x) for x in (0.1, 0.2)]
+    press = Event(Do.DOWN, 0.2, what="left")
+    wheel = Event(Do.WHEEL, 0.2, steps=2)
+    assert coalesced([*moves, press, press, *moves, wheel, wheel]) == [
+        moves[1], press, press, moves[1], Event(Do.WHEEL, 0.2, steps=4),
+    ]  # fmt: skip
+
+
+def test_the_mean_face_of_the_tests_lies_as_the_square() -> None:
+    from facewright.extract.detectors.base import Box
+
+    points = Mean().find(np.zeros((9, 9, 3), np.uint8), Box(10, 20, 110, 120, 1.0, 25.0))
+    spot = spot_of(points)
+    assert (spot.x, spot.y, spot.half, spot.roll) == pytest.approx((60, 70, 50, 25), abs=0.1)

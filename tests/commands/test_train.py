@@ -1,0 +1,247 @@
+"""The step, with the tiny model in the place of h64."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from commands.train_runs import iteration, run
+from facewright.commands import train
+from facewright.core.errors import UserError
+from facewright.core.images import write_image
+from facewright.core.options import declared
+from facewright.models import base, trained
+from facewright.nn import checkpoint
+from facewright.train import faces
+from facewright.train.prefetch import out_of_memory
+from train import tiny
+
+
+def test_trains_resumes_and_stops_at_the_target(filled, capsys):
+    run(filled, target_iter=3)
+    said = capsys.readouterr().out
+    assert "6 src, 6 dst" in said and "Next: 7_convert" in said and "CPU" in said
+    assert (filled.model_dir / "preview.png").exists()
+    assert iteration(filled) == 3
+    run(filled, target_iter=5)
+    assert "goes on from iteration 3" in capsys.readouterr().out
+    assert iteration(filled) == 5
+    before = checkpoint.generations(filled.model_dir / "h64")
+    run(filled, target_iter=5)
+    assert "nothing to do" in capsys.readouterr().out
+    assert checkpoint.generations(filled.model_dir / "h64") == before
+    assert trained.load_trained(filled.model_dir).iteration == 5
+    assert train.known_answers(filled) == {"model": "h64"}
+
+
+def test_a_damaged_newest_state_is_set_aside(filled, capsys):
+    run(filled, target_iter=2, preview=False)
+    assert not (filled.model_dir / "preview.png").exists()
+    newest = checkpoint.generations(filled.model_dir / "h64")[0]
+    os.truncate(newest / "optimizer.safetensors", 100)
+    capsys.readouterr()
+    run(filled, target_iter=4, preview=False)
+    said = capsys.readouterr().out
+    assert "is damaged (optimizer.safetensors is cut off (100 of" in said
+    assert (filled.model_dir / "h64" / f"damaged_{newest.name}").is_dir()
+    assert iteration(filled) == 4
+
+
+def test_debug_shows_samples_and_trains_nothing(filled, capsys):
+    run(filled, debug=True)
+    assert (filled.model_dir / "samples.png").exists()
+    assert checkpoint.trained_models(filled.model_dir) == []
+    assert "Nothing was trained" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("side", ["src", "dst"])
+def test_no_faces(filled, side):
+    for path in filled.side(side).aligned():
+        path.unlink()
+    with pytest.raises(UserError, match="There are no faces") as caught:
+        run(filled)
+    assert f"{side}_extract_faces" in caught.value.fix
+    assert not filled.model_dir.exists()
+
+
+def test_some_of_the_same_faces_on_both_sides_are_told(filled, capsys):
+    face = filled.src.aligned()[0]
+    shutil.copy(face, filled.dst.aligned_dir / "another name.png")
+    faces.load_pair(filled)
+    assert "1 face is in both data_src and data_dst" in capsys.readouterr().out
+
+
+def test_unreadable_faces_are_named_before_training(filled):
+    for number in range(7):
+        write_image(filled.src.aligned_dir / f"plain{number}.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(UserError, match=r"7 file\(s\).*plain0.png.*and 2 more"):
+        run(filled)
+    assert not filled.model_dir.exists()
+
+
+def test_faces_that_show_too_little_are_named(filled, monkeypatch, tmp_path):
+    monkeypatch.setattr(tiny.Tiny, "face_type", tiny.FaceType.HEAD)
+    with pytest.raises(
+        UserError, match=r"6 face\(s\) of data_src show less than the model h64 needs: 00000_0.png"
+    ) as it:
+        run(filled)
+    assert "4_src_extract_faces --face-type head" in it.value.fix
+    folder = tmp_path / "many"
+    tiny.save_faces(folder, 3)
+    with pytest.raises(UserError) as it:
+        run(filled, pretrain=str(folder))
+    assert it.value.happened.startswith(f"3 face(s) of {folder} show less")
+    assert "data_src" not in str(it.value) and "4_src" not in str(it.value)
+
+
+def test_a_folder_of_another_model(filled):
+    run(filled, target_iter=1, preview=False)
+    (filled.model_dir / "h64").rename(filled.model_dir / "other")
+    state = checkpoint.generations(filled.model_dir / "other")
+    (filled.model_dir / "other").rename(filled.model_dir / "h64")
+    assert state
+    monkey = filled.model_dir / "h64"
+    found = checkpoint.newest(monkey).generation
+    checkpoint.save(monkey, {**found.state, "model": "df"}, {"weights": found.arrays("weights").as_dict()})
+    with pytest.raises(UserError, match="holds the model 'df'"):
+        run(filled, target_iter=3)
+
+
+def test_weights_that_are_cut_off_everywhere(filled):
+    run(filled, target_iter=1, preview=False)
+    folder = filled.model_dir / "h64"
+    for path in folder.glob("*/weights.safetensors"):
+        path.write_bytes(path.read_bytes()[:-10])
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    with pytest.raises(UserError, match=r"No saved state .* is whole .*weights\.safetensors is cut off") as caught:
+        run(filled, target_iter=3)
+    assert "restore" not in caught.value.fix  # there is nothing to restore
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_weights_of_another_network(filled):
+    run(filled, target_iter=1, preview=False)
+    folder = filled.model_dir / "h64"
+    found = checkpoint.newest(folder).generation
+    checkpoint.save(folder, found.state, {"weights": {"encoder/0000.kernel": np.zeros((9, 9), np.float32)}})
+    with pytest.raises(UserError, match="belong to another network"):
+        run(filled, target_iter=3)
+    assert len(checkpoint.generations(folder)) == 2
+
+
+class ResourceExhaustedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("most", "advice"), [(5, "--batch-size 4"), (6, "--batch-size 6"), (1, "--batch-size 1"), (0, "smaller network")]
+)
+def test_a_model_that_does_not_fit_the_memory(filled, monkeypatch, most, advice):
+    step = tiny.Tiny.train_on
+
+    def train_on(self, src, dst):
+        if len(src["warped"]) > most:
+            raise ResourceExhaustedError("OOM when allocating tensor")
+        return step(self, src, dst)
+
+    monkeypatch.setattr(tiny.Tiny, "train_on", train_on)
+    with pytest.raises(UserError, match=r"batch of 8 \+ 8") as caught:
+        run(filled, batch_size=8, preview=False)
+    assert advice in caught.value.fix
+    assert iteration(filled) == 0
+
+
+def test_out_of_memory_is_known_in_every_backends_words():
+    class XlaRuntimeError(RuntimeError):
+        pass
+
+    assert out_of_memory(XlaRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes."))
+    assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"))
+    assert out_of_memory(MemoryError()) and not out_of_memory(ValueError("shapes differ"))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_very_few_faces_train_with_a_warning(workspace, monkeypatch, capsys, count):
+    tiny.use_tiny(monkeypatch.setattr)
+    tiny.fill(workspace, count)
+    run(workspace, target_iter=3, preview=False)
+    assert f"data_src has {count} face{'s' if count > 1 else ''} only" in capsys.readouterr().out
+    assert iteration(workspace) == 3
+
+
+def test_the_same_faces_on_both_sides_are_refused(filled):
+    shutil.rmtree(filled.dst.aligned_dir)
+    shutil.copytree(filled.src.aligned_dir, filled.dst.aligned_dir)
+    with pytest.raises(UserError, match="hold the same faces"):
+        run(filled, target_iter=3)
+    shutil.rmtree(filled.dst.aligned_dir)
+    filled.dst.aligned_dir.symlink_to(filled.src.aligned_dir)
+    with pytest.raises(UserError, match="hold the same faces"):
+        run(filled, target_iter=3)
+    assert not filled.model_dir.exists()
+
+
+def test_faces_that_changed_between_two_runs_are_told(filled, capsys):
+    run(filled, target_iter=1, preview=False)
+    filled.src.aligned()[0].rename(filled.src.aligned_dir / "renamed.png")
+    run(filled, target_iter=2, preview=False)
+    assert "not those of the last run" not in capsys.readouterr().out
+    filled.src.aligned()[0].unlink()
+    run(filled, target_iter=3, preview=False)
+    assert "not those of the last run (data_src: 6 faces then, 5 now)" in capsys.readouterr().out
+
+
+def test_src_and_dst_that_changed_places_are_refused(filled):
+    run(filled, target_iter=1, preview=False)
+    before = checkpoint.generations(filled.model_dir / "h64")
+    aside = filled.root / "aside"
+    for old, new in ((filled.src.aligned_dir, aside), (filled.dst.aligned_dir, filled.src.aligned_dir)):
+        old.rename(new)
+    aside.rename(filled.dst.aligned_dir)
+    with pytest.raises(UserError, match="data_src and data_dst have changed places since h64") as caught:
+        run(filled, target_iter=2, preview=False)
+    assert "--name NEW --start-from h64" in caught.value.fix
+    assert checkpoint.generations(filled.model_dir / "h64") == before
+    run(filled, name="other way", start_from="h64", target_iter=1, preview=False)
+
+
+def test_a_model_of_a_newer_program_is_refused(filled):
+    run(filled, target_iter=1, preview=False)
+    for path in filled.model_dir.glob("*/*/manifest.json"):
+        path.write_text(path.read_text().replace('"format": 1', '"format": 7'))
+    with pytest.raises(UserError, match="newer facewright"):
+        run(filled, target_iter=3)
+
+
+def test_two_trainings_on_one_model_are_refused(filled):
+    with filled.lock("model"):
+        owner = filled.root / ".lock_model"
+        owner.write_text(f"{os.getppid()}")
+        with pytest.raises(UserError, match="model is in use by another facewright"):
+            run(filled, target_iter=1)
+
+
+def test_a_disk_that_fills_keeps_the_old_state(filled, monkeypatch):
+    run(filled, target_iter=2, preview=False)
+    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100})())
+    with pytest.raises(UserError, match="disk is full"):
+        run(filled, target_iter=4, preview=False)
+    assert iteration(filled) == 2
+    assert not list(filled.model_dir.rglob(".saving*"))
+    monkeypatch.undo()
+    tiny.use_tiny(monkeypatch.setattr)
+    run(filled, target_iter=4, preview=False)
+    assert iteration(filled) == 4
+
+
+def test_the_losses_go_to_tensorboard(filled, capsys):
+    run(filled, target_iter=25, tensorboard=True, preview=False)
+    folder = filled.model_dir / "h64" / "tensorboard"
+    assert f"tensorboard --logdir {folder}" in capsys.readouterr().out
+    assert sum(1 for _ in folder.iterdir()) == 1
+
+
+def test_models_are_offered_with_their_titles():
+    spec = next(s for s in declared(train.Options) if s.name == "model")
+    assert list(spec.choices) == base.model_names()

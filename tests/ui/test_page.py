@@ -1,0 +1,152 @@
+"""The page server: who gets in, who does not, and what a broken request does."""
+
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from facewright.core.errors import UserError
+from facewright.ui.page import LARGEST_BODY, Answer, Page, Request, check_port
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    def answer(request: Request) -> Answer:
+        return Answer(f"{request.method} {request.path} {request.query} {request.body!r}".encode())
+
+    with Page(answer) as served:
+        yield served
+
+
+def ask(address: str, body: bytes | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
+    request = urllib.request.Request(address, body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), dict(error.headers)
+
+
+def raw(page: Page, text: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=10) as line:
+        line.sendall(text)
+        line.settimeout(2)
+        got = b""
+        try:
+            while more := line.recv(65536):
+                got += more
+        except TimeoutError:
+            pass
+        return got
+
+
+def test_the_address_opens_the_page(page: Page) -> None:
+    status, text, headers = ask(page.address)
+    assert (status, text) == (200, "GET   b''")
+    assert headers["Cache-Control"] == "no-store" and headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "Python" not in headers["Server"]
+    assert ask(page.address + "events?x=1", b"abc")[:2] == (200, "POST events x=1 b'abc'")
+
+
+@pytest.mark.parametrize("path", ["/", "", "/wrong/", "/wrong/events", "//", "/%00/", "/ä/".encode().decode("latin-1")])
+def test_without_the_token_nothing_is_told(page: Page, path: str) -> None:
+    text = raw(page, f"GET {path or '/'} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode("latin-1"))
+    assert text.startswith(b"HTTP/1.1 403 ")
+
+
+def test_tokens_differ_and_are_long() -> None:
+    addresses = set()
+    for _ in range(3):
+        with Page(lambda request: Answer(b"")) as served:
+            token = urlsplit(served.address).path.strip("/")
+            assert len(token) >= 32
+            addresses.add(token)
+    assert len(addresses) == 3
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "10.0.0.1:80"])
+def test_a_strange_host_is_refused(page: Page, host: str) -> None:
+    assert ask(page.address, Host=host)[0] == 403
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9000", "localhost:9000", "localhost", "[::1]:9000"])
+def test_the_host_of_a_tunnel_is_accepted(page: Page, host: str) -> None:
+    assert ask(page.address, Host=host)[0] == 200
+
+
+def test_a_strange_page_may_not_send(page: Page) -> None:
+    assert ask(page.address + "events", b"{}", Origin="https://evil.example")[0] == 403
+    assert ask(page.address + "events", b"{}", Origin="null")[0] == 403
+    assert ask(page.address + "events", b"{}", Origin="http://localhost:9000")[0] == 200
+
+
+@pytest.mark.parametrize("length", ["", "-1", "x", str(LARGEST_BODY + 1), "99999999999999"])
+def test_bodies_of_odd_length_are_refused(page: Page, length: str) -> None:
+    path = urlsplit(page.address).path
+    text = raw(page, f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
+    assert text.startswith(b"HTTP/1.1 413 ")
+
+
+def test_rubbish_and_lost_lines_do_no_harm(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
+    raw(page, b"\x00\xff\x16\x03 rubbish\r\n\r\n")
+    path = urlsplit(page.address).path
+    with socket.create_connection(("127.0.0.1", page.port)) as line:
+        line.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nhalf".encode())
+    assert ask(page.address)[0] == 200
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err == ""
+
+
+def test_it_listens_on_this_machine_only(page: Page) -> None:
+    assert page._server.server_address[0] == "127.0.0.1"
+
+
+def test_several_requests_at_once() -> None:
+    together = threading.Barrier(4, timeout=10)
+
+    def answer(request: Request) -> Answer:
+        together.wait()
+        return Answer(b"both")
+
+    with Page(answer) as served:
+        threads = [threading.Thread(target=ask, args=(served.address,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        together.wait()
+        for thread in threads:
+            thread.join(10)
+
+
+def test_ports_are_checked_before_a_page_is_made(page: Page) -> None:
+    with pytest.raises(UserError, match=f"Port {page.port} "):
+        check_port(page.port)
+    check_port(0)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        free = int(other.getsockname()[1])
+    check_port(free)
+    Page(lambda request: Answer(b""), free).close()  # the check has let go of it
+
+
+def test_a_port_that_is_taken(page: Page) -> None:
+    with pytest.raises(UserError, match=f"Port {page.port} ") as caught:
+        Page(lambda request: Answer(b""), page.port)
+    assert "--port" in caught.value.fix
+
+
+def test_a_port_can_be_used_again_at_once(page: Page) -> None:
+    port = page.port
+    ask(page.address)
+    page.close()
+    with Page(lambda request: Answer(b"again"), port) as second:
+        assert ask(second.address)[1] == "again"
+
+
+def test_the_invitation_holds_address_and_tunnel(page: Page) -> None:
+    text = "\n".join(page.invitation())
+    assert page.address in text and f"ssh -L {page.port}:127.0.0.1:{page.port} " in text

@@ -1,0 +1,218 @@
+"""Video -> frames: each picture upright and exact, each time exact, whatever the file is."""
+
+import errno
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from clips import GREY, X264, clip, ffmpeg, picture, pictures_of, variable_clip, variable_times
+from facewright.core.errors import UserError
+from facewright.core.images import read_image
+from facewright.video import filters, frames
+from facewright.video.frames import SplitOrder, SplitReport, split
+from facewright.video.probe import probe
+from facewright.video.timing import read_timing
+
+
+def split_all(video: Path, fps: float = 0.0, image_format: str = "png") -> tuple[Path, SplitReport]:
+    folder = video.with_name(video.stem + "_frames")
+    order = SplitOrder(fps, image_format)
+    return folder, split(probe(video), folder, folder / "frames.json", order, lambda n: None)
+
+
+def greys(folder: Path) -> list[float]:
+    return [float(read_image(p).mean()) for p in sorted(folder.glob("*.[pj]*g"))]
+
+
+def expected_greys(count: int) -> np.ndarray:
+    return (40 + (np.arange(count) * 7) % 160 - 16) * 255 / 219
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mov", "a.ts"])
+def test_every_frame_in_order(tmp_path: Path, name: str) -> None:
+    folder, report = split_all(clip(tmp_path / name, frames=24))
+    assert (report.written, report.resumed, report.timing.rate, report.timing.constant) == (24, 0, 25, True)
+    assert np.abs(np.array(greys(folder)) - expected_greys(24)).max() < 1.5
+    seconds = report.timing.seconds
+    assert max(abs(t - seconds[0] - Fraction(n, 25)) for n, t in enumerate(seconds)) <= Fraction(1, 1000)
+    assert read_timing(folder / "frames.json") == report.timing
+    assert not list(folder.glob(".*"))
+
+
+def test_gif(tmp_path: Path) -> None:
+    ffmpeg(*picture(8, rate="10"), tmp_path / "a.gif")
+    folder, report = split_all(tmp_path / "a.gif")
+    assert report.written == 8 and report.timing.rate == 10
+    assert np.abs(np.array(greys(folder)) - expected_greys(8)).max() < 5
+
+
+def test_variable_rate(tmp_path: Path) -> None:
+    folder, report = split_all(variable_clip(tmp_path / "v.mp4"))
+    timing = report.timing
+    assert timing.seconds == variable_times() and not timing.constant
+    assert timing.rate == Fraction(29) / (variable_times()[-1])
+    assert len(greys(folder)) == 30 and np.abs(np.array(greys(folder)) - expected_greys(30)).max() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("rate", "fps", "picked"), [("25", 5, range(0, 25, 5)), ("30", 60, range(25)), ("30", 20, None)]
+)
+def test_lower_rate_picks_real_frames(tmp_path: Path, rate: str, fps: float, picked: range | None) -> None:
+    folder, report = split_all(clip(tmp_path / "a.mp4", frames=25, rate=rate), fps=fps)
+    indices = [round(t * int(rate)) for t in report.timing.seconds]
+    assert indices == (list(picked) if picked is not None else [n for n in range(25) if n % 3 != 1])
+    assert np.abs(np.array(greys(folder)) - expected_greys(25)[indices]).max() < 1.5
+
+
+def test_jpeg_frames_have_the_same_colours(tmp_path: Path) -> None:
+    draw = "format=rgb24,geq=r='200-N':g='90':b='40'"
+    tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+    ffmpeg(*picture(3, draw=f"{draw},scale=out_color_matrix=bt709,format=yuv420p,{tags}"), *X264, tmp_path / "a.mp4")
+    folder, _ = split_all(tmp_path / "a.mp4", image_format="jpg")
+    assert np.abs(read_image(folder / "00001.jpg").mean(axis=(0, 1)) - (40, 90, 200)).max() < 3
+    folder, report = split_all(tmp_path / "a.mp4")
+    assert np.abs(read_image(folder / "00001.png").mean(axis=(0, 1)) - (40, 90, 200)).max() < 3
+    assert report.timing.colour.matrix == "bt709" and report.timing.assumed_matrix == "bt709"
+
+
+def test_odd_size_is_kept(tmp_path: Path) -> None:
+    ffmpeg(*picture(3, size="63x47"), "-c:v", "ffv1", tmp_path / "a.mkv")
+    folder, report = split_all(tmp_path / "a.mkv")
+    assert read_image(folder / "00001.png").shape == (47, 63, 3) and report.timing.size == (47, 63)
+
+
+def test_rotation_is_applied(tmp_path: Path) -> None:
+    left_is_dark = "geq=lum='if(lt(X,32),40,200)':cb=128:cr=128"
+    ffmpeg(*picture(3, draw=left_is_dark), *X264, tmp_path / "flat.mp4")
+    ffmpeg("-display_rotation", "90", "-i", tmp_path / "flat.mp4", "-c", "copy", tmp_path / "turned.mp4")
+    folder, report = split_all(tmp_path / "turned.mp4")
+    frame = read_image(folder / "00001.png")
+    assert frame.shape == (64, 48, 3) and report.timing.size == (64, 48)
+    assert frame[-8:].mean() < 60 < 150 < frame[:8].mean()  # counter-clockwise: the left goes to the bottom
+    assert any("turned by 90" in c for c in report.timing.changes)
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    ffmpeg(*picture(3, draw=f"{GREY},setsar=3/2"), *X264, tmp_path / "a.mp4")
+    folder, report = split_all(tmp_path / "a.mp4")
+    assert read_image(folder / "00001.png").shape == (48, 96, 3)
+    assert any("square pixels" in c for c in report.timing.changes)
+
+
+def test_interlaced_is_combed_out(tmp_path: Path) -> None:
+    # A bar that moves 4 px from field to field: woven fields show a comb at its edges.
+    draw = "geq=lum='if(between(X,8+4*N,24+4*N),200,40)':cb=128:cr=128,tinterlace=interleave_top,setfield=tff"
+    ffmpeg(*picture(12, rate="50", draw=draw), *X264, "-flags", "+ildct+ilme", tmp_path / "a.mp4")
+    info = probe(tmp_path / "a.mp4")
+    assert info.interlaced
+    folder, report = split_all(tmp_path / "a.mp4")
+    assert report.written == 12 and any("deinterlaced" in c for c in report.timing.changes)
+    combed = next(pictures_of(tmp_path / "a.mp4", skip=2)).astype(float)
+    frame = read_image(folder / "00003.png").astype(float)
+    assert np.abs(np.diff(frame[8:40, :, 0], axis=0)).mean() < 0.3 * np.abs(np.diff(combed[8:40], axis=0)).mean()
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_hdr_is_tone_mapped(tmp_path: Path, transfer: str) -> None:
+    tags = f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc:range=tv"
+    # 0.58 of the range is diffuse white (203 cd/m2) in PQ, 0.75 in HLG.
+    level = round(64 + (0.58 if transfer == "smpte2084" else 0.75) * 876)
+    draw = f"format=yuv420p10le,geq=lum='{level}':cb=512:cr=512,{tags}"
+    ffmpeg(*picture(2, draw=draw), *X264[:-1], "yuv420p10le", tmp_path / "h.mp4")
+    folder, report = split_all(tmp_path / "h.mp4")
+    assert report.timing.colour == filters.SDR and any("tone-mapped" in c for c in report.timing.changes)
+    frame = read_image(folder / "00001.png").astype(float)
+    assert 170 < frame.mean() < 250 and np.ptp(frame.mean(axis=(0, 1))) < 6
+
+
+def test_hdr_without_tone_mapping_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
+    ffmpeg(*picture(2, draw=f"{GREY},{tags}"), *X264[:-1], "yuv420p10le", tmp_path / "h.mp4")
+    monkeypatch.setattr(filters, "has_filters", lambda *names: False)
+    with pytest.raises(UserError, match="HDR"):
+        split_all(tmp_path / "h.mp4")
+
+
+def test_cut_off_data_keeps_what_decodes(tmp_path: Path) -> None:
+    noisy = picture(60, draw=f"{GREY},noise=alls=40:allf=t")
+    ffmpeg(*noisy, *X264, "-g", "10", "-movflags", "+faststart", tmp_path / "w.mp4")
+    data = (tmp_path / "w.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 6 // 10])
+    folder, report = split_all(tmp_path / "cut.mp4")
+    assert report.promised == 60 and 20 < report.written < 45
+    assert len(list(folder.glob("*.png"))) == report.written
+
+
+def test_negative_start_is_kept(tmp_path: Path) -> None:
+    draw = f"{GREY},setpts=PTS-0.2/TB"
+    ffmpeg(*picture(20, draw=draw), "-c:v", "ffv1", "-avoid_negative_ts", "disabled", "-f", "nut", tmp_path / "a.nut")
+    _, report = split_all(tmp_path / "a.nut")
+    assert report.written in (15, 20) and report.timing.rate == 25
+
+
+def test_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = clip(tmp_path / "a.mp4")
+    real, calls = frames.write_bytes, []
+
+    def write(path: Path, data: bytes) -> None:
+        calls.append(path)
+        if len(calls) == 9:
+            from facewright.core.files import disk_errors
+
+            with disk_errors(path):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(frames, "write_bytes", write)
+    with pytest.raises(UserError, match="disk is full"):
+        split_all(video)
+    folder = tmp_path / "a_frames"
+    assert not (folder / "frames.json").exists() and len(list(folder.glob("*.png"))) == 8
+    monkeypatch.undo()
+    report = split(probe(video), folder, folder / "frames.json", SplitOrder(0.0, "png"), lambda n: None)
+    assert (report.resumed, report.written) == (8, 17)
+    assert np.abs(np.array(greys(folder)) - expected_greys(25)).max() < 1.5
+    assert report.timing.seconds == [Fraction(n, 25) for n in range(25)]
+
+
+def test_half_written_journal_and_lost_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = variable_clip(tmp_path / "v.mp4")
+    folder, whole = split_all(video)
+    again = tmp_path / "again"
+    real, calls = frames.write_bytes, []
+
+    def write(path: Path, data: bytes) -> None:
+        calls.append(path)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        real(path, data)
+
+    monkeypatch.setattr(frames, "write_bytes", write)
+    with pytest.raises(KeyboardInterrupt):
+        split(probe(video), again, again / "frames.json", SplitOrder(0.0, "png"), lambda n: None)
+    monkeypatch.undo()
+    with open(again / frames.PARTIAL, "ab") as journal:
+        journal.write(b'{"frame": "000')
+    (again / "00008.png").write_bytes(b"")  # as a power cut leaves it
+    report = split(probe(video), again, again / "frames.json", SplitOrder(0.0, "png"), lambda n: None)
+    assert (report.resumed, report.written) == (7, 23) and report.timing == whole.timing
+    for path in sorted(folder.glob("*.png")):
+        assert (again / path.name).read_bytes() == path.read_bytes()
+
+
+def test_damaged_in_the_middle_of_a_stream_without_pictures(tmp_path: Path) -> None:
+    video = clip(tmp_path / "a.mp4", frames=30)
+    data = bytearray(video.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start : data.index(b"moov") - 8] = bytes(data.index(b"moov") - 8 - start)
+    video.write_bytes(bytes(data))
+    with pytest.raises(UserError, match=r"No picture|could not be decoded"):
+        split_all(video)
+
+
+def test_frames_are_readable_by_opencv_in_colour(tmp_path: Path) -> None:
+    folder, _ = split_all(clip(tmp_path / "a.mp4", frames=2))
+    assert cv2.imread(str(folder / "00001.png"), cv2.IMREAD_UNCHANGED).shape == (48, 64, 3)
