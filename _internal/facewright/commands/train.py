@@ -80,7 +80,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
     console.heading(f"Training {options.name}")
     with workspace.lock("model"):
         if options.pretrain:
-            faces = faces.load_for_pretraining(Path(options.pretrain).expanduser())
+            faces = training_faces.load_for_pretraining(Path(options.pretrain).expanduser())
         else:
             faces = training_faces.load_pair(workspace)
         found = setup.find(workspace, options.name, options.model, pretrain=bool(options.pretrain))
@@ -141,7 +141,7 @@ def _reached(found: checkpoint.Found | None, options: Options) -> bool:
 
 
 def _say_changes(kept: Mapping[str, Any], notes: Mapping[str, Any], iteration: int) -> None:
-    changed = faces.changes(kept.get("faces"), notes)
+    changed = training_faces.changes(kept.get("faces"), notes)
     if changed and iteration:
         console.warn(f"The faces are not those of the last run ({'; '.join(changed)}). The model goes on with them.")
 
