@@ -8,7 +8,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.core.workspace import Side
 from facewright.extract.detection import READ_AHEAD, Decoded
-from facewright.extract.detectioned import Searched
+from facewright.extract.log import Searched
 from facewright.extract.sources import Todo, known_as
 from facewright.video.frames import VideoPictures, expected_count
 from facewright.video.probe import VideoInfo, probe

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-NOT_MODELS = ("base", "catalogue", "dfm", "layouts", "trained")
+NOT_MODELS = ("base", "catalogue", "dfm", "dfm_check", "layouts", "trained")
 
 
 @dataclass(frozen=True)
