@@ -24,7 +24,7 @@ def iteration(workspace):
 def command(workspace, *flags):
     paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"}
-    return [sys.executable, "-m", "training.tiny", str(workspace.root), *flags], environment
+    return [sys.executable, "-m", "train.tiny", str(workspace.root), *flags], environment
 
 
 def launch(workspace, *flags):

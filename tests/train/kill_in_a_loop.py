@@ -1,6 +1,6 @@
 """Trains the tiny model and kills the training again and again; a program, so that one import serves all runs.
 
-    python -m training.kill_in_a_loop WORKSPACE KILLS SEED
+    python -m train.kill_in_a_loop WORKSPACE KILLS SEED
 
 Prints a line per kill: what was said to be saved, what the next run would load.
 """

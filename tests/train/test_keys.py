@@ -12,7 +12,7 @@ from facewright.train.keys import Command
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 READER = """
 import sys, time
-from facewright.training.keys import terminal_keys
+from facewright.train.keys import terminal_keys
 with terminal_keys() as keys:
     print("ready", flush=True)
     end = time.monotonic() + 20
@@ -35,7 +35,7 @@ def test_letters():
 
 def test_without_a_terminal_there_are_no_keys():
     done = subprocess.run(
-        [sys.executable, "-c", "from facewright.training.keys import *\nwith terminal_keys() as k: print(k.poll())"],
+        [sys.executable, "-c", "from facewright.train.keys import *\nwith terminal_keys() as k: print(k.poll())"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -80,7 +80,7 @@ def test_letters_of_backups_and_of_the_chart():
     assert keys.commands("bL") == [Command.BACKUP, Command.RANGE]
 
 
-WAITER = "from facewright.training.keys import any_key\nprint('ready', flush=True)\nprint(any_key({0}), flush=True)"
+WAITER = "from facewright.train.keys import any_key\nprint('ready', flush=True)\nprint(any_key({0}), flush=True)"
 
 
 @posix

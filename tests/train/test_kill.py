@@ -22,7 +22,7 @@ def test_thirty_kills_at_random_moments(workspace, monkeypatch):
     tiny.fill(workspace)
     paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
     done = subprocess.run(
-        [sys.executable, "-m", "training.kill_in_a_loop", str(workspace.root), "30", "7"],
+        [sys.executable, "-m", "train.kill_in_a_loop", str(workspace.root), "30", "7"],
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,

@@ -69,7 +69,7 @@ def test_keys_of_the_window(display, tmp_path):
     tiny.fill(workspace)
     paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
     process = subprocess.Popen(
-        [sys.executable, "-m", "training.tiny", str(tmp_path), "--window"],
+        [sys.executable, "-m", "train.tiny", str(tmp_path), "--window"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
