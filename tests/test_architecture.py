@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "core": (),
     "ui": ("core",),
     "video": ("core",),
-    "marking": ("core",),
+    "marking": ("core", "video"),
     "nn": ("core",),
     "faces": ("core",),
     "interop": ("core", "faces"),

@@ -20,7 +20,7 @@ from facewright.core.images import encode, read_image, write_image
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, save_face
-from facewright.marking.provenance import read_png_mark
+from facewright.marking.origin import read_origin
 from facewright.nn import checkpoint
 
 
@@ -57,10 +57,10 @@ def test_every_frame_has_a_picture_and_only_faces_are_changed(workspace, models,
     names = [path.name for path in merged(workspace)]
     assert names == [f"{index:05d}.png" for index in range(1, FRAMES + 1)]
     assert [changed(workspace, name) for name in names] == [True, True, False, True, True, True]
-    marks = [read_png_mark(path) for path in merged(workspace)]
+    marks = [read_origin(path) for path in merged(workspace)]
     assert [bool(mark and mark.made_with_network) for mark in marks] == [True, True, False, True, True, True]
     sheet = workspace.root / step.SHEET_NAME
-    assert read_image(sheet).shape[1] > 1000 and read_png_mark(sheet).made_with_network
+    assert read_image(sheet).shape[1] > 1000 and read_origin(sheet).made_with_network
     said = capsys.readouterr().out
     assert "5 faces in 5 frames" in said and "1 frames without a face" in said and "8_to_mp4" in said
 
@@ -152,7 +152,7 @@ def test_a_new_frame_is_converted_again(workspace, models):
 def test_jpeg_output_and_back(workspace, models):
     step.run(workspace, Options(format="jpg"))
     assert {path.suffix for path in merged(workspace)} == {".jpg"}
-    assert read_png_mark(workspace.dst.merged_dir / "00001.jpg").made_with_network
+    assert read_origin(workspace.dst.merged_dir / "00001.jpg").made_with_network
     step.run(workspace, Options())
     assert {path.suffix for path in merged(workspace)} == {".png"}
     assert len(list(workspace.trash.rglob("*.jpg"))) == FRAMES
@@ -284,7 +284,7 @@ import sys, time
 sys.path[:0] = {paths!r}
 from pathlib import Path
 from facewright.core.workspace import Workspace
-from facewright.steps import convert as step
+from facewright.commands import convert as step
 from commands.convert_runs import Models
 models = Models()
 predict = models.model.predict
@@ -300,7 +300,7 @@ def test_portraits_fill_every_frame_and_do_not_ask_for_a_mode(workspace, models,
     step.run(workspace, Options())
     pictures = [read_image(path) for path in merged(workspace)]
     assert len(pictures) == FRAMES and {picture.shape for picture in pictures} == {(32, 32, 3)}
-    assert all(read_png_mark(path).made_with_network for path in merged(workspace))
+    assert all(read_origin(path).made_with_network for path in merged(workspace))
     assert "1 frames without a face of their own" in capsys.readouterr().out
     before = times(workspace)
     step.run(workspace, Options(mode="overlay", erode=50))

@@ -1,6 +1,8 @@
 """Marks of origin: written, read back, pixels untouched, other marks left in peace."""
 
 import io
+import struct
+import subprocess
 
 import cv2
 import numpy as np
@@ -10,7 +12,9 @@ from facewright.core.errors import UserError
 from facewright.core.images import decode, encode
 from facewright.core.png import get_text, set_text
 from facewright.marking import provenance
-from facewright.marking.provenance import SOURCE_TYPE, mark_picture, read_mark, read_png_mark
+from facewright.marking.origin import Origin, origin_of_image, read_origin
+from facewright.marking.provenance import SOURCE_TYPE, container_tags, mark_picture
+from facewright.video.ffmpeg import ffmpeg_exe
 
 
 @pytest.fixture
@@ -22,10 +26,10 @@ def image():
 def test_marks_are_read_back_and_pixels_stay(image, extension):
     plain = encode(image, extension)
     marked = mark_picture(plain, extension)
-    mark = read_mark(marked)
-    assert read_mark(plain) is None
-    assert mark.source_type == SOURCE_TYPE and mark.made_with_network
-    assert "trained neural network by facewright" in mark.comment and SOURCE_TYPE in mark.comment
+    origin = origin_of_image(marked)
+    assert origin_of_image(plain) is None
+    assert origin.source_type == SOURCE_TYPE and origin.made_with_network
+    assert "trained neural network by facewright" in origin.comment and SOURCE_TYPE in origin.comment
     assert (decode(marked, "x") == decode(plain, "x")).all()
 
 
@@ -42,7 +46,7 @@ def test_other_chunks_survive(image):
 
 def test_exif_of_a_jpeg_survives_and_jfif_stays_first(image):
     data = encode(image, ".jpg")
-    exif = provenance._segment(0xE1, b"Exif\0\0something")
+    exif = b"\xff\xe1" + struct.pack(">H", 17) + b"Exif\0\0something"
     jfif_end = 2 + 2 + int.from_bytes(data[4:6], "big")
     marked = provenance.mark_jpeg(data[:jfif_end] + exif + data[jfif_end:])
     assert b"Exif\0\0something" in marked and marked[2:4] == b"\xff\xe0" and marked[6:10] == b"JFIF"
@@ -58,7 +62,7 @@ def test_other_programs_see_the_mark(image):
 def test_the_packet_is_well_formed_xml():
     import xml.etree.ElementTree as tree
 
-    root = tree.fromstring(provenance._XMP.split("?>", 1)[1].rsplit("<?", 1)[0])
+    root = tree.fromstring(provenance.XMP_PACKET.split("?>", 1)[1].rsplit("<?", 1)[0])
     found = root.iter("{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType")
     assert [element.text for element in found] == [SOURCE_TYPE]
 
@@ -66,7 +70,7 @@ def test_the_packet_is_well_formed_xml():
 def test_a_packet_rewritten_as_attribute_is_read(image):
     packet = f'<rdf:Description Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/>'
     data = set_text(encode(image), provenance.PNG_XMP, packet)
-    assert read_mark(data).made_with_network
+    assert origin_of_image(data).made_with_network
 
 
 def test_a_video_says_it_in_words_and_with_the_term():
@@ -77,21 +81,46 @@ def test_a_video_says_it_in_words_and_with_the_term():
 
 def test_a_mark_of_a_camera_is_not_ours():
     camera = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
-    assert not provenance.Mark("", camera).made_with_network
+    assert not Origin("", camera).made_with_network
 
 
-def test_reading_files(tmp_path, image):
-    path = tmp_path / "größe.png"
-    path.write_bytes(provenance.mark_png(encode(image)))
-    assert read_png_mark(path).made_with_network
+@pytest.mark.parametrize("extension", [".png", ".jpg"])
+def test_reading_an_image_file(tmp_path, image, extension):
+    path = tmp_path / "größe.bin"  # the content decides, not the name
+    path.write_bytes(encode(image, extension))
+    assert read_origin(path) is None
+    path.write_bytes(mark_picture(encode(image, extension), extension))
+    origin = read_origin(path)
+    assert origin.made_with_network and "facewright" in origin.comment
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(UserError, match="cut off"):
-        read_png_mark(path)
-    with pytest.raises(UserError):
-        read_png_mark(tmp_path / "absent.png")
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(UserError, match="neither PNG nor JPEG"):
-        read_png_mark(tmp_path / "text.png")
+        read_origin(path)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "avi"])
+def test_reading_a_video(tmp_path, kind):
+    """An AVI, and an MP4 copied by another program, keep the comment only: the term is found in it."""
+
+    def ffmpeg(*arguments):
+        subprocess.run([ffmpeg_exe(), "-v", "error", *map(str, arguments)], check=True)
+
+    plain, marked, copy = (tmp_path / f"{name}.{kind}" for name in ("plain", "marked", "copy"))
+    ffmpeg("-f", "lavfi", "-i", "color=s=32x32:r=25:d=0.2", plain)
+    tags = [word for key, text in container_tags().items() for word in ("-metadata", f"{key}={text}")]
+    whole = ["-movflags", "use_metadata_tags"] if kind == "mp4" else []
+    ffmpeg("-i", plain, "-c", "copy", *tags, *whole, marked)
+    ffmpeg("-i", marked, "-c", "copy", copy)
+    assert read_origin(plain) is None
+    for path in (marked, copy):
+        origin = read_origin(path)
+        assert origin.source_type == SOURCE_TYPE and origin.made_with_network and "facewright" in origin.comment
+
+
+def test_files_without_an_origin_to_read(tmp_path):
+    (tmp_path / "zeros.png").write_bytes(bytes(99))
+    for name in ("absent.png", "zeros.png"):
+        with pytest.raises(UserError, match=name):
+            read_origin(tmp_path / name)
 
 
 def test_formats_without_a_place_for_marks_are_refused(image):

@@ -5,9 +5,11 @@ Layout: ITU T.81 annex B. Each segment is FF, a marker byte, two bytes of length
 
 import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
 START = b"\xff\xd8"
 APP0 = 0xE0
+COMMENT = 0xFE
 SCAN, END = 0xDA, 0xD9
 # Start of frame, all coding processes: C0..CF but for C4, C8 and CC.
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -17,8 +19,20 @@ class DamagedJpeg(ValueError):
     """The bytes are no JPEG, or a segment is cut off."""
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (marker, content) up to the first scan."""
+class Segment(NamedTuple):
+    """A segment: its marker byte, its content, and the position in the file after it."""
+
+    marker: int
+    content: bytes
+    end: int
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments up to the first scan.
+
+    Raises:
+        DamagedJpeg: No JPEG, or cut off before the picture begins.
+    """
     if data[:2] != START:
         raise DamagedJpeg("not a JPEG file")
     position = 2
@@ -34,8 +48,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         length = struct.unpack_from(">H", data, position + 2)[0]
         if length < 2 or position + 2 + length > len(data):
             raise DamagedJpeg("a segment is cut off")
-        yield marker, data[position + 4 : position + 2 + length]
-        position += 2 + length
+        end = position + 2 + length
+        yield Segment(marker, data[position + 4 : end], end)
+        position = end
     raise DamagedJpeg("the file is cut off")
 
 
@@ -49,7 +64,7 @@ def app_segments(data: bytes, number: int) -> list[bytes]:
     Raises:
         DamagedJpeg: No JPEG, or cut off before the picture begins.
     """
-    return [content for marker, content in _segments(data) if marker == APP0 + number]
+    return [segment.content for segment in segments(data) if segment.marker == APP0 + number]
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
@@ -58,8 +73,8 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
     Raises:
         DamagedJpeg: No JPEG, cut off, or without a picture.
     """
-    for marker, content in _segments(data):
-        if marker in FRAMES and len(content) >= 5:
-            height, width = struct.unpack_from(">HH", content, 1)
+    for segment in segments(data):
+        if segment.marker in FRAMES and len(segment.content) >= 5:
+            height, width = struct.unpack_from(">HH", segment.content, 1)
             return height, width
     raise DamagedJpeg("there is no picture in it")

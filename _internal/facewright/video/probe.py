@@ -156,6 +156,16 @@ def open_video(path: Path) -> Any:
         raise _not_a_video(path, error) from error
 
 
+def read_tags(path: Path) -> dict[str, str]:
+    """Return the metadata of a video's container: tag -> text.
+
+    Raises:
+        UserError: It cannot be read, or is no video.
+    """
+    with closing(open_video(path)) as container:
+        return dict(container.metadata)
+
+
 def open_pipe(pipe: IO[bytes], kind: str, block: int = 1 << 16, options: dict[str, str] | None = None) -> Any:
     """Open what a running ffmpeg writes to its pipe.
 
