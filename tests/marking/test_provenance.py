@@ -117,8 +117,8 @@ def test_reading_a_video(tmp_path, kind):
 
 
 def test_files_without_an_origin_to_read(tmp_path):
-    (tmp_path / "zeros.png").write_bytes(bytes(99))
-    for name in ("absent.png", "zeros.png"):
+    (tmp_path / "zeros.bin").write_bytes(bytes(99))
+    for name in ("absent.png", "zeros.bin"):
         with pytest.raises(UserError, match=name):
             read_origin(tmp_path / name)
 
