@@ -6,7 +6,7 @@ A step module has `COMMAND`, a docstring whose first line is the help, a datacla
     more_options(workspace, options) -> type | None
         A second settings class that depends on the first answers (the chosen model's options). Its
         values are the third argument of `run`. With it goes MORE_BY, the option of `Options` that decides.
-    opening(workspace, flags) -> core.options.Opening
+    opening(workspace, flags) -> core.options.PromptPlan
         What the step asks or finds out before its questions: which of several models, say.
     known_answers(workspace) -> dict
         Answers that the workspace itself gives; they count more than those remembered from the last run.
@@ -31,7 +31,7 @@ from facewright import __version__
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder
-from facewright.core.options import Opening, Option, Value, declared, resolve, show
+from facewright.core.options import Option, PromptPlan, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import strangers, write_launchers
 
@@ -179,7 +179,7 @@ class StepCommand(click.Command):
         console.set_up(yes=given.pop("yes_"))
         name = str(self.name)
         workspace = open_workspace(given.pop("workspace_"), may_be_new=hasattr(self.module, "MAKES_WORKSPACE"))
-        opening: Opening = getattr(self.module, "opening", lambda workspace, flags: Opening())(workspace, given)
+        opening: PromptPlan = getattr(self.module, "opening", lambda workspace, flags: PromptPlan())(workspace, given)
         given |= opening.flags
         remembered = {**self._remembered(workspace), **opening.remembered}
         options = self._settle(workspace, name, self.module.Options, given, remembered, ask=opening.ask)

@@ -17,6 +17,7 @@ from facewright.commands.convert import Options
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import encode, read_image, write_image
+from facewright.core.options import resolve
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, save_face
@@ -273,10 +274,11 @@ def test_two_runs_at_once_are_refused(workspace, models):
         other.wait()
 
 
-def test_masked_hist_match_is_asked_for_histogram_modes_only():
-    for mode, asked in (("hist-match", True), ("hist-match-bw", True), ("seamless", False), ("overlay", False)):
-        assert Options.wants("masked_hist_match", {"mode": mode}) is asked
-    assert Options.wants("erode", {"mode": "seamless"})
+@pytest.mark.parametrize(("mode", "asked"), [("hist-match", 1), ("hist-match-bw", 1), ("seamless", 0), ("overlay", 0)])
+def test_masked_hist_match_is_asked_for_histogram_modes_only(mode, asked, typed):
+    shown = typed("", "", "")
+    resolve(Options, {"mode": mode}, {})
+    assert len(shown) == 2 + asked  # erode and blur always
 
 
 KILLED = """

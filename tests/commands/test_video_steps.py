@@ -31,6 +31,7 @@ from clips import (
 from facewright.commands import cut_video, extract_frames, make_video
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
+from facewright.core.options import resolve
 from facewright.core.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -99,9 +100,13 @@ def test_fps_counts_for_src_only(workspace: Workspace) -> None:
         clip(workspace.root / f"data_{side}.mp4")
         extract(workspace, side=side, fps=5.0, image_format="jpg")
     assert count(workspace.src.frames_dir, "*.jpg") == 5 and count(workspace.dst.frames_dir, "*.jpg") == 25
-    assert not extract_frames.Options.wants("fps", {"side": "dst"}) and extract_frames.Options.wants(
-        "fps", {"side": "src"}
-    )
+
+
+def test_fps_is_asked_for_src_only(typed: Callable[..., list[str]]) -> None:
+    for side, questions in (("src", 1), ("dst", 0)):
+        shown = typed("")
+        resolve(extract_frames.Options, {"side": side}, {})
+        assert len(shown) == questions
 
 
 def test_another_video_moves_the_old_frames_to_the_trash(workspace: Workspace, typed: Callable[..., list[str]]) -> None:

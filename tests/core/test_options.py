@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from facewright.cli import step_files
 from facewright.core.errors import UserError
-from facewright.core.options import Option, declared, option, question, resolve, show
+from facewright.core.options import Option, declared, option, output_values, question, resolve, show
 
 RATE = Option("rate", float, 25.0, "Pictures per second.", ask="Rate", low=0, high=240)
 COUNT = Option("count", int, 8, "How many.", ask="Count", low=1)
@@ -107,12 +107,15 @@ def test_question_at_the_end_of_the_input(spec: Option, typed: Callable) -> None
 class Settings:
     rate: float = option(25.0, "Pictures per second.", low=0, high=240, ask="Rate")
     soft: bool = option(False, "Soften.", ask="Soften")
-    amount: int = option(5, "How soft.", low=0, high=9, ask="Amount")
+    amount: int = option(
+        5, "How soft.", low=0, high=9, ask="Amount", affects_output=True, applies_when=lambda values: values["soft"]
+    )
     once: int = option(1, "Not remembered.", low=0, remember=False)
 
-    @staticmethod
-    def wants(name: str, answers: dict) -> bool:
-        return name != "amount" or answers["soft"]
+
+@dataclass(frozen=True)
+class Larger(Settings):
+    size: int = option(64, "Side in pixels.", low=1, affects_output=True)
 
 
 def test_order_of_precedence(typed: Callable) -> None:
@@ -126,6 +129,20 @@ def test_question_that_makes_no_sense_is_not_asked(typed: Callable) -> None:
     shown = typed("", "")
     assert resolve(Settings, {}, {}) == Settings()
     assert len(shown) == 2
+
+
+def test_keys_hold_what_changes_the_output_and_plays_a_part() -> None:
+    assert output_values(Settings(rate=1.0, once=8)) == {}
+    assert output_values(Settings(soft=True)) == {"amount": 5}
+    assert output_values(Settings(amount=9)) == {}, "it plays no part without soft"
+    assert output_values(Larger(soft=True, amount=7, size=32)) == {"amount": 7, "size": 32}
+
+
+def test_keys_of_a_group_and_without_defaults() -> None:
+    chosen = Larger(soft=True, amount=7)
+    assert output_values(chosen, group=Settings) == {"amount": 7}
+    assert output_values(chosen, omit_defaults=True) == {"amount": 7}
+    assert output_values(Larger(soft=True), omit_defaults=True) == {}
 
 
 def test_remembered_value_that_no_longer_fits_is_passed_over() -> None:

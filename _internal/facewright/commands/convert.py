@@ -75,6 +75,7 @@ class Options:
         "Where hist-match and hist-match-bw measure the colours. The other modes do not ask.",
         ask="Masked histogram match",
         choices=MASKED,
+        applies_when=lambda values: Mode(values["mode"]).matches_first,
     )
     erode: int = option(
         0,
@@ -92,11 +93,6 @@ class Options:
     )
     model: str = option("", "Which trained model; without it the one that was saved last.")
     format: str = option("png", "Format of the converted frames.", choices=FORMATS)
-
-    @staticmethod
-    def wants(name: str, answers: dict[str, Any]) -> bool:
-        """Ask for masked histogram match only where it plays a part."""
-        return name != "masked_hist_match" or Mode(answers["mode"]).matches_first
 
 
 @dataclass(frozen=True)

@@ -34,16 +34,12 @@ class Options:
         ask="FPS (0 = every frame)",
         low=0,
         high=1000,
+        applies_when=lambda values: values["side"] == "src",
     )
     image_format: str = option("png", "Format of the frames.", choices=FORMATS)
     redo: bool = option(
         False, "Move frames of another video or of other settings to the trash without asking.", remember=False
     )
-
-    @staticmethod
-    def wants(name: str, answers: dict[str, Any]) -> bool:
-        """Ask for the rate only where it counts."""
-        return name != "fps" or answers.get("side") == "src"
 
 
 def run(workspace: Workspace, options: Options) -> None:

@@ -7,7 +7,7 @@ the last whole piece of two seconds; a second run with the same frames, settings
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facewright.core import console
 from facewright.core.errors import UserError
@@ -40,16 +40,12 @@ class Options:
         ask="Quality (CRF)",
         low=0,
         high=51,
+        applies_when=lambda values: not values["bitrate"],
     )
     container: str = option("mp4", "Kind of file.", choices=CONTAINERS, remember=False)
     fill_missing: bool = option(
         False, "Take the untouched frame of data_dst where a converted one is missing.", remember=False
     )
-
-    @staticmethod
-    def wants(name: str, answers: dict[str, Any]) -> bool:
-        """Ask for the quality only when no bitrate is set."""
-        return name != "crf" or not answers.get("bitrate")
 
 
 def run(workspace: Workspace, options: Options) -> None:

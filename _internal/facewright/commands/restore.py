@@ -33,17 +33,16 @@ class Options:
         "faces", "What to bring back.", choices={name: kind.help for name, kind in KINDS.items()}, ask="Bring back"
     )
     side: str = option(
-        "src", "Whose faces.", choices={"src": "faces of data_src", "dst": "faces of data_dst"}, ask="Whose faces"
+        "src",
+        "Whose faces.",
+        choices={"src": "faces of data_src", "dst": "faces of data_dst"},
+        ask="Whose faces",
+        applies_when=lambda values: values["what"] == "faces",
     )
     which: str = option(
         "", "Which one: its number in the list (1 is the newest) or its name. Empty asks, or takes 1.", remember=False
     )
     list: bool = option(False, "Show what there is and bring nothing back.", remember=False)
-
-    @staticmethod
-    def wants(name: str, answers: Mapping[str, object]) -> bool:
-        """The side is asked for faces only."""
-        return name != "side" or answers.get("what") == "faces"
 
 
 def run(workspace: Workspace, options: Options) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import write_image
-from facewright.core.options import Opening, declared
+from facewright.core.options import PromptPlan, declared
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint, devices, saved_models
 from facewright.train import faces as training_faces
@@ -38,7 +38,7 @@ MORE_BY = "model"
 DEBUG_SHEET = "samples.png"
 
 
-def opening(workspace: Workspace, flags: Mapping[str, Any]) -> Opening:
+def opening(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     """Settle which model is meant, and offer the answers of its last run."""
     kinds = next(spec for spec in declared(Options) if spec.name == "model")
     return model_prompt.open_training(workspace, flags, kinds)
@@ -155,7 +155,7 @@ def _notes(
         "precision": precision,
         "trial": {name: value for name, value in trial.items() if name != "words"},
         "faces": faces,
-        "settings": {name: getattr(options, name) for name in model_prompt.REMEMBERED},
+        "settings": {name: getattr(options, name) for name in model_prompt.saved_with_model()},
         "pretrain": bool(options.pretrain),
         "started_from": options.start_from or kept.get("started_from", ""),
     }

@@ -5,6 +5,9 @@
         fps: float = option(0.0, "Frames per second to take; 0 takes every frame.", low=0, high=240, ask="FPS")
 
 Order of precedence: flag, typed answer, remembered answer, default.
+
+What depends on an option is declared with it: `affects_output` puts it into the keys by which a step knows its
+finished work again (`output_values`), `saved_with_model` and `per_run` say how a model keeps it.
 """
 
 import dataclasses
@@ -37,6 +40,12 @@ class Option:
         remember: Whether a typed answer becomes the next run's default.
         check: Raises a UserError for a text that does not fit; None where any text does.
         many: Whether the flag may be given several times; the texts are joined by line ends, see `several`.
+        affects_output: Whether another value makes the step write something else for the same input. Such options
+            are part of cache keys and journal settings, see `output_values`.
+        applies_when: Says from the values of the options before it whether this one plays a part at all. One that
+            plays none is not asked for, and is in no key. None: it always does.
+        saved_with_model: Whether the model keeps the value of its last run as the default of its next one.
+        per_run: For an option of a model: it may change after the model was created. The others are fixed then.
     """
 
     name: str
@@ -50,6 +59,10 @@ class Option:
     remember: bool = True
     check: Callable[[str], Any] | None = None
     many: bool = False
+    affects_output: bool = False
+    applies_when: Callable[[Mapping[str, Any]], bool] | None = None
+    saved_with_model: bool = False
+    per_run: bool = False
 
     @property
     def flag(self) -> str:
@@ -68,6 +81,10 @@ class Option:
         if self.low is not None:
             return f"{what}, {plain(self.low)} or more"
         return what
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Whether the option plays a part beside these values of the options before it."""
+        return self.applies_when is None or self.applies_when(values)
 
     def parse(self, text: str) -> Value:
         """Turn typed text into a checked value.
@@ -118,12 +135,12 @@ class Option:
 
 
 @dataclasses.dataclass(frozen=True)
-class Opening:
-    """What a step settled before its questions.
+class PromptPlan:
+    """What a step has settled before its questions are asked.
 
     Attributes:
-        flags: Answers that count like flags.
-        remembered: Answers of the last run that count more than those the workspace remembers.
+        flags: Values that count like flags.
+        remembered: Answers of an earlier run that count more than those that the workspace remembers.
         ask: Whether the questions are asked at all.
     """
 
@@ -160,9 +177,29 @@ def option(
     remember: bool = True,
     check: Callable[[str], Any] | None = None,
     many: bool = False,
+    affects_output: bool = False,
+    applies_when: Callable[[Mapping[str, Any]], bool] | None = None,
+    saved_with_model: bool = False,
+    per_run: bool = False,
 ) -> Any:
     """Declare an option as a dataclass field; see `Option` for the arguments."""
-    spec = Option("", type(default), default, help, ask, choices or {}, low, high, remember, check, many)
+    spec = Option(
+        "",
+        type(default),
+        default,
+        help,
+        ask=ask,
+        choices=choices or {},
+        low=low,
+        high=high,
+        remember=remember,
+        check=check,
+        many=many,
+        affects_output=affects_output,
+        applies_when=applies_when,
+        saved_with_model=saved_with_model,
+        per_run=per_run,
+    )
     return dataclasses.field(default=default, metadata={"option": spec})
 
 
@@ -175,6 +212,26 @@ def declared(settings: type) -> list[Option]:
     return found
 
 
+def output_values(options: Any, *, group: type | None = None, omit_defaults: bool = False) -> dict[str, Value]:
+    """Return the values that decide what a step writes: those of `affects_output` options that apply.
+
+    Args:
+        options: An instance of a settings class.
+        group: Only the options of this base of the settings class; None takes all.
+        omit_defaults: Leave out what equals its default. A journal that was written before an option existed then
+            stays valid as long as nobody uses the option.
+
+    Returns:
+        name -> value, in the order of declaration.
+    """
+    values = {spec.name: getattr(options, spec.name) for spec in declared(type(options))}
+    return {
+        spec.name: values[spec.name]
+        for spec in declared(group or type(options))
+        if spec.affects_output and spec.applies(values) and not (omit_defaults and values[spec.name] == spec.default)
+    }
+
+
 def resolve(
     settings: type[Settings],
     flags: Mapping[str, Value | None],
@@ -184,9 +241,6 @@ def resolve(
 ) -> Settings:
     """Build the settings of a step from flags, answers, remembered answers and defaults.
 
-    A settings class may have a method `wants(name: str, answers: dict) -> bool` that says whether a
-    question makes sense after the answers so far.
-
     Args:
         settings: A dataclass whose fields were made with `option`.
         flags: Checked values from the command line; None or absent when not given.
@@ -194,14 +248,13 @@ def resolve(
         skip: Names that are not asked.
     """
     answers: dict[str, Value] = {}
-    wants = getattr(settings, "wants", lambda name, answers: True)
     for spec in declared(settings):
         given = flags.get(spec.name)
         if given is not None:
             answers[spec.name] = given
             continue
         default = _recall(spec, remembered)
-        if spec.ask and spec.name not in skip and console.interactive() and wants(spec.name, answers):
+        if spec.ask and spec.name not in skip and console.interactive() and spec.applies(answers):
             default = question(spec, default)
         answers[spec.name] = default
     return settings(**answers)

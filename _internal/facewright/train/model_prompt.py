@@ -5,7 +5,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.options import Opening, Option, declared, question
+from facewright.core.options import Option, PromptPlan, declared, question
 from facewright.core.workspace import Workspace
 from facewright.nn import saved_models
 from facewright.nn.saved_models import Shelved
@@ -14,19 +14,14 @@ from facewright.train.options import Options
 from facewright.train.summary import settings_words
 
 OFFER_SECONDS = 2.0
-REMEMBERED = (
-    "target_iter",
-    "batch_size",
-    "save_interval_min",
-    "keep",
-    "autobackup_hours",
-    "precision",
-    "write_preview_history",
-    "uniform_yaw",
-)
 
 
-def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option) -> Opening:
+def saved_with_model() -> list[str]:
+    """Return the names of the options whose values a model keeps for its next run."""
+    return [spec.name for spec in declared(Options) if spec.saved_with_model]
+
+
+def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option) -> PromptPlan:
     """Settle which model is meant and whether the questions are asked.
 
     Without a terminal: the model named by --name; else the one called like --model; else the one saved last.
@@ -48,18 +43,18 @@ def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option)
     name = str(name or kind or "")
     known = saved_models.look(workspace.model_dir, name) if name else None
     if not known or not known.kind:
-        return Opening({"name": name} if name else {}, {"target_iter": 0})
+        return PromptPlan({"name": name} if name else {}, {"target_iter": 0})
     remembered = last_answers(known)
     settled: dict[str, Any] = {"name": name}
     if not kind and known.kind in kinds.choices:
         settled["model"] = known.kind
-    return Opening(settled, remembered, ask=_wants_questions(known, remembered))
+    return PromptPlan(settled, remembered, ask=_wants_questions(known, remembered))
 
 
 def last_answers(model: Shelved) -> dict[str, Any]:
     """Return the answers of a model's last run; a target that was reached is no target any more."""
     kept = model.state.get("settings")
-    found = {n: kept[n] for n in REMEMBERED if n in kept} if isinstance(kept, dict) else {}
+    found = {n: kept[n] for n in saved_with_model() if n in kept} if isinstance(kept, dict) else {}
     target = found.get("target_iter", 0)
     open_ = isinstance(target, int) and target > model.iteration
     return {**found, "target_iter": target if open_ else 0}
@@ -121,7 +116,7 @@ def _change(workspace: Workspace, word: str, model: Shelved) -> None:
         console.say(f"{model.name} is in {trash}.")
 
 
-def _new(workspace: Workspace, kinds: Option) -> Opening:
+def _new(workspace: Workspace, kinds: Option) -> PromptPlan:
     kind = str(question(kinds, kinds.default))
     taken = {path.name.lower() for path in workspace.model_dir.iterdir()}
     offered = next(n for n in (kind, *(f"{kind} {k}" for k in range(2, 1000))) if n.lower() not in taken)
@@ -134,4 +129,4 @@ def _new(workspace: Workspace, kinds: Option) -> Opening:
         except UserError as problem:
             console.warn(f"{problem.happened} Expected {problem.expected}")
             continue
-        return Opening({"model": kind, "name": name}, {"target_iter": 0})
+        return PromptPlan({"model": kind, "name": name}, {"target_iter": 0})

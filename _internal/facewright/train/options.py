@@ -21,21 +21,44 @@ class Options:
         "", "What the model is called: its folder in model/; without it the one saved last, or the network's name."
     )
     target_iter: int = option(
-        0, "Iteration at which to stop; 0 trains until you stop it.", low=0, ask="Target iteration"
+        0,
+        "Iteration at which to stop; 0 trains until you stop it.",
+        low=0,
+        ask="Target iteration",
+        saved_with_model=True,
     )
-    batch_size: int = option(0, "Faces per side and iteration; 0 suits the memory.", low=0, high=4096, ask="Batch size")
+    batch_size: int = option(
+        0,
+        "Faces per side and iteration; 0 suits the memory.",
+        low=0,
+        high=4096,
+        ask="Batch size",
+        saved_with_model=True,
+    )
     save_interval_min: float = option(
-        10.0, "Most minutes between two automatic savings; a new run begins at one.", low=0.01, high=10_000
+        10.0,
+        "Most minutes between two automatic savings; a new run begins at one.",
+        low=0.01,
+        high=10_000,
+        saved_with_model=True,
     )
-    keep: int = option(2, "Saved states that are kept.", low=1, high=1000)
+    keep: int = option(2, "Saved states that are kept.", low=1, high=1000, saved_with_model=True)
     autobackup_hours: float = option(
-        0.0, "Hours between two automatic backups, of which the newest 24 are kept; 0 makes none.", low=0, high=1000
+        0.0,
+        "Hours between two automatic backups, of which the newest 24 are kept; 0 makes none.",
+        low=0,
+        high=1000,
+        saved_with_model=True,
     )
     start_from: str = option("", "A new model takes over what fits from this one: its name, or its folder.")
     new_src: bool = option(False, "With --start-from: src is another person than that model's.")
     pretrain: str = option("", "Learn faces in general, from this folder of many people's aligned faces.")
-    uniform_yaw: bool = option(False, "Draw faces so that every direction of the head counts alike, rare ones too.")
-    precision: str = option("auto", "Number format of the network's sums.", choices=devices.POLICIES)
+    uniform_yaw: bool = option(
+        False, "Draw faces so that every direction of the head counts alike, rare ones too.", saved_with_model=True
+    )
+    precision: str = option(
+        "auto", "Number format of the network's sums.", choices=devices.POLICIES, saved_with_model=True
+    )
     gpus: str = option("", "Graphics cards: all, or their numbers; without it the best one.", check=check_gpus)
     force_best_gpu_idx: int = option(-1, "The card of this number counts as the best; -1: by memory.", low=-1, high=99)
     choose_worst_gpu: bool = option(False, "Take the card with the least memory.")
@@ -53,6 +76,8 @@ class Options:
     terminal_preview: bool = option(
         False, "Draw the faces in the terminal too, in coloured blocks: when a preview is asked for, and on saving."
     )
-    write_preview_history: bool = option(False, "Keep a JPEG of the same faces every 10 iterations.")
+    write_preview_history: bool = option(
+        False, "Keep a JPEG of the same faces every 10 iterations.", saved_with_model=True
+    )
     tensorboard: bool = option(False, "Write the losses for TensorBoard into model/<name>/tensorboard.")
     debug: bool = option(False, "Show what the network gets, and train nothing.")
