@@ -31,9 +31,9 @@ import numpy as np  # noqa: E402
 
 from convert.drawn_faces import landmarks, scene  # noqa: E402
 from data.plain import plain_sample  # noqa: E402
-from facewright.data.augment import draw  # noqa: E402
+from facewright.data.augment import draw_params  # noqa: E402
 from facewright.data.cache import build_cache, cache_path, face_key, open_cache  # noqa: E402
-from facewright.data.sample import Face, Sample  # noqa: E402
+from facewright.data.sample import PreparedFace, Sample  # noqa: E402
 from facewright.data.sampler import Sampler  # noqa: E402
 from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
@@ -110,20 +110,22 @@ def draw_faces(folder: Path, count: int) -> Path:
     return folder
 
 
-def whole_face(file) -> Face:
+def whole_face(file) -> PreparedFace:
     """Return a face as the plain order takes it: with all its pixels."""
     from facewright.faces.mask import hull_mask
 
     image, record = load_face(file.path)
     mask = (hull_mask(record.landmarks, image.shape[:2]) * 255).astype(np.uint8)
-    return Face(image, mask[None], record.landmarks)
+    return PreparedFace(image, mask[None], record.landmarks)
 
 
-def plain_batches(faces: list[Face], rng: np.random.Generator):
+def plain_batches(faces: list[PreparedFace], rng: np.random.Generator):
     """Return what makes a batch in the plain order."""
 
     def batch(size):
-        rows = [plain_sample(faces[rng.integers(len(faces))], SAMPLES, draw(rng, flip=True)) for _ in range(size)]
+        rows = [
+            plain_sample(faces[rng.integers(len(faces))], SAMPLES, draw_params(rng, flip=True)) for _ in range(size)
+        ]
         return {s.name: np.stack([row[k] for row in rows]) for k, s in enumerate(SAMPLES)}
 
     return batch

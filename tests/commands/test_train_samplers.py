@@ -3,7 +3,7 @@ import pytest
 
 from facewright.core.workspace import Workspace
 from facewright.data import cache
-from facewright.data.sampling_order import ByYaw, InPairs, Shuffled
+from facewright.data.sampling_order import IdentityPairs, Shuffled, YawBalanced
 from facewright.faces.record import load_face, save_face
 from facewright.train import faces, samplers
 from facewright.train.options import Options
@@ -41,7 +41,7 @@ def flips(sampler, count=60):
 
 def test_faces_are_shuffled_and_mirrored_at_random(filled):
     for sampler in make(filled):
-        assert isinstance(sampler._order, Shuffled) and 5 < sum(flips(sampler)) < 50
+        assert isinstance(sampler._strategy, Shuffled) and 5 < sum(flips(sampler)) < 50
 
 
 def test_a_model_that_matches_yaws_mirrors_only_for_that(filled):
@@ -51,7 +51,7 @@ def test_a_model_that_matches_yaws_mirrors_only_for_that(filled):
 
 def test_uniform_yaw_is_for_every_model(filled):
     src, dst = make(filled, uniform_yaw=True)
-    assert isinstance(src._order, ByYaw) and isinstance(dst._order, ByYaw)
+    assert isinstance(src._strategy, YawBalanced) and isinstance(dst._strategy, YawBalanced)
 
 
 def test_draws_go_on_in_the_next_run(filled):
@@ -80,7 +80,7 @@ def test_pretraining_keeps_one_cache_for_both_sides(filled):
     pair = faces.load_for_pretraining(filled.src.aligned_dir)
     made = samplers.make_samplers(filled, Stub("yaw"), pair, Options(model="h64", pretrain="folder"))
     assert len(list(filled.root.glob(".faces_pretrain_*.cache"))) == 1
-    assert all(isinstance(sampler._order, InPairs) and any(flips(sampler)) for sampler in made)
+    assert all(isinstance(sampler._strategy, IdentityPairs) and any(flips(sampler)) for sampler in made)
 
 
 @pytest.mark.parametrize(("cores", "memory", "workers"), [(1, 8, 1), (2, 8, 1), (16, 64, 8), (64, 64, 8), (16, 0.6, 2)])

@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from facewright.data.augment import lookup
+from facewright.data.augment import remap_grid
 from facewright.data.sample import before_cut
 from facewright.faces.align import align_matrix
 from facewright.faces.mask import mirror_landmarks
@@ -20,7 +20,7 @@ def plain_sample(face, samples, numbers):
     for sample in samples:
         made = picture if sample.kind == "image" else picture[..., 3]
         if sample.warp:
-            made = cv2.remap(made, *lookup(np.eye(2, 3), numbers.nodes, side, side), cv2.INTER_LANCZOS4)
+            made = cv2.remap(made, *remap_grid(np.eye(2, 3), numbers.control_points, side, side), cv2.INTER_LANCZOS4)
         made = cv2.warpAffine(made, transform, (side, side), flags=cv2.INTER_LANCZOS4)
         if numbers.flip:
             made = np.ascontiguousarray(made[:, ::-1])

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from convert.drawn_faces import landmarks, scene
 from data.plain import plain_sample
 from facewright.core.errors import UserError
-from facewright.data.augment import Draw, draw, lookup
-from facewright.data.sample import Face, Sample, _placed, make_sample
+from facewright.data.augment import AugmentParams, draw_params, remap_grid
+from facewright.data.sample import PreparedFace, Sample, _placed, make_sample
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import Shuffled
 from facewright.faces.align import FaceType
@@ -26,7 +26,7 @@ def masked_face(side=96):
     """A face whose picture is its own mask, so that any misfit between the two shows."""
     points = landmarks((side / 2, side / 2), side * 0.55, 4).astype(np.float32)
     hull = (hull_mask(points, (side, side)) * 255).astype(np.uint8)
-    return Face(np.repeat(hull[..., None], 3, 2), np.stack([hull, hull]), points)
+    return PreparedFace(np.repeat(hull[..., None], 3, 2), np.stack([hull, hull]), points)
 
 
 def sampler(paths, seed=0, **given):
@@ -41,7 +41,7 @@ def paths(tmp_path_factory):
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_the_mask_lies_on_the_picture(seed):
-    numbers = draw(np.random.default_rng(seed), flip=True)
+    numbers = draw_params(np.random.default_rng(seed), flip=True)
     _, target, mask = make_sample(masked_face(), SAMPLES, numbers)
     # The two differ in their interpolation only: nowhere but at the edge, and there by less than one pixel's share.
     assert np.abs(target[..., :1].clip(0, 1) - mask).max() < 0.35
@@ -51,24 +51,24 @@ def test_the_mask_lies_on_the_picture(seed):
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_warped_and_target_differ_by_the_warp_alone(seed):
-    numbers = draw(np.random.default_rng(seed), flip=True)
-    still = Draw(numbers.transform, np.zeros_like(numbers.nodes), numbers.flip)
+    numbers = draw_params(np.random.default_rng(seed), flip=True)
+    still = AugmentParams(numbers.transform, np.zeros_like(numbers.control_points), numbers.flip)
     image = scene(96, 96, 1)
-    face = Face(image, masked_face().masks, masked_face().landmarks)
+    face = PreparedFace(image, masked_face().masks, masked_face().landmarks)
     warped, target, _ = make_sample(face, SAMPLES, still)
     assert np.abs(warped - target).max() < 0.03  # the two roads round differently
 
 
 def test_a_flipped_sample_is_the_mirrored_face():
     face = masked_face(96)
-    face = Face(scene(96, 96, 2), face.masks, face.landmarks)
-    mirrored = Face(
+    face = PreparedFace(scene(96, 96, 2), face.masks, face.landmarks)
+    mirrored = PreparedFace(
         np.ascontiguousarray(face.image[:, ::-1]),
         np.ascontiguousarray(face.masks[..., ::-1]),
         mirror_landmarks(face.landmarks, 96),
     )
-    still = Draw(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), False)
-    flipped = Draw(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), True)
+    still = AugmentParams(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), False)
+    flipped = AugmentParams(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), True)
     for a, b in zip(make_sample(face, SAMPLES, flipped), make_sample(mirrored, SAMPLES, still), strict=True):
         np.testing.assert_allclose(a, b, atol=0.02)
 
@@ -91,8 +91,8 @@ def test_batches_are_what_was_declared(paths):
 
 
 def test_grey_is_three_equal_channels_of_the_same_picture():
-    numbers = draw(np.random.default_rng(5), flip=True)
-    face = Face(scene(96, 96, 3), masked_face().masks, masked_face().landmarks)
+    numbers = draw_params(np.random.default_rng(5), flip=True)
+    face = PreparedFace(scene(96, 96, 3), masked_face().masks, masked_face().landmarks)
     colour = (Sample("target", "image", 48, FaceType.FULL),)
     grey = (Sample("target", "image", 48, FaceType.FULL, colour="grey"),)
     (bgr,), (made,) = make_sample(face, colour, numbers), make_sample(face, grey, numbers)
@@ -138,11 +138,11 @@ def test_a_smaller_face_type_is_refused(paths):
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_one_lookup_gives_what_the_plain_order_of_2018_gives(seed):
-    numbers = draw(np.random.default_rng(seed), flip=True)
+    numbers = draw_params(np.random.default_rng(seed), flip=True)
     points = landmarks((96, 96), 110, 4).astype(np.float32)
     image = cv2.GaussianBlur(scene(192, 192, 7), (0, 0), 4)  # smooth: three lookups in a row soften what is not
     hull = (hull_mask(points, (192, 192)) * 255).astype(np.uint8)
-    face = Face(image, hull[None], points)
+    face = PreparedFace(image, hull[None], points)
     inside = np.s_[4:-4, 4:-4]  # at the edge the plain order has black within its first picture
     for one, plain in zip(make_sample(face, SAMPLES, numbers), plain_sample(face, SAMPLES, numbers), strict=True):
         difference = np.abs(one - plain)[inside]
@@ -153,17 +153,17 @@ def test_one_lookup_gives_what_the_plain_order_of_2018_gives(seed):
 @given(st.integers(0, 2**32 - 1))
 def test_landmarks_move_with_the_picture(seed):
     """A dot drawn at a landmark is found where the warped coordinates say."""
-    numbers = draw(np.random.default_rng(seed), flip=True)
+    numbers = draw_params(np.random.default_rng(seed), flip=True)
     face = masked_face(96)
     dot = np.zeros((96, 96, 3), np.float32)
     x, y = face.landmarks[30]
     rows, columns = np.mgrid[:96, :96]
     dot[:] = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 18)[..., None]
-    moved = Face(dot.astype(np.uint8), face.masks, face.landmarks)
+    moved = PreparedFace(dot.astype(np.uint8), face.masks, face.landmarks)
     made = make_sample(moved, SAMPLES[:2], numbers)
     matrix = _placed(moved, SAMPLES[0], numbers)[1]
-    where = lookup(matrix, numbers.nodes, 96, 48)
-    for picture, places in zip(made, (where, lookup(matrix, numbers.nodes * 0, 96, 48)), strict=True):
+    where = remap_grid(matrix, numbers.control_points, 96, 48)
+    for picture, places in zip(made, (where, remap_grid(matrix, numbers.control_points * 0, 96, 48)), strict=True):
         expected = np.unravel_index(((places[0] - x) ** 2 + (places[1] - y) ** 2).argmin(), (48, 48))
         found = np.unravel_index(picture[..., 0].argmax(), (48, 48))
         assert np.abs(np.subtract(expected, found)).max() <= 1
@@ -175,7 +175,7 @@ def test_an_order_that_mirrors_gives_mirrored_faces(paths):
             return super().next(rng)[0], True
 
     plain = Sampler(paths, SAMPLES, np.random.default_rng(0), flip=False)
-    turned = Sampler(paths, SAMPLES, np.random.default_rng(0), flip=False, order=Mirrored(len(paths)))
+    turned = Sampler(paths, SAMPLES, np.random.default_rng(0), flip=False, strategy=Mirrored(len(paths)))
     for _ in range(5):
         (index, numbers), (same, mirrored) = plain.pick(plain._rng), turned.pick(turned._rng)
         assert index == same and not numbers.flip and mirrored.flip

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewright.data.sampling_order import BINS, ByYaw, Shuffled, in_pairs, matched, nearest_bin, uniform, yaw_bins
+from facewright.data.sampling_order import (
+    BINS,
+    Shuffled,
+    YawBalanced,
+    identity_pairs,
+    nearest_bin,
+    pose_matched,
+    yaw_balanced,
+    yaw_bins,
+)
 
 YAWS = st.lists(st.floats(-90, 90), min_size=1, max_size=40)
 
@@ -37,7 +46,7 @@ def test_the_search_goes_outwards_own_side_before_the_mirror(wanted, there, take
 
 @given(YAWS, YAWS)
 def test_every_bin_of_dst_counts_alike(src, dst):
-    order = matched(src, dst)
+    order = pose_matched(src, dst)
     wanted = sorted(set(yaw_bins(dst)))
     drawn = take(order, 3 * len(wanted))
     # What src looks like after mirroring lies in the same half as what dst wants, in every round.
@@ -49,13 +58,13 @@ def test_every_bin_of_dst_counts_alike(src, dst):
 
 def test_where_src_has_the_yaws_of_dst_it_gets_exactly_these():
     src, dst = [-50, -20, -18.5, 0.5, 20, 40], [-20, 50.1, 50.2, 50.3]
-    drawn = take(matched(src, dst), 400)
+    drawn = take(pose_matched(src, dst), 400)
     assert Counter(drawn) == {(1, False): 100, (2, False): 100, (0, True): 200}
 
 
 def test_rare_directions_come_as_often_as_common_ones():
     yaws = [0.5] * 90 + [30.5] * 9 + [-60.5]
-    counts = Counter(yaw_bins([yaws[index]])[0] for index, _ in take(uniform(yaws), 300))
+    counts = Counter(yaw_bins([yaws[index]])[0] for index, _ in take(yaw_balanced(yaws), 300))
     assert set(counts.values()) == {100}
 
 
@@ -63,9 +72,9 @@ def test_rare_directions_come_as_often_as_common_ones():
     "make",
     [
         lambda: Shuffled(7),
-        lambda: uniform([1, 2, 3, 30, 31, 60]),
-        lambda: matched([1, 9, 9], [0, 5, 50]),
-        lambda: in_pairs("aabbbc", [1, 2, 3, 30, 31, 60], 0, 5),
+        lambda: yaw_balanced([1, 2, 3, 30, 31, 60]),
+        lambda: pose_matched([1, 9, 9], [0, 5, 50]),
+        lambda: identity_pairs("aabbbc", [1, 2, 3, 30, 31, 60], 0, 5),
     ],
 )
 def test_goes_on_where_the_state_was_taken(make):
@@ -83,7 +92,7 @@ def test_goes_on_where_the_state_was_taken(make):
 def test_a_pair_is_two_people_and_everybody_comes_as_often(people, seed):
     yaws = np.linspace(-60, 60, len(people))
     count = len(set(people))
-    src, dst = (take(in_pairs(people, yaws, side, seed), 6 * count, side) for side in (0, 1))
+    src, dst = (take(identity_pairs(people, yaws, side, seed), 6 * count, side) for side in (0, 1))
     whose = [[people[index] for index, _ in drawn] for drawn in (src, dst)]
     assert all(one != other for one, other in zip(*whose, strict=True)) == (count > 1)
     for drawn in whose:
@@ -92,23 +101,23 @@ def test_a_pair_is_two_people_and_everybody_comes_as_often(people, seed):
 
 def test_of_a_person_every_direction_comes_alike():
     people, yaws = "a" * 8 + "b" * 2, [0.5] * 7 + [40] + [10, -10]
-    counts = Counter(index for index, _ in take(in_pairs(people, yaws, 0, 1), 280))
+    counts = Counter(index for index, _ in take(identity_pairs(people, yaws, 0, 1), 280))
     assert counts[7] == 70 and counts[8] == counts[9] == 70
     assert sum(counts[index] for index in range(7)) == 70
 
 
 def test_pairs_of_other_people_begin_anew():
-    one, other = in_pairs("aab", [0, 1, 2], 0, 3), in_pairs("abc", [0, 1, 2], 0, 3)
+    one, other = identity_pairs("aab", [0, 1, 2], 0, 3), identity_pairs("abc", [0, 1, 2], 0, 3)
     take(one, 5)
     for state in (one.state(), {"drawn": -1, "people": [{}] * 3}, {"drawn": "x", "people": [1, 2]}, {}):
         other.set_state(state)
-        assert take(other, 6) == take(in_pairs("abc", [0, 1, 2], 0, 3), 6)
+        assert take(other, 6) == take(identity_pairs("abc", [0, 1, 2], 0, 3), 6)
         other.set_state({})
 
 
 def test_a_state_of_another_order_begins_anew():
     rng = np.random.default_rng(0)
-    by_yaw, shuffled = uniform([1, 2, 40, -40]), Shuffled(4)
+    by_yaw, shuffled = yaw_balanced([1, 2, 40, -40]), Shuffled(4)
     by_yaw.next(rng)
     shuffled.next(rng)
     states = by_yaw.state(), shuffled.state()
@@ -127,4 +136,4 @@ def test_a_damaged_state_begins_anew(order):
 
 def test_no_faces_is_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="no group has a face"):
-        ByYaw([[], []])
+        YawBalanced([[], []])

@@ -1,10 +1,10 @@
 """Geometry of a training sample: random similarity and elastic warp, as pure functions.
 
-The numbers are those of the workflow of 2018 (rotation +-10 degrees, scale +-5 %, shift +-5 %, flip 0.4,
-a grid of 3, 5 or 9 nodes moved by a truncated normal). Two of its slips are mended: the map is as wide as
-the picture, and with no displacement it is the identity (it was half a pixel off).
+The ranges are those of the workflow of 2018 (rotation +-10 degrees, scale +-5 %, shift +-5 %, flip 0.4,
+a grid of 3, 5 or 9 control points per side, displaced by a truncated normal). Two of its errors are fixed: the remap
+grid is as wide as the image, and without displacement it is the identity (it was half a pixel off).
 
-All steps compose into one lookup per output, so a picture is resampled once.
+All steps compose into one remap grid per output, so an image is resampled once.
 """
 
 from dataclasses import dataclass
@@ -16,29 +16,29 @@ from numpy.typing import NDArray
 
 from facewright.faces.align import Matrix
 
-ROTATION = 10.0  # degrees
-SCALE = 0.05
-SHIFT = 0.05  # share of the side
-FLIP = 0.4
-WARP = 0.24  # share of a cell
-CELLS = (2, 4, 8)  # cells per side, equally likely
-FIELD = 64  # side of the displacement field before it is looked up
+MAX_ROTATION = 10.0  # degrees
+MAX_SCALE_CHANGE = 0.05
+MAX_SHIFT = 0.05  # share of the side
+FLIP_PROBABILITY = 0.4
+MAX_DISPLACEMENT = 0.24  # share of a cell
+CELLS = (2, 4, 8)  # cells per side of the grid, equally likely
+FIELD_SIDE = 64  # pixels of the displacement field before it is resampled
 
-Map = NDArray[np.float32]
+RemapGrid = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Draw:
-    """The random numbers of one sample, shared by all its outputs.
+class AugmentParams:
+    """Random augmentation of one sample, shared by all its outputs.
 
     Attributes:
-        transform: 2x3, picture -> transformed picture, both with a side of 1.
-        nodes: (n, n, 2) displacement (x, y) of the grid's nodes, as shares of the side.
-        flip: Whether the picture is mirrored afterwards.
+        transform: 2x3, image -> transformed image, both with a side of 1.
+        control_points: (n, n, 2) float32 displacement (x, y) of the grid's control points, as shares of the side.
+        flip: Whether the image is mirrored afterwards.
     """
 
     transform: Matrix
-    nodes: NDArray[np.float32]
+    control_points: NDArray[np.float32]
     flip: bool
 
 
@@ -50,43 +50,44 @@ def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArra
     return values / 2.5
 
 
-def draw(rng: np.random.Generator, *, flip: bool, jitter: float = 1.0) -> Draw:
-    """Draw the random numbers of one sample.
+def draw_params(rng: np.random.Generator, *, flip: bool, jitter: float = 1.0) -> AugmentParams:
+    """Draw the augmentation of one sample.
 
     Args:
         rng: The only source of randomness.
         flip: Whether mirroring is allowed (then it happens with probability 0.4).
         jitter: Strength of rotation, scale and shift; 1 is the full range.
     """
-    angle = jitter * np.deg2rad(rng.uniform(-ROTATION, ROTATION))
-    scale = 1 + jitter * rng.uniform(-SCALE, SCALE)
-    shift = jitter * rng.uniform(-SHIFT, SHIFT, 2)
+    angle = jitter * np.deg2rad(rng.uniform(-MAX_ROTATION, MAX_ROTATION))
+    scale = 1 + jitter * rng.uniform(-MAX_SCALE_CHANGE, MAX_SCALE_CHANGE)
+    shift = jitter * rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2)
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.array([[cosine, sine], [-sine, cosine]])
     centre = np.array([0.5, 0.5])
     transform = np.hstack([linear, (centre - linear @ centre + shift)[:, None]])
     cells = int(rng.choice(CELLS))
-    nodes = np.zeros((cells + 1, cells + 1, 2), np.float32)
-    nodes[1:-1, 1:-1] = truncated_normal(rng, (cells - 1, cells - 1, 2)) * WARP / cells
-    return Draw(transform, nodes, bool(flip and rng.random() < FLIP))
+    control_points = np.zeros((cells + 1, cells + 1, 2), np.float32)
+    control_points[1:-1, 1:-1] = truncated_normal(rng, (cells - 1, cells - 1, 2)) * MAX_DISPLACEMENT / cells
+    return AugmentParams(transform, control_points, bool(flip and rng.random() < FLIP_PROBABILITY))
 
 
-def displacement_field(nodes: NDArray[np.float32], side: int = FIELD) -> NDArray[np.float32]:
-    """Interpolate the nodes' displacement bilinearly at the pixel centres of a side x side picture.
+def displacement_field(control_points: NDArray[np.float32], side: int = FIELD_SIDE) -> NDArray[np.float32]:
+    """Interpolate the displacement of the control points bilinearly at the pixel centres of a side x side image.
 
     Args:
-        nodes: (n, n, 2); node (i, j) sits at the fraction i / (n - 1) of the side.
+        control_points: (n, n, 2) float32; point (i, j) sits at the fraction i / (n - 1) of the side.
+        side: Side of the field in pixels.
 
     Returns:
         (2, side, side) float32, x then y, as shares of the side.
     """
-    weights = _weights(len(nodes), side)
-    return np.asarray(weights @ nodes.transpose(2, 0, 1) @ weights.T, np.float32)
+    weights = _weights(len(control_points), side)
+    return np.asarray(weights @ control_points.transpose(2, 0, 1) @ weights.T, np.float32)
 
 
 @cache
 def _weights(n: int, side: int) -> NDArray[np.float32]:
-    """Return (side, n): how much each of n nodes counts at each pixel of a row."""
+    """Return (side, n): how much each of n control points counts at each pixel of a row."""
     position = (np.arange(side) + 0.5) / side * (n - 1)
     low = np.minimum(position.astype(int), n - 2)
     weights = np.zeros((side, n), np.float32)
@@ -95,25 +96,25 @@ def _weights(n: int, side: int) -> NDArray[np.float32]:
     return weights
 
 
-def lookup(matrix: Matrix, nodes: NDArray[np.float32], source_side: int, size: int) -> Map:
-    """Return where each output pixel is looked up in the source picture.
+def remap_grid(matrix: Matrix, control_points: NDArray[np.float32], source_side: int, size: int) -> RemapGrid:
+    """Return where each output pixel is taken from in the source image, as `cv2.remap` wants it.
 
     Args:
-        matrix: 2x3, source picture -> output, in pixels (pixel centres at whole numbers).
-        nodes: Displacements of `Draw`.
-        source_side: Side of the source picture in pixels.
+        matrix: 2x3, source image -> output, in pixels (pixel centres at whole numbers).
+        control_points: Displacements of `AugmentParams`.
+        source_side: Side of the source image in pixels.
         size: Side of the output in pixels.
 
     Returns:
-        (2, size, size) float32, x then y in the source; outside values mean black.
+        (2, size, size) float32, x then y in the source; positions outside of it mean black.
     """
     inverse = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
     axis = np.arange(size, dtype=np.float64)
-    # The field lives on FIELD x FIELD pixel centres of the source square.
-    ratio = source_side / FIELD
+    # The field lives on FIELD_SIDE x FIELD_SIDE pixel centres of the source square.
+    ratio = source_side / FIELD_SIDE
     from_field = np.array([[ratio, 0, ratio / 2 - 0.5], [0, ratio, ratio / 2 - 0.5], [0, 0, 1]])
     field_to_output = matrix @ from_field
-    field = displacement_field(nodes) * np.float32(source_side)
+    field = displacement_field(control_points) * np.float32(source_side)
     result = np.empty((2, size, size), np.float32)
     for c in range(2):  # one plane at a time is three times as fast in OpenCV
         cv2.warpAffine(field[c], field_to_output, (size, size), result[c], cv2.INTER_LINEAR)

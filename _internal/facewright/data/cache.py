@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from facewright.core.files import fingerprint
 from facewright.core.workers import ordered_map
-from facewright.data.sample import Face, Sample, masks_needed, shrunk_landmarks
+from facewright.data.sample import PreparedFace, Sample, masks_needed, shrunk_landmarks
 from facewright.data.store import bytes_of, decode_face
 from facewright.faces.faceset import FaceFile
 
@@ -86,12 +86,12 @@ class CachedFaces:
         """
         self._chosen = [self._rows[key] for key in keys]
 
-    def row(self, key: bytes) -> Face | None:
+    def row(self, key: bytes) -> PreparedFace | None:
         """Return the face of a key, None when the file does not hold it."""
         row = self._rows.get(key)
         return None if row is None else self._face(row)
 
-    def face(self, index: int) -> Face:
+    def face(self, index: int) -> PreparedFace:
         """Return a prepared face; its arrays lie in the file and cannot be written to."""
         return self._face(self._chosen[index])
 
@@ -102,9 +102,9 @@ class CachedFaces:
     def __len__(self) -> int:
         return len(self._chosen)
 
-    def _face(self, row: int) -> Face:
+    def _face(self, row: int) -> PreparedFace:
         position, landmarks = int(self._positions[row]), self._landmarks[row]
-        sizes: list[Face] = []
+        sizes: list[PreparedFace] = []
         sides = self._sides[row].tolist()
         for side in sides:
             if side:
@@ -113,9 +113,9 @@ class CachedFaces:
                 picture = pixels[: area * 3].reshape(side, side, 3)
                 masks = pixels[area * 3 :].reshape(self._masks, side, side)
                 points = landmarks if not sizes else shrunk_landmarks(landmarks, side / sides[0])
-                sizes.append(Face(picture, masks, points))
+                sizes.append(PreparedFace(picture, masks, points))
                 position += pixels.size
-        return Face(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
+        return PreparedFace(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
 
 
 def face_key(face: FaceFile) -> bytes:
@@ -214,13 +214,13 @@ def _old(path: Path) -> CachedFaces | None:
         return None
 
 
-def _prepared(key: bytes, path: Path, old: CachedFaces | None, samples: Sequence[Sample]) -> Face:
+def _prepared(key: bytes, path: Path, old: CachedFaces | None, samples: Sequence[Sample]) -> PreparedFace:
     found = old.row(key) if old else None
     return found or decode_face(path, samples)
 
 
 def _write(
-    file: IO[bytes], faces: Iterable[tuple[bytes, Face]], count: int, masks: int, each: Callable[[], object]
+    file: IO[bytes], faces: Iterable[tuple[bytes, PreparedFace]], count: int, masks: int, each: Callable[[], object]
 ) -> None:
     index, position = _Index(), 0
     for number, (key, face) in enumerate(faces):
@@ -241,7 +241,7 @@ def _write(
     file.write(zlib.crc32(text).to_bytes(4, "little") + MAGIC)
 
 
-def _sizes(face: Face) -> Iterator[Face]:
+def _sizes(face: PreparedFace) -> Iterator[PreparedFace]:
     yield face
     yield from face.smaller
 

@@ -1,6 +1,6 @@
-"""What a model asks of the sampler, and how one face becomes it: pure functions.
+"""Training samples as a model declares them, and how one face becomes them: pure functions.
 
-Warp, similarity, flip and cut are one map per output, so a picture is looked up once.
+Warp, similarity, flip and crop are one remap grid per output, so an image is resampled once.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.images import Image
-from facewright.data.augment import Draw, lookup
+from facewright.data.augment import AugmentParams, remap_grid
 from facewright.faces.align import FaceType, Matrix, align_matrix
 from facewright.faces.mask import eyes_mask, hull_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
@@ -58,7 +58,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Face:
+class PreparedFace:
     """A decoded face, shrunk as far as the wanted outputs allow.
 
     Attributes:
@@ -71,14 +71,14 @@ class Face:
     image: Image
     masks: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
-    smaller: "tuple[Face, ...]" = ()
+    smaller: "tuple[PreparedFace, ...]" = ()
 
     @property
     def side(self) -> int:
         """Side of the picture in pixels."""
         return self.image.shape[0]
 
-    def sized(self, side: int) -> "Face":
+    def sized(self, side: int) -> "PreparedFace":
         """Return the smallest of its sizes that is as good as `side` pixels."""
         enough = [face for face in self.smaller if face.side * (1 + SLACK) >= side]
         return min(enough, key=lambda face: face.side, default=self)
@@ -90,8 +90,8 @@ def masks_needed(samples: Sequence[Sample]) -> int:
     return 2 if "focus" in kinds else int("mask" in kinds)
 
 
-def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) -> Face:
-    """Shrink a face to at most twice each output, so that one lookup has nothing to alias.
+def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) -> PreparedFace:
+    """Shrink a face to at most twice each output, so that one remap_grid has nothing to alias.
 
     Args:
         image: (side, side, 3) uint8 BGR aligned picture.
@@ -103,10 +103,10 @@ def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) ->
     zooms = [_zoom(align_matrix(landmarks, s.face_type, s.size)) for s in samples]
     sides = sorted({max(16, side // max(1, int(1 / max(zoom, 1e-6) + SLACK))) for zoom in zooms}, reverse=True)
     sizes = [_shrunk(image, landmarks, small, masks_needed(samples)) for small in sides]
-    return Face(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
+    return PreparedFace(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
 
 
-def _shrunk(image: Image, landmarks: NDArray[np.float32], small: int, masks: int) -> Face:
+def _shrunk(image: Image, landmarks: NDArray[np.float32], small: int, masks: int) -> PreparedFace:
     side = image.shape[0]
     if small != side:
         image = np.asarray(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
@@ -116,7 +116,7 @@ def _shrunk(image: Image, landmarks: NDArray[np.float32], small: int, masks: int
         drawn[0] = hull_mask(landmarks, (small, small)) * 255
     if masks > 1:
         drawn[1] = np.maximum(eyes_mask(landmarks, (small, small)), mouth_mask(landmarks, (small, small))) * 255
-    return Face(image, drawn, landmarks)
+    return PreparedFace(image, drawn, landmarks)
 
 
 def shrunk_landmarks(landmarks: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
@@ -128,43 +128,45 @@ def _zoom(matrix: Matrix) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
-def make_sample(face: Face, samples: Sequence[Sample], numbers: Draw | None) -> list[NDArray[np.float32]]:
-    """Make all outputs of one face with the same random numbers.
+def make_sample(
+    face: PreparedFace, samples: Sequence[Sample], params: AugmentParams | None
+) -> list[NDArray[np.float32]]:
+    """Make all outputs of one face with the same augmentation.
 
     Args:
         face: A prepared face.
         samples: The wanted outputs.
-        numbers: The draw, or None for the untouched face.
+        params: The augmentation, or None for the unchanged face.
 
     Returns:
         One (size, size, channels) float32 array in 0..1 per output; values outside the picture are 0.
     """
     outputs = [np.empty((s.size, s.size, s.channels), np.float32) for s in samples]
-    fill_sample(face, samples, numbers, outputs)
+    fill_sample(face, samples, params, outputs)
     return outputs
 
 
 def fill_sample(
-    face: Face, samples: Sequence[Sample], numbers: Draw | None, outputs: Sequence[NDArray[np.float32]]
+    face: PreparedFace, samples: Sequence[Sample], params: AugmentParams | None, outputs: Sequence[NDArray[np.float32]]
 ) -> None:
     """Write all outputs of one face into arrays that are there already (rows of a batch, say).
 
     Args:
         face: A prepared face.
         samples: The wanted outputs.
-        numbers: The draw, or None for the untouched face.
+        params: The augmentation, or None for the unchanged face.
         outputs: (size, size, channels) float32 each; filled with 0..1.
     """
     known: dict[Any, Any] = {}  # outputs of one size and face type share their matrix and their map
     for sample, output in zip(samples, outputs, strict=True):
         cut = (sample.size, sample.face_type)
         if cut not in known:
-            known[cut] = _placed(face, sample, numbers)
+            known[cut] = _placed(face, sample, params)
         source, matrix = known[cut]
         picture = source.image if sample.kind == "image" else source.masks[0 if sample.kind == "mask" else 1]
-        if sample.warp and numbers is not None:
+        if sample.warp and params is not None:
             if (*cut, "map") not in known:
-                known[*cut, "map"] = lookup(matrix, numbers.nodes, source.side, sample.size)
+                known[*cut, "map"] = remap_grid(matrix, params.control_points, source.side, sample.size)
             across, down = known[*cut, "map"]
             made = cv2.remap(picture, across, down, sample.filter)
         else:
@@ -174,25 +176,25 @@ def fill_sample(
         np.divide(made.reshape(output.shape), np.float32(255), out=output)
 
 
-def _placed(face: Face, sample: Sample, numbers: Draw | None) -> tuple[Face, Matrix]:
+def _placed(face: PreparedFace, sample: Sample, params: AugmentParams | None) -> tuple[PreparedFace, Matrix]:
     """Return the size of the face to look into, and the matrix from it to the output."""
     source = face
     if face.smaller:
         source = face.sized(round(face.side * _zoom(align_matrix(face.landmarks, sample.face_type, sample.size))))
-    if numbers is None:
+    if params is None:
         return source, align_matrix(source.landmarks, sample.face_type, sample.size)
-    landmarks = mirror_landmarks(source.landmarks, source.side) if numbers.flip else source.landmarks
+    landmarks = mirror_landmarks(source.landmarks, source.side) if params.flip else source.landmarks
     matrix = align_matrix(landmarks, sample.face_type, sample.size)
-    return source, _compose(matrix, before_cut(numbers, source.side))
+    return source, _compose(matrix, before_cut(params, source.side))
 
 
-def before_cut(numbers: Draw, side: int) -> Matrix:
+def before_cut(params: AugmentParams, side: int) -> Matrix:
     """Return 2x3, picture -> transformed and mirrored picture, in pixels of a picture of that side."""
-    linear = numbers.transform[:, :2]
+    linear = params.transform[:, :2]
     # From fractions of the side to pixel centres: fraction = (pixel + 0.5) / side.
-    shift = numbers.transform[:, 2] * side + linear @ [0.5, 0.5] - 0.5
+    shift = params.transform[:, 2] * side + linear @ [0.5, 0.5] - 0.5
     matrix = np.hstack([linear, shift[:, None]])
-    if numbers.flip:
+    if params.flip:
         matrix = _compose(np.array([[-1.0, 0.0, side - 1.0], [0.0, 1.0, 0.0]]), matrix)
     return matrix
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.data.augment import Draw, draw
-from facewright.data.sample import Batch, Face, Sample, fill_sample
-from facewright.data.sampling_order import Order, Shuffled
+from facewright.data.augment import AugmentParams, draw_params
+from facewright.data.sample import Batch, PreparedFace, Sample, fill_sample
+from facewright.data.sampling_order import SamplingStrategy, Shuffled
 from facewright.data.store import DecodedFaces, FaceStore
 
 
@@ -25,7 +25,7 @@ class Sampler:
         rng: The only source of randomness.
         flip: Whether faces may be mirrored at random.
         jitter: Strength of rotation, scale and shift; 1 is the full range.
-        order: Which face comes next; without it shuffled, each once per round.
+        strategy: Which face comes next; without it shuffled, each once per round.
         workers: Threads that make the samples of a batch.
 
     Raises:
@@ -40,7 +40,7 @@ class Sampler:
         *,
         flip: bool,
         jitter: float = 1.0,
-        order: Order | None = None,
+        strategy: SamplingStrategy | None = None,
         workers: int = 1,
     ) -> None:
         if not len(faces):
@@ -50,12 +50,12 @@ class Sampler:
         self._rng = rng
         self._flip = flip
         self._jitter = jitter
-        self._order = order or Shuffled(len(faces))
+        self._strategy = strategy or Shuffled(len(faces))
         self._workers = max(1, workers)
         # Its threads begin with the first batch and end with the sampler.
         self._pool = ThreadPoolExecutor(self._workers, "facewright-samples") if self._workers > 1 else None
 
-    def face(self, index: int) -> Face:
+    def face(self, index: int) -> PreparedFace:
         """Return a prepared face.
 
         Raises:
@@ -63,11 +63,11 @@ class Sampler:
         """
         return self._faces.face(index)
 
-    def pick(self, rng: np.random.Generator) -> tuple[int, Draw]:
-        """Choose the next face and draw its random numbers; for a batch they come from the sampler's own generator."""
-        index, mirrored = self._order.next(rng)
-        numbers = draw(rng, flip=self._flip, jitter=self._jitter)
-        return index, dataclasses.replace(numbers, flip=numbers.flip != mirrored)
+    def pick(self, rng: np.random.Generator) -> tuple[int, AugmentParams]:
+        """Choose the next face and draw its random params; for a batch they come from the sampler's own generator."""
+        index, mirrored = self._strategy.next(rng)
+        params = draw_params(rng, flip=self._flip, jitter=self._jitter)
+        return index, dataclasses.replace(params, flip=params.flip != mirrored)
 
     def batch(self, size: int) -> Batch:
         """Return the next batch: name -> (size, side, side, channels) float32 in 0..1.
@@ -84,24 +84,24 @@ class Sampler:
 
     def state(self) -> dict[str, Any]:
         """Return where the draws stand, as JSON-able values."""
-        return {**self._order.state(), "rng": self._rng.bit_generator.state}
+        return {**self._strategy.state(), "rng": self._rng.bit_generator.state}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken; the order begins anew when the faces or the way to draw have changed."""
+        """Go on where `state` was taken; the strategy begins anew when the faces or the way to draw have changed."""
         self._rng.bit_generator.state = state["rng"]
-        self._order.set_state(state)
+        self._strategy.set_state(state)
 
     def __len__(self) -> int:
         return len(self._faces)
 
-    def _make(self, drawn: Sequence[tuple[int, Draw | None]]) -> Batch:
+    def _make(self, drawn: Sequence[tuple[int, AugmentParams | None]]) -> Batch:
         batch = _empty(self.samples, len(drawn))
         arrays: list[NDArray[np.float32]] = list(batch.values())
 
         def work(rows: range) -> None:
             for row in rows:
-                index, numbers = drawn[row]
-                fill_sample(self._faces.face(index), self.samples, numbers, [array[row] for array in arrays])
+                index, params = drawn[row]
+                fill_sample(self._faces.face(index), self.samples, params, [array[row] for array in arrays])
 
         if self._pool is None or len(drawn) < 2:
             work(range(len(drawn)))

@@ -1,7 +1,7 @@
-"""Which face comes next: shuffled, with every direction of the head alike, with those of dst, or by person.
+"""Sampling strategies, which face comes next: shuffled, yaw-balanced, pose-matched, or identity pairs.
 
-Directions are yaws in degrees, as `faces.pose` gives them. An order takes its random numbers from the generator that
-it is handed, and its state is JSON-able.
+Directions are yaws in degrees, as `faces.pose` gives them. A strategy takes its random numbers from the generator
+that it is handed, and its state is JSON-able.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,27 +10,27 @@ from typing import Any, Protocol
 import numpy as np
 
 BINS = 64
-WIDEST = 64.0  # degrees: the first and the last bin hold whatever looks further aside
-HALF = BINS // 2
+MAX_YAW = 64.0  # degrees: the first and the last bin hold whatever looks further aside
+FIRST_RIGHT_BIN = BINS // 2
 
-Member = tuple[int, bool]
+Choice = tuple[int, bool]
 
 
-class Order(Protocol):
+class SamplingStrategy(Protocol):
     """Says which face comes next, and whether it is mirrored."""
 
-    def next(self, rng: np.random.Generator) -> Member:
+    def next(self, rng: np.random.Generator) -> Choice:
         """Return the index of a face, and whether to mirror it."""
 
     def state(self) -> dict[str, Any]:
-        """Return where it stands."""
+        """Return its state, JSON-able."""
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken; begin anew when that was another order or other faces."""
+        """Go on where `state` was taken; start over when that was another strategy or other faces."""
 
 
 class Shuffled:
-    """Every face once per round, in an order that changes from round to round.
+    """Every face once per round, shuffled anew in every round.
 
     Args:
         count: Number of faces.
@@ -40,8 +40,8 @@ class Shuffled:
         self._count = count
         self._left: list[int] = []
 
-    def next(self, rng: np.random.Generator) -> Member:
-        """Return the next face; the order itself never mirrors."""
+    def next(self, rng: np.random.Generator) -> Choice:
+        """Return the next face; it is never mirrored."""
         return _drawn(self._left, self._count, rng), False
 
     def state(self) -> dict[str, Any]:
@@ -54,21 +54,21 @@ class Shuffled:
         self._left = _indices(state.get("order"), self._count) if same else []
 
 
-class ByYaw:
-    """Every group of faces alike: a shuffled list of groups without replacement; inside a group, the same.
+class YawBalanced:
+    """Every group of faces is drawn equally often: groups in shuffled rounds, and so the faces within a group.
 
     Args:
         groups: The members of each yaw bin; empty ones are passed over.
     """
 
-    def __init__(self, groups: Sequence[Sequence[Member]]) -> None:
+    def __init__(self, groups: Sequence[Sequence[Choice]]) -> None:
         self._groups = [list(group) for group in groups if group]
         if not self._groups:
             raise ValueError("no group has a face")
         self._left: list[int] = []
         self._left_inside: list[list[int]] = [[] for _ in self._groups]
 
-    def next(self, rng: np.random.Generator) -> Member:
+    def next(self, rng: np.random.Generator) -> Choice:
         """Return the next face of the next group."""
         number = _drawn(self._left, len(self._groups), rng)
         group = self._groups[number]
@@ -89,25 +89,25 @@ class ByYaw:
         self._left_inside = [_indices(left, size) for left, size in zip(inside, sizes, strict=True)]
 
 
-class InPairs:
+class IdentityPairs:
     """Two samplers that draw in step get two people at random, never the same one where there are two.
 
-    Every person comes once per round; of a person, every direction of the head alike.
+    Every person comes once per round; the faces of a person are yaw-balanced.
 
     Args:
-        people: The faces of each person, as an order that draws among them.
+        people: The faces of each person, as a strategy that draws among them.
         side: 0 or 1. The other sampler is given the other number and the same seed.
         seed: Of the order of the people.
     """
 
-    def __init__(self, people: Sequence[ByYaw], side: int, seed: int) -> None:
+    def __init__(self, people: Sequence[YawBalanced], side: int, seed: int) -> None:
         self._people = list(people)
         self._side = side
         self._seed = seed
         self._drawn = 0
         self._round, self._order = -1, [0]
 
-    def next(self, rng: np.random.Generator) -> Member:
+    def next(self, rng: np.random.Generator) -> Choice:
         """Return a face of the next person."""
         number, place = divmod(self._drawn, len(self._people))
         if number != self._round:
@@ -130,8 +130,8 @@ class InPairs:
             order.set_state(saved)
 
 
-def in_pairs(people: Sequence[str], yaws: Sequence[float], side: int, seed: int) -> InPairs:
-    """Return the order in which src and dst are two people at random.
+def identity_pairs(people: Sequence[str], yaws: Sequence[float], side: int, seed: int) -> IdentityPairs:
+    """Return the strategy in which src and dst are two people at random.
 
     Args:
         people: Whose each face is.
@@ -140,28 +140,28 @@ def in_pairs(people: Sequence[str], yaws: Sequence[float], side: int, seed: int)
         seed: The same for both.
     """
     bins = yaw_bins(yaws)
-    groups: dict[str, dict[int, list[Member]]] = {}
+    groups: dict[str, dict[int, list[Choice]]] = {}
     for index, (person, number) in enumerate(zip(people, bins, strict=True)):
         groups.setdefault(person, {}).setdefault(number, []).append((index, False))
-    return InPairs([ByYaw(list(of_person.values())) for _, of_person in sorted(groups.items())], side, seed)
+    return IdentityPairs([YawBalanced(list(of_person.values())) for _, of_person in sorted(groups.items())], side, seed)
 
 
-def uniform(yaws: Sequence[float]) -> ByYaw:
-    """Return the order in which every yaw bin has the same weight.
+def yaw_balanced(yaws: Sequence[float]) -> YawBalanced:
+    """Return the strategy in which every yaw bin has the same weight.
 
     Args:
         yaws: Of each face, in degrees.
     """
-    groups: list[list[Member]] = [[] for _ in range(BINS)]
+    groups: list[list[Choice]] = [[] for _ in range(BINS)]
     for index, number in enumerate(yaw_bins(yaws)):
         groups[number].append((index, False))
-    return ByYaw(groups)
+    return YawBalanced(groups)
 
 
-def matched(src: Sequence[float], dst: Sequence[float]) -> ByYaw:
-    """Return the order of src's faces that gives them the yaws of dst, every bin of dst with the same weight.
+def pose_matched(src: Sequence[float], dst: Sequence[float]) -> YawBalanced:
+    """Return the strategy that gives src's faces the yaws of dst, every bin of dst with the same weight.
 
-    For each bin of dst the bins of src are searched outwards; one that looks to the other side is used mirrored.
+    For each bin of dst the nearest bin of src is taken; faces that look to the other side are mirrored.
 
     Args:
         src, dst: Yaws of each side's faces, in degrees.
@@ -169,17 +169,17 @@ def matched(src: Sequence[float], dst: Sequence[float]) -> ByYaw:
     of_src: list[list[int]] = [[] for _ in range(BINS)]
     for index, number in enumerate(yaw_bins(src)):
         of_src[number].append(index)
-    groups: list[list[Member]] = []
+    groups: list[list[Choice]] = []
     for wanted in sorted(set(yaw_bins(dst))):
         found = nearest_bin(wanted, [bool(faces) for faces in of_src])
-        mirrored = (found < HALF) != (wanted < HALF)
+        mirrored = (found < FIRST_RIGHT_BIN) != (wanted < FIRST_RIGHT_BIN)
         groups.append([(index, mirrored) for index in of_src[found]])
-    return ByYaw(groups)
+    return YawBalanced(groups)
 
 
 def yaw_bins(yaws: Sequence[float]) -> list[int]:
     """Return the bin of each yaw in degrees: 0..63 of 2 degrees each, the outer ones open to the outside."""
-    shares = (np.asarray(yaws, np.float64) + WIDEST) / (2 * WIDEST)
+    shares = (np.asarray(yaws, np.float64) + MAX_YAW) / (2 * MAX_YAW)
     bins: list[int] = np.clip(np.floor(shares * BINS), 0, BINS - 1).astype(int).tolist()
     return bins
 

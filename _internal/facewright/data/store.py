@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from facewright.core.errors import UserError
-from facewright.data.sample import Face, Sample, prepare_face
+from facewright.data.sample import PreparedFace, Sample, prepare_face
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, load_face
 
@@ -15,7 +15,7 @@ ROOM = 2 << 30  # bytes
 class FaceStore(Protocol):
     """Faces by number, prepared for the outputs of one model."""
 
-    def face(self, index: int) -> Face:
+    def face(self, index: int) -> PreparedFace:
         """Return a prepared face; several threads may ask at once."""
 
     def __len__(self) -> int:
@@ -35,9 +35,9 @@ class DecodedFaces:
         self._paths = list(paths)
         self._samples = tuple(samples)
         self._room = room
-        self._kept: dict[int, Face] = {}
+        self._kept: dict[int, PreparedFace] = {}
 
-    def face(self, index: int) -> Face:
+    def face(self, index: int) -> PreparedFace:
         """Return a prepared face.
 
         Raises:
@@ -56,7 +56,7 @@ class DecodedFaces:
         return len(self._paths)
 
 
-def decode_face(path: Path, samples: Sequence[Sample]) -> Face:
+def decode_face(path: Path, samples: Sequence[Sample]) -> PreparedFace:
     """Read an aligned PNG and prepare its face.
 
     Raises:
@@ -67,7 +67,7 @@ def decode_face(path: Path, samples: Sequence[Sample]) -> Face:
     return prepare_face(image, record, samples)
 
 
-def bytes_of(face: Face) -> int:
+def bytes_of(face: PreparedFace) -> int:
     """Return the bytes of a prepared face, all its sizes together."""
     return face.image.nbytes + face.masks.nbytes + sum(bytes_of(small) for small in face.smaller)
 

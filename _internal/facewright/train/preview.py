@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.core.workspace import SIDES
-from facewright.data.sample import Face, make_sample
+from facewright.data.sample import PreparedFace, make_sample
 from facewright.data.sampler import Sampler
 from facewright.train.history import LossHistory, draw_chart, hue
 
@@ -24,7 +24,7 @@ Columns = Mapping[str, NDArray[np.float32]]
 
 
 def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: int = 0) -> Image:
-    """Draw the whole picture.
+    """AugmentParams the whole picture.
 
     Args:
         lines: Text above the chart, three lines or fewer.
@@ -45,12 +45,12 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
 
 
 def draw_faces(faces: Columns) -> Image:
-    """Draw rows of faces below their titles."""
+    """AugmentParams rows of faces below their titles."""
     return with_titles(draw_tiles(faces), tuple(faces))
 
 
 def draw_tiles(faces: Columns) -> Image:
-    """Draw rows of faces; at most `HIGHEST` pixels tall."""
+    """AugmentParams rows of faces; at most `HIGHEST` pixels tall."""
     side = max(SMALLEST_TILE, *(column.shape[1] for column in faces.values()))
     page = np.vstack([np.hstack(row) for row in zip(*(tiles(c, side) for c in faces.values()), strict=True)])
     if page.shape[0] > HIGHEST:
@@ -79,7 +79,7 @@ def tiles(pictures: NDArray[np.float32], side: int) -> list[Image]:
 
 
 def draw_text(lines: Sequence[str], width: int) -> Image:
-    """Draw lines of text on black, `LINE` pixels each."""
+    """AugmentParams lines of text on black, `LINE` pixels each."""
     picture: Image = np.zeros((LINE * len(lines) + 4, width, 3), np.uint8)
     for index, line in enumerate(lines):
         write_text(picture, line, (4, LINE * (index + 1) - 3))
@@ -93,7 +93,7 @@ def write_text(picture: Image, text: str, at: tuple[int, int], colour: tuple[int
 
 
 def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:
-    """Draw random samples of both sides: one row per face, src left and dst right, landmarks in green.
+    """AugmentParams random samples of both sides: one row per face, src left and dst right, landmarks in green.
 
     Pictures are shown whole, with the mask in a column of its own: so a mask that cuts too much off is seen.
 
@@ -123,7 +123,7 @@ def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
     return np.hstack([tiles(picture[None], side)[0] for picture in pictures])
 
 
-def _with_landmarks(face: Face) -> Face:
+def _with_landmarks(face: PreparedFace) -> PreparedFace:
     image = face.image.copy()
     for x, y in np.rint(face.landmarks).astype(int).tolist():
         cv2.circle(image, (x, y), max(1, image.shape[0] // 128), (0, 255, 0), -1)

@@ -19,7 +19,7 @@ from facewright.train.options import Options
 if TYPE_CHECKING:  # these import keras
     from facewright.data.sample import Sample
     from facewright.data.sampler import Sampler
-    from facewright.data.sampling_order import Order
+    from facewright.data.sampling_order import SamplingStrategy
     from facewright.data.store import FaceStore
     from facewright.train.session import Session
 
@@ -60,7 +60,7 @@ def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options
             # Faces mirrored at random would again look where dst never looks.
             flip=(model.flip or pretrain) and not matching,
             jitter=model.jitter,
-            order=_pairs(number, files, options)
+            strategy=_pairs(number, files, options)
             if pretrain
             else _order(side, faces, matching=matching, uniform_yaw=options.uniform_yaw),
             workers=workers,
@@ -81,23 +81,23 @@ def worker_count(cores_: int, memory: float) -> int:
     return max(1, min(cores_ // 2, MOST_WORKERS, int(memory * WORKERS_PER_GIB)))
 
 
-def _order(side: str, faces: Pair, *, matching: bool, uniform_yaw: bool) -> "Order | None":
-    from facewright.data.sampling_order import matched, uniform
+def _order(side: str, faces: Pair, *, matching: bool, uniform_yaw: bool) -> "SamplingStrategy | None":
+    from facewright.data.sampling_order import pose_matched, yaw_balanced
 
     src, dst = ([file.record.pose[0] for file in files] for files in faces)
     if matching and side == "src":
-        return matched(src, dst)
+        return pose_matched(src, dst)
     if uniform_yaw:
-        return uniform(src if side == "src" else dst)
+        return yaw_balanced(src if side == "src" else dst)
     return None
 
 
-def _pairs(number: int, files: Sequence[FaceFile], options: Options) -> "Order":
+def _pairs(number: int, files: Sequence[FaceFile], options: Options) -> "SamplingStrategy":
     """Return the order of pretraining; a person is a number that a set's faces were given, or else a folder."""
-    from facewright.data.sampling_order import in_pairs
+    from facewright.data.sampling_order import identity_pairs
 
     people = [f"{file.path.parent} {file.record.person}" for file in files]
-    return in_pairs(people, [file.record.pose[0] for file in files], number, options.seed)
+    return identity_pairs(people, [file.record.pose[0] for file in files], number, options.seed)
 
 
 def _store(
