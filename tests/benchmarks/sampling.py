@@ -116,7 +116,7 @@ def whole_face(file) -> PreparedFace:
 
     image, record = load_face(file.path)
     mask = (hull_mask(record.landmarks, image.shape[:2]) * 255).astype(np.uint8)
-    return PreparedFace(image, mask[None], record.landmarks)
+    return PreparedFace(image, {"mask": mask}, record.landmarks)
 
 
 def plain_batches(faces: list[PreparedFace], rng: np.random.Generator):

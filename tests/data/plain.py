@@ -16,7 +16,7 @@ def plain_sample(face, samples, numbers):
     side, results = face.side, []
     transform = before_cut(dataclasses.replace(numbers, flip=False), side)
     landmarks = mirror_landmarks(face.landmarks, side) if numbers.flip else face.landmarks
-    picture = np.dstack([face.image, face.masks[0]])  # the mask as a fourth channel
+    picture = np.dstack([face.image, face.masks["mask"]])  # the mask as a fourth channel
     for sample in samples:
         made = picture if sample.kind == "image" else picture[..., 3]
         if sample.warp:

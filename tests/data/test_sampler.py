@@ -8,11 +8,12 @@ from convert.drawn_faces import landmarks, scene
 from data.plain import plain_sample
 from facewright.core.errors import UserError
 from facewright.data.augment import AugmentParams, draw_params, remap_grid
-from facewright.data.sample import PreparedFace, Sample, _placed, make_sample
+from facewright.data.sample import PreparedFace, Sample, _placed, make_sample, prepare_face
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import Shuffled
 from facewright.faces.align import FaceType
 from facewright.faces.mask import SWAPPED, hull_mask, mirror_landmarks
+from facewright.faces.record import FaceRecord
 from train.tiny import save_faces
 
 SAMPLES = (
@@ -26,7 +27,7 @@ def masked_face(side=96):
     """A face whose picture is its own mask, so that any misfit between the two shows."""
     points = landmarks((side / 2, side / 2), side * 0.55, 4).astype(np.float32)
     hull = (hull_mask(points, (side, side)) * 255).astype(np.uint8)
-    return PreparedFace(np.repeat(hull[..., None], 3, 2), np.stack([hull, hull]), points)
+    return PreparedFace(np.repeat(hull[..., None], 3, 2), {"mask": hull, "focus": hull}, points)
 
 
 def sampler(paths, seed=0, **given):
@@ -64,7 +65,7 @@ def test_a_flipped_sample_is_the_mirrored_face():
     face = PreparedFace(scene(96, 96, 2), face.masks, face.landmarks)
     mirrored = PreparedFace(
         np.ascontiguousarray(face.image[:, ::-1]),
-        np.ascontiguousarray(face.masks[..., ::-1]),
+        {name: np.ascontiguousarray(mask[:, ::-1]) for name, mask in face.masks.items()},
         mirror_landmarks(face.landmarks, 96),
     )
     still = AugmentParams(np.eye(2, 3), np.zeros((3, 3, 2), np.float32), False)
@@ -142,7 +143,7 @@ def test_one_lookup_gives_what_the_plain_order_of_2018_gives(seed):
     points = landmarks((96, 96), 110, 4).astype(np.float32)
     image = cv2.GaussianBlur(scene(192, 192, 7), (0, 0), 4)  # smooth: three lookups in a row soften what is not
     hull = (hull_mask(points, (192, 192)) * 255).astype(np.uint8)
-    face = PreparedFace(image, hull[None], points)
+    face = PreparedFace(image, {"mask": hull}, points)
     inside = np.s_[4:-4, 4:-4]  # at the edge the plain order has black within its first picture
     for one, plain in zip(make_sample(face, SAMPLES, numbers), plain_sample(face, SAMPLES, numbers), strict=True):
         difference = np.abs(one - plain)[inside]
@@ -186,3 +187,19 @@ def test_threads_change_nothing(paths):
     for _ in range(3):
         a, b = one.batch(7), many.batch(7)
         assert all((a[n] == b[n]).all() for n in a)
+
+
+def test_a_face_holds_the_masks_that_its_outputs_need():
+    image, points = scene(96, 96, 1), masked_face().landmarks
+    record = FaceRecord(
+        FaceType.FULL, 96, points, points, "1.png", "drawn", 1.0, (0, 0, 96, 96), np.eye(2, 3), (0.0, 0.0, 0.0)
+    )
+    for kinds in (("image",), ("mask",), ("focus",), ("focus", "image", "mask")):
+        samples = tuple(Sample(kind, kind, 48, FaceType.FULL) for kind in kinds)
+        face = prepare_face(image, record, samples)
+        assert set(face.masks) == set(kinds) - {"image"}
+        made = dict(zip(kinds, make_sample(face, samples, None), strict=True))
+        assert all(made[kind].shape == (48, 48, 1) and made[kind].max() == 1 for kind in face.masks)
+        if len(kinds) > 1:  # eyes and mouth lie within the hull and are smaller
+            assert (made["focus"] <= made["mask"] + 0.01).all()
+            assert 0.02 < made["focus"].sum() / made["mask"].sum() < 0.5

@@ -1,9 +1,10 @@
 """A file of prepared faces, memory-mapped: no PNG is decoded twice, and the memory holds only what is in use.
 
-Layout: the pictures and masks of all faces one after another; then the index (below); then 24 bytes: position and
+Layout: the images and masks of all faces one after another; then the index (below); then 24 bytes: position and
 length of the index (little-endian, 8 bytes each), its CRC-32 (4) and "FWF1". The index is a line of JSON with the
-numbers of faces, sizes and masks, and these arrays, little-endian: key (n, 16) uint8, position (n,) int64,
-sides (n, sizes) int32, largest first, 0 where a face has fewer; landmarks (n, 68, 2) float32 in the largest size.
+numbers of faces and sizes and the kinds of masks, and these arrays, little-endian: key (n, 16) uint8, position (n,)
+int64, sides (n, sizes) int32, largest first, 0 where a face has fewer; landmarks (n, 68, 2) float32 in the largest
+size.
 
 A face's key comes from what is in its file, never from its name or its times: a faceset that was sorted, renamed,
 thinned out or copied still fits. The file appears whole by one rename and is never changed afterwards.
@@ -73,7 +74,7 @@ class CachedFaces:
         with open(path, "rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
         head, arrays = _read_index(self._map)
-        self._masks: int = head["masks"]
+        self._masks: list[str] = head["masks"]
         self._positions, self._sides, self._landmarks = arrays[1:]
         self._rows = {key.tobytes(): row for row, key in enumerate(arrays[0])}
         self._chosen: list[int] = list(range(len(arrays[0])))
@@ -109,9 +110,10 @@ class CachedFaces:
         for side in sides:
             if side:
                 area = side * side
-                pixels = np.frombuffer(self._map, np.uint8, area * (3 + self._masks), position)
+                pixels = np.frombuffer(self._map, np.uint8, area * (3 + len(self._masks)), position)
                 picture = pixels[: area * 3].reshape(side, side, 3)
-                masks = pixels[area * 3 :].reshape(self._masks, side, side)
+                planes = pixels[area * 3 :].reshape(-1, side, side)
+                masks = dict(zip(self._masks, planes, strict=True))
                 points = landmarks if not sizes else shrunk_landmarks(landmarks, side / sides[0])
                 sizes.append(PreparedFace(picture, masks, points))
                 position += pixels.size
@@ -220,7 +222,11 @@ def _prepared(key: bytes, path: Path, old: CachedFaces | None, samples: Sequence
 
 
 def _write(
-    file: IO[bytes], faces: Iterable[tuple[bytes, PreparedFace]], count: int, masks: int, each: Callable[[], object]
+    file: IO[bytes],
+    faces: Iterable[tuple[bytes, PreparedFace]],
+    count: int,
+    masks: Sequence[str],
+    each: Callable[[], object],
 ) -> None:
     index, position = _Index(), 0
     for number, (key, face) in enumerate(faces):
@@ -231,7 +237,7 @@ def _write(
         index.sides.append([size.side for size in _sizes(face)])
         index.landmarks.append(face.landmarks)
         for size in _sizes(face):
-            for pixels in (size.image, size.masks):
+            for pixels in (size.image, *(size.masks[name] for name in masks)):
                 file.write(np.ascontiguousarray(pixels).data)
                 position += pixels.nbytes
         each()
@@ -246,10 +252,10 @@ def _sizes(face: PreparedFace) -> Iterator[PreparedFace]:
     yield from face.smaller
 
 
-def _packed(index: _Index, masks: int) -> bytes:
+def _packed(index: _Index, masks: Sequence[str]) -> bytes:
     sizes = max(len(sides) for sides in index.sides)
     sides = [row + [0] * (sizes - len(row)) for row in index.sides]
-    head = json.dumps({"faces": len(index.keys), "sizes": sizes, "masks": masks}).encode()
+    head = json.dumps({"faces": len(index.keys), "sizes": sizes, "masks": list(masks)}).encode()
     arrays = (
         np.frombuffer(b"".join(index.keys), np.uint8),
         np.asarray(index.positions, "<i8"),
@@ -259,7 +265,7 @@ def _packed(index: _Index, masks: int) -> bytes:
     return b"\n".join([head, b"".join(array.tobytes() for array in arrays)])
 
 
-def _read_index(data: Any) -> tuple[dict[str, int], list[NDArray[Any]]]:
+def _read_index(data: Any) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     """Return the header and the arrays keys, positions, sides, landmarks."""
     trailer = bytes(data[-TRAILER:])
     if len(trailer) < TRAILER or trailer[-4:] != MAGIC:

@@ -3,8 +3,9 @@
 Warp, similarity, flip and crop are one remap grid per output, so an image is resampled once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import cv2
@@ -14,11 +15,43 @@ from numpy.typing import NDArray
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
 from facewright.faces.align import FaceType, Matrix, align_matrix
-from facewright.faces.mask import eyes_mask, hull_mask, mirror_landmarks, mouth_mask
+from facewright.faces.mask import Mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
 
 Batch = dict[str, NDArray[np.float32]]
 SLACK = 0.05  # a face may be enlarged or shrunk by this much before another one of its sizes is taken
+
+
+@dataclass(frozen=True)
+class SampleKind:
+    """What an output shows: the image, or a mask.
+
+    Attributes:
+        title: In a few words.
+        draw_mask: Record of the face, its landmarks (68, 2) in pixels of the image, side of the image in pixels ->
+            mask (side, side) float32 in 0..1. None for the image itself.
+    """
+
+    title: str
+    draw_mask: Callable[[FaceRecord, NDArray[np.float32], int], Mask] | None = None
+
+
+def _hull(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
+    return hull_mask(landmarks, (side, side))
+
+
+def _eyes_and_mouth(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
+    return np.maximum(eyes_mask(landmarks, (side, side)), mouth_mask(landmarks, (side, side)))
+
+
+# A new kind of mask is a line here; prepared faces, cache and sampler follow.
+SAMPLE_KINDS: Mapping[str, SampleKind] = MappingProxyType(
+    {
+        "image": SampleKind("the aligned image"),
+        "mask": SampleKind("hull of the face", _hull),
+        "focus": SampleKind("eyes and mouth", _eyes_and_mouth),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +60,7 @@ class Sample:
 
     Attributes:
         name: Key in the batch.
-        kind: "image" (BGR), "mask" (hull of the face) or "focus" (where eyes and mouth are).
+        kind: One of `SAMPLE_KINDS`.
         size: Side in pixels.
         face_type: What the output shows.
         warp: Whether the elastic warp is applied (the similarity always is).
@@ -37,7 +70,7 @@ class Sample:
     """
 
     name: str
-    kind: Literal["image", "mask", "focus"]
+    kind: str
     size: int
     face_type: FaceType
     warp: bool = False
@@ -63,13 +96,13 @@ class PreparedFace:
 
     Attributes:
         image: (side, side, 3) uint8 BGR.
-        masks: (k, side, side) uint8: hull and, where an output needs it (k = 2), focus.
+        masks: Kind of mask -> (side, side) uint8, for the kinds that an output needs.
         landmarks: (68, 2) float32 in `image`.
         smaller: The same face shrunk further, for outputs that are smaller than the sharpest one.
     """
 
     image: Image
-    masks: NDArray[np.uint8]
+    masks: Mapping[str, NDArray[np.uint8]]
     landmarks: NDArray[np.float32]
     smaller: "tuple[PreparedFace, ...]" = ()
 
@@ -84,10 +117,10 @@ class PreparedFace:
         return min(enough, key=lambda face: face.side, default=self)
 
 
-def masks_needed(samples: Sequence[Sample]) -> int:
-    """Return how many masks a face needs: none, the hull, or hull and focus."""
-    kinds = {sample.kind for sample in samples}
-    return 2 if "focus" in kinds else int("mask" in kinds)
+def masks_needed(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Return the kinds of masks that some outputs need, in the order of `SAMPLE_KINDS`."""
+    wanted = {sample.kind for sample in samples}
+    return tuple(name for name, kind in SAMPLE_KINDS.items() if name in wanted and kind.draw_mask)
 
 
 def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) -> PreparedFace:
@@ -102,20 +135,22 @@ def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) ->
     landmarks = np.asarray(record.landmarks, np.float32)
     zooms = [_zoom(align_matrix(landmarks, s.face_type, s.size)) for s in samples]
     sides = sorted({max(16, side // max(1, int(1 / max(zoom, 1e-6) + SLACK))) for zoom in zooms}, reverse=True)
-    sizes = [_shrunk(image, landmarks, small, masks_needed(samples)) for small in sides]
+    sizes = [_shrunk(image, record, landmarks, small, masks_needed(samples)) for small in sides]
     return PreparedFace(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
 
 
-def _shrunk(image: Image, landmarks: NDArray[np.float32], small: int, masks: int) -> PreparedFace:
+def _shrunk(
+    image: Image, record: FaceRecord, landmarks: NDArray[np.float32], small: int, masks: Sequence[str]
+) -> PreparedFace:
     side = image.shape[0]
     if small != side:
         image = np.asarray(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
         landmarks = shrunk_landmarks(landmarks, small / side)
-    drawn = np.zeros((masks, small, small), np.uint8)
-    if masks:
-        drawn[0] = hull_mask(landmarks, (small, small)) * 255
-    if masks > 1:
-        drawn[1] = np.maximum(eyes_mask(landmarks, (small, small)), mouth_mask(landmarks, (small, small))) * 255
+    drawn = {}
+    for name in masks:
+        draw_mask = SAMPLE_KINDS[name].draw_mask
+        assert draw_mask is not None  # see masks_needed
+        drawn[name] = (draw_mask(record, landmarks, small) * 255).astype(np.uint8)
     return PreparedFace(image, drawn, landmarks)
 
 
@@ -163,7 +198,7 @@ def fill_sample(
         if cut not in known:
             known[cut] = _placed(face, sample, params)
         source, matrix = known[cut]
-        picture = source.image if sample.kind == "image" else source.masks[0 if sample.kind == "mask" else 1]
+        picture = source.image if sample.kind == "image" else source.masks[sample.kind]
         if sample.warp and params is not None:
             if (*cut, "map") not in known:
                 known[*cut, "map"] = remap_grid(matrix, params.control_points, source.side, sample.size)

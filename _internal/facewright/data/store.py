@@ -69,7 +69,11 @@ def decode_face(path: Path, samples: Sequence[Sample]) -> PreparedFace:
 
 def bytes_of(face: PreparedFace) -> int:
     """Return the bytes of a prepared face, all its sizes together."""
-    return face.image.nbytes + face.masks.nbytes + sum(bytes_of(small) for small in face.smaller)
+    return (
+        face.image.nbytes
+        + sum(mask.nbytes for mask in face.masks.values())
+        + sum(bytes_of(small) for small in face.smaller)
+    )
 
 
 def check_type(path: Path, record: FaceRecord, samples: Sequence[Sample]) -> None:
