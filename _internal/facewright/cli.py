@@ -228,7 +228,7 @@ def _names(specs: list[Option]) -> tuple[str, ...]:
 
 def _home(settings: type) -> str:
     """The file that a settings class comes from, as the name of its answers."""
-    return settings.__module__.rsplit(".", 1)[-1].lstrip("_")
+    return settings.__module__.rsplit(".", 1)[-1].lstrip("_").removeprefix("sort_")
 
 
 def _as_help(docstring: str) -> str:

@@ -36,7 +36,7 @@ def serve(workspace: Workspace) -> tuple[subprocess.Popen[str], str]:
     """Start a table with a page; return its process and its address."""
     paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
     process = subprocess.Popen(
-        [sys.executable, "-m", "manual.table", str(workspace.root), "--serve"],
+        [sys.executable, "-m", "annotate.table", str(workspace.root), "--serve"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -49,7 +49,7 @@ class Screen:
         self._environment = {**os.environ, "DISPLAY": display}
         paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "manual.table", str(workspace.root), "--window"],
+            [sys.executable, "-m", "annotate.table", str(workspace.root), "--window"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

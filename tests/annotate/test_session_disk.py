@@ -164,7 +164,7 @@ def test_what_was_accepted_before_an_error_is_on_the_disk(hand: Hand, workspace:
 
 
 def test_mark_only_saves_the_whole_frame(workspace: Workspace, monkeypatch) -> None:
-    monkeypatch.setattr("manual.table.SETTINGS", {"detector": "manual", "face_type": "mark_only", "size": 64})
+    monkeypatch.setattr("annotate.table.SETTINGS", {"detector": "manual", "face_type": "mark_only", "size": 64})
     fill(workspace.dst, 1)
     hand = Hand(lay(workspace))
     hand.desk.picture()

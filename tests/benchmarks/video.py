@@ -28,7 +28,7 @@ LIMIT = 1.3
 
 def step(module: str, workspace: Path, settings: str) -> list[str]:
     code = (
-        f"from facewright.steps import {module} as step; from facewright.core.workspace import Workspace; "
+        f"from facewright.commands import {module} as step; from facewright.core.workspace import Workspace; "
         f"from pathlib import Path; step.run(Workspace(Path({str(workspace)!r})), step.Options({settings}))"
     )
     return [sys.executable, "-c", code]

@@ -216,7 +216,7 @@ from train import tiny
 tiny.use_tiny()
 from facewright.core.workspace import Workspace
 from facewright.models import dfm
-from facewright.steps import export
+from facewright.commands import export
 moment = sys.argv[2]
 def die(*given, **more):
     os.kill(os.getpid(), signal.SIGKILL)

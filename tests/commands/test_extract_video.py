@@ -125,7 +125,7 @@ import sys, time
 from pathlib import Path
 from extract.squares import Squares, StillLandmarks
 from facewright.core.workspace import Workspace
-from facewright.steps import extract_faces as step
+from facewright.commands import extract as step
 detector = Squares()
 quick = detector.detect
 detector.detect = lambda frames: (time.sleep(0.05), quick(frames))[1]

@@ -125,7 +125,7 @@ def test_a_kill_while_renumbering_loses_nothing(
 
 
 def test_no_face_and_one_face(workspace: Workspace, save_drawn_face: Save, capsys: pytest.CaptureFixture[str]) -> None:
-    for step in (people, keep):
+    for step in (people_command, keep):
         with pytest.raises(UserError, match="There are no faces"):
             step.run(workspace, step.Options())
     add(workspace.dst, save_drawn_face, 1, 0, 0)

@@ -269,7 +269,7 @@ AGAIN = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from facewright.cli import main
-from facewright.steps import sort
+from facewright.commands import sort
 print("ready", flush=True)
 while True:
     for method in ("brightness", "origname", "final"):

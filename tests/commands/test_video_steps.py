@@ -59,7 +59,7 @@ def state_of(folder: Path) -> dict[str, tuple[int, int]]:
 
 def start_step(workspace: Workspace, module: str, settings: str) -> subprocess.Popen[bytes]:
     code = (
-        f"from facewright.steps import {module} as step; from facewright.core.workspace import Workspace; "
+        f"from facewright.commands import {module} as step; from facewright.core.workspace import Workspace; "
         f"from pathlib import Path; step.run(Workspace(Path({str(workspace.root)!r})), step.Options({settings}))"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "_internal")}
