@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import importlib
 import inspect
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+from facewright.core.command import CommandPackage
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 INTERNAL = REPOSITORY / "_internal"
@@ -186,36 +187,40 @@ def test_every_file_says_what_it_is_for() -> None:
     assert not [path for path in FILES if not ast.get_docstring(tree_of(path))]
 
 
-COMMANDS = [path for path in sorted((PACKAGE / "commands").glob("*.py")) if not path.name.startswith("_")]
+COMMANDS = CommandPackage()
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
-def test_every_step_keeps_the_contract(path: Path) -> None:
-    module = importlib.import_module(f"facewright.commands.{path.stem}")
-    assert isinstance(module.COMMAND, str)
-    assert dataclasses.is_dataclass(module.Options)
-    assert module.Options.__dataclass_params__.frozen
-    for field in dataclasses.fields(module.Options):
-        assert "option" in field.metadata, f"{field.name} is not made with option(...)"
-        assert field.metadata["option"].help.endswith((".", "?", ")"))
-    if hasattr(module, "more_options"):
-        assert module.MORE_BY in {field.name for field in dataclasses.fields(module.Options)}
-    wanted = ["workspace", "options"] + (["more"] if hasattr(module, "more_options") else [])
-    assert len(inspect.signature(module.run).parameters) == len(wanted)
+def test_every_command_keeps_the_contract() -> None:
+    """Its options are declared with `option`, in a frozen dataclass, and it takes what it is called with."""
+    for name, command in COMMANDS.load_all().items():
+        assert command.name == name
+        assert command.options.__dataclass_params__.frozen, name
+        for field in dataclasses.fields(command.options):
+            assert "option" in field.metadata, f"{name}: {field.name} is not made with option(...)"
+            assert field.metadata["option"].help.endswith((".", "?", ")")), f"{name}: {field.name}"
+        if command.more:
+            assert command.more.by in {field.name for field in dataclasses.fields(command.options)}, name
+        assert len(inspect.signature(command.run).parameters) == (3 if command.more else 2), name
 
 
-def test_steps_are_light_to_import() -> None:
-    names = ", ".join(f"facewright.commands.{path.stem}" for path in COMMANDS)
-    heavy = "{'tensorflow', 'keras', 'mtcnn', 'dlib', 'av', 'jax', 'torch', 'sklearn', 'onnx', 'onnxruntime'}"
-    code = f"import sys; sys.path.insert(0, {str(INTERNAL)!r}); import {names}; print({heavy} & set(sys.modules))"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "set()"
+def test_commands_are_light_to_import() -> None:
+    """What takes seconds to import waits until a command has something to do."""
+    heavy = "{'tensorflow', 'keras', 'mtcnn', 'dlib', 'jax', 'torch', 'sklearn', 'onnx', 'onnxruntime'}"
+    answer = in_fresh_python(f"CommandPackage().load_all(); print({heavy} & set(sys.modules))")
+    assert answer == "set()"
 
 
-def test_command_line_is_light_to_import() -> None:
-    code = f"import sys; sys.path.insert(0, {str(INTERNAL)!r}); import facewright.cli; print('cv2' in sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "False"
+def in_fresh_python(code: str) -> str:
+    """Return what the code prints; sys and CommandPackage are imported."""
+    start = f"import sys; sys.path.insert(0, {str(INTERNAL)!r}); from facewright.core.command import CommandPackage; "
+    answer = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=True)
+    return answer.stdout.strip()
+
+
+def test_the_list_of_commands_is_light() -> None:
+    """`main.py --help` imports neither a command nor a library that takes long."""
+    code = "from facewright.cli import main; main(['--help']); print('\\n', {'cv2', 'numpy', 'av'} & set(sys.modules))"
+    assert in_fresh_python(code).endswith("set()")
 
 
 @pytest.mark.parametrize("name", ["bootstrap.py", "bootstrap_build.py"])

@@ -1,23 +1,38 @@
 """The command line: flags, questions, remembered answers, errors in three lines, exit codes."""
 
+import importlib
 import json
 import os
+import re
 import subprocess
 import sys
-import types
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType as Module
 
 import pytest
 
 from facewright import __version__, cli
 from facewright.core import console
-from facewright.core.errors import UserError
-from facewright.core.options import option
+from facewright.core.command import CommandPackage
 from facewright.core.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = "probe_commands"
+
+
+PROBE = '''"""Probe the command line.
+
+With a table:
+  a   b
+"""
+
+from dataclasses import dataclass
+
+from facewright.core.command import Command, MoreOptions
+from facewright.core.options import option
+
+CALLS = []
 
 
 @dataclass(frozen=True)
@@ -33,28 +48,73 @@ class More:
     depth: int = option(3, "How deep.", low=1, high=9, ask="Depth")
 
 
+def run(workspace, options, more):
+    CALLS.append((workspace, options, more))
+
+
+def more_options(workspace, options):
+    return More if options.mode == "fancy" else None
+
+
+COMMAND = Command(__doc__, Options, run, MoreOptions("mode", more_options))
+'''
+
+FAILING = '''"""Fail in the wanted way."""
+
+from dataclasses import dataclass
+
+from facewright.core.command import Command
+from facewright.core.errors import UserError
+from facewright.core.options import option
+
+
+@dataclass(frozen=True)
+class Options:
+    how: str = option("user", "What goes wrong.", choices={"user": "", "stop": "", "bug": "", "package": ""})
+
+
+def run(workspace, options):
+    raise {
+        "user": UserError("The cup is empty.", "a full cup.", "fill it."),
+        "stop": KeyboardInterrupt(),
+        "bug": ZeroDivisionError(),
+        "package": ModuleNotFoundError("No module named 'mtcnn'", name="mtcnn"),
+    }[options.how]
+
+
+COMMAND = Command(__doc__, Options, run)
+'''
+
+
 @pytest.fixture
-def probe(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """A made-up step in place of the real ones; returns the list of its calls."""
-    calls: list[tuple[object, ...]] = []
-    module = types.ModuleType("probe_step", "Probe the command line.\n\nWith a table:\n  a   b")
-    module.COMMAND = "probe"  # type: ignore[attr-defined]
-    module.MORE_BY = "mode"  # type: ignore[attr-defined]
-    module.Options = Options  # type: ignore[attr-defined]
-    module.more_options = lambda workspace, options: More if options.mode == "fancy" else None  # type: ignore[attr-defined]
-    module.run = lambda workspace, options, more: calls.append((workspace, options, more))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "probe_step", module)
-    monkeypatch.setattr(cli, "step_files", lambda: (cli.StepFile("probe", "probe_step", "Probe the command line."),))
-    return calls
+def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Module]:
+    """A package with two made-up commands; returns the module of `probe`, whose CALLS are its runs."""
+    folder = tmp_path / "code" / PACKAGE
+    folder.mkdir(parents=True)
+    for name, text in {"__init__": "", "probe": PROBE, "go_wrong": FAILING, "_helper": "1 / 0"}.items():
+        (folder / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(folder.parent))
+    yield importlib.import_module(f"{PACKAGE}.probe")
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+
+
+def main(*arguments: str) -> int:
+    return cli.main(arguments, commands=PACKAGE)
 
 
 def run(workspace: Workspace, *flags: str) -> int:
-    return cli.main(["probe", "--workspace", str(workspace.root), *flags])
+    return main("probe", "--workspace", str(workspace.root), *flags)
 
 
-def test_no_subcommand_shows_the_help(probe: list, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([]) == 0
-    assert "probe" in capsys.readouterr().out
+def fail(workspace: Workspace, how: str) -> int:
+    return main("go-wrong", "--workspace", str(workspace.root), "--how", how)
+
+
+def test_no_subcommand_shows_the_help(probe: Module, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main() == 0
+    shown = capsys.readouterr().out
+    assert "probe" in shown and "Probe the command line." in shown and "go-wrong" in shown and "helper" not in shown
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,8 +122,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert __version__ in capsys.readouterr().out
 
 
-def test_help_shows_ranges_choices_and_defaults(probe: list, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["probe", "--help"]) == 0
+def test_help_shows_ranges_choices_and_defaults(probe: Module, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("probe", "--help") == 0
     shown = capsys.readouterr().out
     folded = " ".join(shown.split())
     for text in ("[a number from 0 to 240; default: 0]", "plain the first", "fancy the second", "[default: plain]"):
@@ -72,20 +132,20 @@ def test_help_shows_ranges_choices_and_defaults(probe: list, capsys: pytest.Capt
     assert "--depth" not in shown and "main.py probe --mode NAME --help" in folded
 
 
-def test_help_shows_the_options_that_depend_on_others(probe: list, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["probe", "--mode", "fancy", "--help"]) == 0
+def test_help_shows_the_options_that_depend_on_others(probe: Module, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("probe", "--mode", "fancy", "--help") == 0
     shown = capsys.readouterr().out
     assert "Options with --mode fancy:" in shown and "--depth" in shown
 
 
-def test_flags_reach_the_step(probe: list, workspace: Workspace) -> None:
+def test_flags_reach_the_step(probe: Module, workspace: Workspace) -> None:
     assert run(workspace, "--rate", "12.5", "--no-sharp", "--size=64") == 0
-    assert probe == [(workspace, Options(12.5, "plain", False, 64), None)]
+    assert [(workspace, probe.Options(12.5, "plain", False, 64), None)] == probe.CALLS
 
 
-def test_flags_of_the_second_class_reach_the_step(probe: list, workspace: Workspace) -> None:
+def test_flags_of_the_second_class_reach_the_step(probe: Module, workspace: Workspace) -> None:
     assert run(workspace, "--depth", "7", "--mode", "fancy", "--yes") == 0
-    assert probe[0][2] == More(7)
+    assert probe.CALLS[0][2] == probe.More(7)
 
 
 WRONG = [
@@ -108,36 +168,41 @@ WRONG = [
 
 @pytest.mark.parametrize(("arguments", "happened"), WRONG)
 def test_wrong_command_lines(
-    arguments: list[str], happened: str, probe: list, capsys: pytest.CaptureFixture[str], workspace: Workspace
+    arguments: list[str],
+    happened: str,
+    probe: Module,
+    capsys: pytest.CaptureFixture[str],
+    workspace: Workspace,
 ) -> None:
     if arguments[0] == "probe" and "--workspace" not in arguments:
         arguments = ["probe", "--workspace", str(workspace.root), *arguments[1:]]
-    assert cli.main(arguments) == 1
+    assert main(*arguments) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == happened
     assert [line.split(":")[0] for line in lines[1:]] == ["  Expected", "  To fix it"]
-    assert probe == []
+    assert probe.CALLS == []
 
 
 def test_questions_are_asked_and_answers_remembered(
-    probe: list, workspace: Workspace, typed: Callable[..., list[str]]
+    probe: Module, workspace: Workspace, typed: Callable[..., list[str]]
 ) -> None:
     shown = typed("2", "n", "5")
     assert run(workspace, "--rate", "3") == 0
     assert [text.split(" [")[0] for text in shown] == ["Mode", "Sharpen", "Depth"]
-    assert probe[-1][1:] == (Options(3.0, "fancy", False, 256), More(5))
+    assert probe.CALLS[-1][1:] == (probe.Options(3.0, "fancy", False, 256), probe.More(5))
     assert run(workspace, "--yes") == 0
-    assert probe[-1][1:] == (Options(0.0, "fancy", False, 256), More(5)), "a flag is not remembered, answers are"
+    assert probe.CALLS[-1][1] == probe.Options(0.0, "fancy", False, 256), "a flag is not remembered, answers are"
+    assert probe.CALLS[-1][2] == probe.More(5)
 
 
-def test_questions_are_not_asked_twice_with_flags(probe: list, workspace: Workspace, typed: Callable) -> None:
+def test_questions_are_not_asked_twice_with_flags(probe: Module, workspace: Workspace, typed: Callable) -> None:
     shown = typed()
     assert run(workspace, "--rate", "3", "--mode", "plain", "--sharp") == 0
     assert shown == []
 
 
 def test_end_of_input_is_a_user_error(
-    probe: list, workspace: Workspace, typed: Callable, capsys: pytest.CaptureFixture[str]
+    probe: Module, workspace: Workspace, typed: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     typed()
     assert run(workspace) == 1
@@ -145,64 +210,37 @@ def test_end_of_input_is_a_user_error(
 
 
 @pytest.mark.parametrize("kept", ["not json", "[]", '{"probe": 5}', '{"probe": {"mode": "gone", "rate": "x", "q": 1}}'])
-def test_damaged_memory_is_passed_over(probe: list, workspace: Workspace, kept: str) -> None:
+def test_damaged_memory_is_passed_over(probe: Module, workspace: Workspace, kept: str) -> None:
     (workspace.root / "answers.json").write_text(kept)
     assert run(workspace, "--yes") == 0
-    assert probe[0][1] == Options()
+    assert probe.CALLS[0][1] == probe.Options()
 
 
-def test_user_errors_and_interrupts(
-    probe: list, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fails(*_: object) -> None:
-        raise UserError("The cup is empty.", "a full cup.", "fill it.")
-
-    monkeypatch.setattr(sys.modules["probe_step"], "run", fails)
-    assert run(workspace) == 1
+def test_user_errors_and_interrupts(probe: Module, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(workspace, "user") == 1
     assert capsys.readouterr().err == "The cup is empty.\n  Expected: a full cup.\n  To fix it: fill it.\n"
-
-    def stops(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sys.modules["probe_step"], "run", stops)
-    assert run(workspace) == 130
+    assert fail(workspace, "stop") == 130
     assert "goes on where it was" in capsys.readouterr().out
 
 
-def test_bugs_keep_their_traceback(probe: list, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(sys.modules["probe_step"], "run", breaks)
+def test_bugs_keep_their_traceback(probe: Module, workspace: Workspace) -> None:
     with pytest.raises(ZeroDivisionError):
-        run(workspace)
+        fail(workspace, "bug")
 
 
-def test_missing_package_names_the_fix(
-    probe: list, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def lacks(*_: object) -> None:
-        raise ModuleNotFoundError("No module named 'mtcnn'", name="mtcnn")
-
-    monkeypatch.setattr(sys.modules["probe_step"], "run", lacks)
-    assert run(workspace) == 1
+def test_missing_package_names_the_fix(probe: Module, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(workspace, "package") == 1
     assert "mtcnn is missing" in capsys.readouterr().err
 
 
-def test_names_of_the_common_flags_are_free(workspace: Workspace) -> None:
-    """No step declares an option that hides --workspace, --yes or --help."""
-    for step in cli.step_files():
-        command = cli.StepCommand(step)
-        flags = [flag for param in command.params for flag in (*param.opts, *param.secondary_opts)]
-        assert len(flags) == len(set(flags)), step.command
-        assert "--help" not in flags and "-h" not in flags
-
-
-@pytest.mark.parametrize("step", cli.step_files(), ids=lambda step: step.command)
-def test_every_step_has_help(step: cli.StepFile, capsys: pytest.CaptureFixture[str]) -> None:
-    assert step.help.endswith((".", ":")), "the first line of its docstring is a sentence"
-    assert cli.main([step.command, "--help"]) == 0
-    assert "--workspace" in capsys.readouterr().out
+@pytest.mark.parametrize("name", CommandPackage().modules)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert CommandPackage().summary(name).endswith((".", ":")), "the first line of its docstring is a sentence"
+    assert cli.main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    flags = re.findall(r"^  (--[a-z-]+|-h, --help)", shown, re.M)
+    assert {"--workspace", "--yes", "-h, --help"} <= set(flags)
+    assert len(flags) == len(set(flags)), "no option hides a common flag"
 
 
 def test_program_runs_from_any_folder(tmp_path: Path) -> None:
@@ -240,6 +278,6 @@ def test_real_terminal(workspace: Workspace, save_drawn_face: Callable[..., Path
     assert (workspace.src.aligned_dir / "00000.png").exists()
 
 
-def test_yes_reaches_the_console(probe: list, workspace: Workspace) -> None:
+def test_yes_reaches_the_console(probe: Module, workspace: Workspace) -> None:
     assert run(workspace, "--yes") == 0
     assert console.says_yes()

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
-from facewright.cli import build, step_files
+from facewright.cli import build
+from facewright.core.command import CommandPackage
 from facewright.launchers import LAUNCHERS, TESTS, all_files, render, strangers, write_launchers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -35,21 +35,21 @@ def test_no_further_numbered_script() -> None:
 @pytest.mark.parametrize("name", list(LAUNCHERS))
 def test_every_row_parses(name: str) -> None:
     command_name, *flags = LAUNCHERS[name].split()
-    group = build()
+    group = build(CommandPackage())
     with group.make_context("main.py", [command_name, *flags], resilient_parsing=True) as context:
         command = group.get_command(context, command_name)
-        assert command is not None, f"no step has COMMAND = {command_name!r}"
+        assert command is not None, f"there is no command {command_name!r}"
         with command.make_context(command_name, list(flags)) as inner:
             assert not inner.args
             given = {k: v for k, v in inner.params.items() if v not in (None, False)}
             assert len(given) == len(flags) / 2
 
 
-def test_every_step_is_reachable() -> None:
-    """A step without a script is one of the few that are typed."""
+def test_every_command_is_reachable() -> None:
+    """A command without a script is one of the few that are typed."""
     scripted = {line.split()[0] for line in LAUNCHERS.values()}
     typed = {"doctor", "benchmark", "faceset", "people", "restore"}
-    assert {step.command for step in step_files()} <= scripted | typed
+    assert CommandPackage().modules.keys() <= scripted | typed
 
 
 def test_writing_repairs_what_differs(tmp_path: Path) -> None:
@@ -113,7 +113,3 @@ def test_script_says_when_there_is_no_python(elsewhere: Path, tmp_path: Path) ->
     )
     assert answer.returncode == 1
     assert [line.split(":")[0].strip() for line in answer.stderr.splitlines()][1:] == ["Expected", "To fix it"]
-
-
-def test_group_is_a_click_group() -> None:
-    assert isinstance(build(), click.Group)

@@ -1,74 +1,25 @@
-"""Command line -> step: one subcommand per file of steps/, questions for what is missing, exit codes.
+"""Command line -> command: one subcommand per file of commands/, questions for what is missing, exit codes."""
 
-A step module has `COMMAND`, a docstring whose first line is the help, a dataclass `Options` and
-`run(workspace, options)`. Four more names are optional:
-
-    more_options(workspace, options) -> type | None
-        A second settings class that depends on the first answers (the chosen model's options). Its
-        values are the third argument of `run`. With it goes MORE_BY, the option of `Options` that decides.
-    opening(workspace, flags) -> core.options.PromptPlan
-        What the step asks or finds out before its questions: which of several models, say.
-    known_answers(workspace) -> dict
-        Answers that the workspace itself gives; they count more than those remembered from the last run.
-    MAKES_WORKSPACE = True
-        The step may be given a --workspace folder that is not there yet.
-"""
-
-import ast
-import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
 
 from facewright import __version__
 from facewright.core import console
+from facewright.core.command import Command, CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder
-from facewright.core.options import Option, PromptPlan, Value, declared, resolve, show
+from facewright.core.options import Option, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import strangers, write_launchers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COMMANDS = Path(__file__).resolve().parent / "commands"
 PROGRAM = "main.py"
 RAW_ARGUMENTS = "facewright.raw_arguments"
-
-
-@dataclass(frozen=True)
-class StepFile:
-    """A file of steps/, known without importing it."""
-
-    command: str
-    module: str
-    help: str
-
-
-@cache
-def step_files() -> tuple[StepFile, ...]:
-    """Return every step, sorted by subcommand; files that begin with an underscore are helpers."""
-    found = []
-    for path in sorted(COMMANDS.glob("*.py")):
-        if path.name.startswith(("_", ".")):
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        command = _command_of(tree, path.name)
-        text = (ast.get_docstring(tree) or "").strip().split("\n")[0]
-        found.append(StepFile(command, f"facewright.commands.{path.stem}", text))
-    return tuple(sorted(found, key=lambda step: step.command))
-
-
-def _command_of(tree: ast.Module, name: str) -> str:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "COMMAND" for t in node.targets):
-            return str(ast.literal_eval(node.value))
-    raise RuntimeError(f'steps/{name} has no line COMMAND = "…"')
 
 
 class Checked(click.ParamType[Value]):
@@ -135,91 +86,97 @@ def common_options() -> list[click.Parameter]:
     ]
 
 
-class StepCommand(click.Command):
-    """The subcommand of one step."""
+class Subcommand(click.Command):
+    """The command line of one declared command."""
 
-    def __init__(self, step: StepFile) -> None:
-        self.module: ModuleType = importlib.import_module(step.module)
-        self.extended = hasattr(self.module, "more_options")
-        settings = {"ignore_unknown_options": self.extended, "allow_extra_args": self.extended}
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        # Flags that only the second settings class knows are left over at first.
+        settings = {"ignore_unknown_options": bool(command.more), "allow_extra_args": bool(command.more)}
         super().__init__(
-            step.command,
-            params=[*map(click_option, declared(self.module.Options)), *common_options()],
-            help=_as_help(self.module.__doc__ or ""),
-            callback=lambda **given: self.run_step(given),
+            command.name,
+            params=[*map(click_option, declared(command.options)), *common_options()],
+            help=_as_help(command.help or ""),
+            callback=lambda **given: self.start(given),
             context_settings={**settings, "max_content_width": 110},
         )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the raw arguments: the help of a step with further options needs them."""
+        """Keep the raw arguments: the help of a command with further options needs them."""
         ctx.meta[RAW_ARGUMENTS] = list(args)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, then those that depend on the flags given so far."""
         super().format_options(ctx, formatter)
-        if not self.extended:
+        if self.command.more is None:
             return
         typed, _, _ = self.make_parser(ctx).parse_args(list(ctx.meta[RAW_ARGUMENTS]))
         workspace = Workspace(workspace_root(typed.get("workspace_")))
-        specs = declared(self.module.Options)
+        specs = declared(self.command.options)
         flags = {s.name: s.parse(str(typed[s.name])) for s in specs if typed.get(s.name) is not None}
-        options: Any = resolve(self.module.Options, flags, self._remembered(workspace), skip=_names(specs))
-        more = self.module.more_options(workspace, options)
+        options: Any = resolve(self.command.options, flags, self.command.remembered(workspace), skip=_names(specs))
+        more = self.command.more.of(workspace, options)
         records = [click_option(s).get_help_record(ctx) for s in declared(more)] if more else []
-        flag, chosen = f"--{self.module.MORE_BY}", getattr(options, self.module.MORE_BY)
+        by = self.command.more.by
+        flag, chosen = f"--{by.replace('_', '-')}", getattr(options, by)
         with formatter.section(f"Options with {flag} {chosen}"):
             if records:
                 formatter.write_dl([record for record in records if record])
             none = "" if records else "None. "
             formatter.write_text(f"{none}{PROGRAM} {self.name} {flag} NAME --help shows those of another one.")
 
-    def run_step(self, given: dict[str, Any]) -> None:
-        """Ask what is missing and run the step."""
+    def start(self, given: dict[str, Any]) -> None:
+        """Ask what is missing and run the command."""
         console.set_up(yes=given.pop("yes_"))
-        name = str(self.name)
-        workspace = open_workspace(given.pop("workspace_"), may_be_new=hasattr(self.module, "MAKES_WORKSPACE"))
-        opening: PromptPlan = getattr(self.module, "opening", lambda workspace, flags: PromptPlan())(workspace, given)
-        given |= opening.flags
-        remembered = {**self._remembered(workspace), **opening.remembered}
-        options = self._settle(workspace, name, self.module.Options, given, remembered, ask=opening.ask)
-        if not self.extended:
-            self.module.run(workspace, options)
+        command, name = self.command, self.command.name
+        workspace = open_workspace(given.pop("workspace_"), may_be_new=command.makes_workspace)
+        plan = command.plan(workspace, given)
+        given |= plan.flags
+        remembered = {**command.remembered(workspace), **plan.remembered}
+        options = settle(workspace, name, command.options, given, remembered, ask=plan.ask)
+        if command.more is None:
+            command.call(workspace, options)
             return
-        more = self.module.more_options(workspace, options)
+        more = command.more.of(workspace, options)
         flags = self._rest(click.get_current_context(), more)
         key = f"{name}.{_home(more)}" if more else name
-        remembered = workspace.answers(key)
-        self.module.run(workspace, options, self._settle(workspace, key, more, flags, remembered) if more else None)
-
-    def _remembered(self, workspace: Workspace) -> dict[str, Any]:
-        known: Mapping[str, Any] = getattr(self.module, "known_answers", lambda workspace: {})(workspace)
-        return {**workspace.answers(str(self.name)), **known}
+        extra = settle(workspace, key, more, flags, workspace.answers(key)) if more else None
+        command.call(workspace, options, extra)
 
     def _rest(self, ctx: click.Context, more: type | None) -> dict[str, Any]:
-        """Read the flags that only the second settings class knows."""
+        """Read the flags that only the second settings class knows; others are refused."""
         params: list[click.Parameter] = [click_option(s) for s in declared(more)] if more else []
         second = click.Command(self.name, params=params, add_help_option=False)
         with second.make_context(ctx.info_name, list(ctx.args), parent=ctx.parent) as inner:
             return dict(inner.params)
 
-    def _settle(
-        self,
-        workspace: Workspace,
-        key: str,
-        settings: type,
-        flags: Mapping[str, Value | None],
-        remembered: Mapping[str, Any],
-        *,
-        ask: bool = True,
-    ) -> Any:
-        """Resolve a settings class; keep typed answers for the next run."""
-        options: Any = resolve(settings, flags, remembered, skip=() if ask else _names(declared(settings)))
-        asked = {s.name for s in declared(settings) if s.ask and s.remember and flags.get(s.name) is None}
-        if ask and asked and console.interactive():
-            answers = {name: getattr(options, name) for name in sorted(asked)}
-            workspace.remember(key, {**workspace.answers(key), **answers})
-        return options
+
+def settle(
+    workspace: Workspace,
+    key: str,
+    settings: type,
+    flags: Mapping[str, Value | None],
+    remembered: Mapping[str, Any],
+    *,
+    ask: bool = True,
+) -> Any:
+    """Resolve a settings class, with questions; the workspace keeps typed answers for the next run.
+
+    Args:
+        workspace: The project.
+        key: Under this name it keeps the answers.
+        settings: A dataclass of options.
+        flags: Values of the command line, None where there is none.
+        remembered: Defaults that count more than the declared ones.
+        ask: Whether questions are asked where there is somebody to answer.
+    """
+    options: Any = resolve(settings, flags, remembered, skip=() if ask else _names(declared(settings)))
+    asked = {s.name for s in declared(settings) if s.ask and s.remember and flags.get(s.name) is None}
+    if ask and asked and console.interactive():
+        answers = {name: getattr(options, name) for name in sorted(asked)}
+        workspace.remember(key, {**workspace.answers(key), **answers})
+    return options
 
 
 def _names(specs: list[Option]) -> tuple[str, ...]:
@@ -262,30 +219,33 @@ def open_workspace(folder: str | None, *, may_be_new: bool) -> Workspace:
     return Workspace(root)
 
 
-class Steps(click.Group):
-    """All subcommands; a step is imported only when it is called or its own help is asked for."""
+class Program(click.Group):
+    """All subcommands; one is imported only when it is called or its own help is asked for."""
+
+    def __init__(self, package: CommandPackage, **settings: Any) -> None:
+        self.package = package
+        super().__init__(PROGRAM, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the subcommands, sorted."""
-        return sorted([*(step.command for step in step_files()), *self.commands])
+        return sorted([*self.package.modules, *self.commands])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a subcommand, None for an unknown one."""
-        for step in step_files():
-            if step.command == cmd_name:
-                return StepCommand(step)
+        if cmd_name in self.package.modules:
+            return Subcommand(self.package.load(cmd_name))
         return self.commands.get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a line per subcommand."""
-        rows = {step.command: step.help for step in step_files()}
+        rows = {name: self.package.summary(name) for name in self.package.modules}
         rows |= {name: command.get_short_help_str(200) for name, command in self.commands.items()}
         with formatter.section("Subcommands"):
             formatter.write_dl(sorted(rows.items()))
 
 
 def launchers_command() -> click.Command:
-    """Return the subcommand that writes the numbered scripts; it is no step, for it reads the launchers' table."""
+    """Return the subcommand that writes the numbered scripts from the table of the launchers."""
     return click.Command(
         "launchers",
         params=common_options(),
@@ -299,16 +259,16 @@ def _write_launchers(workspace_: str | None, yes_: bool) -> None:
     console.say(f"Wrote {len(written)} scripts to {REPOSITORY}; the others were right already.")
     for name in strangers(REPOSITORY):
         console.warn(f"{name} is in no row of launchers.py: delete it, or add the row.")
-    from facewright.readme import write_readme  # it looks into every room, which no other subcommand needs
+    from facewright.readme import write_readme  # late: imports every package, which no other subcommand needs
 
     if write_readme(REPOSITORY / "README.md"):
         console.say("Brought the tables of README.md up to date.")
 
 
-def build() -> click.Group:
+def build(package: CommandPackage) -> click.Group:
     """Return the whole command line."""
-    steps = Steps(
-        PROGRAM,
+    program = Program(
+        package,
         commands={"launchers": launchers_command()},
         help="facewright: from two videos to one with the face replaced. The numbered scripts call these subcommands.",
         invoke_without_command=True,
@@ -316,7 +276,7 @@ def build() -> click.Group:
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 110},
         subcommand_metavar="SUBCOMMAND [flags]",
     )
-    return click.version_option(__version__, prog_name="facewright")(steps)
+    return click.version_option(__version__, prog_name="facewright")(program)
 
 
 @click.pass_context
@@ -325,9 +285,9 @@ def _show_help(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-def usage_error(problem: click.ClickException, arguments: Sequence[str]) -> UserError:
+def usage_error(problem: click.ClickException, arguments: Sequence[str], program: click.Group) -> UserError:
     """Say click's complaint in the three lines of all our errors."""
-    names = build().list_commands(click.Context(click.Command(PROGRAM)))
+    names = program.list_commands(click.Context(program))
     command = next((word for word in arguments if not word.startswith("-")), "")
     if command not in names:
         return UserError(problem.format_message(), f"one of {', '.join(names)}.", f"see {PROGRAM} --help")
@@ -343,24 +303,26 @@ def missing_package(problem: ModuleNotFoundError) -> UserError:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, commands: str = "facewright.commands") -> int:
     """Run the program.
 
     Args:
         argv: Arguments without the program's name; None takes the process's.
+        commands: The package whose files are the subcommands.
 
     Returns:
-        0 when all was done, 1 for a mistake that the user can mend, 130 when stopped with Ctrl-C.
+        0 when all was done, 1 for a mistake that the user can fix, 130 when stopped with Ctrl-C.
     """
     console.set_up(yes=False)
     arguments = list(sys.argv[1:] if argv is None else argv)
+    program = build(CommandPackage(commands))
     try:
-        code = build().main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        code = program.main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except UserError as problem:
         console.error(problem)
         return 1
     except click.ClickException as problem:
-        console.error(usage_error(problem, arguments))
+        console.error(usage_error(problem, arguments, program))
         return 1
     except ModuleNotFoundError as problem:
         if (problem.name or "").split(".")[0] == "facewright":

@@ -1,12 +1,12 @@
 """The tables of README.md, generated from what the program itself declares."""
 
-import ast
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from facewright.commands import convert
 from facewright.convert.blend import Mode
+from facewright.core.command import CommandPackage
 from facewright.core.files import write_bytes
 from facewright.core.options import declared, show
 from facewright.extract.detectors.base import BY_HAND, offers
@@ -14,8 +14,6 @@ from facewright.facesets.sort_base import methods
 from facewright.launchers import LAUNCHERS
 from facewright.models.catalogue import model_entries
 from facewright.ui.events import HELP
-
-COMMANDS = Path(__file__).parent / "commands"
 
 
 def tables() -> dict[str, str]:
@@ -83,14 +81,8 @@ def _modes() -> list[tuple[str, str]]:
 
 
 def _help_of(line: str) -> str:
-    """Return the first line of the step that a launcher calls, with the arguments it passes."""
-    command, _, arguments = line.partition(" ")
-    for path in sorted(COMMANDS.glob("[!_]*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        if f'COMMAND = "{command}"' in path.read_text(encoding="utf-8"):
-            first = (ast.get_docstring(tree) or "").split("\n")[0]
-            return f"{first} (`{command}{' ' + arguments if arguments else ''}`)"
-    raise ValueError(f"no step has the subcommand {command!r}")
+    """Return the first line of the help of the command that a launcher calls, with the arguments it passes."""
+    return f"{CommandPackage().summary(line.split()[0])} (`{line}`)"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

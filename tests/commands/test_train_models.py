@@ -39,12 +39,12 @@ class TestNamedModels:
         assert trained.load_trained(two.model_dir).name == "villain"
 
     def test_without_a_terminal_the_last_one_goes_on_with_its_answers(self, two):
-        found = train.opening(two, {})
+        found = train.plan_prompts(two, {})
         assert found.flags == {"name": "villain", "model": "h64"} and not found.ask
         assert found.remembered["batch_size"] == 3
         assert found.remembered["target_iter"] == 0  # it was reached
-        assert train.opening(two, {"name": "hero", "model": None}).flags == {"name": "hero", "model": "h64"}
-        assert train.opening(two, {"model": "quick"}).flags == {"name": "quick"}
+        assert train.plan_prompts(two, {"name": "hero", "model": None}).flags == {"name": "hero", "model": "h64"}
+        assert train.plan_prompts(two, {"model": "quick"}).flags == {"name": "quick"}
 
     def test_a_target_that_was_not_reached_stays(self, filled):
         known = saved_models.Shelved("a", "h64", 5, "", {"settings": {"target_iter": 9, "keep": 4, "odd": 1}})
@@ -53,28 +53,28 @@ class TestNamedModels:
     def test_chosen_on_the_console(self, two, typed, monkeypatch, capsys):
         monkeypatch.setattr(model_prompt, "any_key", lambda seconds: False)
         typed("7", "2")
-        found = train.opening(two, {})
+        found = train.plan_prompts(two, {})
         assert found.flags["name"] == "hero" and not found.ask
         said = capsys.readouterr().out
         assert "1  villain" in said and "'7' is no model" in said and "press a key within 2 seconds" in said
         monkeypatch.setattr(model_prompt, "any_key", lambda seconds: True)
         typed("")
-        assert train.opening(two, {}).ask
+        assert train.plan_prompts(two, {}).ask
 
     def test_a_name_with_a_blank_is_that_model(self, two, typed, monkeypatch):
         monkeypatch.setattr(model_prompt, "any_key", lambda seconds: False)
         saved_models.rename(two.model_dir, "villain", "hero 2")
         typed("Hero 2")
-        assert train.opening(two, {}).flags["name"] == "hero 2"
+        assert train.plan_prompts(two, {}).flags["name"] == "hero 2"
         typed("hero")
-        assert train.opening(two, {}).flags["name"] == "hero"
+        assert train.plan_prompts(two, {}).flags["name"] == "hero"
         typed("hero 3", "r hero 2", "d x", "d x")  # no such model; then a model that is called like a command
-        assert train.opening(two, {}).flags["name"] == "d x"
+        assert train.plan_prompts(two, {}).flags["name"] == "d x"
 
     def test_renamed_and_deleted_on_the_console(self, two, typed, monkeypatch, capsys):
         monkeypatch.setattr(model_prompt, "any_key", lambda seconds: False)
         typed("r 2", "star", "r 1", "con", "d 1", "y", "")
-        assert train.opening(two, {}).flags["name"] == "star"
+        assert train.plan_prompts(two, {}).flags["name"] == "star"
         assert "cannot be the name" in capsys.readouterr().out
         assert [m.name for m in saved_models.shelf(two.model_dir)] == ["star"]
         (dated,) = two.trash.iterdir()
@@ -82,7 +82,7 @@ class TestNamedModels:
 
     def test_a_new_one_on_the_console(self, two, typed):
         typed("n", "h64", "hero", "bad/name", "")
-        found = train.opening(two, {})
+        found = train.plan_prompts(two, {})
         assert found.flags == {"model": "h64", "name": "h64"} and found.ask
 
     def test_another_network_than_the_name_holds(self, two):

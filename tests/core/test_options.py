@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewright.cli import step_files
+from facewright.core.command import CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.options import Option, declared, option, output_values, question, resolve, show
 
@@ -149,12 +149,10 @@ def test_remembered_value_that_no_longer_fits_is_passed_over() -> None:
     assert resolve(Settings, {}, {"rate": 9999.0, "soft": "perhaps", "amount": [1]}) == Settings()
 
 
-@pytest.mark.parametrize("step", step_files(), ids=lambda step: step.command)
-def test_every_prompt_of_every_step(step: object, typed: Callable) -> None:
-    """Each question of each step: help, a wrong answer, then the default."""
-    import importlib
-
-    for spec in declared(importlib.import_module(step.module).Options):  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", CommandPackage().modules)
+def test_every_prompt_of_every_command(name: str, typed: Callable) -> None:
+    """Each question of each command: help, a wrong answer, then the default."""
+    for spec in declared(CommandPackage().load(name).options):
         assert spec.parse(show(spec.default)) == spec.default or spec.default == ""
         if not spec.ask:
             continue

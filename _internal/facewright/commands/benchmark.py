@@ -3,19 +3,17 @@
 The benchmarks are the programs in tests/benchmarks/.
 """
 
-import ast
+import pydoc
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-
-COMMAND = "benchmark"
-MAKES_WORKSPACE = True
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FOLDER = REPOSITORY / "tests" / "benchmarks"
@@ -25,8 +23,8 @@ def benchmarks() -> dict[str, str]:
     """Return the benchmarks: name -> first line of the file's docstring."""
     found = {}
     for path in sorted(FOLDER.glob("[!_]*.py")):
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        found[path.stem] = text.split("\n")[0]
+        with path.open(encoding="utf-8") as file:
+            found[path.stem] = pydoc.source_synopsis(file) or ""
     return found
 
 
@@ -66,3 +64,6 @@ def run(workspace: Workspace, options: Options) -> None:
             "a measurement.",
             "read its message above.",
         )
+
+
+COMMAND = Command(__doc__, Options, run, makes_workspace=True)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, list_files, make_folder, move_to_trash
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 
-COMMAND = "clear"
-MAKES_WORKSPACE = True
 VIDEO_STEMS = ("data_src", "data_dst")
 # Files beside the folders that the steps write, by the beginning of their names.
 SHEETS = tuple(f"{stem}_{kind}." for stem in VIDEO_STEMS for kind in ("faces", "people", "sorted"))
@@ -70,7 +69,7 @@ def _clear(workspace: Workspace) -> Path | None:
         console.say(f"  {path.name:<24}{f'{count} files' if path.is_dir() else '':<14}{_readable(size):>10}")
     if not _allowed(f"Move all this to {workspace.trash.name}/?"):
         return None
-    return move_to_trash(paths, workspace.trash, by=COMMAND)
+    return move_to_trash(paths, workspace.trash, by=COMMAND.name)
 
 
 def _empty_trash(workspace: Workspace) -> bool:
@@ -124,3 +123,6 @@ def _readable(size: float) -> str:
             return f"{size:.0f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
+
+
+COMMAND = Command(__doc__, Options, run, makes_workspace=True)

@@ -18,6 +18,7 @@ from facewright.convert.blend import Mode
 from facewright.convert.pipeline import FaceShape, Parameters
 from facewright.convert.stream import Converter, Done, Job, convert_stream, portrait_jobs
 from facewright.core import console, workers
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import fingerprint, list_files, make_folder, move_to_trash, write_bytes
 from facewright.core.images import IMAGE_EXTENSIONS, encode, read_image
@@ -35,7 +36,6 @@ if TYPE_CHECKING:  # these import keras
     from facewright.models.base import ConverterDefaults
     from facewright.models.trained import TrainedModel
 
-COMMAND = "convert"
 
 # Goes up when the same parameters give another picture, so that old results are made again.
 VERSION = 1
@@ -259,7 +259,7 @@ def _clear_stale(side: Side, planned: list[_Planned], trash: Path) -> None:
     """Move merged pictures away that belong to no frame: they would end up in the video."""
     wanted = {p.job.target.name for p in planned}
     stale = [path for path in list_files(side.merged_dir, IMAGE_EXTENSIONS) if path.name not in wanted]
-    moved = move_to_trash(stale, trash, by=COMMAND)
+    moved = move_to_trash(stale, trash, by=COMMAND.name)
     if moved:
         console.say(f"{len(stale)} older pictures that belong to no frame were moved from merged/ to {moved}.")
 
@@ -269,7 +269,7 @@ def _spare_retouched(todo: list[_Planned], side: Side, trash: Path) -> None:
     written = read_journal(side.convert_journal, "frame")
     there = [(p.job.target, written.get(p.job.frame.name, {}).get("made")) for p in todo if p.job.target.exists()]
     foreign = [path for path, made in there if made != fingerprint(path)]
-    moved = move_to_trash(foreign, trash, by=COMMAND)
+    moved = move_to_trash(foreign, trash, by=COMMAND.name)
     if moved:
         console.say(f"{len(foreign)} pictures in merged/ that no run has noted as its own were moved to {moved}.")
 
@@ -360,3 +360,6 @@ def _summary(planned: list[_Planned], done: list[Done], side: Side, sheet: Path)
     if sheet.exists():
         console.say(f"Before and after at a glance: {sheet}")
     console.say("Next: 8_to_mp4")
+
+
+COMMAND = Command(__doc__, Options, run)

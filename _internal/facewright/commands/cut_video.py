@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash, read_json, write_json
 from facewright.core.options import option
@@ -18,7 +19,6 @@ from facewright.core.workspace import Workspace
 if TYPE_CHECKING:
     from facewright.video.probe import VideoInfo
 
-COMMAND = "cut-video"
 
 END = "end"
 STATE = ".cut_video.json"
@@ -163,7 +163,7 @@ def done_before(workspace: Workspace, info: "VideoInfo", start: Fraction, end: F
 
 def put_in_place(workspace: Workspace, old: Path, ready: Path) -> None:
     """Move the whole video to the trash and give its name to the cut."""
-    target = move_to_trash([old], workspace.trash, by=COMMAND)
+    target = move_to_trash([old], workspace.trash, by=COMMAND.name)
     os.replace(ready, workspace.root / "data_dst.mp4")
     console.say(f"The whole video is now in {target}.")
 
@@ -182,3 +182,6 @@ def take_over(workspace: Workspace, ready: Path) -> bool:
     os.replace(ready, workspace.root / "data_dst.mp4")
     console.say("Finished the cut of the run before: data_dst.mp4 is in its place. Next: 3_extract_png_from_dst.")
     return True
+
+
+COMMAND = Command(__doc__, Options, run)

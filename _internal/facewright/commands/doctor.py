@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from facewright.commands._doctor_checks import Finding, all_checks
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
-
-COMMAND = "doctor"
-MAKES_WORKSPACE = True
 
 
 @dataclass(frozen=True)
@@ -42,3 +40,6 @@ def run(workspace: Workspace, options: Options) -> None:
             "follow the advice in those lines and run doctor again.",
         )
     console.say("\nAll is well.")
+
+
+COMMAND = Command(__doc__, Options, run, makes_workspace=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, make_folder, move_to_trash, write_bytes
 from facewright.core.options import option
@@ -28,7 +29,6 @@ from facewright.nn.saved_models import Shelved, check_trained, look, shelf
 if TYPE_CHECKING:  # this imports keras
     from facewright.models.trained import TrainedModel
 
-COMMAND = "export"
 SUFFIX = ".dfm"
 VERSION = 1  # goes up when the same weights give another file
 NEEDED = ("onnx", "onnxruntime")
@@ -193,7 +193,7 @@ def _write(workspace: Workspace, model: "TrainedModel", target: Path, device: De
     try:
         write_bytes(unchecked, dfm.dfm_bytes(model, network_tags() | _origin(model.fingerprint)), durable=True)
         checked = _check(unchecked, model, workspace, LIMITS[device.kind])
-        moved = move_to_trash([target], workspace.trash, by=COMMAND)
+        moved = move_to_trash([target], workspace.trash, by=COMMAND.name)
         with disk_errors(target):
             os.replace(unchecked, target)
             fsync_folder(target.parent)
@@ -246,3 +246,6 @@ def _tell(model: "TrainedModel") -> None:
         f"Resolution {model.resolution}, Y offset {Y_OFFSET}. More in docs/deepfacelive.md."
     )
     console.say("DeepFaceLive marks nothing that it makes: tell everyone who sees it that the face is not real.")
+
+
+COMMAND = Command(__doc__, Options, run)

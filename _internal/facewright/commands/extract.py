@@ -7,6 +7,7 @@ from typing import Any
 
 from facewright.annotate import launch as by_hand
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash
 from facewright.core.images import write_image
@@ -27,7 +28,6 @@ from facewright.extract.sources import Files, Source, Todo, video_of_frames
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 
-COMMAND = "extract"
 FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
 
@@ -281,3 +281,6 @@ def _draw_missing(side: Side, source: Source, names: set[str]) -> None:
     for path, picture in console.progress(pictures, total=len(lacking), title="Drawing", unit="frames"):
         records = [face.record for face in faces.get(path.stem, [])]
         write_image(debug_file(side.debug_dir, path), annotate(picture, records))
+
+
+COMMAND = Command(__doc__, Options, run)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.options import option
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from facewright.video.frames import SplitOrder, SplitReport
     from facewright.video.probe import VideoInfo
 
-COMMAND = "extract-frames"
 
 SIDES = {"src": "data_src, the face to take", "dst": "data_dst, the video to change (always every frame)"}
 FORMATS = {"png": "exact, larger", "jpg": "a third of the size, not quite exact"}
@@ -142,7 +142,7 @@ def make_way(workspace: Workspace, side: Side, info: "VideoInfo", order: "SplitO
             "add --redo to move them, and the faces and results made of them, to the trash.",
         )
     # The whole folder in one rename: a kill cannot tear frames and faces apart.
-    target = move_to_trash([side.frames_dir], workspace.trash, by=COMMAND)
+    target = move_to_trash([side.frames_dir], workspace.trash, by=COMMAND.name)
     console.say(f"Moved the old frames and what was made of them to {target}.")
 
 
@@ -177,3 +177,6 @@ def say_next(side: str) -> None:
     """Tell what to run next."""
     following = "3_extract_png_from_dst" if side == "src" else "4_src_extract_faces"
     console.say(f"Next: {following}.")
+
+
+COMMAND = Command(__doc__, Options, run)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facewright.core import console
+from facewright.core.command import Command, MoreOptions
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.facesets.import_faces import ImportOptions, import_faces
@@ -21,9 +22,6 @@ from facewright.facesets.merge import MergeOptions, merge
 from facewright.facesets.metadata import RestoreOptions, restore_metadata, save_metadata
 from facewright.facesets.recover_names import recover_names
 from facewright.facesets.remake import RemakeOptions, remake
-
-COMMAND = "faceset"
-MORE_BY = "action"
 
 
 @dataclass(frozen=True)
@@ -82,3 +80,6 @@ def run(workspace: Workspace, options: Options, more: Any) -> None:
             save_metadata(workspace, options.side)
         else:
             restore_metadata(workspace, options.side, more)
+
+
+COMMAND = Command(__doc__, Options, run, MoreOptions("action", more_options))

@@ -11,6 +11,7 @@ from pathlib import Path
 from facewright.annotate import launch as by_hand
 from facewright.commands.extract import face_writer, make_checks, options_of
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder
 from facewright.core.journal import Journal
@@ -23,8 +24,6 @@ from facewright.extract.landmarks import Landmarker
 from facewright.extract.log import Searched, Settings, frames_to_search, note, read_searched
 from facewright.extract.pipeline import extract
 from facewright.extract.smooth_side import SmoothOptions, smooth_side
-
-COMMAND = "fix"
 
 
 @dataclass(frozen=True)
@@ -188,3 +187,6 @@ def _lines(
         yield f"Frames not searched yet: {unsearched}. Run {side.extractor} again."
     if not (found or left or crowded or odd or deleted or unsearched):
         yield "Every frame has exactly one face, or was finished by hand."
+
+
+COMMAND = Command(__doc__, Options, run)

@@ -10,13 +10,13 @@ from facewright.commands._restore import bring_back
 from facewright.commands.people import present
 from facewright.commands.view import open_folder, system_viewer
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, number_people
 
-COMMAND = "keep"
 FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
 
@@ -135,3 +135,6 @@ def _allowed(question: str) -> bool:
             f"There is nobody to answer: {question}", "a terminal, or --yes.", "add --yes when you mean it."
         )
     return console.confirm(question, default=True)
+
+
+COMMAND = Command(__doc__, Options, run)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from facewright.video.probe import Sound
     from facewright.video.result import Result, ResultPlan
 
-COMMAND = "make-video"
 
 CONTAINERS = {"mp4": "result.mp4, plays everywhere", "avi": "result.avi, for older editors; its sound is PCM"}
 
@@ -137,3 +137,6 @@ def make(result: "Result", plan: "ResultPlan", target: Path) -> None:
     if kept:
         console.say(f"Skipped {kept} frames that the run before had encoded.")
     console.say("Next: watch it. To change it, run 7_convert with other settings and this step again.")
+
+
+COMMAND = Command(__doc__, Options, run)

@@ -6,6 +6,7 @@ Faces are compared with each other, inside this folder. The step knows nobody an
 from dataclasses import dataclass
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, number_people
@@ -13,7 +14,6 @@ from facewright.faces.grouping import THRESHOLD
 from facewright.facesets.common import name_bad, no_faces
 from facewright.facesets.people_sheet import show_people, table
 
-COMMAND = "people"
 KEEPERS = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}
 
 
@@ -71,3 +71,6 @@ def present(workspace: Workspace, side: Side, people: People) -> None:
     if people.persons:
         console.say(f"A row of faces for each: {picture}")
     console.say(f"All faces by person: {page}")
+
+
+COMMAND = Command(__doc__, Options, run)

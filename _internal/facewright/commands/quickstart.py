@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, write_bytes
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-
-COMMAND = "quickstart"
-MAKES_WORKSPACE = True
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SAMPLE = REPOSITORY / "_internal" / "sample"
@@ -144,3 +142,6 @@ def report(workspace: Workspace, took: list[tuple[str, float]], total: float) ->
         "\nNow with clips of your own: copy them into the workspace as data_src.* and data_dst.* (move the sample's"
     )
     console.say("away), run 1_clear_workspace, then the other numbered scripts in order.")
+
+
+COMMAND = Command(__doc__, Options, run, makes_workspace=True)

@@ -10,10 +10,9 @@ from types import MappingProxyType
 
 from facewright.commands import _restore
 from facewright.commands._restore import Kind, Request
+from facewright.core.command import Command
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-
-COMMAND = "restore"
 
 # A new kind is a function in _restore.py and a row here.
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -53,3 +52,6 @@ def run(workspace: Workspace, options: Options) -> None:
     """
     side = workspace.side(options.side)
     KINDS[options.what].run(Request(workspace, side, options.which, options.list))
+
+
+COMMAND = Command(__doc__, Options, run)

@@ -13,6 +13,7 @@ import numpy as np
 
 from facewright.commands._restore import bring_back
 from facewright.core import console
+from facewright.core.command import Command, MoreOptions
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, write_bytes
 from facewright.core.images import Image, encode, read_image
@@ -25,8 +26,6 @@ from facewright.facesets.rename import PLAN, Finished, finish, plan_names, renam
 from facewright.facesets.sort_base import Face, Method, methods
 from facewright.ui.contact_sheet import contact_sheet, evenly
 
-COMMAND = "sort"
-MORE_BY = "by"
 COLUMNS, CELL, ROWS = 12, 112, 20  # of the contact sheet: faces per row, pixels, rows at most
 MANY = 3000  # faces whose comparison takes longer than people wait without a word
 FATE = "keeps its name"  # of a file that is no usable face
@@ -216,3 +215,6 @@ def _report(side: Side, method: Method, planned: Planned, done: Finished | None)
     if planned.unreadable:
         console.say(f"{planned.unreadable} files that are no usable faces were left as they are.")
     console.say(f"Next: {'4.1_src' if side.name == 'data_src' else '5.1_dst'}_view_faces, delete what does not belong.")
+
+
+COMMAND = Command(__doc__, Options, run, MoreOptions("by", more_options))

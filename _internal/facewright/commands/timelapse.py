@@ -6,13 +6,12 @@ Reads model/<name>/history/, which 6_train --write-preview-history fills, and wr
 from dataclasses import dataclass
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.nn.saved_models import shelf
-
-COMMAND = "timelapse"
 
 
 @dataclass(frozen=True)
@@ -48,3 +47,6 @@ def run(workspace: Workspace, options: Options) -> None:
     console.say(f"{count} of {len(pictures)} previews, {count / options.fps:.1f} s: {target}")
     if count < len(chosen):
         console.say(f"{len(chosen) - count} previews of another size were left out.")
+
+
+COMMAND = Command(__doc__, Options, run)

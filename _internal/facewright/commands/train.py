@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from facewright.core import console
+from facewright.core.command import Command, MoreOptions
 from facewright.core.errors import UserError
 from facewright.core.images import write_image
 from facewright.core.options import PromptPlan, declared
@@ -33,12 +34,10 @@ if TYPE_CHECKING:  # these import keras
     from facewright.train.loop import Outcome
     from facewright.train.session import Session
 
-COMMAND = "train"
-MORE_BY = "model"
 DEBUG_SHEET = "samples.png"
 
 
-def opening(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
+def plan_prompts(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     """Settle which model is meant, and offer the answers of its last run."""
     kinds = next(spec for spec in declared(Options) if spec.name == "model")
     return model_prompt.open_training(workspace, flags, kinds)
@@ -213,3 +212,8 @@ def _show_samples(workspace: Workspace, samplers: "tuple[Sampler, Sampler]", opt
     if window:
         window.browse(lambda: draw_samples(samplers, rng), picture)
         window.close()
+
+
+COMMAND = Command(
+    __doc__, Options, run, MoreOptions("model", more_options), plan=plan_prompts, known_answers=known_answers
+)

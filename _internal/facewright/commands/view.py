@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core import console
+from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, encode, read_image
@@ -27,8 +28,6 @@ from facewright.facesets.common import name_bad, no_faces
 from facewright.facesets.gallery import CELL, page, sheet
 from facewright.facesets.statistics import Measured, Statistics, advise, measure, plots, summary
 from facewright.ui.contact_sheet import evenly, fit
-
-COMMAND = "view"
 
 
 @dataclass(frozen=True)
@@ -139,3 +138,6 @@ def poses(side: Side) -> NDArray[np.float64]:
     """Return (n, 2) yaw and pitch in degrees of all faces of a side, from their records."""
     found: Sequence[FaceFile] = load_faceset(side.aligned_dir).faces
     return np.array([face.record.pose[:2] for face in found], np.float64).reshape(-1, 2)
+
+
+COMMAND = Command(__doc__, Options, run)

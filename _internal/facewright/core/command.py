@@ -1,0 +1,136 @@
+"""What a subcommand is: a file of the commands package that declares one `Command`.
+
+    # commands/cut_video.py, the subcommand cut-video
+    '''Cut data_dst.* down to a part.'''          the first line is what `main.py --help` shows
+
+    @dataclass(frozen=True)
+    class Options: ...                            every field made with core.options.option
+
+    def run(workspace: Workspace, options: Options) -> CutResult: ...
+
+    COMMAND = Command(__doc__, Options, run)
+
+A file is imported only when its subcommand is called, or its help asked for: it may import at its top what takes
+less than half a second. Keras and the libraries below it are imported inside `run`, once there is something to do.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+import pydoc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from facewright.core.options import PromptPlan
+from facewright.core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class MoreOptions:
+    """Options that depend on the first ones, such as those of the chosen model.
+
+    Attributes:
+        by: Name of the option that decides.
+        of: Returns the second settings class for the resolved first options, None where there is none.
+    """
+
+    by: str
+    of: Callable[[Workspace, Any], type | None]
+
+
+def plan_nothing(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
+    """Settle nothing before the questions."""
+    return PromptPlan()
+
+
+def know_nothing(workspace: Workspace) -> Mapping[str, Any]:
+    """Take no answers from the workspace's content."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand.
+
+    Attributes:
+        help: The text of its `--help`; the first line is a sentence of its own.
+        options: A frozen dataclass whose fields are made with `core.options.option`.
+        run: `run(workspace, options)`, with `more` also `run(workspace, options, more)` where the last one is None
+            or an instance of the class that `more.of` gave. It returns a frozen dataclass that says what was done.
+        more: A second settings class that depends on the first, or None.
+        plan: What is settled before the questions, from the workspace and the flags: which of several models, say.
+        known_answers: Defaults that the workspace's content gives; they count more than the answers of an earlier run.
+        makes_workspace: Whether the folder behind `--workspace` may be missing.
+    """
+
+    help: str | None
+    options: type
+    run: Callable[..., Any]
+    more: MoreOptions | None = None
+    plan: Callable[[Workspace, Mapping[str, Any]], PromptPlan] = plan_nothing
+    known_answers: Callable[[Workspace], Mapping[str, Any]] = know_nothing
+    makes_workspace: bool = False
+
+    @property
+    def name(self) -> str:
+        """The subcommand, as typed: the name of its file with dashes."""
+        return command_name(self.run.__module__)
+
+    def remembered(self, workspace: Workspace) -> dict[str, Any]:
+        """Return the defaults of the questions that are not the declared ones."""
+        return {**workspace.answers(self.name), **self.known_answers(workspace)}
+
+    def call(self, workspace: Workspace, options: Any, more: Any = None) -> Any:
+        """Run it with resolved options; return its result."""
+        return self.run(workspace, options, more) if self.more else self.run(workspace, options)
+
+
+def command_name(module: str) -> str:
+    """Return the subcommand that a module declares: facewright.commands.cut_video -> cut-video."""
+    return module.rpartition(".")[2].replace("_", "-")
+
+
+@dataclass(frozen=True)
+class CommandPackage:
+    """A package whose modules are subcommands; dropping a file in adds one.
+
+    Attributes:
+        package: Its dotted name.
+    """
+
+    package: str = "facewright.commands"
+
+    @cached_property
+    def modules(self) -> dict[str, str]:
+        """Subcommand -> dotted name of its module, sorted; nothing is imported for it."""
+        spec = importlib.util.find_spec(self.package)
+        places = spec.submodule_search_locations if spec else None
+        found = [info.name for info in pkgutil.iter_modules(places) if not info.name.startswith("_")]
+        return {command_name(name): f"{self.package}.{name}" for name in sorted(found)}
+
+    def summary(self, name: str) -> str:
+        """Return the first line of a subcommand's help, without importing its module."""
+        spec = importlib.util.find_spec(self.modules[name])
+        if spec is None or spec.origin is None:
+            return ""
+        with Path(spec.origin).open(encoding="utf-8") as file:
+            return pydoc.source_synopsis(file) or ""
+
+    def load(self, name: str) -> Command:
+        """Import a subcommand's module and return its declaration.
+
+        Raises:
+            KeyError: There is no such subcommand.
+            TypeError: Its module declares none.
+        """
+        command = getattr(importlib.import_module(self.modules[name]), "COMMAND", None)
+        if not isinstance(command, Command):
+            raise TypeError(f"{self.modules[name]} declares no COMMAND = Command(...)")
+        return command
+
+    def load_all(self) -> dict[str, Command]:
+        """Import all: subcommand -> its declaration."""
+        return {name: self.load(name) for name in self.modules}
