@@ -1,7 +1,10 @@
 """Text chunks of a PNG: round trip, untouched pixels, damage named."""
 
 import struct
+import tempfile
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewright.core.images import decode, encode
-from facewright.core.png import MAX_TEXT, DamagedPng, get_chunk, get_text, png_size, set_text
+from facewright.core.png import MAX_TEXT, DamagedPng, get_chunk, get_text, png_size, read_text, set_text
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 PNG = encode(PICTURE)
@@ -41,6 +44,40 @@ def test_keyword_is_not_taken_for_the_beginning_of_another() -> None:
 def test_chunk_lies_before_the_picture() -> None:
     data = set_text(PNG, "a", "x" * 5000)
     assert data.index(b"iTXt") < data.index(b"IDAT")
+
+
+@pytest.mark.parametrize("length", [3, 20_000, 200_000])
+def test_text_of_a_file_is_read_without_its_pixels(tmp_path: Path, length: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    data = bytearray(set_text(encode(picture), "a", "x" * length))
+    start = data.index(b"IDAT") + 4
+    data[start:] = bytes(len(data) - start)
+    path = tmp_path / "1.png"
+    path.write_bytes(data)
+    assert read_text(path, "a") == "x" * length and read_text(path, "b") is None
+    path.write_bytes(data[:start])
+    with pytest.raises(DamagedPng, match="cut off"):
+        read_text(path, "b")
+
+
+@given(st.integers(0, 3), st.integers(0, 255), st.integers(0, 400), st.integers(0, 400))
+def test_reading_a_damaged_file_is_as_reading_its_bytes(flips: int, value: int, at: int, cut: int) -> None:
+    data = bytearray(set_text(PNG, "facewright", "some text"))
+    for flip in range(flips):
+        data[(at * (flip + 1)) % len(data)] = value
+    data = data[: len(data) - min(cut, len(data))]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "1.png"
+        path.write_bytes(data)
+
+        def result(read: Callable[[], str | None]) -> str | None:
+            try:
+                return read()
+            except DamagedPng as error:
+                return f"damaged: {error}"
+
+        whole, head = result(lambda: get_text(bytes(data), "facewright")), result(lambda: read_text(path, "facewright"))
+    assert whole == head
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", PNG[:20], PNG[:8], b"\x89PNG\r\n\x1a\n" + b"\xff" * 40])

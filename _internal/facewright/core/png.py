@@ -4,26 +4,36 @@ The chunk is an `iTXt` of PNG 1.2 (uncompressed UTF-8), placed right after IHDR,
 it without decoding the picture. Viewers ignore it; optipng and pngcrush keep it.
 """
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_TEXT = 1 << 20
+HEAD_BLOCK = 1 << 14  # bytes that are read at once: a face record and all before it, as a rule
 
 
 class DamagedPng(ValueError):
     """The bytes are no PNG, or a chunk is cut off or has a wrong checksum."""
 
 
-def _chunks(data: bytes, *, whole: bool = False) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (type, start of the whole chunk, length of its body), up to the first IDAT, or to IEND if `whole`."""
+def _chunks(data: bytes, *, whole: bool = False, size: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (type, start of the whole chunk, length of its body), up to the first IDAT, or to IEND if `whole`.
+
+    Args:
+        data: The file, or its head.
+        whole: Go on to the end.
+        size: Bytes of the whole file, where the data is its head.
+    """
     if data[:8] != SIGNATURE:
         raise DamagedPng("not a PNG file")
     position = 8
-    while position + 12 <= len(data):
+    size = len(data) if size is None else size
+    while position + 12 <= size and position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
-        if position + 12 + length > len(data):
+        if position + 12 + length > size:
             raise DamagedPng("a chunk is cut off")
         yield kind, position, length
         if kind == b"IEND" or (kind == b"IDAT" and not whole):
@@ -38,18 +48,51 @@ def _chunk(keyword: str, text: str) -> bytes:
     return struct.pack(">I4s", len(body), b"iTXt") + body + struct.pack(">I", checksum)
 
 
-def get_text(data: bytes, keyword: str) -> str | None:
+def read_text(path: Path, keyword: str) -> str | None:
+    """Return the text stored under a keyword in a file, or None; the file is read up to its pixels only.
+
+    Raises:
+        OSError: The file cannot be read.
+        DamagedPng: As `get_text`.
+    """
+    # Unbuffered: a buffer would read on into the pixels.
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = bytearray(file.read(HEAD_BLOCK))
+        while (missing := _missing_head(data)) and len(data) < size:
+            block = file.read(max(missing, HEAD_BLOCK))
+            if not block:
+                break
+            data += block
+    return get_text(bytes(data), keyword, size=size)
+
+
+def _missing_head(data: bytearray) -> int:
+    """Return how many bytes follow at least, until the header of the first IDAT chunk is there; 0 when it is."""
+    if data[:8] != SIGNATURE[: len(data)]:
+        return 0
+    position = 8
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind in (b"IDAT", b"IEND"):
+            return 0
+        position += 12 + length
+    return position + 8 - len(data)
+
+
+def get_text(data: bytes, keyword: str, *, size: int | None = None) -> str | None:
     """Return the text stored under a keyword, or None.
 
     Args:
         data: The PNG file, or at least its part before the first IDAT chunk's end.
         keyword: 1..79 Latin-1 characters.
+        size: Bytes of the whole file, where `data` ends at the header of the first IDAT chunk or later.
 
     Raises:
         DamagedPng: No PNG, a wrong checksum, or a text over MAX_TEXT bytes.
     """
     prefix = keyword.encode("latin-1") + b"\0"
-    for kind, start, length in _chunks(data):
+    for kind, start, length in _chunks(data, size=size):
         body = data[start + 8 : start + 8 + length]
         if kind != b"iTXt" or not body.startswith(prefix):
             continue

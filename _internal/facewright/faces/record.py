@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
-from facewright.core.png import DamagedPng, get_text, set_text
+from facewright.core.png import DamagedPng, get_text, read_text, set_text
 from facewright.faces.align import FaceType
 
 KEYWORD = "facewright"
@@ -188,16 +188,18 @@ def _frame_name(value: Any) -> str:
 
 
 def load_record(path: Path) -> FaceRecord:
-    """Read the record of an aligned PNG without decoding its picture.
+    """Read the record of an aligned PNG; its pixels are neither read nor decoded.
 
     Raises:
         UserError: No PNG, no record, a damaged one, or one of a future version.
     """
     try:
-        with open(path, "rb") as file:
-            return _record_of(file.read(), path)
+        text = read_text(path, KEYWORD)
     except OSError as error:
         raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
+    except DamagedPng as error:
+        raise _unreadable(path, str(error)) from error
+    return _parsed(text, path)
 
 
 def load_face(path: Path) -> tuple[Image, FaceRecord]:
@@ -243,6 +245,10 @@ def _record_of(data: bytes, path: Path) -> FaceRecord:
         text = get_text(data, KEYWORD)
     except DamagedPng as error:
         raise _unreadable(path, str(error)) from error
+    return _parsed(text, path)
+
+
+def _parsed(text: str | None, path: Path) -> FaceRecord:
     if text is None:
         raise _unreadable(path, "it holds no face record")
     try:
