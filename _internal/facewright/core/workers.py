@@ -10,7 +10,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from facewright.core.errors import UserError
 
@@ -64,6 +64,65 @@ def _begin(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> N
         start(*arguments)
 
 
+class OrderedTasks(Generic[Result]):
+    """Calls running in an executor, whose results are taken in the order in which the calls were submitted.
+
+    As a context manager it cancels on leaving what has not started. It does not limit anything itself: its length
+    tells how many results are outstanding, and the caller submits no more than the memory allows.
+
+    Args:
+        executor: From `threads` or `processes`, or a cluster's.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._futures: deque[Future[Result]] = deque()
+
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> None:
+        """Start a call.
+
+        Args:
+            function: For processes it must be importable, and its arguments picklable.
+            arguments: For `function`.
+
+        Raises:
+            UserError: A worker process died (killed by the system, as a rule for lack of memory).
+        """
+        try:
+            self._futures.append(self._executor.submit(function, *arguments))
+        except BrokenExecutor as error:
+            raise _worker_died() from error
+
+    def next(self) -> Result:
+        """Wait for the oldest call and return its result, or raise what it raised.
+
+        Raises:
+            UserError: A worker process died.
+            IndexError: Nothing is outstanding.
+        """
+        try:
+            return self._futures.popleft().result()
+        except BrokenExecutor as error:
+            raise _worker_died() from error
+
+    def ready(self) -> bool:
+        """Whether `next` would return at once."""
+        return bool(self._futures) and self._futures[0].done()
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def __enter__(self) -> "OrderedTasks[Result]":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Cancel what has not started; what runs is not waited for."""
+        for future in self._futures:
+            future.cancel()
+        self._futures.clear()
+
+
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], executor: Executor, *, ahead: int
 ) -> Iterator[Result]:
@@ -76,52 +135,34 @@ def ordered_map(
         function: Called in the executor; for processes it must be importable and its items picklable.
         items: May be endless or slow.
         executor: From `threads` or `processes`, or a cluster's.
-        ahead: How many items may be in the works at once, at least 1: this bounds the memory.
+        ahead: How many items may be outstanding at once, at least 1: this bounds the memory.
 
     Raises:
         UserError: A worker process died (killed by the system, as a rule for lack of memory).
     """
-    waiting: deque[Future[Result]] = deque()
     source = iter(items)
     more = True
     failed: Exception | None = None
-    try:
-        while more or waiting:
-            while more and len(waiting) < max(1, ahead):
+    with OrderedTasks[Result](executor) as tasks:
+        while more or tasks:
+            while more and len(tasks) < max(1, ahead):
                 try:
                     item = next(source)
                 except StopIteration:
                     more = False
                     break
                 except Exception as error:
-                    # What was begun before the source broke is finished and handed out first.
+                    # What was started before the source broke is finished and handed out first.
                     more, failed = False, error
                     break
-                waiting.append(_submit(executor, function, item))
-            if waiting:
-                yield _result(waiting.popleft())
+                tasks.submit(function, item)
+            if tasks:
+                yield tasks.next()
         if failed is not None:
             raise failed
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
-def _submit(executor: Executor, function: Callable[[Item], Result], item: Item) -> Future[Result]:
-    try:
-        return executor.submit(function, item)
-    except BrokenExecutor as error:
-        raise _died() from error
-
-
-def _result(future: Future[Result]) -> Result:
-    try:
-        return future.result()
-    except BrokenExecutor as error:
-        raise _died() from error
-
-
-def _died() -> UserError:
+def _worker_died() -> UserError:
     return UserError(
         "A worker process ended without a word; the system does that when memory runs out.",
         "enough free memory for all workers.",
