@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from facewright.commands import convert
-from facewright.convert.blend import Mode
+from facewright.convert.parameters import MODES
 from facewright.core.command import CommandPackage
 from facewright.core.files import write_bytes
 from facewright.core.options import declared, show
@@ -76,8 +75,7 @@ def _sorts() -> list[tuple[str, str, str]]:
 
 
 def _modes() -> list[tuple[str, str]]:
-    choices = next(o.choices for o in declared(convert.Options) if o.name == "mode")
-    return [(f"`{mode}`", choices[mode]) for mode in Mode]
+    return [(f"`{mode}`", text) for mode, text in MODES.items()]
 
 
 def _help_of(line: str) -> str:

@@ -5,7 +5,8 @@
     python tests/benchmarks/conversion.py --face 600 --mode hist-match
 
 Frames and records are made up (a face of --face px in the middle); reading, cutting, predicting, blending and writing
-PNG files are the real thing. Peak memory is that of the process and all its children, read from /proc (Linux).
+PNG files and the contact sheet are the real thing. Peak memory is that of the process and all its children, read from
+/proc (Linux).
 """
 
 import argparse
@@ -24,11 +25,14 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from convert.drawn_faces import ellipse, landmarks, scene  # noqa: E402
-from facewright.commands import convert as step  # noqa: E402
+from facewright.convert.parameters import FORMATS, MODES, Options  # noqa: E402
+from facewright.convert.plan import TrainedState  # noqa: E402
+from facewright.convert.session import convert, state_of  # noqa: E402
 from facewright.core.images import write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.faces.align import FaceType, align_matrix, transform_points  # noqa: E402
 from facewright.faces.record import FaceRecord, save_face  # noqa: E402
+from facewright.models.spec import ConverterDefaults  # noqa: E402
 
 
 def main() -> None:
@@ -37,8 +41,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[100, 300])
     parser.add_argument("--size", type=int, nargs=2, default=[720, 1280], metavar=("H", "W"))
     parser.add_argument("--face", type=int, default=280, help="width of the half face in pixels")
-    parser.add_argument("--mode", default="seamless", choices=[str(mode) for mode in step.MODES])
-    parser.add_argument("--format", default="png", choices=list(step.FORMATS))
+    parser.add_argument("--mode", default="seamless", choices=list(MODES))
+    parser.add_argument("--format", default="png", choices=list(FORMATS))
     parser.add_argument("--predict", type=float, help="a stand-in for the model: milliseconds per face")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -61,11 +65,9 @@ def measure(given: argparse.Namespace) -> None:
         model = stand_in(given.predict) if given.predict is not None else h64()
         shape = (8, model.resolution, model.resolution, 3)
         model.predict(np.zeros(shape, np.float32))  # tracing is no part of the rate
-        step._load = lambda model_dir, name: model
-        step._write_sheet = lambda jobs, path: None
         watch = Watch()
         start, work = time.perf_counter(), time.process_time()
-        step.run(workspace, step.Options(mode=given.mode, format=given.format))
+        convert(workspace, Options(mode=given.mode, format=given.format), OneModel(model))
         seconds, work = time.perf_counter() - start, time.process_time() - work
     print(
         f"{count} frames {given.size[1]}x{given.size[0]}, face {given.face} px, {given.mode}, {model.name}: "
@@ -112,14 +114,14 @@ def _scene(height: int, width: int, seed: int) -> np.ndarray:
 
 
 def _trained(name: str, predict) -> SimpleNamespace:
-    converter = SimpleNamespace(erode=100, blur=100, masked_hist_match=True, border=0.0, within_hull=False)
     return SimpleNamespace(
         name=name,
         iteration=0,
         fingerprint=name,
         resolution=64,
         face_type=FaceType.HALF,
-        converter=converter,
+        converter=ConverterDefaults(erode=100, blur=100),
+        model=SimpleNamespace(portrait=False),
         predict=predict,
     )
 
@@ -153,6 +155,21 @@ def h64() -> SimpleNamespace:
         return picture, _mask(len(faces))
 
     return _trained("H64", predict)
+
+
+class OneModel:
+    """Stands for the models of a workspace."""
+
+    def __init__(self, model: SimpleNamespace) -> None:
+        self._model = model
+
+    def newest(self, model_dir: Path, name: str) -> TrainedState:
+        """Return its state."""
+        return state_of(self._model)
+
+    def load(self, model_dir: Path, name: str) -> SimpleNamespace:
+        """Return it."""
+        return self._model
 
 
 class Watch:

@@ -5,20 +5,24 @@ from types import SimpleNamespace
 import numpy as np
 
 from convert.drawn_faces import constant, landmarks, scene
+from facewright.commands.convert import say_report
+from facewright.convert.parameters import Options
+from facewright.convert.session import convert, state_of
 from facewright.core.images import write_image
 from facewright.faces.align import FaceType, align_matrix, transform_points
 from facewright.faces.record import FaceRecord, save_face
+from facewright.models.spec import ConverterDefaults
 
 FRAMES = 6
 BLUE, RED = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
 
 
-def add_face(workspace, index, name, centre=(40, 30), frame=None):
+def add_face(workspace, index, name, centre=(40, 30), frame=None, mask=None):
     points = landmarks(centre, 24).astype(np.float32)
     matrix = align_matrix(points, FaceType.FULL, 64)
     placed = transform_points(points, matrix).astype(np.float32)
     frame = frame or f"{index:05d}.png"
-    record = FaceRecord(FaceType.FULL, 64, placed, points, frame, "mtcnn", 1.0, (0, 0, 9, 9), matrix, (0, 0, 0))
+    record = FaceRecord(FaceType.FULL, 64, placed, points, frame, "mtcnn", 1.0, (0, 0, 9, 9), matrix, (0, 0, 0), mask)
     save_face(workspace.dst.aligned_dir / name, np.zeros((64, 64, 3), np.uint8), record)
 
 
@@ -31,28 +35,36 @@ def fill(workspace, frames=FRAMES):
             add_face(workspace, index, f"{index:05d}_0.png")
 
 
-def fake_model(colour=BLUE, fingerprint="first"):
-    converter = SimpleNamespace(erode=10, blur=10, masked_hist_match=True, border=0.0, within_hull=False)
+def fake_model(colour=BLUE, fingerprint="first", portrait=False):
     return SimpleNamespace(
         name="fake",
         iteration=7,
         fingerprint=fingerprint,
         resolution=32,
         face_type=FaceType.HALF,
-        converter=converter,
+        converter=ConverterDefaults(erode=10, blur=10),
+        model=SimpleNamespace(portrait=portrait),
         predict=constant(colour),
     )
 
 
-class Models:
-    """Stands for models/: counts how often a model was built."""
+class StubModels:
+    """Stands for the models of a workspace; counts how often one was built."""
 
     def __init__(self):
         self.model, self.loads = fake_model(), 0
+        self.state_on_disk = None  # None: that of the model
 
     def newest(self, model_dir, name):
-        return self.model.name, self.model.fingerprint
+        return self.state_on_disk or state_of(self.model)
 
     def load(self, model_dir, name):
         self.loads += 1
         return self.model
+
+
+def run(workspace, models, options=None):
+    """Convert as the command does, with a stand-in for the models; return the report."""
+    report = convert(workspace, options or Options(), models)
+    say_report(report)
+    return report

@@ -1,13 +1,13 @@
 """The settings of the convert step: prompts, ranges, what the model adds."""
 
-from types import SimpleNamespace
-
 import pytest
 
-from facewright.commands import convert as step
-from facewright.commands.convert import Options
+from facewright.convert.blend import Mode
+from facewright.convert.masks import MaskKind
+from facewright.convert.parameters import Options, resolve_parameters
 from facewright.core.errors import UserError
 from facewright.core.options import declared, resolve
+from facewright.models.spec import ConverterDefaults
 
 
 @pytest.mark.parametrize(("name", "text"), [("erode", "101"), ("erode", "-101"), ("blur", "201"), ("mode", "6")])
@@ -25,10 +25,23 @@ def test_modes_by_number_as_in_2018():
 
 
 def test_the_models_numbers_are_added():
-    defaults = SimpleNamespace(erode=100, blur=30, masked_hist_match=False, border=0.05)
-    got = step.parameters_for(Options(mode="hist-match", erode=-20, blur=5), defaults)
-    assert (got.erode, got.blur, got.masked_hist_match, got.border) == (80, 35, False, 0.05)
-    assert step.parameters_for(Options(masked_hist_match="yes"), defaults).masked_hist_match is True
+    defaults = ConverterDefaults(erode=100, blur=30, masked_hist_match=False, border=0.05)
+    got = resolve_parameters(Options(mode="hist-match", erode=-20, blur=5), defaults)
+    assert (got.mode, got.erode, got.blur, got.masked_hist_match, got.border) == (Mode.HIST_MATCH, 80, 35, False, 0.05)
+    assert resolve_parameters(Options(mode="hist-match", masked_hist_match="yes"), defaults).masked_hist_match
+
+
+@pytest.mark.parametrize(("within_hull", "usual"), [(False, MaskKind.MODEL), (True, MaskKind.HULL)])
+def test_the_mask_of_the_record_comes_before_the_models_usual_one(within_hull, usual):
+    defaults = ConverterDefaults(0, 0, within_hull=within_hull)
+    assert resolve_parameters(Options(), defaults).masks == (usual,)
+    assert resolve_parameters(Options(mask="record"), defaults).masks == (MaskKind.RECORD, usual)
+
+
+def test_masked_histogram_matching_is_asked_for_its_modes_only():
+    spec = next(spec for spec in declared(Options) if spec.name == "masked_hist_match")
+    for mode, asked in (("hist-match", True), ("hist-match-bw", True), ("seamless", False), ("overlay", False)):
+        assert spec.applies({"mode": mode}) is asked
 
 
 def test_every_slip_at_a_prompt_is_asked_again(typed, capsys):

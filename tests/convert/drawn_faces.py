@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from facewright.convert.masks import DstFace
+from facewright.convert.pipeline import Prediction, blend_faces, cut_faces
 from facewright.faces.align import MEAN_FACE
 
 
@@ -48,3 +50,25 @@ def scene(height, width, seed=0):
     waves = [np.sin(x / random.uniform(9, 60) + y / random.uniform(9, 60) + random.uniform(0, 6)) for _ in range(9)]
     picture = 120 + 30 * np.stack([sum(waves[c::3]) for c in range(3)], axis=-1)
     return np.clip(picture + random.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+
+
+def as_prediction(predict):
+    """Return the predictor with its answer as a Prediction."""
+
+    def predicted(faces):
+        image, mask = predict(faces)
+        return Prediction(image, (mask,))
+
+    return predicted
+
+
+def dst_faces(*points):
+    """Return faces without a mask of their own."""
+    return tuple(DstFace(one) for one in points)
+
+
+def convert_alone(frame, faces, predict, wanted, parameters):
+    """Return a frame with its faces replaced, done by itself; faces are landmarks or DstFace."""
+    faces = [face if isinstance(face, DstFace) else DstFace(face) for face in faces]
+    found = cut_faces(frame, faces, wanted, parameters)
+    return blend_faces(frame, found, as_prediction(predict)(found.images), parameters)[0]

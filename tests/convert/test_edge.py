@@ -73,11 +73,11 @@ def test_the_border_mask_is_soft_and_symmetric():
     assert edge.border_mask(64, 0).min() == 1
 
 
-def test_boxes():
+def test_regions():
     mask = np.zeros((20, 30), bool)
-    assert edge.box_of(mask) is None
+    assert edge.region_of(mask) is None
     mask[3:7, 10:29] = True
-    box = edge.box_of(mask)
-    assert box == edge.Box(10, 3, 29, 7) and box.size == (4, 19)
-    assert box.grown(5, (20, 30)) == edge.Box(5, 0, 30, 12)
-    assert box.of(mask).all()
+    region = edge.region_of(mask)
+    assert region == edge.Region(10, 3, 29, 7) and region.size == (4, 19)
+    assert region.grown(5, (20, 30)) == edge.Region(5, 0, 30, 12)
+    assert region.crop(mask).all()

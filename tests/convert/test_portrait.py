@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from convert.drawn_faces import landmarks, scene
-from facewright.convert.pipeline import FaceShape, Parameters
-from facewright.convert.stream import Converter, Job, convert_stream, portrait, portrait_jobs
+from convert.drawn_faces import as_prediction, dst_faces, landmarks, scene
+from facewright.convert.pipeline import ModelInput, Prediction, portrait
+from facewright.convert.plan import Job, portrait_jobs
+from facewright.convert.stream import Converter, convert_stream
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
@@ -19,7 +20,7 @@ def jobs(folder, *faces):
     for index, points in enumerate(faces, 1):
         path = folder / f"{index:05d}.png"
         write_image(path, scene(60, 80, index))
-        made.append(Job(path, folder / "merged" / path.name, points))
+        made.append(Job(path, folder / "merged" / path.name, dst_faces(*points)))
     return made
 
 
@@ -30,7 +31,7 @@ def test_every_frame_has_the_largest_face_its_own_or_that_of_a_neighbour(tmp_pat
     frames = [job.frame for job in given]
     assert [job.shown for job in made] == [frames[1], None, frames[1], None, frames[3]]
     expected = [LARGE, LARGE, LARGE, SMALL, SMALL]
-    assert all(job.landmarks[0] is points for job, points in zip(made, expected, strict=True))
+    assert all(job.faces[0].landmarks is points for job, points in zip(made, expected, strict=True))
 
 
 def test_without_any_face_there_is_no_portrait(tmp_path):
@@ -47,8 +48,8 @@ def test_the_prediction_is_the_picture(tmp_path):
         means = faces.mean((1, 2), keepdims=True)
         return np.broadcast_to(means, (len(faces), 64, 64, 3)), np.ones((len(faces), 64, 64, 1), np.float32)
 
-    shape = FaceShape(32, FaceType.HALF)
-    converter = Converter(predict, shape, Parameters(), lambda data, suffix: data, portrait=True)
+    wanted = ModelInput(32, FaceType.HALF)
+    converter = Converter(as_prediction(predict), wanted, lambda data, suffix: data, portrait=True)
     with workers.threads(2) as executor:
         done = list(convert_stream(made, converter, executor))
     assert [result.faces for result in done] == [1, 1, 1]
@@ -59,7 +60,7 @@ def test_the_prediction_is_the_picture(tmp_path):
 
 def test_values_outside_are_cut_and_broken_ones_refused():
     pictures, masks = np.full((1, 4, 4, 3), 1.7, np.float32), np.ones((1, 4, 4, 1), np.float32)
-    assert (portrait(pictures, masks) == 255).all()
+    assert (portrait(Prediction(pictures, (masks,))) == 255).all()
     pictures[0, 0, 0, 0] = np.nan
     with pytest.raises(UserError, match="not finite"):
-        portrait(pictures, masks)
+        portrait(Prediction(pictures, (masks,)))

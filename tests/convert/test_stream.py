@@ -1,22 +1,24 @@
 """Many frames: order, batches, bounded look-ahead, the same pixels as one frame at a time."""
 
 import threading
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from convert.drawn_faces import constant, landmarks, scene
+from convert.drawn_faces import as_prediction, constant, convert_alone, dst_faces, landmarks, scene
 from facewright.convert import stream
 from facewright.convert.blend import Mode
-from facewright.convert.pipeline import FaceShape, Parameters, convert_frame
-from facewright.convert.stream import Converter, Job, convert_stream
+from facewright.convert.parameters import Parameters
+from facewright.convert.pipeline import ModelInput
+from facewright.convert.plan import Job
+from facewright.convert.stream import Converter, convert_stream
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import encode, read_image, write_image
 from facewright.faces.align import FaceType
 
-SHAPE = FaceShape(32, FaceType.HALF)
+WANTED = ModelInput(32, FaceType.HALF)
 PARAMETERS = Parameters(Mode.OVERLAY, 10, 10)
 
 
@@ -27,8 +29,8 @@ def jobs(tmp_path):
     for index in range(20):
         path = tmp_path / f"{index:05d}.png"
         write_image(path, scene(60, 80, index))
-        faces = tuple(landmarks((20 + 20 * k, 30), 24) for k in range(index % 4))
-        made.append(Job(path, tmp_path / "merged" / path.name, faces))
+        faces = dst_faces(*(landmarks((20 + 20 * k, 30), 24) for k in range(index % 4)))
+        made.append(Job(path, tmp_path / "merged" / path.name, faces, PARAMETERS))
     return made
 
 
@@ -45,7 +47,7 @@ class Counted:
 
 
 def converter(predict, **more):
-    return Converter(predict, SHAPE, PARAMETERS, lambda data, suffix: data, **more)
+    return Converter(as_prediction(predict), WANTED, lambda data, suffix: data, **more)
 
 
 def run(jobs, predict, count=3, **more):
@@ -57,17 +59,17 @@ def test_every_frame_is_written_in_order_as_if_done_alone(jobs):
     predict = Counted(constant((0.2, 0.5, 0.9)))
     done = run(jobs, predict)
     assert [result.job for result in done] == jobs
-    assert [result.faces for result in done] == [len(job.landmarks) for job in jobs]
+    assert [result.faces for result in done] == [len(job.faces) for job in jobs]
     for job in jobs:
-        alone = convert_frame(read_image(job.frame), job.landmarks, predict.predict, SHAPE, PARAMETERS)
+        alone = convert_alone(read_image(job.frame), job.faces, predict.predict, WANTED, PARAMETERS)
         assert (read_image(job.target) == alone).all()
     assert predict.threads == {threading.current_thread()}
-    assert max(predict.sizes) <= stream.BATCH and len(predict.sizes) < sum(bool(job.landmarks) for job in jobs)
+    assert max(predict.sizes) <= stream.BATCH and len(predict.sizes) < sum(bool(job.faces) for job in jobs)
 
 
 def test_a_crowd_is_predicted_in_several_goes(jobs):
     predict = Counted(constant((0.2, 0.5, 0.9)))
-    crowd = Job(jobs[0].frame, jobs[0].target, tuple(landmarks((40, 30), 20 + k) for k in range(11)))
+    crowd = Job(jobs[0].frame, jobs[0].target, dst_faces(*(landmarks((40, 30), 20 + k) for k in range(11))), PARAMETERS)
     assert run([crowd], predict, batch=4)[0].faces == 11
     assert predict.sizes == [4, 4, 3]
 
@@ -92,8 +94,8 @@ def test_only_changed_frames_are_marked(jobs):
         return data
 
     with workers.threads(2) as executor:
-        list(convert_stream(jobs, Converter(constant((0, 0, 1)), SHAPE, PARAMETERS, mark), executor))
-    assert marked == [".png"] * sum(bool(job.landmarks) for job in jobs)
+        list(convert_stream(jobs, Converter(as_prediction(constant((0, 0, 1))), WANTED, mark), executor))
+    assert marked == [".png"] * sum(bool(job.faces) for job in jobs)
 
 
 def test_a_face_the_model_does_not_see_leaves_its_frame_as_it_is(jobs):
@@ -105,27 +107,30 @@ def test_a_face_the_model_does_not_see_leaves_its_frame_as_it_is(jobs):
     assert all(job.target.read_bytes() == job.frame.read_bytes() for job in jobs)
 
 
-def test_look_ahead_is_bounded(jobs, monkeypatch):
+@pytest.mark.parametrize(("max_bytes", "frames"), [(1 << 30, 3 * stream.BATCH), (1, 2)])
+def test_the_frames_in_memory_are_bounded(jobs, max_bytes, frames):
     taken, written = [], []
 
     def source():
         for index in range(200):
             taken.append(index)
             job = jobs[1 + index % 3]
-            yield Job(job.frame, job.target.with_name(f"{index}.png"), job.landmarks)
+            yield Job(job.frame, job.target.with_name(f"{index}.png"), job.faces, PARAMETERS)
 
     with workers.threads(2) as executor:
-        for _ in convert_stream(source(), converter(constant((0, 0, 1))), executor):
+        for _ in convert_stream(source(), converter(constant((0, 0, 1))), executor, max_bytes=max_bytes):
             written.append(1)
-            assert len(taken) - len(written) <= 3 * stream.BATCH
+            assert len(taken) - len(written) <= frames
     assert len(written) == 200
-    monkeypatch.setattr(stream, "MEMORY", 1)  # huge frames: two in the works
-    taken.clear()
-    written.clear()
-    with workers.threads(2) as executor:
-        for _ in convert_stream(source(), converter(constant((0, 0, 1))), executor):
-            written.append(1)
-            assert len(taken) - len(written) <= 2
+
+
+def test_each_frame_has_its_own_parameters(jobs):
+    plain, eroded = (replace(jobs[1], parameters=Parameters(Mode.OVERLAY, erode)) for erode in (0, 100))
+    eroded = replace(eroded, target=eroded.target.with_name("eroded.png"))
+    run([plain, eroded], constant((0, 0, 1)))
+    frame = read_image(plain.frame)
+    counts = [np.count_nonzero((read_image(job.target) != frame).any(axis=2)) for job in (plain, eroded)]
+    assert 0 < counts[1] < counts[0]
 
 
 def test_a_damaged_frame_is_named_and_nothing_hangs(jobs):
@@ -134,13 +139,12 @@ def test_a_damaged_frame_is_named_and_nothing_hangs(jobs):
         run(jobs, constant((0, 0, 1)))
 
 
-def test_a_full_disk_is_said(jobs, monkeypatch):
-    def full(path: Path, data: bytes):
-        raise UserError("The disk is full", "", "")
+def test_an_error_while_a_frame_is_written_comes_out(jobs):
+    def full(data, suffix):
+        raise UserError("The disk is full.", "", "")
 
-    monkeypatch.setattr(stream, "write_bytes", full)
-    with pytest.raises(UserError, match="full"):
-        run(jobs, constant((0, 0, 1)))
+    with workers.threads(2) as executor, pytest.raises(UserError, match="full"):
+        list(convert_stream(jobs, Converter(as_prediction(constant((0, 0, 1))), WANTED, full), executor))
 
 
 def test_no_jobs():

@@ -107,13 +107,14 @@ def test_the_catalogue_reads_what_the_class_declares(name):
     assert (entry.title, entry.resolution, entry.output) == (kind.title, kind.resolution, output)
     assert (entry.face_type, entry.parameters) == (kind.face_type, kind.parameters)
     assert entry.memory == kind.memory and entry.memory
-    assert catalogue.makes_portraits(name) is kind.portrait
+    assert catalogue.makes_portraits(name) is kind.portrait is entry.portrait
+    assert entry.converter == kind.converter
 
 
 def test_a_model_that_declares_too_little_is_named(tmp_path, monkeypatch):
     (tmp_path / "bare.py").write_text('class Bare:\n    title = "bare"\n')
     monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
-    with pytest.raises(ValueError, match=r"models/bare.py does not declare face_type, parameters, resolution"):
+    with pytest.raises(ValueError, match=r"models/bare.py does not declare converter, face_type, param"):
         catalogue.model_entries()
     assert not catalogue.makes_portraits("bare") and not catalogue.makes_portraits("nope")
 

@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.convert.edge import SMALLEST, box_of
+from facewright.convert.edge import MIN_REGION_PX, region_of
 from facewright.core.images import Image
 from facewright.faces.align import Matrix, invert, transform_points
 from facewright.faces.color import Picture, apply_curves, grey, match_histogram, matching_curves
+from facewright.faces.mask import Mask
 
-Mask = NDArray[np.float32]
-
-# A prediction that is larger than its place in the frame by more than this is reduced before it is warped.
-ALIASING = 1.25
+# A prediction whose pixels are smaller than the frame's by more than this factor is reduced before it is warped.
+MAX_MINIFICATION = 1.25
 
 
 class Mode(StrEnum):
@@ -55,7 +54,7 @@ def recolour(picture: Picture, face: Picture, measured: Mask, mode: Mode) -> Pic
     return match_histogram(source, face, measured, measured)
 
 
-def seen(matrix: Matrix, side: int, frame: tuple[int, int]) -> Mask:
+def visible_mask(matrix: Matrix, side: int, frame: tuple[int, int]) -> Mask:
     """Return where an aligned picture shows the frame: 0 where it shows the black beyond the frame's border.
 
     Args:
@@ -81,7 +80,7 @@ def warp_back(picture: Picture, matrix: Matrix, size: tuple[int, int], *, extend
     """
     side = picture.shape[0]
     zoom = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if zoom > ALIASING:
+    if zoom > MAX_MINIFICATION:
         small = max(round(side / zoom), 1)
         picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), np.float32)
         # Pixel centres lie at halves: (x + 0.5) is what scales.
@@ -112,8 +111,8 @@ def clone(source: Image, under: Image, inside: NDArray[np.bool_]) -> Image:
     Returns:
         (h, w, 3) uint8. Without a region of some size: `under`.
     """
-    box = box_of(inside)
-    if box is None or min(box.size) < SMALLEST:
+    box = region_of(inside)
+    if box is None or min(box.size) < MIN_REGION_PX:
         return under
     height, width = inside.shape
     pad = max(min(max(min(box.size) // 4, 8), height - 1, width - 1), 1)
@@ -125,8 +124,8 @@ def clone(source: Image, under: Image, inside: NDArray[np.bool_]) -> Image:
         inside = _continued(inside.astype(np.uint8), sides) > 0
     mask = np.zeros(inside.shape, np.uint8)
     mask[1:-1, 1:-1] = inside[1:-1, 1:-1] * 255  # OpenCV clears the outermost pixels: the box must know
-    box = box_of(mask)
-    if box is None or min(box.size) < SMALLEST:
+    box = region_of(mask)
+    if box is None or min(box.size) < MIN_REGION_PX:
         return under[top : top + height, left : left + width]
     centre = (box.left + (box.right - box.left) // 2, box.top + (box.bottom - box.top) // 2)
     cloned = cv2.seamlessClone(source, under, mask, centre, cv2.NORMAL_CLONE)

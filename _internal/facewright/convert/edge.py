@@ -10,23 +10,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Mask = NDArray[np.float32]
+from facewright.faces.mask import Mask
 
-FAINT = 0.1  # what the network is less sure of than this is not face
-SURE = 0.9  # what it is surer of than this is the region that is cloned
-SMALLEST = 4  # px: a smaller region is left alone
+MIN_CERTAINTY = 0.1  # mask values: where the network is less certain than this, there is no face
+CLONE_CERTAINTY = 0.9  # where it is more certain than this, the face is cloned
+MIN_REGION_PX = 4  # a smaller face is left as it is
 
-# ero = L * (STEEP - BEND * L): a large face needs a relatively narrower edge. The product peaks at PEAK and would be
-# negative from 2 * PEAK on, so a larger face keeps the peak's value.
-STEEP = 0.126
-BEND = 0.00004551365
-PEAK = STEEP / (2 * BEND)
+# Erosion in px for a face of length L in px: L * (EROSION_SHARE - EROSION_BEND * L); a large face needs a relatively
+# narrower edge. The product peaks at PEAK_LENGTH and would be negative from twice that on, so a larger face keeps the
+# peak's value.
+EROSION_SHARE = 0.126
+EROSION_BEND = 0.00004551365
+PEAK_LENGTH = EROSION_SHARE / (2 * EROSION_BEND)
 
-LARGEST_KERNEL = 31  # px: above it the mask is eroded at a smaller scale (the cost grows with the kernel's area)
+MAX_KERNEL_PX = 31  # above it the mask is eroded at a smaller scale (the cost grows with the kernel's area)
 
 
 @dataclass(frozen=True)
-class Box:
+class Region:
     """A region of the frame: rows top..bottom-1, columns left..right-1."""
 
     left: int
@@ -39,37 +40,37 @@ class Box:
         """(h, w)."""
         return self.bottom - self.top, self.right - self.left
 
-    def grown(self, margin: int, limit: tuple[int, int]) -> "Box":
-        """Return the box with a margin on every side, inside a frame of (h, w)."""
-        return Box(
+    def grown(self, margin: int, limit: tuple[int, int]) -> "Region":
+        """Return the region with a margin on every side, inside a frame of (h, w)."""
+        return Region(
             max(self.left - margin, 0),
             max(self.top - margin, 0),
             min(self.right + margin, limit[1]),
             min(self.bottom + margin, limit[0]),
         )
 
-    def of(self, picture: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Return this region of a picture, as a view."""
-        return picture[self.top : self.bottom, self.left : self.right]
+    def crop(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return this region of an image, as a view."""
+        return image[self.top : self.bottom, self.left : self.right]
 
 
-def box_of(mask: NDArray[np.generic]) -> Box | None:
-    """Return the smallest box around the pixels that are not zero (or True); None when there are none."""
+def region_of(mask: NDArray[np.generic]) -> Region | None:
+    """Return the smallest region around the pixels that are not zero (or True); None when there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    return Region(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def erode_size(length: float, percent: float) -> int:
     """Return the diameter in pixels of the erosion; negative: of a dilation.
 
     Args:
-        length: The shorter side of the sure region's box, in pixels of the frame.
+        length: The shorter side of the certain region, in pixels of the frame.
         percent: The model's base plus the user's number.
     """
-    reach = min(length, PEAK)
-    return int(reach * (STEEP - BEND * reach) * percent / 100)
+    reach = min(length, PEAK_LENGTH)
+    return int(reach * (EROSION_SHARE - EROSION_BEND * reach) * percent / 100)
 
 
 def blur_size(length: float, percent: float) -> int:
@@ -84,7 +85,7 @@ def erode(mask: Mask, size: int) -> Mask:
     """
     if abs(size) <= 1:
         return mask
-    if abs(size) > LARGEST_KERNEL:
+    if abs(size) > MAX_KERNEL_PX:
         return _erode_small(mask, size)
     side = abs(size) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -94,10 +95,10 @@ def erode(mask: Mask, size: int) -> Mask:
 
 def _erode_small(mask: Mask, size: int) -> Mask:
     height, width = mask.shape
-    factor = abs(size) / LARGEST_KERNEL
+    factor = abs(size) / MAX_KERNEL_PX
     small = (max(round(width / factor), 1), max(round(height / factor), 1))
     reduced = np.asarray(cv2.resize(mask, small, interpolation=cv2.INTER_AREA), np.float32)
-    done = erode(reduced, LARGEST_KERNEL if size > 0 else -LARGEST_KERNEL)
+    done = erode(reduced, MAX_KERNEL_PX if size > 0 else -MAX_KERNEL_PX)
     return np.asarray(cv2.resize(done, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 

@@ -1,15 +1,18 @@
-"""Masks drawn from the 68 landmarks: the hull of the face, the eyes, the mouth.
+"""Masks drawn from the 68 landmarks (the hull of the face, the eyes, the mouth), and the mask that a record carries.
 
 Landmarks are (68, 2), (x, y) in pixels of the picture the mask belongs to, iBUG-68 order. Sizes are (h, w).
 Masks are (h, w) float32, 1 inside, 0 outside, with an anti-aliased edge.
 """
 
+import base64
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.core.errors import UserError
+from facewright.core.images import decode
 from facewright.faces.align import Points
 
 Mask = NDArray[np.float32]
@@ -64,6 +67,22 @@ def mouth_mask(landmarks: Points, size: tuple[int, int], *, grow: float = 0.0) -
         grow: Widen the mouth on every side by this share of the distance between the eyes, 0..1.
     """
     return _widened(_fill(landmarks, (tuple(MOUTH),), size), landmarks, grow)
+
+
+def decode_mask(text: str) -> Mask | None:
+    """Return the mask that a face record carries, see `FaceRecord.mask`.
+
+    Args:
+        text: base64 of a grey PNG.
+
+    Returns:
+        (h, w), None where it cannot be read.
+    """
+    try:
+        grey = cv2.cvtColor(decode(base64.b64decode(text), "mask"), cv2.COLOR_BGR2GRAY)
+    except (UserError, ValueError):
+        return None
+    return np.asarray(grey, np.float32) / np.float32(255)
 
 
 def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, int]) -> Mask:

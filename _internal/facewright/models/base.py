@@ -22,6 +22,7 @@ from facewright.core.options import option
 from facewright.data.sample import Batch, Sample
 from facewright.faces.align import FaceType
 from facewright.models.catalogue import model_files
+from facewright.models.spec import ConverterDefaults as ConverterDefaults  # each model file takes it from here
 from facewright.nn import devices
 from facewright.nn.ema import RunningMean
 from facewright.nn.gpus import device_memory
@@ -30,25 +31,6 @@ from facewright.nn.train_step import Phase, PhaseTrainer
 
 Array = NDArray[np.float32]
 NARROWEST = 4  # channels, however small the scale
-
-
-@dataclass(frozen=True)
-class ConverterDefaults:
-    """What conversion adds to the user's numbers, and what it starts from.
-
-    Attributes:
-        erode: Added to the erode modifier.
-        blur: Added to the blur modifier.
-        masked_hist_match: Whether histogram matching looks inside the mask only.
-        border: Share of the side that is faded out at the picture's border; 0 for none.
-        within_hull: Whether only the hull of dst's own landmarks is replaced, however far the mask reaches.
-    """
-
-    erode: int
-    blur: int
-    masked_hist_match: bool = True
-    border: float = 0.0
-    within_hull: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facewright.models.spec import ConverterDefaults
+
 FOLDER = Path(__file__).parent
-NOT_MODELS = ("base", "catalogue", "dfm", "dfm_check", "layouts", "trained")
+NOT_MODELS = ("base", "catalogue", "dfm", "dfm_check", "layouts", "spec", "trained")
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Entry:
         face_type: What its faces show ("half", "full").
         parameters: Name of the version -> number of parameters.
         memory: Faces per side and iteration -> GiB that training took; see tests/benchmarks/models.py.
+        portrait: Whether its image is the result, instead of being blended into dst's frame.
+        converter: Its converter defaults.
     """
 
     title: str
@@ -28,6 +32,8 @@ class Entry:
     face_type: str
     parameters: dict[str, int]
     memory: dict[int, float]
+    portrait: bool
+    converter: ConverterDefaults
 
 
 def model_files() -> dict[str, Path]:
@@ -77,12 +83,21 @@ def _all_declared() -> dict[str, dict[str, Any]]:
 
 
 def _entry(name: str, values: dict[str, Any]) -> Entry:
-    missing = {"title", "resolution", "face_type", "parameters"} - set(values)
+    missing = {"title", "resolution", "face_type", "parameters", "converter"} - set(values)
     if missing:
         raise ValueError(f"models/{name}.py does not declare {', '.join(sorted(missing))}")
     side = values["resolution"]
     output = values.get("output") or side
-    return Entry(values["title"], side, output, values["face_type"], values["parameters"], values.get("memory", {}))
+    return Entry(
+        values["title"],
+        side,
+        output,
+        values["face_type"],
+        values["parameters"],
+        values.get("memory", {}),
+        bool(values.get("portrait")),
+        values["converter"],
+    )
 
 
 def _inherited(classes: dict[str, ast.ClassDef], name: str) -> dict[str, Any]:
@@ -108,7 +123,9 @@ def _declared(node: ast.ClassDef) -> dict[str, Any]:
 
 
 def _literal(node: ast.expr) -> Any:
-    """The value of a number, a text, MappingProxyType({...}) or FaceType.NAME; None for all else."""
+    """The value of a number, a text, MappingProxyType({...}), ConverterDefaults(...) or FaceType.NAME; else None."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ConverterDefaults":
+        return ConverterDefaults(**{word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg})
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "MappingProxyType":
         node = node.args[0]
     if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "FaceType":

@@ -1,0 +1,112 @@
+"""Where a face of dst may be replaced: everywhere the model's own mask reaches, in the hull, or in the record's mask.
+
+A provider takes a face and the place of its aligned image, and returns a mask or None, when it has none for that
+face; the next one is then asked. The model's own mask always counts; what a provider returns limits it further.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from facewright.convert import edge
+from facewright.faces.align import Matrix, Points, between, resample, transform_points
+from facewright.faces.mask import Mask, decode_mask, hull_mask
+
+HULL_MARGIN = 1 / 128  # share of the side
+
+
+class MaskKind(StrEnum):
+    """Which mask of dst limits the replaced area."""
+
+    HULL = "hull"
+    RECORD = "record"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class RecordMask:
+    """The mask that a face record carries.
+
+    Attributes:
+        text: base64 of a grey PNG, in the aligned image of the record.
+        matrix: 2x3, frame -> that aligned image.
+    """
+
+    text: str
+    matrix: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class DstFace:
+    """A face of dst that is to be replaced.
+
+    Attributes:
+        landmarks: (68, 2), (x, y) in pixels of the frame.
+        mask: Its own mask; None without one.
+    """
+
+    landmarks: Points
+    mask: RecordMask | None = None
+
+
+class MaskProvider(Protocol):
+    """Says where a face may be replaced."""
+
+    def __call__(self, face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+        """Return a mask in the model's aligned image; None when there is none for this face.
+
+        Args:
+            face: The face.
+            matrix: 2x3, frame -> the model's aligned image.
+            side: Side of that image in pixels.
+
+        Returns:
+            (side, side) float32, 0..1.
+        """
+
+
+def hull_of(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """The hull of the landmarks, grown by about 1 % of the side: they lie on the inner edge of the jaw."""
+    hull = hull_mask(transform_points(face.landmarks, matrix), (side, side))
+    return edge.erode(hull, -(2 * round(side * HULL_MARGIN) + 1))
+
+
+def record_mask(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """The mask of the face's record; what the record's aligned image does not show is 0."""
+    mask = None if face.mask is None else decode_mask(face.mask.text)
+    if face.mask is None or mask is None:
+        return None
+    moved = resample(mask, between(face.mask.matrix, matrix), side, cv2.INTER_LINEAR)
+    return np.clip(np.asarray(moved, np.float32), 0, 1)
+
+
+def everywhere(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """The model's own mask alone decides."""
+    return np.ones((side, side), np.float32)
+
+
+PROVIDERS: Mapping[MaskKind, MaskProvider] = MappingProxyType(
+    {MaskKind.HULL: hull_of, MaskKind.RECORD: record_mask, MaskKind.MODEL: everywhere}
+)
+
+
+def allowed_mask(face: DstFace, matrix: Matrix, side: int, kinds: Sequence[MaskKind]) -> Mask:
+    """Return where a face may be replaced, by the first of the kinds that has a mask for it.
+
+    Args:
+        face, matrix, side: As `MaskProvider` takes them.
+        kinds: In order of preference.
+
+    Raises:
+        ValueError: None of the kinds has a mask.
+    """
+    for kind in kinds:
+        mask = PROVIDERS[kind](face, matrix, side)
+        if mask is not None:
+            return mask
+    raise ValueError(f"no mask among {', '.join(kinds)}")

@@ -1,0 +1,235 @@
+"""What is to be converted: one job per frame of dst, and the key that tells whether its result is up to date.
+
+A key holds what the result depends on: the frame, its faces and their masks, the trained state, the options that
+affect the output, every field of the resolved parameters, and VERSION. A frame without a face is copied: its key
+holds the frame and the format only.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facewright.convert.masks import DstFace, MaskKind, RecordMask
+from facewright.convert.parameters import Options, Parameters, resolve_parameters
+from facewright.convert.pipeline import ModelInput
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import fingerprint
+from facewright.core.options import output_values
+from facewright.core.workspace import Side
+from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.mask import decode_mask
+from facewright.models.spec import ConverterDefaults
+
+# Goes up when the same parameters give another image, so that older results are made again.
+VERSION = 1
+NAMED = 3  # files named in a message
+
+
+@dataclass(frozen=True)
+class Job:
+    """One frame to convert.
+
+    Attributes:
+        frame: Its file.
+        target: Where the result goes; the suffix decides the format.
+        faces: Those to replace; none: the frame is copied.
+        parameters: How they are blended in.
+        shown: The frame whose face is taken instead of its own; None for its own.
+    """
+
+    frame: Path
+    target: Path
+    faces: tuple[DstFace, ...]
+    parameters: Parameters = dataclasses.field(default_factory=Parameters)
+    shown: Path | None = None
+
+    @property
+    def source(self) -> Path:
+        """The frame that the faces are cut from."""
+        return self.shown or self.frame
+
+
+@dataclass(frozen=True)
+class TrainedState:
+    """A trained model as far as the plan depends on it.
+
+    Attributes:
+        name: What the user calls it.
+        fingerprint: Changes with every saved generation.
+        wanted: What the network takes.
+        defaults: Its converter defaults.
+        portrait: Whether its image is the result, instead of being blended into dst's frame.
+    """
+
+    name: str
+    fingerprint: str
+    wanted: ModelInput
+    defaults: ConverterDefaults
+    portrait: bool = False
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job, and what its result depends on, as a hash."""
+
+    job: Job
+    key: str
+
+
+def make_plan(
+    frames: Sequence[Path],
+    groups: Mapping[str, Sequence[FaceFile]],
+    side: Side,
+    options: Options,
+    trained: TrainedState,
+) -> list[Planned]:
+    """Return one job per frame, in order.
+
+    Args:
+        frames: From `list_frames`.
+        groups: From `list_faces`.
+        side: Whose merged folder the results go to.
+        options: The user's.
+        trained: The model's.
+    """
+    # A portrait is not blended, so nothing of that counts for it.
+    parameters = Parameters() if trained.portrait else resolve_parameters(options, trained.defaults)
+    values = {} if trained.portrait else output_values(options)
+    own_masks = MaskKind.RECORD in parameters.masks
+    jobs: Sequence[Job] = [
+        Job(
+            frame,
+            side.merged_dir / f"{frame.stem}.{options.format}",
+            tuple(_dst_face(face, own_masks) for face in groups.get(frame.stem, ())),
+            parameters,
+        )
+        for frame in frames
+    ]
+    if trained.portrait and any(job.faces for job in jobs):
+        jobs = portrait_jobs(jobs)
+    return [Planned(job, job_key(job, trained, values)) for job in jobs]
+
+
+def _dst_face(face: FaceFile, own_mask: bool) -> DstFace:
+    record = face.record
+    mask = RecordMask(record.mask, record.matrix) if own_mask and record.mask is not None else None
+    return DstFace(record.frame_landmarks, mask)
+
+
+def job_key(job: Job, trained: TrainedState, values: Mapping[str, Any]) -> str:
+    """Return what the result of a job depends on, as a hash.
+
+    Args:
+        job: The job.
+        trained: The model's state.
+        values: The options that affect the output: name -> value.
+    """
+    parts: dict[str, Any] = {"frame": job.frame.name, "content": fingerprint(job.source), "target": job.target.name}
+    if job.faces:
+        parts["version"] = VERSION
+        parts["trained"] = [trained.name, trained.fingerprint, *dataclasses.astuple(trained.wanted)]
+        parts["options"] = dict(values)
+        parts["parameters"] = dataclasses.asdict(job.parameters)
+        parts["faces"] = [_face_key(face) for face in job.faces]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _face_key(face: DstFace) -> list[Any]:
+    mask = face.mask and [hashlib.sha256(face.mask.text.encode()).hexdigest(), face.mask.matrix.round(6).tolist()]
+    return [np.asarray(face.landmarks, float).round(3).tolist(), mask]
+
+
+def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
+    """Give every frame one face: the largest of its own, or that of the frame before, at the start of the next.
+
+    A portrait video has one image per frame of dst, or it would not fit its audio.
+
+    Args:
+        jobs: One per frame, in order; the faces of a frame in any order. At least one has a face.
+
+    Returns:
+        One per frame, each with one face; `shown` names the frame where that is not the frame's own.
+
+    Raises:
+        ValueError: No frame has a face.
+    """
+    with_face = [job for job in jobs if job.faces]
+    if not with_face:
+        raise ValueError("a portrait video needs a face in at least one frame")
+    current = with_face[0]
+    result = []
+    for job in jobs:
+        current = job if job.faces else current
+        largest = max(current.faces, key=lambda face: float(np.ptp(face.landmarks, axis=0).prod()))
+        shown = None if current is job else current.frame
+        result.append(dataclasses.replace(job, faces=(largest,), shown=shown))
+    return result
+
+
+def list_frames(side: Side) -> list[Path]:
+    """Return the frames, one per name without its suffix.
+
+    Raises:
+        UserError: There are none.
+    """
+    kept: dict[str, Path] = {}
+    for path in side.frames():
+        if path.stem in kept:
+            console.warn(f"{path.name} is passed over: {kept[path.stem].name} has the same name.")
+            continue
+        kept[path.stem] = path
+    if not kept:
+        raise UserError(
+            f"There are no frames in {side.frames_dir}.",
+            "the frames of the video data_dst.",
+            "run 3_extract_png_from_dst first.",
+        )
+    return list(kept.values())
+
+
+def list_faces(side: Side) -> dict[str, list[FaceFile]]:
+    """Return the faces to convert, by the stem of their frame.
+
+    Raises:
+        UserError: There are none, or files that are no faces.
+    """
+    faceset = load_faceset(side.aligned_dir)
+    if faceset.bad:
+        more = f" (and {len(faceset.bad) - NAMED} more)" if len(faceset.bad) > NAMED else ""
+        raise UserError(
+            " ".join(problem.happened for _, problem in faceset.bad[:NAMED]) + more,
+            f"only faces that the extract step wrote, in {side.aligned_dir}.",
+            "move these files out of that folder or extract the faces again, then convert again; nothing was changed.",
+        )
+    if not faceset.faces:
+        raise UserError(
+            f"There are no faces in {side.aligned_dir}.",
+            "at least one aligned face of the person who is to be replaced.",
+            "run 5_dst_extract_faces first.",
+        )
+    return faceset.by_frame()
+
+
+def warn_of_orphans(groups: Mapping[str, Sequence[FaceFile]], frames: Sequence[Path]) -> None:
+    """Say which faces belong to frames that are gone."""
+    stems = {frame.stem for frame in frames}
+    lost = [face for stem, faces in groups.items() if stem not in stems for face in faces]
+    if lost:
+        names = ", ".join(sorted({face.record.frame for face in lost})[:NAMED])
+        console.warn(f"{len(lost)} faces belong to frames that are not there any more ({names} …): they are left out.")
+
+
+def count_own_masks(plan: Sequence[Planned]) -> int:
+    """Return how many faces have a readable mask of their own that is used."""
+    return sum(
+        face.mask is not None and decode_mask(face.mask.text) is not None
+        for planned in plan
+        for face in planned.job.faces
+    )

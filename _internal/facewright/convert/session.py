@@ -1,0 +1,253 @@
+"""A conversion: plan the frames, load the model if anything is to be done, convert, note it in the journal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.convert.masks import MaskKind
+from facewright.convert.parameters import Options
+from facewright.convert.pipeline import ModelInput, Prediction
+from facewright.convert.plan import (
+    Job,
+    Planned,
+    TrainedState,
+    count_own_masks,
+    list_faces,
+    list_frames,
+    make_plan,
+    warn_of_orphans,
+)
+from facewright.convert.stream import Converter, Done, convert_stream
+from facewright.core import console, workers
+from facewright.core.files import fingerprint, list_files, make_folder, move_to_trash, write_bytes
+from facewright.core.images import IMAGE_EXTENSIONS, encode, read_image
+from facewright.core.journal import Journal, read_journal
+from facewright.core.workspace import Side, Workspace
+from facewright.faces.align import FaceType
+from facewright.marking.provenance import mark_picture, mark_png
+from facewright.models.catalogue import model_entries, model_files
+from facewright.models.spec import ConverterDefaults
+from facewright.nn import checkpoint, devices
+from facewright.nn.saved_models import check_trained, shelf
+from facewright.ui.contact_sheet import contact_sheet, evenly
+
+if TYPE_CHECKING:  # these import keras
+    from facewright.models.trained import TrainedModel
+
+TRASH_NAME = "convert"
+SHEET_NAME = "merged_sheet.png"
+SHEET_FRAMES = 12
+SHEET_COLUMNS = 6
+SHEET_WIDTH = 320  # px of a cell
+UNKNOWN = TrainedState("", "", ModelInput(0, FaceType.FULL), ConverterDefaults(0, 0))
+
+
+class Models(Protocol):
+    """Where trained models come from."""
+
+    def newest(self, model_dir: Path, name: str) -> TrainedState:
+        """Return the state that will be used, without building the network; blanks when there is none.
+
+        Args:
+            model_dir: The workspace's model folder.
+            name: Which model; "" takes the one that was saved last.
+
+        Raises:
+            UserError: The model was only pretrained so far.
+        """
+
+    def load(self, model_dir: Path, name: str) -> "TrainedModel":
+        """Build the network and read its newest whole state.
+
+        Raises:
+            UserError: There is none.
+        """
+
+
+class SavedModels:
+    """The models of a workspace."""
+
+    def newest(self, model_dir: Path, name: str) -> TrainedState:
+        """See `Models`. This takes milliseconds, so that a run with nothing to do does not wait for TensorFlow."""
+        there = [model for model in shelf(model_dir) if model.kind in model_files() and name in ("", model.name)]
+        if not there:
+            return UNKNOWN
+        check_trained(there[0])
+        found = checkpoint.newest(model_dir / there[0].name, need=())
+        if found is None:
+            return UNKNOWN
+        entry = model_entries()[there[0].kind]
+        return TrainedState(
+            there[0].name,
+            found.generation.fingerprint,
+            ModelInput(entry.resolution, FaceType(entry.face_type)),
+            entry.converter,
+            entry.portrait,
+        )
+
+    def load(self, model_dir: Path, name: str) -> "TrainedModel":
+        """See `Models`."""
+        device, _ = devices.start("float32")
+        console.say(device.describe())
+        from facewright.models import trained  # it imports keras, for which the device must be chosen first
+
+        return trained.load_trained(model_dir, name)
+
+
+@dataclass(frozen=True)
+class ConvertReport:
+    """What a conversion did.
+
+    Attributes:
+        merged_dir: Folder of the results.
+        sheet: The contact sheet of frames before and after; None where there is none.
+        written: Frames written by this run.
+        changed: Those of them with a replaced face.
+        copied: Those of them without a face, copied as they are.
+        replaced_faces: Faces replaced by this run.
+        skipped_faces: Faces left as they are, because the model saw no face there.
+        up_to_date: Frames that earlier runs had converted.
+        borrowed: Frames without a face that show the portrait of a frame beside them.
+        faces: Faces of all frames.
+        own_masks: Those whose own mask is used; None where masks of records are not asked for.
+    """
+
+    merged_dir: Path
+    sheet: Path | None
+    written: int
+    changed: int
+    copied: int
+    replaced_faces: int
+    skipped_faces: int
+    up_to_date: int
+    borrowed: int
+    faces: int
+    own_masks: int | None
+
+
+def convert(workspace: Workspace, options: Options, models: Models | None = None) -> ConvertReport:
+    """Convert the frames of data_dst that are not converted yet.
+
+    Args:
+        workspace: Holds data_dst/, data_dst/aligned/ and model/; the results go to data_dst/merged/.
+        options: The user's.
+        models: Where the model comes from; by default the workspace's own.
+
+    Raises:
+        UserError: No frames, no faces, files that are no faces, no trained model, or a full disk.
+    """
+    side, models = workspace.dst, models or SavedModels()
+    with workspace.lock("data_dst"):
+        frames, groups = list_frames(side), list_faces(side)
+        warn_of_orphans(groups, frames)
+        _remove_temporaries(make_folder(side.merged_dir))
+        plan = make_plan(frames, groups, side, options, models.newest(workspace.model_dir, options.model))
+        _remove_orphans(side, plan, workspace.trash)
+        done: list[Done] = []
+        if _outdated(plan, side):
+            model = models.load(workspace.model_dir, options.model)
+            # The newest generation may have turned out damaged: then an older one is in use.
+            state = state_of(model)
+            plan = make_plan(frames, groups, side, options, state)
+            todo = _outdated(plan, side)
+            _keep_retouched(todo, side, workspace.trash)
+            how = "every image is a portrait" if state.portrait else f"mode {options.mode}"
+            console.say(f"Model {model.name}, {model.iteration} iterations; {how}.")
+            done = _run(todo, side, model, state)
+        sheet = workspace.root / SHEET_NAME
+        if done or not sheet.exists():
+            _write_sheet([planned.job for planned in plan], sheet)
+        return _report(plan, done, side, sheet)
+
+
+def state_of(model: "TrainedModel") -> TrainedState:
+    """Return what the plan depends on of a loaded model."""
+    wanted = ModelInput(model.resolution, model.face_type)
+    return TrainedState(model.name, model.fingerprint, wanted, model.converter, model.model.portrait)
+
+
+def _outdated(plan: Sequence[Planned], side: Side) -> list[Planned]:
+    written = read_journal(side.convert_journal, "frame")
+    there = {path.name for path in list_files(side.merged_dir, IMAGE_EXTENSIONS)}
+    return [p for p in plan if p.job.target.name not in there or written.get(p.job.frame.name, {}).get("key") != p.key]
+
+
+def _remove_temporaries(folder: Path) -> None:
+    """Remove what a killed run had half written; such a file is never a result."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _remove_orphans(side: Side, plan: Sequence[Planned], trash: Path) -> None:
+    """Move merged images away that belong to no frame: they would end up in the video."""
+    wanted = {planned.job.target.name for planned in plan}
+    orphans = [path for path in list_files(side.merged_dir, IMAGE_EXTENSIONS) if path.name not in wanted]
+    moved = move_to_trash(orphans, trash, by=TRASH_NAME)
+    if moved:
+        console.say(f"{len(orphans)} older images that belong to no frame were moved from merged/ to {moved}.")
+
+
+def _keep_retouched(todo: Sequence[Planned], side: Side, trash: Path) -> None:
+    """Move images away that would be overwritten and are not as this step wrote them: somebody worked on them."""
+    written = read_journal(side.convert_journal, "frame")
+    there = [(p.job.target, written.get(p.job.frame.name, {}).get("made")) for p in todo if p.job.target.exists()]
+    foreign = [path for path, made in there if made != fingerprint(path)]
+    moved = move_to_trash(foreign, trash, by=TRASH_NAME)
+    if moved:
+        console.say(f"{len(foreign)} images in merged/ that no run has noted as its own were moved to {moved}.")
+
+
+def _run(todo: Sequence[Planned], side: Side, model: "TrainedModel", state: TrainedState) -> list[Done]:
+    def predict(faces: NDArray[np.float32]) -> Prediction:
+        image, mask = model.predict(faces)
+        return Prediction(image, (mask,))
+
+    converter = Converter(predict, state.wanted, mark_picture, portrait=state.portrait)
+    keys = {planned.job.frame: planned.key for planned in todo}
+    done: list[Done] = []
+    with (
+        Journal(side.convert_journal) as journal,
+        workers.threads(workers.cores()) as executor,
+        console.progress_bar(len(todo), title="Converting", unit="frames") as bar,
+    ):
+        for result in convert_stream([planned.job for planned in todo], converter, executor):
+            job = result.job
+            entry = {"frame": job.frame.name, "key": keys[job.frame], "faces": result.faces}
+            journal.add({**entry, "made": fingerprint(job.target)})
+            done.append(result)
+            bar.update(1)
+    return done
+
+
+def _write_sheet(jobs: Iterable[Job], path: Path) -> None:
+    """Write frames before and after, evenly spread over those with a face."""
+    shown = [job for job in jobs if job.faces]
+    shown = [shown[index] for index in evenly(len(shown), SHEET_FRAMES)]
+    cells = []
+    for start in range(0, len(shown), SHEET_COLUMNS):
+        row = shown[start : start + SHEET_COLUMNS]
+        blank = [("", np.zeros((1, 1, 3), np.uint8))] * (SHEET_COLUMNS - len(row))
+        cells += [(job.frame.name, read_image(job.frame)) for job in row] + blank
+        cells += [(f"merged/{job.target.name}", read_image(job.target)) for job in row] + blank
+    if cells:
+        write_bytes(path, mark_png(encode(contact_sheet(cells, SHEET_COLUMNS, SHEET_WIDTH))))
+
+
+def _report(plan: Sequence[Planned], done: Sequence[Done], side: Side, sheet: Path) -> ConvertReport:
+    return ConvertReport(
+        merged_dir=side.merged_dir,
+        sheet=sheet if sheet.exists() else None,
+        written=len(done),
+        changed=sum(result.faces > 0 for result in done),
+        copied=sum(not result.job.faces for result in done),
+        replaced_faces=sum(result.faces for result in done),
+        skipped_faces=sum(len(result.job.faces) - result.faces for result in done),
+        up_to_date=len(plan) - len(done),
+        borrowed=sum(planned.job.shown is not None for planned in plan),
+        faces=sum(len(planned.job.faces) for planned in plan),
+        own_masks=count_own_masks(plan) if MaskKind.RECORD in plan[0].job.parameters.masks else None,
+    )

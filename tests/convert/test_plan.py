@@ -1,0 +1,160 @@
+"""What a frame's key depends on: everything that is declared to change the result, and nothing else."""
+
+import base64
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from commands.convert_runs import add_face, fill
+from facewright.convert import plan
+from facewright.convert.masks import MaskKind
+from facewright.convert.parameters import Options, Parameters
+from facewright.convert.pipeline import ModelInput
+from facewright.convert.plan import TrainedState, job_key, list_faces, list_frames, make_plan
+from facewright.convert.session import SavedModels
+from facewright.core.images import encode, write_image
+from facewright.core.options import declared
+from facewright.core.workspace import Workspace
+from facewright.faces.align import FaceType
+from facewright.models import catalogue
+from facewright.models.spec import ConverterDefaults
+from facewright.nn import checkpoint
+
+BASE = Options(mode="hist-match")  # in this mode every option plays a part
+STATE = TrainedState("hero", "first", ModelInput(64, FaceType.FULL), ConverterDefaults(30, 0))
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    workspace = Workspace(tmp_path)
+    fill(workspace, 3)  # frame 3 has no face
+    return workspace
+
+
+def keys(workspace, options=BASE, trained=STATE):
+    side = workspace.dst
+    made = make_plan(list_frames(side), list_faces(side), side, options, trained)
+    return {planned.job.frame.name: planned.key for planned in made}
+
+
+def changed(before, after):
+    return sorted(name for name in before if before[name] != after[name])
+
+
+WITH_FACE = ["00001.png", "00002.png"]
+ALL = [*WITH_FACE, "00003.png"]
+
+
+def other(value):
+    """Return another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    return f"{value} x"
+
+
+def other_choice(spec, value):
+    return next(choice for choice in spec.choices if choice != value) if spec.choices else other(value)
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in declared(Options) if spec.affects_output])
+def test_every_option_that_affects_the_output_changes_the_key(workspace, name):
+    spec = next(spec for spec in declared(Options) if spec.name == name)
+    options = dataclasses.replace(BASE, **{name: other_choice(spec, getattr(BASE, name))})
+    assert changed(keys(workspace), keys(workspace, options)) == (ALL if name == "format" else WITH_FACE)
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in declared(Options) if not spec.affects_output])
+def test_no_other_option_does(workspace, name):
+    options = dataclasses.replace(BASE, **{name: other(getattr(BASE, name))})
+    assert keys(workspace) == keys(workspace, options)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(ConverterDefaults)])
+def test_every_converter_default_of_the_model_does(workspace, field):
+    defaults = dataclasses.replace(STATE.defaults, **{field: other(getattr(STATE.defaults, field))})
+    trained = dataclasses.replace(STATE, defaults=defaults)
+    assert changed(keys(workspace), keys(workspace, trained=trained)) == WITH_FACE
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Parameters)])
+def test_every_parameter_of_the_frame_does(workspace, field):
+    side = workspace.dst
+    job = make_plan(list_frames(side), list_faces(side), side, BASE, STATE)[0].job
+    value = (MaskKind.RECORD, MaskKind.HULL) if field == "masks" else other(getattr(job.parameters, field))
+    changed_job = dataclasses.replace(job, parameters=dataclasses.replace(job.parameters, **{field: value}))
+    assert job_key(job, STATE, {}) != job_key(changed_job, STATE, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"fingerprint": "second"},
+        {"wanted": ModelInput(128, FaceType.FULL)},
+        {"wanted": ModelInput(64, FaceType.HALF)},
+    ],
+)
+def test_the_trained_state_does(workspace, change):
+    trained = dataclasses.replace(STATE, **change)
+    assert changed(keys(workspace), keys(workspace, trained=trained)) == WITH_FACE
+
+
+def test_the_version_of_the_pipeline_does(workspace, monkeypatch):
+    before = keys(workspace)
+    monkeypatch.setattr(plan, "VERSION", plan.VERSION + 1)
+    assert changed(before, keys(workspace)) == WITH_FACE
+
+
+def mask_of(value):
+    return base64.b64encode(encode(np.full((64, 64), value, np.uint8))).decode()
+
+
+def test_a_moved_face_a_repainted_mask_and_another_frame_change_their_own_frame_only(workspace):
+    options = dataclasses.replace(BASE, mask="record")
+    seen = [keys(workspace, options)]
+    for change in (
+        lambda: add_face(workspace, 2, "00002_0.png", centre=(41, 30)),
+        lambda: add_face(workspace, 2, "00002_0.png", centre=(41, 30), mask=mask_of(255)),
+        lambda: add_face(workspace, 2, "00002_0.png", centre=(41, 30), mask=mask_of(254)),
+        lambda: add_face(workspace, 2, "another.png", centre=(20, 30)),
+        lambda: write_image(workspace.dst.frames_dir / "00002.png", np.zeros((60, 80, 3), np.uint8)),
+    ):
+        change()
+        seen.append(keys(workspace, options))
+        assert changed(*seen[-2:]) == ["00002.png"]
+
+
+def test_a_mask_that_is_not_used_changes_nothing(workspace):
+    before = keys(workspace)
+    add_face(workspace, 2, "00002_0.png", mask=mask_of(255))
+    assert keys(workspace) == before
+
+
+@pytest.fixture
+def model_files(tmp_path, monkeypatch):
+    """A copy of the folder of models, which a test may edit."""
+    folder = Path(shutil.copytree(catalogue.FOLDER, tmp_path / "models of the test"))
+    monkeypatch.setattr(catalogue, "FOLDER", folder)
+    return folder
+
+
+def test_defaults_that_a_model_inherits_change_the_key_and_comments_do_not(workspace, model_files):
+    state = {"model": "liaef128yaw", "iteration": 8}
+    checkpoint.save(workspace.model_dir / "hero", state, {"weights": {"w": np.ones(3, np.float32)}})
+
+    def edit(name, old, new):
+        path = model_files / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return keys(workspace, trained=SavedModels().newest(workspace.model_dir, ""))
+
+    before = keys(workspace, trained=SavedModels().newest(workspace.model_dir, ""))
+    assert edit("liaef128yaw.py", "matching =", "# A comment.\n    matching =") == before
+    assert edit("liaef128.py", "default_batch", "# A comment.\n    default_batch") == before
+    assert changed(before, edit("liaef128.py", "erode=30", "erode=31")) == WITH_FACE
