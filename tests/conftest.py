@@ -1,15 +1,14 @@
 """What all tests share: a clean environment, an empty workspace, drawn faces."""
 
-import os
+import io
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from facewright.core import console
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, save_face
@@ -25,14 +24,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def no_leaked_yes() -> Iterator[None]:
-    """`--yes` lives in an environment variable: no test hands it to the next."""
-    before = os.environ.pop(console.QUIET_VARIABLE, None)
-    yield
-    os.environ.pop(console.QUIET_VARIABLE, None)
-    if before is not None:
-        os.environ[console.QUIET_VARIABLE] = before
+class Terminal(io.StringIO):
+    """A person's terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -56,7 +52,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
                 raise EOFError
             return waiting.pop(0)
 
-        monkeypatch.setattr(console, "interactive", lambda: not console.says_yes())
+        monkeypatch.setattr("sys.stdin", Terminal())
         monkeypatch.setattr("builtins.input", read)
         return shown
 

@@ -1,8 +1,9 @@
 """Command line -> command: one subcommand per file of commands/, questions for what is missing, exit codes."""
 
 import os
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from facewright.core import console
 from facewright.core.command import Command, CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder
+from facewright.core.log_file import log_file, versions
 from facewright.core.options import Option, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import strangers, write_launchers
@@ -127,22 +129,14 @@ class Subcommand(click.Command):
             formatter.write_text(f"{none}{PROGRAM} {self.name} {flag} NAME --help shows those of another one.")
 
     def start(self, given: dict[str, Any]) -> None:
-        """Ask what is missing and run the command."""
-        console.set_up(yes=given.pop("yes_"))
-        command, name = self.command, self.command.name
-        workspace = open_workspace(given.pop("workspace_"), may_be_new=command.makes_workspace)
-        plan = command.plan(workspace, given)
-        given |= plan.flags
-        remembered = {**command.remembered(workspace), **plan.remembered}
-        options = settle(workspace, name, command.options, given, remembered, ask=plan.ask)
-        if command.more is None:
-            command.call(workspace, options)
-            return
-        more = command.more.of(workspace, options)
-        flags = self._rest(click.get_current_context(), more)
-        key = f"{name}.{_home(more)}" if more else name
-        extra = settle(workspace, key, more, flags, workspace.answers(key)) if more else None
-        command.call(workspace, options, extra)
+        """Ask what is missing and run the command; its log file tells of it."""
+        answers = console.Answers.YES if given.pop("yes_") else console.ANSWERS.get()
+        workspace = open_workspace(given.pop("workspace_"), may_be_new=self.command.makes_workspace)
+        ctx = click.get_current_context()
+        header = [f"facewright {__version__}: {shlex.join([PROGRAM, self.command.name, *ctx.meta[RAW_ARGUMENTS]])}"]
+        header += [f"Workspace: {workspace.root}", versions()]
+        with console.answered_by(answers), log_file(workspace.root, self.command.name, header):
+            self.command.execute(workspace, given, lambda more: self._rest(ctx, more))
 
     def _rest(self, ctx: click.Context, more: type | None) -> dict[str, Any]:
         """Read the flags that only the second settings class knows; others are refused."""
@@ -152,40 +146,8 @@ class Subcommand(click.Command):
             return dict(inner.params)
 
 
-def settle(
-    workspace: Workspace,
-    key: str,
-    settings: type,
-    flags: Mapping[str, Value | None],
-    remembered: Mapping[str, Any],
-    *,
-    ask: bool = True,
-) -> Any:
-    """Resolve a settings class, with questions; the workspace keeps typed answers for the next run.
-
-    Args:
-        workspace: The project.
-        key: Under this name it keeps the answers.
-        settings: A dataclass of options.
-        flags: Values of the command line, None where there is none.
-        remembered: Defaults that count more than the declared ones.
-        ask: Whether questions are asked where there is somebody to answer.
-    """
-    options: Any = resolve(settings, flags, remembered, skip=() if ask else _names(declared(settings)))
-    asked = {s.name for s in declared(settings) if s.ask and s.remember and flags.get(s.name) is None}
-    if ask and asked and console.interactive():
-        answers = {name: getattr(options, name) for name in sorted(asked)}
-        workspace.remember(key, {**workspace.answers(key), **answers})
-    return options
-
-
 def _names(specs: list[Option]) -> tuple[str, ...]:
     return tuple(spec.name for spec in specs)
-
-
-def _home(settings: type) -> str:
-    """The file that a settings class comes from, as the name of its answers."""
-    return settings.__module__.rsplit(".", 1)[-1].lstrip("_").removeprefix("sort_")
 
 
 def _as_help(docstring: str) -> str:
@@ -313,7 +275,7 @@ def main(argv: Sequence[str] | None = None, *, commands: str = "facewright.comma
     Returns:
         0 when all was done, 1 for a mistake that the user can fix, 130 when stopped with Ctrl-C.
     """
-    console.set_up(yes=False)
+    console.set_up()
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = build(CommandPackage(commands))
     try:

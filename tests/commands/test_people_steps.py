@@ -12,6 +12,7 @@ from facewright.commands import extract as extract_faces
 from facewright.commands import fix as fix_faces
 from facewright.commands import keep
 from facewright.commands import people as people_command
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Side, Workspace
@@ -146,11 +147,9 @@ def test_damaged_files_are_named_and_left_alone(
     assert (crowd.aligned_dir / "bad.png").read_text() == "no picture"
 
 
-def test_keep_moves_the_others(
-    workspace: Workspace, crowd: Side, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("FACEWRIGHT_YES", "1")
-    keep.run(workspace, keep.Options(person="2, 3"))
+def test_keep_moves_the_others(workspace: Workspace, crowd: Side, capsys: pytest.CaptureFixture[str]) -> None:
+    with console.answered_by(console.Answers.YES):
+        keep.run(workspace, keep.Options(person="2, 3"))
     assert set(numbers(crowd)) == {name for name, number in EXPECTED.items() if number != 1}
     assert len(list(workspace.trash.rglob("*.png"))) == 8
     assert "8 faces of others are in" in capsys.readouterr().out
@@ -158,8 +157,7 @@ def test_keep_moves_the_others(
 
 
 @pytest.mark.parametrize("text", ["4", "0", "x", "1,-2", "²", ","])
-def test_nobody_of_that_number(workspace: Workspace, crowd: Side, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACEWRIGHT_YES", "1")
+def test_nobody_of_that_number(workspace: Workspace, crowd: Side, text: str) -> None:
     with pytest.raises(UserError, match=r"There is no person|No person is named"):
         keep.run(workspace, keep.Options(person=text))
     assert len(crowd.aligned()) == len(EXPECTED)
@@ -323,7 +321,7 @@ def test_a_threshold_without_a_photo_is_a_sentence(workspace: Workspace) -> None
 
 
 @needs_real_faces
-def test_two_real_people_become_one(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_real_people_become_one(workspace: Workspace) -> None:
     side = workspace.dst
     side.frames_dir.mkdir(parents=True)
     clip = REAL / "video" / "intel_head-pose-face-detection-female-and-male.gif"
@@ -332,8 +330,8 @@ def test_two_real_people_become_one(workspace: Workspace, monkeypatch: pytest.Mo
         write_image(side.frames_dir / f"{number:05d}.png", frame)
     extract_faces.run(workspace, extract_faces.Options(side="dst"))
     assert set(numbers(side).values()) == {1, 2}
-    monkeypatch.setenv("FACEWRIGHT_YES", "1")
-    keep.run(workspace, keep.Options(person="1"))
+    with console.answered_by(console.Answers.YES):
+        keep.run(workspace, keep.Options(person="1"))
     faces = load_faceset(side.aligned_dir).faces
     assert len({face.record.frame for face in faces}) == len(faces) >= 6
     centres = [(face.record.rect[0] + face.record.rect[2]) / 2 for face in faces]

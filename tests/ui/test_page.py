@@ -5,11 +5,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from facewright.core.errors import UserError
+from facewright.core.log_file import log_file
 from facewright.ui.page import LARGEST_BODY, Answer, Page, Request, check_port
 
 
@@ -147,6 +149,15 @@ def test_a_port_can_be_used_again_at_once(page: Page) -> None:
         assert ask(second.address)[1] == "again"
 
 
-def test_the_invitation_holds_address_and_tunnel(page: Page) -> None:
-    text = "\n".join(page.invitation())
+def test_the_invitation_holds_address_and_tunnel(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
+    page.invite()
+    text = capsys.readouterr().out
     assert page.address in text and f"ssh -L {page.port}:127.0.0.1:{page.port} " in text
+
+
+def test_the_log_does_not_hold_the_token(page: Page, tmp_path: Path) -> None:
+    with log_file(tmp_path, "train", []) as log:
+        page.invite()
+    assert log is not None
+    token = page.address.rstrip("/").rpartition("/")[2]
+    assert token not in log.read_text() and str(page.port) in log.read_text()

@@ -174,8 +174,7 @@ def work(desk: Desk, port: int) -> None:
     """
     counter = Counter(desk)
     with Page(counter.answer, port) as page:
-        for line in page.invitation():
-            console.say(line)
+        page.invite()
         console.say("It ends when all frames are done or with q on the page; Ctrl-C here does the same.")
         while not counter.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
             pass

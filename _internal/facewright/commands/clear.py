@@ -10,7 +10,6 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.command import Command
-from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, list_files, make_folder, move_to_trash
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
@@ -67,7 +66,7 @@ def _clear(workspace: Workspace) -> Path | None:
     for path in paths:
         count, size = _size_of(path)
         console.say(f"  {path.name:<24}{f'{count} files' if path.is_dir() else '':<14}{_readable(size):>10}")
-    if not _allowed(f"Move all this to {workspace.trash.name}/?"):
+    if not console.allowed(f"Move all this to {workspace.trash.name}/?", default=False):
         return None
     return move_to_trash(paths, workspace.trash, by=COMMAND.name)
 
@@ -76,24 +75,11 @@ def _empty_trash(workspace: Workspace) -> bool:
     if not workspace.trash.is_dir() or not any(workspace.trash.iterdir()):
         return False
     count, size = _size_of(workspace.trash)
-    if not _allowed(f"Delete {count} files ({_readable(size)}) in {workspace.trash} for good?"):
+    if not console.allowed(f"Delete {count} files ({_readable(size)}) in {workspace.trash} for good?", default=False):
         return False
     with disk_errors(workspace.trash):
         shutil.rmtree(workspace.trash)
     return True
-
-
-def _allowed(question: str) -> bool:
-    """Ask; `--yes` allows it, and without a terminal somebody has to say so."""
-    if console.says_yes():
-        return True
-    if not console.interactive():
-        raise UserError(
-            f"There is nobody to answer: {question}",
-            "a terminal, or --yes.",
-            "add --yes when you mean it.",
-        )
-    return console.confirm(question, default=False)
 
 
 def _report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:

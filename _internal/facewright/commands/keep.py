@@ -115,7 +115,7 @@ def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int
         return
     who = f"person {others[0].number}" if len(others) == 1 else f"{len(others)} other persons"
     question = f"Keep {names} and move the {len(faces)} faces of {who} to {workspace.trash.name}/?"
-    if not _allowed(question):
+    if not console.allowed(question, default=True):
         console.say("Nothing was moved.")
         return
     target = move_to_trash(faces, workspace.trash, by=f"keep --person {','.join(map(str, chosen))}")
@@ -124,17 +124,6 @@ def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int
     console.say(f"  {bring_back(side)} brings them back.")
     if people.unknown:
         console.say(f"  {len(people.unknown)} faces without a number stayed; look at them.")
-
-
-def _allowed(question: str) -> bool:
-    """Ask; `--yes` allows it, and without a terminal somebody has to say so."""
-    if console.says_yes():
-        return True
-    if not console.interactive():
-        raise UserError(
-            f"There is nobody to answer: {question}", "a terminal, or --yes.", "add --yes when you mean it."
-        )
-    return console.confirm(question, default=True)
 
 
 COMMAND = Command(__doc__, Options, run)

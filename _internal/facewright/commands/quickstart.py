@@ -16,6 +16,7 @@ from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, write_bytes
+from facewright.core.log_file import FOLDER as LOGS
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 
@@ -81,7 +82,7 @@ def is_free(root: Path) -> bool:
     """Whether a folder holds nothing of the user's own: no clip but the sample's, and nothing without the clips."""
     clips = [path for path in list_files(root) if path.stem in ("data_src", "data_dst")]
     if not clips:
-        return not any(holds_files(path) for path in root.glob("[!.]*"))
+        return not any(holds_files(path) for path in root.glob("[!.]*") if path.name != LOGS)
     samples = {name: SAMPLE / name for name in CLIPS}
     return all(path.name in samples and filecmp.cmp(path, samples[path.name], shallow=False) for path in clips)
 

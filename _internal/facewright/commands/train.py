@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from facewright.core import console
 from facewright.core.command import Command, MoreOptions
 from facewright.core.errors import UserError
-from facewright.core.images import write_image
+from facewright.core.images import single_threaded_opencv, write_image
 from facewright.core.options import PromptPlan, declared
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint, devices, saved_models
@@ -173,8 +172,7 @@ def _train(session: "Session", samplers: "tuple[Sampler, Sampler]", options: Opt
         linger=console.interactive(),
     )
     # OpenCV's own threads would take the processor from the network in the middle of its step.
-    cv2.setNumThreads(1)
-    with watching(session, samplers, options) as watch:
+    with single_threaded_opencv(), watching(session, samplers, options) as watch:
         try:
             watch.outcome = Loop(session, samplers, plan, watch.keys, watch.view, watch.listeners, watch.board).run()
         except Exception as error:

@@ -24,7 +24,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from facewright.core.options import PromptPlan
+from facewright.core import console
+from facewright.core.options import PromptPlan, declared, resolve
 from facewright.core.workspace import Workspace
 
 
@@ -85,7 +86,69 @@ class Command:
 
     def call(self, workspace: Workspace, options: Any, more: Any = None) -> Any:
         """Run it with resolved options; return its result."""
+        console.note(f"Options of {self.name}: {options}" + (f", {more}" if more else ""))
         return self.run(workspace, options, more) if self.more else self.run(workspace, options)
+
+    def execute(
+        self,
+        workspace: Workspace,
+        flags: Mapping[str, Any],
+        more_flags: Callable[[type | None], Mapping[str, Any]],
+        *,
+        use_answers: bool = True,
+    ) -> Any:
+        """Settle every option from flags, answers, the workspace and defaults, then run it.
+
+        Args:
+            workspace: The project.
+            flags: Checked values by name of the option; None where there is none.
+            more_flags: Called with the second settings class, None where there is none; returns its flags.
+            use_answers: Whether the workspace's remembered answers count.
+
+        Returns:
+            The result of `run`.
+        """
+        plan = self.plan(workspace, flags)
+        known = self.remembered(workspace) if use_answers else self.known_answers(workspace)
+        flags, known = {**flags, **plan.flags}, {**known, **plan.remembered}
+        options = settle(workspace, self.name, self.options, flags, known, ask=plan.ask)
+        if self.more is None:
+            return self.call(workspace, options)
+        settings = self.more.of(workspace, options)
+        given = more_flags(settings)
+        if settings is None:
+            return self.call(workspace, options)
+        key = f"{self.name}.{settings.__module__.rpartition('.')[2].lstrip('_')}"
+        known = workspace.answers(key) if use_answers else {}
+        return self.call(workspace, options, settle(workspace, key, settings, given, known))
+
+
+def settle(
+    workspace: Workspace,
+    key: str,
+    settings: type,
+    flags: Mapping[str, Any],
+    remembered: Mapping[str, Any],
+    *,
+    ask: bool = True,
+) -> Any:
+    """Resolve a settings class, with questions; the workspace keeps typed answers for the next run.
+
+    Args:
+        workspace: The project.
+        key: Under this name it keeps the answers.
+        settings: A dataclass of options.
+        flags: Values of the command line, None where there is none.
+        remembered: Defaults that count more than the declared ones.
+        ask: Whether questions are asked where there is somebody to answer.
+    """
+    specs = declared(settings)
+    options: Any = resolve(settings, flags, remembered, skip=() if ask else tuple(spec.name for spec in specs))
+    asked = {spec.name for spec in specs if spec.ask and spec.remember and flags.get(spec.name) is None}
+    if ask and asked and console.interactive():
+        answers = {name: getattr(options, name) for name in sorted(asked)}
+        workspace.remember(key, {**workspace.answers(key), **answers})
+    return options
 
 
 def command_name(module: str) -> str:

@@ -1,10 +1,17 @@
-"""What the program says and asks; the only door to tqdm and colorama."""
+"""What the program prints and asks; the only importer of tqdm and colorama.
+
+All that is printed also goes to the logger "facewright" of the standard library: a command's log file listens there
+(core/log_file.py), and a program that uses this package may listen too.
+"""
 
 import contextlib
+import enum
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import TypeVar
 
 import colorama
@@ -14,31 +21,49 @@ from facewright.core.errors import UserError
 
 Item = TypeVar("Item")
 
-QUIET_VARIABLE = "FACEWRIGHT_YES"
+LOG = logging.getLogger("facewright")
+LOG.addHandler(logging.NullHandler())
+LOG.setLevel(logging.INFO)
+LOG.propagate = False  # the root logger's handlers print, and everything here is printed already
 
 
-def set_up(*, yes: bool) -> None:
-    """Prepare colours and encodings once per process.
+class Answers(enum.Enum):
+    """Who answers the questions."""
 
-    Args:
-        yes: Ask nothing, take flags, remembered answers and defaults (`--yes`).
-    """
+    TYPED = "typed"  # a person, where the input is a terminal
+    DEFAULTS = "defaults"  # nobody: what needs a decision is refused
+    YES = "yes"  # nobody: what needs a decision is done (--yes)
+
+
+ANSWERS: ContextVar[Answers] = ContextVar("answers", default=Answers.TYPED)
+
+
+def set_up() -> None:
+    """Prepare colours and encodings of the terminal."""
     colorama.just_fix_windows_console()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    if yes:
-        os.environ[QUIET_VARIABLE] = "1"
+
+
+@contextlib.contextmanager
+def answered_by(answers: Answers) -> Iterator[None]:
+    """Decide for the block who answers the questions."""
+    before = ANSWERS.set(answers)
+    try:
+        yield
+    finally:
+        ANSWERS.reset(before)
 
 
 def says_yes() -> bool:
     """Whether `--yes` was given: what would be asked is answered with yes or with the default."""
-    return os.environ.get(QUIET_VARIABLE) == "1"
+    return ANSWERS.get() is Answers.YES
 
 
 def interactive() -> bool:
-    """Whether there is somebody to answer: a terminal to type in and no `--yes`."""
-    return not says_yes() and sys.stdin is not None and sys.stdin.isatty()
+    """Whether there is somebody to answer: a terminal to type in, and no `--yes`."""
+    return ANSWERS.get() is Answers.TYPED and sys.stdin is not None and sys.stdin.isatty()
 
 
 def _paint(text: str, colour: str) -> str:
@@ -47,20 +72,46 @@ def _paint(text: str, colour: str) -> str:
     return text
 
 
-def say(text: str = "") -> None:
-    """Print a line without tearing a progress bar."""
-    tqdm.write(text, file=sys.stdout)
-    sys.stdout.flush()
+def say(text: str = "", *, secret: str = "") -> None:
+    """Print a line without tearing a progress bar.
+
+    Args:
+        text: The line.
+        secret: A part of it that must not go into the log.
+    """
+    _print(text)
+    LOG.info("%s", text.replace(secret, "…") if secret else text)
 
 
 def warn(text: str) -> None:
     """Print a line that deserves attention."""
-    say(_paint(text, colorama.Fore.YELLOW))
+    _print(_paint(text, colorama.Fore.YELLOW))
+    LOG.warning("%s", text)
+
+
+def note(text: str) -> None:
+    """Write a line into the log without printing it."""
+    LOG.info("%s", text)
 
 
 def heading(text: str) -> None:
     """Print the title of a step."""
-    say(_paint(text, colorama.Style.BRIGHT))
+    _print(_paint(text, colorama.Style.BRIGHT))
+    LOG.info("%s", text)
+
+
+def _print(text: str) -> None:
+    tqdm.write(text, file=sys.stdout)
+    sys.stdout.flush()
+
+
+def discard_output() -> None:
+    """Send what is printed from now on to nowhere: the terminal or the pipe is gone, and printing would fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # no stream, or one that is no file
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
@@ -70,8 +121,8 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def error(problem: UserError) -> None:
-    """Print a mistake the user can mend: what happened, what was expected, how to fix it."""
-    for line in str(problem).splitlines():
+    """Print a mistake that the user can fix: what happened, what was expected, how to fix it; then its notes."""
+    for line in [*str(problem).splitlines(), *getattr(problem, "__notes__", ())]:
         tqdm.write(line, file=sys.stderr)
 
 
@@ -81,12 +132,13 @@ def ask(text: str) -> str:
     Raises:
         UserError: The input ended (Ctrl-D) before an answer came.
     """
+    question = text
     if not sys.stdout.isatty() and sys.stderr.isatty():  # the output goes to a file: the question must be seen
         sys.stderr.write(text)
         sys.stderr.flush()
         text = ""
     try:
-        return input(text).strip()
+        typed = input(text).strip()
     except EOFError as end:
         say()
         raise UserError(
@@ -94,6 +146,8 @@ def ask(text: str) -> str:
             "an answer, or Enter for the default.",
             "run the step again, or add --yes to take the defaults.",
         ) from end
+    LOG.info("%s%s", question, typed)
+    return typed
 
 
 def confirm(text: str, *, default: bool = False) -> bool:
@@ -109,6 +163,25 @@ def confirm(text: str, *, default: bool = False) -> bool:
         if answer in ("n", "no"):
             return False
         warn(f"{answer!r} is neither yes nor no.")
+
+
+def allowed(question: str, *, default: bool) -> bool:
+    """Ask before something is moved or deleted; `--yes` allows it.
+
+    Args:
+        question: What is about to happen.
+        default: What Enter means.
+
+    Raises:
+        UserError: There is neither a terminal nor `--yes`: somebody has to decide.
+    """
+    if says_yes():
+        return True
+    if not interactive():
+        raise UserError(
+            f"There is nobody to answer: {question}", "a terminal, or --yes.", "add --yes when you mean it."
+        )
+    return confirm(question, default=default)
 
 
 def progress(items: Iterable[Item], *, total: int | None = None, title: str, unit: str) -> Iterator[Item]:

@@ -1,5 +1,7 @@
 """Reading and writing of pictures: uint8, BGR, any path the system can name."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -80,3 +82,17 @@ def encode(image: Image, extension: str = ".png", *, quality: int = 95, compress
 def write_image(path: Path, image: Image, *, quality: int = 95) -> None:
     """Write a picture atomically; the format follows the suffix."""
     write_bytes(path, encode(image, path.suffix, quality=quality))
+
+
+@contextlib.contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """Keep OpenCV to the thread that calls it, for the whole process; its number of threads comes back at the end.
+
+    For work that occupies all cores itself: OpenCV's own threads would only get in its way.
+    """
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

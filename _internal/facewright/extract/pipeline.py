@@ -4,19 +4,17 @@ Three things run at once: threads read frames ahead, the calling thread searches
 and save. Pictures in flight are bounded, whatever the number of frames.
 """
 
-import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
-from facewright.core.images import Image, read_image, write_image
+from facewright.core.images import Image, read_image, single_threaded_opencv, write_image
 from facewright.extract.detection import ONCE, READ_AHEAD, Frame, Look, search
 from facewright.extract.detection import FrameFile as FrameFile
 from facewright.extract.detection import Seen as Seen
@@ -176,7 +174,7 @@ def extract(
 ) -> Iterator[Outcome]:
     """Search frames and save their faces; outcomes come in the order of the frames, when all is on disk."""
     threads = max(2, workers.cores())
-    with _single_threaded_opencv(), workers.threads(threads) as readers, workers.threads(threads) as writers:
+    with single_threaded_opencv(), workers.threads(threads) as readers, workers.threads(threads) as writers:
         groups = _groups(search(frames, detector, readers, look, ahead=ahead))
         for outcomes in workers.ordered_map(writer.write_all, groups, writers, ahead=threads + 1):
             yield from outcomes
@@ -210,14 +208,3 @@ def _annotated(judged: Judged) -> Image:
         elif record is not None:
             records.append(record)
     return annotate(judged.picture, records, left_out)
-
-
-@contextlib.contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Frames go side by side here; OpenCV's own threads on top of that would only get in each other's way."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

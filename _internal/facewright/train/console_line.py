@@ -1,7 +1,6 @@
 """One line that tells how the training stands, rewritten in place on a terminal."""
 
 import contextlib
-import os
 import shutil
 import sys
 import time
@@ -111,9 +110,4 @@ def _whether_heard_or_not() -> Iterator[None]:
     try:
         yield
     except OSError:
-        silence()
-
-
-def silence() -> None:
-    """Send all that is printed from now on to nowhere."""
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+        console.discard_output()

@@ -5,7 +5,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from facewright.train.console_line import silence
+from facewright.core import console
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two exist on one kind of system each
 
@@ -41,7 +41,7 @@ class Signals:
     def _note(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if name == "SIGHUP":  # nobody reads what is printed from now on, and printing would fail
-            silence()
+            console.discard_output()
         if self.asked and name == "SIGINT":
             raise KeyboardInterrupt
         self.asked = self.asked or name

@@ -87,8 +87,7 @@ def _page(session: "Session", options: Options, watchers: Watchers) -> "Iterator
     board = Board(session.history, Standing(session.iteration, saved=session.saved_iteration))
     counter = Counter(board, session.name, session.folder, target=options.target_iter, preview=options.preview)
     with Page(counter.answer, options.port) as page:
-        for line in page.invitation():
-            console.say(line)
+        page.invite()
         try:
             yield board
         except UserError as problem:

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from facewright.core import console
 from facewright.core.errors import UserError
 
 LARGEST_BODY = 1 << 20
@@ -101,13 +102,11 @@ class Page:
         self.address = f"http://127.0.0.1:{self.port}/{token}/"
         threading.Thread(target=self._server.serve_forever, name="facewright-page", daemon=True).start()
 
-    def invitation(self) -> list[str]:
-        """Return the lines that tell a person how to open the page."""
-        return [
-            f"Open in a browser: {self.address}",
-            "From another machine, first in a terminal there (with the name by which you reach this one):",
-            f"  ssh -L {self.port}:127.0.0.1:{self.port} {_user()}@{socket.gethostname()}",
-        ]
+    def invite(self) -> None:
+        """Print how a person opens the page; the log gets the address without its token."""
+        console.say(f"Open in a browser: {self.address}", secret=self._server.token)
+        console.say("From another machine, first in a terminal there (with the name by which you reach this one):")
+        console.say(f"  ssh -L {self.port}:127.0.0.1:{self.port} {_user()}@{socket.gethostname()}")
 
     def close(self) -> None:
         """Stop serving."""
