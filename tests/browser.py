@@ -4,21 +4,15 @@ import base64
 import contextlib
 import json
 import re
-import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from needs import program
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-PROGRAMS = ("chromedriver", "chromium")
 KEYS = {"Enter": "\ue007", "Delete": "\ue017", "Escape": "\ue00c"}
-
-
-def missing() -> str:
-    """Return why there is no browser; empty where there is one."""
-    absent = [name for name in PROGRAMS if not shutil.which(name)]
-    return f"needs {' and '.join(absent)}" if absent else ""
 
 
 class Browser:
@@ -27,7 +21,7 @@ class Browser:
     def __init__(self, base: str) -> None:
         self._base = base
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,800"]
-        wish = {"goog:chromeOptions": {"args": flags, "binary": shutil.which("chromium")}}
+        wish = {"goog:chromeOptions": {"args": flags, "binary": program("chromium")}}
         self._session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wish}})["sessionId"]
 
     def open(self, address: str) -> None:

@@ -2,13 +2,15 @@
 
 import io
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+import needs
+import virtual_screen
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, save_face
@@ -22,6 +24,34 @@ settings.load_profile("facewright")
 # A shell that starts the tests in the background has them ignore Ctrl-C, which some of them press.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="Run the slow tests too, as CI does.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests out of a developer's run, but for those that are asked for by a mark or by name."""
+    asked = config.getoption("--all") or config.getoption("-m") or any("::" in argument for argument in config.args)
+    if asked or needs.in_ci():
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs.check(item)
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    """Name of a virtual screen."""
+    server, name = virtual_screen.start()
+    yield name
+    server.terminate()
+    server.wait()
 
 
 class Terminal(io.StringIO):

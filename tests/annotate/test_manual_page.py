@@ -27,9 +27,9 @@ from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
 from facewright.ui.events import Do, Event
 from facewright.ui.page import Page, Request
+from needs import needs_browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
 
 
 def serve(workspace: Workspace) -> tuple[subprocess.Popen[str], str]:

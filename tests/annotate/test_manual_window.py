@@ -1,13 +1,10 @@
-"""The window on a virtual screen, driven by xdotool; skipped where the programs are not installed."""
+"""The window on a virtual screen, driven by xdotool."""
 
-import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,27 +16,10 @@ from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
 from facewright.ui import window
 from facewright.ui.events import Do, Event
+from needs import needs_screen_and_tk
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ABSENT = [name for name in ("Xvfb", "xdotool") if not shutil.which(name)]
-ABSENT += [] if importlib.util.find_spec("_tkinter") else ["Tk"]
-needs_screen = pytest.mark.skipif(bool(ABSENT), reason=f"needs {', '.join(ABSENT)}")
 SCALE = 2  # the frames of 320 px are shown 640 px wide
-
-
-@pytest.fixture
-def display() -> Iterator[str]:
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
-        pass_fds=(write,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as file:
-        yield f":{file.readline().strip()}"
-    server.terminate()
-    server.wait()
 
 
 class Screen:
@@ -86,7 +66,7 @@ def wait_for(condition) -> None:
         time.sleep(0.05)
 
 
-@needs_screen
+@needs_screen_and_tk
 def test_faces_placed_in_the_window_are_saved(display: str, workspace: Workspace) -> None:
     fill(workspace.dst)
     aligned = workspace.dst.aligned_dir
@@ -125,7 +105,7 @@ def test_faces_placed_in_the_window_are_saved(display: str, workspace: Workspace
     assert [entry["frame"] for entry in lines if entry.get("by") == "hand"] == ["00001.png", "00003.png"]
 
 
-@needs_screen
+@needs_screen_and_tk
 def test_closing_the_window_ends_the_work(display: str, workspace: Workspace) -> None:
     fill(workspace.dst)
     screen = Screen(display, workspace)

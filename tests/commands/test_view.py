@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record, update_record
 from facewright.facesets.gallery import COLUMNS, folded
 from facewright.ui.plots import SIZE
+from needs import needs_chromium, program
 
 
 def run(workspace: Workspace, *flags: str) -> int:
@@ -114,10 +114,7 @@ def test_long_lines_are_folded() -> None:
     assert rows[0].startswith("- ") and rows[1].startswith("  ")
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+@needs_chromium
 def test_the_page_sorts_and_filters_in_a_browser(
     workspace: Workspace, save_drawn_face: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -135,7 +132,8 @@ def test_the_page_sorts_and_filters_in_a_browser(
         "document.title = `${turned} | ${shown.textContent} | ${pictures} pictures`; })</script></body>"
     )
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", test), encoding="utf-8")
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [str(program("chromium")), "--headless", "--no-sandbox", "--disable-gpu"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}"]
     answer = subprocess.run(
         [*command, "--virtual-time-budget=3000", "--dump-dom", page.as_uri()],
         capture_output=True,

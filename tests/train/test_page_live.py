@@ -19,9 +19,8 @@ from commands.train_runs import launch
 from facewright.core.workspace import Workspace
 from facewright.nn import backups, checkpoint
 from facewright.ui.page import LARGEST_BODY
+from needs import needs_browser
 from train import tiny
-
-needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
 
 
 class Training:

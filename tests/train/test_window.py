@@ -1,7 +1,6 @@
-"""The window on a virtual screen, driven by xdotool; skipped where the two are not installed."""
+"""The window on a virtual screen, driven by xdotool."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -10,44 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import virtual_screen
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint
 from facewright.train import window
 from facewright.train.keys import Command
 from facewright.ui import window as core_window
 from facewright.ui import window_cv
+from needs import needs_screen
 from train import tiny
 
 SAVE, BACKUP, NEXT, PREVIEW, LEAVE = Command.SAVE, Command.BACKUP, Command.NEXT, Command.PREVIEW, Command.LEAVE
 REPOSITORY = Path(__file__).resolve().parents[2]
-needs_screen = pytest.mark.skipif(
-    not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool"
-)
-
-
-@pytest.fixture
-def display():
-    """Name of a virtual screen."""
-    read, write = os.pipe()
-    server = start_screen(write)
-    yield name_of_screen(read)
-    server.terminate()
-    server.wait()
-
-
-def start_screen(write):
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
-        pass_fds=(write,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    return server
-
-
-def name_of_screen(read):
-    with os.fdopen(read) as file:
-        return f":{file.readline().strip()}"
 
 
 def test_without_a_display_there_is_no_screen(monkeypatch):
@@ -103,9 +76,8 @@ def wait_for(condition):
 
 @needs_screen
 def test_a_lost_screen_closes_the_window_alone(tmp_path, monkeypatch, capsys):
-    read, write = os.pipe()
-    server = start_screen(write)
-    monkeypatch.setenv("DISPLAY", name_of_screen(read))
+    server, name = virtual_screen.start()
+    monkeypatch.setenv("DISPLAY", name)
     opened = window.open_window()
     opened.show(np.zeros((60, 80, 3), np.uint8))
     time.sleep(0.2)
