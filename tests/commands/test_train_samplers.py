@@ -1,6 +1,11 @@
+import base64
+import dataclasses
+
 import numpy as np
 import pytest
 
+from facewright.commands.train import mask_rows
+from facewright.core.images import encode
 from facewright.core.workspace import Workspace
 from facewright.data import cache
 from facewright.data.sampling_order import IdentityPairs, Shuffled, YawBalanced
@@ -86,3 +91,18 @@ def test_pretraining_keeps_one_cache_for_both_sides(filled):
 @pytest.mark.parametrize(("cores", "memory", "workers"), [(1, 8, 1), (2, 8, 1), (16, 64, 8), (64, 64, 8), (16, 0.6, 2)])
 def test_workers_are_bounded(cores, memory, workers):
     assert samplers.worker_count(cores, memory) == workers
+
+
+def test_the_mask_of_the_records_is_the_target_when_asked_for(filled):
+    """One face of src has a mask of its own: white all over."""
+    path = filled.src.aligned()[1]
+    image, record = load_face(path)
+    white = base64.b64encode(encode(np.full((64, 64), 255, np.uint8))).decode()
+    save_face(path, image, dataclasses.replace(record, mask=white))
+    pair = faces.load_pair(filled)
+    assert mask_rows(pair, Options()) == []
+    ((_, said),) = mask_rows(pair, Options(mask="record"))
+    assert "1 of 4 src" in said and "0 of 4 dst" in said
+    plain, asked = ([s.untouched([0, 1])["mask"] for s in make(filled, mask=mask)] for mask in ("hull", "record"))
+    assert (plain[0][0] == asked[0][0]).all() and (plain[1] == asked[1]).all()
+    assert asked[0][1].mean() > 0.7 > plain[0][1].mean()

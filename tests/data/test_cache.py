@@ -1,15 +1,18 @@
+import base64
 import os
 import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from facewright.core.errors import UserError
+from facewright.core.images import encode
 from facewright.data import cache, store
 from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
-from facewright.data.sample import Sample
+from facewright.data.sample import Sample, with_record_masks
 from facewright.data.sampler import Sampler
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
@@ -90,6 +93,21 @@ def test_moved_landmarks_are_noticed(faces):
     record.landmarks[30, 0] += 0.5
     save_face(path, image, record)
     assert open_cache(cache_path(faces.parent, "src", SAMPLES), list(keyed(faces))) is None
+
+
+def test_a_repainted_mask_is_noticed(faces):
+    """The record lies at the head of the file, far from what tells a changed file otherwise."""
+    samples = with_record_masks(SAMPLES)
+    assert cache_path(faces.parent, "src", samples) != cache_path(faces.parent, "src", SAMPLES)
+    path = min(faces.iterdir())
+    image, record = load_face(path)
+    image = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)  # a file of more than 64 KiB
+    for value in (254, 255):
+        mask = base64.b64encode(encode(np.full((96, 96), value, np.uint8))).decode()
+        save_face(path, image, replace(record, mask=mask))
+        assert open_cache(cache_path(faces.parent, "src", samples), list(keyed(faces))) is None
+        row = list(keyed(faces).values()).index(path)
+        assert build(faces, samples).face(row).masks["record"].max() == value
 
 
 def test_fewer_faces_need_no_new_file(faces):

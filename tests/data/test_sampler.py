@@ -1,3 +1,5 @@
+import base64
+
 import cv2
 import numpy as np
 import pytest
@@ -7,11 +9,12 @@ from hypothesis import strategies as st
 from convert.drawn_faces import landmarks, scene
 from data.plain import plain_sample
 from facewright.core.errors import UserError
+from facewright.core.images import encode
 from facewright.data.augment import AugmentParams, draw_params, remap_grid
-from facewright.data.sample import PreparedFace, Sample, _placed, make_sample, prepare_face
+from facewright.data.sample import PreparedFace, Sample, _placed, make_sample, prepare_face, with_record_masks
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import Shuffled
-from facewright.faces.align import FaceType
+from facewright.faces.align import FaceType, align_matrix, invert, transform_points
 from facewright.faces.mask import SWAPPED, hull_mask, mirror_landmarks
 from facewright.faces.record import FaceRecord
 from train.tiny import save_faces
@@ -203,3 +206,63 @@ def test_a_face_holds_the_masks_that_its_outputs_need():
         if len(kinds) > 1:  # eyes and mouth lie within the hull and are smaller
             assert (made["focus"] <= made["mask"] + 0.01).all()
             assert 0.02 < made["focus"].sum() / made["mask"].sum() < 0.5
+
+
+def drawn(sample, points, mask=None):
+    """Return one output of a face of 96 px, unchanged."""
+    record = FaceRecord(
+        FaceType.FULL, 96, points, points, "1.png", "", 1.0, (0, 0, 9, 9), np.eye(2, 3), (0, 0, 0), mask
+    )
+    face = prepare_face(scene(96, 96, 1), record, (sample,))
+    return make_sample(face, (sample,), None)[0][..., 0]
+
+
+def test_the_focus_is_both_eyes_and_the_mouth_and_nothing_between():
+    points = landmarks((48, 48), 53, 4).astype(np.float32)
+    matrix = align_matrix(points, FaceType.FULL, 96)
+    focus = drawn(Sample("focus", "focus", 96, FaceType.FULL), points)
+    placed = transform_points(points, matrix)
+
+    def at(numbers):
+        x, y = placed[list(numbers)].mean(axis=0).round().astype(int)
+        return focus[y, x]
+
+    inside = (range(36, 42), range(42, 48), range(48, 68))
+    outside = (range(27, 31), range(17, 22), (36, 48), (45, 54), (8,))
+    assert [at(numbers) for numbers in inside] == [1, 1, 1]
+    assert [at(numbers) for numbers in outside] == [0, 0, 0, 0, 0]
+
+
+def left_half(side=96):
+    mask = np.zeros((side, side), np.uint8)
+    mask[:, : side // 2] = 255
+    return base64.b64encode(encode(mask)).decode()
+
+
+@pytest.mark.parametrize("side", [48, 96, 192])
+def test_the_mask_of_the_record_is_the_target_where_a_face_carries_one(side):
+    """The mask is drawn at the left half of the aligned image, whatever its size and that of the output."""
+    points = landmarks((48, 48), 53, 4).astype(np.float32)
+    (sample,) = with_record_masks([Sample("mask", "mask", 48, FaceType.FULL)])
+    inverse = invert(align_matrix(points, FaceType.FULL, 48))
+    x, y = np.meshgrid(np.arange(48), np.arange(48))
+    places = transform_points(np.stack([x.ravel(), y.ravel()], axis=1), inverse)
+    shown = ((places > 2) & (places < 93)).all(axis=1).reshape(48, 48)
+    left = (places[:, 0] < 47.5).reshape(48, 48)
+    near = np.abs(places[:, 0] - 47.5).reshape(48, 48) < 5
+    mask = drawn(sample, points, left_half(side))
+    assert (mask == left)[shown & ~near].all() and shown.mean() > 0.5
+
+
+@pytest.mark.parametrize("mask", [None, "no mask"])
+def test_the_hull_is_the_target_of_a_face_without_a_readable_mask(mask):
+    points = landmarks((48, 48), 53, 4).astype(np.float32)
+    plain = Sample("mask", "mask", 48, FaceType.FULL)
+    (sample,) = with_record_masks([plain])
+    assert (drawn(sample, points, mask) == drawn(plain, points)).all()
+
+
+def test_images_and_other_masks_keep_their_kind():
+    assert [sample.kind for sample in with_record_masks(SAMPLES)] == ["image", "image", "record"]
+    focus = Sample("focus", "focus", 48, FaceType.FULL)
+    assert with_record_masks([focus]) == (focus,)

@@ -20,7 +20,8 @@ from facewright.core.command import Command, MoreOptions
 from facewright.core.errors import UserError
 from facewright.core.images import single_threaded_opencv, write_image
 from facewright.core.options import PromptPlan, declared
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import SIDES, Workspace
+from facewright.faces.faceset import count_own_masks
 from facewright.nn import checkpoint, devices, saved_models
 from facewright.train import faces as training_faces
 from facewright.train import model_prompt, samplers, setup, signals
@@ -102,6 +103,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
                 "faces",
                 f"{len(faces[0])} src, {len(faces[1])} dst" + (f"; {options.pretrain}" if options.pretrain else ""),
             ),
+            *mask_rows(faces, options),
             ("batch", f"{batch} src and {batch} dst faces per iteration ({why})"),
             ("device", device.describe()),
             ("precision", words),
@@ -121,6 +123,14 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> None:
     if options.target_iter and outcome.reason in signals.NAMES:
         # All is saved, but not all that was asked for is done: what comes after this step must not begin.
         raise SystemExit(128 + getattr(signal, outcome.reason))
+
+
+def mask_rows(faces: training_faces.Pair, options: Options) -> list[tuple[str, str]]:
+    """Return the row of the box that says how many faces have a mask of their own; none where those are not used."""
+    if options.mask != "record":
+        return []
+    counts = [f"{count_own_masks(side)} of {len(side)} {name}" for name, side in zip(SIDES, faces, strict=True)]
+    return [("masks", f"{' and '.join(counts)} faces have a mask of their own; the hull for the others")]
 
 
 def _reached(found: checkpoint.Found | None, options: Options) -> bool:

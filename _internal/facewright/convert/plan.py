@@ -226,7 +226,7 @@ def warn_of_orphans(groups: Mapping[str, Sequence[FaceFile]], frames: Sequence[P
         console.warn(f"{len(lost)} faces belong to frames that are not there any more ({names} …): they are left out.")
 
 
-def count_own_masks(plan: Sequence[Planned]) -> int:
+def count_masked_faces(plan: Sequence[Planned]) -> int:
     """Return how many faces have a readable mask of their own that is used."""
     return sum(
         face.mask is not None and decode_mask(face.mask.text) is not None

@@ -15,7 +15,7 @@ from facewright.convert.plan import (
     Job,
     Planned,
     TrainedState,
-    count_own_masks,
+    count_masked_faces,
     list_faces,
     list_frames,
     make_plan,
@@ -249,5 +249,5 @@ def _report(plan: Sequence[Planned], done: Sequence[Done], side: Side, sheet: Pa
         up_to_date=len(plan) - len(done),
         borrowed=sum(planned.job.shown is not None for planned in plan),
         faces=sum(len(planned.job.faces) for planned in plan),
-        own_masks=count_own_masks(plan) if MaskKind.RECORD in plan[0].job.parameters.masks else None,
+        own_masks=count_masked_faces(plan) if MaskKind.RECORD in plan[0].job.parameters.masks else None,
     )

@@ -121,11 +121,12 @@ class CachedFaces:
 
 
 def face_key(face: FaceFile) -> bytes:
-    """Return 16 bytes that another face, or the same one with other landmarks, does not have."""
+    """Return 16 bytes that another face, or the same one with other landmarks or another mask, does not have."""
     record = face.record
     points = np.asarray(record.landmarks, "<f4").tobytes()
     said = f"{fingerprint(face.path)} {record.face_type} {record.size} ".encode()
-    return hashlib.blake2b(said + points, digest_size=16).digest()
+    # The fingerprint does not cover the record, which lies at the head of the file.
+    return hashlib.blake2b(said + points + (record.mask or "").encode(), digest_size=16).digest()
 
 
 def cache_path(folder: Path, label: str, samples: Sequence[Sample]) -> Path:

@@ -4,7 +4,7 @@ Warp, similarity, flip and crop are one remap grid per output, so an image is re
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
 from facewright.faces.align import FaceType, Matrix, align_matrix
-from facewright.faces.mask import Mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask
+from facewright.faces.mask import Mask, decode_mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
 
 Batch = dict[str, NDArray[np.float32]]
@@ -44,12 +44,21 @@ def _eyes_and_mouth(record: FaceRecord, landmarks: NDArray[np.float32], side: in
     return np.maximum(eyes_mask(landmarks, (side, side)), mouth_mask(landmarks, (side, side)))
 
 
+def _record_mask(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
+    own = decode_mask(record.mask) if record.mask is not None else None
+    if own is None:
+        return _hull(record, landmarks, side)
+    interpolation = cv2.INTER_AREA if own.shape[0] > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(own, (side, side), interpolation=interpolation), np.float32)
+
+
 # A new kind of mask is a line here; prepared faces, cache and sampler follow.
 SAMPLE_KINDS: Mapping[str, SampleKind] = MappingProxyType(
     {
         "image": SampleKind("the aligned image"),
         "mask": SampleKind("hull of the face", _hull),
         "focus": SampleKind("eyes and mouth", _eyes_and_mouth),
+        "record": SampleKind("the mask that the face carries, the hull where it carries none", _record_mask),
     }
 )
 
@@ -115,6 +124,11 @@ class PreparedFace:
         """Return the smallest of its sizes that is as good as `side` pixels."""
         enough = [face for face in self.smaller if face.side * (1 + SLACK) >= side]
         return min(enough, key=lambda face: face.side, default=self)
+
+
+def with_record_masks(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return the outputs with the mask of the face's record in place of the hull."""
+    return tuple(replace(sample, kind="record") if sample.kind == "mask" else sample for sample in samples)
 
 
 def masks_needed(samples: Sequence[Sample]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
+from facewright.faces.mask import decode_mask
 from facewright.faces.record import FaceRecord, load_record
 
 
@@ -62,3 +63,8 @@ def load_faceset(source: Path | Iterable[Path]) -> Faceset:
         except UserError as error:
             bad.append((path, error))
     return Faceset(faces, bad)
+
+
+def count_own_masks(faces: Iterable[FaceFile]) -> int:
+    """Return how many faces carry a readable mask of their own."""
+    return sum(face.record.mask is not None and decode_mask(face.record.mask) is not None for face in faces)

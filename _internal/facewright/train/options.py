@@ -8,6 +8,10 @@ from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
 
 MODELS = model_titles()
+MASKS = {
+    "hull": "the hull of the landmarks",
+    "record": "the mask that the face in aligned/ carries (imported with it); the hull for faces without one",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,12 @@ class Options:
     pretrain: str = option("", "Learn faces in general, from this folder of many people's aligned faces.")
     uniform_yaw: bool = option(
         False, "Draw faces so that every direction of the head counts alike, rare ones too.", saved_with_model=True
+    )
+    mask: str = option(
+        "hull",
+        "What the model learns as the face's mask, where it learns one.",
+        choices=MASKS,
+        saved_with_model=True,
     )
     precision: str = option(
         "auto", "Number format of the network's sums.", choices=devices.POLICIES, saved_with_model=True

@@ -40,6 +40,7 @@ def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options
     Raises:
         UserError: Faces cannot be read or show less than the model needs.
     """
+    from facewright.data.sample import with_record_masks
     from facewright.data.sampler import Sampler
     from facewright.nn.gpus import computer_memory
 
@@ -50,6 +51,8 @@ def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options
     for number, (side, files) in enumerate(zip(SIDES, faces, strict=True)):
         samples = model.samples(side)
         _check_types(files, max((s.face_type for s in samples), key=list(FaceType).index), side, session, options)
+        if options.mask == "record":
+            samples = with_record_masks(samples)
         if pretrain:
             samples = tuple(dataclasses.replace(sample, warp=False) for sample in samples)
         place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
