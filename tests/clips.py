@@ -34,15 +34,15 @@ def beep(seconds: float = 1.0, at: float = FLASH_AT) -> list[str]:
 X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-pix_fmt", "yuv420p"]
 
 
-def clip(path: Path, *, frames: int = 25, rate: str = "25", size: str = "64x48", sound: bool = False) -> Path:
-    ffmpeg(*picture(frames, rate, size), *(beep(frames / float(Fraction(rate))) if sound else []), *X264, path)
+def clip(path: Path, *, frames: int = 25, rate: str = "25", size: str = "64x48", audio: bool = False) -> Path:
+    ffmpeg(*picture(frames, rate, size), *(beep(frames / float(Fraction(rate))) if audio else []), *X264, path)
     return path
 
 
-def variable_clip(path: Path, *, sound: bool = True) -> Path:
+def variable_clip(path: Path, *, audio: bool = True) -> Path:
     """30 frames whose distances are 40, 57, 34 ms ..., with a gap of 300 ms in the middle."""
     draw = f"{GREY},settb=1/1000,setpts='N*40+17*mod(N\\,3)+300*gt(N\\,14)'"
-    audio = beep(1.6, at=0.2) if sound else []
+    audio = beep(1.6, at=0.2) if audio else []
     ffmpeg(*picture(30, draw=draw), *audio, *X264, "-fps_mode", "passthrough", "-enc_time_base", "1/1000", path)
     return path
 
@@ -52,7 +52,7 @@ def variable_times() -> list[Fraction]:
 
 
 def flash_clip(path: Path, *more: str, delay: float = 0.0, audio: Sequence[str] = ()) -> Path:
-    """50 frames at 25/s, white from FLASH_AT for 0.1 s, as the beep is; `delay` is when the sound stream begins."""
+    """50 frames at 25/s, white from FLASH_AT for 0.1 s, as the beep is; `delay` is when the audio stream begins."""
     draw = f"geq=lum='if(between(T,{FLASH_AT}-0.001,{FLASH_AT}+0.1),235,40)':cb=128:cr=128"
     sound = beep(2.0 - delay, at=FLASH_AT - delay)
     ffmpeg(*picture(50, draw=draw), "-itsoffset", str(delay), *sound, *X264, *audio, *more, path)

@@ -83,7 +83,7 @@ def count(folder: Path, pattern: str) -> int:
 
 
 def test_extract_twice_and_deleted_frames(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    clip(workspace.root / "data_dst.mp4", sound=True)
+    clip(workspace.root / "data_dst.mp4", audio=True)
     extract(workspace)
     assert count(workspace.dst.frames_dir, "*.png") == 25
     assert "Wrote 25 frames of 64x48" in capsys.readouterr().out
@@ -183,9 +183,9 @@ def test_extract_goes_on_after_a_kill_or_an_interrupt(workspace: Workspace, tmp_
     assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("sound", [True, False])
-def test_round_trip_of_a_variable_rate(workspace: Workspace, sound: bool) -> None:
-    variable_clip(workspace.root / "data_dst.mp4", sound=sound)
+@pytest.mark.parametrize("audio", [True, False])
+def test_round_trip_of_a_variable_rate(workspace: Workspace, audio: bool) -> None:
+    variable_clip(workspace.root / "data_dst.mp4", audio=audio)
     extract(workspace)
     convert_nothing(workspace)
     make(workspace, crf=8)
@@ -269,10 +269,10 @@ def test_own_frames_without_times(workspace: Workspace) -> None:
 
 
 def test_another_video_than_the_frames_were_made_of(workspace: Workspace) -> None:
-    clip(workspace.root / "data_dst.mp4", sound=True)
+    clip(workspace.root / "data_dst.mp4", audio=True)
     extract(workspace)
     convert_nothing(workspace)
-    clip(workspace.root / "data_dst.mp4", frames=12, sound=True)
+    clip(workspace.root / "data_dst.mp4", frames=12, audio=True)
     with pytest.raises(UserError, match="is not the video that the frames were made of"):
         make(workspace)
 
@@ -285,24 +285,24 @@ def test_make_goes_on_after_a_kill(workspace: Workspace, capsys: pytest.CaptureF
     extract(workspace)
     convert_nothing(workspace)
     process = start_step(workspace, "make_video", "crf=14")
-    pieces = workspace.root / ".make_video" / "mp4"
-    kill_when(process, lambda: count(pieces, "*.nut") >= 1)
-    kept = {p.name: p.stat().st_mtime_ns for p in pieces.glob("*.nut")}
+    segments = workspace.root / ".make_video" / "mp4"
+    kill_when(process, lambda: count(segments, "*.nut") >= 1)
+    kept = {p.name: p.stat().st_mtime_ns for p in segments.glob("*.nut")}
     assert 1 <= len(kept) < 4 and not workspace.result.exists()
     time.sleep(0.2)
-    assert count(pieces, "*.nut") == len(kept)
+    assert count(segments, "*.nut") == len(kept)
     capsys.readouterr()
     make(workspace, crf=14)
     assert f"Skipped {50 * len(kept)} frames" in capsys.readouterr().out
     assert pts_of(workspace.result) == [Fraction(n, 25) for n in range(200)]
     source = greys_of(workspace.root / "data_dst.mp4")
     assert max(abs(a - b) for a, b in zip(greys_of(workspace.result), source, strict=True)) < 1
-    assert not pieces.exists()
+    assert not segments.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_full_disk_while_joining(workspace: Workspace) -> None:
-    clip(workspace.root / "data_dst.mp4", sound=True)
+    clip(workspace.root / "data_dst.mp4", audio=True)
     extract(workspace)
     convert_nothing(workspace)
     (workspace.root / ".result.mp4.tmp").symlink_to("/dev/full")

@@ -1,4 +1,4 @@
-"""Frames + times + sound -> a video: what is shown when, and what is heard when."""
+"""Frames + times + audio -> a video: what is shown when, and what is heard when."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -12,10 +12,10 @@ import pytest
 from clips import ffmpeg, flash_and_beep, flash_clip, greys_of, pts_of
 from facewright.core.errors import UserError
 from facewright.video.encode import EncodeSettings, encode_segments, picture_size, plan_segments
-from facewright.video.frames import SplitOrder, split
-from facewright.video.mux import Clock, even_clock, join, sound_is_copied
-from facewright.video.probe import Colour, Sound, probe
-from facewright.video.result import Result, ResultOrder, ResultPlan
+from facewright.video.frames import FrameSettings, split
+from facewright.video.mux import Timeline, audio_is_copied, join
+from facewright.video.probe import AudioStream, Colour, probe
+from facewright.video.result import Result, ResultPlan, ResultSettings
 
 BT709 = Colour("bt709", "bt709", "bt709", "tv")
 TAGS = {"comment": "made with a trained network", "digitalSourceType": "http://cv.iptc.org/x"}
@@ -31,16 +31,18 @@ def drawn_frames(folder: Path, count: int, size: tuple[int, int] = (48, 64), end
     return paths
 
 
-def make(tmp_path: Path, frames: list[Path], clock: Clock, name: str = "result.mp4", colour: Colour = BT709) -> Path:
-    plan = ResultPlan(tuple(frames), clock, colour, "bt709")
-    order = ResultOrder(16, 0.0, name[-3:])
+def make(
+    tmp_path: Path, frames: list[Path], timeline: Timeline, name: str = "result.mp4", colour: Colour = BT709
+) -> Path:
+    plan = ResultPlan(tuple(frames), timeline, colour, "bt709")
+    order = ResultSettings(16, 0.0, name[-3:])
     Result(tmp_path / name, plan, order, None, None, TAGS, tmp_path / "trash").make(lambda n: None)
     return tmp_path / name
 
 
 def test_constant_rate(tmp_path: Path) -> None:
     rate = Fraction(30000, 1001)
-    video = make(tmp_path, drawn_frames(tmp_path / "m", 150), even_clock(150, rate, Fraction(7, 10)))
+    video = make(tmp_path, drawn_frames(tmp_path / "m", 150), Timeline.constant(150, rate, Fraction(7, 10)))
     assert pts_of(video) == [n / rate for n in range(150)]
     found = np.array(greys_of(video))
     assert np.abs(np.diff(found)[:5]).min() > 3  # neighbours differ, so an exchange would be seen
@@ -53,13 +55,15 @@ def test_constant_rate(tmp_path: Path) -> None:
 
 def test_variable_rate_keeps_every_time(tmp_path: Path) -> None:
     times = [Fraction(n * 40 + 17 * (n % 3) + 900 * (n > 50), 1000) for n in range(130)]
-    clock = Clock(tuple(times), times[-1] + Fraction(3, 10), Fraction(129) / times[-1], Fraction(1, 1000))
-    video = make(tmp_path, drawn_frames(tmp_path / "m", 130), clock)
+    timeline = Timeline(tuple(times), times[-1] + Fraction(3, 10), Fraction(129) / times[-1], Fraction(1, 1000))
+    video = make(tmp_path, drawn_frames(tmp_path / "m", 130), timeline)
     assert pts_of(video) == times
-    steady = make(tmp_path, drawn_frames(tmp_path / "m", 130), even_clock(130, Fraction(25), Fraction(0)), "s.mp4")
+    steady = make(
+        tmp_path, drawn_frames(tmp_path / "m", 130), Timeline.constant(130, Fraction(25), Fraction(0)), "s.mp4"
+    )
     assert np.abs(np.array(greys_of(video)) - greys_of(steady)).max() < 1
     with av.open(str(video)) as container:
-        assert abs(container.duration / 1e6 - float(clock.end)) < 0.002
+        assert abs(container.duration / 1e6 - float(timeline.end)) < 0.002
         packets = [(p.dts, p.pts) for p in container.demux(video=0) if p.size]
     assert all(d <= p for d, p in packets) and all(a[0] < b[0] for a, b in pairwise(packets))
 
@@ -72,19 +76,19 @@ def test_colours_come_back(tmp_path: Path) -> None:
         folder = tmp_path / matrix
         frames = drawn_frames(folder / "m", 3, (height, 64))
         settings = EncodeSettings(8, 0.0, True, Fraction(25), colour, matrix)
-        pieces = plan_segments(frames, settings, folder)
-        encode_segments(frames, pieces, settings, lambda n: None)
+        segments = plan_segments(frames, settings, folder)
+        encode_segments(frames, segments, settings, lambda n: None)
         video = folder / "data_dst.mp4"
-        join(pieces, settings.tick, even_clock(3, Fraction(25), Fraction(0)), None, None, video, "mp4", {})
+        join(segments, settings.tick, Timeline.constant(3, Fraction(25), Fraction(0)), None, None, video, "mp4", {})
         assert probe(video).colour == colour
-        split(probe(video), folder / "f", folder / "f.json", SplitOrder(0.0, "png"), lambda n: None)
+        split(probe(video), folder / "f", folder / "f.json", FrameSettings(0.0, "png"), lambda n: None)
         before, after = (cv2.imread(str(p)).astype(int) for p in (frames[1], folder / "f" / "00002.png"))
         assert np.abs(before[5, 5] - after[5, 5]).max() <= 4 and np.abs(before[-5, -5] - after[-5, -5]).max() <= 2
 
 
 @pytest.mark.parametrize("size", [(47, 63), (48, 63), (1, 1)])
 def test_odd_sizes_are_made_even(tmp_path: Path, size: tuple[int, int]) -> None:
-    video = make(tmp_path, drawn_frames(tmp_path / "m", 3, size), even_clock(3, Fraction(25), Fraction(0)))
+    video = make(tmp_path, drawn_frames(tmp_path / "m", 3, size), Timeline.constant(3, Fraction(25), Fraction(0)))
     assert probe(video).size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
     with av.open(str(video)) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="bgr24").astype(int)
@@ -93,22 +97,22 @@ def test_odd_sizes_are_made_even(tmp_path: Path, size: tuple[int, int]) -> None:
 
 def test_jpeg_and_mixed_frames(tmp_path: Path) -> None:
     jpegs = drawn_frames(tmp_path / "j", 30, ending=".jpg")
-    clock = even_clock(30, Fraction(25), Fraction(0))
-    plain = np.array(greys_of(make(tmp_path, drawn_frames(tmp_path / "p", 30), clock, "a.mp4")))
-    assert np.abs(np.array(greys_of(make(tmp_path, jpegs, clock, "b.mp4"))) - plain).max() < 3
+    timeline = Timeline.constant(30, Fraction(25), Fraction(0))
+    plain = np.array(greys_of(make(tmp_path, drawn_frames(tmp_path / "p", 30), timeline, "a.mp4")))
+    assert np.abs(np.array(greys_of(make(tmp_path, jpegs, timeline, "b.mp4"))) - plain).max() < 3
     mixed = [*jpegs[:10], *drawn_frames(tmp_path / "p", 30)[10:]]
-    assert np.abs(np.array(greys_of(make(tmp_path, mixed, clock, "c.mp4"))) - plain).max() < 3
+    assert np.abs(np.array(greys_of(make(tmp_path, mixed, timeline, "c.mp4"))) - plain).max() < 3
 
 
 def test_damaged_and_misfit_frames_are_named(tmp_path: Path) -> None:
     frames = drawn_frames(tmp_path / "m", 30)
-    clock = even_clock(30, Fraction(25), Fraction(0))
+    timeline = Timeline.constant(30, Fraction(25), Fraction(0))
     frames[20].write_bytes(frames[20].read_bytes()[:-40])
     with pytest.raises(UserError, match=r"00021\.png is damaged"):
-        make(tmp_path, frames, clock)
+        make(tmp_path, frames, timeline)
     drawn_frames(tmp_path / "x", 21, (50, 64))[20].replace(frames[20])
     with pytest.raises(UserError, match=r"00021\.png is 64x50"):
-        make(tmp_path, frames, clock)
+        make(tmp_path, frames, timeline)
     assert not (tmp_path / "result.mp4").exists()
 
 
@@ -121,30 +125,32 @@ def test_sizes_without_decoding(tmp_path: Path) -> None:
 def test_broken_off_encoding_keeps_its_pieces(tmp_path: Path) -> None:
     frames = drawn_frames(tmp_path / "m", 140)
     settings = EncodeSettings(16, 0.0, True, Fraction(25), BT709, "bt709")
-    pieces = plan_segments(frames, settings, tmp_path)
-    assert [p.count for p in pieces] == [50, 50, 40]
-    assert encode_segments(frames, pieces, settings, lambda n: None) == 140
-    kept = pieces[0].path.read_bytes()
-    pieces[1].path.unlink()
-    assert encode_segments(frames, pieces, settings, lambda n: None) == 50
-    assert pieces[0].path.read_bytes() == kept
+    segments = plan_segments(frames, settings, tmp_path)
+    assert [p.count for p in segments] == [50, 50, 40]
+    assert encode_segments(frames, segments, settings, lambda n: None) == 140
+    kept = segments[0].path.read_bytes()
+    segments[1].path.unlink()
+    assert encode_segments(frames, segments, settings, lambda n: None) == 50
+    assert segments[0].path.read_bytes() == kept
     out = tmp_path / "a.mp4"
-    join(pieces, settings.tick, even_clock(140, Fraction(25), Fraction(0)), None, None, out, "mp4", {})
+    join(segments, settings.tick, Timeline.constant(140, Fraction(25), Fraction(0)), None, None, out, "mp4", {})
     assert pts_of(out) == [Fraction(n, 25) for n in range(140)]
     drawn_frames(tmp_path / "same", 140)[60].replace(frames[60])
-    assert plan_segments(frames, settings, tmp_path) == pieces
+    assert plan_segments(frames, settings, tmp_path) == segments
     drawn_frames(tmp_path / "other", 140)[61].replace(frames[60])
     again = plan_segments(frames, settings, tmp_path)
-    assert [a.path == b.path for a, b in zip(again, pieces, strict=True)] == [True, False, True]
+    assert [a.path == b.path for a, b in zip(again, segments, strict=True)] == [True, False, True]
 
 
 def test_bitrate(tmp_path: Path) -> None:
     folder = tmp_path / "m"
     folder.mkdir()
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=4,noise=alls=30:allf=t", folder / "%05d.png")
-    plan = ResultPlan(tuple(sorted(folder.iterdir())), even_clock(100, Fraction(25), Fraction(0)), BT709, "bt709")
+    plan = ResultPlan(
+        tuple(sorted(folder.iterdir())), Timeline.constant(100, Fraction(25), Fraction(0)), BT709, "bt709"
+    )
     out = tmp_path / "r.mp4"
-    Result(out, plan, ResultOrder(16, 1.5, "mp4"), None, None, {}, tmp_path / "t").make(lambda n: None)
+    Result(out, plan, ResultSettings(16, 1.5, "mp4"), None, None, {}, tmp_path / "t").make(lambda n: None)
     assert 1.1e6 < out.stat().st_size * 8 / 4 < 1.9e6
 
 
@@ -166,14 +172,14 @@ def test_flash_and_beep_stay_together(tmp_path: Path, name: str, container: str)
     file, delay, audio = SOUNDS[name]
     source = flash_clip(tmp_path / file, delay=delay, audio=audio)
     info = probe(source)
-    report = split(info, tmp_path / "f", tmp_path / "frames.json", SplitOrder(0.0, "png"), lambda n: None)
+    report = split(info, tmp_path / "f", tmp_path / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
     timing = report.timing
-    clock = even_clock(50, timing.rate, timing.pts[0] * timing.time_base)
+    timeline = Timeline.constant(50, timing.rate, timing.pts[0] * timing.time_base)
     frames = tuple(sorted((tmp_path / "f").glob("*.png")))
-    assert timing.constant and timing.rate == 25 and info.sound is not None
+    assert timing.constant and timing.rate == 25 and info.audio is not None
     out = tmp_path / f"result.{container}"
-    plan = ResultPlan(frames, clock, timing.colour, timing.assumed_matrix)
-    Result(out, plan, ResultOrder(16, 0.0, container), source, info.sound, TAGS, tmp_path / "t").make(lambda n: None)
+    plan = ResultPlan(frames, timeline, timing.colour, timing.assumed_matrix)
+    Result(out, plan, ResultSettings(16, 0.0, container), source, info.audio, TAGS, tmp_path / "t").make(lambda n: None)
     before, after = flash_and_beep(source), flash_and_beep(out)
     assert abs((after[1] - after[0]) - (before[1] - before[0])) < 0.02
     assert abs(after[1] - after[0]) < 0.04  # one frame
@@ -184,36 +190,38 @@ def test_sound_is_copied_bit_by_bit_where_it_can_be(tmp_path: Path) -> None:
     source = flash_clip(tmp_path / "a.mp4", audio=["-c:a", "aac"])
     info = probe(source)
     frames = tuple(drawn_frames(tmp_path / "m", 50))
-    plan = ResultPlan(frames, even_clock(50, Fraction(25), Fraction(0)), BT709, "bt709")
+    plan = ResultPlan(frames, Timeline.constant(50, Fraction(25), Fraction(0)), BT709, "bt709")
     out = tmp_path / "r.mp4"
-    Result(out, plan, ResultOrder(16, 0.0, "mp4"), source, info.sound, TAGS, tmp_path / "t").make(lambda n: None)
+    Result(out, plan, ResultSettings(16, 0.0, "mp4"), source, info.audio, TAGS, tmp_path / "t").make(lambda n: None)
     packets = []
     for path in (source, out):
         with av.open(str(path)) as container:
             packets.append([bytes(p) for p in container.demux(audio=0) if p.size])
     assert packets[0] == packets[1]
-    assert sound_is_copied(Sound(1, "aac", Fraction(0)), "mp4") and not sound_is_copied(
-        Sound(1, "aac", Fraction(0)), "avi"
+    assert audio_is_copied(AudioStream(1, "aac", Fraction(0)), "mp4") and not audio_is_copied(
+        AudioStream(1, "aac", Fraction(0)), "avi"
     )
-    assert not sound_is_copied(Sound(1, "pcm_s16le", Fraction(0)), "mp4")
+    assert not audio_is_copied(AudioStream(1, "pcm_s16le", Fraction(0)), "mp4")
 
 
 def test_marks_are_read_back_and_survive_a_plain_copy(tmp_path: Path) -> None:
-    video = make(tmp_path, drawn_frames(tmp_path / "m", 12), even_clock(12, Fraction(25), Fraction(0)))
+    video = make(tmp_path, drawn_frames(tmp_path / "m", 12), Timeline.constant(12, Fraction(25), Fraction(0)))
     ffmpeg("-i", video, "-c", "copy", tmp_path / "copy.mp4")
     with av.open(str(video)) as container:
         assert {k: container.metadata[k] for k in TAGS} == TAGS
     with av.open(str(tmp_path / "copy.mp4")) as container:
         assert container.metadata["comment"] == TAGS["comment"]
-    avi = make(tmp_path, drawn_frames(tmp_path / "m", 12), even_clock(12, Fraction(25), Fraction(0)), "result.avi")
+    avi = make(
+        tmp_path, drawn_frames(tmp_path / "m", 12), Timeline.constant(12, Fraction(25), Fraction(0)), "result.avi"
+    )
     with av.open(str(avi)) as container:
         assert container.metadata["comment"] == TAGS["comment"]
 
 
 def test_variable_rate_in_avi_is_near(tmp_path: Path) -> None:
     times = [Fraction(n * 40 + 17 * (n % 3), 1000) for n in range(40)]
-    clock = Clock(tuple(times), times[-1] + Fraction(1, 25), Fraction(25), Fraction(1, 1000))
-    video = make(tmp_path, drawn_frames(tmp_path / "m", 40), clock, "result.avi")
+    timeline = Timeline(tuple(times), times[-1] + Fraction(1, 25), Fraction(25), Fraction(1, 1000))
+    video = make(tmp_path, drawn_frames(tmp_path / "m", 40), timeline, "result.avi")
     with av.open(str(video)) as container:
         found = [Fraction(p.dts) * Fraction(p.time_base) for p in container.demux(video=0) if p.size]
     assert len(found) == 40 and max(abs(a - b) for a, b in zip(found, times, strict=True)) < Fraction(1, 200)
@@ -222,11 +230,11 @@ def test_variable_rate_in_avi_is_near(tmp_path: Path) -> None:
 def test_a_file_of_the_users_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "result.mp4").write_text("precious")
     frames = drawn_frames(tmp_path / "m", 12)
-    make(tmp_path, frames, even_clock(12, Fraction(25), Fraction(0)))
+    make(tmp_path, frames, Timeline.constant(12, Fraction(25), Fraction(0)))
     kept = list((tmp_path / "trash").rglob("result.mp4"))
     assert [k.read_text() for k in kept] == ["precious"]
     drawn_frames(tmp_path / "o", 12, (48, 66))[0].replace(frames[0])
     for n, path in enumerate(drawn_frames(tmp_path / "o", 12, (48, 66))):
         path.replace(frames[n])
-    make(tmp_path, frames, even_clock(12, Fraction(25), Fraction(0)))  # ours: replaced without a copy
+    make(tmp_path, frames, Timeline.constant(12, Fraction(25), Fraction(0)))  # ours: replaced without a copy
     assert len(list((tmp_path / "trash").rglob("result.mp4"))) == 1 and probe(tmp_path / "result.mp4").size == (48, 66)

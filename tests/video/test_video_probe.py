@@ -20,10 +20,10 @@ def test_the_bundled_program_is_there() -> None:
 
 
 def test_plain_clip(tmp_path: Path) -> None:
-    info = probe(clip(tmp_path / "ä b.mp4", frames=12, rate="30000/1001", sound=True))
+    info = probe(clip(tmp_path / "ä b.mp4", frames=12, rate="30000/1001", audio=True))
     assert (info.size, info.frame_count, info.counted) == ((48, 64), 12, True)
     assert info.average_rate == Fraction(30000, 1001)
-    assert info.sound is not None and info.sound.codec == "aac" and info.sound.start == 0
+    assert info.audio is not None and info.audio.codec == "aac" and info.audio.start == 0
     assert not info.interlaced and not info.hdr and info.rotation == 0 and info.pixel_aspect == 1
 
 

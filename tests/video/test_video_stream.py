@@ -1,4 +1,4 @@
-"""Pictures straight from a video: equal to the frames on disk, in any part of it, and nothing left running."""
+"""Frames straight from a video: equal to the frames on disk, in any part of it, and nothing left running."""
 
 import os
 from pathlib import Path
@@ -8,17 +8,18 @@ import pytest
 
 from clips import X264, clip, ffmpeg, picture, variable_clip
 from facewright.core.images import Image, read_image
-from facewright.video.frames import SplitOrder, VideoPictures, expected_count, split
+from facewright.video.frames import FrameSettings, VideoFrames, expected_count, split
 from facewright.video.probe import probe
+from facewright.video.timing import read_timing
 
 
 def frames_of(video: Path, folder: Path, fps: float = 0.0) -> dict[int, Image]:
-    split(probe(video), folder, folder / "frames.json", SplitOrder(fps, "png"), lambda n: None)
+    split(probe(video), folder, folder / "frames.json", FrameSettings(fps, "png"), lambda n: None)
     return {int(path.stem): read_image(path) for path in sorted(folder.glob("*.png"))}
 
 
-def same(pictures: VideoPictures, frames: dict[int, Image], numbers: list[int]) -> None:
-    found = dict(pictures)
+def same(source: VideoFrames, frames: dict[int, Image], numbers: list[int]) -> None:
+    found = {frame.index: frame.image for frame in source}
     assert list(found) == numbers
     for number, image in found.items():
         np.testing.assert_array_equal(image, frames[number])
@@ -36,26 +37,28 @@ def odd_clip(folder: Path) -> Path:
 def test_equal_to_the_frames_on_disk(tmp_path: Path, fps: float) -> None:
     for number, video in enumerate((clip(tmp_path / "a.mp4"), variable_clip(tmp_path / "v.mp4"), odd_clip(tmp_path))):
         frames = frames_of(video, tmp_path / str(number), fps)
-        walk = VideoPictures(probe(video), fps=fps)
+        walk = VideoFrames(probe(video), fps=fps)
         same(walk, frames, list(frames))
-        assert walk.last == len(frames) and walk.complaints == 0
+        assert walk.last == len(frames) and walk.decoder_errors == 0
+        timing = read_timing(tmp_path / str(number) / "frames.json")
+        assert timing and [frame.time for frame in walk] == timing.seconds
 
 
 def test_parts_of_a_video(tmp_path: Path) -> None:
     video = clip(tmp_path / "a.mp4", frames=25)
     info, frames = probe(video), frames_of(video, tmp_path / "f")
-    same(VideoPictures(info, every=7), frames, [1, 8, 15, 22])
-    same(VideoPictures(info, first=20), frames, [20, 21, 22, 23, 24, 25])
+    same(VideoFrames(info, every=7), frames, [1, 8, 15, 22])
+    same(VideoFrames(info, first=20), frames, [20, 21, 22, 23, 24, 25])
     # Numbers stay on the grid of 1, 1 + every, ... from wherever the walk begins.
     for first in (9, 12, 15):
-        same(VideoPictures(info, every=7, first=first), frames, [15, 22])
-    assert list(VideoPictures(info, first=26)) == [] and list(VideoPictures(info, every=100, first=2)) == []
+        same(VideoFrames(info, every=7, first=first), frames, [15, 22])
+    assert list(VideoFrames(info, first=26)) == [] and list(VideoFrames(info, every=100, first=2)) == []
     thin = frames_of(video, tmp_path / "thin", 10.0)
-    same(VideoPictures(info, fps=10.0, every=2, first=4), thin, [5, 7, 9])
+    same(VideoFrames(info, fps=10.0, every=2, first=4), thin, [5, 7, 9])
 
 
 def test_leaving_early_leaves_nothing_running(tmp_path: Path) -> None:
-    walk = iter(VideoPictures(probe(clip(tmp_path / "a.mp4", frames=200, size="640x480"))))
+    walk = iter(VideoFrames(probe(clip(tmp_path / "a.mp4", frames=200, size="640x480"))))
     next(walk)
     assert children()
     walk.close()  # type: ignore[attr-defined]
@@ -74,9 +77,9 @@ def test_a_video_that_ends_early(tmp_path: Path) -> None:
     ffmpeg(*picture(60, size="320x240"), *X264, "-movflags", "+faststart", tmp_path / "a.mp4")
     data = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "a.mp4").write_bytes(data[: len(data) // 2])
-    walk = VideoPictures(probe(tmp_path / "a.mp4"))
+    walk = VideoFrames(probe(tmp_path / "a.mp4"))
     count = sum(1 for _ in walk)
-    assert 0 < count == walk.last < 60 and walk.complaints > 0
+    assert 0 < count == walk.last < 60 and walk.decoder_errors > 0
 
 
 def test_pictures_that_change_their_size(tmp_path: Path) -> None:
@@ -86,7 +89,7 @@ def test_pictures_that_change_their_size(tmp_path: Path) -> None:
     both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
     frames = frames_of(both, tmp_path / "f")
     assert len(frames) == 10
-    same(VideoPictures(probe(both)), frames, list(frames))
+    same(VideoFrames(probe(both)), frames, list(frames))
 
 
 def test_expected_count(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from facewright.core.errors import UserError
 from facewright.core.files import read_json, write_json
 from facewright.video.probe import Colour
-from facewright.video.timing import SoundTiming, Timing, frame_stem, read_timing, true_rate, write_timing
+from facewright.video.timing import AudioTiming, Timing, frame_stem, read_timing, true_rate, write_timing
 
 TIMING = Timing(
     source_name="data_dst.mp4",
@@ -24,12 +24,12 @@ TIMING = Timing(
     size=(48, 64),
     colour=Colour("bt709", "bt709", "bt709", "tv"),
     assumed_matrix="bt709",
-    sound=SoundTiming("aac", Fraction(1, 10), Fraction(1, 10)),
+    audio=AudioTiming("aac", Fraction(1, 10), Fraction(1, 10)),
     changes=("turned",),
 )
 
 
-@pytest.mark.parametrize("timing", [TIMING, replace(TIMING, sound=None, colour=Colour())])
+@pytest.mark.parametrize("timing", [TIMING, replace(TIMING, audio=None, colour=Colour())])
 def test_round_trip(tmp_path: Path, timing: Timing) -> None:
     write_timing(tmp_path / "frames.json", timing)
     assert read_timing(tmp_path / "frames.json") == timing

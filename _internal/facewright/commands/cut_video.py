@@ -1,4 +1,4 @@
-"""Cut data_dst.* down to a part: from a time to a time, exact to the frame, with its sound.
+"""Cut data_dst.* down to a part: from a time to a time, exact to the frame, with its audio.
 
 The whole video moves to the trash; the cut takes the name data_dst.mp4.
 """

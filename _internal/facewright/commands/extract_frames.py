@@ -15,7 +15,7 @@ from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 
 if TYPE_CHECKING:
-    from facewright.video.frames import SplitOrder, SplitReport
+    from facewright.video.frames import FrameReport, FrameSettings
     from facewright.video.probe import VideoInfo
 
 
@@ -49,12 +49,12 @@ def run(workspace: Workspace, options: Options) -> None:
         UserError: No video, a damaged one (what can be decoded of it is kept), a full disk, or old frames without
             --redo.
     """
-    from facewright.video.frames import SplitOrder, split
+    from facewright.video.frames import FrameSettings, split
     from facewright.video.probe import probe
 
     side = workspace.side(options.side)
     info = probe(side.video())
-    order = SplitOrder(options.fps if options.side == "src" else 0.0, options.image_format)
+    order = FrameSettings(options.fps if options.side == "src" else 0.0, options.image_format)
     with workspace.lock(side.name):
         if finished(side, info, order):
             say_finished(side, info)
@@ -70,7 +70,7 @@ def run(workspace: Workspace, options: Options) -> None:
     say_next(options.side)
 
 
-def cut_off(info: "VideoInfo", report: "SplitReport") -> UserError:
+def cut_off(info: "VideoInfo", report: "FrameReport") -> UserError:
     """Say that the video is shorter than it claims to be; the next run takes the frames as complete."""
     return UserError(
         f"{info.path.name} is damaged or cut off: {len(report.timing.pts)} of its {report.promised} frames could be "
@@ -80,7 +80,7 @@ def cut_off(info: "VideoInfo", report: "SplitReport") -> UserError:
     )
 
 
-def finished(side: Side, info: "VideoInfo", order: "SplitOrder") -> bool:
+def finished(side: Side, info: "VideoInfo", order: "FrameSettings") -> bool:
     """Whether the frames of this very video with these settings were written to the end, and some are left."""
     return side.timing_file.exists() and bool(side.frames()) and not differences(side, info, order)
 
@@ -96,7 +96,7 @@ def say_finished(side: Side, info: "VideoInfo") -> None:
         console.say(f"{gone} of them were deleted since; they stay deleted.")
 
 
-def differences(side: Side, info: "VideoInfo", order: "SplitOrder") -> list[str]:
+def differences(side: Side, info: "VideoInfo", order: "FrameSettings") -> list[str]:
     """Name what differs from what the present frames were made of; empty when nothing does."""
     from facewright.video.frames import origin, partial_origin
     from facewright.video.timing import read_timing
@@ -119,7 +119,7 @@ def differences(side: Side, info: "VideoInfo", order: "SplitOrder") -> list[str]
     return [words[k].format(made_of[k]) for k in wanted if made_of.get(k) != wanted[k] and k in made_of]
 
 
-def make_way(workspace: Workspace, side: Side, info: "VideoInfo", order: "SplitOrder", *, redo: bool) -> None:
+def make_way(workspace: Workspace, side: Side, info: "VideoInfo", order: "FrameSettings", *, redo: bool) -> None:
     """Move frames of another origin, and what was made of them, to the trash.
 
     Raises:
@@ -146,7 +146,7 @@ def make_way(workspace: Workspace, side: Side, info: "VideoInfo", order: "SplitO
     console.say(f"Moved the old frames and what was made of them to {target}.")
 
 
-def expected(info: "VideoInfo", order: "SplitOrder") -> int | None:
+def expected(info: "VideoInfo", order: "FrameSettings") -> int | None:
     """Return the probable number of frames, for the bar."""
     count = info.frame_count
     if order.fps and info.average_rate > order.fps:
@@ -154,7 +154,7 @@ def expected(info: "VideoInfo", order: "SplitOrder") -> int | None:
     return count or None
 
 
-def say_report(side: Side, info: "VideoInfo", report: "SplitReport") -> None:
+def say_report(side: Side, info: "VideoInfo", report: "FrameReport") -> None:
     """Tell what was written and what was done to the pictures."""
     timing = report.timing
     kind = "constant" if timing.constant else "variable"
@@ -168,9 +168,9 @@ def say_report(side: Side, info: "VideoInfo", report: "SplitReport") -> None:
     for change in timing.changes:
         console.say(f"The frames were {change}.")
     if side.name == "data_dst":
-        console.say("It has no sound." if timing.sound is None else f"Its sound ({timing.sound.codec}) is noted.")
-    if info.sound_count > 1:
-        console.say(f"It has {info.sound_count} sound tracks; the result will get the main one.")
+        console.say("It has no audio." if timing.audio is None else f"Its audio ({timing.audio.codec}) is noted.")
+    if info.audio_count > 1:
+        console.say(f"It has {info.audio_count} audio tracks; the result will get the main one.")
 
 
 def say_next(side: str) -> None:

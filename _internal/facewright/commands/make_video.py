@@ -1,7 +1,7 @@
-"""Make the finished video: data_dst/merged/*.png + the times and the sound of data_dst -> result.mp4 or result.avi.
+"""Make the finished video: data_dst/merged/*.png + the times and the audio of data_dst -> result.mp4 or result.avi.
 
 Every frame is shown when it was shown in data_dst, also at a variable rate. A run that was broken off goes on after
-the last whole piece of two seconds; a second run with the same frames, settings and sound does nothing.
+the last whole segment of two seconds; a second run with the same frames, settings and audio does nothing.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 
 if TYPE_CHECKING:
-    from facewright.video.probe import Sound
+    from facewright.video.probe import AudioStream
     from facewright.video.result import Result, ResultPlan
 
 
-CONTAINERS = {"mp4": "result.mp4, plays everywhere", "avi": "result.avi, for older editors; its sound is PCM"}
+CONTAINERS = {"mp4": "result.mp4, plays everywhere", "avi": "result.avi, for older editors; its audio is PCM"}
 
 
 @dataclass(frozen=True)
@@ -52,26 +52,26 @@ def run(workspace: Workspace, options: Options) -> None:
     """Write result.mp4 or result.avi.
 
     Raises:
-        UserError: No converted frames, some missing, no video for the sound, or a full disk.
+        UserError: No converted frames, some missing, no video for the audio, or a full disk.
     """
     from facewright.marking.provenance import container_tags
-    from facewright.video.result import Result, ResultOrder
+    from facewright.video.result import Result, ResultSettings
 
     side = workspace.dst
     target = workspace.result.with_suffix(f".{options.container}")
     with workspace.lock("result"):
-        plan, source, sound = gather(side, options)
-        say_plan(plan, sound)
-        order = ResultOrder(options.crf, options.bitrate, options.container)
-        result = Result(target, plan, order, source, sound, container_tags(), workspace.trash)
+        plan, source, audio = gather(side, options)
+        say_plan(plan, audio)
+        order = ResultSettings(options.crf, options.bitrate, options.container)
+        result = Result(target, plan, order, source, audio, container_tags(), workspace.trash)
         if result.finished():
             console.say(f"{target} is made of these very frames and settings already; nothing to do.")
             return
         make(result, plan, target)
 
 
-def gather(side: Side, options: Options) -> "tuple[ResultPlan, Path | None, Sound | None]":
-    """Return the frames with their times, the file with the sound, and the sound.
+def gather(side: Side, options: Options) -> "tuple[ResultPlan, Path | None, AudioStream | None]":
+    """Return the frames with their times, the file with the audio, and the audio.
 
     Raises:
         UserError: Frames are missing, or the video is not the one that the frames were made of.
@@ -84,36 +84,36 @@ def gather(side: Side, options: Options) -> "tuple[ResultPlan, Path | None, Soun
     if timing is None:
         info = probe(side.video())
         console.warn(f"{side.timing_file} is missing: the times are taken from {info.path.name}.")
-        return plan_from_video(info, side.merged_dir), info.path, info.sound
+        return plan_from_video(info, side.merged_dir), info.path, info.audio
     plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, fill_missing=options.fill_missing)
-    if timing.sound is None:
+    if timing.audio is None:
         return plan, None, None
     info = probe(side.video())
     if (info.path.name, info.byte_count) != (timing.source_name, timing.source_bytes):
         raise UserError(
             f"{info.path.name} ({info.byte_count} bytes) is not the video that the frames were made of "
-            f"({timing.source_name}, {timing.source_bytes} bytes), so its sound would not fit.",
+            f"({timing.source_name}, {timing.source_bytes} bytes), so its audio would not fit.",
             "the same video as in 3_extract_png_from_dst.",
             "put that video back, or run 3_extract_png_from_dst and the steps after it again.",
         )
-    return plan, info.path, info.sound
+    return plan, info.path, info.audio
 
 
-def say_plan(plan: "ResultPlan", sound: "Sound | None") -> None:
+def say_plan(plan: "ResultPlan", audio: "AudioStream | None") -> None:
     """Tell what is unusual about the frames; nothing is filled or left out in silence."""
     from facewright.video.result import some
 
     if plan.filled:
         console.warn(f"{len(plan.filled)} frames are untouched ones (--fill-missing): {some(plan.filled)}.")
-    if plan.held:
+    if plan.repeated:
         console.warn(
-            f"{len(plan.held)} frames are neither in data_dst nor in merged; "
-            f"the frame before stays on the screen: {some(plan.held)}."
+            f"{len(plan.repeated)} frames are neither in data_dst nor in merged; "
+            f"the frame before stays on the screen: {some(plan.repeated)}."
         )
-    if plan.strangers:
-        console.warn(f"{len(plan.strangers)} pictures in merged belong to no frame, left out: {some(plan.strangers)}.")
-    if sound is None:
-        console.say("data_dst has no sound; the result is silent.")
+    if plan.orphans:
+        console.warn(f"{len(plan.orphans)} pictures in merged belong to no frame, left out: {some(plan.orphans)}.")
+    if audio is None:
+        console.say("data_dst has no audio; the result is silent.")
 
 
 def make(result: "Result", plan: "ResultPlan", target: Path) -> None:
@@ -126,13 +126,13 @@ def make(result: "Result", plan: "ResultPlan", target: Path) -> None:
             f"The frames are {width}x{height}; H.264 needs even sizes, "
             f"so the last column or row is doubled: {width + width % 2}x{height + height % 2}."
         )
-    if target.suffix == ".avi" and any(b - a != plan.clock.tick for a, b in pairwise(plan.clock.times)):
+    if target.suffix == ".avi" and any(b - a != plan.timeline.tick for a, b in pairwise(plan.timeline.timestamps)):
         console.warn("AVI knows no variable rate: the times are rounded to 1/240 second. result.mp4 keeps them exact.")
     with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
         kept = result.make(bar.update)
     console.say(
-        f"Wrote {target}: {len(plan.frames)} frames, {float(plan.clock.rate):.6g} per second, "
-        f"{float(plan.clock.end - plan.clock.times[0]):.2f} s."
+        f"Wrote {target}: {len(plan.frames)} frames, {float(plan.timeline.rate):.6g} per second, "
+        f"{float(plan.timeline.end - plan.timeline.timestamps[0]):.2f} s."
     )
     if kept:
         console.say(f"Skipped {kept} frames that the run before had encoded.")

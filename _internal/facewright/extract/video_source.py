@@ -10,7 +10,7 @@ from facewright.core.workspace import Side
 from facewright.extract.detection import READ_AHEAD, Decoded
 from facewright.extract.log import Searched
 from facewright.extract.sources import Todo, known_as
-from facewright.video.frames import VideoPictures, expected_count
+from facewright.video.frames import VideoFrames, expected_count
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import frame_stem
 
@@ -87,11 +87,11 @@ class Video:
 
     def _decoded(self, first: int, last: int | None, wanted: Callable[[int], bool]) -> Iterator[Decoded]:
         """Yield the wanted frames from one number to another; None: to the end, which is then known."""
-        pictures = VideoPictures(self._info, fps=self.fps, every=self.every, first=first)
-        for number, picture in pictures:
-            if wanted(number):
-                yield Decoded(self._path(number), picture, self.video)
-            if number == last:
+        frames = VideoFrames(self._info, fps=self.fps, every=self.every, first=first)
+        for frame in frames:
+            if wanted(frame.index):
+                yield Decoded(self._path(frame.index), frame.image, self.video)
+            if frame.index == last:
                 return
-        self._complaints = pictures.complaints
-        self._last = max(pictures.last, first - 1)
+        self._complaints = frames.decoder_errors
+        self._last = max(frames.last, first - 1)

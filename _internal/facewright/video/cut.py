@@ -1,4 +1,4 @@
-"""A part of a video as a new mp4, cut on the exact frame, with its sound."""
+"""A part of a video as a new mp4, cut on the exact frame, with its audio."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from facewright.video.filters import deinterlaced
 from facewright.video.probe import VideoInfo, open_pipe, url
 
 CRF = 16
-SOUND_RATE = "256k"
+AUDIO_BITRATE = "256k"
 TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
 
 
@@ -52,7 +52,7 @@ def show_time(seconds: Fraction) -> str:
     return f"{whole // 3_600_000}:{whole // 60_000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"
 
 
-def cut(info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, moved: Callable[[int], Any]) -> int:
+def cut(info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, on_progress: Callable[[int], Any]) -> int:
     """Write a part of a video to an mp4.
 
     Args:
@@ -60,7 +60,7 @@ def cut(info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, mo
         start: Seconds after its beginning.
         end: Seconds after its beginning; None is its end.
         target: The file to write; it is there only when it is whole.
-        moved: Called with the number of pictures just written.
+        on_progress: Called with the number of pictures just written.
 
     Returns:
         The number of pictures.
@@ -87,7 +87,7 @@ def cut(info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, mo
             packet.stream = streams[packet.stream_index]
             if packet.stream.type == "video":
                 count += 1
-                moved(1)
+                on_progress(1)
             out.mux_one(packet)
         run.finish(f"{info.path.name} could not be cut")
         if not count:
@@ -115,8 +115,8 @@ def _command(info: VideoInfo, start: Fraction, end: Fraction | None) -> list[str
         limits["t"] = f"{float(end - start):.6f}"
     source = ffmpeg.input(url(info.path), protocol_whitelist="file", **limits)
     streams = [deinterlaced(source[str(info.index)], info)]
-    if info.sound is not None:
-        streams.append(source[str(info.sound.index)])
+    if info.audio is not None:
+        streams.append(source[str(info.audio.index)])
     # Full colour resolution where halving it would lose something: odd sizes, RGB.
     odd = info.size[0] % 2 or info.size[1] % 2
     layout = ("yuv444p" if odd or info.rgb or "444" in info.pixel_format else "yuv420p") + ("10le" if info.deep else "")
@@ -129,7 +129,7 @@ def _command(info: VideoInfo, start: Fraction, end: Fraction | None) -> list[str
         enc_time_base="filter",
         pix_fmt=layout,
         crf=CRF,
-        **{"c:v": "libx264", "c:a": "aac", "b:a": SOUND_RATE},
+        **{"c:v": "libx264", "c:a": "aac", "b:a": AUDIO_BITRATE},
     )
     return command(output, "-max_error_rate", "1")
 

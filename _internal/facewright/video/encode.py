@@ -1,8 +1,8 @@
-"""Frames -> short encoded pieces of video, each a whole file or absent: what a kill leaves is used by the next run.
+"""Frames -> short encoded segments of video, each a whole file or absent: what a kill leaves is used by the next run.
 
-One ffmpeg encodes a run of frames without a break; it is told to begin a piece with a keyframe of its own, and
-its packets are sorted into files of about two seconds. Pieces know frames by number only. The exact times come
-in when they are joined (`video_join.py`), so a piece fits constant and variable rates alike.
+One ffmpeg encodes a run of frames without a break; it is told to begin a segment with a keyframe of its own, and
+its packets are sorted into files of about two seconds. Segments know frames by number only. The exact times come
+in when they are joined (`mux.py`), so a segment fits constant and variable rates alike.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
 
 SEGMENT_SECONDS = 2
-SHORTEST_SEGMENT = 12
-# H.264 reorders over 16 frames at most; the shift keeps "shown" from being before "decoded" in a piece.
-REORDER = 16
+MIN_SEGMENT_FRAMES = 12
+# H.264 reorders over 16 frames at most; the shift keeps "shown" from being before "decoded" in a segment.
+MAX_REORDER = 16
 CODECS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
 
 
@@ -57,13 +57,13 @@ class EncodeSettings:
 
     @property
     def tick(self) -> Fraction:
-        """Seconds between two frames of the even grid that the pieces are encoded on."""
+        """Seconds between two frames of the even grid that the segments are encoded on."""
         return 1 / self.rate
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of the result.
+    """A segment of the result.
 
     Attributes:
         first: Index of its first frame among all frames of the result.
@@ -77,8 +77,8 @@ class Segment:
 
 
 def plan_segments(frames: Sequence[Path], settings: EncodeSettings, folder: Path) -> list[Segment]:
-    """Cut the frames into pieces of about two seconds."""
-    length = max(SHORTEST_SEGMENT, round(SEGMENT_SECONDS * settings.rate))
+    """Cut the frames into segments of about two seconds."""
+    length = max(MIN_SEGMENT_FRAMES, round(SEGMENT_SECONDS * settings.rate))
     planned = []
     for first in range(0, len(frames), length):
         chunk = frames[first : first + length]
@@ -97,15 +97,15 @@ def _key(frames: Sequence[Path], settings: EncodeSettings) -> str:
 
 
 def encode_segments(
-    frames: Sequence[Path], segments: Sequence[Segment], settings: EncodeSettings, moved: Callable[[int], Any]
+    frames: Sequence[Path], segments: Sequence[Segment], settings: EncodeSettings, on_progress: Callable[[int], Any]
 ) -> int:
-    """Encode the pieces that are not there yet.
+    """Encode the segments that are not there yet.
 
     Args:
         frames: All frames of the result, in order, all of one size.
         segments: From `plan_segments` with the same frames.
         settings: As there.
-        moved: Called with the number of frames just finished, those of kept pieces included.
+        on_progress: Called with the number of frames just finished, those of kept segments included.
 
     Returns:
         The number of frames that were encoded by this run.
@@ -116,35 +116,37 @@ def encode_segments(
     size = picture_size(frames[0].read_bytes(), frames[0])
     encoded = 0
     for present, group in itertools.groupby(segments, lambda s: s.path.exists()):
-        pieces = list(group)
+        neighbours = list(group)
         if present:
-            moved(sum(p.count for p in pieces))
+            on_progress(sum(segment.count for segment in neighbours))
         else:
-            encoded += _encode_run(frames, pieces, settings, size, moved)
+            encoded += _encode_run(frames, neighbours, settings, size, on_progress)
     return encoded
 
 
 def _encode_run(
     frames: Sequence[Path],
-    pieces: list[Segment],
+    segments: list[Segment],
     settings: EncodeSettings,
     size: tuple[int, int],
-    moved: Callable[[int], Any],
+    on_progress: Callable[[int], Any],
 ) -> int:
-    """Encode neighbouring pieces with one ffmpeg."""
-    first, last = pieces[0].first, pieces[-1].first + pieces[-1].count
+    """Encode neighbouring segments with one ffmpeg."""
+    first, last = segments[0].first, segments[-1].first + segments[-1].count
     chosen = frames[first:last]
     codec = _feed_codec(chosen)
     what = "the frames could not be encoded"
-    with FfmpegRun(_command(settings, codec, size, pieces[0].count), _feed(chosen, codec, size)) as run:
-        finished = _sort_into_pieces(run, pieces, settings.tick, moved)
+    with FfmpegRun(_command(settings, codec, size, segments[0].count), _feed(chosen, codec, size)) as run:
+        finished = _sort_into_segments(run, segments, settings.tick, on_progress)
         run.finish(what)
         if finished != len(chosen):
             raise run.failure(f"{what} ({finished} of {len(chosen)} from {chosen[0].name} on)")
     return finished
 
 
-def _sort_into_pieces(run: FfmpegRun, pieces: list[Segment], tick: Fraction, moved: Callable[[int], Any]) -> int:
+def _sort_into_segments(
+    run: FfmpegRun, segments: list[Segment], tick: Fraction, on_progress: Callable[[int], Any]
+) -> int:
     try:
         container = open_pipe(run.stdout, "nut")
     except FFmpegError:
@@ -152,8 +154,8 @@ def _sort_into_pieces(run: FfmpegRun, pieces: list[Segment], tick: Fraction, mov
     finished = 0
     with closing(container):
         stream = container.streams.video[0]
-        waiting = iter(pieces)
-        piece = next(waiting)
+        waiting = iter(segments)
+        segment = next(waiting)
         packets: list[tuple[int, Any]] = []
         shift: int | None = None
         for packet in run.checked(container.demux(stream)):
@@ -161,21 +163,21 @@ def _sort_into_pieces(run: FfmpegRun, pieces: list[Segment], tick: Fraction, mov
                 continue
             index = round(packet.pts * Fraction(packet.time_base) / tick)
             # The first packet is the first frame; the container may have moved all times to stay above 0.
-            shift = piece.first - index if shift is None else shift
+            shift = segment.first - index if shift is None else shift
             index += shift
-            if index >= piece.first + piece.count and packet.is_keyframe:
-                finished += _write_piece(piece, stream, packets, tick)
-                piece = next(waiting)
+            if index >= segment.first + segment.count and packet.is_keyframe:
+                finished += _write_segment(segment, stream, packets, tick)
+                segment = next(waiting)
                 packets = []
-            packets.append((index - piece.first, packet))
-            moved(1)
-        finished += _write_piece(piece, stream, packets, tick)
+            packets.append((index - segment.first, packet))
+            on_progress(1)
+        finished += _write_segment(segment, stream, packets, tick)
     return finished
 
 
-def _write_piece(piece: Segment, stream: Any, packets: list[tuple[int, Any]], tick: Fraction) -> int:
-    """Write a piece if it is whole; return its number of frames."""
-    if sorted(index for index, _ in packets) != list(range(piece.count)):
+def _write_segment(segment: Segment, stream: Any, packets: list[tuple[int, Any]], tick: Fraction) -> int:
+    """Write a segment if it is whole; return its number of frames."""
+    if sorted(index for index, _ in packets) != list(range(segment.count)):
         return 0
     memory = io.BytesIO()
     with av.open(memory, "w", format="nut") as container:
@@ -184,18 +186,18 @@ def _write_piece(piece: Segment, stream: Any, packets: list[tuple[int, Any]], ti
         for order, (index, packet) in enumerate(packets):
             packet.stream = out
             packet.time_base = tick
-            packet.pts, packet.dts = index + REORDER, order
+            packet.pts, packet.dts = index + MAX_REORDER, order
             container.mux_one(packet)
-    write_bytes(piece.path, memory.getvalue())
-    return piece.count
+    write_bytes(segment.path, memory.getvalue())
+    return segment.count
 
 
-def piece_packets(segment: Segment, tick: Fraction) -> Iterator[tuple[int, Any]]:
+def segment_packets(segment: Segment, tick: Fraction) -> Iterator[tuple[int, Any]]:
     """Yield (index of the frame in the result, packet) in the order of decoding."""
     with av.open(str(segment.path), format="nut") as container:
         for packet in container.demux(video=0):
             if packet.size and packet.pts is not None:
-                shown = round(Fraction(packet.pts) * Fraction(packet.time_base) / tick) - REORDER
+                shown = round(Fraction(packet.pts) * Fraction(packet.time_base) / tick) - MAX_REORDER
                 yield segment.first + shown, packet
 
 

@@ -1,6 +1,6 @@
 """The bundled ffmpeg program: where it is, how it is started, what its complaints mean.
 
-The files `video*.py` are the only door to ffmpeg-python, imageio_ffmpeg and PyAV. ffmpeg always talks to us
+Only the modules of this package import ffmpeg-python, imageio_ffmpeg and PyAV. ffmpeg always talks to us
 through pipes: when this process dies, even by kill -9, ffmpeg finds its pipe closed and ends too, so that
 no orphan writes into the folder of the next run.
 """

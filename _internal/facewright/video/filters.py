@@ -74,7 +74,7 @@ def chosen(node: Any, fps: float, after: Fraction | None) -> Any:
     Args:
         node: Pictures in order.
         fps: Rate to thin out to; 0 keeps all.
-        after: Seconds on the pictures' clock, or None.
+        after: Seconds on the pictures' timeline, or None.
     """
     if fps > 0:
         # The first picture of each slice of 1/fps seconds; the small shift is for times that a container rounded.

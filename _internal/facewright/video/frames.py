@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ffmpeg
 import numpy as np
@@ -18,7 +18,7 @@ from facewright.core.journal import Journal, read_journal
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import changes_of, chosen, deinterlaced, matrix_of, result_colour, to_picture
 from facewright.video.probe import VideoInfo, open_pipe, url
-from facewright.video.timing import SoundTiming, Timing, frame_stem, rises, true_rate, write_timing
+from facewright.video.timing import AudioTiming, Timing, frame_stem, rises, true_rate, write_timing
 
 PARTIAL = ".frames.partial.jsonl"
 HEADER = "header"
@@ -26,11 +26,11 @@ READ_BLOCK = 1 << 18
 JPEG_QUALITY = 2  # ffmpeg's scale: 1 (best) to 31
 
 # Where a frame's own duration is not known: a last picture that stays longer than this is taken for a cut-off end.
-LONGEST_LAST_FRAME = Fraction(60)
+MAX_LAST_FRAME_SECONDS = Fraction(60)
 
 
 @dataclass(frozen=True)
-class SplitOrder:
+class FrameSettings:
     """What frames are to be made of.
 
     Attributes:
@@ -43,7 +43,7 @@ class SplitOrder:
 
 
 @dataclass(frozen=True)
-class SplitReport:
+class FrameReport:
     """What a run did.
 
     Attributes:
@@ -59,7 +59,7 @@ class SplitReport:
     promised: int
 
 
-def origin(info: VideoInfo, order: SplitOrder) -> dict[str, Any]:
+def origin(info: VideoInfo, order: FrameSettings) -> dict[str, Any]:
     """Return what identifies the frames: the video and the settings."""
     return {"name": info.path.name, "bytes": info.byte_count, **asdict(order)}
 
@@ -73,8 +73,8 @@ def partial_origin(folder: Path) -> dict[str, Any] | None:
 
 
 def split(
-    info: VideoInfo, folder: Path, timing_file: Path, order: SplitOrder, moved: Callable[[int], Any]
-) -> SplitReport:
+    info: VideoInfo, folder: Path, timing_file: Path, order: FrameSettings, on_progress: Callable[[int], Any]
+) -> FrameReport:
     """Write the frames of a video and then their times.
 
     Args:
@@ -82,7 +82,7 @@ def split(
         folder: Where the frames go; holds none, or those of a broken-off run of the same origin.
         timing_file: Written last: its presence says that the frames are complete. An older one goes first.
         order: What to take.
-        moved: Called with the number of frames just finished (first of all, with those already there).
+        on_progress: Called with the number of frames just finished (first of all, with those already there).
 
     Raises:
         UserError: Nothing can be decoded, ffmpeg breaks off, or the disk is full.
@@ -90,8 +90,8 @@ def split(
     make_folder(folder)
     timing_file.unlink(missing_ok=True)
     done = _finished_frames(folder, info, order)
-    moved(len(done))
-    errors, new = _write_frames(info, folder, order, done, moved)
+    on_progress(len(done))
+    errors, new = _write_frames(info, folder, order, done, on_progress)
     pts = (*done, *new)
     if not pts:
         raise UserError(
@@ -105,10 +105,10 @@ def split(
     (folder / PARTIAL).unlink(missing_ok=True)
     for left in folder.glob(f".*.{order.image_format}.*.tmp"):  # the frame in work when a run was killed
         left.unlink(missing_ok=True)
-    return SplitReport(timing, len(new), len(done), info.frame_count if missing else 0)
+    return FrameReport(timing, len(new), len(done), info.frame_count if missing else 0)
 
 
-def _finished_frames(folder: Path, info: VideoInfo, order: SplitOrder) -> list[int]:
+def _finished_frames(folder: Path, info: VideoInfo, order: FrameSettings) -> list[int]:
     """Return the times of the frames that a broken-off run has left, up to the first one that is not whole."""
     entries = read_journal(folder / PARTIAL, "frame")
     done: list[int] = []
@@ -123,7 +123,7 @@ def _finished_frames(folder: Path, info: VideoInfo, order: SplitOrder) -> list[i
 
 
 def _write_frames(
-    info: VideoInfo, folder: Path, order: SplitOrder, done: list[int], moved: Callable[[int], Any]
+    info: VideoInfo, folder: Path, order: FrameSettings, done: list[int], on_progress: Callable[[int], Any]
 ) -> tuple[int, list[int]]:
     """Return the number of complaints of the decoder, and the times of the new frames in ticks."""
     journal_file = folder / PARTIAL
@@ -140,12 +140,12 @@ def _write_frames(
             write_bytes(folder / f"{stem}.{order.image_format}", data)
             new.append(round((seconds - shift) / info.time_base))
             journal.add({"frame": stem, "pts": new[-1]})
-            moved(1)
+            on_progress(1)
         run.finish(f"{info.path.name} could not be decoded to its end")
         return run.error_count, new
 
 
-def _command(info: VideoInfo, order: SplitOrder, after: Fraction | None) -> list[str]:
+def _command(info: VideoInfo, order: FrameSettings, after: Fraction | None) -> list[str]:
     node = ffmpeg.input(url(info.path), protocol_whitelist="file")[str(info.index)]
     if info.start < 0:
         node = node.filter("setpts", f"PTS+{-info.start}")  # the pipe's container has no times below 0
@@ -173,10 +173,10 @@ def encoded_pictures(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
                 yield bytes(packet), Fraction(packet.pts) * Fraction(packet.time_base)
 
 
-def _timing(info: VideoInfo, folder: Path, order: SplitOrder, pts: tuple[int, ...], *, whole: bool) -> Timing:
+def _timing(info: VideoInfo, folder: Path, order: FrameSettings, pts: tuple[int, ...], *, whole: bool) -> Timing:
     rate, constant = true_rate(pts, info.time_base, (info.average_rate, info.nominal_rate))
     first = pts[0] * info.time_base
-    sound = info.sound
+    audio = info.audio
     return Timing(
         source_name=info.path.name,
         source_bytes=info.byte_count,
@@ -190,7 +190,7 @@ def _timing(info: VideoInfo, folder: Path, order: SplitOrder, pts: tuple[int, ..
         size=_size(folder, order, len(pts)),
         colour=result_colour(info),
         assumed_matrix=matrix_of(info),
-        sound=SoundTiming(sound.codec, sound.start, sound.start - first) if sound else None,
+        audio=AudioTiming(audio.codec, audio.start, audio.start - first) if audio else None,
         changes=tuple(changes_of(info)),
     )
 
@@ -202,10 +202,10 @@ def _end(info: VideoInfo, pts: tuple[int, ...], rate: Fraction, *, constant: boo
         return usual
     claimed = round((info.start * info.time_base + info.duration) / info.time_base)
     last = (claimed - pts[-1]) * info.time_base
-    return claimed if 0 < last <= LONGEST_LAST_FRAME else usual
+    return claimed if 0 < last <= MAX_LAST_FRAME_SECONDS else usual
 
 
-def _size(folder: Path, order: SplitOrder, count: int) -> tuple[int, int]:
+def _size(folder: Path, order: FrameSettings, count: int) -> tuple[int, int]:
     """Return (h, w) of the first frame that is still there."""
     for number in range(1, count + 1):
         path = folder / f"{frame_stem(number)}.{order.image_format}"
@@ -220,18 +220,44 @@ STREAM_BLOCK = 1 << 20
 QUICK_OPEN = {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
 
 
-class VideoPictures:
-    """Walks through a video once, or through a part of it.
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame of a video.
+
+    Attributes:
+        index: Its number from 1, that of its file in the folder of frames.
+        time: Presentation timestamp in seconds, on the video's clock.
+        image: (h, w, 3) uint8 BGR, upright, with square pixels.
+    """
+
+    index: int
+    time: Fraction
+    image: Image
+
+
+class FrameSource(Protocol):
+    """Frames one after another, from wherever they come."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames with rising indices; each call starts anew.
+
+        Raises:
+            UserError: The source cannot be read to its end.
+        """
+
+
+class VideoFrames:
+    """The frames of a video file, or some of them: a `FrameSource` that decodes while it is read.
 
     Args:
         info: The video.
-        fps: Rate to thin out to, as `video_split.SplitOrder` has it; 0 takes every picture.
-        every: Of those, take every so-many-th, from the first on.
-        first: Number of the first wanted picture, from 1; those before it are decoded and thrown away.
+        fps: Rate to thin out to, as `FrameSettings` has it; 0 takes every frame.
+        every: Of those, take every nth, from the first on.
+        first: Number of the first wanted frame, from 1; those before it are decoded and dropped.
 
     Attributes:
-        last: Number of the last picture that was handed out; 0 before the first.
-        complaints: How often the decoder complained, once all is read.
+        last: Number of the last frame that was yielded; 0 before the first.
+        decoder_errors: How often the decoder complained, once all is read.
     """
 
     def __init__(self, info: VideoInfo, *, fps: float = 0.0, every: int = 1, first: int = 1) -> None:
@@ -240,22 +266,22 @@ class VideoPictures:
         self._every = every
         self._first = first + (1 - first) % every
         self.last = 0
-        self.complaints = 0
+        self.decoder_errors = 0
 
-    def __iter__(self) -> Iterator[tuple[int, Image]]:
-        """Yield (number from 1, (h, w, 3) uint8 BGR); numbers are those of the frames on disk.
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; their indices are those of the frames on disk.
 
         Raises:
             UserError: ffmpeg breaks off.
         """
-        number = self._first - self._every
+        index = self._first - self._every
         with FfmpegRun(self._command()) as run:
-            for picture in self._pictures(run):
-                number += self._every
-                self.last = number
-                yield number, picture
+            for time, image in self._images(run):
+                index += self._every
+                self.last = index
+                yield Frame(index, time, image)
             run.finish(f"{self._info.path.name} could not be decoded to its end")
-            self.complaints = run.error_count
+            self.decoder_errors = run.error_count
 
     def _command(self) -> list[str]:
         info = self._info
@@ -269,21 +295,23 @@ class VideoPictures:
         raw: dict[str, Any] = {"c:v": "rawvideo", "fps_mode": "passthrough", "enc_time_base": "filter"}
         return command(node.output("pipe:1", format="nut", **raw), "-copyts", "-max_error_rate", "1")
 
-    def _pictures(self, run: FfmpegRun) -> Iterator[Image]:
+    def _images(self, run: FfmpegRun) -> Iterator[tuple[Fraction, Image]]:
         try:
             container = open_pipe(run.stdout, "nut", STREAM_BLOCK, QUICK_OPEN)
-        except FFmpegError:  # nothing was written; `finish` tells why, or there was no picture
+        except FFmpegError:  # nothing was written; `finish` tells why, or there was no frame
             return
+        shift = max(0, -self._info.start) * self._info.time_base
         with closing(container):
             context = container.streams.video[0].codec_context
             shape = (context.height, context.width, 3)
             for packet in run.checked(container.demux(video=0)):
-                if packet.size:
-                    yield np.frombuffer(bytes(packet), np.uint8).reshape(shape)
+                if packet.size and packet.pts is not None:
+                    time = Fraction(packet.pts) * Fraction(packet.time_base) - shift
+                    yield time, np.frombuffer(bytes(packet), np.uint8).reshape(shape)
 
 
 def expected_count(info: VideoInfo, fps: float) -> int:
-    """Return how many pictures a video probably has at a rate (0: all); 0 when that is not known."""
+    """Return how many frames a video probably has at a rate (0: all); 0 when that is not known."""
     if fps and info.average_rate > fps:
         return round(info.frame_count * Fraction(fps) / info.average_rate)
     return info.frame_count

@@ -1,4 +1,4 @@
-"""Encoded pieces + exact times + sound -> one mp4 or avi, whole or absent."""
+"""Encoded segments + exact times + audio -> one mp4 or avi, whole or absent."""
 
 import heapq
 import os
@@ -14,54 +14,54 @@ import ffmpeg
 from av.error import FFmpegError
 
 from facewright.core.files import disk_errors, fsync_folder
-from facewright.video.encode import Segment, piece_packets
+from facewright.video.encode import Segment, segment_packets
 from facewright.video.ffmpeg import FfmpegRun, command
-from facewright.video.probe import Sound, open_pipe, open_video, url
+from facewright.video.probe import AudioStream, open_pipe, open_video, url
 
 CONTAINERS = ("mp4", "avi")
-# Sound that common players take inside an mp4; other kinds become AAC.
+# Audio that common players take inside an mp4; other kinds become AAC.
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
-AAC_RATE = "192k"
+AAC_BITRATE = "192k"
 # An encoder's run-in before the first sample: shorter than this it is cut off rather than shown as a lead.
-RUN_IN = Fraction(1, 20)
+MAX_PRIMING = Fraction(1, 20)
 # AVI knows one rate only; the times of a variable rate are rounded to this grid (about 4 ms).
 AVI_GRID = Fraction(1, 240)
 
 
 @dataclass(frozen=True)
-class Clock:
-    """When the frames of the result are shown.
+class Timeline:
+    """The presentation timestamps of the result's frames.
 
     Attributes:
-        times: Seconds on the source's clock, rising, one per frame.
+        timestamps: Seconds on the source's clock, rising, one per frame.
         end: When the last frame is over.
         rate: Average frames per second.
         tick: Time base for the result; all times are multiples of it after the first one.
     """
 
-    times: tuple[Fraction, ...]
+    timestamps: tuple[Fraction, ...]
     end: Fraction
     rate: Fraction
     tick: Fraction
 
+    @classmethod
+    def constant(cls, count: int, rate: Fraction, start: Fraction) -> "Timeline":
+        """Return the timeline of `count` frames at a constant rate, from `start` in seconds on."""
+        step = 1 / rate
+        return cls(tuple(start + i * step for i in range(count)), start + count * step, rate, step)
 
-def even_clock(count: int, rate: Fraction, start: Fraction) -> Clock:
-    """Return the clock of a constant rate."""
-    step = 1 / rate
-    return Clock(tuple(start + i * step for i in range(count)), start + count * step, rate, step)
 
-
-def sound_is_copied(sound: Sound, container: str) -> bool:
-    """Whether the sound goes into the result bit by bit."""
-    return container == "mp4" and sound.codec in COPIED
+def audio_is_copied(audio: AudioStream, container: str) -> bool:
+    """Whether the audio goes into the result bit by bit."""
+    return container == "mp4" and audio.codec in COPIED
 
 
 def join(
     segments: Sequence[Segment],
-    piece_tick: Fraction,
-    clock: Clock,
+    segment_tick: Fraction,
+    timeline: Timeline,
     source: Path | None,
-    sound: Sound | None,
+    audio: AudioStream | None,
     target: Path,
     container: str,
     tags: Mapping[str, str],
@@ -69,20 +69,20 @@ def join(
     """Write the result atomically.
 
     Args:
-        segments: The finished pieces, in order.
-        piece_tick: The grid they were encoded on, `EncodeSettings.tick`.
-        clock: When each frame is shown.
-        source: The file with the sound; None without.
-        sound: Its stream; None for a silent result.
+        segments: The finished segments, in order.
+        segment_tick: The grid they were encoded on, `EncodeSettings.tick`.
+        timeline: When each frame is shown.
+        source: The file with the audio; None without.
+        audio: Its stream; None for a silent result.
         target: The file to write.
         container: "mp4" or "avi".
         tags: Metadata of the container.
 
     Raises:
-        UserError: The disk is full, or the sound cannot be read.
+        UserError: The disk is full, or the audio cannot be read.
     """
-    base = _base(clock, sound)
-    times = _ticks(clock, base, container)
+    base = _base(timeline, audio)
+    times = _ticks(timeline, base, container)
     temporary = target.with_name(f".{target.name}.tmp")
     options = {"movflags": "+faststart+use_metadata_tags"} if container == "mp4" else {}
     with disk_errors(target), ExitStack() as stack:
@@ -94,9 +94,9 @@ def join(
         template = stack.enter_context(av.open(str(segments[0].path), format="nut"))
         pictures = out.add_stream_from_template(template.streams.video[0])
         pictures.time_base = times.tick
-        sources = [_picture_packets(segments, piece_tick, times, pictures)]
-        if sound is not None and source is not None:
-            sources.append(_sound_packets(stack, source, sound, base, container, out))
+        sources = [_picture_packets(segments, segment_tick, times, pictures)]
+        if audio is not None and source is not None:
+            sources.append(_audio_packets(stack, source, audio, base, container, out))
         for _, _, packet in heapq.merge(*sources, key=lambda item: item[:2]):
             out.mux_one(packet)
         out.close()
@@ -106,41 +106,41 @@ def join(
         fsync_folder(target.parent)
 
 
-def _base(clock: Clock, sound: Sound | None) -> Fraction:
-    """Return the moment of the source's clock that becomes 0 in the result."""
-    first = clock.times[0]
-    return sound.start if sound is not None and sound.start < first - RUN_IN else first
+def _base(timeline: Timeline, audio: AudioStream | None) -> Fraction:
+    """Return the moment on the source's clock that becomes 0 in the result."""
+    first = timeline.timestamps[0]
+    return audio.start if audio is not None and audio.start < first - MAX_PRIMING else first
 
 
 @dataclass(frozen=True)
 class _Ticks:
-    """The clock in whole ticks of the result: `shown[i]`, and `end` after the last frame."""
+    """The timeline in whole ticks of the result: `shown[i]`, and `end` after the last frame."""
 
     tick: Fraction
     shown: list[int]
     end: int
 
 
-def _ticks(clock: Clock, base: Fraction, container: str) -> _Ticks:
-    tick = clock.tick
+def _ticks(timeline: Timeline, base: Fraction, container: str) -> _Ticks:
+    tick = timeline.tick
     if container == "avi" and tick < AVI_GRID:
         tick = AVI_GRID
     shown: list[int] = []
-    for time in clock.times:
+    for time in timeline.timestamps:
         at = round((time - base) / tick)
         shown.append(max(at, shown[-1] + 1) if shown else at)
-    return _Ticks(tick, shown, max(round((clock.end - base) / tick), shown[-1] + 1))
+    return _Ticks(tick, shown, max(round((timeline.end - base) / tick), shown[-1] + 1))
 
 
 def _picture_packets(
-    segments: Sequence[Segment], piece_tick: Fraction, times: _Ticks, stream: Any
+    segments: Sequence[Segment], segment_tick: Fraction, times: _Ticks, stream: Any
 ) -> Iterator[tuple[float, int, Any]]:
     """Yield (time in seconds, 0, packet) with every frame's own time, in the order of decoding."""
-    delay = _delay(segments, piece_tick)
+    delay = _delay(segments, segment_tick)
     shown, order = times.shown, 0
     step = max(1, (times.end - shown[0]) // len(shown))
     for segment in segments:
-        for index, packet in piece_packets(segment, piece_tick):
+        for index, packet in segment_packets(segment, segment_tick):
             packet.stream = stream
             packet.time_base = times.tick
             packet.pts = shown[index]
@@ -151,30 +151,30 @@ def _picture_packets(
             order += 1
 
 
-def _delay(segments: Sequence[Segment], piece_tick: Fraction) -> int:
+def _delay(segments: Sequence[Segment], segment_tick: Fraction) -> int:
     """Return by how many places the coder moved a frame at most."""
     order, most = 0, 0
     for segment in segments:
-        for index, _ in piece_packets(segment, piece_tick):
+        for index, _ in segment_packets(segment, segment_tick):
             most = max(most, order - index)
             order += 1
     return most
 
 
-def _sound_packets(
-    stack: ExitStack, source: Path, sound: Sound, base: Fraction, container: str, out: Any
+def _audio_packets(
+    stack: ExitStack, source: Path, audio: AudioStream, base: Fraction, container: str, out: Any
 ) -> Iterator[tuple[float, int, Any]]:
-    """Add the sound stream to the result; return its (time in seconds, 1, packet)."""
-    if sound_is_copied(sound, container):
+    """Add the audio stream to the result; return its (time in seconds, 1, packet)."""
+    if audio_is_copied(audio, container):
         given = stack.enter_context(closing(open_video(source)))
-        stream = given.streams[sound.index]
+        stream = given.streams[audio.index]
         base_ticks = round(base / Fraction(stream.time_base))
         return _moved(given, stream, out.add_stream_from_template(stream), base_ticks)
-    run = stack.enter_context(FfmpegRun(_sound_command(source, sound, base, container)))
+    run = stack.enter_context(FfmpegRun(_audio_command(source, audio, base, container)))
     try:
         given = stack.enter_context(closing(open_pipe(run.stdout, "mp4" if container == "mp4" else "nut")))
     except FFmpegError as error:
-        raise run.failure(f"The sound of {source.name} could not be read") from error
+        raise run.failure(f"The audio of {source.name} could not be read") from error
     stream = given.streams.audio[0]
     base_ticks = round(base / Fraction(stream.time_base)) if container == "mp4" else 0
     return _moved(given, stream, out.add_stream_from_template(stream), base_ticks)
@@ -196,12 +196,12 @@ def _moved(given: Any, stream: Any, target: Any, base_ticks: int) -> Iterator[tu
         yield float(packet.pts * Fraction(packet.time_base)), 1, packet
 
 
-def _sound_command(source: Path, sound: Sound, base: Fraction, container: str) -> list[str]:
-    node = ffmpeg.input(url(source), protocol_whitelist="file")[str(sound.index)]
+def _audio_command(source: Path, audio: AudioStream, base: Fraction, container: str) -> list[str]:
+    node = ffmpeg.input(url(source), protocol_whitelist="file")[str(audio.index)]
     if container == "mp4":
         node = node.filter("aresample", **{"async": 1})
         output = node.output(
-            "pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", **{"c:a": "aac", "b:a": AAC_RATE}
+            "pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", **{"c:a": "aac", "b:a": AAC_BITRATE}
         )
         return command(output, "-copyts")
     # AVI has no start time of a stream: silence fills the gap, and what lies before the first frame is cut.

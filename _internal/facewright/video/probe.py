@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from facewright.core.errors import UserError
 
-LOOKED_AT = 8
+PROBED_FRAMES = 8
 
 # ISO/IEC 23091-2 code points, under the names that ffmpeg's options take. What is absent here is "not told".
 PRIMARIES = {
@@ -68,8 +68,8 @@ class Colour:
 
 
 @dataclass(frozen=True)
-class Sound:
-    """The sound stream that goes into the result.
+class AudioStream:
+    """The audio stream that goes into the result.
 
     Attributes:
         index: Stream index in the file.
@@ -106,8 +106,8 @@ class VideoInfo:
         pixel_aspect: Width : height of one pixel.
         interlaced: The stream is flagged as interlaced.
         colour: Its tags.
-        sound: The sound, None in a silent video.
-        sound_count: Number of sound streams.
+        audio: The audio, None in a silent video.
+        audio_count: Number of audio streams.
     """
 
     path: Path
@@ -129,8 +129,8 @@ class VideoInfo:
     pixel_aspect: Fraction
     interlaced: bool
     colour: Colour
-    sound: Sound | None
-    sound_count: int
+    audio: AudioStream | None
+    audio_count: int
 
     @property
     def hdr(self) -> bool:
@@ -225,7 +225,7 @@ def probe(path: Path) -> VideoInfo:
     """Read what a video file is, decoding its first few frames.
 
     Raises:
-        UserError: The file is no video, is cut off, or holds sound only.
+        UserError: The file is no video, is cut off, or holds audio only.
     """
     container = open_video(path)
     with closing(container):
@@ -236,7 +236,7 @@ def probe(path: Path) -> VideoInfo:
                 "a file with a video stream.",
                 "copy a video there.",
             )
-        sound = container.streams.best("audio")
+        audio = container.streams.best("audio")
         start = stream.start_time or 0
         duration = _duration(container, stream)
         average = Fraction(stream.average_rate or stream.guessed_rate or 25)
@@ -264,8 +264,8 @@ def probe(path: Path) -> VideoInfo:
             pixel_aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
             interlaced=context.field_order in INTERLACED_ORDERS or any(f.interlaced_frame for f in frames),
             colour=_colour(context, first),
-            sound=_sound(sound) if sound is not None else None,
-            sound_count=len(container.streams.audio),
+            audio=_audio(audio) if audio is not None else None,
+            audio_count=len(container.streams.audio),
         )
 
 
@@ -289,7 +289,7 @@ def _duration(container: Any, stream: Any) -> Fraction | None:
 
 def _first_frames(container: Any, stream: Any) -> list[Any]:
     try:
-        return list(islice(container.decode(stream), LOOKED_AT))
+        return list(islice(container.decode(stream), PROBED_FRAMES))
     except FFmpegError:  # a damaged start: ffmpeg itself will skip it
         return []
 
@@ -308,8 +308,10 @@ def _colour(context: Any, frame: Any) -> Colour:
     )
 
 
-def _sound(stream: Any) -> Sound:
-    return Sound(stream.index, stream.codec_context.name, Fraction(stream.start_time or 0) * Fraction(stream.time_base))
+def _audio(stream: Any) -> AudioStream:
+    return AudioStream(
+        stream.index, stream.codec_context.name, Fraction(stream.start_time or 0) * Fraction(stream.time_base)
+    )
 
 
 def packet_times(info: VideoInfo) -> list[int]:

@@ -1,9 +1,9 @@
-"""The finished video of a workspace: encoded in pieces, joined, remembered, so that a second run does nothing."""
+"""The finished video of a workspace: encoded in segments, joined, remembered, so that a second run does nothing."""
 
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from facewright.core.files import list_files, make_folder, move_to_trash, read_j
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.video.encode import EncodeSettings, encode_segments, identity, plan_segments
 from facewright.video.filters import matrix_of, result_colour
-from facewright.video.mux import Clock, even_clock, join
-from facewright.video.probe import Colour, Sound, VideoInfo, packet_times
+from facewright.video.mux import Timeline, join
+from facewright.video.probe import AudioStream, Colour, VideoInfo, packet_times
 from facewright.video.timing import Timing, frame_stem, rises
 
-NAMED = 10
-FINEST_TICK = Fraction(1, 1_000_000)
+MAX_NAMED = 10
+MIN_TICK = Fraction(1, 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,26 @@ class ResultPlan:
 
     Attributes:
         frames: Its pictures in order.
-        clock: When each is shown.
+        timeline: When each is shown.
         colour: Tags of the result.
         matrix: The YUV matrix to encode with, by the scaler's name.
         filled: Names of frames that were not converted and are taken from the untouched ones.
-        held: Names of frames that are nowhere any more; the frame before them stays on the screen.
-        strangers: Files of the merged folder that belong to no frame.
+        repeated: Names of frames that are nowhere any more; the frame before them stays on the screen.
+        orphans: Files of the merged folder that belong to no frame.
     """
 
     frames: tuple[Path, ...]
-    clock: Clock
+    timeline: Timeline
     colour: Colour
     matrix: str
     filled: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
 
 
 def some(names: Sequence[str]) -> str:
     """Name a few of many."""
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
 
 
 def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill_missing: bool) -> ResultPlan:
@@ -76,12 +76,12 @@ def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill
     chosen = [(i, merged.get(s) or untouched[s]) for i, s in enumerate(wanted) if s in merged or s in untouched]
     return ResultPlan(
         frames=tuple(path for _, path in chosen),
-        clock=_clock(timing, [i for i, _ in chosen]),
+        timeline=_timeline(timing, [i for i, _ in chosen]),
         colour=timing.colour,
         matrix=timing.assumed_matrix,
         filled=tuple(missing),
-        held=tuple(s for s in wanted if s not in merged and s not in untouched),
-        strangers=tuple(sorted(p.name for s, p in merged.items() if s not in set(wanted))),
+        repeated=tuple(s for s in wanted if s not in merged and s not in untouched),
+        orphans=tuple(sorted(p.name for s, p in merged.items() if s not in set(wanted))),
     )
 
 
@@ -103,11 +103,11 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
                 "one frame for each frame of the video.",
                 "run 3_extract_png_from_dst and convert its frames, or bring as many frames as the video has.",
             )
-        clock = even_clock(len(frames), info.average_rate, info.start * info.time_base)
+        timeline = Timeline.constant(len(frames), info.average_rate, info.start * info.time_base)
     else:
         end = times[-1] + max(1, round(1 / info.average_rate / info.time_base))
-        clock = _uneven([t * info.time_base for t in times], end * info.time_base, info.average_rate, info.time_base)
-    return ResultPlan(frames, clock, result_colour(info), matrix_of(info))
+        timeline = _uneven([t * info.time_base for t in times], end * info.time_base, info.average_rate, info.time_base)
+    return ResultPlan(frames, timeline, result_colour(info), matrix_of(info))
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
@@ -124,25 +124,25 @@ def _nothing_merged(merged_dir: Path) -> UserError:
     return UserError(f"There are no frames in {merged_dir}.", "the converted frames.", "run 7_convert first.")
 
 
-def _clock(timing: Timing, kept: list[int]) -> Clock:
-    """Return the clock of the frames with these indices."""
+def _timeline(timing: Timing, kept: list[int]) -> Timeline:
+    """Return the timeline of the frames with these indices."""
     if not timing.constant:
         seconds = timing.seconds
         return _uneven([seconds[i] for i in kept], timing.end * timing.time_base, timing.rate, timing.time_base)
-    full = even_clock(len(timing.pts), timing.rate, timing.pts[0] * timing.time_base)
-    return Clock(tuple(full.times[i] for i in kept), full.end, full.rate, full.tick)
+    full = Timeline.constant(len(timing.pts), timing.rate, timing.pts[0] * timing.time_base)
+    return Timeline(tuple(full.timestamps[i] for i in kept), full.end, full.rate, full.tick)
 
 
-def _uneven(seconds: list[Fraction], end: Fraction, rate: Fraction, tick: Fraction) -> Clock:
-    return Clock(tuple(seconds), end, rate, max(tick, FINEST_TICK))
+def _uneven(seconds: list[Fraction], end: Fraction, rate: Fraction, tick: Fraction) -> Timeline:
+    return Timeline(tuple(seconds), end, rate, max(tick, MIN_TICK))
 
 
 SCRATCH = ".make_video"
-SLOWEST, FASTEST = Fraction(1, 10), Fraction(1000)
+MIN_RATE, MAX_RATE = Fraction(1, 10), Fraction(1000)
 
 
 @dataclass(frozen=True)
-class ResultOrder:
+class ResultSettings:
     """The settings of a result.
 
     Attributes:
@@ -156,9 +156,9 @@ class ResultOrder:
     container: str
 
 
-def encode_settings(plan: ResultPlan, order: ResultOrder) -> EncodeSettings:
+def encode_settings(plan: ResultPlan, order: ResultSettings) -> EncodeSettings:
     """Return the encoder's settings for a plan."""
-    rate = min(max(plan.clock.rate, SLOWEST), FASTEST).limit_denominator(100_000)
+    rate = min(max(plan.timeline.rate, MIN_RATE), MAX_RATE).limit_denominator(100_000)
     return EncodeSettings(order.crf, order.bitrate, order.container != "avi", rate, plan.colour, plan.matrix)
 
 
@@ -169,8 +169,8 @@ class Result:
         target: The file to write.
         plan: Its frames.
         order: Its settings.
-        source: The file with the sound, None without.
-        sound: Its stream, None for a silent result.
+        source: The file with the audio, None without.
+        audio: Its stream, None for a silent result.
         tags: Metadata of the container.
         trash: Where a file of the user's at the place of `target` goes.
     """
@@ -179,58 +179,58 @@ class Result:
         self,
         target: Path,
         plan: ResultPlan,
-        order: ResultOrder,
+        order: ResultSettings,
         source: Path | None,
-        sound: Sound | None,
+        audio: AudioStream | None,
         tags: Mapping[str, str],
         trash: Path,
     ) -> None:
         self.target = target
         self._plan = plan
         self._order = order
-        self._source = source if sound is not None else None
-        self._sound = sound
+        self._source = source if audio is not None else None
+        self._audio = audio
         self._tags = dict(tags)
         self._trash = trash
         self._scratch = target.parent / SCRATCH
         self._state = self._scratch / f"{target.name}.json"
 
     def finished(self) -> bool:
-        """Whether the file is there and was made of exactly these frames, settings and sound."""
+        """Whether the file is there and was made of exactly these frames, settings and audio."""
         state = self._remembered()
         return state.get("made_of") == self._made_of() and state.get("file") == self._file()
 
-    def make(self, moved: Callable[[int], Any]) -> int:
+    def make(self, on_progress: Callable[[int], Any]) -> int:
         """Encode what is missing and join it.
 
         Args:
-            moved: Called with the number of frames just finished.
+            on_progress: Called with the number of frames just finished.
 
         Returns:
             Frames that were kept from a run that was broken off.
 
         Raises:
-            UserError: A frame is damaged, the sound cannot be read, or the disk is full.
+            UserError: A frame is damaged, the audio cannot be read, or the disk is full.
         """
         settings = encode_settings(self._plan, self._order)
-        pieces_dir = make_folder(self._scratch / self._order.container)
-        pieces = plan_segments(self._plan.frames, settings, pieces_dir)
+        segments_dir = make_folder(self._scratch / self._order.container)
+        segments = plan_segments(self._plan.frames, settings, segments_dir)
         made_of = self._made_of()
-        encoded = encode_segments(self._plan.frames, pieces, settings, moved)
+        encoded = encode_segments(self._plan.frames, segments, settings, on_progress)
         if self.target.exists() and self._remembered().get("file") != self._file():
             move_to_trash([self.target], self._trash, by="make-video")
         join(
-            pieces,
+            segments,
             settings.tick,
-            self._plan.clock,
+            self._plan.timeline,
             self._source,
-            self._sound,
+            self._audio,
             self.target,
             self._order.container,
             self._tags,
         )
         write_json(self._state, {"made_of": made_of, "file": self._file()})
-        shutil.rmtree(pieces_dir, ignore_errors=True)
+        shutil.rmtree(segments_dir, ignore_errors=True)
         return len(self._plan.frames) - encoded
 
     def _remembered(self) -> dict[str, Any]:
@@ -244,11 +244,11 @@ class Result:
         return identity(self.target)[1:] if self.target.exists() else None
 
     def _made_of(self) -> str:
-        clock = self._plan.clock
+        timeline, settings = self._plan.timeline, encode_settings(self._plan, self._order)
         parts = [
-            repr((encode_settings(self._plan, self._order), self._sound, sorted(self._tags.items()))),
-            repr((clock.rate, clock.tick, clock.end)),
-            *map(str, clock.times),
+            repr([*astuple(settings), self._audio and astuple(self._audio), *sorted(self._tags.items())]),
+            repr((timeline.rate, timeline.tick, timeline.end)),
+            *map(str, timeline.timestamps),
             *(repr(identity(f)) for f in self._plan.frames),
             repr(identity(self._source)[1:] if self._source else None),
         ]

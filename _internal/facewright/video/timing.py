@@ -6,7 +6,7 @@
       "settings": {"fps": 0.0, "image_format": "png"},           0 fps means every frame
       "time_base": [1, 12800],         seconds per tick, as a fraction
       "pts": [0, 512, 1024],           when frame 00001, 00002, 00003 is shown, in ticks, rising; the clock is
-                                       that of the source file, so that its sound fits without a shift
+                                       that of the source file, so that its audio fits without a shift
       "end": 1536,                     when the last frame is over, in ticks
       "rate": [25, 1],                 true average frames per second (never a VFR file's r_frame_rate)
       "constant": true,                the frames lie on an even grid of that rate
@@ -44,13 +44,13 @@ USUAL_RATES = tuple(
 
 
 @dataclass(frozen=True)
-class SoundTiming:
-    """The sound of the source.
+class AudioTiming:
+    """The audio of the source.
 
     Attributes:
         codec: Its name.
         start: Seconds, on the source's clock.
-        offset: Seconds after the first frame; negative when the sound starts first.
+        offset: Seconds after the first frame; negative when the audio starts first.
     """
 
     codec: str
@@ -74,7 +74,7 @@ class Timing:
     size: tuple[int, int]
     colour: Colour
     assumed_matrix: str
-    sound: SoundTiming | None
+    audio: AudioTiming | None
     changes: tuple[str, ...] = ()
 
     @property
@@ -129,7 +129,7 @@ def _on_grid(pts: tuple[int, ...], time_base: Fraction, rate: Fraction, slack: F
 
 def write_timing(path: Path, timing: Timing) -> None:
     """Write frames.json atomically and durably."""
-    sound = timing.sound
+    audio = timing.audio
     write_json(
         path,
         {
@@ -146,11 +146,11 @@ def write_timing(path: Path, timing: Timing) -> None:
             "colour": asdict(timing.colour),
             "assumed_matrix": timing.assumed_matrix,
             "sound": None
-            if sound is None
+            if audio is None
             else {
-                "codec": sound.codec,
-                "start": list(sound.start.as_integer_ratio()),
-                "offset": list(sound.offset.as_integer_ratio()),
+                "codec": audio.codec,
+                "start": list(audio.start.as_integer_ratio()),
+                "offset": list(audio.offset.as_integer_ratio()),
             },
             "changes": list(timing.changes),
         },
@@ -188,7 +188,7 @@ def _parse(data: Any) -> Timing:
     if not pts or len(pts) > MAX_FRAMES or not rises(pts) or end <= pts[-1]:
         raise ValueError("times that do not rise")
     height, width = data["size"]
-    sound = data["sound"]
+    audio = data["sound"]
     return Timing(
         source_name=str(data["source"]["name"]),
         source_bytes=int(data["source"]["bytes"]),
@@ -202,9 +202,9 @@ def _parse(data: Any) -> Timing:
         size=(int(height), int(width)),
         colour=Colour(**{k: str(v) for k, v in data["colour"].items()}),
         assumed_matrix=str(data["assumed_matrix"]),
-        sound=None
-        if sound is None
-        else SoundTiming(str(sound["codec"]), _fraction(sound["start"]), _fraction(sound["offset"])),
+        audio=None
+        if audio is None
+        else AudioTiming(str(audio["codec"]), _fraction(audio["start"]), _fraction(audio["offset"])),
         changes=tuple(str(c) for c in data["changes"]),
     )
 
