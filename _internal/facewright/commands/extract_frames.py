@@ -54,16 +54,16 @@ def run(workspace: Workspace, options: Options) -> None:
 
     side = workspace.side(options.side)
     info = probe(side.video())
-    order = FrameSettings(options.fps if options.side == "src" else 0.0, options.image_format)
+    settings = FrameSettings(options.fps if options.side == "src" else 0.0, options.image_format)
     with workspace.lock(side.name):
-        if finished(side, info, order):
+        if finished(side, info, settings):
             say_finished(side, info)
             say_next(options.side)
             return
-        make_way(workspace, side, info, order, redo=options.redo)
-        total = expected(info, order)
+        make_way(workspace, side, info, settings, redo=options.redo)
+        total = expected(info, settings)
         with console.progress_bar(total, title=f"Frames of {info.path.name}", unit="frames") as bar:
-            report = split(info, side.frames_dir, side.timing_file, order, bar.update)
+            report = split(info, side.frames_dir, side.timing_file, settings, bar.update)
     say_report(side, info, report)
     if report.promised:
         raise cut_off(info, report)
@@ -80,9 +80,9 @@ def cut_off(info: "VideoInfo", report: "FrameReport") -> UserError:
     )
 
 
-def finished(side: Side, info: "VideoInfo", order: "FrameSettings") -> bool:
+def finished(side: Side, info: "VideoInfo", settings: "FrameSettings") -> bool:
     """Whether the frames of this very video with these settings were written to the end, and some are left."""
-    return side.timing_file.exists() and bool(side.frames()) and not differences(side, info, order)
+    return side.timing_file.exists() and bool(side.frames()) and not differences(side, info, settings)
 
 
 def say_finished(side: Side, info: "VideoInfo") -> None:
@@ -96,12 +96,12 @@ def say_finished(side: Side, info: "VideoInfo") -> None:
         console.say(f"{gone} of them were deleted since; they stay deleted.")
 
 
-def differences(side: Side, info: "VideoInfo", order: "FrameSettings") -> list[str]:
+def differences(side: Side, info: "VideoInfo", settings: "FrameSettings") -> list[str]:
     """Name what differs from what the present frames were made of; empty when nothing does."""
-    from facewright.video.frames import origin, partial_origin
+    from facewright.video.frames import made_from, partial_made_from
     from facewright.video.timing import read_timing
 
-    wanted = origin(info, order)
+    wanted = made_from(info, settings)
     timing = read_timing(side.timing_file)
     if timing is not None:
         made_of: dict[str, Any] | None = {
@@ -111,7 +111,7 @@ def differences(side: Side, info: "VideoInfo", order: "FrameSettings") -> list[s
             "image_format": timing.image_format,
         }
     else:
-        made_of = partial_origin(side.frames_dir)
+        made_of = partial_made_from(side.frames_dir)
     if made_of is None:
         return ["they were not made by this step (frames.json is missing)"] if side.frames() else []
     words = {"name": "the video was {}", "bytes": "the video had {} bytes", "fps": "the rate was {:g} fps"}
@@ -119,14 +119,14 @@ def differences(side: Side, info: "VideoInfo", order: "FrameSettings") -> list[s
     return [words[k].format(made_of[k]) for k in wanted if made_of.get(k) != wanted[k] and k in made_of]
 
 
-def make_way(workspace: Workspace, side: Side, info: "VideoInfo", order: "FrameSettings", *, redo: bool) -> None:
+def make_way(workspace: Workspace, side: Side, info: "VideoInfo", settings: "FrameSettings", *, redo: bool) -> None:
     """Move frames of another origin, and what was made of them, to the trash.
 
     Raises:
         UserError: The user said no, or nobody could be asked.
     """
     try:
-        found = differences(side, info, order)
+        found = differences(side, info, settings)
     except UserError as error:
         if not redo:
             raise
@@ -146,16 +146,16 @@ def make_way(workspace: Workspace, side: Side, info: "VideoInfo", order: "FrameS
     console.say(f"Moved the old frames and what was made of them to {target}.")
 
 
-def expected(info: "VideoInfo", order: "FrameSettings") -> int | None:
+def expected(info: "VideoInfo", settings: "FrameSettings") -> int | None:
     """Return the probable number of frames, for the bar."""
     count = info.frame_count
-    if order.fps and info.average_rate > order.fps:
-        count = round(float(count * order.fps / info.average_rate))
+    if settings.fps and info.average_rate > settings.fps:
+        count = round(float(count * settings.fps / info.average_rate))
     return count or None
 
 
 def say_report(side: Side, info: "VideoInfo", report: "FrameReport") -> None:
-    """Tell what was written and what was done to the pictures."""
+    """Tell what was written and what was done to the frames."""
     timing = report.timing
     kind = "constant" if timing.constant else "variable"
     height, width = timing.size

@@ -4,6 +4,7 @@ Every frame is shown when it was shown in data_dst, also at a variable rate. A r
 the last whole segment of two seconds; a second run with the same frames, settings and audio does nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from facewright.video.result import Result, ResultPlan
 
 
+MAX_NAMED = 10  # frames named in a message
 CONTAINERS = {"mp4": "result.mp4, plays everywhere", "avi": "result.avi, for older editors; its audio is PCM"}
 
 
@@ -29,7 +31,7 @@ class Options:
 
     bitrate: float = option(
         0.0,
-        "Megabits per second of the pictures; 0 keeps an even quality instead, given by --crf.",
+        "Megabits per second of the video; 0 keeps an even quality instead, given by --crf.",
         ask="Bitrate in Mbit/s (0 = even quality)",
         low=0,
         high=1000,
@@ -62,8 +64,8 @@ def run(workspace: Workspace, options: Options) -> None:
     with workspace.lock("result"):
         plan, source, audio = gather(side, options)
         say_plan(plan, audio)
-        order = ResultSettings(options.crf, options.bitrate, options.container)
-        result = Result(target, plan, order, source, audio, container_tags(), workspace.trash)
+        settings = ResultSettings(options.crf, options.bitrate, options.container)
+        result = Result(target, plan, settings, source, audio, container_tags(), workspace.trash)
         if result.finished():
             console.say(f"{target} is made of these very frames and settings already; nothing to do.")
             return
@@ -101,26 +103,28 @@ def gather(side: Side, options: Options) -> "tuple[ResultPlan, Path | None, Audi
 
 def say_plan(plan: "ResultPlan", audio: "AudioStream | None") -> None:
     """Tell what is unusual about the frames; nothing is filled or left out in silence."""
-    from facewright.video.result import some
+
+    def names(stems: Sequence[str]) -> str:
+        return console.listed(stems, MAX_NAMED)
 
     if plan.filled:
-        console.warn(f"{len(plan.filled)} frames are untouched ones (--fill-missing): {some(plan.filled)}.")
+        console.warn(f"{len(plan.filled)} frames are untouched ones (--fill-missing): {names(plan.filled)}.")
     if plan.repeated:
         console.warn(
             f"{len(plan.repeated)} frames are neither in data_dst nor in merged; "
-            f"the frame before stays on the screen: {some(plan.repeated)}."
+            f"the frame before stays on the screen: {names(plan.repeated)}."
         )
     if plan.orphans:
-        console.warn(f"{len(plan.orphans)} pictures in merged belong to no frame, left out: {some(plan.orphans)}.")
+        console.warn(f"{len(plan.orphans)} images in merged belong to no frame, left out: {names(plan.orphans)}.")
     if audio is None:
         console.say("data_dst has no audio; the result is silent.")
 
 
 def make(result: "Result", plan: "ResultPlan", target: Path) -> None:
     """Encode with a bar, then tell what was written."""
-    from facewright.video.encode import picture_size
+    from facewright.video.encode import image_size
 
-    height, width = picture_size(plan.frames[0].read_bytes(), plan.frames[0])
+    height, width = image_size(plan.frames[0].read_bytes(), plan.frames[0])
     if height % 2 or width % 2:
         console.say(
             f"The frames are {width}x{height}; H.264 needs even sizes, "

@@ -33,18 +33,18 @@ def run(workspace: Workspace, options: Options) -> None:
 
     names = [options.name] if options.name else [model.name for model in shelf(workspace.model_dir)]
     folder = workspace.model_dir / names[0] if names else workspace.model_dir
-    pictures = sorted(list_files(folder / "history", (".jpg",)), key=lambda path: (len(path.stem), path.stem))
-    if not pictures:
+    images = sorted(list_files(folder / "history", (".jpg",)), key=lambda path: (len(path.stem), path.stem))
+    if not images:
         raise UserError(
             f"There are no previews in {folder / 'history'}.",
-            "the pictures that 6_train keeps every 10 iterations when it is told to.",
+            "the images that 6_train keeps every 10 iterations when it is told to.",
             "train with --write-preview-history, then run this step again.",
         )
     wanted = max(1, round(options.seconds * options.fps))
-    chosen = [pictures[k * len(pictures) // wanted] for k in range(wanted)] if len(pictures) > wanted else pictures
+    chosen = [images[k * len(images) // wanted] for k in range(wanted)] if len(images) > wanted else images
     target = folder / "timelapse.mp4"
-    count = write_timelapse([*chosen[:-1], pictures[-1]], target, options.fps)
-    console.say(f"{count} of {len(pictures)} previews, {count / options.fps:.1f} s: {target}")
+    count = write_timelapse([*chosen[:-1], images[-1]], target, options.fps)
+    console.say(f"{count} of {len(images)} previews, {count / options.fps:.1f} s: {target}")
     if count < len(chosen):
         console.say(f"{len(chosen) - count} previews of another size were left out.")
 

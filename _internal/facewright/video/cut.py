@@ -15,10 +15,10 @@ from av.error import FFmpegError
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors
-from facewright.video.encode import picture_size
+from facewright.video.encode import image_size
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import deinterlaced
-from facewright.video.probe import VideoInfo, open_pipe, url
+from facewright.video.probe import VideoInfo, file_url, open_pipe
 
 CRF = 16
 AUDIO_BITRATE = "256k"
@@ -60,10 +60,10 @@ def cut(info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, on
         start: Seconds after its beginning.
         end: Seconds after its beginning; None is its end.
         target: The file to write; it is there only when it is whole.
-        on_progress: Called with the number of pictures just written.
+        on_progress: Called with the number of frames just written.
 
     Returns:
-        The number of pictures.
+        The number of frames.
 
     Raises:
         UserError: Nothing lies between the times, the video cannot be decoded, or the disk is full.
@@ -103,7 +103,7 @@ def _nothing(info: VideoInfo, start: Fraction, end: Fraction | None) -> UserErro
     until = show_time(end) if end is not None else "the end"
     length = f" (it is {show_time(info.duration)} long)" if info.duration else ""
     return UserError(
-        f"No picture of {info.path.name} lies between {show_time(start)} and {until}{length}.",
+        f"No frame of {info.path.name} lies between {show_time(start)} and {until}{length}.",
         "a start before the end, both inside the video.",
         "give other times.",
     )
@@ -113,7 +113,7 @@ def _command(info: VideoInfo, start: Fraction, end: Fraction | None) -> list[str
     limits: dict[str, Any] = {"ss": f"{float(start):.6f}"}
     if end is not None:
         limits["t"] = f"{float(end - start):.6f}"
-    source = ffmpeg.input(url(info.path), protocol_whitelist="file", **limits)
+    source = ffmpeg.input(file_url(info.path), protocol_whitelist="file", **limits)
     streams = [deinterlaced(source[str(info.index)], info)]
     if info.audio is not None:
         streams.append(source[str(info.audio.index)])
@@ -137,22 +137,22 @@ def _command(info: VideoInfo, start: Fraction, end: Fraction | None) -> list[str
 TIMELAPSE_CRF = 20
 
 
-def write_timelapse(pictures: Sequence[Path], target: Path, rate: float) -> int:
-    """Write JPEG pictures one after another as an mp4; pictures of another size than the last one are left out.
+def write_timelapse(images: Sequence[Path], target: Path, rate: float) -> int:
+    """Write JPEG images one after another as an mp4; images of another size than the last one are left out.
 
     Args:
-        pictures: In the order of the video; at least one.
+        images: In the order of the video; at least one.
         target: The video; whole or not there.
         rate: Pictures per second.
 
     Returns:
-        How many pictures it shows.
+        How many images it shows.
 
     Raises:
-        UserError: A picture cannot be read, or the disk is full.
+        UserError: An image cannot be read, or the disk is full.
     """
-    size = picture_size(_read(pictures[-1]), pictures[-1])
-    shown = [path for path in pictures if picture_size(_read(path), path) == size]
+    size = image_size(_read(images[-1]), images[-1])
+    shown = [path for path in images if image_size(_read(path), path) == size]
     node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": "mjpeg"}, framerate=f"{rate:g}").video
     node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
     node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
@@ -169,8 +169,8 @@ def write_timelapse(pictures: Sequence[Path], target: Path, rate: float) -> int:
     return len(shown)
 
 
-def _feed(pictures: Sequence[Path]) -> Iterator[bytes]:
-    for path in pictures:
+def _feed(images: Sequence[Path]) -> Iterator[bytes]:
+    for path in images:
         yield _read(path)
 
 
@@ -179,5 +179,5 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read: {error.strerror}.", "a picture.", "delete it and run the step again."
+            f"{path} cannot be read: {error.strerror}.", "an image.", "delete it and run the step again."
         ) from error

@@ -23,6 +23,8 @@ from av.error import FFmpegError
 from facewright.core.errors import UserError
 from facewright.core.files import fingerprint, write_bytes
 from facewright.core.images import decode, encode
+from facewright.core.jpeg import jpeg_size
+from facewright.core.png import png_size
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
 
@@ -30,12 +32,13 @@ SEGMENT_SECONDS = 2
 MIN_SEGMENT_FRAMES = 12
 # H.264 reorders over 16 frames at most; the shift keeps "shown" from being before "decoded" in a segment.
 MAX_REORDER = 16
+TAIL = 32  # bytes at the end of a whole image, among which its end marker is
 CODECS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
 
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """How the pictures are encoded.
+    """How the frames are encoded.
 
     Attributes:
         crf: Quality of x264, 0 (lossless) to 51; used when `bitrate` is 0.
@@ -113,7 +116,7 @@ def encode_segments(
     Raises:
         UserError: A frame is damaged or of another size, or the disk is full.
     """
-    size = picture_size(frames[0].read_bytes(), frames[0])
+    size = image_size(frames[0].read_bytes(), frames[0])
     encoded = 0
     for present, group in itertools.groupby(segments, lambda s: s.path.exists()):
         neighbours = list(group)
@@ -253,7 +256,7 @@ def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator
             raise UserError(
                 f"{path} cannot be read: {error.strerror}.", "the frame.", "run the step that makes it again."
             ) from error
-        found = picture_size(data, path)
+        found = image_size(data, path)
         if found != size:
             raise UserError(
                 f"{path} is {found[1]}x{found[0]}, but {frames[0].name} and others are {size[1]}x{size[0]}.",
@@ -263,35 +266,29 @@ def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator
         yield data if CODECS.get(path.suffix.lower()) == codec else encode(decode(data, str(path)), ".png")
 
 
-def picture_size(data: bytes, path: Path) -> tuple[int, int]:
-    """Return (h, w) of a picture from its bytes.
+def image_size(data: bytes, path: Path) -> tuple[int, int]:
+    """Return (h, w) of an encoded image.
+
+    Args:
+        data: The whole file; PNG and JPEG are not decoded.
+        path: Its name says the format.
 
     Raises:
         UserError: It is damaged or cut off.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".png" and data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and b"IEND" in data[-32:]:
-        return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
-    if suffix in (".jpg", ".jpeg") and (size := _jpeg_size(data)) and b"\xff\xd9" in data[-32:]:
-        return size
-    height, width = decode(data, str(path)).shape[:2] if suffix not in CODECS else (0, 0)
-    if not height:
-        raise UserError(
-            f"{path} is damaged or cut off.",
-            "a whole picture of the format that its name says.",
-            "delete it and make it again with the step that wrote it (7_convert).",
-        )
-    return height, width
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Walk through the markers of a JPEG up to its frame header."""
-    position = 2
-    while data[:2] == b"\xff\xd8" and position + 9 < len(data) and data[position] == 0xFF:
-        kind = data[position + 1]
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[position + 5 : position + 7], "big"), int.from_bytes(
-                data[position + 7 : position + 9], "big"
-            )
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return None
+    kind = CODECS.get(path.suffix.lower())
+    try:
+        if kind is None:
+            height, width = decode(data, str(path)).shape[:2]
+            return height, width
+        if kind == "png" and b"IEND" in data[-TAIL:]:
+            return png_size(data)
+        if kind == "mjpeg" and b"\xff\xd9" in data[-TAIL:]:
+            return jpeg_size(data)
+    except ValueError:  # neither PNG nor JPEG
+        pass
+    raise UserError(
+        f"{path} is damaged or cut off.",
+        "a whole image of the format that its name says.",
+        "delete it and make it again with the step that wrote it (7_convert).",
+    )

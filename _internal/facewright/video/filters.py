@@ -1,4 +1,4 @@
-"""The chain of filters from a decoded picture to an upright 8-bit one with square pixels."""
+"""The chain of filters from a decoded frame to an upright 8-bit one with square pixels."""
 
 from fractions import Fraction
 from typing import Any
@@ -46,7 +46,7 @@ def result_colour(info: VideoInfo) -> Colour:
 
 
 def changes_of(info: VideoInfo) -> list[str]:
-    """Say in words what the chain does to the pictures of this video."""
+    """Say in words what the chain does to the frames of this video."""
     said = []
     if info.rotation % 360:
         said.append(f"turned by {info.rotation % 360} degrees, as the file's display matrix asks")
@@ -64,20 +64,20 @@ def changes_of(info: VideoInfo) -> list[str]:
 
 
 def deinterlaced(node: Any, info: VideoInfo) -> Any:
-    """Add a deinterlacer that gives one picture for each one that is flagged, if the video needs it."""
+    """Add a deinterlacer that gives one frame for each one that is flagged, if the video needs it."""
     return node.filter("bwdif", mode="send_frame", deint="interlaced") if info.interlaced else node
 
 
-def chosen(node: Any, fps: float, after: Fraction | None) -> Any:
-    """Keep the pictures of a lower rate, and only those later than a time; none is ever doubled.
+def select_frames(node: Any, fps: float, after: Fraction | None) -> Any:
+    """Keep the frames of a lower rate, and only those later than a time; none is ever doubled.
 
     Args:
         node: Pictures in order.
         fps: Rate to thin out to; 0 keeps all.
-        after: Seconds on the pictures' timeline, or None.
+        after: Seconds on the frames' timeline, or None.
     """
     if fps > 0:
-        # The first picture of each slice of 1/fps seconds; the small shift is for times that a container rounded.
+        # The first frame of each slice of 1/fps seconds; the small shift is for times that a container rounded.
         slot, before = f"floor((t-start_t)*{fps:g}+0.02)", f"floor((prev_selected_t-start_t)*{fps:g}+0.02)"
         node = node.filter("select", f"isnan(prev_selected_t)+gt({slot},{before})")
     if after is not None:
@@ -85,11 +85,11 @@ def chosen(node: Any, fps: float, after: Fraction | None) -> Any:
     return node
 
 
-def to_picture(node: Any, info: VideoInfo, image_format: str) -> Any:
+def to_image(node: Any, info: VideoInfo, image_format: str) -> Any:
     """Add what leads to 8 bits, square pixels and the colours that an image file has.
 
     Args:
-        node: Decoded pictures.
+        node: Decoded frames.
         info: What they come from.
         image_format: "png" (RGB) or "jpg" (JFIF: BT.601, full range).
 

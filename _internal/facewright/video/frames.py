@@ -16,16 +16,16 @@ from facewright.core.files import make_folder, write_bytes
 from facewright.core.images import Image, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.video.ffmpeg import FfmpegRun, command
-from facewright.video.filters import changes_of, chosen, deinterlaced, matrix_of, result_colour, to_picture
-from facewright.video.probe import VideoInfo, open_pipe, url
-from facewright.video.timing import AudioTiming, Timing, frame_stem, rises, true_rate, write_timing
+from facewright.video.filters import changes_of, deinterlaced, matrix_of, result_colour, select_frames, to_image
+from facewright.video.probe import VideoInfo, file_url, open_pipe
+from facewright.video.timing import AudioTiming, Timing, frame_stem, is_rising, true_rate, write_timing
 
 PARTIAL = ".frames.partial.jsonl"
 HEADER = "header"
 READ_BLOCK = 1 << 18
 JPEG_QUALITY = 2  # ffmpeg's scale: 1 (best) to 31
 
-# Where a frame's own duration is not known: a last picture that stays longer than this is taken for a cut-off end.
+# Where a frame's own duration is not known: a last frame that stays longer than this is taken for a cut-off end.
 MAX_LAST_FRAME_SECONDS = Fraction(60)
 
 
@@ -59,12 +59,12 @@ class FrameReport:
     promised: int
 
 
-def origin(info: VideoInfo, order: FrameSettings) -> dict[str, Any]:
+def made_from(info: VideoInfo, settings: FrameSettings) -> dict[str, Any]:
     """Return what identifies the frames: the video and the settings."""
-    return {"name": info.path.name, "bytes": info.byte_count, **asdict(order)}
+    return {"name": info.path.name, "bytes": info.byte_count, **asdict(settings)}
 
 
-def partial_origin(folder: Path) -> dict[str, Any] | None:
+def partial_made_from(folder: Path) -> dict[str, Any] | None:
     """Return the origin of a broken-off run in this folder, None when there is no such run."""
     entry = read_journal(folder / PARTIAL, "frame").get(HEADER)
     if entry is None:
@@ -73,7 +73,7 @@ def partial_origin(folder: Path) -> dict[str, Any] | None:
 
 
 def split(
-    info: VideoInfo, folder: Path, timing_file: Path, order: FrameSettings, on_progress: Callable[[int], Any]
+    info: VideoInfo, folder: Path, timing_file: Path, settings: FrameSettings, on_progress: Callable[[int], Any]
 ) -> FrameReport:
     """Write the frames of a video and then their times.
 
@@ -81,7 +81,7 @@ def split(
         info: The video.
         folder: Where the frames go; holds none, or those of a broken-off run of the same origin.
         timing_file: Written last: its presence says that the frames are complete. An older one goes first.
-        order: What to take.
+        settings: What to take.
         on_progress: Called with the number of frames just finished (first of all, with those already there).
 
     Raises:
@@ -89,41 +89,41 @@ def split(
     """
     make_folder(folder)
     timing_file.unlink(missing_ok=True)
-    done = _finished_frames(folder, info, order)
+    done = _finished_frames(folder, info, settings)
     on_progress(len(done))
-    errors, new = _write_frames(info, folder, order, done, on_progress)
+    errors, new = _write_frames(info, folder, settings, done, on_progress)
     pts = (*done, *new)
     if not pts:
         raise UserError(
-            f"No picture of {info.path.name} could be decoded ({info.codec}).",
-            "a video with at least one whole picture.",
+            f"No frame of {info.path.name} could be decoded ({info.codec}).",
+            "a video with at least one whole frame.",
             "check that the file plays in a video player; if it does, convert it to mp4 and try again.",
         )
-    missing = info.counted and not order.fps and errors > 0 and len(pts) < info.frame_count
-    timing = _timing(info, folder, order, pts, whole=not missing)
+    missing = info.counted and not settings.fps and errors > 0 and len(pts) < info.frame_count
+    timing = _timing(info, folder, settings, pts, whole=not missing)
     write_timing(timing_file, timing)
     (folder / PARTIAL).unlink(missing_ok=True)
-    for left in folder.glob(f".*.{order.image_format}.*.tmp"):  # the frame in work when a run was killed
+    for left in folder.glob(f".*.{settings.image_format}.*.tmp"):  # the frame in work when a run was killed
         left.unlink(missing_ok=True)
     return FrameReport(timing, len(new), len(done), info.frame_count if missing else 0)
 
 
-def _finished_frames(folder: Path, info: VideoInfo, order: FrameSettings) -> list[int]:
+def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings) -> list[int]:
     """Return the times of the frames that a broken-off run has left, up to the first one that is not whole."""
     entries = read_journal(folder / PARTIAL, "frame")
     done: list[int] = []
-    if partial_origin(folder) == origin(info, order):
+    if partial_made_from(folder) == made_from(info, settings):
         while (entry := entries.get(frame_stem(len(done) + 1))) is not None:
-            path = folder / f"{entry['frame']}.{order.image_format}"
+            path = folder / f"{entry['frame']}.{settings.image_format}"
             # A frame that its user deleted meanwhile counts as done; an empty one was lost in a power cut.
             if path.exists() and path.stat().st_size == 0:
                 break
             done.append(int(entry["pts"]))
-    return done if rises(done) else []
+    return done if is_rising(done) else []
 
 
 def _write_frames(
-    info: VideoInfo, folder: Path, order: FrameSettings, done: list[int], on_progress: Callable[[int], Any]
+    info: VideoInfo, folder: Path, settings: FrameSettings, done: list[int], on_progress: Callable[[int], Any]
 ) -> tuple[int, list[int]]:
     """Return the number of complaints of the decoder, and the times of the new frames in ticks."""
     journal_file = folder / PARTIAL
@@ -132,12 +132,12 @@ def _write_frames(
     shift = max(0, -info.start) * info.time_base
     after = done[-1] * info.time_base + shift if done else None
     new: list[int] = []
-    with FfmpegRun(_command(info, order, after)) as run, Journal(journal_file) as journal:
+    with FfmpegRun(_command(info, settings, after)) as run, Journal(journal_file) as journal:
         if not done:
-            journal.add({"frame": HEADER, **origin(info, order)})
-        for data, seconds in encoded_pictures(run):
+            journal.add({"frame": HEADER, **made_from(info, settings)})
+        for data, seconds in encoded_images(run):
             stem = frame_stem(len(done) + len(new) + 1)
-            write_bytes(folder / f"{stem}.{order.image_format}", data)
+            write_bytes(folder / f"{stem}.{settings.image_format}", data)
             new.append(round((seconds - shift) / info.time_base))
             journal.add({"frame": stem, "pts": new[-1]})
             on_progress(1)
@@ -145,27 +145,27 @@ def _write_frames(
         return run.error_count, new
 
 
-def _command(info: VideoInfo, order: FrameSettings, after: Fraction | None) -> list[str]:
-    node = ffmpeg.input(url(info.path), protocol_whitelist="file")[str(info.index)]
+def _command(info: VideoInfo, settings: FrameSettings, after: Fraction | None) -> list[str]:
+    node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
     if info.start < 0:
         node = node.filter("setpts", f"PTS+{-info.start}")  # the pipe's container has no times below 0
-    node = chosen(deinterlaced(node, info), order.fps, after)
-    node = to_picture(node, info, order.image_format)
+    node = select_frames(deinterlaced(node, info), settings.fps, after)
+    node = to_image(node, info, settings.image_format)
     codec: dict[str, Any] = {"c:v": "mjpeg", "q:v": JPEG_QUALITY, "huffman": "default"}
-    if order.image_format == "png":
-        # Level 1 with the "up" predictor: the fastest of all settings, and on camera pictures not the largest.
+    if settings.image_format == "png":
+        # Level 1 with the "up" predictor: the fastest of all settings, and on camera frames not the largest.
         codec = {"c:v": "png", "compression_level": 1, "pred": "up"}
     output = node.output("pipe:1", format="nut", fps_mode="passthrough", enc_time_base="filter", **codec)
     return command(output, "-copyts", "-max_error_rate", "1")
 
 
-def encoded_pictures(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
+def encoded_images(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
     """Read whole image files and their times in seconds from a run that writes NUT to its pipe."""
     try:
         container = open_pipe(
             run.stdout, "nut", READ_BLOCK, {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
         )
-    except FFmpegError:  # nothing was written; the caller's `finish` tells why, or there was no picture
+    except FFmpegError:  # nothing was written; the caller's `finish` tells why, or there was no frame
         return
     with closing(container):
         for packet in run.checked(container.demux(video=0)):
@@ -173,21 +173,21 @@ def encoded_pictures(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
                 yield bytes(packet), Fraction(packet.pts) * Fraction(packet.time_base)
 
 
-def _timing(info: VideoInfo, folder: Path, order: FrameSettings, pts: tuple[int, ...], *, whole: bool) -> Timing:
+def _timing(info: VideoInfo, folder: Path, settings: FrameSettings, pts: tuple[int, ...], *, whole: bool) -> Timing:
     rate, constant = true_rate(pts, info.time_base, (info.average_rate, info.nominal_rate))
     first = pts[0] * info.time_base
     audio = info.audio
     return Timing(
         source_name=info.path.name,
         source_bytes=info.byte_count,
-        fps=order.fps,
-        image_format=order.image_format,
+        fps=settings.fps,
+        image_format=settings.image_format,
         time_base=info.time_base,
         pts=pts,
-        end=_end(info, pts, rate, constant=constant, whole=whole and not order.fps),
+        end=_end(info, pts, rate, constant=constant, whole=whole and not settings.fps),
         rate=rate,
         constant=constant,
-        size=_size(folder, order, len(pts)),
+        size=_size(folder, settings, len(pts)),
         colour=result_colour(info),
         assumed_matrix=matrix_of(info),
         audio=AudioTiming(audio.codec, audio.start, audio.start - first) if audio else None,
@@ -205,10 +205,10 @@ def _end(info: VideoInfo, pts: tuple[int, ...], rate: Fraction, *, constant: boo
     return claimed if 0 < last <= MAX_LAST_FRAME_SECONDS else usual
 
 
-def _size(folder: Path, order: FrameSettings, count: int) -> tuple[int, int]:
+def _size(folder: Path, settings: FrameSettings, count: int) -> tuple[int, int]:
     """Return (h, w) of the first frame that is still there."""
     for number in range(1, count + 1):
-        path = folder / f"{frame_stem(number)}.{order.image_format}"
+        path = folder / f"{frame_stem(number)}.{settings.image_format}"
         if path.exists():
             height, width = read_image(path).shape[:2]
             return height, width
@@ -285,13 +285,13 @@ class VideoFrames:
 
     def _command(self) -> list[str]:
         info = self._info
-        node = ffmpeg.input(url(info.path), protocol_whitelist="file")[str(info.index)]
+        node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
         if info.start < 0:
             node = node.filter("setpts", f"PTS+{-info.start}")
-        node = chosen(deinterlaced(node, info), self._fps, None)
+        node = select_frames(deinterlaced(node, info), self._fps, None)
         if self._first > 1 or self._every > 1:
             node = node.filter("select", f"gte(n,{self._first - 1})*not(mod(n,{self._every}))")
-        node = to_picture(node, info, "png").filter("format", "bgr24")
+        node = to_image(node, info, "png").filter("format", "bgr24")
         raw: dict[str, Any] = {"c:v": "rawvideo", "fps_mode": "passthrough", "enc_time_base": "filter"}
         return command(node.output("pipe:1", format="nut", **raw), "-copyts", "-max_error_rate", "1")
 

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from facewright.core.files import disk_errors, fsync_folder
 from facewright.video.encode import Segment, segment_packets
 from facewright.video.ffmpeg import FfmpegRun, command
-from facewright.video.probe import AudioStream, open_pipe, open_video, url
+from facewright.video.probe import AudioStream, file_url, open_pipe, open_video
 
 CONTAINERS = ("mp4", "avi")
 # Audio that common players take inside an mp4; other kinds become AAC.
@@ -92,9 +92,9 @@ def join(
         )
         out.metadata.update(tags)
         template = stack.enter_context(av.open(str(segments[0].path), format="nut"))
-        pictures = out.add_stream_from_template(template.streams.video[0])
-        pictures.time_base = times.tick
-        sources = [_picture_packets(segments, segment_tick, times, pictures)]
+        video = out.add_stream_from_template(template.streams.video[0])
+        video.time_base = times.tick
+        sources = [_video_packets(segments, segment_tick, times, video)]
         if audio is not None and source is not None:
             sources.append(_audio_packets(stack, source, audio, base, container, out))
         for _, _, packet in heapq.merge(*sources, key=lambda item: item[:2]):
@@ -132,7 +132,7 @@ def _ticks(timeline: Timeline, base: Fraction, container: str) -> _Ticks:
     return _Ticks(tick, shown, max(round((timeline.end - base) / tick), shown[-1] + 1))
 
 
-def _picture_packets(
+def _video_packets(
     segments: Sequence[Segment], segment_tick: Fraction, times: _Ticks, stream: Any
 ) -> Iterator[tuple[float, int, Any]]:
     """Yield (time in seconds, 0, packet) with every frame's own time, in the order of decoding."""
@@ -197,7 +197,7 @@ def _moved(given: Any, stream: Any, target: Any, base_ticks: int) -> Iterator[tu
 
 
 def _audio_command(source: Path, audio: AudioStream, base: Fraction, container: str) -> list[str]:
-    node = ffmpeg.input(url(source), protocol_whitelist="file")[str(audio.index)]
+    node = ffmpeg.input(file_url(source), protocol_whitelist="file")[str(audio.index)]
     if container == "mp4":
         node = node.filter("aresample", **{"async": 1})
         output = node.output(

@@ -89,7 +89,7 @@ class VideoInfo:
     Attributes:
         path: The file.
         byte_count: Its length.
-        index: Index of the picture stream.
+        index: Index of the video stream.
         codec: Its codec, for example "h264".
         size: (h, w) as stored, before rotation and before non-square pixels are made square.
         pixel_format: For example "yuv420p".
@@ -99,7 +99,7 @@ class VideoInfo:
         start: First time stamp of the stream in ticks.
         frame_count: Frames that the file claims; an estimate unless `counted`.
         counted: The container states the number.
-        duration: Length of the pictures in seconds, None when unknown.
+        duration: Length of the frames in seconds, None when unknown.
         average_rate: Frames per second by the container.
         nominal_rate: The rate that the time stamps are multiples of (`r_frame_rate`); not the true one of a VFR file.
         rotation: Degrees counter-clockwise that the display matrix asks for.
@@ -138,7 +138,7 @@ class VideoInfo:
         return self.colour.transfer in HDR_TRANSFERS
 
 
-def url(path: Path) -> str:
+def file_url(path: Path) -> str:
     """Name a file so that no part of its path is taken for a protocol or a pattern."""
     return f"file:{path.resolve()}"
 
@@ -151,7 +151,7 @@ def open_video(path: Path) -> Any:
     """
     try:
         # Local files only: a playlist that was given a video's name must not fetch anything.
-        return av.open(url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        return av.open(file_url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (FFmpegError, OSError) as error:
         raise _not_a_video(path, error) from error
 
@@ -229,10 +229,10 @@ def probe(path: Path) -> VideoInfo:
     """
     container = open_video(path)
     with closing(container):
-        stream = picture_stream(container)
+        stream = video_stream(container)
         if stream is None:
             raise UserError(
-                f"{path} has no pictures in it, only {_kinds(container)}.",
+                f"{path} has no video stream, only {_kinds(container)}.",
                 "a file with a video stream.",
                 "copy a video there.",
             )
@@ -269,8 +269,8 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
-def picture_stream(container: Any) -> Any:
-    """Return the moving picture of an open file; cover art of a music file does not count. None without one."""
+def video_stream(container: Any) -> Any:
+    """Return the video stream of an open file; cover art of a music file does not count. None without one."""
     attached = av.stream.Disposition.attached_pic
     moving = [s for s in container.streams.video if not s.disposition & attached and s.codec_context is not None]
     best = container.streams.best("video")
@@ -278,7 +278,8 @@ def picture_stream(container: Any) -> Any:
 
 
 def _kinds(container: Any) -> str:
-    return " and ".join(sorted({s.type for s in container.streams})) or "nothing"
+    kinds = {"cover art" if stream.type == "video" else stream.type for stream in container.streams}
+    return " and ".join(sorted(kinds)) or "nothing"
 
 
 def _duration(container: Any, stream: Any) -> Fraction | None:
@@ -315,7 +316,7 @@ def _audio(stream: Any) -> AudioStream:
 
 
 def packet_times(info: VideoInfo) -> list[int]:
-    """Return the times of all pictures in ticks of `info.time_base`, sorted, from the file's index or packets.
+    """Return the times of all frames in ticks of `info.time_base`, sorted, from the file's index or packets.
 
     Much faster than decoding, and the same for whole files.
     """

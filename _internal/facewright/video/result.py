@@ -2,12 +2,13 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from facewright.core.console import listed
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
 from facewright.core.images import IMAGE_EXTENSIONS
@@ -15,7 +16,7 @@ from facewright.video.encode import EncodeSettings, encode_segments, identity, p
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import AudioStream, Colour, VideoInfo, packet_times
-from facewright.video.timing import Timing, frame_stem, rises
+from facewright.video.timing import Timing, frame_stem, is_rising
 
 MAX_NAMED = 10
 MIN_TICK = Fraction(1, 1_000_000)
@@ -26,7 +27,7 @@ class ResultPlan:
     """What a result is made of.
 
     Attributes:
-        frames: Its pictures in order.
+        frames: Its images in order.
         timeline: When each is shown.
         colour: Tags of the result.
         matrix: The YUV matrix to encode with, by the scaler's name.
@@ -42,11 +43,6 @@ class ResultPlan:
     filled: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
-
-
-def some(names: Sequence[str]) -> str:
-    """Name a few of many."""
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
 
 
 def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill_missing: bool) -> ResultPlan:
@@ -69,7 +65,7 @@ def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill
     missing = [s for s in wanted if s not in merged and s in untouched]
     if missing and not fill_missing:
         raise UserError(
-            f"{len(missing)} of {len(wanted)} frames are missing in {merged_dir}: {some(missing)}.",
+            f"{len(missing)} of {len(wanted)} frames are missing in {merged_dir}: {listed(missing, MAX_NAMED)}.",
             "a converted frame for each frame of the video.",
             "run 7_convert again, or add --fill-missing to take the untouched frames in their place.",
         )
@@ -95,7 +91,7 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
     if not frames:
         raise _nothing_merged(merged_dir)
     times = packet_times(info)
-    if len(frames) != len(times) or not rises(times):
+    if len(frames) != len(times) or not is_rising(times):
         if len(frames) != info.frame_count:
             raise UserError(
                 f"{merged_dir} holds {len(frames)} frames, but {info.path.name} has {len(times)}, "
@@ -111,7 +107,7 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """Return the pictures of a folder by name; of several endings the newest counts."""
+    """Return the images of a folder by name; of several endings the newest counts."""
     found: dict[str, Path] = {}
     for path in list_files(folder, IMAGE_EXTENSIONS):
         other = found.get(path.stem)
@@ -143,7 +139,7 @@ MIN_RATE, MAX_RATE = Fraction(1, 10), Fraction(1000)
 
 @dataclass(frozen=True)
 class ResultSettings:
-    """The settings of a result.
+    """How a result is encoded.
 
     Attributes:
         crf: Quality of x264, 0 to 51; used when `bitrate` is 0.
@@ -156,10 +152,10 @@ class ResultSettings:
     container: str
 
 
-def encode_settings(plan: ResultPlan, order: ResultSettings) -> EncodeSettings:
+def encode_settings(plan: ResultPlan, settings: ResultSettings) -> EncodeSettings:
     """Return the encoder's settings for a plan."""
     rate = min(max(plan.timeline.rate, MIN_RATE), MAX_RATE).limit_denominator(100_000)
-    return EncodeSettings(order.crf, order.bitrate, order.container != "avi", rate, plan.colour, plan.matrix)
+    return EncodeSettings(settings.crf, settings.bitrate, settings.container != "avi", rate, plan.colour, plan.matrix)
 
 
 class Result:
@@ -168,7 +164,7 @@ class Result:
     Args:
         target: The file to write.
         plan: Its frames.
-        order: Its settings.
+        settings: How it is encoded.
         source: The file with the audio, None without.
         audio: Its stream, None for a silent result.
         tags: Metadata of the container.
@@ -179,7 +175,7 @@ class Result:
         self,
         target: Path,
         plan: ResultPlan,
-        order: ResultSettings,
+        settings: ResultSettings,
         source: Path | None,
         audio: AudioStream | None,
         tags: Mapping[str, str],
@@ -187,7 +183,7 @@ class Result:
     ) -> None:
         self.target = target
         self._plan = plan
-        self._order = order
+        self._settings = settings
         self._source = source if audio is not None else None
         self._audio = audio
         self._tags = dict(tags)
@@ -212,21 +208,21 @@ class Result:
         Raises:
             UserError: A frame is damaged, the audio cannot be read, or the disk is full.
         """
-        settings = encode_settings(self._plan, self._order)
-        segments_dir = make_folder(self._scratch / self._order.container)
-        segments = plan_segments(self._plan.frames, settings, segments_dir)
+        encoding = encode_settings(self._plan, self._settings)
+        segments_dir = make_folder(self._scratch / self._settings.container)
+        segments = plan_segments(self._plan.frames, encoding, segments_dir)
         made_of = self._made_of()
-        encoded = encode_segments(self._plan.frames, segments, settings, on_progress)
+        encoded = encode_segments(self._plan.frames, segments, encoding, on_progress)
         if self.target.exists() and self._remembered().get("file") != self._file():
             move_to_trash([self.target], self._trash, by="make-video")
         join(
             segments,
-            settings.tick,
+            encoding.tick,
             self._plan.timeline,
             self._source,
             self._audio,
             self.target,
-            self._order.container,
+            self._settings.container,
             self._tags,
         )
         write_json(self._state, {"made_of": made_of, "file": self._file()})
@@ -244,9 +240,9 @@ class Result:
         return identity(self.target)[1:] if self.target.exists() else None
 
     def _made_of(self) -> str:
-        timeline, settings = self._plan.timeline, encode_settings(self._plan, self._order)
+        timeline, encoding = self._plan.timeline, encode_settings(self._plan, self._settings)
         parts = [
-            repr([*astuple(settings), self._audio and astuple(self._audio), *sorted(self._tags.items())]),
+            repr([*astuple(encoding), self._audio and astuple(self._audio), *sorted(self._tags.items())]),
             repr((timeline.rate, timeline.tick, timeline.end)),
             *map(str, timeline.timestamps),
             *(repr(identity(f)) for f in self._plan.frames),

@@ -16,7 +16,7 @@
       "assumed_matrix": "bt709",       the YUV matrix that the frames were decoded with
       "sound": {"codec": "aac", "start": [0, 1], "offset": [0, 1]},
                                        null in a silent video; seconds: on the source's clock, and after frame 00001
-      "changes": ["turned by 90 degrees"]   what was done to the pictures, for people
+      "changes": ["turned by 90 degrees"]   what was done to the frames, for people
     }
 
 Frame number n (from 1) is the file named by `frame_stem(n)`; a frame that a user deleted keeps its entry.
@@ -88,7 +88,7 @@ def frame_stem(number: int) -> str:
     return f"{number:05d}"
 
 
-def rises(times: Sequence[int]) -> bool:
+def is_rising(times: Sequence[int]) -> bool:
     """Whether each time is later than the one before."""
     return all(b > a for a, b in pairwise(times))
 
@@ -185,7 +185,7 @@ def _parse(data: Any) -> Timing:
     end = int(data["end"])
     if time_base <= 0 or rate <= 0:
         raise ValueError("a time base or a rate that is not above 0")
-    if not pts or len(pts) > MAX_FRAMES or not rises(pts) or end <= pts[-1]:
+    if not pts or len(pts) > MAX_FRAMES or not is_rising(pts) or end <= pts[-1]:
         raise ValueError("times that do not rise")
     height, width = data["size"]
     audio = data["sound"]

@@ -80,12 +80,12 @@ def test_cut_off_before_its_index(tmp_path: Path) -> None:
 
 def test_sound_only_and_cover_art(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=d=0.5", tmp_path / "a.m4a")
-    with pytest.raises(UserError, match="no pictures in it, only audio"):
+    with pytest.raises(UserError, match=r"a\.m4a .*only audio"):
         probe(tmp_path / "a.m4a")
     ffmpeg(*picture(1), tmp_path / "cover.png")
     arguments = ["-map", "0", "-map", "1", "-c:v", "mjpeg", "-disposition:v", "attached_pic"]
     ffmpeg("-f", "lavfi", "-i", "sine=d=0.5", "-i", tmp_path / "cover.png", *arguments, tmp_path / "b.mp3")
-    with pytest.raises(UserError, match="no pictures"):
+    with pytest.raises(UserError, match=r"b\.mp3 .*audio and cover art"):
         probe(tmp_path / "b.mp3")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from clips import ffmpeg, flash_and_beep, flash_clip, greys_of, pts_of
 from facewright.core.errors import UserError
-from facewright.video.encode import EncodeSettings, encode_segments, picture_size, plan_segments
+from facewright.video.encode import EncodeSettings, encode_segments, image_size, plan_segments
 from facewright.video.frames import FrameSettings, split
 from facewright.video.mux import Timeline, audio_is_copied, join
 from facewright.video.probe import AudioStream, Colour, probe
@@ -119,7 +119,7 @@ def test_damaged_and_misfit_frames_are_named(tmp_path: Path) -> None:
 def test_sizes_without_decoding(tmp_path: Path) -> None:
     for ending in (".png", ".jpg", ".bmp"):
         path = drawn_frames(tmp_path, 1, (31, 57), ending)[0]
-        assert picture_size(path.read_bytes(), path) == (31, 57)
+        assert image_size(path.read_bytes(), path) == (31, 57)
 
 
 def test_broken_off_encoding_keeps_its_pieces(tmp_path: Path) -> None:
