@@ -13,7 +13,7 @@ from facewright.core.images import decode, encode
 from facewright.core.png import get_text, set_text
 from facewright.marking import provenance
 from facewright.marking.origin import Origin, origin_of_image, read_origin
-from facewright.marking.provenance import SOURCE_TYPE, container_tags, mark_picture
+from facewright.marking.provenance import SOURCE_TYPE, container_tags, mark_image
 from facewright.video.ffmpeg import ffmpeg_exe
 
 
@@ -25,7 +25,7 @@ def image():
 @pytest.mark.parametrize("extension", [".png", ".jpg"])
 def test_marks_are_read_back_and_pixels_stay(image, extension):
     plain = encode(image, extension)
-    marked = mark_picture(plain, extension)
+    marked = mark_image(plain, extension)
     origin = origin_of_image(marked)
     assert origin_of_image(plain) is None
     assert origin.source_type == SOURCE_TYPE and origin.made_with_network
@@ -35,8 +35,8 @@ def test_marks_are_read_back_and_pixels_stay(image, extension):
 
 @pytest.mark.parametrize("extension", [".png", ".jpg"])
 def test_marking_twice_is_marking_once(image, extension):
-    once = mark_picture(encode(image, extension), extension)
-    assert mark_picture(once, extension) == once
+    once = mark_image(encode(image, extension), extension)
+    assert mark_image(once, extension) == once
 
 
 def test_other_chunks_survive(image):
@@ -89,7 +89,7 @@ def test_reading_an_image_file(tmp_path, image, extension):
     path = tmp_path / "größe.bin"  # the content decides, not the name
     path.write_bytes(encode(image, extension))
     assert read_origin(path) is None
-    path.write_bytes(mark_picture(encode(image, extension), extension))
+    path.write_bytes(mark_image(encode(image, extension), extension))
     origin = read_origin(path)
     assert origin.made_with_network and "facewright" in origin.comment
     path.write_bytes(path.read_bytes()[:30])
@@ -125,11 +125,11 @@ def test_files_without_an_origin_to_read(tmp_path):
 
 def test_formats_without_a_place_for_marks_are_refused(image):
     with pytest.raises(ValueError, match="webp"):
-        mark_picture(encode(image, ".webp"), ".webp")
+        mark_image(encode(image, ".webp"), ".webp")
 
 
 def test_opencv_reads_marked_files_without_complaint(image, capfd):
     for extension in (".png", ".jpg"):
-        data = np.frombuffer(mark_picture(encode(image, extension), extension), np.uint8)
+        data = np.frombuffer(mark_image(encode(image, extension), extension), np.uint8)
         assert cv2.imdecode(data, cv2.IMREAD_COLOR) is not None
     assert capfd.readouterr().err == ""

@@ -39,27 +39,27 @@ class Mode(StrEnum):
         return self in (Mode.HIST_MATCH, Mode.HIST_MATCH_BW)
 
 
-def recolour(picture: Picture, face: Picture, measured: Mask, mode: Mode) -> Picture:
+def recolour(image: Picture, face: Picture, measured: Mask, mode: Mode) -> Picture:
     """Give the predicted face the colours of the face it replaces, where the mode says so.
 
     Args:
-        picture: (S, S, 3), the prediction.
+        image: (S, S, 3), the prediction.
         face: (S, S, 3), the frame's face.
         measured: (S, S), where both are measured (over 0.5).
         mode: Only hist-match and hist-match-bw change anything.
     """
     if not mode.matches_first:
-        return picture
-    source = grey(picture) if mode is Mode.HIST_MATCH_BW else picture
+        return image
+    source = grey(image) if mode is Mode.HIST_MATCH_BW else image
     return match_histogram(source, face, measured, measured)
 
 
 def visible_mask(matrix: Matrix, side: int, frame: tuple[int, int]) -> Mask:
-    """Return where an aligned picture shows the frame: 0 where it shows the black beyond the frame's border.
+    """Return where an aligned image shows the frame: 0 where it shows the black beyond the frame's border.
 
     Args:
-        matrix: 2x3, frame -> aligned picture.
-        side: Side of the aligned picture.
+        matrix: 2x3, frame -> aligned image.
+        side: Side of the aligned image.
         frame: (h, w).
     """
     steps = np.arange(side, dtype=np.float64)
@@ -69,38 +69,38 @@ def visible_mask(matrix: Matrix, side: int, frame: tuple[int, int]) -> Mask:
     return inside.reshape(side, side).astype(np.float32)
 
 
-def warp_back(picture: Picture, matrix: Matrix, size: tuple[int, int], *, extend: bool = False) -> Picture:
-    """Warp an aligned picture into a region of the frame, with Lanczos-4.
+def warp_back(image: Picture, matrix: Matrix, size: tuple[int, int], *, extend: bool = False) -> Picture:
+    """Warp an aligned image into a region of the frame, with Lanczos-4.
 
     Args:
-        picture: (S, S) or (S, S, c).
-        matrix: 2x3, region -> aligned picture.
+        image: (S, S) or (S, S, c).
+        matrix: 2x3, region -> aligned image.
         size: (h, w) of the region.
         extend: Go on with the edge's pixels outside the square instead of 0, so that nothing dark bleeds in.
     """
-    side = picture.shape[0]
+    side = image.shape[0]
     zoom = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if zoom > MAX_MINIFICATION:
         small = max(round(side / zoom), 1)
-        picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), np.float32)
+        image = np.asarray(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA), np.float32)
         # Pixel centres lie at halves: (x + 0.5) is what scales.
         share = small / side
         matrix = matrix * share
         matrix[:, 2] += (share - 1) / 2
     border = cv2.BORDER_REPLICATE if extend else cv2.BORDER_CONSTANT
     flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(picture, matrix, size[::-1], flags=flags, borderMode=border), np.float32)
+    return np.asarray(cv2.warpAffine(image, matrix, size[::-1], flags=flags, borderMode=border), np.float32)
 
 
-def to_bytes(picture: Picture) -> Image:
-    """Round a 0..1 picture to uint8."""
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+def to_bytes(image: Picture) -> Image:
+    """Round a 0..1 image to uint8."""
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def clone(source: Image, under: Image, inside: NDArray[np.bool_]) -> Image:
     """Clone the gradients of `source` into `under` (Perez et al. 2003, OpenCV's seamlessClone).
 
-    Where the region touches the border of the picture, both are continued by reflection: the frame's colours are
+    Where the region touches the border of the image, both are continued by reflection: the frame's colours are
     then not forced upon the face along that border, and the region keeps its place.
 
     Args:
@@ -132,8 +132,8 @@ def clone(source: Image, under: Image, inside: NDArray[np.bool_]) -> Image:
     return np.asarray(cloned[top : top + height, left : left + width], np.uint8)
 
 
-def _continued(picture: Image, sides: tuple[int, int, int, int]) -> Image:
-    return np.asarray(cv2.copyMakeBorder(picture, *sides, borderType=cv2.BORDER_REFLECT_101), np.uint8)
+def _continued(image: Image, sides: tuple[int, int, int, int]) -> Image:
+    return np.asarray(cv2.copyMakeBorder(image, *sides, borderType=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def mix(under: Picture, over: Picture, mask: Mask) -> Picture:

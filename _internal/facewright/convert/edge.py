@@ -81,7 +81,7 @@ def blur_size(length: float, percent: float) -> int:
 def erode(mask: Mask, size: int) -> Mask:
     """Erode with an ellipse of this diameter, dilate with a negative one; 0 and 1 change nothing.
 
-    The picture's own border does not erode: a face that the frame cuts off stays whole there.
+    The image's own border does not erode: a face that the frame cuts off stays whole there.
     """
     if abs(size) <= 1:
         return mask
@@ -113,13 +113,13 @@ def border_mask(side: int, share: float) -> Mask:
     """Return a (side, side) mask that is 0 along the edges and 1 inside, softly.
 
     Args:
-        side: Side of the aligned picture in pixels.
+        side: Side of the aligned image in pixels.
         share: Width of the edge as a share of the side, 0 for none.
     """
     width = int(side * share)
     mask = np.ones((side, side), np.float32)
     if width > 0:
         mask[:width], mask[-width:], mask[:, :width], mask[:, -width:] = 0, 0, 0, 0
-        # Outside the picture there is no face either.
+        # Outside the image there is no face either.
         mask = np.asarray(cv2.blur(mask, (width | 1, width | 1), borderType=cv2.BORDER_REPLICATE), np.float32)
     return mask

@@ -28,7 +28,7 @@ from facewright.core.images import IMAGE_EXTENSIONS, encode, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.align import FaceType
-from facewright.marking.provenance import mark_picture, mark_png
+from facewright.marking.provenance import mark_image, mark_png
 from facewright.models.catalogue import model_entries, model_files
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint, devices
@@ -206,7 +206,7 @@ def _run(todo: Sequence[Planned], side: Side, model: "TrainedModel", state: Trai
         image, mask = model.predict(faces)
         return Prediction(image, (mask,))
 
-    converter = Converter(predict, state.wanted, mark_picture, portrait=state.portrait)
+    converter = Converter(predict, state.wanted, mark_image, portrait=state.portrait)
     keys = {planned.job.frame: planned.key for planned in todo}
     done: list[Done] = []
     with (

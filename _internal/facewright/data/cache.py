@@ -111,11 +111,11 @@ class CachedFaces:
             if side:
                 area = side * side
                 pixels = np.frombuffer(self._map, np.uint8, area * (3 + len(self._masks)), position)
-                picture = pixels[: area * 3].reshape(side, side, 3)
+                image = pixels[: area * 3].reshape(side, side, 3)
                 planes = pixels[area * 3 :].reshape(-1, side, side)
                 masks = dict(zip(self._masks, planes, strict=True))
                 points = landmarks if not sizes else shrunk_landmarks(landmarks, side / sides[0])
-                sizes.append(PreparedFace(picture, masks, points))
+                sizes.append(PreparedFace(image, masks, points))
                 position += pixels.size
         return PreparedFace(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
 

@@ -73,9 +73,9 @@ class Sample:
         size: Side in pixels.
         face_type: What the output shows.
         warp: Whether the elastic warp is applied (the similarity always is).
-        interpolation: How a picture is looked up: "lanczos" as in 2018, or "cubic", four times as fast and
+        interpolation: How an image is resampled: "lanczos" as in 2018, or "cubic", four times as fast and
             hardly softer.
-        colour: "bgr", or "grey": three equal channels of the picture's luma.
+        colour: "bgr", or "grey": three equal channels of the image's luma.
     """
 
     name: str
@@ -117,7 +117,7 @@ class PreparedFace:
 
     @property
     def side(self) -> int:
-        """Side of the picture in pixels."""
+        """Side of the image in pixels."""
         return self.image.shape[0]
 
     def sized(self, side: int) -> "PreparedFace":
@@ -141,7 +141,7 @@ def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) ->
     """Shrink a face to at most twice each output, so that one remap_grid has nothing to alias.
 
     Args:
-        image: (side, side, 3) uint8 BGR aligned picture.
+        image: (side, side, 3) uint8 BGR aligned image.
         record: Its record.
         samples: The wanted outputs.
     """
@@ -169,7 +169,7 @@ def _shrunk(
 
 
 def shrunk_landmarks(landmarks: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Return landmarks in a picture of another size; pixels are named by their middle."""
+    """Return landmarks in an image of another size; pixels are named by their middle."""
     return ((landmarks + 0.5) * scale - 0.5).astype(np.float32)
 
 
@@ -188,7 +188,7 @@ def make_sample(
         params: The augmentation, or None for the unchanged face.
 
     Returns:
-        One (size, size, channels) float32 array in 0..1 per output; values outside the picture are 0.
+        One (size, size, channels) float32 array in 0..1 per output; values outside the image are 0.
     """
     outputs = [np.empty((s.size, s.size, s.channels), np.float32) for s in samples]
     fill_sample(face, samples, params, outputs)
@@ -212,14 +212,14 @@ def fill_sample(
         if cut not in known:
             known[cut] = _placed(face, sample, params)
         source, matrix = known[cut]
-        picture = source.image if sample.kind == "image" else source.masks[sample.kind]
+        image = source.image if sample.kind == "image" else source.masks[sample.kind]
         if sample.warp and params is not None:
             if (*cut, "map") not in known:
                 known[*cut, "map"] = remap_grid(matrix, params.control_points, source.side, sample.size)
             across, down = known[*cut, "map"]
-            made = cv2.remap(picture, across, down, sample.filter)
+            made = cv2.remap(image, across, down, sample.filter)
         else:
-            made = cv2.warpAffine(picture, matrix, (sample.size, sample.size), flags=sample.filter)
+            made = cv2.warpAffine(image, matrix, (sample.size, sample.size), flags=sample.filter)
         if sample.colour == "grey":
             made = cv2.cvtColor(cv2.cvtColor(made, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         np.divide(made.reshape(output.shape), np.float32(255), out=output)
@@ -238,7 +238,7 @@ def _placed(face: PreparedFace, sample: Sample, params: AugmentParams | None) ->
 
 
 def before_cut(params: AugmentParams, side: int) -> Matrix:
-    """Return 2x3, picture -> transformed and mirrored picture, in pixels of a picture of that side."""
+    """Return 2x3, image -> transformed and mirrored image, in pixels of an image of that side."""
     linear = params.transform[:, :2]
     # From fractions of the side to pixel centres: fraction = (pixel + 0.5) / side.
     shift = params.transform[:, 2] * side + linear @ [0.5, 0.5] - 0.5

@@ -76,11 +76,11 @@ def mark_jpeg(data: bytes) -> bytes:
     return START + jfif + marks + others + data[end:]
 
 
-def mark_picture(data: bytes, extension: str) -> bytes:
-    """Mark a picture by its format.
+def mark_image(data: bytes, extension: str) -> bytes:
+    """Mark an image by its format.
 
     Args:
-        data: The encoded picture.
+        data: The encoded image.
         extension: ".png", ".jpg" or ".jpeg".
 
     Raises:
