@@ -2,9 +2,9 @@
 
 import os
 import re
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import av
 import ffmpeg
 from av.error import FFmpegError
 
+from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import disk_errors
-from facewright.video.encode import image_size
+from facewright.core.files import disk_errors, move_to_trash, read_json, write_json
+from facewright.core.workspace import Workspace
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import deinterlaced
-from facewright.video.probe import VideoInfo, file_url, open_pipe
+from facewright.video.probe import VideoInfo, file_url, open_pipe, probe
 
 CRF = 16
 AUDIO_BITRATE = "256k"
@@ -52,7 +53,9 @@ def show_time(seconds: Fraction) -> str:
     return f"{whole // 3_600_000}:{whole // 60_000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"
 
 
-def cut(info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, on_progress: Callable[[int], Any]) -> int:
+def write_cut(
+    info: VideoInfo, start: Fraction, end: Fraction | None, target: Path, on_progress: Callable[[int], Any]
+) -> int:
     """Write a part of a video to an mp4.
 
     Args:
@@ -134,50 +137,92 @@ def _command(info: VideoInfo, start: Fraction, end: Fraction | None) -> list[str
     return command(output, "-max_error_rate", "1")
 
 
-TIMELAPSE_CRF = 20
+STATE = ".cut_video.json"
 
 
-def write_timelapse(images: Sequence[Path], target: Path, rate: float) -> int:
-    """Write JPEG images one after another as an mp4; images of another size than the last one are left out.
+@dataclass(frozen=True)
+class CutReport:
+    """What was cut.
+
+    Attributes:
+        video: The video that is in place now.
+        frames: Frames written by this run; 0 where there was nothing to cut.
+        trash: Where the whole video is now; None where it was not moved.
+        deinterlaced: Whether the frames were deinterlaced.
+    """
+
+    video: Path
+    frames: int
+    trash: Path | None = None
+    deinterlaced: bool = False
+
+
+def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutReport:
+    """Put a part of data_dst in the place of the whole, which moves to the trash.
 
     Args:
-        images: In the order of the video; at least one.
-        target: The video; whole or not there.
-        rate: Pictures per second.
-
-    Returns:
-        How many images it shows.
+        workspace: The project.
+        start: Seconds after the beginning of the video.
+        end: Likewise; None is its end.
 
     Raises:
-        UserError: An image cannot be read, or the disk is full.
+        UserError: No video, times that do not fit it, or a full disk.
     """
-    size = image_size(_read(images[-1]), images[-1])
-    shown = [path for path in images if image_size(_read(path), path) == size]
-    node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": "mjpeg"}, framerate=f"{rate:g}").video
-    node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
-    node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
-    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.tmp")
-    output = node.output(str(temporary), format="mp4", movflags="+faststart", crf=TIMELAPSE_CRF, **{"c:v": "libx264"})
-    try:
-        with FfmpegRun(command(output), _feed(shown)) as run:
-            run.stdout.read()
-            run.finish(f"{target} could not be written")
-        with disk_errors(target):
-            os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return len(shown)
+    side = workspace.dst
+    target = workspace.root / "data_dst.mp4"
+    with workspace.lock(side.name):
+        ready = workspace.root / f".{side.name}.cut.mp4"
+        if _finish_killed_run(workspace, ready, target):
+            return CutReport(target, 0)
+        info = probe(side.video())
+        if read_json(workspace.root / STATE, {}) == _state(info.path, start, end):
+            console.say(f"{info.path.name} was cut at these very times already; nothing to do.")
+            return CutReport(info.path, 0)
+        _check_times(info, start, end)
+        if start == 0 and end is None:
+            console.say("From the beginning to the end: nothing to cut.")
+            return CutReport(info.path, 0)
+        with console.progress_bar(_expected_frames(info, start, end), title="Cutting", unit="frames") as bar:
+            count = write_cut(info, start, end, ready, bar.update)
+        write_json(workspace.root / STATE, _state(ready, start, end))
+        trash = move_to_trash([info.path], workspace.trash, by="cut-video")
+        os.replace(ready, target)
+        return CutReport(target, count, trash, info.interlaced)
 
 
-def _feed(images: Sequence[Path]) -> Iterator[bytes]:
-    for path in images:
-        yield _read(path)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
+def _check_times(info: VideoInfo, start: Fraction, end: Fraction | None) -> None:
+    if end is not None and end <= start:
         raise UserError(
-            f"{path} cannot be read: {error.strerror}.", "an image.", "delete it and run the step again."
-        ) from error
+            f"The part ends ({show_time(end)}) before it begins ({show_time(start)}).",
+            "an end after the start.",
+            "give another --end, or --length.",
+        )
+    if info.duration is not None and start >= info.duration:
+        raise UserError(
+            f"The part begins at {show_time(start)}, but {info.path.name} is {show_time(info.duration)} long.",
+            "a start inside the video.",
+            "give an earlier --start.",
+        )
+
+
+def _expected_frames(info: VideoInfo, start: Fraction, end: Fraction | None) -> int | None:
+    if info.duration is None:
+        return None
+    return round(((min(end, info.duration) if end is not None else info.duration) - start) * info.average_rate) or None
+
+
+def _state(video: Path, start: Fraction, end: Fraction | None) -> dict[str, Any]:
+    """Return what tells that a video is the cut at these times."""
+    return {"bytes": video.stat().st_size, "start": str(start), "end": str(end)}
+
+
+def _finish_killed_run(workspace: Workspace, ready: Path, target: Path) -> bool:
+    """Finish a run that was killed between moving the whole video away and naming the cut; return whether it was."""
+    if not ready.exists():
+        return False
+    if workspace.dst.videos():
+        ready.unlink()  # the whole video is still in its place: this run cuts it anew
+        return False
+    os.replace(ready, target)
+    console.say("Finished the cut of the run before: data_dst.mp4 is in its place. Next: 3_extract_png_from_dst.")
+    return True

@@ -5,18 +5,21 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from facewright.core import console
 from facewright.core.console import listed
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
 from facewright.core.images import IMAGE_EXTENSIONS
-from facewright.video.encode import EncodeSettings, encode_segments, identity, plan_segments
+from facewright.core.workspace import Side, Workspace
+from facewright.video.encode import EncodeSettings, encode_segments, identity, image_size, plan_segments
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
-from facewright.video.probe import AudioStream, Colour, VideoInfo, packet_times
-from facewright.video.timing import Timing, frame_stem, is_rising
+from facewright.video.probe import AudioStream, Colour, VideoInfo, packet_times, probe
+from facewright.video.timing import Timing, frame_stem, is_rising, read_timing
 
 MAX_NAMED = 10
 MIN_TICK = Fraction(1, 1_000_000)
@@ -249,3 +252,104 @@ class Result:
             repr(identity(self._source)[1:] if self._source else None),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class MakeVideoReport:
+    """What was made.
+
+    Attributes:
+        video: The finished video.
+        frames: Its frames.
+        written: Whether this run made it; else it was finished already.
+        resumed: Frames that a broken-off run had encoded.
+        rate: Average frames per second.
+        seconds: Its duration.
+    """
+
+    video: Path
+    frames: int
+    written: bool
+    resumed: int
+    rate: float
+    seconds: float
+
+
+def make_video(
+    workspace: Workspace, settings: ResultSettings, tags: Mapping[str, str], *, fill_missing: bool
+) -> MakeVideoReport:
+    """Write the finished video of a workspace, unless it is there already.
+
+    Args:
+        workspace: The project.
+        settings: How it is encoded, and in which container.
+        tags: Metadata of the container.
+        fill_missing: Take the untouched frame where there is no converted one.
+
+    Raises:
+        UserError: No converted frames, some missing, no video for the audio, or a full disk.
+    """
+    target = workspace.result.with_suffix(f".{settings.container}")
+    with workspace.lock("result"):
+        plan, source, audio = _plan_result(workspace.dst, fill_missing=fill_missing)
+        _say_plan(plan, audio)
+        result = Result(target, plan, settings, source, audio, tags, workspace.trash)
+        written, resumed = not result.finished(), 0
+        if written:
+            _say_limits(plan, settings.container)
+            with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
+                resumed = result.make(bar.update)
+    timeline = plan.timeline
+    seconds = float(timeline.end - timeline.timestamps[0])
+    return MakeVideoReport(target, len(plan.frames), written, resumed, float(timeline.rate), seconds)
+
+
+def _plan_result(side: Side, *, fill_missing: bool) -> tuple[ResultPlan, Path | None, AudioStream | None]:
+    """Return the frames with their times, the file with the audio, and the audio."""
+    timing = read_timing(side.timing_file)
+    if timing is None:
+        info = probe(side.video())
+        console.warn(f"{side.timing_file} is missing: the times are taken from {info.path.name}.")
+        return plan_from_video(info, side.merged_dir), info.path, info.audio
+    plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, fill_missing=fill_missing)
+    if timing.audio is None:
+        return plan, None, None
+    info = probe(side.video())
+    if (info.path.name, info.byte_count) != (timing.source_name, timing.source_bytes):
+        raise UserError(
+            f"{info.path.name} ({info.byte_count} bytes) is not the video that the frames were made of "
+            f"({timing.source_name}, {timing.source_bytes} bytes), so its audio would not fit.",
+            "the same video as in 3_extract_png_from_dst.",
+            "put that video back, or run 3_extract_png_from_dst and the steps after it again.",
+        )
+    return plan, info.path, info.audio
+
+
+def _say_plan(plan: ResultPlan, audio: AudioStream | None) -> None:
+    """Say what is unusual about the frames; nothing is filled or left out in silence."""
+    if plan.filled:
+        names = listed(plan.filled, MAX_NAMED)
+        console.warn(f"{len(plan.filled)} frames are untouched ones (--fill-missing): {names}.")
+    if plan.repeated:
+        console.warn(
+            f"{len(plan.repeated)} frames are neither in data_dst nor in merged; "
+            f"the frame before stays on the screen: {listed(plan.repeated, MAX_NAMED)}."
+        )
+    if plan.orphans:
+        names = listed(plan.orphans, MAX_NAMED)
+        console.warn(f"{len(plan.orphans)} images in merged belong to no frame, left out: {names}.")
+    if audio is None:
+        console.say("data_dst has no audio; the result is silent.")
+
+
+def _say_limits(plan: ResultPlan, container: str) -> None:
+    """Say what the format of the result does not hold exactly."""
+    height, width = image_size(plan.frames[0].read_bytes(), plan.frames[0])
+    if height % 2 or width % 2:
+        console.say(
+            f"The frames are {width}x{height}; H.264 needs even sizes, "
+            f"so the last column or row is doubled: {width + width % 2}x{height + height % 2}."
+        )
+    timestamps = plan.timeline.timestamps
+    if container == "avi" and any(b - a != plan.timeline.tick for a, b in pairwise(timestamps)):
+        console.warn("AVI knows no variable rate: the times are rounded to 1/240 second. result.mp4 keeps them exact.")

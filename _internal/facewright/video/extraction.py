@@ -1,0 +1,130 @@
+"""The frames of a workspace's video: written once, left alone afterwards, moved away when they are of another video."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import move_to_trash
+from facewright.core.workspace import Side, Workspace
+from facewright.video.frames import FrameSettings, expected_count, made_from, partial_made_from, split
+from facewright.video.probe import VideoInfo, probe
+from facewright.video.timing import Timing, read_timing
+
+
+@dataclass(frozen=True)
+class ExtractFramesReport:
+    """What an extraction of frames did.
+
+    Attributes:
+        frames_dir: Folder of the frames.
+        video: The video.
+        timing: The times of all its frames; None where frames.json was removed meanwhile.
+        written: Frames written by this run.
+        resumed: Frames that a broken-off run had left.
+        frames: Frames that are in the folder now.
+        promised: Frames that the file claims to hold where fewer could be decoded; else 0.
+    """
+
+    frames_dir: Path
+    video: VideoInfo
+    timing: Timing | None
+    written: int
+    resumed: int
+    frames: int
+    promised: int = 0
+
+    def check_whole(self) -> None:
+        """Check that the video holds what it claims; the next run takes the frames as complete.
+
+        Raises:
+            UserError: It does not.
+        """
+        if self.promised and self.timing is not None:
+            raise UserError(
+                f"{self.video.path.name} is damaged or cut off: {len(self.timing.pts)} of its {self.promised} frames "
+                "could be decoded. They were kept.",
+                "a video that can be decoded to its end.",
+                "copy the video again; or, if these frames are enough, go on with the next step.",
+            )
+
+
+def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *, redo: bool) -> ExtractFramesReport:
+    """Write the frames of one video and their times; do nothing when they are there already.
+
+    Args:
+        workspace: The project; frames of another video or of other settings move to its trash.
+        side: Whose video.
+        settings: What to take.
+        redo: Move such frames away without asking.
+
+    Raises:
+        UserError: No video, a full disk, or other frames and nobody who agrees that they are moved.
+    """
+    info = probe(side.video())
+    with workspace.lock(side.name):
+        if finished(side, info, settings):
+            return ExtractFramesReport(side.frames_dir, info, read_timing(side.timing_file), 0, 0, len(side.frames()))
+        move_other_frames(workspace, side, info, settings, redo=redo)
+        total = expected_count(info, settings.fps) or None
+        with console.progress_bar(total, title=f"Frames of {info.path.name}", unit="frames") as bar:
+            report = split(info, side.frames_dir, side.timing_file, settings, bar.update)
+        frames = len(side.frames())
+    return ExtractFramesReport(
+        side.frames_dir, info, report.timing, report.written, report.resumed, frames, report.promised
+    )
+
+
+def finished(side: Side, info: VideoInfo, settings: FrameSettings) -> bool:
+    """Whether the frames of this very video with these settings were written to the end, and some are left."""
+    return side.timing_file.exists() and bool(side.frames()) and not differences(side, info, settings)
+
+
+def differences(side: Side, info: VideoInfo, settings: FrameSettings) -> list[str]:
+    """Return in words what differs from what the present frames were made of; empty when nothing does."""
+    wanted = made_from(info, settings)
+    timing = read_timing(side.timing_file)
+    if timing is not None:
+        made_of: dict[str, Any] | None = {
+            "name": timing.source_name,
+            "bytes": timing.source_bytes,
+            "fps": timing.fps,
+            "image_format": timing.image_format,
+        }
+    else:
+        made_of = partial_made_from(side.frames_dir)
+    if made_of is None:
+        return ["they were not made by this step (frames.json is missing)"] if side.frames() else []
+    words = {"name": "the video was {}", "bytes": "the video had {} bytes", "fps": "the rate was {:g} fps"}
+    words["image_format"] = "the format was {}"
+    return [words[k].format(made_of[k]) for k in wanted if made_of.get(k) != wanted[k] and k in made_of]
+
+
+def move_other_frames(
+    workspace: Workspace, side: Side, info: VideoInfo, settings: FrameSettings, *, redo: bool
+) -> None:
+    """Move frames of another origin, and what was made of them, to the trash.
+
+    Raises:
+        UserError: The user said no, or nobody could be asked.
+    """
+    try:
+        found = differences(side, info, settings)
+    except UserError as error:
+        if not redo:
+            raise
+        found = [error.happened]
+    if not found:
+        return
+    reason = "; ".join(found)
+    question = f"{side.frames_dir} holds other frames ({reason}). Move them and the faces made of them to the trash?"
+    if not redo and not console.confirm(question):
+        raise UserError(
+            f"{side.frames_dir} holds other frames: {reason}.",
+            f"no frames there, or those of {info.path.name} at the same settings.",
+            "add --redo to move them, and the faces and results made of them, to the trash.",
+        )
+    # The whole folder in one rename: a kill cannot tear frames and faces apart.
+    target = move_to_trash([side.frames_dir], workspace.trash, by="extract-frames")
+    console.say(f"Moved the old frames and what was made of them to {target}.")

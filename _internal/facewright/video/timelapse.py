@@ -1,0 +1,104 @@
+"""The previews that a training kept, as a video."""
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ffmpeg
+
+from facewright.core.errors import UserError
+from facewright.core.files import disk_errors, list_files
+from facewright.video.encode import image_size
+from facewright.video.ffmpeg import FfmpegRun, command
+
+CRF = 20
+
+
+@dataclass(frozen=True)
+class TimelapseReport:
+    """What a time-lapse shows.
+
+    Attributes:
+        video: The video.
+        frames: Previews in it.
+        previews: Previews in the folder.
+        other_size: Previews that were left out because their size is not that of the newest one.
+    """
+
+    video: Path
+    frames: int
+    previews: int
+    other_size: int
+
+
+def make_timelapse(folder: Path, seconds: float, rate: float) -> TimelapseReport:
+    """Write timelapse.mp4 of the previews that a model's folder keeps, evenly spread where there are many.
+
+    Args:
+        folder: Of the model; its previews are JPEG files in history/, named by their iteration.
+        seconds: Longest duration of the video.
+        rate: Frames per second.
+
+    Raises:
+        UserError: There are no previews, one cannot be read, or the disk is full.
+    """
+    images = sorted(list_files(folder / "history", (".jpg",)), key=lambda path: (len(path.stem), path.stem))
+    if not images:
+        raise UserError(
+            f"There are no previews in {folder / 'history'}.",
+            "the images that 6_train keeps every 10 iterations when it is asked to.",
+            "train with --write-preview-history, then run this step again.",
+        )
+    wanted = max(1, round(seconds * rate))
+    chosen = [images[k * len(images) // wanted] for k in range(wanted)] if len(images) > wanted else images
+    target = folder / "timelapse.mp4"
+    count = write_timelapse([*chosen[:-1], images[-1]], target, rate)
+    return TimelapseReport(target, count, len(images), len(chosen) - count)
+
+
+def write_timelapse(images: Sequence[Path], target: Path, rate: float) -> int:
+    """Write JPEG images one after another as an mp4; images of another size than the last one are left out.
+
+    Args:
+        images: In the order of the video; at least one.
+        target: The video; whole or not there.
+        rate: Pictures per second.
+
+    Returns:
+        How many images it shows.
+
+    Raises:
+        UserError: An image cannot be read, or the disk is full.
+    """
+    size = image_size(_read(images[-1]), images[-1])
+    shown = [path for path in images if image_size(_read(path), path) == size]
+    node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": "mjpeg"}, framerate=f"{rate:g}").video
+    node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+    node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
+    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.tmp")
+    output = node.output(str(temporary), format="mp4", movflags="+faststart", crf=CRF, **{"c:v": "libx264"})
+    try:
+        with FfmpegRun(command(output), _feed(shown)) as run:
+            run.stdout.read()
+            run.finish(f"{target} could not be written")
+        with disk_errors(target):
+            os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return len(shown)
+
+
+def _feed(images: Sequence[Path]) -> Iterator[bytes]:
+    for path in images:
+        yield _read(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.", "an image.", "delete it and run the step again."
+        ) from error
