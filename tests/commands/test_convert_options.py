@@ -29,6 +29,8 @@ def test_the_models_numbers_are_added():
     got = resolve_parameters(Options(mode="hist-match", erode=-20, blur=5), defaults)
     assert (got.mode, got.erode, got.blur, got.masked_hist_match, got.border) == (Mode.HIST_MATCH, 80, 35, False, 0.05)
     assert resolve_parameters(Options(mode="hist-match", masked_hist_match="yes"), defaults).masked_hist_match
+    untouched = resolve_parameters(Options(), defaults)
+    assert (untouched.mode, untouched.erode, untouched.blur) == (Mode.SEAMLESS, 100, 30)
 
 
 @pytest.mark.parametrize(("within_hull", "usual"), [(False, MaskKind.MODEL), (True, MaskKind.HULL)])

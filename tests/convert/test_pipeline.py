@@ -10,7 +10,7 @@ from convert.drawn_faces import constant, convert_alone, dst_faces, ellipse, ide
 from facewright.convert import edge, pipeline
 from facewright.convert.blend import Mode, mix, recolour, rematch, to_bytes, visible_mask
 from facewright.convert.edge import Region
-from facewright.convert.masks import DstFace, MaskKind, RecordMask
+from facewright.convert.masks import DstFace, MaskKind, RecordMask, allowed_mask
 from facewright.convert.parameters import Parameters
 from facewright.convert.pipeline import ModelInput, Prediction, blend_faces, cut_faces
 from facewright.core.errors import UserError
@@ -274,6 +274,17 @@ def test_within_the_hull_nothing_outside_dsts_own_face_changes():
     assert tight[int(points[30, 1]), int(points[30, 0])]
 
 
+@pytest.mark.parametrize(("side", "grown"), [(64, 0), (128, 1), (256, 2), (512, 4)])
+def test_the_hull_reaches_a_little_beyond_the_landmarks(side, grown):
+    points = landmarks((150, 120), 90)
+    matrix = align_matrix(points, FaceType.FULL, side)
+    plain = hull_mask(transform_points(points, matrix), (side, side))
+    hull = allowed_mask(DstFace(points), matrix, side, (MaskKind.HULL,))
+    rows = slice(3 * side // 8, 5 * side // 8)  # cheeks: the outline is nearly upright there
+    wider = (hull[rows] > 0.5).sum(axis=1) - (plain[rows] > 0.5).sum(axis=1)
+    assert abs(np.median(wider) - 2 * grown) <= 1
+
+
 def left_half(points, side=256):
     """Return the record's mask of a face: white where x of the aligned image is in its left half."""
     matrix = align_matrix(points, FaceType.FULL, side)
@@ -347,3 +358,19 @@ def test_blur_softens_the_edge_of_the_face():
         line = result[130, :, 0]
         widths.append(np.count_nonzero((line > 25) & (line < 230)))
     assert widths[0] + 6 < widths[1] and widths[1] + 6 < widths[2]
+
+
+@pytest.mark.parametrize("mode", [Mode.HIST_MATCH, Mode.SEAMLESS_HIST_MATCH])
+def test_what_lies_beyond_the_frame_is_not_measured(mode):
+    """Half of the face is outside; the black there must not darken the half that is seen."""
+    frame, points = scene(200, 200) // 4 + 180, landmarks((100, 100), 80)
+    parameters = Parameters(mode, masked_hist_match=False)
+
+    def predict(faces):
+        return scene(64, 64, 3)[None].astype(np.float32) / 255, identity()(faces)[1]
+
+    whole = convert_alone(frame, [points], predict, HALF, parameters)
+    cut_off = convert_alone(frame[:, 100:], [points - (100, 0)], predict, HALF, parameters)
+    middle = np.s_[80:120, 2:20]
+    assert abs(whole[:, 100:][middle].mean() - cut_off[middle].mean()) < 12
+    assert abs(cut_off[middle].mean() - frame[:, 100:][middle].mean()) < 12
