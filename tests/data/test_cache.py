@@ -133,7 +133,7 @@ def test_a_damaged_file_is_made_anew(faces, spoil):
 
 def test_a_full_disk_leaves_nothing_behind(faces, monkeypatch):
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage(cache.RESERVE + 10))
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage(cache.MIN_FREE_BYTES + 10))
     with pytest.raises(NoCache, match="the disk is nearly full"):
         build(faces)
     assert [path.name for path in faces.parent.iterdir()] == ["aligned"]
@@ -189,7 +189,7 @@ def test_a_damaged_picture_is_a_clear_error(faces):
 def test_without_a_cache_memory_holds_what_it_can(faces, decoded):
     paths = sorted(faces.iterdir())
     size = store.bytes_of(store.decode_face(paths[0], SAMPLES))
-    source = store.DecodedFaces(paths, SAMPLES, room=2 * size)
+    source = store.DecodedFaces(paths, SAMPLES, max_bytes=2 * size)
     decoded.clear()
     for _ in range(3):
         for index in range(4):

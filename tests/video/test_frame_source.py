@@ -8,13 +8,13 @@ import pytest
 
 from clips import X264, clip, ffmpeg, picture, variable_clip
 from facewright.core.images import Image, read_image
-from facewright.video.frames import FrameSettings, VideoFrames, expected_count, split
+from facewright.video.frames import FrameSettings, VideoFrames, expected_count, write_frames
 from facewright.video.probe import probe
 from facewright.video.timing import read_timing
 
 
 def frames_of(video: Path, folder: Path, fps: float = 0.0) -> dict[int, Image]:
-    split(probe(video), folder, folder / "frames.json", FrameSettings(fps, "png"), lambda n: None)
+    write_frames(probe(video), folder, folder / "frames.json", FrameSettings(fps, "png"), lambda n: None)
     return {int(path.stem): read_image(path) for path in sorted(folder.glob("*.png"))}
 
 

@@ -12,7 +12,7 @@ from clips import GREY, X264, clip, ffmpeg, picture, pictures_of, variable_clip,
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.video import filters, frames
-from facewright.video.frames import FrameReport, FrameSettings, split
+from facewright.video.frames import FrameReport, FrameSettings, write_frames
 from facewright.video.probe import probe
 from facewright.video.timing import read_timing
 
@@ -20,7 +20,7 @@ from facewright.video.timing import read_timing
 def split_all(video: Path, fps: float = 0.0, image_format: str = "png") -> tuple[Path, FrameReport]:
     folder = video.with_name(video.stem + "_frames")
     order = FrameSettings(fps, image_format)
-    return folder, split(probe(video), folder, folder / "frames.json", order, lambda n: None)
+    return folder, write_frames(probe(video), folder, folder / "frames.json", order, lambda n: None)
 
 
 def greys(folder: Path) -> list[float]:
@@ -172,32 +172,29 @@ def test_disk_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "a_frames"
     assert not (folder / "frames.json").exists() and len(list(folder.glob("*.png"))) == 8
     monkeypatch.undo()
-    report = split(probe(video), folder, folder / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
+    report = write_frames(probe(video), folder, folder / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
     assert (report.resumed, report.written) == (8, 17)
     assert np.abs(np.array(greys(folder)) - expected_greys(25)).max() < 1.5
     assert report.timing.seconds == [Fraction(n, 25) for n in range(25)]
 
 
-def test_half_written_journal_and_lost_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_written_journal_and_lost_frame(tmp_path: Path) -> None:
     video = variable_clip(tmp_path / "v.mp4")
     folder, whole = split_all(video)
     again = tmp_path / "again"
-    real, calls = frames.write_bytes, []
+    counts: list[int] = []
 
-    def write(path: Path, data: bytes) -> None:
-        calls.append(path)
-        if len(calls) == 12:
+    def stop_at_11(count: int) -> None:
+        counts.append(count)
+        if sum(counts) == 11:
             raise KeyboardInterrupt
-        real(path, data)
 
-    monkeypatch.setattr(frames, "write_bytes", write)
     with pytest.raises(KeyboardInterrupt):
-        split(probe(video), again, again / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
-    monkeypatch.undo()
+        write_frames(probe(video), again, again / "frames.json", FrameSettings(0.0, "png"), stop_at_11)
     with open(again / frames.PARTIAL, "ab") as journal:
         journal.write(b'{"frame": "000')
     (again / "00008.png").write_bytes(b"")  # as a power cut leaves it
-    report = split(probe(video), again, again / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
+    report = write_frames(probe(video), again, again / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
     assert (report.resumed, report.written) == (7, 23) and report.timing == whole.timing
     for path in sorted(folder.glob("*.png")):
         assert (again / path.name).read_bytes() == path.read_bytes()

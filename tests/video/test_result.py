@@ -12,7 +12,7 @@ import pytest
 from clips import ffmpeg, flash_and_beep, flash_clip, greys_of, pts_of
 from facewright.core.errors import UserError
 from facewright.video.encode import EncodeSettings, encode_segments, image_size, plan_segments
-from facewright.video.frames import FrameSettings, split
+from facewright.video.frames import FrameSettings, write_frames
 from facewright.video.mux import Timeline, audio_is_copied, join
 from facewright.video.probe import AudioStream, Colour, probe
 from facewright.video.result import Result, ResultPlan, ResultSettings
@@ -81,7 +81,7 @@ def test_colours_come_back(tmp_path: Path) -> None:
         video = folder / "data_dst.mp4"
         join(segments, settings.tick, Timeline.constant(3, Fraction(25), Fraction(0)), None, None, video, "mp4", {})
         assert probe(video).colour == colour
-        split(probe(video), folder / "f", folder / "f.json", FrameSettings(0.0, "png"), lambda n: None)
+        write_frames(probe(video), folder / "f", folder / "f.json", FrameSettings(0.0, "png"), lambda n: None)
         before, after = (cv2.imread(str(p)).astype(int) for p in (frames[1], folder / "f" / "00002.png"))
         assert np.abs(before[5, 5] - after[5, 5]).max() <= 4 and np.abs(before[-5, -5] - after[-5, -5]).max() <= 2
 
@@ -172,7 +172,7 @@ def test_flash_and_beep_stay_together(tmp_path: Path, name: str, container: str)
     file, delay, audio = SOUNDS[name]
     source = flash_clip(tmp_path / file, delay=delay, audio=audio)
     info = probe(source)
-    report = split(info, tmp_path / "f", tmp_path / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
+    report = write_frames(info, tmp_path / "f", tmp_path / "frames.json", FrameSettings(0.0, "png"), lambda n: None)
     timing = report.timing
     timeline = Timeline.constant(50, timing.rate, timing.pts[0] * timing.time_base)
     frames = tuple(sorted((tmp_path / "f").glob("*.png")))

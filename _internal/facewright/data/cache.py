@@ -37,10 +37,10 @@ from facewright.faces.faceset import FaceFile
 PREPARED = 1  # counts up when `prepare_face` makes something else of a face
 MAGIC = b"FWF1"
 TRAILER = 24
-RESERVE = 1 << 30  # bytes that stay free on the disk: saving the model matters more
-KEPT = 2  # files per side: those of the two networks trained last
-ABANDONED = 600.0  # seconds without a write, after which an unfinished file is nobody's
-AHEAD = 16  # faces in the works at once: this bounds the memory
+MIN_FREE_BYTES = 1 << 30  # bytes that stay free on the disk: saving the model matters more
+MAX_FILES = 2  # files per side: those of the two networks trained last
+ABANDONED_AFTER_S = 600.0  # seconds without a write, after which an unfinished file is nobody's
+FACES_AHEAD = 16  # faces in the works at once: this bounds the memory
 
 
 class NoCache(Exception):
@@ -195,7 +195,7 @@ def _replace(
     each: Callable[[], object],
 ) -> None:
     old = _old(path)
-    made = ordered_map(lambda item: _prepared(*item, old, samples), faces.items(), executor, ahead=AHEAD)
+    made = ordered_map(lambda item: _prepared(*item, old, samples), faces.items(), executor, ahead=FACES_AHEAD)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -231,7 +231,7 @@ def _write(
 ) -> None:
     index, position = _Index(), 0
     for number, (key, face) in enumerate(faces):
-        if number == 0 and shutil.disk_usage(os.path.dirname(file.name)).free < count * bytes_of(face) + RESERVE:
+        if number == 0 and shutil.disk_usage(os.path.dirname(file.name)).free < count * bytes_of(face) + MIN_FREE_BYTES:
             raise NoCache(f"it would take {count * bytes_of(face) / (1 << 20):.0f} MB, and the disk is nearly full")
         index.keys.append(key)
         index.positions.append(position)
@@ -293,9 +293,9 @@ def _tidy(path: Path) -> None:
     now = time.time()
     for left in path.parent.glob(f"{label}_*.tmp"):
         with contextlib.suppress(OSError):
-            if now - left.stat().st_mtime > ABANDONED:
+            if now - left.stat().st_mtime > ABANDONED_AFTER_S:
                 left.unlink()
     others = [other for other in path.parent.glob(f"{label}_*.cache") if other != path]
     with contextlib.suppress(OSError):
-        for other in sorted(others, key=lambda other: other.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+        for other in sorted(others, key=lambda other: other.stat().st_mtime, reverse=True)[MAX_FILES - 1 :]:
             other.unlink()

@@ -1,4 +1,4 @@
-"""Where prepared faces come from: decoded anew, and kept in memory while there is room."""
+"""Where prepared faces come from: decoded anew, and kept in memory up to a limit."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from facewright.data.sample import PreparedFace, Sample, prepare_face
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, load_face
 
-ROOM = 2 << 30  # bytes
+MAX_BYTES = 2 << 30  # of prepared faces in memory
 
 
 class FaceStore(Protocol):
@@ -23,18 +23,18 @@ class FaceStore(Protocol):
 
 
 class DecodedFaces:
-    """Decodes a PNG when its face is asked for, and keeps faces in memory while there is room.
+    """Decodes a PNG when its face is asked for, and keeps faces in memory up to a limit.
 
     Args:
         paths: Aligned PNGs.
         samples: The wanted outputs.
-        room: Bytes of prepared faces that are kept; what does not fit is decoded every time.
+        max_bytes: Of prepared faces that are kept; what does not fit is decoded every time.
     """
 
-    def __init__(self, paths: Sequence[Path], samples: Sequence[Sample], room: int = ROOM) -> None:
+    def __init__(self, paths: Sequence[Path], samples: Sequence[Sample], max_bytes: int = MAX_BYTES) -> None:
         self._paths = list(paths)
         self._samples = tuple(samples)
-        self._room = room
+        self._bytes_left = max_bytes
         self._kept: dict[int, PreparedFace] = {}
 
     def face(self, index: int) -> PreparedFace:
@@ -47,8 +47,8 @@ class DecodedFaces:
         if found is None:
             found = decode_face(self._paths[index], self._samples)
             size = bytes_of(found)
-            if size <= self._room:
-                self._room -= size
+            if size <= self._bytes_left:
+                self._bytes_left -= size
                 self._kept[index] = found
         return found
 

@@ -8,7 +8,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.workspace import Side, Workspace
-from facewright.video.frames import FrameSettings, expected_count, made_from, partial_made_from, split
+from facewright.video.frames import FrameSettings, expected_count, made_from, partial_made_from, write_frames
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import Timing, read_timing
 
@@ -69,7 +69,7 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
         move_other_frames(workspace, side, info, settings, redo=redo)
         total = expected_count(info, settings.fps) or None
         with console.progress_bar(total, title=f"Frames of {info.path.name}", unit="frames") as bar:
-            report = split(info, side.frames_dir, side.timing_file, settings, bar.update)
+            report = write_frames(info, side.frames_dir, side.timing_file, settings, bar.update)
         frames = len(side.frames())
     return ExtractFramesReport(
         side.frames_dir, info, report.timing, report.written, report.resumed, frames, report.promised

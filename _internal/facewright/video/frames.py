@@ -72,7 +72,7 @@ def partial_made_from(folder: Path) -> dict[str, Any] | None:
     return {k: v for k, v in entry.items() if k != "frame"}
 
 
-def split(
+def write_frames(
     info: VideoInfo, folder: Path, timing_file: Path, settings: FrameSettings, on_progress: Callable[[int], Any]
 ) -> FrameReport:
     """Write the frames of a video and then their times.
@@ -91,7 +91,7 @@ def split(
     timing_file.unlink(missing_ok=True)
     done = _finished_frames(folder, info, settings)
     on_progress(len(done))
-    errors, new = _write_frames(info, folder, settings, done, on_progress)
+    errors, new = _decode_frames(info, folder, settings, done, on_progress)
     pts = (*done, *new)
     if not pts:
         raise UserError(
@@ -122,7 +122,7 @@ def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings) -> 
     return done if is_rising(done) else []
 
 
-def _write_frames(
+def _decode_frames(
     info: VideoInfo, folder: Path, settings: FrameSettings, done: list[int], on_progress: Callable[[int], Any]
 ) -> tuple[int, list[int]]:
     """Return the number of complaints of the decoder, and the times of the new frames in ticks."""
