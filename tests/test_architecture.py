@@ -54,6 +54,7 @@ ALLOWED_IN = {
     "ffmpeg": ("video/",),
     "imageio_ffmpeg": ("video/",),
     "av": ("video/",),
+    "psutil": ("core/machine.py",),
     "tqdm": ("core/console.py",),
     "colorama": ("core/console.py",),
     "sklearn": ("faces/grouping.py", "facesets/"),

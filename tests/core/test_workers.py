@@ -101,7 +101,3 @@ def test_a_worker_that_dies_is_told_in_a_sentence() -> None:
     with workers.processes(1) as pool, pytest.raises(UserError, match="worker process ended"):
         seen.extend(workers.ordered_map(die, range(6), pool, ahead=2))
     assert seen in ([0, 1], [0], [])  # the executor may withdraw what was under way
-
-
-def test_there_is_a_core() -> None:
-    assert workers.cores() >= 1

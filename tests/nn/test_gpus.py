@@ -45,7 +45,7 @@ def test_numbers_that_are_none(text):
 
 def test_lines_of_the_drivers_tool():
     text = "0, NVIDIA H200, 143771\n1, Odd, name, 8192\nNo devices were found\n2, NVIDIA GB10, [N/A]\n"
-    assert gpus.parse(text) == (Card(0, "NVIDIA H200", 143771 / 1024), Card(1, "Odd, name", 8.0))
+    assert gpus.parse(text.splitlines()) == (Card(0, "NVIDIA H200", 143771 / 1024), Card(1, "Odd, name", 8.0))
 
 
 def test_a_variable_that_hides_cards_counts():

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import re
 import shutil
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from facewright.core import machine
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.ui.window import has_screen
@@ -76,7 +76,7 @@ def system() -> Iterator[Finding]:
     right = (3, 11) <= sys.version_info[:2] <= (3, 13)
     text = f"{platform.python_version()}, {sys.executable}"
     yield Finding("Python", right, text, "" if right else "use Python 3.11 to 3.13: FACEWRIGHT_PYTHON=/path/to/it")
-    yield Finding("system", True, f"{platform.platform()}, {os.cpu_count()} cores")
+    yield Finding("system", True, f"{platform.platform()}, {machine.cores()} cores")
 
 
 def pinned() -> dict[str, str]:
@@ -147,25 +147,12 @@ def windows() -> Iterator[Finding]:
         yield Finding("Tk", True, text, NO_TK if screen else "")
 
 
-def memory() -> tuple[float, float]:
-    """Return (all, free) memory in bytes; zeros where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        values = {line.split(":")[0]: float(line.split()[1]) * 1024 for line in lines}
-        return values.get("MemTotal", 0.0), values.get("MemAvailable", 0.0)
-    except OSError:
-        with contextlib.suppress(AttributeError, ValueError, OSError):
-            return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")), 0.0
-    return 0.0, 0.0
-
-
 def room(workspace: Workspace) -> Iterator[Finding]:
     """Memory, free disk and the right to write."""
-    everything, free = memory()
-    if everything:
-        right = everything >= SMALLEST_MEMORY
-        text = f"{everything / 1e9:.1f} GB" + (f", {free / 1e9:.1f} GB of it free" if free else "")
-        yield Finding("memory", right, text, "" if right else "training asks for 4 GB: use a machine with more.")
+    memory = machine.memory()
+    right = memory.total >= SMALLEST_MEMORY
+    text = f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free"
+    yield Finding("memory", right, text, "" if right else "training asks for 4 GB: use a machine with more.")
     root = next(path for path in (workspace.root, *workspace.root.parents) if path.is_dir())
     space = shutil.disk_usage(root).free
     right = space >= SMALLEST_DISK

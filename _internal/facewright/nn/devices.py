@@ -10,15 +10,13 @@ import logging
 import os
 import platform
 import random
-import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from facewright.core import console
+from facewright.core import console, machine
 from facewright.core.console import without_notes
 from facewright.core.errors import UserError
 
@@ -125,7 +123,7 @@ def find() -> Device:
         return Device(backend, "gpu", name, len(cards), capability >= BFLOAT16_CAPABILITY)
     flags = processor_flags()
     fast = backend == "tensorflow" and any(flag in flags for flag in BFLOAT16_FLAGS)
-    return Device(backend, "cpu", processor_name(), usable_cores(), fast, nvidia_card())
+    return Device(backend, "cpu", processor_name(), machine.cores(), fast, nvidia_card())
 
 
 def seed(value: int) -> None:
@@ -227,13 +225,6 @@ def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any,
     return True
 
 
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def processor_name() -> str:
     """Return the processor's name."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
@@ -265,15 +256,7 @@ def nvidia_card() -> str:
                     return line.partition(":")[2].strip()
     except OSError:
         pass  # no such driver, or not on Linux
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return ""
-    try:
-        done = subprocess.run([tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    lines = done.stdout.decode(errors="replace").strip().splitlines()
-    return lines[0].strip() if done.returncode == 0 and lines else ""
+    return next(iter(machine.nvidia_smi("name")), "").strip()
 
 
 def _way_to_the_card(backend: str) -> str:

@@ -8,13 +8,10 @@ the one with least. A user may say which card counts as the best, or name the ca
 """
 
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from facewright.core import machine
 from facewright.core.errors import UserError
 from facewright.nn.devices import Device, find
 
@@ -60,21 +57,13 @@ class Wish:
 
 def cards() -> tuple[Card, ...]:
     """Return the NVIDIA cards that this process may use; none where the driver's tool is missing."""
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return ()
-    asked = [tool, "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        done = subprocess.run(asked, capture_output=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return allowed(parse(done.stdout.decode(errors="replace")) if done.returncode == 0 else (), os.environ.get(VISIBLE))
+    return allowed(parse(machine.nvidia_smi("index", "name", "memory.total")), os.environ.get(VISIBLE))
 
 
-def parse(text: str) -> tuple[Card, ...]:
+def parse(lines: Sequence[str]) -> tuple[Card, ...]:
     """Read the lines "index, name, MiB" of nvidia-smi; what does not fit is passed over."""
     found = []
-    for line in text.splitlines():
+    for line in lines:
         number, _, rest = line.partition(",")
         name, _, size = rest.rpartition(",")
         try:
@@ -164,8 +153,7 @@ def _known(by_number: dict[int, Card], number: int) -> Card:
     return by_number[number]
 
 
-GIB = float(1 << 30)
-CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+CONTROL_GROUP = machine.CONTROL_GROUP / "memory.max"
 
 
 def device_memory(device: Device | None = None) -> float:
@@ -186,28 +174,5 @@ def card_memory() -> float:
 
 
 def computer_memory() -> float:
-    """Return the memory that this process may use in GiB: the computer's, or its control group's where smaller."""
-    size = _physical()
-    try:
-        limit = float(CONTROL_GROUP.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # no Linux, or no limit ("max")
-        return size
-    return min(size, limit / GIB)
-
-
-def _physical() -> float:
-    if sys.platform == "win32":
-        import ctypes
-
-        class Status(ctypes.Structure):
-            _fields_ = (
-                ("length", ctypes.c_ulong),
-                ("load", ctypes.c_ulong),
-                ("physical", ctypes.c_ulonglong),
-                ("rest", ctypes.c_ulonglong * 6),
-            )
-
-        status = Status(length=ctypes.sizeof(Status))
-        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return status.physical / GIB
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    """Return the memory that this process may use, in GiB."""
+    return machine.memory().total / machine.GIB

@@ -18,8 +18,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from facewright.core.machine import cores
 from facewright.nn.blocks import LEAST_SQUARE
-from facewright.nn.devices import usable_cores
 
 OPSET = 12
 IR_VERSION = 7  # of that opset: older programs refuse a newer one
@@ -334,7 +334,7 @@ class OnnxFile:
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
-        options.intra_op_num_threads = usable_cores()
+        options.intra_op_num_threads = cores()
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime's own types derive from Exception alone
