@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facewright.annotate.face import mean_points
-from facewright.annotate.suspicious import doubts, png_size, suspicious
+from facewright.annotate.suspicious import doubts, suspicious
 from facewright.core.images import write_image
 from facewright.faces.align import FaceType, align_matrix
 from facewright.faces.faceset import FaceFile
@@ -102,12 +102,11 @@ def test_two_people_are_no_jump() -> None:
     assert suspicious([], {}, video=True) == {}
 
 
-def test_the_size_of_a_png_is_read_from_its_first_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "ä.png"
-    write_image(path, np.zeros((7, 11, 3), np.uint8))
-    assert png_size(path) == (7, 11)
-    (tmp_path / "b.png").write_bytes(b"short")
-    assert png_size(tmp_path / "b.png") is None and png_size(tmp_path / "absent.png") is None
+def test_a_frame_that_is_gone_or_no_png_has_no_edge(tmp_path: Path) -> None:
+    gone, short = tmp_path / "00001.png", tmp_path / "00002.png"
+    short.write_bytes(b"short")
+    faces = {path.stem: [FaceFile(path, record(580, 200))] for path in (gone, short)}
+    assert suspicious([gone, short], faces, video=False) == {}
 
 
 def test_the_edge_is_that_of_the_frame(tmp_path: Path) -> None:

@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewright.core.images import decode, encode
-from facewright.core.png import MAX_TEXT, DamagedPng, get_chunk, get_text, png_size, read_text, set_text
+from facewright.core.png import (
+    MAX_TEXT,
+    DamagedPng,
+    get_chunk,
+    get_text,
+    png_size,
+    read_head,
+    read_size,
+    read_text,
+    set_text,
+)
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 PNG = encode(PICTURE)
@@ -143,3 +153,24 @@ def test_a_chunk_behind_the_picture_is_found() -> None:
         get_chunk(huge, b"fcWp")
     with pytest.raises(DamagedPng):
         png_size(PNG[:8] + PNG[33:])
+
+
+def test_the_head_of_a_file_ends_at_its_pixels_and_has_a_limit(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    data = set_text(encode(picture), "a", "x" * 100_000)
+    path = tmp_path / "1.png"
+    path.write_bytes(data)
+    head, size = read_head(path)
+    assert size == len(data) and data.startswith(head)
+    assert data.index(b"IDAT") + 4 <= len(head) < data.index(b"IDAT") + 20_000
+    with pytest.raises(DamagedPng, match="50000 bytes"):
+        read_head(path, 50_000)
+
+
+def test_the_size_of_a_png_is_read_from_its_first_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "ä.png"
+    path.write_bytes(encode(np.zeros((7, 11, 3), np.uint8))[:40])
+    assert read_size(path) == (7, 11)
+    path.write_bytes(b"short")
+    with pytest.raises(DamagedPng):
+        read_size(path)

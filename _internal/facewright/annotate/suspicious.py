@@ -5,7 +5,6 @@ Of the frames of the clips 18 are named: nine do hold a false face, which is all
 turned far away, and the smallest faces of a class room.
 """
 
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.annotate.face import scale_of, spot_of
+from facewright.core.png import DamagedPng, read_size
 from facewright.extract.detectors.base import MANUAL
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, similarity, transform_points
 from facewright.faces.faceset import FaceFile
@@ -73,7 +73,7 @@ def suspicious(
     jumping = _jumping([faces.get(path.stem, ()) for path in frames]) if video else set()
     for index, path in enumerate(frames):
         own = faces.get(path.stem, ())
-        size = png_size(path) if own else None
+        size = _size(path) if own else None
         odd = [doubt for face in own for doubt in doubts(face.record, size)]
         if index in jumping:
             odd.append("jumps")
@@ -126,14 +126,9 @@ def _place(face: FaceFile) -> tuple[float, float, float]:
     return spot.x, spot.y, 2 * spot.half
 
 
-def png_size(path: Path) -> tuple[int, int] | None:
-    """Return (h, w) of a PNG from its first bytes; None for anything else."""
+def _size(frame: Path) -> tuple[int, int] | None:
+    """Return (h, w) of a frame; None where it is no PNG or gone."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(24)
-    except OSError:
+        return read_size(frame)
+    except (OSError, DamagedPng):
         return None
-    if len(head) < 24 or head[:8] != b"\x89PNG\r\n\x1a\n":
-        return None
-    width, height = struct.unpack(">II", head[16:24])
-    return height, width

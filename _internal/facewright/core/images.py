@@ -11,8 +11,20 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS as IMAGE_EXTENSIONS
 from facewright.core.files import write_bytes
+from facewright.core.jpeg import START as JPEG_START
+from facewright.core.jpeg import jpeg_size
+from facewright.core.png import png_size
 
 Image = NDArray[np.uint8]
+
+
+def encoded_size(data: bytes) -> tuple[int, int]:
+    """Return (h, w) of a PNG or JPEG in pixels; it is not decoded.
+
+    Raises:
+        ValueError: It is neither, or damaged.
+    """
+    return jpeg_size(data) if data.startswith(JPEG_START) else png_size(data)
 
 
 def decode(data: bytes, name: str) -> Image:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_TEXT = 1 << 20
+MAX_TEXT = 1 << 20  # bytes of a chunk
+MAX_HEAD = 16 << 20  # bytes before the pixels; colour profiles and thumbnails of cameras take some
 HEAD_BLOCK = 1 << 14  # bytes that are read at once: a face record and all before it, as a rule
 
 
@@ -48,26 +49,58 @@ def _chunk(keyword: str, text: str) -> bytes:
     return struct.pack(">I4s", len(body), b"iTXt") + body + struct.pack(">I", checksum)
 
 
-def read_text(path: Path, keyword: str) -> str | None:
-    """Return the text stored under a keyword in a file, or None; the file is read up to its pixels only.
+def read_head(path: Path, longest: int = MAX_HEAD) -> tuple[bytes, int]:
+    """Read the part of a PNG file before its pixels: to the header of the first IDAT chunk, or a little more.
+
+    Args:
+        path: The file. One that is no PNG is read for a block only.
+        longest: Most bytes of that part.
+
+    Returns:
+        The bytes, and the length of the whole file, as `get_text` takes them.
 
     Raises:
         OSError: The file cannot be read.
-        DamagedPng: As `get_text`.
+        DamagedPng: There are more than `longest` bytes before the pixels.
     """
     # Unbuffered: a buffer would read on into the pixels.
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         data = bytearray(file.read(HEAD_BLOCK))
         while (missing := _missing_head(data)) and len(data) < size:
+            missing = min(missing, size - len(data))
+            if len(data) + missing > longest:
+                raise DamagedPng(f"there are more than {longest} bytes before its pixels")
             block = file.read(max(missing, HEAD_BLOCK))
             if not block:
                 break
             data += block
-    return get_text(bytes(data), keyword, size=size)
+    return bytes(data), size
 
 
-def _missing_head(data: bytearray) -> int:
+def read_size(path: Path) -> tuple[int, int]:
+    """Return (h, w) in pixels from the first bytes of a file.
+
+    Raises:
+        OSError: The file cannot be read.
+        DamagedPng: No PNG.
+    """
+    with open(path, "rb") as file:
+        return png_size(file.read(33))  # signature and IHDR
+
+
+def read_text(path: Path, keyword: str) -> str | None:
+    """Return the text stored under a keyword in a file, or None; the file is read up to its pixels only.
+
+    Raises:
+        OSError: The file cannot be read.
+        DamagedPng: As `read_head` and `get_text`.
+    """
+    data, size = read_head(path)
+    return get_text(data, keyword, size=size)
+
+
+def _missing_head(data: bytes | bytearray) -> int:
     """Return how many bytes follow at least, until the header of the first IDAT chunk is there; 0 when it is."""
     if data[:8] != SIGNATURE[: len(data)]:
         return 0

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
-from facewright.core.images import Image, decode, encode
-from facewright.core.jpeg import START, DamagedJpeg, app_segments, jpeg_size
-from facewright.core.png import SIGNATURE, DamagedPng, get_chunk, get_text, png_size
+from facewright.core.images import Image, decode, encode, encoded_size
+from facewright.core.jpeg import START, DamagedJpeg, app_segments
+from facewright.core.png import SIGNATURE, DamagedPng, get_chunk, get_text
 from facewright.faces.align import (
     MEAN_FACE,
     FaceType,
@@ -104,13 +104,13 @@ def read_foreign(data: bytes) -> Foreign:
     """
     try:
         if data[:2] == START:
-            _check_size(jpeg_size(data))
+            _check_size(data)
             parts = app_segments(data, 15)
             if not parts:
                 raise NotImportable("it holds no data of DeepFaceLab")
             return from_deepfacelab(read_pickle(parts[0]))
         if data[:8] == SIGNATURE:
-            _check_size(png_size(data))
+            _check_size(data)
             return _from_png(data)
     except (DamagedPng, DamagedJpeg) as error:
         raise NotImportable(f"it is damaged: {error}") from error
@@ -133,9 +133,10 @@ def _from_png(data: bytes) -> Foreign:
     raise NotImportable("it holds no data of DeepFaceLab or FaceSwap")
 
 
-def _check_size(size: tuple[int, int]) -> None:
-    if not 0 < size[0] * size[1] <= MOST_PIXELS:
-        raise NotImportable(f"its picture has {size[1]}x{size[0]} pixels")
+def _check_size(data: bytes) -> None:
+    height, width = encoded_size(data)
+    if not 0 < height * width <= MOST_PIXELS:
+        raise NotImportable(f"its picture has {width}x{height} pixels")
 
 
 def from_deepfacelab(value: Any) -> Foreign:
@@ -324,12 +325,7 @@ def inside(matrix: Matrix, size: int, side: int, slack: float) -> bool:
 def _mask(data: bytes, side: int) -> str | None:
     """Return a learned mask as our record keeps it: base64 of a grey PNG of the picture's size."""
     try:
-        if data[:8] == SIGNATURE:
-            _check_size(png_size(data))
-        elif data[:2] == START:
-            _check_size(jpeg_size(data))
-        else:
-            return None
+        _check_size(data)
         grey = cv2.cvtColor(decode(data, "mask"), cv2.COLOR_BGR2GRAY)
     except (UserError, NotImportable, DamagedPng, DamagedJpeg):
         return None

@@ -22,9 +22,7 @@ from av.error import FFmpegError
 
 from facewright.core.errors import UserError
 from facewright.core.files import fingerprint, write_bytes
-from facewright.core.images import decode, encode
-from facewright.core.jpeg import jpeg_size
-from facewright.core.png import png_size
+from facewright.core.images import decode, encode, encoded_size
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
 
@@ -281,10 +279,8 @@ def image_size(data: bytes, path: Path) -> tuple[int, int]:
         if kind is None:
             height, width = decode(data, str(path)).shape[:2]
             return height, width
-        if kind == "png" and b"IEND" in data[-TAIL:]:
-            return png_size(data)
-        if kind == "mjpeg" and b"\xff\xd9" in data[-TAIL:]:
-            return jpeg_size(data)
+        if {"png": b"IEND", "mjpeg": b"\xff\xd9"}[kind] in data[-TAIL:]:
+            return encoded_size(data)
     except ValueError:  # neither PNG nor JPEG
         pass
     raise UserError(
