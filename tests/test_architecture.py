@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "faces": ("core",),
     "interop": ("core", "faces"),
     "data": ("core", "faces"),
-    "convert": ("core", "faces", "marking", "nn", "models", "ui"),
+    "convert": ("core", "faces", "video", "marking", "nn", "models", "ui"),
     "extract": ("core", "faces", "video"),
     "annotate": ("core", "faces", "extract", "ui"),
     "facesets": ("core", "faces", "extract", "interop", "ui"),

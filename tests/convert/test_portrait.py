@@ -11,6 +11,7 @@ from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.faces.align import FaceType
+from facewright.video.frame_io import ImageFileSink
 
 SMALL, LARGE = landmarks((20, 30), 16), landmarks((50, 30), 30)
 
@@ -20,7 +21,7 @@ def jobs(folder, *faces):
     for index, points in enumerate(faces, 1):
         path = folder / f"{index:05d}.png"
         write_image(path, scene(60, 80, index))
-        made.append(Job(path, folder / "merged" / path.name, dst_faces(*points)))
+        made.append(Job(index, path, folder / "merged" / path.name, dst_faces(*points)))
     return made
 
 
@@ -49,7 +50,8 @@ def test_the_prediction_is_the_picture(tmp_path):
         return np.broadcast_to(means, (len(faces), 64, 64, 3)), np.ones((len(faces), 64, 64, 1), np.float32)
 
     wanted = ModelInput(32, FaceType.HALF)
-    converter = Converter(as_prediction(predict), wanted, lambda data, suffix: data, portrait=True)
+    sink = ImageFileSink({job.index: job.target for job in made}, lambda data, suffix: data)
+    converter = Converter(as_prediction(predict), wanted, sink, portrait=True)
     with workers.threads(2) as executor:
         done = list(convert_stream(made, converter, executor))
     assert [result.faces for result in done] == [1, 1, 1]

@@ -17,6 +17,7 @@ from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import encode, read_image, write_image
 from facewright.faces.align import FaceType
+from facewright.video.frame_io import ImageFileSink
 
 WANTED = ModelInput(32, FaceType.HALF)
 PARAMETERS = Parameters(Mode.OVERLAY, 10, 10)
@@ -30,7 +31,7 @@ def jobs(tmp_path):
         path = tmp_path / f"{index:05d}.png"
         write_image(path, scene(60, 80, index))
         faces = dst_faces(*(landmarks((20 + 20 * k, 30), 24) for k in range(index % 4)))
-        made.append(Job(path, tmp_path / "merged" / path.name, faces, PARAMETERS))
+        made.append(Job(index, path, tmp_path / "merged" / path.name, faces, PARAMETERS))
     return made
 
 
@@ -46,13 +47,18 @@ class Counted:
         return self.predict(faces)
 
 
-def converter(predict, **more):
-    return Converter(as_prediction(predict), WANTED, lambda data, suffix: data, **more)
+def unmarked(data, suffix):
+    return data
+
+
+def converter(predict, jobs, mark=unmarked, **more):
+    sink = ImageFileSink({job.index: job.target for job in jobs}, mark)
+    return Converter(as_prediction(predict), WANTED, sink, **more)
 
 
 def run(jobs, predict, count=3, **more):
     with workers.threads(count) as executor:
-        return list(convert_stream(jobs, converter(predict, **more), executor))
+        return list(convert_stream(jobs, converter(predict, jobs, **more), executor))
 
 
 def test_every_frame_is_written_in_order_as_if_done_alone(jobs):
@@ -69,7 +75,9 @@ def test_every_frame_is_written_in_order_as_if_done_alone(jobs):
 
 def test_a_crowd_is_predicted_in_several_goes(jobs):
     predict = Counted(constant((0.2, 0.5, 0.9)))
-    crowd = Job(jobs[0].frame, jobs[0].target, dst_faces(*(landmarks((40, 30), 20 + k) for k in range(11))), PARAMETERS)
+    crowd = Job(
+        0, jobs[0].frame, jobs[0].target, dst_faces(*(landmarks((40, 30), 20 + k) for k in range(11))), PARAMETERS
+    )
     assert run([crowd], predict, batch=4)[0].faces == 11
     assert predict.sizes == [4, 4, 3]
 
@@ -82,7 +90,7 @@ def test_a_frame_without_a_face_is_copied_byte_for_byte(jobs):
 def test_a_copy_into_another_format_keeps_the_pixels(tmp_path):
     frame = tmp_path / "00001.jpg"
     frame.write_bytes(encode(scene(40, 40), ".jpg"))
-    run([Job(frame, tmp_path / "out.png", ())], constant((0, 0, 1)))
+    run([Job(1, frame, tmp_path / "out.png", ())], constant((0, 0, 1)))
     assert (read_image(tmp_path / "out.png") == read_image(frame)).all()
 
 
@@ -94,7 +102,7 @@ def test_only_changed_frames_are_marked(jobs):
         return data
 
     with workers.threads(2) as executor:
-        list(convert_stream(jobs, Converter(as_prediction(constant((0, 0, 1))), WANTED, mark), executor))
+        list(convert_stream(jobs, converter(constant((0, 0, 1)), jobs, mark), executor))
     assert marked == [".png"] * sum(bool(job.faces) for job in jobs)
 
 
@@ -111,14 +119,15 @@ def test_a_face_the_model_does_not_see_leaves_its_frame_as_it_is(jobs):
 def test_the_frames_in_memory_are_bounded(jobs, max_bytes, frames):
     taken, written = [], []
 
+    many = [replace(jobs[1 + i % 3], index=i, target=jobs[0].target.with_name(f"{i}.png")) for i in range(200)]
+
     def source():
-        for index in range(200):
-            taken.append(index)
-            job = jobs[1 + index % 3]
-            yield Job(job.frame, job.target.with_name(f"{index}.png"), job.faces, PARAMETERS)
+        for job in many:
+            taken.append(job)
+            yield job
 
     with workers.threads(2) as executor:
-        for _ in convert_stream(source(), converter(constant((0, 0, 1))), executor, max_bytes=max_bytes):
+        for _ in convert_stream(source(), converter(constant((0, 0, 1)), many), executor, max_bytes=max_bytes):
             written.append(1)
             assert len(taken) - len(written) <= frames
     assert len(written) == 200
@@ -126,7 +135,7 @@ def test_the_frames_in_memory_are_bounded(jobs, max_bytes, frames):
 
 def test_each_frame_has_its_own_parameters(jobs):
     plain, eroded = (replace(jobs[1], parameters=Parameters(Mode.OVERLAY, erode)) for erode in (0, 100))
-    eroded = replace(eroded, target=eroded.target.with_name("eroded.png"))
+    eroded = replace(eroded, index=2, target=eroded.target.with_name("eroded.png"))
     run([plain, eroded], constant((0, 0, 1)))
     frame = read_image(plain.frame)
     counts = [np.count_nonzero((read_image(job.target) != frame).any(axis=2)) for job in (plain, eroded)]
@@ -144,7 +153,7 @@ def test_an_error_while_a_frame_is_written_comes_out(jobs):
         raise UserError("The disk is full.", "", "")
 
     with workers.threads(2) as executor, pytest.raises(UserError, match="full"):
-        list(convert_stream(jobs, Converter(as_prediction(constant((0, 0, 1))), WANTED, full), executor))
+        list(convert_stream(jobs, converter(constant((0, 0, 1)), jobs, full), executor))
 
 
 def test_no_jobs():

@@ -81,8 +81,7 @@ def record_mask(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
     mask = None if face.mask is None else decode_mask(face.mask.text)
     if face.mask is None or mask is None:
         return None
-    moved = resample(mask, between(face.mask.matrix, matrix), side, cv2.INTER_LINEAR)
-    return np.clip(np.asarray(moved, np.float32), 0, 1)
+    return np.asarray(resample(mask, between(face.mask.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
 
 
 def everywhere(face: DstFace, matrix: Matrix, side: int) -> Mask | None:

@@ -37,6 +37,7 @@ class Job:
     """One frame to convert.
 
     Attributes:
+        index: Its number from 1, in the order of the frames.
         frame: Its file.
         target: Where the result goes; the suffix decides the format.
         faces: Those to replace; none: the frame is copied.
@@ -44,6 +45,7 @@ class Job:
         shown: The frame whose face is taken instead of its own; None for its own.
     """
 
+    index: int
     frame: Path
     target: Path
     faces: tuple[DstFace, ...]
@@ -105,12 +107,13 @@ def make_plan(
     own_masks = MaskKind.RECORD in parameters.masks
     jobs: Sequence[Job] = [
         Job(
+            index,
             frame,
             side.merged_dir / f"{frame.stem}.{options.format}",
             tuple(_dst_face(face, own_masks) for face in groups.get(frame.stem, ())),
             parameters,
         )
-        for frame in frames
+        for index, frame in enumerate(frames, 1)
     ]
     if trained.portrait and any(job.faces for job in jobs):
         jobs = portrait_jobs(jobs)

@@ -34,6 +34,7 @@ from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint, devices
 from facewright.nn.saved_models import check_trained, shelf
 from facewright.ui.contact_sheet import contact_sheet, evenly
+from facewright.video.frame_io import ImageFileSink
 
 if TYPE_CHECKING:  # these import keras
     from facewright.models.trained import TrainedModel
@@ -206,7 +207,9 @@ def _run(todo: Sequence[Planned], side: Side, model: "TrainedModel", state: Trai
         image, mask = model.predict(faces)
         return Prediction(image, (mask,))
 
-    converter = Converter(predict, state.wanted, mark_image, portrait=state.portrait)
+    jobs = [planned.job for planned in todo]
+    sink = ImageFileSink({job.index: job.target for job in jobs}, mark_image)
+    converter = Converter(predict, state.wanted, sink, portrait=state.portrait)
     keys = {planned.job.frame: planned.key for planned in todo}
     done: list[Done] = []
     with (
@@ -214,7 +217,7 @@ def _run(todo: Sequence[Planned], side: Side, model: "TrainedModel", state: Trai
         workers.threads(workers.cores()) as executor,
         console.progress_bar(len(todo), title="Converting", unit="frames") as bar,
     ):
-        for result in convert_stream([planned.job for planned in todo], converter, executor):
+        for result in convert_stream(jobs, converter, executor):
             job = result.job
             entry = {"frame": job.frame.name, "key": keys[job.frame], "faces": result.faces}
             journal.add({**entry, "made": fingerprint(job.target)})

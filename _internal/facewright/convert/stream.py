@@ -3,7 +3,7 @@
 Only a bounded number of frames is in memory, however long the video is.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,9 +21,9 @@ from facewright.convert.pipeline import (
     portrait,
 )
 from facewright.convert.plan import Job
-from facewright.core.files import write_bytes
-from facewright.core.images import Image, decode, encode, read_image
+from facewright.core.images import Image, read_image
 from facewright.core.workers import OrderedTasks
+from facewright.video.frame_io import Frame, FrameSink
 
 BATCH = 8  # faces per prediction: more gains little and delays the first result
 MAX_FRAME_BYTES = 256 << 20  # of decoded frames in memory
@@ -32,7 +32,7 @@ FRAMES_AT_START = 2  # frames in memory until the size of one is known
 
 @dataclass(frozen=True)
 class Done:
-    """A job whose result is on the disk, and how many of its faces were replaced."""
+    """A job whose result was written, and how many of its faces were replaced."""
 
     job: Job
     faces: int
@@ -45,14 +45,14 @@ class Converter:
     Attributes:
         predict: The model; called in the caller's thread.
         wanted: What the model takes.
-        mark: (encoded image, suffix) -> the same with the mark of its origin; for changed frames only.
+        sink: Where the frames go.
         batch: Faces per prediction.
         portrait: Whether the prediction itself is the result; each frame then has one face.
     """
 
     predict: Predict
     wanted: ModelInput
-    mark: Callable[[bytes, str], bytes]
+    sink: FrameSink
     batch: int = BATCH
     portrait: bool = False
 
@@ -67,7 +67,7 @@ class _Loaded:
 def convert_stream(
     jobs: Iterable[Job], converter: Converter, executor: Executor, *, max_bytes: int = MAX_FRAME_BYTES
 ) -> Iterator[Done]:
-    """Convert frames; yield each when its result is on the disk, in the order of the jobs.
+    """Convert frames; yield each when its result was written, in the order of the jobs.
 
     Args:
         jobs: Taken one by one, only as they are needed.
@@ -148,15 +148,7 @@ def _finish(loaded: _Loaded, prediction: Prediction, converter: Converter) -> Do
     else:
         image, replaced = blend_faces(loaded.image, loaded.faces, prediction, job.parameters)
     if replaced:
-        write_bytes(job.target, converter.mark(encode(image, job.target.suffix), job.target.suffix))
+        converter.sink.write(Frame(job.index, None, image))
     else:
-        _copy_frame(job)
+        converter.sink.copy(job.index, job.frame)
     return Done(job, replaced)
-
-
-def _copy_frame(job: Job) -> None:
-    """Write a frame as it is: its bytes, or its pixels where the format is another. Nothing is marked."""
-    data = job.frame.read_bytes()
-    image = decode(data, str(job.frame))
-    same = job.frame.suffix.lower() == job.target.suffix.lower()
-    write_bytes(job.target, data if same else encode(image, job.target.suffix))

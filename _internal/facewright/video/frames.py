@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import ffmpeg
 import numpy as np
@@ -17,6 +17,7 @@ from facewright.core.images import Image, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import changes_of, deinterlaced, matrix_of, result_colour, select_frames, to_image
+from facewright.video.frame_io import Frame
 from facewright.video.probe import VideoInfo, file_url, open_pipe
 from facewright.video.timing import AudioTiming, Timing, frame_stem, is_rising, true_rate, write_timing
 
@@ -218,32 +219,6 @@ def _size(folder: Path, settings: FrameSettings, count: int) -> tuple[int, int]:
 STREAM_BLOCK = 1 << 20
 # Ask the demuxer for nothing but the stream's header: it is complete in NUT.
 QUICK_OPEN = {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One frame of a video.
-
-    Attributes:
-        index: Its number from 1, that of its file in the folder of frames.
-        time: Presentation timestamp in seconds, on the video's clock.
-        image: (h, w, 3) uint8 BGR, upright, with square pixels.
-    """
-
-    index: int
-    time: Fraction
-    image: Image
-
-
-class FrameSource(Protocol):
-    """Frames one after another, from wherever they come."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames with rising indices; each call starts anew.
-
-        Raises:
-            UserError: The source cannot be read to its end.
-        """
 
 
 class VideoFrames:

@@ -1,0 +1,87 @@
+"""Frames from anywhere to anywhere: what a source of frames gives, what a sink takes, and the sink of image files."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from facewright.core.files import write_bytes
+from facewright.core.images import Image, decode, encode
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame of a video.
+
+    Attributes:
+        index: Its number from 1, in the order of the video.
+        time: Presentation timestamp in seconds, on the video's clock; None where the frames.json beside it tells.
+        image: (h, w, 3) uint8 BGR, upright, with square pixels.
+    """
+
+    index: int
+    time: Fraction | None
+    image: Image
+
+
+class FrameSource(Protocol):
+    """Frames one after another, from wherever they come."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames with rising indices; each call starts anew.
+
+        Raises:
+            UserError: The source cannot be read to its end.
+        """
+
+
+class FrameSink(Protocol):
+    """Takes the frames of a result, each index once.
+
+    Several threads may call it at once. Indices come nearly in order: a sink that needs the exact order keeps the few
+    frames that came too early.
+    """
+
+    def write(self, frame: Frame) -> None:
+        """Take a changed frame.
+
+        Raises:
+            UserError: It cannot be stored.
+        """
+
+    def copy(self, index: int, path: Path) -> None:
+        """Take an unchanged frame.
+
+        Args:
+            index: Its number.
+            path: Its image file.
+
+        Raises:
+            UserError: The file is no image, or the frame cannot be stored.
+        """
+
+
+class ImageFileSink:
+    """Writes each frame to an image file, whole or not at all.
+
+    Args:
+        targets: Index -> file; its suffix decides the format.
+        mark: (encoded image, suffix) -> the same with the mark of its origin; for changed frames only.
+    """
+
+    def __init__(self, targets: Mapping[int, Path], mark: Callable[[bytes, str], bytes]) -> None:
+        self._targets = dict(targets)
+        self._mark = mark
+
+    def write(self, frame: Frame) -> None:
+        """See `FrameSink`."""
+        target = self._targets[frame.index]
+        write_bytes(target, self._mark(encode(frame.image, target.suffix), target.suffix))
+
+    def copy(self, index: int, path: Path) -> None:
+        """See `FrameSink`: the bytes of the file, or its pixels where the format is another. Nothing is marked."""
+        target, data = self._targets[index], path.read_bytes()
+        image = decode(data, str(path))
+        same = path.suffix.lower() == target.suffix.lower()
+        write_bytes(target, data if same else encode(image, target.suffix))
