@@ -13,7 +13,7 @@ from facewright.convert import plan
 from facewright.convert.masks import MaskKind
 from facewright.convert.parameters import Options, Parameters
 from facewright.convert.pipeline import ModelInput
-from facewright.convert.plan import TrainedState, job_key, list_faces, list_frames, make_plan
+from facewright.convert.plan import TrainedState, count_masked_faces, job_key, list_faces, list_frames, make_plan
 from facewright.convert.session import SavedModels
 from facewright.core.images import encode, write_image
 from facewright.core.options import declared
@@ -133,6 +133,25 @@ def test_a_mask_that_is_not_used_changes_nothing(workspace):
     before = keys(workspace)
     add_face(workspace, 2, "00002_0.png", mask=mask_of(255))
     assert keys(workspace) == before
+
+
+def test_every_frame_of_a_portrait_video_has_a_face_and_depends_on_no_option_of_blending(workspace):
+    side, portrait = workspace.dst, dataclasses.replace(STATE, portrait=True)
+    frames = list_frames(side)
+    made = [planned.job for planned in make_plan(frames, list_faces(side), side, BASE, portrait)]
+    assert [len(job.faces) for job in made] == [1, 1, 1] and [job.shown for job in made] == [None, None, frames[1]]
+    others = Options(mode="overlay", erode=50, blur=50, mask="record")
+    assert keys(workspace, trained=portrait) == keys(workspace, others, portrait)
+    assert changed(keys(workspace, trained=portrait), keys(workspace)) == ALL
+    assert not any(planned.job.faces for planned in make_plan(frames, {}, side, BASE, portrait))
+
+
+def test_a_mask_that_cannot_be_read_is_not_counted(workspace):
+    for number, mask in ((1, mask_of(255)), (2, "no mask")):
+        add_face(workspace, number, f"{number:05d}_0.png", mask=mask)
+    side, options = workspace.dst, dataclasses.replace(BASE, mask="record")
+    made = make_plan(list_frames(side), list_faces(side), side, options, STATE)
+    assert count_masked_faces(made) == 1
 
 
 @pytest.fixture

@@ -101,3 +101,43 @@ def test_a_worker_that_dies_is_told_in_a_sentence() -> None:
     with workers.processes(1) as pool, pytest.raises(UserError, match="worker process ended"):
         seen.extend(workers.ordered_map(die, range(6), pool, ahead=2))
     assert seen in ([0, 1], [0], [])  # the executor may withdraw what was under way
+
+
+def test_tasks_come_in_the_order_of_their_submission_and_say_when_the_oldest_is_done() -> None:
+    gate = threading.Event()
+
+    def wait() -> str:
+        gate.wait(5)
+        return "slow"
+
+    with workers.threads(2) as pool, workers.OrderedTasks[str](pool) as tasks:
+        assert not tasks.ready() and len(tasks) == 0
+        tasks.submit(wait)
+        tasks.submit(str.upper, "fast")
+        assert len(tasks) == 2 and not tasks.ready()
+        gate.set()
+        assert [tasks.next(), tasks.next()] == ["slow", "FAST"] and len(tasks) == 0
+        with pytest.raises(IndexError):
+            tasks.next()
+
+
+def test_leaving_cancels_the_tasks_that_have_not_begun() -> None:
+    done, gate = [], threading.Event()
+
+    def work(number: int) -> None:
+        gate.wait(5)
+        done.append(number)
+
+    with workers.threads(1) as pool:
+        with workers.OrderedTasks[None](pool) as tasks:
+            for number in range(20):
+                tasks.submit(work, number)
+        gate.set()
+    assert len(done) <= 1
+
+
+def test_a_task_of_a_worker_that_dies_is_told_in_a_sentence() -> None:
+    with workers.processes(1) as pool, workers.OrderedTasks[int](pool) as tasks:
+        tasks.submit(die, 2)
+        with pytest.raises(UserError, match="worker process ended"):
+            tasks.next()
