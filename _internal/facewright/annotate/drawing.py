@@ -14,10 +14,10 @@ from facewright.core.images import Image
 from facewright.extract.log import Settings
 from facewright.faces.align import FaceType, align_matrix, invert, transform_points
 from facewright.ui.events import HELP
+from facewright.ui.text import draw_text, text_width
 
 BAR = 30  # px of the line below the frame
 SHIFT = 4  # OpenCV draws to 1/16 pixel
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 GROUND, INK, DIM = (28, 28, 28), (235, 235, 235), (150, 150, 150)
 # As in the debug pictures: box blue, landmarks green, aligned square red; cyan for what lies, as ever in this window.
 BOX, SQUARE, DOWN, IN_HAND, SHADOW = (255, 120, 40), (70, 70, 255), (255, 230, 60), (90, 255, 90), (0, 0, 0)
@@ -146,8 +146,8 @@ def _draw_help(table: Image) -> None:
     """Lay the table of inputs over the top left corner, as large as the frame allows."""
     height, width = table.shape[:2]
     rows, line = HELP, 21
-    first = max(_width(shown, 1) for shown, _ in rows)
-    second = max(_width(text, 1) for _, text in rows)
+    first = max(text_width(shown, 1) for shown, _ in rows)
+    second = max(text_width(text, 1) for _, text in rows)
     scale = min(0.5, (width - 60) / (first + second), 0.5 * (height - 16) / (line * len(rows) + 16))
     if scale < 0.12:
         return
@@ -157,27 +157,14 @@ def _draw_help(table: Image) -> None:
     table[:bottom, :right] = (table[:bottom, :right] * 0.28).astype(np.uint8)
     for number, (shown, text) in enumerate(rows):
         y = 8 + line * (number + 1) - line // 3
-        _text(table, shown, (12, y), scale, DOWN)
-        _text(table, text, (round(first * scale) + 28, y), scale, INK)
+        draw_text(table, shown, 12, y, color=DOWN, scale=scale)
+        draw_text(table, text, round(first * scale) + 28, y, color=INK, scale=scale)
 
 
 def _draw_bar(bar: Image, status: str) -> None:
     bar[:] = GROUND
-    scale = min(0.5, (bar.shape[1] - 20) / max(_width(status, 1), 1))
-    _text(bar, status, (10, BAR - 10), scale, INK)
-
-
-def _width(text: str, scale: float) -> int:
-    return int(cv2.getTextSize(_plain(text), FONT, scale, 1)[0][0])
-
-
-def _text(picture: Image, text: str, place: tuple[int, int], scale: float, ink: tuple[int, int, int]) -> None:
-    cv2.putText(picture, _plain(text), place, FONT, scale, ink, 1, cv2.LINE_AA)
-
-
-def _plain(text: str) -> str:
-    """OpenCV's letters are ASCII; the title of window and page shows names as they are."""
-    return text.encode("ascii", "replace").decode()
+    scale = min(0.5, (bar.shape[1] - 20) / max(text_width(status, 1), 1))
+    draw_text(bar, status, 10, BAR - 10, color=INK, scale=scale)
 
 
 def notice(text: str, size: tuple[int, int]) -> Image:
@@ -206,9 +193,9 @@ def farewell(size: tuple[int, int], accepted: Sequence[str], left: int) -> Image
 
 def _board(lines: Sequence[str], size: tuple[int, int]) -> Image:
     board = np.full((*size, 3), GROUND, np.uint8)
-    scale = min(0.7, *((size[1] - 20) / max(_width(line, 1), 1) for line in lines))
+    scale = min(0.7, *((size[1] - 20) / max(text_width(line, 1), 1) for line in lines))
     for number, line in enumerate(lines):
-        x = (size[1] - _width(line, scale)) // 2
+        x = (size[1] - text_width(line, scale)) // 2
         y = size[0] // 2 + round((number - (len(lines) - 1) / 2) * 60 * scale)
-        _text(board, line, (x, y), scale, INK)
+        draw_text(board, line, x, y, color=INK, scale=scale)
     return board

@@ -11,8 +11,9 @@ from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile
 from facewright.facesets.statistics import Advice, Measured
 from facewright.ui.contact_sheet import contact_sheet
-from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw, svg, write
+from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw, svg
 from facewright.ui.plots import Plot as Plot
+from facewright.ui.text import draw_text
 
 COLUMNS, CELL = 12, 112  # of the contact sheet: faces per row, pixels
 GAP, LINE = 8, 22
@@ -157,11 +158,11 @@ def sheet(
     below = contact_sheet(faces, COLUMNS, CELL) if faces else np.zeros((0, WIDTH, 3), np.uint8)
     width = max(WIDTH, below.shape[1])
     image = np.full((top + len(below), width, 3), bgr(GROUND), np.uint8)
-    write(image, title, 12, GAP + LINE - 6, scale=0.6)
-    write(image, summary, 12, GAP + 2 * LINE - 6, scale=0.45)
+    draw_text(image, title, 12, GAP + LINE - 6, scale=0.6)
+    draw_text(image, summary, 12, GAP + 2 * LINE - 6, scale=0.45)
     for number, (fine, row) in enumerate(lines):
         y = GAP + (number + 3) * LINE - 6
-        write(image, row, 12, y, colour=(150, 150, 150) if fine else bgr(MARK), scale=0.45)
+        draw_text(image, row, 12, y, color=(150, 150, 150) if fine else bgr(MARK), scale=0.45)
     for number, plot in enumerate(plots):
         left, y = GAP + number * (SIZE[1] + GAP), top - SIZE[0] - GAP
         image[y : y + SIZE[0], left : left + SIZE[1]] = draw(plot)

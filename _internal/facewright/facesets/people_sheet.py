@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import cv2
 import numpy as np
 
 from facewright.core.errors import UserError
@@ -13,7 +12,8 @@ from facewright.core.files import write_bytes
 from facewright.core.images import Image, encode, read_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, Person
-from facewright.ui.contact_sheet import GROUND, INK, evenly, fit
+from facewright.ui.contact_sheet import GROUND, evenly, fit
+from facewright.ui.text import draw_text
 
 LISTED = 20  # persons in the table and on the sheet; the page holds all
 COLUMNS, CELL, GAP, MARGIN = 10, 112, 4, 132  # of the sheet: faces per row, pixels
@@ -84,8 +84,7 @@ def _end(name: str, length: int) -> str:
 
 
 def _write(row: Image, text: str, height: int, size: float) -> None:
-    plain = text.encode("ascii", "replace").decode()
-    cv2.putText(row, plain, (8, height), cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1 + (size > 1), cv2.LINE_AA)
+    draw_text(row, text, 8, height, scale=size, thickness=1 + (size > 1))
 
 
 def _page(side: Side, people: People) -> str:

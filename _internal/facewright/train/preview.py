@@ -12,6 +12,7 @@ from facewright.core.workspace import SIDES
 from facewright.data.sample import PreparedFace, make_sample
 from facewright.data.sampler import Sampler
 from facewright.train.history import LossHistory, draw_chart, hue
+from facewright.ui import text as ui_text
 
 ROWS = 4
 LINE = 15  # pixels per line of text
@@ -87,9 +88,8 @@ def draw_text(lines: Sequence[str], width: int) -> Image:
 
 
 def write_text(picture: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (220, 220, 220)) -> None:
-    """Write ASCII text into a picture; other letters become '?'."""
-    plain = text.encode("ascii", "replace").decode()
-    cv2.putText(picture, plain, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+    """Write a line of text into a picture."""
+    ui_text.draw_text(picture, text, *at, color=colour)
 
 
 def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:

@@ -6,20 +6,19 @@ import cv2
 import numpy as np
 
 from facewright.core.images import Image
+from facewright.ui.text import draw_text, text_width
 
 CAPTION = 24  # px under each picture
 GAP = 4
 GROUND = 32
 SCALE = 0.45  # of the labels, in OpenCV's unit
-INK = (230, 230, 230)
 
 
 def contact_sheet(images: Sequence[tuple[str, Image]], columns: int, cell_width: int) -> Image:
     """Lay pictures out in rows, each with its label below.
 
     Args:
-        images: (label, (h, w, 3) uint8 BGR) in reading order; sizes may differ. Labels are drawn in ASCII,
-                of long ones the end.
+        images: (label, (h, w, 3) uint8 BGR) in reading order; sizes may differ. Of long labels the end is shown.
         columns: Pictures per row.
         cell_width: Width of a picture in pixels; its height follows the first picture's shape.
 
@@ -39,9 +38,7 @@ def contact_sheet(images: Sequence[tuple[str, Image]], columns: int, cell_width:
     for index, (label, image) in enumerate(images):
         top, left = GAP + index // columns * step_y, GAP + index % columns * step_x
         sheet[top : top + cell_height, left : left + cell_width] = fit(image, (cell_height, cell_width))
-        text = _shortened(label.encode("ascii", "replace").decode(), cell_width - 2)
-        place = (left + 2, top + cell_height + CAPTION - 8)
-        cv2.putText(sheet, text, place, cv2.FONT_HERSHEY_SIMPLEX, SCALE, INK, 1, cv2.LINE_AA)
+        draw_text(sheet, _shortened(label, cell_width - 2), left + 2, top + cell_height + CAPTION - 8, scale=SCALE)
     return sheet
 
 
@@ -49,7 +46,7 @@ def _shortened(text: str, width: int) -> str:
     """Return as much of a label's end, which tells the most, as goes into so many pixels, behind two dots."""
     for start in range(len(text) + 1):
         shown = text if start == 0 else f"..{text[start:]}"
-        if cv2.getTextSize(shown, cv2.FONT_HERSHEY_SIMPLEX, SCALE, 1)[0][0] <= width:
+        if text_width(shown, SCALE) <= width:
             return shown
     return ""
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.images import Image
+from facewright.ui.text import draw_text
 
 SIZE = (230, 340)  # (h, w) of a plot in pixels
 LEFT, RIGHT, TOP, BOTTOM = 44, 20, 32, 38  # margins around the drawing
@@ -212,7 +213,7 @@ def _element(shape: Shape) -> str:
 
 
 def draw(plot: Plot) -> Image:
-    """Return a plot as a SIZE picture, (h, w, 3) uint8 BGR; its texts are drawn in ASCII."""
+    """Return a plot as a SIZE picture, (h, w, 3) uint8 BGR."""
     image = np.zeros((*SIZE, 3), np.uint8)
     for shape in shapes(plot):
         _paint(image, shape)
@@ -223,38 +224,11 @@ def _paint(image: Image, shape: Shape) -> None:
     colour = bgr(shape.colour)
     start, end = (round(shape.x), round(shape.y)), (round(shape.x + shape.w), round(shape.y + shape.h))
     if shape.kind == "text":
-        write(image, shape.text, shape.x, shape.y, colour=colour, anchor=shape.anchor)
+        draw_text(image, shape.text, shape.x, shape.y, color=colour, anchor=shape.anchor)
     elif shape.kind == "line":
         cv2.line(image, start, end, colour, 1)
     elif end[0] > start[0] and end[1] > start[1]:
         cv2.rectangle(image, start, (end[0] - 1, end[1] - 1), colour, -1 if shape.kind == "box" else 1)
-
-
-def write(
-    image: Image,
-    text: str,
-    x: float,
-    y: float,
-    *,
-    colour: tuple[int, int, int] = (230, 230, 230),
-    anchor: str = "start",
-    scale: float = 0.42,
-) -> None:
-    """Write a line of text into a picture.
-
-    Args:
-        image: (h, w, 3) uint8 BGR, changed in place.
-        text: Drawn in ASCII.
-        x: Where it starts, ends or has its middle (`anchor`), in pixels.
-        y: Its base line, in pixels.
-        colour: BGR.
-        anchor: "start", "middle" or "end".
-        scale: Of OpenCV's font; 0.42 is 9 pixels high.
-    """
-    plain = text.encode("ascii", "replace").decode()
-    (width, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width
-    cv2.putText(image, plain, (round(left), round(y)), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
 
 
 def bgr(colour: str) -> tuple[int, int, int]:
