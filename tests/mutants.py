@@ -5,7 +5,7 @@
     python tests/mutants.py --at faces/mask.py:47  the changes of one line
 
 Each changed module is compiled in a fork of this process, which has the large libraries in memory already, and the
-tests of its package and those that import the module run there until one fails. Nothing is written to the working tree.
+tests of its package run there until one fails. Nothing is written to the working tree.
 A survivor is no proof of a missing test: some changes make no difference (`<` for `<=` between floats). Needs os.fork.
 """
 
@@ -202,7 +202,10 @@ def difference(mutant: Mutant) -> str:
 
 
 def tests_of(path: Path) -> list[str]:
-    """Return the test files of a module's package, its own first, then those elsewhere that import the module."""
+    """Return the test files of a module's package, its own first, then those of the command of that name.
+
+    Where none of them imports the module, those that do are added.
+    """
     package, name = path.relative_to(PACKAGE).parts[0], path.stem
     imports = (f"facewright.{package}.{name} ", f"facewright.{package}.{name}\n")
     files = sorted(TESTS.rglob("test_*.py"))
@@ -217,7 +220,8 @@ def tests_of(path: Path) -> list[str]:
 
     own = [file for file in files if file.parent == TESTS / package and (package != "nn" or is_imported(file))]
     own.sort(key=lambda file: (file.stem != f"test_{name}", not is_imported(file)))
-    elsewhere = [file for file in files if file not in own and is_imported(file)]
+    own += [file for file in files if file.parent.name == "commands" and file.stem.startswith(f"test_{package}")]
+    elsewhere = [] if any(map(is_imported, own)) else filter(is_imported, files)
     return [str(file) for file in (*own, *elsewhere)]
 
 
