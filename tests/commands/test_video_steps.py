@@ -380,7 +380,7 @@ def test_rotated_hdr_interlaced_are_said(workspace: Workspace, capsys: pytest.Ca
     clip(workspace.root / "flat.mp4")
     ffmpeg("-display_rotation", "90", "-i", workspace.root / "flat.mp4", "-c", "copy", workspace.root / "data_dst.mp4")
     extract(workspace)
-    assert "turned by 90 degrees" in capsys.readouterr().out
+    assert "rotated by 90 degrees" in capsys.readouterr().out
     convert_nothing(workspace)
     make(workspace)
 

@@ -92,7 +92,7 @@ def test_rotation_is_applied(tmp_path: Path) -> None:
     frame = read_image(folder / "00001.png")
     assert frame.shape == (64, 48, 3) and report.timing.size == (64, 48)
     assert frame[-8:].mean() < 60 < 150 < frame[:8].mean()  # counter-clockwise: the left goes to the bottom
-    assert any("turned by 90" in c for c in report.timing.changes)
+    assert any("rotated by 90" in c for c in report.timing.changes)
 
 
 def test_pixels_become_square(tmp_path: Path) -> None:

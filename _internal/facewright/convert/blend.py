@@ -1,6 +1,6 @@
-"""Ways to bring a predicted face into the colours and the light of its frame.
+"""Blending: colour matching, warping into the frame, Poisson cloning, mixing.
 
-Pictures are (h, w, 3) float32, BGR, 0..1, unless a name says bytes (uint8); masks (h, w) float32, 0..1.
+Images are (h, w, 3) float32, BGR, 0..1, unless a name says bytes (uint8); masks (h, w) float32, 0..1.
 """
 
 from enum import StrEnum

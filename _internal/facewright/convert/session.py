@@ -1,9 +1,9 @@
 """A conversion: plan the frames, load the model if anything is to be done, convert, note it in the journal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ SHEET_NAME = "merged_sheet.png"
 SHEET_FRAMES = 12
 SHEET_COLUMNS = 6
 SHEET_WIDTH = 320  # px of a cell
+Entries = Mapping[str, Mapping[str, Any]]  # of the journal: frame -> its entry
 UNKNOWN = TrainedState("", "", ModelInput(0, FaceType.FULL), ConverterDefaults(0, 0))
 
 
@@ -148,14 +149,15 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         _remove_temporaries(make_folder(side.merged_dir))
         plan = make_plan(frames, groups, side, options, models.newest(workspace.model_dir, options.model))
         _remove_orphans(side, plan, workspace.trash)
+        written = read_journal(side.convert_journal, "frame")
         done: list[Done] = []
-        if _outdated(plan, side):
+        if _outdated(plan, side, written):
             model = models.load(workspace.model_dir, options.model)
             # The newest generation may have turned out damaged: then an older one is in use.
             state = state_of(model)
             plan = make_plan(frames, groups, side, options, state)
-            todo = _outdated(plan, side)
-            _keep_retouched(todo, side, workspace.trash)
+            todo = _outdated(plan, side, written)
+            _keep_retouched(todo, written, workspace.trash)
             how = "every image is a portrait" if state.portrait else f"mode {options.mode}"
             console.say(f"Model {model.name}, {model.iteration} iterations; {how}.")
             done = _run(todo, side, model, state)
@@ -171,8 +173,7 @@ def state_of(model: "TrainedModel") -> TrainedState:
     return TrainedState(model.name, model.fingerprint, wanted, model.converter, model.model.portrait)
 
 
-def _outdated(plan: Sequence[Planned], side: Side) -> list[Planned]:
-    written = read_journal(side.convert_journal, "frame")
+def _outdated(plan: Sequence[Planned], side: Side, written: Entries) -> list[Planned]:
     there = {path.name for path in list_files(side.merged_dir, IMAGE_EXTENSIONS)}
     return [p for p in plan if p.job.target.name not in there or written.get(p.job.frame.name, {}).get("key") != p.key]
 
@@ -192,9 +193,8 @@ def _remove_orphans(side: Side, plan: Sequence[Planned], trash: Path) -> None:
         console.say(f"{len(orphans)} older images that belong to no frame were moved from merged/ to {moved}.")
 
 
-def _keep_retouched(todo: Sequence[Planned], side: Side, trash: Path) -> None:
+def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path) -> None:
     """Move images away that would be overwritten and are not as this step wrote them: somebody worked on them."""
-    written = read_journal(side.convert_journal, "frame")
     there = [(p.job.target, written.get(p.job.frame.name, {}).get("made")) for p in todo if p.job.target.exists()]
     foreign = [path for path, made in there if made != fingerprint(path)]
     moved = move_to_trash(foreign, trash, by=TRASH_NAME)

@@ -212,7 +212,7 @@ def _expected_frames(info: VideoInfo, start: Fraction, end: Fraction | None) -> 
 
 
 def _state(video: Path, start: Fraction, end: Fraction | None) -> dict[str, Any]:
-    """Return what tells that a video is the cut at these times."""
+    """Return what identifies the cut at these times."""
     return {"bytes": video.stat().st_size, "start": str(start), "end": str(end)}
 
 

@@ -1,6 +1,6 @@
 """Frames -> short encoded segments of video, each a whole file or absent: what a kill leaves is used by the next run.
 
-One ffmpeg encodes a run of frames without a break; it is told to begin a segment with a keyframe of its own, and
+One ffmpeg encodes a run of frames without a break; it begins each segment with a keyframe of its own, and
 its packets are sorted into files of about two seconds. Segments know frames by number only. The exact times come
 in when they are joined (`mux.py`), so a segment fits constant and variable rates alike.
 """
@@ -88,7 +88,7 @@ def plan_segments(frames: Sequence[Path], settings: EncodeSettings, folder: Path
 
 
 def identity(path: Path) -> list[Any]:
-    """Return what tells a changed frame: folder, name, content."""
+    """Return what identifies a frame: folder, name, content."""
     return [path.parent.name, path.name, *fingerprint(path)]
 
 
@@ -151,7 +151,7 @@ def _sort_into_segments(
     try:
         container = open_pipe(run.stdout, "nut")
     except FFmpegError:
-        return 0  # the caller tells why
+        return 0  # the caller says why
     finished = 0
     with closing(container):
         stream = container.streams.video[0]

@@ -140,7 +140,7 @@ class FfmpegRun:
                 while view:
                     view = view[pipe.write(view) :]
         except (BrokenPipeError, ConnectionError):
-            pass  # ffmpeg ended first: its exit code and its messages tell why
+            pass  # ffmpeg ended first: its exit code and its messages say why
         except BaseException as error:  # handed to the thread that waits
             self._feed_error = error
         finally:

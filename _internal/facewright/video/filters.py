@@ -49,7 +49,7 @@ def changes_of(info: VideoInfo) -> list[str]:
     """Say in words what the chain does to the frames of this video."""
     said = []
     if info.rotation % 360:
-        said.append(f"turned by {info.rotation % 360} degrees, as the file's display matrix asks")
+        said.append(f"rotated by {info.rotation % 360} degrees, as the file's display matrix asks")
     if info.interlaced:
         said.append("deinterlaced (bwdif), because the video is flagged as interlaced")
     if info.hdr:
@@ -57,7 +57,7 @@ def changes_of(info: VideoInfo) -> list[str]:
         said.append(f"tone-mapped from HDR ({name}) to SDR (BT.709), so the result will be SDR")
     if info.pixel_aspect != 1:
         ratio = f"{info.pixel_aspect.numerator}:{info.pixel_aspect.denominator}"
-        said.append(f"widened or heightened to square pixels (the video's are {ratio})")
+        said.append(f"resized to square pixels (the video's are {ratio})")
     if info.deep and not info.hdr:
         said.append("reduced to 8 bits per colour")
     return said
@@ -72,9 +72,9 @@ def select_frames(node: Any, fps: float, after: Fraction | None) -> Any:
     """Keep the frames of a lower rate, and only those later than a time; none is ever doubled.
 
     Args:
-        node: Pictures in order.
+        node: Frames in order.
         fps: Rate to thin out to; 0 keeps all.
-        after: Seconds on the frames' timeline, or None.
+        after: Seconds on the frames' clock, or None.
     """
     if fps > 0:
         # The first frame of each slice of 1/fps seconds; the small shift is for times that a container rounded.

@@ -16,7 +16,7 @@ class Frame:
 
     Attributes:
         index: Its number from 1, in the order of the video.
-        time: Presentation timestamp in seconds, on the video's clock; None where the frames.json beside it tells.
+        time: Presentation timestamp in seconds, on the video's clock; None where frames.json holds it.
         image: (h, w, 3) uint8 BGR, upright, with square pixels.
     """
 

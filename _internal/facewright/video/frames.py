@@ -166,7 +166,7 @@ def encoded_images(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
         container = open_pipe(
             run.stdout, "nut", READ_BLOCK, {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
         )
-    except FFmpegError:  # nothing was written; the caller's `finish` tells why, or there was no frame
+    except FFmpegError:  # nothing was written; the caller's `finish` says why, or there was no frame
         return
     with closing(container):
         for packet in run.checked(container.demux(video=0)):
@@ -273,7 +273,7 @@ class VideoFrames:
     def _images(self, run: FfmpegRun) -> Iterator[tuple[Fraction, Image]]:
         try:
             container = open_pipe(run.stdout, "nut", STREAM_BLOCK, QUICK_OPEN)
-        except FFmpegError:  # nothing was written; `finish` tells why, or there was no frame
+        except FFmpegError:  # nothing was written; `finish` says why, or there was no frame
             return
         shift = max(0, -self._info.start) * self._info.time_base
         with closing(container):

@@ -14,7 +14,7 @@ from facewright.core.errors import UserError
 
 PROBED_FRAMES = 8
 
-# ISO/IEC 23091-2 code points, under the names that ffmpeg's options take. What is absent here is "not told".
+# ISO/IEC 23091-2 code points, under the names that ffmpeg's options take. What is absent here is unspecified.
 PRIMARIES = {
     1: "bt709",
     4: "bt470m",
@@ -54,12 +54,12 @@ MATRICES = {
 }
 RANGES = {1: "tv", 2: "pc"}
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
-INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder; 1 is progressive, 0 is not told
+INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder; 1 is progressive, 0 is unspecified
 
 
 @dataclass(frozen=True)
 class Colour:
-    """Colour tags by ffmpeg's names; an empty text means that the file does not tell."""
+    """Colour tags by ffmpeg's names; an empty text means that the file does not say."""
 
     primaries: str = ""
     transfer: str = ""
@@ -176,7 +176,7 @@ def open_pipe(pipe: IO[bytes], kind: str, block: int = 1 << 16, options: dict[st
         options: For the demuxer.
 
     Raises:
-        FFmpegError: Nothing came; the run's own `finish` or `failure` tells why.
+        FFmpegError: Nothing came; the run's own `finish` or `failure` says why.
     """
     return av.open(pipe, format=kind, buffer_size=block, options=options or {})
 

@@ -12,11 +12,11 @@
       "constant": true,                the frames lie on an even grid of that rate
       "size": [480, 640],              height and width of the frames: upright, with square pixels
       "colour": {"primaries": "bt709", "transfer": "bt709", "matrix": "bt709", "range": "tv"},
-                                       the tags the result gets; "" where the source does not tell
+                                       the tags the result gets; "" where the source does not say
       "assumed_matrix": "bt709",       the YUV matrix that the frames were decoded with
       "sound": {"codec": "aac", "start": [0, 1], "offset": [0, 1]},
                                        null in a silent video; seconds: on the source's clock, and after frame 00001
-      "changes": ["turned by 90 degrees"]   what was done to the frames, for people
+      "changes": ["rotated by 90 degrees"]   what was done to the frames, for people
     }
 
 Frame number n (from 1) is the file named by `frame_stem(n)`; a frame that a user deleted keeps its entry.
