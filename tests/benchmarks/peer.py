@@ -147,10 +147,10 @@ class Ours:
     def __init__(self, network: str, batch: int, precision: str, folder: Path) -> None:
         self.precision = devices.start(precision)[1]
         from facewright.data.sampler import Sampler
-        from facewright.train.session import Session
+        from facewright.train.session import TrainingSession
         from train.tiny import save_faces
 
-        class Unsaved(Session):
+        class Unsaved(TrainingSession):
             def save(self):
                 self.saved_iteration = self.iteration
 
@@ -158,21 +158,21 @@ class Ours:
         model = kind(kind.Options())
         self.parameters = sum(model.count_params().values())
         paths = [save_faces(folder / side, 64, side=256) for side in ("src", "dst")]
-        self._sources = tuple(
-            Sampler(p, model.samples(s), np.random.default_rng(n), flip=model.flip)
+        self._sources = {
+            s: Sampler(p, model.samples(s), np.random.default_rng(n), flip=model.flip)
             for n, (s, p) in enumerate(zip(("src", "dst"), paths, strict=True))
-        )
+        }
         self._session = Unsaved(network, model, folder)
         self._batch = batch
 
     def train(self, steps: int) -> tuple[float, float]:
         """Train; return the mean time of an iteration and its processor time, in seconds."""
-        from facewright.train.loop import Loop, Plan
+        from facewright.train.loop import LoopSettings, train_session
 
         began = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
-            plan = Plan(self._batch, self._session.iteration + steps)
-            outcome = Loop(self._session, self._sources, plan).run()
+            settings = LoopSettings(self._batch, self._session.iteration + steps)
+            outcome = train_session(self._session, self._sources, settings)
         return outcome.milliseconds / 1000, (time.process_time() - began) / steps
 
 

@@ -44,7 +44,7 @@ def main() -> None:
 def compare(given: argparse.Namespace, folder: Path) -> None:
     """Train the first model, then the three."""
     from facewright.models.base import model_class
-    from facewright.train.session import Session
+    from facewright.train.session import TrainingSession
     from facewright.train.transfer import begin_from, find_source
     from train.tiny import save_faces
 
@@ -55,7 +55,7 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
     first = kind(kind.Options(), scale=given.scale)
     began = learn(first, sets[0], sets[1], given.before, given.batch)
     print(f"the first pair: {began[0]:.4f} at the start, {began[-1]:.4f} after {given.before} iterations")
-    Session("first", first, folder / "model", given.model, iteration=given.before).save()
+    TrainingSession("first", first, folder / "model", given.model, iteration=given.before).save()
     curves = {}
     for name, source, new_src in (("nothing", False, False), ("as it is", True, False), ("--new-src", True, True)):
         model = kind(kind.Options(), seed=1, scale=given.scale)

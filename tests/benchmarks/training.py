@@ -49,16 +49,15 @@ def main() -> None:
 def measure(given: argparse.Namespace, name: str, batch: int, folder: Path) -> None:
     """Measure one model at one batch size."""
     from facewright.data.sampler import Sampler
-    from facewright.train.loop import Loop, Plan
+    from facewright.train.loop import LoopSettings, train_session
 
     model = build(name)
     paths = [face_paths(given, folder, side) for side in ("src", "dst")]
-    sources = tuple(
-        Sampler(p, model.samples(s), np.random.default_rng(n), flip=model.flip)
+    sources = {
+        s: Sampler(p, model.samples(s), np.random.default_rng(n), flip=model.flip)
         for n, (s, p) in enumerate(zip(("src", "dst"), paths, strict=True))
-    )
-    src, dst = (source.batch(batch) for source in sources)
-    faces = {"src": src, "dst": dst}
+    }
+    faces = {side: source.batch(batch) for side, source in sources.items()}
     times: dict[str, list[float]] = {"loop": [], "bare": []}
     if not given.no_stock:
         times["keras"] = []
@@ -71,7 +70,7 @@ def measure(given: argparse.Namespace, name: str, batch: int, folder: Path) -> N
         if "keras" in times:
             took["keras"] = repeat(plain, faces, given.steps)
         with contextlib.redirect_stdout(io.StringIO()):
-            outcome = Loop(session, sources, Plan(batch, session.iteration + given.steps)).run()
+            outcome = train_session(session, sources, LoopSettings(batch, session.iteration + given.steps))
         took["loop"] = outcome.milliseconds
         if round_:  # the first one built the network's program
             for kind, values in times.items():
@@ -125,9 +124,9 @@ def stock() -> Iterator[None]:
 
 def unsaved(name: str, model: Any, folder: Path) -> Any:
     """Return a session that saves nothing: the disk is not what is measured."""
-    from facewright.train.session import Session
+    from facewright.train.session import TrainingSession
 
-    class Unsaved(Session):
+    class Unsaved(TrainingSession):
         def save(self) -> None:
             self.saved_iteration = self.iteration
 

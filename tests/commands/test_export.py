@@ -19,7 +19,7 @@ from facewright.marking.provenance import SOURCE_TYPE
 from facewright.models import dfm
 from facewright.models import dfm_check as check
 from facewright.nn.onnx_graph import OnnxFile, read_tags
-from facewright.train.session import Session
+from facewright.train.session import TrainingSession
 from train import tiny
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 def save(workspace, name="hero", *, kind="h64", iteration=1, **notes):
     model = tiny.Tiny(tiny.Tiny.Options(), seed=iteration)
-    Session(name, model, workspace.model_dir, kind, iteration, notes=notes).save()
+    TrainingSession(name, model, workspace.model_dir, kind, iteration, notes=notes).save()
 
 
 @pytest.fixture

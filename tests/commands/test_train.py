@@ -1,5 +1,7 @@
 """The step, with the tiny model in the place of h64."""
 
+import base64
+import dataclasses
 import os
 import shutil
 
@@ -9,12 +11,13 @@ import pytest
 from commands.train_runs import iteration, run
 from facewright.commands import train
 from facewright.core.errors import UserError
-from facewright.core.images import write_image
+from facewright.core.images import encode, write_image
 from facewright.core.options import declared
+from facewright.faces.record import load_face, save_face
 from facewright.models import base, trained
 from facewright.nn import checkpoint
 from facewright.train import faces
-from facewright.train.prefetch import out_of_memory
+from facewright.train.batch_size import is_out_of_memory
 from train import tiny
 
 
@@ -25,7 +28,7 @@ def test_trains_resumes_and_stops_at_the_target(filled, capsys):
     assert (filled.model_dir / "preview.png").exists()
     assert iteration(filled) == 3
     run(filled, target_iter=5)
-    assert "goes on from iteration 3" in capsys.readouterr().out
+    assert "continues from iteration 3" in capsys.readouterr().out
     assert iteration(filled) == 5
     before = checkpoint.generations(filled.model_dir / "h64")
     run(filled, target_iter=5)
@@ -48,6 +51,18 @@ def test_a_damaged_newest_state_is_set_aside(filled, capsys):
     assert iteration(filled) == 4
 
 
+def test_the_box_counts_the_faces_with_a_mask_of_their_own(filled, capsys):
+    path = filled.src.aligned()[1]
+    image, record = load_face(path)
+    white = base64.b64encode(encode(np.full((64, 64), 255, np.uint8))).decode()
+    save_face(path, image, dataclasses.replace(record, mask=white))
+    run(filled, target_iter=1, preview=False)
+    assert "mask of their own" not in capsys.readouterr().out
+    run(filled, target_iter=2, mask="record", preview=False)
+    said = capsys.readouterr().out
+    assert "1 of 6 src" in said and "0 of 6 dst" in said
+
+
 def test_debug_shows_samples_and_trains_nothing(filled, capsys):
     run(filled, debug=True)
     assert (filled.model_dir / "samples.png").exists()
@@ -68,7 +83,7 @@ def test_no_faces(filled, side):
 def test_some_of_the_same_faces_on_both_sides_are_told(filled, capsys):
     face = filled.src.aligned()[0]
     shutil.copy(face, filled.dst.aligned_dir / "another name.png")
-    faces.load_pair(filled)
+    faces.load_face_pair(filled)
     assert "1 face is in both data_src and data_dst" in capsys.readouterr().out
 
 
@@ -156,9 +171,9 @@ def test_out_of_memory_is_known_in_every_backends_words():
     class XlaRuntimeError(RuntimeError):
         pass
 
-    assert out_of_memory(XlaRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes."))
-    assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"))
-    assert out_of_memory(MemoryError()) and not out_of_memory(ValueError("shapes differ"))
+    assert is_out_of_memory(XlaRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes."))
+    assert is_out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"))
+    assert is_out_of_memory(MemoryError()) and not is_out_of_memory(ValueError("shapes differ"))
 
 
 @pytest.mark.parametrize("count", [1, 3])

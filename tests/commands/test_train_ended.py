@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from commands.train_runs import command, iteration, launch, run, wait_for
-from facewright.commands import train
 from facewright.nn import checkpoint
-from facewright.train import signals
-from facewright.train.loop import Outcome
+from facewright.train import pipeline
+from facewright.train.loop import TrainingResult
+from facewright.train.signals import STOP_SIGNALS
 from train import tiny
 
 
@@ -32,11 +32,11 @@ def test_killed_it_loses_at_most_back_to_the_last_saving_and_told_to_stop_nothin
     while not lines or "  #" not in lines[-1]:
         lines.append(process.stdout.readline())
         assert lines[-1], "".join(lines)
-    assert any(f"goes on from iteration {kept}" in line for line in lines)
+    assert any(f"continues from iteration {kept}" in line for line in lines)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 0, said
-    assert "All is saved" in said
+    assert "Everything is saved" in said
     generation = checkpoint.newest(folder).generation
     assert generation.state["iteration"] > kept
     assert len(generation.arrays("history").as_dict()["losses"]) == generation.state["iteration"]
@@ -50,13 +50,13 @@ def test_stopped_before_its_target_the_exit_code_says_so(workspace):
     wait_for(lambda: "  #" in process.stdout.readline(), process)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[0]
-    assert process.returncode == 128 + signal.SIGTERM and "All is saved" in said
+    assert process.returncode == 128 + signal.SIGTERM and "Everything is saved" in said
 
 
-@pytest.mark.parametrize("name", signals.NAMES)
+@pytest.mark.parametrize("name", STOP_SIGNALS)
 def test_every_signal_that_ends_a_training_early_gives_an_exit_code(filled, monkeypatch, name):
     monkeypatch.setattr(signal, name, 21, raising=False)  # each exists on one kind of system only
-    monkeypatch.setattr(train, "_train", lambda *given: Outcome(name, 1, 1.0, 0.0))
+    monkeypatch.setattr(pipeline, "train_session", lambda *given, **more: TrainingResult(name, 1, 1.0, 0.0))
     with pytest.raises(SystemExit) as end:
         run(filled, target_iter=9, preview=False)
     assert end.value.code == 128 + 21

@@ -1,108 +1,126 @@
+"""How the faces of a training are drawn, and where the prepared ones are kept."""
+
 import base64
 import dataclasses
 
 import numpy as np
 import pytest
 
-from facewright.commands.train import mask_rows
 from facewright.core.images import encode
+from facewright.core.workers import threads
 from facewright.core.workspace import Workspace
-from facewright.data import cache
-from facewright.data.sampling_order import IdentityPairs, Shuffled, YawBalanced
+from facewright.data.cache import cache_path
 from facewright.faces.record import load_face, save_face
-from facewright.train import faces, samplers
+from facewright.train import faces
 from facewright.train.options import Options
+from facewright.train.samplers import make_samplers, worker_count
+from facewright.train.session import TrainingSession
 from train import tiny
 
 
-class Stub:
-    """As much of a session as the samplers need."""
+class Matching(tiny.Tiny):
+    """The tiny model, with src's faces drawn for the yaws of dst."""
 
-    def __init__(self, matching="shuffled", samplers=None):
-        self.model = tiny.Tiny.__new__(tiny.Tiny)
-        self.model.matching = matching
-        self.name, self.iteration, self.samplers = "h64", 0, samplers or {}
+    matching = "yaw"
 
 
 @pytest.fixture
 def filled(tmp_path):
     workspace = Workspace(tmp_path / "wörk space")
-    for side, yaws in ((workspace.src, (40, 41, 42, 43)), (workspace.dst, (-40, -41, -44, -2))):
+    for side, yaws in ((workspace.src, (40, 41, 42, 43)), (workspace.dst, (-40, -39.5, -44, -2))):
         for path, yaw in zip(tiny.save_faces(side.aligned_dir, 4, seed=50 + yaws[0]), yaws, strict=True):
             image, record = load_face(path)
             save_face(path, image, type(record)(**{**vars(record), "pose": (float(yaw), 0.0, 0.0)}))
     return workspace
 
 
-def make(workspace, session=None, **given):
-    pair = faces.load_pair(workspace)
-    return samplers.make_samplers(workspace, session or Stub(), pair, Options(model="h64", **given))
+@pytest.fixture
+def make(filled):
+    """Return a function that makes the samplers of a new session."""
+    with threads(2) as executor:
+
+        def made(model=tiny.Tiny, states=None, pair=None, **given):
+            session = TrainingSession("h64", model(model.Options()), filled.model_dir, samplers=states or {})
+            options = Options(model="h64", **given)
+            return make_samplers(filled, session, pair or faces.load_face_pair(filled), options, executor, 1)
+
+        yield made
 
 
-def flips(sampler, count=60):
+def picks(sampler, count=60):
+    """Face and augmentation of many picks."""
     rng = np.random.default_rng(0)
-    return [sampler.pick(rng)[1].flip for _ in range(count)]
+    return [sampler.pick(rng) for _ in range(count)]
 
 
-def test_faces_are_shuffled_and_mirrored_at_random(filled):
-    for sampler in make(filled):
-        assert isinstance(sampler._strategy, Shuffled) and 5 < sum(flips(sampler)) < 50
+def flips(sampler):
+    return [params.flip for _, params in picks(sampler)]
 
 
-def test_a_model_that_matches_yaws_mirrors_only_for_that(filled):
-    src, dst = make(filled, Stub("yaw"))
-    assert all(flips(src)) and not any(flips(dst))
+def test_faces_are_shuffled_and_mirrored_at_random(make):
+    for sampler in make().values():
+        assert 5 < sum(flips(sampler)) < 50
+        chosen = [index for index, _ in picks(sampler)]
+        assert all(sorted(chosen[k : k + 4]) == [0, 1, 2, 3] for k in range(0, 60, 4))
 
 
-def test_uniform_yaw_is_for_every_model(filled):
-    src, dst = make(filled, uniform_yaw=True)
-    assert isinstance(src._strategy, YawBalanced) and isinstance(dst._strategy, YawBalanced)
+def test_a_model_that_matches_yaws_mirrors_only_for_that(make):
+    samplers = make(Matching)
+    assert all(flips(samplers["src"])) and not any(flips(samplers["dst"]))
 
 
-def test_draws_go_on_in_the_next_run(filled):
-    first = make(filled, Stub("yaw"))
-    first[0].batch(3)
-    again = make(filled, Stub("yaw", {"src": first[0].state()}))
-    a, b = first[0].batch(4), again[0].batch(4)
+def test_uniform_yaw_is_for_every_model(make):
+    chosen = [index for index, _ in picks(make(uniform_yaw=True)["dst"])]
+    assert [chosen.count(index) for index in range(4)] == [10, 10, 20, 20]  # the first two look the same way
+
+
+def test_draws_continue_in_the_next_run(make):
+    first = make(Matching)["src"]
+    first.batch(3)
+    again = make(Matching, {"src": first.state()})["src"]
+    a, b = first.batch(4), again.batch(4)
     assert all((a[name] == b[name]).all() for name in a)
 
 
-def test_the_cache_lies_beside_the_faces_and_serves_the_next_run(filled, monkeypatch):
-    make(filled)
-    assert len(list(filled.src.frames_dir.glob(".faces_src_*.cache"))) == 1
-    monkeypatch.setattr(cache, "decode_face", None)
-    make(filled)
+def test_the_cache_lies_beside_the_faces_and_serves_the_next_run(make, filled):
+    first = make()["src"].untouched([0, 1, 2, 3])
+    (path,) = filled.src.frames_dir.glob(".faces_src_*.cache")
+    file = path.stat().st_ino
+    again = make()["src"].untouched([0, 1, 2, 3])
+    assert path.stat().st_ino == file  # it was not made anew
+    assert all((first[name] == again[name]).all() for name in first)
 
 
-def test_without_room_for_a_cache_it_says_so_and_goes_on(filled, monkeypatch, capsys):
-    monkeypatch.setattr(cache, "RESERVE", 1 << 60)
-    src, _ = make(filled)
-    assert "not kept in a file: it would take 0 MB, and the disk is nearly full" in capsys.readouterr().out
-    assert src.batch(2)["warped"].shape == (2, 16, 16, 3)
+def test_where_there_can_be_no_cache_it_says_so_and_continues(make, filled, capsys):
+    path = cache_path(filled.src.frames_dir, "src", tiny.Tiny.samples(tiny.Tiny, "src"))
+    path.mkdir(parents=True)
+    samplers = make()
+    assert "faces of src are not kept in a file" in capsys.readouterr().out
+    assert samplers["src"].batch(2)["warped"].shape == (2, 16, 16, 3)
 
 
-def test_pretraining_keeps_one_cache_for_both_sides(filled):
-    pair = faces.load_for_pretraining(filled.src.aligned_dir)
-    made = samplers.make_samplers(filled, Stub("yaw"), pair, Options(model="h64", pretrain="folder"))
+def test_pretraining_pairs_two_people_and_keeps_one_cache_for_both_sides(make, filled, tmp_path):
+    for person in ("a", "b"):
+        tiny.save_faces(tmp_path / "many" / person, 3, seed=ord(person))
+    pair = faces.load_pretraining_faces(tmp_path / "many")
+    samplers = make(Matching, pair=pair, pretrain="folder")
     assert len(list(filled.root.glob(".faces_pretrain_*.cache"))) == 1
-    assert all(isinstance(sampler._strategy, IdentityPairs) and any(flips(sampler)) for sampler in made)
+    people = [[pair[0][index].path.parent.name for index, _ in picks(sampler)] for sampler in samplers.values()]
+    assert all(src != dst for src, dst in zip(*people, strict=True))
+    assert all(5 < sum(flips(sampler)) < 50 for sampler in samplers.values())
 
 
 @pytest.mark.parametrize(("cores", "memory", "workers"), [(1, 8, 1), (2, 8, 1), (16, 64, 8), (64, 64, 8), (16, 0.6, 2)])
 def test_workers_are_bounded(cores, memory, workers):
-    assert samplers.worker_count(cores, memory) == workers
+    assert worker_count(cores, memory) == workers
 
 
-def test_the_mask_of_the_records_is_the_target_when_asked_for(filled):
+def test_the_mask_of_the_records_is_the_target_when_asked_for(make, filled):
     """One face of src has a mask of its own: white all over."""
     path = filled.src.aligned()[1]
     image, record = load_face(path)
     white = base64.b64encode(encode(np.full((64, 64), 255, np.uint8))).decode()
     save_face(path, image, dataclasses.replace(record, mask=white))
-    pair = faces.load_pair(filled)
-    assert mask_rows(pair, Options()) == []
-    ((_, said),) = mask_rows(pair, Options(mask="record"))
-    assert "1 of 4 src" in said and "0 of 4 dst" in said
-    plain, asked = ([s.untouched([0, 1])["mask"] for s in make(filled, mask=mask)] for mask in ("hull", "record"))
-    assert (plain[0][0] == asked[0][0]).all() and (plain[1] == asked[1]).all()
-    assert asked[0][1].mean() > 0.7 > plain[0][1].mean()
+    hull, own = ({side: s.untouched([0, 1])["mask"] for side, s in make(mask=m).items()} for m in ("hull", "record"))
+    assert (hull["src"][0] == own["src"][0]).all() and (hull["dst"] == own["dst"]).all()
+    assert own["src"][1].mean() > 0.7 > hull["src"][1].mean()

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from facewright.nn import devices, gpus, precision_benchmark
+from facewright.nn import devices, gpus
 from facewright.nn.devices import Device
-from facewright.train import setup, summary
+from facewright.train import batch_size, setup, summary
+from facewright.train.batch_size import BatchSize, choose_batch_size
 from facewright.train.options import Options
 from facewright.train.preview import draw_samples
+from facewright.train.setup import ChosenDevice
 from train import tiny
 
 CPU = Device("tensorflow", "cpu", "drawn", 4, True)
@@ -23,15 +25,15 @@ GPU = Device("jax", "gpu", "drawn", 3, True)
         (0, CPU, 99, 4, "a processor gains nothing from more"),
         (0, CPU, 3, 3, "for 6.0 GiB"),
         (0, GPU, 99, 99, "for 6.0 GiB"),
-        (0, GPU, 20, 18, "for 6.0 GiB; a multiple of 3 cards"),
-        (7, GPU, 99, 6, "as asked; a multiple of 3 cards"),
-        (1, GPU, 99, 3, "as asked; a multiple of 3 cards"),
+        (0, GPU, 20, 18, "for 6.0 GiB; a multiple of 3 GPUs"),
+        (7, GPU, 99, 6, "as asked; a multiple of 3 GPUs"),
+        (1, GPU, 99, 3, "as asked; a multiple of 3 GPUs"),
     ],
 )
 def test_the_batch(monkeypatch, asked, device, suggested, batch, why):
-    monkeypatch.setattr(gpus, "device_memory", lambda device: 6.0)
+    monkeypatch.setattr(batch_size, "device_memory", lambda device: 6.0)
     model = SimpleNamespace(batch_for=lambda gib: suggested, default_batch=4)
-    assert setup.choose_batch(SimpleNamespace(model=model), asked, device) == (batch, why)
+    assert choose_batch_size(model, asked, device) == BatchSize(batch, why)
 
 
 class TestPrecision:
@@ -45,7 +47,7 @@ class TestPrecision:
             made.append(1)
             return SimpleNamespace(precision="bfloat16", ratio=1.534, describe=lambda: "faster here")
 
-        monkeypatch.setattr(precision_benchmark, "trial", try_it)
+        monkeypatch.setattr(setup, "trial", try_it)
         monkeypatch.setattr(gpus, "cards", lambda: ())
         monkeypatch.setattr(devices, "find", lambda: CPU)
         monkeypatch.setattr(devices, "precision", lambda policy, device: "float32" if policy == "auto" else policy)
@@ -56,26 +58,28 @@ class TestPrecision:
         return setup.start_device(Options(**given), found)
 
     def test_tried_once_and_remembered(self, trials):
-        device, precision, notes = self.start()
-        assert (device, precision, len(trials)) == (CPU, "bfloat16", 1)
-        assert notes == {"device": "drawn", "precision": "bfloat16", "ratio": 1.53, "words": "faster here"}
-        assert self.start(notes)[1:] == ("bfloat16", notes) and len(trials) == 1
+        chosen = self.start()
+        assert (chosen.device, chosen.precision, len(trials)) == (CPU, "bfloat16", 1)
+        assert chosen.benchmark == {"device": "drawn", "precision": "bfloat16", "ratio": 1.53}
+        assert chosen.describe_precision() == "bfloat16 (faster here)"
+        again = self.start(chosen.benchmark)
+        assert (again.precision, again.benchmark) == ("bfloat16", chosen.benchmark) and len(trials) == 1
 
     @pytest.mark.parametrize("kept", [{}, {"device": "another", "precision": "float32"}, {"device": "drawn"}])
     def test_tried_anew_on_another_device(self, trials, kept):
-        assert self.start(kept)[1] == "bfloat16" and len(trials) == 1
+        assert self.start(kept).precision == "bfloat16" and len(trials) == 1
 
     def test_not_tried_where_it_is_asked_for_or_cannot_win(self, trials, monkeypatch):
-        assert self.start(precision="float32")[1:] == ("float32", {})
+        assert self.start(precision="float32") == ChosenDevice(CPU, "float32")
         monkeypatch.setattr(devices, "find", lambda: Device("tensorflow", "cpu", "drawn", 4, False))
-        assert self.start()[1:] == ("float32", {})
+        assert self.start().precision == "float32"
         assert not trials
 
 
 def test_the_box_is_as_wide_as_its_longest_line_and_breaks_long_texts():
     words = " ".join(f"word{k}" for k in range(40))
-    lines = summary.box("training", [("a", "short"), ("name", words)])
-    assert len({len(line) for line in lines}) == 1 and len(lines[0]) <= summary.WIDEST
+    lines = summary.boxed("training", [("a", "short"), ("name", words)])
+    assert len({len(line) for line in lines}) == 1 and len(lines[0]) <= summary.MAX_WIDTH
     assert lines[0].strip("+-") == " training " and lines[1].startswith("| a     short ")
     inner = [line[2:-2] for line in lines[1:-1]]
     assert [line[:6] for line in inner] == ["a     ", "name  "] + ["      "] * (len(inner) - 2)
@@ -83,7 +87,7 @@ def test_the_box_is_as_wide_as_its_longest_line_and_breaks_long_texts():
 
 
 def test_a_long_title_has_room():
-    assert {len(line) for line in summary.box("a title longer than all rows", [("a", "b")])} == {28 + 8}
+    assert {len(line) for line in summary.boxed("a title longer than all rows", [("a", "b")])} == {28 + 8}
 
 
 def test_the_sheet_of_samples_shows_every_output_with_its_landmarks(tmp_path):
@@ -91,7 +95,9 @@ def test_the_sheet_of_samples_shows_every_output_with_its_landmarks(tmp_path):
 
     paths = tiny.save_faces(tmp_path, 3)
     model = tiny.Tiny(tiny.Tiny.Options(), seed=0)
-    samplers = [Sampler(paths, model.samples(), np.random.default_rng(k), flip=True) for k in range(2)]
+    samplers = {
+        side: Sampler(paths, model.samples(side), np.random.default_rng(0), flip=True) for side in ("src", "dst")
+    }
     count = len(model.samples())
     sheet = draw_samples(samplers, np.random.default_rng(0), rows=2)
     side = sheet.shape[1] // (2 * count)

@@ -12,7 +12,7 @@ from facewright.core.options import declared
 from facewright.data.sampler import Sampler
 from facewright.models import base, catalogue, trained
 from facewright.nn import checkpoint, devices
-from facewright.train.session import Session
+from facewright.train.session import TrainingSession
 from train.tiny import Tiny, save_faces
 
 NAMES = base.model_names()
@@ -186,7 +186,7 @@ def test_trains_saves_and_comes_back(name, tmp_path, monkeypatch):
     assert list(columns)[:5] == ["src", "src rebuilt", "dst", "dst rebuilt", "dst as src"]
     assert all(c.shape == (4, c.shape[1], c.shape[1], 3) and c.dtype == np.float32 for c in columns.values())
 
-    Session(name, model, tmp_path / "model", iteration=3).save()
+    TrainingSession(name, model, tmp_path / "model", iteration=3).save()
     saved = {key: np.asarray(v).copy() for key, v in trained.model_arrays(model)["optimizer"].items()}
     following = model.train_on(batches["src"], batches["dst"])
     del model
@@ -197,7 +197,7 @@ def test_trains_saves_and_comes_back(name, tmp_path, monkeypatch):
     again = loaded.predict(batches["dst"]["target"])
     np.testing.assert_allclose(again[0], picture, atol=1e-5)
     np.testing.assert_allclose(again[1], mask, atol=1e-5)
-    session = Session(name, loaded.model, tmp_path / "model")
+    session = TrainingSession(name, loaded.model, tmp_path / "model")
     session.resume(session.find().generation)
     for key, value in trained.model_arrays(session.model)["optimizer"].items():
         np.testing.assert_array_equal(saved[key], np.asarray(value))
@@ -252,7 +252,7 @@ class TestLoading:
     def model_dir(self, tmp_path, monkeypatch):
         monkeypatch.setattr(trained, "model_class", lambda name: Tiny)
         for iteration in (1, 2):
-            Session("h64", Tiny(Tiny.Options(), seed=iteration), tmp_path, iteration=iteration).save()
+            TrainingSession("h64", Tiny(Tiny.Options(), seed=iteration), tmp_path, iteration=iteration).save()
         return tmp_path
 
     def test_fingerprint_and_iteration_are_those_of_the_newest(self, model_dir):
@@ -266,7 +266,7 @@ class TestLoading:
         model.preview(*[{"target": np.zeros((1, 16, 16, 3), np.float32)}] * 2)
         assert model.live_network() and model.reported == ("src", "dst")
         assert "trainers" not in vars(model)
-        session = Session("h64", model, model_dir)
+        session = TrainingSession("h64", model, model_dir)
         session.resume(session.find().generation)
         assert list(vars(model)["trainers"]) == [""]
 
@@ -282,7 +282,7 @@ class TestLoading:
         assert "6_train" in caught.value.fix
 
     def test_unknown_kind(self, tmp_path):
-        Session("mine", Tiny(Tiny.Options()), tmp_path, kind="nope").save()
+        TrainingSession("mine", Tiny(Tiny.Options()), tmp_path, kind="nope").save()
         with pytest.raises(UserError, match=r"of a known kind \(mine\)"):
             trained.load_trained(tmp_path)
         with pytest.raises(UserError, match="holds the model 'nope'"):

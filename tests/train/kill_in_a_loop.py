@@ -16,7 +16,7 @@ from pathlib import Path
 from facewright.commands import train
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint
-from facewright.train import loop
+from facewright.train.console_line import ConsoleLine
 from train import tiny
 
 
@@ -51,7 +51,7 @@ def _train(workspace: Workspace, log: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    loop.Status.show = lambda self, text, now=False: print(text.split()[0], flush=True)
+    ConsoleLine.show = lambda self, text, now=False: print(text.split()[0], flush=True)
     options = {"model": "h64", "precision": "float32", "window": False, "preview": False}
     options |= {"save_interval_min": 0.01, "autobackup_hours": 1e-4}
     try:

@@ -1,18 +1,22 @@
-"""Runs of the loop with the tiny model, and keys pressed in them."""
+"""Runs of the loop with the tiny model: commands at chosen polls, faults at chosen steps, a disk that fails."""
+
+import math
+from contextlib import contextmanager
 
 import numpy as np
 
+from facewright.core.workspace import SIDES
 from facewright.data.sampler import Sampler
-from facewright.train.loop import Loop, Plan
-from facewright.train.session import Session
+from facewright.train.loop import LoopSettings, train_session
+from facewright.train.session import TrainingSession
 from train.tiny import Tiny
 
 
-class Typing:
-    """Keys pressed at given polls."""
+class Commands:
+    """Commands at given polls: `Commands(_3=TrainingCommand.SAVE)` saves after the third step."""
 
     def __init__(self, **at):
-        self.at = {int(n[1:]): command for n, command in at.items()}
+        self.at = {int(name[1:]): command for name, command in at.items()}
         self.polls = 0
 
     def poll(self):
@@ -20,24 +24,78 @@ class Typing:
         return [self.at[self.polls]] if self.polls in self.at else []
 
 
-def new_session(folder, faces, seed=0):
-    session = Session("tiny", Tiny(Tiny.Options(), seed=seed), folder)
-    sources = tuple(
-        Sampler(paths, session.model.samples(), np.random.default_rng([seed, number]), flip=True)
-        for number, paths in enumerate(faces)
-    )
-    found = session.find()
+class FaultyTiny(Tiny):
+    """The tiny model with faults in its training step.
+
+    Args:
+        fault: Number of the step, from 1 -> None, "loss" (it is not finite, the step not applied), "weights" (they
+            are not finite either), or an exception to raise.
+    """
+
+    def __init__(self, fault, *, seed=0):
+        super().__init__(Tiny.Options(), seed=seed)
+        self.fault, self.calls = fault, 0
+
+    def train_on(self, src, dst):
+        self.calls += 1
+        fault = self.fault(self.calls)
+        if isinstance(fault, Exception):
+            raise fault
+        if fault == "weights":
+            break_weights(self)
+        return {"src": math.nan, "dst": 0.5} if fault else super().train_on(src, dst)
+
+
+def break_weights(model):
+    """Make weights infinite, as a bit error would: without the step noticing."""
+    variable = model.parts["encoder"].variables[0]
+    variable.assign(np.full(variable.shape, np.inf))
+
+
+@contextmanager
+def file_in_the_way(path):
+    """Put a file where a folder is needed: whoever writes there fails as on a full disk."""
+    aside = path.with_name(f"{path.name} aside")
+    there = path.exists()
+    if there:
+        path.rename(aside)
+    path.write_bytes(b"")
+    try:
+        yield
+    finally:
+        path.unlink()
+        if there:
+            aside.rename(path)
+
+
+def new_session(folder, faces, seed=0, model=None, session=TrainingSession):
+    """Return a session in a folder, resumed where there is a saved state, and its samplers."""
+    made = session("tiny", model or Tiny(Tiny.Options(), seed=seed), folder)
+    sources = {
+        side: Sampler(paths, made.model.samples(side), np.random.default_rng([seed, number]), flip=True)
+        for number, (side, paths) in enumerate(zip(SIDES, faces, strict=True))
+    }
+    found = made.find()
     if found:
-        session.resume(found.generation)
-        for source, name in zip(sources, ("src", "dst"), strict=True):
-            source.set_state(session.samplers[name])
+        made.resume(found.generation)
+        for side, source in sources.items():
+            source.set_state(made.samplers[side])
     else:
-        session.save()
-    return session, sources
+        made.save()
+    return made, sources
 
 
-def train(session, sources, *, keys=None, view=None, **plan):
-    return Loop(session, sources, Plan(2, **plan), [keys] if keys else [], view).run()
+def train(session, sources, *, commands=None, preview=None, status=None, callbacks=(), **settings):
+    """Train as step 6 does, with two faces per side."""
+    return train_session(
+        session,
+        sources,
+        LoopSettings(2, **settings),
+        commands=[commands] if commands else [],
+        preview=preview,
+        status=status,
+        more_callbacks=callbacks,
+    )
 
 
 def weights(session):

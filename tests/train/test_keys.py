@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facewright.train import keys
-from facewright.train.keys import Command
+from facewright.train.keys import TrainingCommand
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 READER = """
@@ -30,7 +30,12 @@ def environment():
 
 
 def test_letters():
-    assert keys.commands("sxP \r") == [Command.SAVE, Command.PREVIEW, Command.NEXT, Command.LEAVE]
+    assert keys.commands_of("sxP \r") == [
+        TrainingCommand.SAVE,
+        TrainingCommand.PREVIEW,
+        TrainingCommand.NEXT,
+        TrainingCommand.LEAVE,
+    ]
 
 
 def test_without_a_terminal_there_are_no_keys():
@@ -77,7 +82,7 @@ def _read_until(descriptor, text):
 
 
 def test_letters_of_backups_and_of_the_chart():
-    assert keys.commands("bL") == [Command.BACKUP, Command.RANGE]
+    assert keys.commands_of("bL") == [TrainingCommand.BACKUP, TrainingCommand.RANGE]
 
 
 WAITER = "from facewright.train.keys import any_key\nprint('ready', flush=True)\nprint(any_key({0}), flush=True)"

@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -9,20 +10,28 @@ import pytest
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.nn import backups, checkpoint, devices
-from facewright.train import loop, saver
-from facewright.train.keys import Command
-from facewright.train.loop import Loop, Plan
-from facewright.train.preview_writer import View
-from train.loop_runs import Typing, new_session, train, weights
+from facewright.train.callbacks import Callback
+from facewright.train.keys import TrainingCommand
+from facewright.train.preview_writer import PreviewWriter
+from facewright.train.saver import Snapshot
+from facewright.train.session import TrainingSession
+from train.loop_runs import Commands, file_in_the_way, new_session, train, weights
 
 pytestmark = pytest.mark.usefixtures("full_precision")
+SAVE, BACKUP, LEAVE = TrainingCommand.SAVE, TrainingCommand.BACKUP, TrainingCommand.LEAVE
+NEXT, PREVIEW = TrainingCommand.NEXT, TrainingCommand.PREVIEW
+
+
+def saved_iterations(folder):
+    """Iterations of the whole generations of a model, the newest first."""
+    return [checkpoint.check(path).state["iteration"] for path in checkpoint.generations(folder)]
 
 
 def test_trains_to_the_target_and_saves(tmp_path, faces, capsys):
     session, sources = new_session(tmp_path, faces)
-    outcome = train(session, sources, target=12)
-    assert (outcome.reason, outcome.steps, session.iteration, len(session.history)) == ("target", 12, 12, 12)
-    assert 0 <= outcome.waiting <= 1 and outcome.milliseconds > 0
+    result = train(session, sources, target=12)
+    assert (result.reason, result.steps, session.iteration, len(session.history)) == ("target", 12, 12, 12)
+    assert 0 <= result.waiting <= 1 and result.milliseconds > 0
     assert session.history.values[-3:].mean() < session.history.values[:3].mean()
     state = checkpoint.newest(tmp_path / "tiny").generation.state
     assert (state["iteration"], state["model"]) == (12, "tiny")
@@ -42,7 +51,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, faces):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_a_model_goes_on_under_another_precision(tmp_path, faces):
+def test_a_model_continues_under_another_precision(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
     train(session, sources, target=2)
     devices.precision("bfloat16")
@@ -52,86 +61,98 @@ def test_a_model_goes_on_under_another_precision(tmp_path, faces):
     assert other.iteration == 4 and np.isfinite(other.history.values).all()
 
 
-def test_keys_save_and_leave(tmp_path, faces):
+def test_commands_save_and_leave(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
-    outcome = train(session, sources, keys=Typing(_3=Command.SAVE, _5=Command.LEAVE))
-    assert (outcome.reason, session.iteration) == ("key", 5)
-    saved = [checkpoint.check(p).state["iteration"] for p in checkpoint.generations(tmp_path / "tiny")]
-    assert saved == [5, 3]
+    result = train(session, sources, commands=Commands(_3=SAVE, _5=LEAVE))
+    assert (result.reason, session.iteration) == ("key", 5)
+    assert saved_iterations(tmp_path / "tiny") == [5, 3]
 
 
 def test_previews_and_their_history(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
-    view = View(session, sources, write_history=True)
-    train(session, sources, view=view, keys=Typing(_2=Command.NEXT, _3=Command.PREVIEW), target=11)
+    preview = PreviewWriter(session, sources, write_history=True)
+    train(session, sources, preview=preview, commands=Commands(_2=NEXT, _3=PREVIEW), target=11)
     assert cv2.imread(str(tmp_path / "preview.png")).shape[1] == 640
     assert [p.name for p in (tmp_path / "tiny" / "history").iterdir()] == ["000010.jpg"]
 
 
-def test_the_terminal_gets_the_faces_that_were_asked_for(tmp_path, faces):
+def test_the_terminal_gets_the_faces_that_were_requested(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
     drawn = []
-    view = View(session, sources, terminal=lambda picture: drawn.append((session.iteration, picture.shape)))
-    train(session, sources, view=view, keys=Typing(_2=Command.NEXT, _4=Command.PREVIEW), target=6)
+    preview = PreviewWriter(session, sources, terminal=lambda image: drawn.append((session.iteration, image.shape)))
+    train(session, sources, preview=preview, commands=Commands(_2=NEXT, _4=PREVIEW), target=6)
     assert drawn == [(2, (512, 640, 3)), (4, (512, 640, 3)), (6, (512, 640, 3))]  # keys, and the end
 
 
 def test_autosave_by_time(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
     train(session, sources, target=3, save_seconds=0.0)
-    saved = [checkpoint.check(p).state["iteration"] for p in checkpoint.generations(tmp_path / "tiny")]
+    saved = saved_iterations(tmp_path / "tiny")
     assert saved[0] == 3 and saved[1] in (1, 2)
 
 
-def test_a_young_run_is_saved_before_its_interval_is_over(tmp_path, faces, monkeypatch):
+def test_a_young_run_is_saved_before_its_interval_is_over(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
-    monkeypatch.setattr(saver, "FIRST", 0.0)
-    train(session, sources, target=3, save_seconds=1e6)
+    train(session, sources, target=3, save_seconds=1e6, first_save_seconds=0.0)
     assert len(checkpoint.generations(tmp_path / "tiny")) == 2  # within the run, and at its end
 
 
-def test_a_failed_autosave_does_not_stop_the_training(tmp_path, faces, monkeypatch, capsys):
+def test_a_failed_autosave_does_not_stop_the_training(tmp_path, faces, capsys):
     session, sources = new_session(tmp_path, faces)
-    save, attempts = checkpoint.save, []
+    folder = tmp_path / "tiny"
 
-    def full_once(folder, state, files, **more):
-        attempts.append(state["iteration"])
-        if len(attempts) == 1:
-            raise UserError("The disk is full.", "space", "make some")
-        return save(folder, state, files, **more)
+    class UntilTold(Commands):
+        """Makes room once it was told that nothing was saved."""
 
-    monkeypatch.setattr(checkpoint, "save", full_once)
-    train(session, sources, target=30, save_seconds=0.0)
-    assert attempts[0] == 1 and session.saved_iteration == 30
-    assert "Not saved, training goes on. The disk is full." in capsys.readouterr().out
+        said = ""
+
+        def poll(self):
+            self.said += capsys.readouterr().out
+            if "Not saved" in self.said and folder.is_file():
+                blocked.__exit__(None, None, None)
+                self.at[self.polls + 5] = LEAVE
+            return super().poll()
+
+    commands = UntilTold(_1=SAVE)
+    blocked = file_in_the_way(folder)
+    blocked.__enter__()
+    assert train(session, sources, commands=commands, retry_seconds=0.0).reason == "key"
+    assert str(folder) in commands.said and "training continues" in commands.said
+    assert session.saved_iteration == session.iteration > 5
+    assert saved_iterations(folder)[0] == session.iteration
 
 
-def test_saving_goes_on_beside_the_training(tmp_path, faces, monkeypatch):
-    session, sources = new_session(tmp_path, faces)
-    save, gate = checkpoint.save, threading.Event()
+def test_saving_goes_on_beside_the_training(tmp_path, faces):
+    gate = threading.Event()
 
-    def slow(folder, state, files, **more):
-        assert gate.wait(60)
-        return save(folder, state, files, **more)
+    @dataclass(frozen=True)
+    class SlowSnapshot(Snapshot):
+        def write(self):
+            assert gate.wait(60)
+            return super().write()
 
-    monkeypatch.setattr(checkpoint, "save", slow)
+    class SlowSession(TrainingSession):
+        def snapshot(self, **given):
+            slow = super().snapshot(**given)
+            return SlowSnapshot(**vars(slow)) if self.saved_iteration >= 0 else slow
 
-    class Opening(Typing):
+    class Opening(Commands):
         def poll(self):
             if self.polls == 6:
-                assert session.saved_iteration == 0  # five steps were trained since the key
+                assert session.saved_iteration == 0  # five steps were trained since the command
                 gate.set()
             return super().poll()
 
-    train(session, sources, keys=Opening(_1=Command.SAVE), target=9)
+    session, sources = new_session(tmp_path, faces, session=SlowSession)
+    train(session, sources, commands=Opening(_1=SAVE), target=9)
     first, last = (checkpoint.check(p) for p in reversed(checkpoint.generations(tmp_path / "tiny")))
     assert (first.state["iteration"], last.state["iteration"]) == (1, 9)
     assert len(first.arrays("history").as_dict()["losses"]) == 1
 
 
-def test_backups_by_key_and_by_time(tmp_path, faces):
+def test_backups_by_command_and_by_time(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
-    train(session, sources, keys=Typing(_2=Command.BACKUP), target=4)
+    train(session, sources, commands=Commands(_2=BACKUP), target=4)
     (made,) = backups.backups(tmp_path / "tiny")
     assert checkpoint.check(made).state["iteration"] == 2
     train(session, sources, target=5, backup_seconds=3600.0)
@@ -142,94 +163,109 @@ def test_backups_by_key_and_by_time(tmp_path, faces):
     assert [checkpoint.check(p).state["iteration"] for p in backups.backups(tmp_path / "tiny")] == [6, 2]
 
 
-@pytest.mark.parametrize("preview", [True, False])
-def test_a_backup_holds_the_preview_of_its_own_model_only(tmp_path, faces, preview):
+@pytest.mark.parametrize("with_preview", [True, False])
+def test_a_backup_holds_the_preview_of_its_own_model_only(tmp_path, faces, with_preview):
     session, sources = new_session(tmp_path, faces)
     (tmp_path / "preview.png").write_bytes(b"of another model")
-    view = View(session, sources) if preview else None
-    train(session, sources, view=view, keys=Typing(_2=Command.BACKUP), target=3)
+    preview = PreviewWriter(session, sources) if with_preview else None
+    train(session, sources, preview=preview, commands=Commands(_2=BACKUP), target=3)
     (made,) = backups.backups(tmp_path / "tiny")
     kept = [cv2.imread(str(path)) is not None for path in made.glob("preview.png")]
-    assert kept == ([True] if preview else [])
+    assert kept == ([True] if with_preview else [])
 
 
-def test_a_backup_that_fails_is_told_apart_from_the_saving_and_tried_again(tmp_path, faces, monkeypatch, capsys):
+def test_a_backup_that_fails_is_told_apart_from_the_save_and_tried_again(tmp_path, faces, capsys):
     session, sources = new_session(tmp_path, faces)
-    back_up, attempts = backups.back_up, []
+    folder = tmp_path / "tiny" / backups.BACKUPS
 
-    def full_once(generation, preview):
-        attempts.append(checkpoint.check(generation).state["iteration"])
-        if len(attempts) == 1:
-            raise UserError("The disk is full.", "space", "make some")
-        return back_up(generation, preview)
+    class UntilTold(Commands):
+        said = ""
 
-    monkeypatch.setattr(backups, "back_up", full_once)
-    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.0)
-    train(session, sources, keys=Typing(_2=Command.BACKUP), target=40)
-    said = capsys.readouterr().out
-    assert (
-        "Saved iteration 2 in" in said
-        and "not backed up; it is tried again while the training goes on. The disk is full." in said
-    )
-    assert "Not saved" not in said and len(attempts) == 2
+        def poll(self):
+            self.said += capsys.readouterr().out
+            if "not backed up" in self.said and folder.is_file():
+                blocked.__exit__(None, None, None)
+                self.at[self.polls + 30] = LEAVE
+            return super().poll()
+
+    commands = UntilTold(_2=BACKUP)
+    blocked = file_in_the_way(folder)
+    blocked.__enter__()
+    train(session, sources, commands=commands, retry_seconds=0.0)
+    said = commands.said + capsys.readouterr().out
+    assert "Saved iteration 2 in" in said and "Not saved" not in said and "Saved and backed up iteration" in said
     (made,) = backups.backups(tmp_path / "tiny")
-    assert checkpoint.check(made).state["iteration"] == attempts[1] > 2
+    assert checkpoint.check(made).state["iteration"] > 2
 
 
-def test_listeners_get_every_step(tmp_path, faces):
+def test_a_callback_of_ones_own_gets_every_step_and_the_session(tmp_path, faces):
+    class Plateau(Callback):
+        """Halves the learning rate after every second step."""
+
+        def __init__(self):
+            self.heard = []
+
+        def on_step(self, run, step):
+            self.heard.append((step.iteration, *step.losses))
+            if step.iteration % 2 == 0:
+                run.session.scale_learning_rate(0.5)
+
+    plateau = Plateau()
     session, sources = new_session(tmp_path, faces)
-    heard = []
-    Loop(session, sources, Plan(2, 4), listeners=[lambda iteration, losses: heard.append((iteration, *losses))]).run()
-    assert heard == [(k, "src", "dst") for k in range(1, 5)]
+    before = session.learning_rates
+    train(session, sources, callbacks=[plateau], target=4)
+    assert plateau.heard == [(k, "src", "dst") for k in range(1, 5)]
+    assert session.learning_rates == pytest.approx([rate / 4 for rate in before])
+
+
+class FakeWindow:
+    """A window that sends commands once it has shown something.
+
+    Args:
+        at: Poll -> commands.
+    """
+
+    open = True
+
+    def __init__(self, at):
+        self.at, self.shown, self.polls = at, 0, 0
+
+    def show(self, picture):
+        self.shown += 1
+
+    def poll(self):
+        self.polls += 1
+        return self.at.get(self.polls, [])
 
 
 def test_the_window_stays_after_the_target_until_it_is_closed(tmp_path, faces):
-    class Fake:
-        shown, polls, open = 0, 0, True
-
-        def show(self, picture):
-            self.shown += 1
-
-        def poll(self):
-            self.polls += 1
-            return {4: [Command.NEXT], 5: [Command.SAVE], 6: [Command.LEAVE]}.get(self.polls, [])
-
     session, sources = new_session(tmp_path, faces)
-    window = Fake()
-    outcome = Loop(session, sources, Plan(2, 3, linger=True), [window], View(session, sources, window)).run()
-    assert (outcome.reason, window.polls, session.iteration) == ("target", 6, 3)
+    window = FakeWindow({4: [NEXT], 5: [SAVE], 6: [LEAVE]})
+    preview = PreviewWriter(session, sources, window)
+    result = train(session, sources, commands=window, preview=preview, target=3, wait_for_close=True)
+    assert (result.reason, window.polls, session.iteration) == ("target", 6, 3)
     assert len(checkpoint.generations(tmp_path / "tiny")) == 2
 
 
 def test_a_preview_that_cannot_be_written_stops_nothing(tmp_path, faces, capsys):
-    session, sources = new_session(tmp_path, faces)
-    view = View(session, sources)
-
-    def full(status):
-        raise UserError("The disk is full.", "space", "make some")
-
-    view.refresh = full
-    assert train(session, sources, view=view, target=3).reason == "target"
-    assert "No preview, training goes on. The disk is full." in capsys.readouterr().out
-
-
-def test_the_window_gets_previews_and_gives_keys(tmp_path, faces):
-    class Fake:
-        shown = 0
-
-        def show(self, picture):
-            self.shown += 1
-
-        def poll(self):
-            return [Command.LEAVE] if self.shown else []
+    class Full(PreviewWriter):
+        def refresh(self, line=""):
+            raise UserError("The disk is full.", "space", "make some")
 
     session, sources = new_session(tmp_path, faces)
-    window = Fake()
-    outcome = Loop(session, sources, Plan(2), [window], View(session, sources, window)).run()
-    assert (outcome.reason, window.shown) == ("key", 2)
+    assert train(session, sources, preview=Full(session, sources), target=3).reason == "target"
+    said = capsys.readouterr().out
+    assert "training continues" in said and "The disk is full." in said
 
 
-def test_workspace_model_folder_is_the_parent(tmp_path, faces):
+def test_the_window_gets_previews_and_gives_commands(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    window = FakeWindow({2: [LEAVE]})
+    result = train(session, sources, commands=window, preview=PreviewWriter(session, sources, window))
+    assert (result.reason, window.shown) == ("key", 2)
+
+
+def test_the_model_folder_is_the_parent(tmp_path, faces):
     workspace = Workspace(tmp_path)
     session, _ = new_session(workspace.model_dir, faces)
     assert session.folder == tmp_path / "model" / "tiny"

@@ -93,7 +93,7 @@ def test_bad_requests_and_lost_browsers_do_not_disturb_the_training(start) -> No
     wait_for(lambda: json.loads(ask(training.address + "state")[1])["iteration"] > before)
     assert ask(training.address + "press", b'{"press": "leave"}')[0] == 200
     said = training.end()
-    assert "Traceback" not in said and "Stopped with a key. All is saved" in said
+    assert "Traceback" not in said and "Stopped with a key. Everything is saved" in said
     assert training.saved() > before
 
 
@@ -176,9 +176,9 @@ def test_the_page_in_a_browser(start) -> None:
         time.sleep(0.5)
         assert training.process.poll() is None
         reader.button("leave")
-        wait_for(lambda: "All is saved" in reader.text("#end"))
+        wait_for(lambda: "Everything is saved" in reader.text("#end"))
         last = reader.iteration()
-        assert "Stopped with a key. All is saved" in training.end()
+        assert "Stopped with a key. Everything is saved" in training.end()
         assert training.saved() == last
         time.sleep(1.5)  # the program is gone: the page does not complain, for it knows
         assert not reader.text("#lost") and reader.text("#phase") == "ended"
@@ -193,7 +193,7 @@ def test_enter_on_the_page_saves_and_stops_and_a_program_that_vanished_is_told(s
         reader = Reader(shown, training)
         wait_for(lambda: reader.iteration() > 3)
         shown.key("Enter")
-        assert "All is saved" in training.end()
+        assert "Everything is saved" in training.end()
         again = start("--target-iter", "100000000")
         reader = Reader(shown, again)
         assert reader.iteration() >= training.saved()

@@ -4,48 +4,64 @@ import time
 import numpy as np
 import pytest
 
-from facewright.train.prefetch import DEPTH, Feed
+from facewright.train.prefetch import MAX_BATCHES, MAX_BYTES, Prefetcher
 
 
 class Counting:
-    def __init__(self, fail_at=None):
-        self.made = 0
-        self.fail_at = fail_at
+    """A source of numbered batches.
+
+    Args:
+        fail_at: Number of batches after which it fails.
+        nbytes: Size of a batch.
+    """
+
+    def __init__(self, fail_at=None, nbytes=8):
+        self.made, self.fail_at, self.nbytes = 0, fail_at, nbytes
 
     def batch(self, size):
         if self.made == self.fail_at:
             raise OSError("the disk went away")
         self.made += 1
-        return {"size": np.array(size), "number": np.array(self.made)}
+        large = np.broadcast_to(np.zeros(1, np.uint8), (self.nbytes,))  # takes no memory
+        return {"size": np.array(size), "number": np.array(self.made), "large": large}
 
     def state(self):
         return {"made": self.made}
 
 
-def test_batches_come_in_order_with_their_state():
-    source = Counting()
-    with Feed(source, 4) as feed:
+@pytest.mark.parametrize("names", [("src", "dst"), ("faces",), ("a", "b", "c")])
+def test_batches_of_all_streams_come_in_order_with_their_states(names):
+    with Prefetcher({name: Counting() for name in names}, 4) as batches:
         for number in range(1, 20):
-            assert feed.get() == {"size": 4, "number": number}
-            assert feed.state == {"made": number}
+            got = batches.get()
+            assert list(got) == list(names)
+            assert all((batch["size"], batch["number"]) == (4, number) for batch in got.values())
+            assert batches.states == {name: {"made": number} for name in names}
 
 
-def test_it_runs_ahead_no_further_than_its_depth():
-    source = Counting()
-    with Feed(source, 1):
+def test_before_the_first_batch_the_states_are_those_of_the_sources():
+    assert Prefetcher({"src": Counting()}, 4).states == {"src": {"made": 0}}
+
+
+@pytest.mark.parametrize(("nbytes", "most"), [(8, MAX_BATCHES + 1), (MAX_BYTES, 2)])
+def test_it_prepares_no_more_than_it_may(nbytes, most):
+    source = Counting(nbytes=nbytes)
+    with Prefetcher({"src": source}, 1):
         time.sleep(0.2)
-        assert source.made <= DEPTH + 1
+        assert source.made <= most
 
 
-def test_errors_of_the_thread_come_out():
-    with Feed(Counting(fail_at=2), 1) as feed:
-        feed.get()
-        feed.get()
+def test_errors_of_a_stream_come_out():
+    with Prefetcher({"src": Counting(), "dst": Counting(fail_at=2)}, 1) as batches:
+        batches.get()
+        batches.get()
         with pytest.raises(OSError, match="went away"):
-            feed.get()
+            batches.get()
 
 
-def test_the_thread_ends():
-    with Feed(Counting(), 1) as feed:
-        feed.get()
-    assert not any(t.name == "facewright-feed" and t.is_alive() for t in threading.enumerate())
+def test_its_threads_end():
+    before = threading.active_count()
+    with Prefetcher({"src": Counting(), "dst": Counting()}, 1) as batches:
+        batches.get()
+        assert threading.active_count() == before + 2
+    assert threading.active_count() == before

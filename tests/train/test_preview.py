@@ -13,8 +13,8 @@ def faces(side, rows=4):
 @pytest.mark.parametrize(("side", "width", "height"), [(64, 640, 512), (128, 640, 512), (256, 1000, 800)])
 def test_five_columns_four_rows_at_most_800_high(side, width, height):
     page = preview.draw_faces(faces(side))
-    assert page.shape == (height + preview.LINE + 3, width, 3)
-    below = page[preview.LINE + 3 :]
+    assert page.shape == (height + preview.LINE_PX + 3, width, 3)
+    below = page[preview.LINE_PX + 3 :]
     middle = below[height // 2, width // 10 :: width // 5, 0]
     np.testing.assert_allclose(middle, [26, 77, 128, 179, 230], atol=1)
 

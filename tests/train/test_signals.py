@@ -10,18 +10,18 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSI
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_is_a_wish_and_the_handler_is_put_back(name):
+def test_a_signal_is_a_request_and_the_handler_is_restored(name):
     before = signal.getsignal(getattr(signal, name))
     with Signals() as signals:
         os.kill(os.getpid(), getattr(signal, name))
-        assert signals.asked == name
+        assert signals.received == name
     assert signal.getsignal(getattr(signal, name)) is before
 
 
 def test_the_second_ctrl_c_stops_at_once():
     with Signals() as signals:
         os.kill(os.getpid(), signal.SIGINT)
-        assert signals.asked
+        assert signals.received == "SIGINT"
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -31,6 +31,6 @@ def test_what_is_ignored_stays_ignored():
     try:
         with Signals() as signals:
             os.kill(os.getpid(), signal.SIGHUP)
-            assert not signals.asked
+            assert not signals.received
     finally:
         signal.signal(signal.SIGHUP, before)

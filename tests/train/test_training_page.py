@@ -14,40 +14,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from facewright.train import page
-from facewright.train import status as boards
 from facewright.train.history import LossHistory
-from facewright.train.keys import Command
-from facewright.train.page import Counter, curves
-from facewright.train.status import Board, Phase, Standing
+from facewright.train.keys import TrainingCommand
+from facewright.train.page import CURVE_COLUMNS, TrainingPage, curves
+from facewright.train.status import MAX_MESSAGES, MAX_PENDING, OPEN_SECONDS, RunState, StepStats, TrainingStatus
 from facewright.ui.page import Request
 
 
 @pytest.fixture
-def board() -> Board:
+def status() -> TrainingStatus:
     history = LossHistory(("src", "dst"))
     history.append({"src": 0.5, "dst": float("nan")})
-    return Board(history, Standing(1, 20.0, 0.01, {"src": 0.5, "dst": float("nan")}, saved=0))
+    return TrainingStatus(history, StepStats(1, 20.0, 0.01, {"src": 0.5, "dst": float("nan")}, saved=0))
 
 
 @pytest.fixture
-def counter(board: Board, tmp_path: Path) -> Counter:
-    return Counter(board, "quick", tmp_path, target=9)
+def page(status: TrainingStatus, tmp_path: Path) -> TrainingPage:
+    return TrainingPage(status, "quick", tmp_path, target=9)
 
 
-def state(counter: Counter) -> dict[str, Any]:
-    return json.loads(counter.answer(Request("GET", "state")).body)
+def state(page: TrainingPage) -> dict[str, Any]:
+    return json.loads(page.answer(Request("GET", "state")).body)
 
 
-def press(counter: Counter, body: bytes) -> int:
-    return int(counter.answer(Request("POST", "press", "", body)).status)
+def press(page: TrainingPage, body: bytes) -> int:
+    return int(page.answer(Request("POST", "press", "", body)).status)
 
 
-def test_the_state_tells_all(board: Board, counter: Counter) -> None:
-    board.note("Saved.")
-    board.note("Broke.", attention=True)
-    board.show(np.zeros((8, 10, 3), np.uint8), ("a", "b"), 1)
-    told = state(counter)
+def test_the_state_holds_everything(status: TrainingStatus, page: TrainingPage) -> None:
+    status.add_message("Saved.")
+    status.add_message("Broke.", attention=True)
+    status.publish_preview(np.zeros((8, 10, 3), np.uint8), ("a", "b"), 1)
+    told = state(page)
     assert (told["name"], told["iteration"], told["target"], told["phase"]) == ("quick", 1, 9, "starting")
     assert told["losses"] == [["src", 0.5], ["dst", None]]
     assert (told["saved_ago"], told["backup_ago"]) == (None, None)
@@ -55,47 +53,53 @@ def test_the_state_tells_all(board: Board, counter: Counter) -> None:
     assert [(m["text"], m["attention"]) for m in told["messages"]] == [("Broke.", True), ("Saved.", False)]
 
 
-def test_ages_come_from_the_disk(counter: Counter, tmp_path: Path) -> None:
+def test_ages_come_from_the_disk(page: TrainingPage, tmp_path: Path) -> None:
     for folder, age in (("generation_000002", 60), ("backups/generation_000001", 7200)):
         (tmp_path / folder).mkdir(parents=True)
         os.utime(tmp_path / folder, (time.time() - age, time.time() - age))
-    told = state(counter)
+    told = state(page)
     assert told["saved_ago"] == pytest.approx(60, abs=5) and told["backup_ago"] == pytest.approx(7200, abs=5)
 
 
-def test_many_messages_do_not_push_out_a_warning(board: Board) -> None:
-    board.note("Broke.", attention=True)
+def test_many_messages_do_not_push_out_a_warning(status: TrainingStatus) -> None:
+    status.add_message("Broke.", attention=True)
     for number in range(100):
-        board.note(f"Saved {number}.")
-    assert len(board.messages()) == boards.KEPT + 1
-    assert board.messages()[0].text == "Saved 99." and board.messages()[-1].text == "Broke."
+        status.add_message(f"Saved {number}.")
+    assert len(status.messages()) == MAX_MESSAGES + 1
+    assert status.messages()[0].text == "Saved 99." and status.messages()[-1].text == "Broke."
 
 
-def test_it_counts_as_watched_for_some_seconds(board: Board, counter: Counter, monkeypatch) -> None:
-    assert not board.watched
-    counter.answer(Request("GET", ""))
-    assert not board.watched
-    state(counter)
-    assert board.watched
-    monkeypatch.setattr(boards, "WATCHED_SECONDS", 0.0)
-    assert not board.watched
+def test_it_counts_as_open_for_some_seconds(tmp_path: Path) -> None:
+    now = [1000.0]
+    status = TrainingStatus(LossHistory(("src",)), StepStats(0), clock=lambda: now[0])
+    page = TrainingPage(status, "quick", tmp_path)
+    assert not status.page_open
+    page.answer(Request("GET", ""))
+    assert not status.page_open
+    state(page)
+    now[0] += OPEN_SECONDS - 0.1
+    assert status.page_open
+    now[0] += 0.2
+    assert not status.page_open
 
 
-@pytest.mark.parametrize("command", list(Command))
-def test_buttons(board: Board, counter: Counter, command: Command) -> None:
-    assert press(counter, json.dumps({"press": command}).encode()) == 200
-    assert board.poll() == [command] and board.poll() == []
+@pytest.mark.parametrize("command", list(TrainingCommand))
+def test_buttons(status: TrainingStatus, page: TrainingPage, command: TrainingCommand) -> None:
+    assert press(page, json.dumps({"press": command}).encode()) == 200
+    assert status.poll() == [command] and status.poll() == []
 
 
-def test_a_button_that_is_hammered_counts_once_but_other_faces_go_on(board: Board, counter: Counter) -> None:
+def test_a_button_that_is_hammered_counts_once_but_other_faces_do_not(
+    status: TrainingStatus, page: TrainingPage
+) -> None:
     for _ in range(500):
-        press(counter, b'{"press": "preview"}')
+        press(page, b'{"press": "preview"}')
     for _ in range(3):
-        press(counter, b'{"press": "next"}')
-    assert board.poll() == [Command.PREVIEW, *[Command.NEXT] * 3]
+        press(page, b'{"press": "next"}')
+    assert status.poll() == [TrainingCommand.PREVIEW, *[TrainingCommand.NEXT] * 3]
     for _ in range(500):
-        press(counter, b'{"press": "next"}')
-    assert len(board.poll()) == boards.MOST_PRESSED
+        press(page, b'{"press": "next"}')
+    assert len(status.poll()) == MAX_PENDING
 
 
 @pytest.mark.parametrize(
@@ -105,63 +109,64 @@ def test_a_button_that_is_hammered_counts_once_but_other_faces_go_on(board: Boar
         b"\xff",
     ],
 )  # fmt: skip
-def test_what_is_no_button_is_refused(board: Board, counter: Counter, body: bytes) -> None:
-    assert press(counter, body) == 400
-    assert board.poll() == []
+def test_what_is_no_button_is_refused(status: TrainingStatus, page: TrainingPage, body: bytes) -> None:
+    assert press(page, body) == 400
+    assert status.poll() == []
 
 
 @pytest.mark.parametrize("path", ["else", "state/", "../../etc/passwd", "page.html", "press", "preview.png"])
-def test_other_paths_are_not_there(counter: Counter, path: str) -> None:
-    assert counter.answer(Request("GET", path)).status == 404
+def test_other_paths_are_not_there(page: TrainingPage, path: str) -> None:
+    assert page.answer(Request("GET", path)).status == 404
 
 
-def test_after_the_end_nothing_is_pressed(board: Board, counter: Counter) -> None:
-    board.finish("The target is reached.")
-    assert press(counter, b'{"press": "save"}') == 409
-    assert state(counter)["end"] == "The target is reached." and state(counter)["phase"] == "over"
+def test_after_the_end_nothing_is_pressed(status: TrainingStatus, page: TrainingPage) -> None:
+    status.finish("The target is reached.")
+    assert press(page, b'{"press": "save"}') == 409
+    assert state(page)["end"] == "The target is reached." and state(page)["phase"] == "over"
 
 
-def test_the_end_waits_for_an_open_page_only(board: Board, monkeypatch) -> None:
-    monkeypatch.setattr(boards, "LAST_LOOK", 0.3)
-    monkeypatch.setattr(boards, "OTHER_PAGES", 0.0)
+def test_the_end_waits_for_an_open_page_only(status: TrainingStatus) -> None:
+    status = TrainingStatus(status.history, status.stats, fetch_seconds=0.3)
     began = time.monotonic()
-    board.finish("Over.")
+    status.finish("Over.")
     assert time.monotonic() - began < 0.2
-    board.asked()
-    board.finish("Over.")
+    status.note_request()
+    status.finish("Over.")
     assert 0.3 <= time.monotonic() - began < 2
-    board.seen()
+
+
+def test_the_end_waits_no_longer_than_until_it_was_seen(status: TrainingStatus) -> None:
+    status.note_request()
+    status.finish("Over.")  # nobody looks
+    status.note_end_seen()
     began = time.monotonic()
-    board.finish("Over.")
-    assert time.monotonic() - began < 0.2
+    status.finish("Over.")
+    assert time.monotonic() - began < 2
 
 
-def test_a_picture_is_encoded_once_and_only_when_asked_for(board: Board, counter: Counter, monkeypatch) -> None:
-    encoded = []
-    encode = page.encode
-    monkeypatch.setattr(page, "encode", lambda *a, **k: encoded.append(1) or encode(*a, **k))
-    assert counter.answer(Request("GET", "preview.jpg")).status == 404
+def test_a_preview_is_encoded_once(status: TrainingStatus, page: TrainingPage) -> None:
+    assert page.answer(Request("GET", "preview.jpg")).status == 404
     for level in (10, 200):
-        board.show(np.full((8, 10, 3), level, np.uint8), ("a",), 1)
-        for _ in range(3):
-            data = counter.answer(Request("GET", "preview.jpg", "7")).body
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-            assert picture.shape == (8, 10, 3) and abs(int(picture.mean()) - level) < 3
-    assert len(encoded) == 2
+        status.publish_preview(np.full((8, 10, 3), level, np.uint8), ("a",), 1)
+        first = page.answer(Request("GET", "preview.jpg", "7")).body
+        image = cv2.imdecode(np.frombuffer(first, np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape == (8, 10, 3) and abs(int(image.mean()) - level) < 3
+        assert page.answer(Request("GET", "preview.jpg", "8")).body is first
 
 
-def test_curves_are_reckoned_seldom(board: Board, counter: Counter, monkeypatch) -> None:
-    reckoned = []
-    monkeypatch.setattr(page, "curves", lambda *a: reckoned.append(a[2]) or {})
-    for _ in range(5):
-        for query in ("last=0", "last=5000", ""):
-            assert counter.answer(Request("GET", "curves", query)).status == 200
-    assert reckoned == [0, 5000]
+def test_curves_are_computed_seldom(status: TrainingStatus, page: TrainingPage) -> None:
+    before = {query: page.answer(Request("GET", "curves", query)) for query in ("last=0", "last=5000", "")}
+    assert all(answer.status == 200 for answer in before.values())
+    status.history.append({"src": 1.0, "dst": 1.0})
+    for query, answer in before.items():
+        assert page.answer(Request("GET", "curves", query)).body is answer.body
+    status.finish("Over.")  # the last curves are complete
+    assert json.loads(page.answer(Request("GET", "curves", "last=0")).body)["of"] == 2
 
 
 @pytest.mark.parametrize("query", ["last=-1", "last=7", "last=x", "last=" + "9" * 5000])
-def test_other_spans_are_refused(counter: Counter, query: str) -> None:
-    assert counter.answer(Request("GET", "curves", query)).status == 400
+def test_other_spans_are_refused(page: TrainingPage, query: str) -> None:
+    assert page.answer(Request("GET", "curves", query)).status == 400
 
 
 ROWS = arrays.arrays(np.float32, st.tuples(st.integers(0, 900), st.just(2)), elements=st.floats(0, 5, width=32))
@@ -171,7 +176,7 @@ ROWS = arrays.arrays(np.float32, st.tuples(st.integers(0, 900), st.just(2)), ele
 def test_curves_are_least_mean_and_greatest_of_each_part(values: np.ndarray, last: int) -> None:
     found = curves(("src", "dst"), values, last)
     shown = values[-last:] if last else values
-    width = min(page.COLUMNS, len(shown))
+    width = min(CURVE_COLUMNS, len(shown))
     assert (found["iterations"], found["of"]) == (len(shown), len(values))
     edges = [i * len(shown) // width for i in range(width)] + [len(shown)] if width else [0]
     for index, loss in enumerate(found["losses"]):
@@ -195,10 +200,10 @@ def test_curves_of_a_long_history_are_small_and_quick() -> None:
     assert time.monotonic() - began < 5
 
 
-def test_phases_follow_each_other(board: Board) -> None:
-    assert board.phase is Phase.STARTING
-    board.stand(Standing(2), board.history)
-    assert board.phase is Phase.TRAINING
-    board.phase = Phase.REACHED
-    board.stand(Standing(3), board.history)
-    assert board.phase is Phase.REACHED
+def test_states_follow_each_other(status: TrainingStatus) -> None:
+    assert status.state is RunState.STARTING
+    status.publish(StepStats(2), status.history)
+    assert status.state is RunState.TRAINING
+    status.state = RunState.REACHED
+    status.publish(StepStats(3), status.history)
+    assert status.state is RunState.REACHED

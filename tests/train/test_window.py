@@ -13,13 +13,14 @@ import virtual_screen
 from facewright.core.workspace import Workspace
 from facewright.nn import checkpoint
 from facewright.train import window
-from facewright.train.keys import Command
+from facewright.train.keys import TrainingCommand
 from facewright.ui import window as core_window
 from facewright.ui import window_cv
 from needs import needs_screen
 from train import tiny
 
-SAVE, BACKUP, NEXT, PREVIEW, LEAVE = Command.SAVE, Command.BACKUP, Command.NEXT, Command.PREVIEW, Command.LEAVE
+SAVE, BACKUP, LEAVE = TrainingCommand.SAVE, TrainingCommand.BACKUP, TrainingCommand.LEAVE
+NEXT, PREVIEW = TrainingCommand.NEXT, TrainingCommand.PREVIEW
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -63,7 +64,7 @@ def test_keys_of_the_window(display, tmp_path):
     finally:
         process.kill()
     assert process.returncode == 0, said
-    assert "Saved iteration" in said and "Stopped with a key. All is saved" in said
+    assert "Saved iteration" in said and "Stopped with a key. Everything is saved" in said
     assert checkpoint.newest(workspace.model_dir / "h64").generation.state["iteration"] > 0
 
 
@@ -114,7 +115,7 @@ class Words:
     ],
 )
 def test_closing_it_means_to_leave_and_losing_it_does_not(words, pressed, told, capsys):
-    shown = window.Window(Words(*words))
+    shown = window.PreviewWindow(Words(*words))
     assert shown.poll() == pressed and shown.poll() == []
     assert ("Training goes on" in capsys.readouterr().out) == told
 

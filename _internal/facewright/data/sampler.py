@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from facewright.data.store import DecodedFaces, FaceStore
 
 
 class Sampler:
-    """Draws batches from a faceset. Every random number comes from one generator, whatever the threads do.
+    """Draws batches from a faceset. All random numbers come from one generator, whatever the threads do.
 
     Args:
         faces: Aligned PNGs, or a store of prepared faces.
@@ -25,8 +25,9 @@ class Sampler:
         rng: The only source of randomness.
         flip: Whether faces may be mirrored at random.
         jitter: Strength of rotation, scale and shift; 1 is the full range.
-        strategy: Which face comes next; without it shuffled, each once per round.
-        workers: Threads that make the samples of a batch.
+        strategy: Which face comes next; without it they are shuffled, each once per round.
+        executor: Threads that make the samples of a batch; without it the calling thread does.
+        workers: How many of them work on a batch at once.
 
     Raises:
         ValueError: There are no faces.
@@ -41,6 +42,7 @@ class Sampler:
         flip: bool,
         jitter: float = 1.0,
         strategy: SamplingStrategy | None = None,
+        executor: Executor | None = None,
         workers: int = 1,
     ) -> None:
         if not len(faces):
@@ -52,8 +54,7 @@ class Sampler:
         self._jitter = jitter
         self._strategy = strategy or Shuffled(len(faces))
         self._workers = max(1, workers)
-        # Its threads begin with the first batch and end with the sampler.
-        self._pool = ThreadPoolExecutor(self._workers, "facewright-samples") if self._workers > 1 else None
+        self._executor = executor
 
     def face(self, index: int) -> PreparedFace:
         """Return a prepared face.
@@ -64,7 +65,7 @@ class Sampler:
         return self._faces.face(index)
 
     def pick(self, rng: np.random.Generator) -> tuple[int, AugmentParams]:
-        """Choose the next face and draw its random params; for a batch they come from the sampler's own generator."""
+        """Choose the next face and draw its augmentation; for a batch they come from the sampler's own generator."""
         index, mirrored = self._strategy.next(rng)
         params = draw_params(rng, flip=self._flip, jitter=self._jitter)
         return index, dataclasses.replace(params, flip=params.flip != mirrored)
@@ -75,19 +76,19 @@ class Sampler:
         Raises:
             UserError: A face cannot be read, or shows less than an output needs.
         """
-        # Drawn here, one after another: the threads have no share in it, so a batch does not depend on them.
+        # Drawn here, one after another, so that a batch does not depend on the threads.
         return self._make([self.pick(self._rng) for _ in range(size)])
 
     def untouched(self, indices: list[int]) -> Batch:
-        """Return the given faces without warp, similarity and flip, for a preview."""
+        """Return the given faces without augmentation, for a preview."""
         return self._make([(index % len(self), None) for index in indices])
 
     def state(self) -> dict[str, Any]:
-        """Return where the draws stand, as JSON-able values."""
+        """Return the state of the random draws, JSON-able."""
         return {**self._strategy.state(), "rng": self._rng.bit_generator.state}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken; the strategy begins anew when the faces or the way to draw have changed."""
+        """Continue where `state` was taken; the strategy starts over when it or the faces have changed."""
         self._rng.bit_generator.state = state["rng"]
         self._strategy.set_state(state)
 
@@ -103,12 +104,12 @@ class Sampler:
                 index, params = drawn[row]
                 fill_sample(self._faces.face(index), self.samples, params, [array[row] for array in arrays])
 
-        if self._pool is None or len(drawn) < 2:
+        if self._executor is None or self._workers < 2 or len(drawn) < 2:
             work(range(len(drawn)))
         else:
             shares = min(self._workers, len(drawn))
-            # Every n-th row: dear faces, those that must be decoded, spread over the threads.
-            list(self._pool.map(work, [range(first, len(drawn), shares) for first in range(shares)]))
+            # Every n-th row: expensive faces, those that must be decoded, are spread over the threads.
+            list(self._executor.map(work, [range(first, len(drawn), shares) for first in range(shares)]))
         return batch
 
 

@@ -1,4 +1,4 @@
-"""The faces that a training draws from: loading, checks, and whether they changed since the last run."""
+"""The faces of a training: loaded, checked, and compared with those of the last run."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -10,13 +10,13 @@ from facewright.core.errors import UserError
 from facewright.core.workspace import SIDES, Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 
-NAMED = 5  # files named in a message
-FEW = 20  # faces below which a warning is due
+MAX_LISTED = 5  # files named in a message
+MIN_FACES = 20  # of a side; fewer are trained on with a warning
 
-Pair = tuple[list[FaceFile], list[FaceFile]]
+FacePair = tuple[list[FaceFile], list[FaceFile]]
 
 
-def load_pair(workspace: Workspace) -> Pair:
+def load_face_pair(workspace: Workspace) -> FacePair:
     """Return the faces of data_src and data_dst.
 
     Raises:
@@ -37,7 +37,7 @@ def load_pair(workspace: Workspace) -> Pair:
             "should show two people: who is put in, and who is replaced."
         )
     for side, faces in zip((workspace.src, workspace.dst), pair, strict=True):
-        if len(faces) < FEW:
+        if len(faces) < MIN_FACES:
             console.warn(
                 f"{side.name} has {len(faces)} face{'s' if len(faces) != 1 else ''} only. Training works, but some "
                 "hundred faces of all directions and expressions are what a good swap needs."
@@ -45,7 +45,7 @@ def load_pair(workspace: Workspace) -> Pair:
     return pair
 
 
-def load_for_pretraining(folder: Path) -> Pair:
+def load_pretraining_faces(folder: Path) -> FacePair:
     """Return all faces below a folder, for both sides.
 
     Raises:
@@ -54,9 +54,7 @@ def load_for_pretraining(folder: Path) -> Pair:
     faceset = load_faceset(sorted(path for path in folder.rglob("*.png") if not path.name.startswith(".")))
     if faceset.bad:
         names = [str(path.relative_to(folder)) for path, _ in faceset.bad]
-        console.warn(
-            f"{len(names)} pictures in {folder} are no aligned faces and are left out: {console.listed(names)}"
-        )
+        console.warn(f"{len(names)} images in {folder} are not aligned faces and are left out: {console.listed(names)}")
     if len(faceset.faces) < 2:
         raise UserError(
             f"{folder} holds {len(faceset.faces)} aligned faces.",
@@ -81,8 +79,8 @@ def _faces(side: Side) -> list[FaceFile]:
 
 
 def _unusable(side: Side, problems: list[tuple[Path, str]], extractor: str) -> UserError:
-    listed = "; ".join(reason for _, reason in problems[:NAMED])
-    more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+    listed = "; ".join(reason for _, reason in problems[:MAX_LISTED])
+    more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
     return UserError(
         f"{len(problems)} file(s) in {side.aligned_dir} cannot be trained on: {listed}{more}",
         f"only faces that {extractor} wrote.",
@@ -91,7 +89,7 @@ def _unusable(side: Side, problems: list[tuple[Path, str]], extractor: str) -> U
 
 
 def fingerprint(faces: Iterable[FaceFile]) -> str:
-    """Return 16 hex digits that another set of faces does not have; names and order of the files play no role."""
+    """Return 16 hex digits that identify a set of faces; names and order of the files do not matter."""
     rows = sorted(_row(face) for face in faces)
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
@@ -104,13 +102,13 @@ def _row(face: FaceFile) -> str:
     return f"{face.path.stat().st_size} {face.record.frame} {face.record.rect}"
 
 
-def notes_of(pair: Pair) -> dict[str, Any]:
+def describe_faces(pair: FacePair) -> dict[str, Any]:
     """Return what a saved state remembers of the faces."""
     return {side: {"count": len(f), "print": fingerprint(f)} for side, f in zip(SIDES, pair, strict=True)}
 
 
-def changes(before: Any, now: Mapping[str, Any]) -> list[str]:
-    """Say which side's faces are others than at the last run."""
+def describe_changes(before: Any, now: Mapping[str, Any]) -> list[str]:
+    """Return a text for each side whose faces have changed since the last run."""
     said = []
     for side in SIDES:
         old = before.get(side) if isinstance(before, dict) else None
@@ -119,8 +117,8 @@ def changes(before: Any, now: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def refuse_exchange(before: Any, now: Mapping[str, Any], name: str) -> None:
-    """Check that src and dst did not change places since the last run: each decoder would unlearn its person.
+def refuse_swapped_sides(before: Any, now: Mapping[str, Any], name: str) -> None:
+    """Check that src and dst were not swapped since the last run: each decoder would forget its person.
 
     Args:
         before: What the saved state remembers of the faces.
@@ -137,6 +135,6 @@ def refuse_exchange(before: Any, now: Mapping[str, Any], name: str) -> None:
         raise UserError(
             f"data_src and data_dst have changed places since {name} was trained: each holds the other one's faces.",
             "the person who is put in in data_src, the one who is replaced in data_dst, as before.",
-            "exchange the two folders again; or, to replace the other way round, train a new model: --name NEW "
+            "swap the two folders back; or, to replace the other way round, train a new model: --name NEW "
             f"--start-from {name}. Nothing was changed.",
         )

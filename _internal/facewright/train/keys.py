@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 
-class Command(StrEnum):
-    """What a key asks for."""
+class TrainingCommand(StrEnum):
+    """What a key, or a button of the page, makes the training do."""
 
     LEAVE = "leave"
     SAVE = "save"
@@ -23,35 +23,35 @@ class Command(StrEnum):
 
 
 KEYS = {
-    "\r": Command.LEAVE,
-    "\n": Command.LEAVE,
-    "s": Command.SAVE,
-    "b": Command.BACKUP,
-    "p": Command.PREVIEW,
-    " ": Command.NEXT,
-    "l": Command.RANGE,
+    "\r": TrainingCommand.LEAVE,
+    "\n": TrainingCommand.LEAVE,
+    "s": TrainingCommand.SAVE,
+    "b": TrainingCommand.BACKUP,
+    "p": TrainingCommand.PREVIEW,
+    " ": TrainingCommand.NEXT,
+    "l": TrainingCommand.RANGE,
 }
 HELP = "Enter: save and leave  s: save  b: backup  p: preview  space: other faces  l: chart"
 
 
-class Keys(Protocol):
-    """Where keys come from."""
+class CommandSource(Protocol):
+    """Where commands come from: the terminal, the preview window, the page."""
 
-    def poll(self) -> list[Command]:
-        """Return what was pressed since the last call, without waiting."""
+    def poll(self) -> list[TrainingCommand]:
+        """Return the commands since the last call, without waiting."""
 
 
-class TypedKeys(Keys, Protocol):
-    """A terminal's keys."""
+class TerminalKeys(CommandSource, Protocol):
+    """Keys of a terminal."""
 
     def typed(self) -> str:
         """Return the characters that were typed since the last call, without waiting."""
 
 
 class NoKeys:
-    """Nobody to press a key."""
+    """There is no terminal."""
 
-    def poll(self) -> list[Command]:
+    def poll(self) -> list[TrainingCommand]:
         """Return nothing."""
         return []
 
@@ -60,13 +60,13 @@ class NoKeys:
         return ""
 
 
-def commands(typed: str) -> list[Command]:
-    """Translate typed characters; others are passed over."""
+def commands_of(typed: str) -> list[TrainingCommand]:
+    """Return the commands of typed characters; characters without a command are ignored."""
     return [KEYS[c] for c in typed.lower() if c in KEYS]
 
 
 @contextlib.contextmanager
-def terminal_keys() -> Iterator[TypedKeys]:
+def terminal_keys() -> Iterator[TerminalKeys]:
     """Read keys from the terminal until the block ends; without a terminal there are none."""
     if sys.stdin is None or not sys.stdin.isatty():
         yield NoKeys()
@@ -89,8 +89,8 @@ def any_key(seconds: float) -> bool:
 
 
 class _WindowsKeys:
-    def poll(self) -> list[Command]:
-        return commands(self.typed())
+    def poll(self) -> list[TrainingCommand]:
+        return commands_of(self.typed())
 
     def typed(self) -> str:
         import msvcrt
@@ -106,8 +106,8 @@ class _PosixKeys:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def poll(self) -> list[Command]:
-        return commands(self.typed())
+    def poll(self) -> list[TrainingCommand]:
+        return commands_of(self.typed())
 
     def typed(self) -> str:
         typed = b""
@@ -128,7 +128,7 @@ def in_foreground(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def _posix_keys() -> Iterator[TypedKeys]:
+def _posix_keys() -> Iterator[TerminalKeys]:
     import termios
     import tty
 

@@ -1,17 +1,20 @@
-"""Which model is trained: chosen, renamed or deleted on the console; the answers of its last run."""
+"""Which model is trained: chosen, renamed or deleted on the console; the answers of its last run.
 
+No keras: it is imported before there is anything to do.
+"""
+
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.options import Option, PromptPlan, declared, question
+from facewright.core.options import Option, PromptPlan, declared, question, show
 from facewright.core.workspace import Workspace
 from facewright.nn import saved_models
 from facewright.nn.saved_models import Shelved
 from facewright.train.keys import any_key
 from facewright.train.options import Options
-from facewright.train.summary import settings_words
 
 OFFER_SECONDS = 2.0
 
@@ -19,6 +22,25 @@ OFFER_SECONDS = 2.0
 def saved_with_model() -> list[str]:
     """Return the names of the options whose values a model keeps for its next run."""
     return [spec.name for spec in declared(Options) if spec.saved_with_model]
+
+
+def options_of_saved(settings: type, saved: Mapping[str, Any]) -> type:
+    """Return a model's options for a further run: the saved values are the defaults.
+
+    Only those declared with `per_run` may change and are asked; the others are fixed since the model was created.
+
+    Args:
+        settings: The declared options of the network.
+        saved: Values by name, as a saved state holds them.
+    """
+    fields: list[Any] = []
+    for spec in declared(settings):
+        value = spec.parse(show(saved[spec.name])) if spec.name in saved else spec.default
+        kept = dataclasses.replace(spec, default=value, remember=False, ask=spec.ask if spec.per_run else None)
+        fields.append((spec.name, spec.kind, dataclasses.field(default=value, metadata={"option": kept})))
+    made = dataclasses.make_dataclass(settings.__name__, fields, frozen=True)
+    made.__module__ = settings.__module__
+    return made
 
 
 def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option) -> PromptPlan:
@@ -64,10 +86,16 @@ def _wants_questions(model: Shelved, answers: Mapping[str, Any]) -> bool:
     """Offer the answers of the last run for a moment; without a terminal nothing is asked or awaited."""
     if not console.interactive():
         return False
-    usual = {spec.name: spec.default for spec in declared(Options)}
-    console.say(f"Going on with {model.name} ({model.describe()}): {settings_words(answers, usual)}.")
+    console.say(f"Going on with {model.name} ({model.describe()}): {_describe_answers(answers)}.")
     console.say(f"To change these answers, press a key within {OFFER_SECONDS:.0f} seconds.")
     return any_key(OFFER_SECONDS)
+
+
+def _describe_answers(answers: Mapping[str, Any]) -> str:
+    """Return the answers of the last run in a line; those that are the default are left out."""
+    defaults = {spec.name: spec.default for spec in declared(Options)}
+    changed = {name: value for name, value in answers.items() if value != defaults.get(name)}
+    return ", ".join(f"{n.replace('_', ' ')} {show(v)}" for n, v in changed.items()) or "all answers as usual"
 
 
 def _choose(workspace: Workspace) -> str:

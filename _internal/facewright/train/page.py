@@ -1,7 +1,7 @@
-"""The preview on a page in a browser: what it shows and what its buttons do.
+"""The training on a page in a browser: what it shows and what its buttons do.
 
-A page asks for the numbers once a second, for a picture when there is a new one, for the curves when they have
-moved. Pictures are encoded and curves reckoned in the page's own threads, and only when a page asks.
+A page requests the numbers once a second, the preview when there is a new one, the curves when they have changed.
+Images are encoded and curves computed in the page's own threads, and only on request.
 """
 
 import json
@@ -16,35 +16,37 @@ from urllib.parse import parse_qs
 from facewright.core.images import encode
 from facewright.nn import backups, checkpoint
 from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
-from facewright.train.keys import Command
-from facewright.train.status import Board, Phase, Shown
+from facewright.train.keys import TrainingCommand
+from facewright.train.status import PreviewImage, RunState, TrainingStatus
 from facewright.ui.page import NOT_FOUND, Answer, Request
 
 HTML = Path(__file__).with_name("page.html")
-QUALITY = 92  # of the JPEG
-COLUMNS = 300  # of the curves
-CURVES_EVERY = 1.0  # seconds; later when reckoning is dear
-SMALL_SHARE = 0.01  # of the time that curves may take
+JPEG_QUALITY = 92  # of the JPEG
+CURVE_COLUMNS = 300  # of the curves
+SECONDS_BETWEEN_CURVES = 1.0  # more where computing them takes long
+MAX_TIME_SHARE = 0.01  # of the time that computing curves may take
 
 
-class Counter:
+class TrainingPage:
     """Answers the requests of pages.
 
     Args:
-        board: Where the training puts down how it stands.
+        status: What the training publishes.
         name: Name of the model.
-        folder: Where its saved states lie.
+        folder: Where its saved states are.
         target: Iteration at which it stops; 0 for none.
         preview: Whether previews are drawn.
     """
 
-    def __init__(self, board: Board, name: str, folder: Path, *, target: int = 0, preview: bool = True) -> None:
-        self._board = board
+    def __init__(
+        self, status: TrainingStatus, name: str, folder: Path, *, target: int = 0, preview: bool = True
+    ) -> None:
+        self._status = status
         self._fixed = {"name": name, "target": target, "preview": preview, "ranges": RANGES}
         self._folder = folder
         self._html = HTML.read_bytes()
         self._lock = threading.Lock()
-        self._encoded: tuple[Shown, bytes] | None = None
+        self._encoded: tuple[PreviewImage, bytes] | None = None
         self._curves: dict[int, tuple[float, bytes]] = {}
 
     def answer(self, request: Request) -> Answer:
@@ -53,57 +55,57 @@ class Counter:
             case "GET", "":
                 return Answer(self._html, "text/html; charset=utf-8")
             case "GET", "state":
-                self._board.asked()
+                self._status.note_request()
                 return _json(self._state())
             case "GET", "curves":
                 return self._answer_curves(request.query)
             case "GET", "preview.jpg":
-                return self._answer_picture()
+                return self._answer_preview()
             case "GET", "seen":
-                self._board.seen()
+                self._status.note_end_seen()
                 return Answer(b"")
             case "POST", "press":
                 return self._answer_press(request.body)
         return NOT_FOUND
 
     def _state(self) -> dict[str, Any]:
-        board, now = self._board, time.monotonic()
-        phase = board.phase  # first: what is read after the end is all there is
-        standing, shown = board.standing, board.shown
+        status, now = self._status, time.monotonic()
+        state = status.state  # first: what is read after the end is complete
+        stats, preview = status.stats, status.preview
         return {
             **self._fixed,
-            "phase": phase,
-            "end": board.end,
-            "iteration": standing.iteration,
-            "milliseconds": round(standing.milliseconds, 2),
-            "waiting": round(standing.waiting, 4),
-            "losses": [[name, _number(value)] for name, value in standing.losses.items()],
-            "skipped": standing.skipped,
-            "saved": standing.saved,
-            "saving": standing.saving,
+            "phase": state,
+            "end": status.end,
+            "iteration": stats.iteration,
+            "milliseconds": round(stats.milliseconds, 2),
+            "waiting": round(stats.waiting, 4),
+            "losses": [[name, _number(value)] for name, value in stats.losses.items()],
+            "skipped": stats.skipped,
+            "saved": stats.saved,
+            "saving": stats.saving,
             "saved_ago": _age(checkpoint.generations(self._folder)),
             "backup_ago": _age(backups.backups(self._folder)),
-            "picture": shown
+            "picture": preview
             and {
-                "version": shown.version,
-                "ago": round(now - shown.at, 1),
-                "iteration": shown.iteration,
-                "titles": shown.titles,
-                "size": shown.picture.shape[1::-1],
+                "version": preview.version,
+                "ago": round(now - preview.at, 1),
+                "iteration": preview.iteration,
+                "titles": preview.titles,
+                "size": preview.image.shape[1::-1],
             },
             "messages": [
                 {"number": m.number, "ago": round(now - m.at, 1), "text": m.text, "attention": m.attention}
-                for m in board.messages()
+                for m in status.messages()
             ],
         }
 
-    def _answer_picture(self) -> Answer:
-        shown = self._board.shown
-        if shown is None:
+    def _answer_preview(self) -> Answer:
+        preview = self._status.preview
+        if preview is None:
             return NOT_FOUND
         with self._lock:
-            if self._encoded is None or self._encoded[0] is not shown:
-                self._encoded = shown, encode(shown.picture, ".jpg", quality=QUALITY)
+            if self._encoded is None or self._encoded[0] is not preview:
+                self._encoded = preview, encode(preview.image, ".jpg", quality=JPEG_QUALITY)
             return Answer(self._encoded[1], "image/jpeg")
 
     def _answer_curves(self, query: str) -> Answer:
@@ -114,22 +116,22 @@ class Counter:
         with self._lock:
             due, body = self._curves.get(span, (0.0, b""))
             began = time.monotonic()
-            if began >= due or self._board.phase is Phase.OVER:
-                body = _dump(curves(self._board.history.names, self._board.history.values, span))
+            if began >= due or self._status.state is RunState.OVER:
+                body = _dump(curves(self._status.history.names, self._status.history.values, span))
                 now = time.monotonic()
-                self._curves[span] = now + max(CURVES_EVERY, (now - began) / SMALL_SHARE), body
+                self._curves[span] = now + max(SECONDS_BETWEEN_CURVES, (now - began) / MAX_TIME_SHARE), body
         return Answer(body, "application/json")
 
     def _answer_press(self, body: bytes) -> Answer:
         try:
             value = json.loads(body)
-            command = Command(value["press"])
+            command = TrainingCommand(value["press"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            words = f"There is no such button. Buttons: {', '.join(Command)}."
+            words = f"There is no such button. Buttons: {', '.join(TrainingCommand)}."
             return Answer(words.encode(), status=HTTPStatus.BAD_REQUEST)
-        if self._board.phase is Phase.OVER:
+        if self._status.state is RunState.OVER:
             return Answer(b"The training has ended.", status=HTTPStatus.CONFLICT)
-        self._board.press(command)
+        self._status.send(command)
         return Answer(b"")
 
 
@@ -146,7 +148,7 @@ def curves(names: tuple[str, ...], values: Losses, last: int) -> dict[str, Any]:
         hue in degrees, and least, mean and greatest value of each column; None where a column has no number.
     """
     shown = values[-last:]
-    width = min(COLUMNS, len(shown))
+    width = min(CURVE_COLUMNS, len(shown))
     low, high = slices(shown, width) if width else (shown, shown)
     middle = means(shown, width) if width else shown
     losses = [
@@ -165,15 +167,15 @@ def _column(values: Losses) -> list[float | None]:
 
 
 def _number(value: float) -> float | None:
-    """Four digits are more than a curve shows; JSON has no word for what is no number."""
+    """Four digits are more than a curve shows; JSON has no NaN."""
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
 def _age(paths: list[Path]) -> float | None:
-    """Return the seconds since the newest of saved states was written; None where there is none."""
+    """Return the seconds since the newest of some saved states was written; None without any."""
     try:
         return round(max(0.0, time.time() - paths[0].stat().st_mtime), 1) if paths else None
-    except OSError:  # it has just been let go of
+    except OSError:  # it has just been deleted
         return None
 
 

@@ -1,123 +1,110 @@
-"""Batches made ahead by a thread, so that the network never waits for pictures."""
+"""Batches prepared ahead by a thread per data stream, so that the network does not wait for images."""
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Protocol
 
 from facewright.data.sample import Batch
 
-DEPTH = 3  # batches made ahead, where they are not huge
-ROOM = 256 << 20  # bytes that the batches made ahead may take; one is always made
+MAX_BATCHES = 3  # prepared ahead per stream
+MAX_BYTES = 256 << 20  # that the batches prepared ahead may take per stream; one is always prepared
 
 
-class Source(Protocol):
-    """What a feed draws from: a `samples.sampler.Sampler`, or a stand-in."""
+class BatchSource(Protocol):
+    """Where the batches of a data stream come from: a `data.sampler.Sampler`, as a rule."""
 
     def batch(self, size: int) -> Batch:
         """Return the next batch."""
 
     def state(self) -> dict[str, Any]:
-        """Return where the draws stand."""
+        """Return the state of the random draws, JSON-able."""
 
 
-class Feed:
-    """Makes batches in a thread of its own, at most `DEPTH` ahead and as far as `ROOM` reaches.
+class Prefetcher:
+    """Prepares the batches of all data streams ahead; a context manager.
 
     Args:
-        source: The sampler; the thread alone draws batches from it.
-        size: Faces per batch.
+        sources: Stream name -> where its batches come from; only the stream's thread draws from it.
+        batch_size: Samples per stream and batch.
     """
 
-    def __init__(self, source: Source, size: int) -> None:
-        self._source = source
-        self._size = size
-        self._stop = threading.Event()
-        self._queue: queue.Queue[tuple[Batch, dict[str, Any]] | BaseException] = queue.Queue(DEPTH)
-        self._thread = threading.Thread(target=self._work, name="facewright-feed", daemon=True)
-        self.state: dict[str, Any] = source.state()
+    def __init__(self, sources: Mapping[str, BatchSource], batch_size: int) -> None:
+        self._streams = {name: _StreamThread(name, source, batch_size) for name, source in sources.items()}
+        self._stack = ExitStack()
 
-    def get(self) -> Batch:
-        """Return the next batch; `state` then says where the draws stood after it.
+    def get(self) -> dict[str, Batch]:
+        """Return the next batch of every stream; `states` then belongs to it.
 
         Raises:
-            Whatever the sampler raised.
+            Whatever a source raised.
         """
-        item = self._queue.get()
-        if isinstance(item, BaseException):
-            raise item
-        batch, self.state = item
-        return batch
+        return {name: stream.get() for name, stream in self._streams.items()}
 
-    def __enter__(self) -> "Feed":
-        """Start the thread."""
-        self._thread.start()
+    @property
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Stream name -> state of its source after the batch that was returned last."""
+        return {name: stream.state for name, stream in self._streams.items()}
+
+    def __enter__(self) -> "Prefetcher":
+        """Start the threads."""
+        for stream in self._streams.values():
+            stream.start()
+            self._stack.callback(stream.stop)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the thread."""
-        self._stop.set()
+        """Stop the threads."""
+        self._stack.close()
+
+
+class _StreamThread:
+    """Prepares the batches of one stream, at most `MAX_BATCHES` ahead and as far as `MAX_BYTES` allows."""
+
+    def __init__(self, name: str, source: BatchSource, batch_size: int) -> None:
+        self._source = source
+        self._batch_size = batch_size
+        self._stopped = threading.Event()
+        self._queue: queue.Queue[tuple[Batch, dict[str, Any]] | BaseException] = queue.Queue(MAX_BATCHES)
+        self._thread = threading.Thread(target=self._work, name=f"facewright-prefetch-{name}", daemon=True)
+        self.state: dict[str, Any] = source.state()
+
+    def get(self) -> Batch:
+        entry = self._queue.get()
+        if isinstance(entry, BaseException):
+            raise entry
+        batch, self.state = entry
+        return batch
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
         self._thread.join(timeout=10)
 
     def _work(self) -> None:
         try:
-            while not self._stop.is_set():
-                batch, state = self._source.batch(self._size), self._source.state()
-                self._await_room(sum(array.nbytes for array in batch.values()))
+            while not self._stopped.is_set():
+                batch, state = self._source.batch(self._batch_size), self._source.state()
+                self._wait_for_memory(sum(array.nbytes for array in batch.values()))
                 self._put((batch, state))
         except BaseException as error:  # handed to the training thread, which raises it
             self._put(error)
 
-    def _await_room(self, size: int) -> None:
-        while (waiting := self._queue.qsize()) and (waiting + 1) * size > ROOM:
-            if self._stop.wait(0.005):
+    def _wait_for_memory(self, size: int) -> None:
+        while (waiting := self._queue.qsize()) and (waiting + 1) * size > MAX_BYTES:
+            if self._stopped.wait(0.005):
                 return
 
-    def _put(self, item: "tuple[Batch, dict[str, Any]] | BaseException") -> None:
-        while not self._stop.is_set():
+    def _put(self, entry: "tuple[Batch, dict[str, Any]] | BaseException") -> None:
+        while not self._stopped.is_set():
             try:
-                self._queue.put(item, timeout=0.2)
+                self._queue.put(entry, timeout=0.2)
                 return
             except queue.Full:
                 continue
-
-
-NAMES = ("ResourceExhaustedError", "OutOfMemoryError")
-WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "DefaultCPUAllocator: can't allocate")
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error of any backend says that the memory is full."""
-    if isinstance(error, MemoryError) or type(error).__name__ in NAMES:
-        return True
-    return any(word in str(error)[:4000] for word in WORDS)
-
-
-def fitting_batch(train_on: Callable[[Batch, Batch], object], src: Source, dst: Source, failed: int) -> int:
-    """Return the largest batch below one that failed with which a step runs; 0 when not even one face fits.
-
-    Halves until a step runs, then looks once between that and the one that failed last. The weights change.
-
-    Args:
-        train_on: The model's step.
-        src, dst: The samplers.
-        failed: The batch that was too large.
-    """
-
-    def fits(size: int) -> bool:
-        try:
-            train_on(src.batch(size), dst.batch(size))
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            return False
-        return True
-
-    size = failed // 2
-    while size and not fits(size):
-        failed, size = size, size // 2
-    between = (size + failed) // 2
-    return between if size and between > size and fits(between) else size

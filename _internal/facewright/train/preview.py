@@ -1,4 +1,4 @@
-"""The preview picture: lines of text, the chart of the losses, four rows of faces. Arrays in, picture out."""
+"""The preview: lines of text, the chart of the losses, four rows of faces. Arrays in, image out."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.images import Image
-from facewright.core.workspace import SIDES
 from facewright.data.sample import PreparedFace, make_sample
 from facewright.data.sampler import Sampler
 from facewright.train.history import LossHistory, draw_chart, hue
 from facewright.ui import text as ui_text
 
 ROWS = 4
-LINE = 15  # pixels per line of text
-CHART = 100
-SMALLEST_TILE = 128
-HIGHEST = 800  # taller pages of faces are shrunk to this
+LINE_PX = 15  # per line of text
+CHART_PX = 100
+MIN_TILE_PX = 128
+MAX_HEIGHT_PX = 800  # taller pages of faces are shrunk to this
 
 # Title -> faces of a column, (n, S, S, 3) float32 BGR in 0..1; S may differ from column to column.
 Columns = Mapping[str, NDArray[np.float32]]
@@ -37,11 +36,11 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
         (h, w, 3) uint8 BGR.
     """
     width = page.shape[1]
-    chart = draw_chart(history.values[-last:], width, CHART)
+    chart = draw_chart(history.values[-last:], width, CHART_PX)
     for index, name in enumerate(history.names):
-        write_text(chart, name, (6 + 60 * index, CHART - 6), hue(index, len(history.names)))
+        write_text(chart, name, (6 + 60 * index, CHART_PX - 6), hue(index, len(history.names)))
     if last:
-        write_text(chart, f"the last {last} iterations", (width - 190, CHART - 6))
+        write_text(chart, f"the last {last} iterations", (width - 190, CHART_PX - 6))
     return np.vstack([draw_text(lines, width), chart, page])
 
 
@@ -51,20 +50,20 @@ def draw_faces(faces: Columns) -> Image:
 
 
 def draw_tiles(faces: Columns) -> Image:
-    """AugmentParams rows of faces; at most `HIGHEST` pixels tall."""
-    side = max(SMALLEST_TILE, *(column.shape[1] for column in faces.values()))
+    """AugmentParams rows of faces; at most `MAX_HEIGHT_PX` pixels tall."""
+    side = max(MIN_TILE_PX, *(column.shape[1] for column in faces.values()))
     page = np.vstack([np.hstack(row) for row in zip(*(tiles(c, side) for c in faces.values()), strict=True)])
-    if page.shape[0] > HIGHEST:
-        scale = HIGHEST / page.shape[0]
+    if page.shape[0] > MAX_HEIGHT_PX:
+        scale = MAX_HEIGHT_PX / page.shape[0]
         page = np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     return page
 
 
 def with_titles(page: Image, titles: Sequence[str]) -> Image:
     """Write the titles of the columns above them."""
-    line = np.zeros((LINE + 3, page.shape[1], 3), np.uint8)
+    line = np.zeros((LINE_PX + 3, page.shape[1], 3), np.uint8)
     for index, title in enumerate(titles):
-        write_text(line, title, (index * page.shape[1] // len(titles) + 4, LINE - 2))
+        write_text(line, title, (index * page.shape[1] // len(titles) + 4, LINE_PX - 2))
     return np.vstack([line, page])
 
 
@@ -80,10 +79,10 @@ def tiles(pictures: NDArray[np.float32], side: int) -> list[Image]:
 
 
 def draw_text(lines: Sequence[str], width: int) -> Image:
-    """AugmentParams lines of text on black, `LINE` pixels each."""
-    picture: Image = np.zeros((LINE * len(lines) + 4, width, 3), np.uint8)
+    """AugmentParams lines of text on black, `LINE_PX` pixels each."""
+    picture: Image = np.zeros((LINE_PX * len(lines) + 4, width, 3), np.uint8)
     for index, line in enumerate(lines):
-        write_text(picture, line, (4, LINE * (index + 1) - 3))
+        write_text(picture, line, (4, LINE_PX * (index + 1) - 3))
     return picture
 
 
@@ -92,33 +91,33 @@ def write_text(picture: Image, text: str, at: tuple[int, int], colour: tuple[int
     ui_text.draw_text(picture, text, *at, color=colour)
 
 
-def draw_samples(samplers: Sequence[Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:
+def draw_samples(samplers: Mapping[str, Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:
     """AugmentParams random samples of both sides: one row per face, src left and dst right, landmarks in green.
 
-    Pictures are shown whole, with the mask in a column of its own: so a mask that cuts too much off is seen.
+    Images are shown whole, with the mask in a column of its own: so a mask that cuts off too much is seen.
 
     Args:
-        samplers: src and dst; one column for each output that they make.
-        rng: Chooses faces and their random numbers.
-        rows: Faces per side.
+        samplers: Stream name -> its sampler; one column for each output that it makes.
+        rng: Chooses faces and their augmentation.
+        rows: Faces per stream.
 
     Returns:
         (h, w, 3) uint8 BGR.
     """
-    side = max(SMALLEST_TILE, *(s.size for sampler in samplers for s in sampler.samples))
+    side = max(MIN_TILE_PX, *(s.size for sampler in samplers.values() for s in sampler.samples))
     pages = []
-    for name, sampler in zip(SIDES, samplers, strict=True):
+    for name, sampler in samplers.items():
         drawn = [_row(sampler, rng, side) for _ in range(rows)]
-        titles = np.zeros((LINE + 3, side * len(sampler.samples), 3), np.uint8)
+        titles = np.zeros((LINE_PX + 3, side * len(sampler.samples), 3), np.uint8)
         for index, sample in enumerate(sampler.samples):
-            write_text(titles, f"{name} {sample.name}", (index * side + 4, LINE - 2))
+            write_text(titles, f"{name} {sample.name}", (index * side + 4, LINE_PX - 2))
         pages.append(np.vstack([titles, *drawn]))
     return np.hstack(pages)
 
 
 def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
-    index, numbers = sampler.pick(rng)
-    outputs = make_sample(_with_landmarks(sampler.face(index)), sampler.samples, numbers)
+    index, params = sampler.pick(rng)
+    outputs = make_sample(_with_landmarks(sampler.face(index)), sampler.samples, params)
     pictures = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
     return np.hstack([tiles(picture[None], side)[0] for picture in pictures])
 

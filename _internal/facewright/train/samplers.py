@@ -1,53 +1,57 @@
-"""The samplers of a training: the face caches, and how each side's faces are drawn."""
+"""The samplers of a training: the face caches, and how the faces of each side are drawn."""
 
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.workers import cores, threads
 from facewright.core.workspace import SIDES, Workspace
+from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
+from facewright.data.sample import Sample, with_record_masks
+from facewright.data.sampler import Sampler
+from facewright.data.sampling_order import SamplingStrategy, identity_pairs, pose_matched, yaw_balanced
+from facewright.data.store import DecodedFaces, FaceStore
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
-from facewright.train.faces import NAMED, Pair
+from facewright.nn.gpus import computer_memory
+from facewright.train.faces import MAX_LISTED, FacePair
 from facewright.train.options import Options
+from facewright.train.session import TrainingSession
 
-if TYPE_CHECKING:  # these import keras
-    from facewright.data.sample import Sample
-    from facewright.data.sampler import Sampler
-    from facewright.data.sampling_order import SamplingStrategy
-    from facewright.data.store import FaceStore
-    from facewright.train.session import Session
-
-MOST_WORKERS = 8  # per side; the lock of Python lets no more of them work at once
-WORKERS_PER_GIB = 4  # a worker that decodes holds a picture of up to 1024 px and its copies
-SHARE = 8  # part of the memory that the faces of a side may fill where there is no cache
+MAX_WORKERS = 8  # per side; Python's lock lets no more of them work at once
+WORKERS_PER_GIB = 4  # a worker that decodes holds an image of up to 1024 px and its copies
+MEMORY_DIVISOR = 8  # this part of the memory may hold faces of a side where there is no cache
 
 
-def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options: Options) -> "tuple[Sampler, Sampler]":
-    """Return the samplers of src and dst, standing where the session left them.
+def make_samplers(
+    workspace: Workspace,
+    session: TrainingSession,
+    faces: FacePair,
+    options: Options,
+    executor: Executor,
+    workers: int,
+) -> dict[str, Sampler]:
+    """Return the samplers of src and dst, continuing where the session left them.
 
     Args:
-        workspace: The project; the caches lie in its hidden files.
+        workspace: The project; the caches are among its hidden files.
         session: The model.
         faces: Of both sides.
         options: The user's settings. Pretraining draws two people at random, without warp, mirrored faces too.
+        executor: Threads that prepare faces and make samples.
+        workers: How many of them work on a batch of a side.
 
     Raises:
         UserError: Faces cannot be read or show less than the model needs.
     """
-    from facewright.data.sample import with_record_masks
-    from facewright.data.sampler import Sampler
-    from facewright.nn.gpus import computer_memory
-
-    model, pretrain, made = session.model, bool(options.pretrain), []
-    memory = computer_memory()
-    workers = worker_count(cores(), memory)
+    model, pretrain = session.model, bool(options.pretrain)
     matching = model.matching == "yaw" and not pretrain
+    max_bytes = int(computer_memory() * (1 << 30)) // MEMORY_DIVISOR
+    samplers: dict[str, Sampler] = {}
     for number, (side, files) in enumerate(zip(SIDES, faces, strict=True)):
         samples = model.samples(side)
         _check_types(files, max((s.face_type for s in samples), key=list(FaceType).index), side, session, options)
@@ -56,60 +60,58 @@ def make_samplers(workspace: Workspace, session: "Session", faces: Pair, options
         if pretrain:
             samples = tuple(dataclasses.replace(sample, warp=False) for sample in samples)
         place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
-        sampler = Sampler(
-            _store(*place, files, samples, workers, int(memory * (1 << 30)) // SHARE),
+        samplers[side] = Sampler(
+            _open_faces(*place, files, samples, executor, max_bytes),
             samples,
             np.random.default_rng([options.seed, number, session.iteration]),
             # Faces mirrored at random would again look where dst never looks.
             flip=(model.flip or pretrain) and not matching,
             jitter=model.jitter,
-            strategy=_pairs(number, files, options)
+            strategy=_identity_pairs(number, files, options)
             if pretrain
-            else _order(side, faces, matching=matching, uniform_yaw=options.uniform_yaw),
+            else _strategy(side, faces, matching=matching, yaw_balancing=options.uniform_yaw),
+            executor=executor,
             workers=workers,
         )
         if side in session.samplers:
-            sampler.set_state(session.samplers[side])
-        made.append(sampler)
-    return made[0], made[1]
+            samplers[side].set_state(session.samplers[side])
+    return samplers
 
 
-def worker_count(cores_: int, memory: float) -> int:
-    """Return the threads that make samples of one side: half of the cores, as far as the memory reaches.
+def worker_count(cores: int, memory: float) -> int:
+    """Return how many threads make samples of one side: half of the cores, as far as the memory allows.
 
     Args:
-        cores_: Of this computer.
+        cores: Of this computer.
         memory: In GiB.
     """
-    return max(1, min(cores_ // 2, MOST_WORKERS, int(memory * WORKERS_PER_GIB)))
+    return max(1, min(cores // 2, MAX_WORKERS, int(memory * WORKERS_PER_GIB)))
 
 
-def _order(side: str, faces: Pair, *, matching: bool, uniform_yaw: bool) -> "SamplingStrategy | None":
-    from facewright.data.sampling_order import pose_matched, yaw_balanced
-
+def _strategy(side: str, faces: FacePair, *, matching: bool, yaw_balancing: bool) -> SamplingStrategy | None:
     src, dst = ([file.record.pose[0] for file in files] for files in faces)
     if matching and side == "src":
         return pose_matched(src, dst)
-    if uniform_yaw:
+    if yaw_balancing:
         return yaw_balanced(src if side == "src" else dst)
     return None
 
 
-def _pairs(number: int, files: Sequence[FaceFile], options: Options) -> "SamplingStrategy":
-    """Return the order of pretraining; a person is a number that a set's faces were given, or else a folder."""
-    from facewright.data.sampling_order import identity_pairs
-
+def _identity_pairs(number: int, files: Sequence[FaceFile], options: Options) -> SamplingStrategy:
+    """Return the strategy of pretraining; a person is a number that the faces of a set were given, or a folder."""
     people = [f"{file.path.parent} {file.record.person}" for file in files]
     return identity_pairs(people, [file.record.pose[0] for file in files], number, options.seed)
 
 
-def _store(
-    folder: Path, label: str, files: Sequence[FaceFile], samples: "Sequence[Sample]", workers: int, room: int
-) -> "FaceStore":
-    """Return the prepared faces: from the cache, from a new one, or decoded anew where there can be none."""
-    from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
-    from facewright.data.store import DecodedFaces
-
+def _open_faces(
+    folder: Path,
+    label: str,
+    files: Sequence[FaceFile],
+    samples: Sequence[Sample],
+    executor: Executor,
+    max_bytes: int,
+) -> FaceStore:
+    """Return the prepared faces: from the cache, from a new one, or decoded every time where there can be none."""
     path = cache_path(folder, label, samples)
     keys = [face_key(file) for file in files]
     found = open_cache(path, keys)
@@ -117,22 +119,21 @@ def _store(
         return found
     unique = {key: file.path for key, file in zip(keys, files, strict=True)}
     try:
-        with (
-            threads(2 * workers) as pool,
-            console.progress_bar(len(unique), title=f"Preparing faces of {label}", unit="faces") as bar,
-        ):
-            made = build_cache(path, unique, samples, pool, each=bar.update)
+        with console.progress_bar(len(unique), title=f"Preparing faces of {label}", unit="faces") as bar:
+            made = build_cache(path, unique, samples, executor, each=bar.update)
         made.choose(keys)
     except NoCache as problem:
         console.warn(
-            f"The prepared faces of {label} are not kept in a file: {problem}. Training goes on; "
+            f"The prepared faces of {label} are not kept in a file: {problem}. Training continues; "
             "faces that the memory does not hold are decoded each time they are drawn."
         )
-        return DecodedFaces([file.path for file in files], samples, room)
+        return DecodedFaces([file.path for file in files], samples, max_bytes)
     return made
 
 
-def _check_types(files: Sequence[FaceFile], needed: FaceType, side: str, session: "Session", options: Options) -> None:
+def _check_types(
+    files: Sequence[FaceFile], needed: FaceType, side: str, session: TrainingSession, options: Options
+) -> None:
     small = [f for f in files if not f.record.face_type.contains(needed)]
     if small:
         kinds = ", ".join(sorted({str(f.record.face_type) for f in small}))
@@ -143,7 +144,7 @@ def _check_types(files: Sequence[FaceFile], needed: FaceType, side: str, session
             again = f"--face-type {needed}, in the workspace that they come from; or take them out of that folder"
         raise UserError(
             f"{len(small)} face(s) of {place} show less than the model {session.name} needs: "
-            f"{console.listed([f.path.name for f in small], NAMED)} ({kinds}).",
+            f"{console.listed([f.path.name for f in small], MAX_LISTED)} ({kinds}).",
             f"faces extracted as {needed} or a larger type.",
             f"extract again: {again}; or choose a model for {kinds} faces.",
         )

@@ -1,8 +1,9 @@
-"""Saving while the training goes on: the arrays are copied between two steps, a thread writes the copy.
+"""Saving while the training continues: the arrays are copied between two steps, a thread writes the copy.
 
 The loop waits for the copy only (a memory copy of weights and optimiser), not for hashing and the disk.
 """
 
+import dataclasses
 import threading
 import time
 from collections.abc import Mapping
@@ -16,26 +17,27 @@ from facewright.nn import backups, checkpoint
 from facewright.nn.gpus import CONTROL_GROUP
 from facewright.nn.safetensors_file import header_of
 
-FIRST = 60.0  # seconds after which a run is saved for the first time
-SPARE = 1.2  # a copy is made where this times its size is free
+COPY_MEMORY_FACTOR = 1.2  # a copy is made where this many times its size is free
 
 
-def seconds_to_next(interval: float, trained: float) -> float:
-    """Return when the next autosave is due: at most as much is at stake as was trained, and never more than `interval`.
+def seconds_to_next(interval: float, trained: float, first: float = 60.0) -> float:
+    """Return when the next autosave is due: a crash costs no more than half of the
+    training, and no more than `interval`.
 
     Args:
         interval: The longest time between two, in seconds.
         trained: Seconds since the run began.
+        first: Seconds after which a run is saved for the first time.
 
     Returns:
         Seconds from now; with 600: saved 1, 2, 4, 8, 16 and then 26, 36 ... minutes after the start.
     """
-    return min(interval, max(FIRST, trained))
+    return min(interval, max(first, trained))
 
 
 @dataclass(frozen=True)
-class Content:
-    """What one generation will hold.
+class Snapshot:
+    """What a generation will hold.
 
     Attributes:
         folder: Folder of the model.
@@ -64,32 +66,36 @@ class Content:
         """
         return checkpoint.save(self.folder, self.state, self.files, keep=self.keep)
 
-    def copied(self) -> "Content | None":
-        """Return a copy that the training cannot change any more; None where the memory does not hold one."""
+    def copied(self, free: int | None = None) -> "Snapshot | None":
+        """Return a copy that the training cannot change any more; None where the memory does not hold one.
+
+        Args:
+            free: Bytes of memory that are free for use; None asks the system, 0 means unknown.
+        """
         size = sum(header_of(arrays)[1] for arrays in self.files.values() if arrays)
-        free = _free_memory()
-        if free and free < SPARE * size:
+        free = free_memory() if free is None else free
+        if free and free < COPY_MEMORY_FACTOR * size:
             return None
         try:
             files = {name: _copied(arrays) for name, arrays in self.files.items()}
         except MemoryError:
             return None
-        return Content(self.folder, self.iteration, dict(self.state), files, self.keep, self.backup, self.preview)
+        return dataclasses.replace(self, state=dict(self.state), files=files)
 
 
 @dataclass(frozen=True)
-class Report:
-    """How a saving ended.
+class SaveReport:
+    """How a save ended.
 
     Attributes:
-        content: What was to be saved; without its arrays.
+        snapshot: What was to be saved; without its arrays.
         seconds: How long it took.
-        waited: How long of that the training stood still.
+        waited: How long of that the training paused.
         problem: Why nothing was saved, or None.
         unbacked: Why what was saved was not backed up too, or None.
     """
 
-    content: Content
+    snapshot: Snapshot
     seconds: float
     waited: float
     problem: Exception | None = None
@@ -97,40 +103,40 @@ class Report:
 
 
 class Saver:
-    """Writes one content at a time, in a thread."""
+    """Writes one snapshot at a time, in a thread."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._report: Report | None = None
+        self._report: SaveReport | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a saving is under way, or its report was not taken yet."""
+        """Whether a save is in progress, or its report was not taken yet."""
         return self._thread is not None
 
-    def begin(self, content: Content) -> None:
-        """Start saving; where the memory holds no copy, the saving is over when this returns.
+    def begin(self, snapshot: Snapshot) -> None:
+        """Start saving; where the memory holds no copy, the save has ended when this returns.
 
         Args:
-            content: Its arrays may be the live ones.
+            snapshot: Its arrays may be the live ones.
         """
         if self._thread is not None:
-            raise RuntimeError("a saving is under way")
+            raise RuntimeError("a save is in progress")
         began = time.monotonic()
-        copy = content.copied()
+        copy = snapshot.copied()
         waited = None if copy is None else time.monotonic() - began
         self._thread = threading.Thread(
-            target=self._work, args=(copy or content, began, waited), name="facewright-save", daemon=True
+            target=self._work, args=(copy or snapshot, began, waited), name="facewright-save", daemon=True
         )
         self._thread.start()
         if copy is None:
             self._thread.join()
 
-    def take(self, *, wait: bool = False) -> Report | None:
-        """Return the report of a saving that has ended, once; None while there is none.
+    def take(self, *, wait: bool = False) -> SaveReport | None:
+        """Return the report of a save that has ended, once; None while there is none.
 
         Args:
-            wait: Wait for a saving that is under way.
+            wait: Wait for a save that is in progress.
         """
         if self._thread is None or (self._thread.is_alive() and not wait):
             return None
@@ -139,26 +145,26 @@ class Saver:
         report, self._report = self._report, None
         return report
 
-    def _work(self, content: Content, began: float, waited: float | None) -> None:
+    def _work(self, snapshot: Snapshot, began: float, waited: float | None) -> None:
         problem: Exception | None = None
         unbacked: Exception | None = None
         try:
-            generation = content.write()
-        except Exception as error:  # the training thread looks at it
+            generation = snapshot.write()
+        except Exception as error:  # reported to the training thread
             problem = error
         else:
-            unbacked = _back_up(generation, content)
+            unbacked = _back_up(generation, snapshot)
         seconds = time.monotonic() - began
-        bare = Content(content.folder, content.iteration, content.state, {}, content.keep, content.backup)
-        self._report = Report(bare, seconds, seconds if waited is None else waited, problem, unbacked)
+        bare = dataclasses.replace(snapshot, files={})
+        self._report = SaveReport(bare, seconds, seconds if waited is None else waited, problem, unbacked)
 
 
-def _back_up(generation: checkpoint.Generation, content: Content) -> Exception | None:
+def _back_up(generation: checkpoint.Generation, snapshot: Snapshot) -> Exception | None:
     """Back up what was saved where that is wanted; return what went wrong."""
-    if content.backup:
+    if snapshot.backup:
         try:
-            backups.back_up(generation.folder, content.preview)
-        except Exception as error:  # the training thread looks at it
+            backups.back_up(generation.folder, snapshot.preview)
+        except Exception as error:  # reported to the training thread
             return error
     return None
 
@@ -167,26 +173,29 @@ def _copied(arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name: np.array(np.asarray(array)) for name, array in arrays.items()}
 
 
-def _free_memory() -> int:
-    """Return the bytes of memory that are free for use; 0 where the system does not tell."""
+def free_memory(group: Path = CONTROL_GROUP.parent) -> int:
+    """Return the bytes of memory that are free for use; 0 where the system does not tell.
+
+    Args:
+        group: Folder of the control group (of a container, say) that this process belongs to.
+    """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return 0
     found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
     free = int(found[0]) * 1024 if found else 0
-    left = _left_in_group()
+    left = _left_in_group(group)
     return free if left is None else max(1, min(free or left, left))
 
 
-def _left_in_group() -> int | None:
-    """Return what the control group (a container, say) lets this process take yet; None without a limit.
+def _left_in_group(group: Path) -> int | None:
+    """Return what the control group lets this process take; None without a limit.
 
-    Pages of files count as used there, and are let go of when the memory is wanted: so they are free.
+    Pages of files count as used there, and are dropped when the memory is needed: so they are free.
     """
-    group = CONTROL_GROUP.parent
     try:
-        limit = int(CONTROL_GROUP.read_text(encoding="ascii"))
+        limit = int((group / CONTROL_GROUP.name).read_text(encoding="ascii"))
         used = int((group / "memory.current").read_text(encoding="ascii"))
         stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
         return limit - used + int(stat["inactive_file"]) + int(stat["active_file"])

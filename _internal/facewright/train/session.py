@@ -1,6 +1,7 @@
 """A model in training: network, iteration, losses and random numbers, saved and resumed as one."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Found, Generation
 from facewright.nn.finite_guard import set_step_size, step_size
 from facewright.train.history import LossHistory
-from facewright.train.saver import Content
+from facewright.train.saver import Snapshot
 
 
 @dataclass
-class Session:
+class TrainingSession:
     """All that one generation on disk holds.
 
     Attributes:
@@ -28,7 +29,7 @@ class Session:
         model_dir: The workspace's model folder; generations lie in its subfolder `name`.
         kind: Which network it is; "" where it is called like its network.
         iteration: Steps trained so far.
-        samplers: "src" and "dst" -> where their draws stand.
+        samplers: Stream name -> state of its random draws.
         notes: What else is written into state.json (batch size, precision).
         keep: Whole generations that stay on the disk.
         saved_iteration: Iteration of the last generation, -1 before the first.
@@ -56,7 +57,7 @@ class Session:
         """Where the generations lie."""
         return self.model_dir / self.name
 
-    def content(self, *, backup: bool = False, preview: Path | None = None) -> Content:
+    def snapshot(self, *, backup: bool = False, preview: Path | None = None) -> Snapshot:
         """Return what a generation would hold now; its arrays are the live ones.
 
         Args:
@@ -74,7 +75,18 @@ class Session:
             **self.notes,
         }
         files = {**model_arrays(self.model), "history": {"losses": self.history.values}}
-        return Content(self.folder, self.iteration, state, files, self.keep, backup, preview)
+        return Snapshot(self.folder, self.iteration, state, files, self.keep, backup, preview)
+
+    def record_step(self, losses: Mapping[str, float], samplers: Mapping[str, dict[str, Any]]) -> None:
+        """Count an applied step.
+
+        Args:
+            losses: Its reported losses by name.
+            samplers: Stream name -> state of its random draws after the step's batch.
+        """
+        self.history.append(losses)
+        self.iteration += 1
+        self.samplers = dict(samplers)
 
     def save(self) -> Generation:
         """Save a generation; the training stands still meanwhile.
@@ -83,7 +95,7 @@ class Session:
             UserError: The disk is full or the folder is read-only.
             FloatingPointError: A weight is not finite.
         """
-        generation = self.content().write()
+        generation = self.snapshot().write()
         self.saved_iteration = self.iteration
         return generation
 
@@ -110,7 +122,7 @@ class Session:
         self.samplers = dict(kept) if isinstance(kept, dict) else {}
 
     def recover(self) -> None:
-        """Go back to the last generation, with half of the step size that was in use.
+        """Go back to the last generation, with half of the learning rate that was in use.
 
         Raises:
             UserError: There is none.
@@ -124,8 +136,21 @@ class Session:
             )
         for path in found.damaged:
             checkpoint.set_aside(path)
-        optimizers = [trainer.optimizer for trainer in self.model.trainers.values()]
-        sizes = [step_size(optimizer) for optimizer in optimizers]
+        rates = self.learning_rates
         self.resume(found.generation)
-        for optimizer, size in zip(optimizers, sizes, strict=True):
-            set_step_size(optimizer, size / 2)
+        for optimizer, rate in zip(self._optimizers, rates, strict=True):
+            set_step_size(optimizer, rate / 2)
+
+    @property
+    def learning_rates(self) -> list[float]:
+        """Learning rate of each optimiser, in the order of the training steps of an iteration."""
+        return [step_size(optimizer) for optimizer in self._optimizers]
+
+    def scale_learning_rate(self, factor: float) -> None:
+        """Multiply the learning rate of every optimiser; saved states hold it."""
+        for optimizer in self._optimizers:
+            set_step_size(optimizer, step_size(optimizer) * factor)
+
+    @property
+    def _optimizers(self) -> list[Any]:
+        return [trainer.optimizer for trainer in self.model.trainers.values()]

@@ -1,50 +1,63 @@
-"""The model of a training: found, made, started from another one; its device and its batch."""
+"""The model of a training: found, created, started from another one; and the device it is trained on."""
 
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
-from facewright.core.options import declared, option, show
+from facewright.core.options import declared, show
 from facewright.core.workspace import Workspace
+from facewright.models import base
+from facewright.models.trained import build_options
 from facewright.nn import backups, checkpoint, devices, gpus, saved_models
 from facewright.nn.checkpoint import Found, Generation
+from facewright.nn.devices import Device
+from facewright.nn.precision_benchmark import trial
 from facewright.train.options import Options
-
-if TYPE_CHECKING:  # these import keras
-    from facewright.nn.devices import Device
-    from facewright.train.session import Session
+from facewright.train.session import TrainingSession
+from facewright.train.transfer import begin_from, find_source, leave_pretraining
 
 HISTORY = "history"  # folder of the previews that --write-preview-history keeps
 
 
-def fixed(settings: type, saved: Mapping[str, Any]) -> type:
-    """Return settings whose defaults are the saved ones and which nobody is asked for."""
-    fields: list[Any] = []
-    for spec in declared(settings):
-        value = spec.parse(show(saved[spec.name])) if spec.name in saved else spec.default
-        field = option(value, spec.help, choices=spec.choices, low=spec.low, high=spec.high, remember=False)
-        fields.append((spec.name, spec.kind, field))
-    made = dataclasses.make_dataclass(settings.__name__, fields, frozen=True)
-    made.__module__ = settings.__module__
-    return made
+@dataclass(frozen=True)
+class ChosenDevice:
+    """Where a training runs, and how.
+
+    Attributes:
+        device: The device.
+        precision: Compute precision, "float32" or "bfloat16".
+        benchmark: What the model remembers of the precision benchmark; empty where none was needed.
+        reason: Why this precision was chosen; "" where it was asked for or there is no choice.
+    """
+
+    device: Device
+    precision: str
+    benchmark: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+    def describe_precision(self) -> str:
+        """Say it in a line."""
+        return f"{self.precision} ({self.reason})" if self.reason else self.precision
 
 
-def find(workspace: Workspace, name: str, kind: str, *, pretrain: bool = False) -> Found | None:
+def find_saved_state(workspace: Workspace, name: str, kind: str, *, pretrain: bool = False) -> Found | None:
     """Return the newest whole state of a model; None when it is a new one.
 
     Args:
         workspace: The project.
         name: What the model is called.
         kind: The network it is made of.
-        pretrain: Whether it is to learn faces in general.
+        pretrain: Whether it is to be pretrained.
 
     Raises:
         UserError: None is whole, it is made of another network than `kind`, or it is to be pretrained and has
-            learnt two people already.
+            been trained on two people already.
     """
     found = checkpoint.newest(workspace.model_dir / name)
     saved = str(found.generation.state.get("model")) if found else kind
@@ -62,25 +75,26 @@ def find(workspace: Workspace, name: str, kind: str, *, pretrain: bool = False) 
 
 
 def _refuse_pretraining(name: str, generation: Generation) -> None:
-    """Pretraining would go on with the two people's weights and unlearn them."""
+    """Pretraining would overwrite what it learnt about the two people."""
     iteration = int(generation.state.get("iteration", 0))
     if iteration:
         raise UserError(
-            f"The model {name} was trained on two people (iteration {iteration}); --pretrain would unlearn them.",
+            f"The model {name} was trained on two people (iteration {iteration}); --pretrain would undo that.",
             "a new model, or one that was only pretrained so far.",
             f"give --name NEW with --pretrain, and --start-from {name} to take over its weights; or leave out "
             f"--pretrain to train {name} on. Nothing was changed.",
         )
 
 
-def start_device(options: Options, found: Found | None) -> "tuple[Device, str, dict[str, Any]]":
-    """Choose the cards and the precision; says which and why.
+def start_device(options: Options, found: Found | None) -> ChosenDevice:
+    """Choose the GPUs and the compute precision.
 
-    Returns:
-        The device, the precision, and what the model remembers of the timed trial.
+    Args:
+        options: The user's settings.
+        found: The model's saved state, which remembers the precision benchmark; None for a new model.
 
     Raises:
-        UserError: A card is asked for that is not there or cannot be used.
+        UserError: A GPU is asked for that is not there or cannot be used.
     """
     wish = gpus.Wish(
         options.force_gpu_idxs or options.gpus, options.force_best_gpu_idx, options.choose_worst_gpu, options.multi_gpu
@@ -96,34 +110,31 @@ def start_device(options: Options, found: Found | None) -> "tuple[Device, str, d
     if len(chosen) > 1:
         devices.spread()
     if options.precision != "auto" or not device.bfloat16:
-        return device, devices.precision(options.precision, device), {}
+        return ChosenDevice(device, devices.precision(options.precision, device))
     kept = found.generation.state.get("trial") if found else None
     if isinstance(kept, dict) and kept.get("device") == device.name and kept.get("precision") in devices.POLICIES:
-        return device, devices.precision(kept["precision"], device), kept
-    from facewright.nn.precision_benchmark import trial
-
+        return ChosenDevice(device, devices.precision(kept["precision"], device), kept)
     result = trial()
-    notes = {"device": device.name, "precision": result.precision, "ratio": round(result.ratio, 2)}
-    return device, result.precision, {**notes, "words": result.describe()}
+    benchmark = {"device": device.name, "precision": result.precision, "ratio": round(result.ratio, 2)}
+    return ChosenDevice(device, result.precision, benchmark, result.describe())
 
 
-def open_session(workspace: Workspace, options: Options, more: Any, found: Found | None) -> "Session":
-    """Build the model as it was created, or anew, and read its newest whole generation.
+def open_session(workspace: Workspace, options: Options, model_options: Any, found: Found | None) -> TrainingSession:
+    """Build the model, as it was created or a new one, and read its newest whole generation.
 
     Raises:
-        UserError: Options that are fixed were given otherwise; there is nothing to start from.
+        UserError: An option that is fixed was given another value; there is nothing to start from.
     """
-    from facewright.models.base import model_class
-    from facewright.models.trained import build_options
-    from facewright.train.session import Session
-
     make_folder(workspace.model_dir)
-    wanted = {} if more is None else dataclasses.asdict(more)
+    wanted = {} if model_options is None else dataclasses.asdict(model_options)
     if found is None:
-        return _new(workspace, options, wanted)
+        return _create_session(workspace, options, wanted)
     generation = found.generation
     saved = build_options(options.model, generation.state.get("options") or {})
-    _refuse_changes(options.name, dataclasses.asdict(saved), wanted, generation.folder.parent)
+    per_run = {spec.name for spec in declared(type(saved)) if spec.per_run}
+    fixed = {name: value for name, value in wanted.items() if name not in per_run}
+    _refuse_changes(options.name, dataclasses.asdict(saved), fixed, generation.folder.parent)
+    saved = dataclasses.replace(saved, **{name: wanted[name] for name in per_run & wanted.keys()})
     _refuse_start(options, generation.state)
     for path, reason in found.damaged.items():
         aside = checkpoint.set_aside(path)
@@ -131,23 +142,21 @@ def open_session(workspace: Workspace, options: Options, more: Any, found: Found
             f"{path.name} is damaged ({reason}); it is now called {aside.name}. {generation.folder.name}, the newest "
             "whole one, is used."
         )
-    model = model_class(options.model)(saved, seed=options.seed)
-    session = Session(options.name, model, workspace.model_dir, options.model, keep=options.keep)
+    model = base.model_class(options.model)(saved, seed=options.seed)
+    session = TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
     if generation.state.get("pretrain") and not options.pretrain:
-        from facewright.train.transfer import leave_pretraining
-
         anew = leave_pretraining(session, generation)
         parts = f", and so do the parts {', '.join(anew)}" if anew else ""
-        console.say(f"Pretraining is over: the weights are kept; iteration, losses and optimiser begin anew{parts}.")
+        console.say(f"Pretraining is over: the weights are kept; iteration, losses and optimiser start over{parts}.")
         return session
     session.resume(generation)
     return session
 
 
-def first_state(workspace: Workspace, session: "Session", found: Found | None) -> None:
-    """Save a model that begins: a new one, or a pretrained one whose pretrained state is backed up first.
+def save_first_state(workspace: Workspace, session: TrainingSession, found: Found | None) -> None:
+    """Save a model before its first step: a new one, or a pretrained one whose pretrained state is backed up first.
 
-    Previews kept of an earlier training of that name move to the trash: a time-lapse would mix the two.
+    Previews of an earlier training of that name move to the trash: a time-lapse would mix the two.
 
     Raises:
         UserError: The disk is full or the folder is read-only; the pretrained state is then the newest as before.
@@ -157,16 +166,11 @@ def first_state(workspace: Workspace, session: "Session", found: Found | None) -
         console.say(f"The pretrained state is kept in {kept}; main.py restore --what model goes back to it.")
     moved = move_to_trash([session.folder / HISTORY], workspace.trash, by="train")
     if moved:
-        console.say(f"The previews kept of the earlier training are in {moved / HISTORY}.")
+        console.say(f"The previews of the earlier training are in {moved / HISTORY}.")
     session.save()
 
 
-def _new(workspace: Workspace, options: Options, wanted: Mapping[str, Any]) -> "Session":
-    from facewright.models.base import model_class
-    from facewright.models.trained import build_options
-    from facewright.train.session import Session
-    from facewright.train.transfer import begin_from, find_source
-
+def _create_session(workspace: Workspace, options: Options, wanted: Mapping[str, Any]) -> TrainingSession:
     source = find_source(workspace.model_dir, options.start_from) if options.start_from else None
     if options.new_src and source is None:
         raise UserError(
@@ -174,10 +178,10 @@ def _new(workspace: Workspace, options: Options, wanted: Mapping[str, Any]) -> "
             "--start-from with it.",
             "for example: --name NEW --start-from OLD --new-src",
         )
-    model = model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
+    model = base.model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
     if source is not None:
         console.say(begin_from(model, source, new_src=options.new_src).describe())
-    return Session(options.name, model, workspace.model_dir, options.model, keep=options.keep)
+    return TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
 
 
 def _refuse_start(options: Options, state: Mapping[str, Any]) -> None:
@@ -189,7 +193,7 @@ def _refuse_start(options: Options, state: Mapping[str, Any]) -> None:
         )
 
 
-def _refuse_changes(name: str, saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Any) -> None:
+def _refuse_changes(name: str, saved: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
     for key, value in wanted.items():
         if key in saved and saved[key] != value:
             raise UserError(
@@ -197,29 +201,3 @@ def _refuse_changes(name: str, saved: Mapping[str, Any], wanted: Mapping[str, An
                 "the options it was created with: they are fixed for good.",
                 "leave out that flag; or give a new model another name with --name. Nothing was changed.",
             )
-
-
-def choose_batch(session: "Session", asked: int, device: "Device") -> tuple[int, str]:
-    """Return the faces per side and iteration, and why so many.
-
-    Args:
-        session: The model.
-        asked: What the user wants; 0 leaves it to the program.
-        device: Where it trains.
-
-    Raises:
-        UserError: The device's memory is too small for the model.
-    """
-    from facewright.nn.gpus import device_memory
-
-    model, cards_ = session.model, device.count if device.kind == "gpu" else 1
-    if asked:
-        batch, why = asked, "as asked"
-    else:
-        memory = device_memory(device)
-        batch, why = model.batch_for(memory), f"for {memory:.1f} GiB"
-        if device.kind == "cpu" and batch > model.default_batch:
-            batch, why = model.default_batch, "a processor gains nothing from more"
-    if cards_ > 1 and batch % cards_:
-        batch, why = max(cards_, batch - batch % cards_), f"{why}; a multiple of {cards_} cards"
-    return batch, why

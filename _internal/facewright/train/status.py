@@ -1,48 +1,47 @@
-"""How a training stands, for a page: the training puts it down here, the page's threads read it.
+"""The state of a training as its page shows it: the training publishes it here, the page's threads read it.
 
-Neither waits for the other: what is put down is never changed afterwards, only replaced. The page's threads see the
-history of the losses, numbers, words and pictures; they never see the model.
+Neither waits for the other: what is published is never changed afterwards, only replaced. The page's threads see the
+history of the losses, numbers, messages and images; they never see the model.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from facewright.core.images import Image
 from facewright.train.history import LossHistory
-from facewright.train.keys import Command
+from facewright.train.keys import TrainingCommand
 
-WATCHED_SECONDS = 10.0  # so long after its last question a page counts as open
-KEPT = 20  # messages of each kind
-MOST_PRESSED = 20  # commands that wait for the next step
-LAST_LOOK = 4.0  # seconds in which an open page may fetch the end
-OTHER_PAGES = 1.2  # seconds more for further pages
+OPEN_SECONDS = 10.0  # a page counts as open for this long after its last request
+MAX_MESSAGES = 20  # that are kept, of each kind
+MAX_PENDING = 20  # commands that wait for the end of the step
+SECONDS_FOR_OTHER_PAGES = 1.2  # more, for further pages
 
 
-class Phase(StrEnum):
+class RunState(StrEnum):
     """What the program is doing."""
 
     STARTING = "starting"
     TRAINING = "training"
-    REACHED = "reached"  # all is saved, previews are still shown
+    REACHED = "reached"  # everything is saved, previews are still shown
     OVER = "over"
 
 
 @dataclass(frozen=True)
-class Standing:
+class StepStats:
     """Numbers after an iteration.
 
     Attributes:
         iteration: Steps so far.
-        milliseconds: Mean time of the recent iterations.
+        milliseconds: Mean duration of the recent iterations.
         waiting: Share of it spent waiting for data, 0..1.
         losses: Mean of the recent losses by name.
         saved: Iteration that was saved last.
-        saving: Whether a saving is under way.
-        skipped: Steps of this run that broke and were not applied.
+        saving: Whether a save is in progress.
+        skipped: Steps of this run that were not applied because their loss was not finite or exploded.
     """
 
     iteration: int
@@ -55,13 +54,13 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Message:
-    """What was said.
+class StatusMessage:
+    """A message of the training.
 
     Attributes:
         number: Counts up over all messages.
         at: When, in seconds of `time.monotonic`.
-        text: The words.
+        text: The message.
         attention: Whether it is a warning.
     """
 
@@ -72,104 +71,115 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Shown:
+class PreviewImage:
     """The preview.
 
     Attributes:
         version: Counts up.
         at: When, in seconds of `time.monotonic`.
-        iteration: What the faces were made with.
+        iteration: Of the weights that made the faces.
         titles: Of the columns.
-        picture: The faces without titles, (h, w, 3) uint8 BGR.
+        image: The faces without titles, (h, w, 3) uint8 BGR.
     """
 
     version: int
     at: float
     iteration: int
     titles: tuple[str, ...]
-    picture: Image
+    image: Image
 
 
-class Board:
-    """Where training and page meet.
+class TrainingStatus:
+    """What a training publishes, and the commands that pages send back.
 
     Args:
         history: The losses so far.
-        standing: How the training stands before its first step.
+        stats: The numbers before the first step.
+        fetch_seconds: How long an open page may take to fetch how the training ended.
+        clock: Seconds that never run backwards.
 
     Attributes:
         history: The losses so far.
-        standing: The newest numbers.
-        phase: What the program is doing.
-        shown: The newest preview, or None.
+        stats: The newest numbers.
+        state: What the program is doing.
+        preview: The newest preview, or None.
         end: How the training ended; "" before.
     """
 
-    def __init__(self, history: LossHistory, standing: Standing) -> None:
+    def __init__(
+        self,
+        history: LossHistory,
+        stats: StepStats,
+        *,
+        fetch_seconds: float = 4.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch_seconds = fetch_seconds
+        self._clock = clock
         self.history = history
-        self.standing = standing
-        self.phase = Phase.STARTING
-        self.shown: Shown | None = None
+        self.stats = stats
+        self.state = RunState.STARTING
+        self.preview: PreviewImage | None = None
         self.end = ""
-        self._kinds: dict[bool, deque[Message]] = {k: deque(maxlen=KEPT) for k in (False, True)}
-        self._said = 0
-        self._pressed: deque[Command] = deque(maxlen=MOST_PRESSED)
-        self._asked = float("-inf")
-        self._seen = threading.Event()
+        self._messages: dict[bool, deque[StatusMessage]] = {k: deque(maxlen=MAX_MESSAGES) for k in (False, True)}
+        self._message_count = 0
+        self._pending: deque[TrainingCommand] = deque(maxlen=MAX_PENDING)
+        self._requested_at = float("-inf")
+        self._end_seen = threading.Event()
 
-    # The training's side.
+    # Called by the training.
 
-    def stand(self, standing: Standing, history: LossHistory) -> None:
-        """Put down the numbers of an iteration."""
-        self.standing, self.history = standing, history
-        if self.phase is Phase.STARTING:
-            self.phase = Phase.TRAINING
+    def publish(self, stats: StepStats, history: LossHistory) -> None:
+        """Publish the numbers of an iteration."""
+        self.stats, self.history = stats, history
+        if self.state is RunState.STARTING:
+            self.state = RunState.TRAINING
 
-    def note(self, text: str, *, attention: bool = False) -> None:
-        """Put down what is said; the last `KEPT` warnings stay, and as many other messages."""
-        self._said += 1
-        self._kinds[attention].append(Message(self._said, time.monotonic(), text, attention))
+    def add_message(self, text: str, *, attention: bool = False) -> None:
+        """Publish a message; the last `MAX_MESSAGES` warnings are kept, and as many other messages."""
+        self._message_count += 1
+        self._messages[attention].append(StatusMessage(self._message_count, time.monotonic(), text, attention))
 
-    def show(self, picture: Image, titles: tuple[str, ...], iteration: int) -> None:
-        """Put down a preview; nothing is drawn or copied here."""
-        version = self.shown.version + 1 if self.shown else 1
-        self.shown = Shown(version, time.monotonic(), iteration, titles, picture)
+    def publish_preview(self, image: Image, titles: tuple[str, ...], iteration: int) -> None:
+        """Publish a preview; nothing is drawn or copied here."""
+        version = self.preview.version + 1 if self.preview else 1
+        self.preview = PreviewImage(version, time.monotonic(), iteration, titles, image)
 
     @property
-    def watched(self) -> bool:
-        """Whether a page has asked lately."""
-        return time.monotonic() - self._asked < WATCHED_SECONDS
+    def page_open(self) -> bool:
+        """Whether a page sent a request lately."""
+        return self._clock() - self._requested_at < OPEN_SECONDS
 
-    def poll(self) -> list[Command]:
-        """Return what was pressed on pages since the last call."""
-        pressed = []
-        while self._pressed:
-            pressed.append(self._pressed.popleft())
-        return pressed
+    def poll(self) -> list[TrainingCommand]:
+        """Return the commands that pages sent since the last call."""
+        commands = []
+        while self._pending:
+            commands.append(self._pending.popleft())
+        return commands
 
-    def finish(self, words: str) -> None:
-        """Put down how the training ended, and give open pages the time to fetch it."""
-        self.end, self.phase = words, Phase.OVER
-        if self.watched and self._seen.wait(LAST_LOOK):
-            time.sleep(OTHER_PAGES)
+    def finish(self, text: str) -> None:
+        """Publish how the training ended, and give open pages the time to fetch it."""
+        self.end, self.state = text, RunState.OVER
+        if self.page_open and self._end_seen.wait(self._fetch_seconds):
+            time.sleep(SECONDS_FOR_OTHER_PAGES)
 
-    # The page's side.
+    # Called by the page.
 
-    def messages(self) -> list[Message]:
-        """Return what was said, the newest first."""
-        both = [message for kind in self._kinds.values() for message in kind.copy()]
+    def messages(self) -> list[StatusMessage]:
+        """Return the messages that are kept, the newest first."""
+        both = [message for kind in self._messages.values() for message in kind.copy()]
         return sorted(both, key=lambda message: -message.number)
 
-    def asked(self) -> None:
-        """Note that a page is there."""
-        self._asked = time.monotonic()
+    def note_request(self) -> None:
+        """Record that a page is open."""
+        self._requested_at = self._clock()
 
-    def press(self, command: Command) -> None:
-        """Hand a command to the training; it is obeyed after the step that is under way."""
-        if command is Command.NEXT or command not in self._pressed.copy():
-            self._pressed.append(command)
+    def send(self, command: TrainingCommand) -> None:
+        """Hand a command to the training; it is applied after the step that is running."""
+        if command is TrainingCommand.NEXT or command not in self._pending.copy():
+            self._pending.append(command)
 
-    def seen(self) -> None:
-        """Note that a page has shown the end."""
-        if self.phase is Phase.OVER:
-            self._seen.set()
+    def note_end_seen(self) -> None:
+        """Record that a page has shown how the training ended."""
+        if self.state is RunState.OVER:
+            self._end_seen.set()

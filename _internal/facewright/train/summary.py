@@ -1,34 +1,31 @@
-"""What a training says before it begins and when it ends."""
+"""What a training prints before it begins and when it ends."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from facewright.core import console
-from facewright.core.options import show
+from facewright.core.options import declared, show
 from facewright.train.console_line import duration
-
-if TYPE_CHECKING:  # these import keras
-    from facewright.train.loop import Outcome
-    from facewright.train.session import Session
+from facewright.train.loop import TrainingResult
+from facewright.train.session import TrainingSession
 
 Rows = Sequence[tuple[str, str]]
-WIDEST = 110
+MAX_WIDTH = 110  # characters of a box
 
 
-def box(title: str, rows: Rows) -> list[str]:
-    """Return the lines of a box: a title, then a name and a text per row; long texts are broken at blanks."""
+def boxed(title: str, rows: Rows) -> list[str]:
+    """Return the lines of a box: a title, then a name and a text per row; long texts are wrapped."""
     name = max((len(n) for n, _ in rows), default=0)
     lines: list[str] = []
     for label, text in rows:
-        for number, part in enumerate(_broken(text, WIDEST - name - 6)):
+        for number, part in enumerate(_wrapped(text, MAX_WIDTH - name - 6)):
             lines.append(f"{label if not number else '':<{name}}  {part}")
     width = max(len(title) + 4, *(len(line) for line in lines))
     head = f" {title} ".center(width + 2, "-")
     return [f"+{head}+", *(f"| {line:<{width}} |" for line in lines), f"+{'-' * (width + 2)}+"]
 
 
-def _broken(text: str, width: int) -> list[str]:
+def _wrapped(text: str, width: int) -> list[str]:
     lines = [""]
     for word in text.split(" "):
         if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
@@ -38,12 +35,12 @@ def _broken(text: str, width: int) -> list[str]:
     return lines
 
 
-def model_rows(session: "Session") -> list[tuple[str, str]]:
-    """Return the rows of the box that tell of the model."""
+def model_rows(session: TrainingSession) -> list[tuple[str, str]]:
+    """Return the rows about the model."""
     model = session.model
     parts = model.count_params()
     sizes = ", ".join(f"{name} {count / 1e6:.1f}" for name, count in parts.items())
-    began = f"goes on from iteration {session.iteration}" if session.iteration else "new"
+    began = f"continues from iteration {session.iteration}" if session.iteration else "new"
     rows = [
         ("model", f"{session.name}" if session.name == session.kind else f"{session.name}, of the kind {session.kind}"),
         ("", model.title),
@@ -51,44 +48,40 @@ def model_rows(session: "Session") -> list[tuple[str, str]]:
         ("parameters", f"{sum(parts.values()):,} ({sizes} million)"),
         ("faces are", f"{model.face_type} at {model.resolution} px"),
     ]
-    options = dataclasses.asdict(model.options)
-    if options:
-        rows.append(("fixed", ", ".join(f"{k} = {show(v)}" for k, v in options.items()) + " (since its creation)"))
+    values = dataclasses.asdict(model.options)
+    per_run = [spec.name for spec in declared(type(model.options)) if spec.per_run]
+    fixed = [f"{name} = {show(value)}" for name, value in values.items() if name not in per_run]
+    if fixed:
+        rows.append(("fixed", f"{', '.join(fixed)} (since its creation)"))
+    if per_run:
+        rows.append(("options", ", ".join(f"{name} = {show(values[name])}" for name in per_run)))
     return rows
 
 
-def say_box(title: str, rows: Rows) -> None:
+def print_box(title: str, rows: Rows) -> None:
     """Print a box."""
-    for line in box(title, rows):
+    for line in boxed(title, rows):
         console.say(line)
 
 
-def ending(session: "Session", outcome: "Outcome") -> str:
-    """Say how the training ended."""
-    why = {"target": "The target is reached.", "key": "Stopped with a key."}.get(outcome.reason, "Stopped.")
+def ending(session: TrainingSession, result: TrainingResult) -> str:
+    """Return how the training ended, in two sentences."""
+    why = {"target": "The target is reached.", "key": "Stopped with a key."}.get(result.reason, "Stopped.")
     return (
-        f"{why} All is saved: iteration {session.iteration}, {outcome.steps} of them in this run, "
-        f"{duration(outcome.milliseconds)} each, {outcome.waiting:.1%} of it waiting for data."
+        f"{why} Everything is saved: iteration {session.iteration}, {result.steps} of them in this run, "
+        f"{duration(result.milliseconds)} each, {result.waiting:.1%} of it waiting for data."
     )
 
 
-def closing_words(session: "Session", outcome: "Outcome", *, preview: bool, pretrain: bool) -> None:
-    """Say how the training ended and what comes next."""
-    console.say(ending(session, outcome))
-    if outcome.skipped:
-        console.say(f"{outcome.skipped} further steps broke and were not applied.")
+def print_ending(session: TrainingSession, result: TrainingResult, *, preview: bool, pretrain: bool) -> None:
+    """Print how the training ended and what comes next."""
+    console.say(ending(session, result))
+    if result.skipped:
+        console.say(f"{result.skipped} more steps diverged and were not applied.")
     console.say(f"The model is in {session.folder}.")
     if preview:
         console.say(f"The preview is {session.model_dir / 'preview.png'}.")
     if pretrain:
         console.say("Next: 6_train without --pretrain: the same model then learns your two people.")
     else:
-        console.say("Next: 7_convert. Or run 6_train again: it goes on from here.")
-
-
-def settings_words(settings: Mapping[str, object], defaults: Mapping[str, object]) -> str:
-    """Say the answers of the last run in a line; those that are as usual are left out."""
-    said = {n: v for n, v in settings.items() if v != defaults.get(n)}
-    if not said:
-        return "all answers as usual"
-    return ", ".join(f"{name.replace('_', ' ')} {show(value)}" for name, value in said.items())  # type: ignore[arg-type]
+        console.say("Next: 7_convert. Or run 6_train again: it continues from here.")

@@ -12,7 +12,7 @@ from facewright.models.trained import restore, weights_of
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation
 from facewright.nn.loading import load_fitting
-from facewright.train.session import Session
+from facewright.train.session import TrainingSession
 
 SRC, DST = "_src", "_dst"
 INTER = "inter"
@@ -108,7 +108,7 @@ def begin_from(model: FaceModel, source: Generation, *, new_src: bool = False) -
     return Start(source.folder, kind, iteration, parts)
 
 
-def leave_pretraining(session: Session, generation: Generation) -> list[str]:
+def leave_pretraining(session: TrainingSession, generation: Generation) -> list[str]:
     """Turn a pretrained model into a new one that knows faces, but nobody in particular.
 
     Weights are kept, but for the parts between encoder and decoder ("inter…"), which begin anew; iteration, losses

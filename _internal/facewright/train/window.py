@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from facewright.core import console
 from facewright.core.images import Image
-from facewright.train.keys import Command, commands
+from facewright.train.keys import TrainingCommand, commands_of
 from facewright.ui import window
 from facewright.ui.window import CLOSED, GONE
 
@@ -14,13 +14,13 @@ OPENCV = "facewright.ui.window_cv"
 TYPED = {"Enter": "\n", "Space": " "}
 
 
-def open_window() -> "Window | None":
+def open_window() -> "PreviewWindow | None":
     """Open the window; None where there is no screen, or OpenCV has no windows."""
     opened = window.open_window(TITLE, OPENCV)
-    return Window(opened) if opened else None
+    return PreviewWindow(opened) if opened else None
 
 
-class Window:
+class PreviewWindow:
     """Pictures go to the window's process, keys come back.
 
     Args:
@@ -40,16 +40,16 @@ class Window:
         """Show a (h, w, 3) uint8 BGR picture; does not wait for the window."""
         self._shown.show(picture, TITLE)
 
-    def poll(self) -> list[Command]:
+    def poll(self) -> list[TrainingCommand]:
         """Return what was pressed in the window since the last call; closing it means to leave."""
-        pressed: list[Command] = []
+        pressed: list[TrainingCommand] = []
         for word in self._shown.words_so_far():
             kind, _, name = word.partition(" ")
             if kind == "key":
-                pressed += commands(TYPED.get(name, name))
+                pressed += commands_of(TYPED.get(name, name))
             elif word == CLOSED:
                 self._closed = True
-                pressed.append(Command.LEAVE)
+                pressed.append(TrainingCommand.LEAVE)
             elif word == GONE and not self._closed:
                 console.warn("The preview window is gone. Training goes on; the preview is in model/preview.png.")
         return pressed
@@ -59,7 +59,7 @@ class Window:
         self.show(first)
         while self.open:
             pressed = self.poll()
-            if Command.LEAVE in pressed:
+            if TrainingCommand.LEAVE in pressed:
                 return
             if pressed:
                 self.show(draw())

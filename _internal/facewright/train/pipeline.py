@@ -1,0 +1,213 @@
+"""A training from the options to the saved model: faces, model, device, samplers, loop."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facewright.core import console
+from facewright.core.images import single_threaded_opencv, write_image
+from facewright.core.workers import cores, threads
+from facewright.core.workspace import SIDES, Workspace
+from facewright.data.sampler import Sampler
+from facewright.faces.faceset import count_own_masks
+from facewright.nn.checkpoint import Found
+from facewright.nn.gpus import computer_memory
+from facewright.train.batch_size import (
+    BatchSize,
+    choose_batch_size,
+    is_out_of_memory,
+    largest_fitting_batch,
+    too_large,
+)
+from facewright.train.faces import (
+    FacePair,
+    describe_changes,
+    describe_faces,
+    load_face_pair,
+    load_pretraining_faces,
+    refuse_swapped_sides,
+)
+from facewright.train.loop import LoopSettings, TrainingResult, train_session
+from facewright.train.model_prompt import saved_with_model
+from facewright.train.options import Options
+from facewright.train.preview import draw_samples
+from facewright.train.samplers import make_samplers, worker_count
+from facewright.train.session import TrainingSession
+from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
+from facewright.train.summary import model_rows, print_box, print_ending
+from facewright.train.watch import open_watchers
+from facewright.train.window import open_window
+from facewright.ui.page import check_port
+
+SAMPLE_SHEET = "samples.png"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingReport:
+    """What a training did.
+
+    Attributes:
+        folder: Folder of the model.
+        iteration: Of the model's newest saved state.
+        result: How the training ended; None where nothing was trained: the target was reached before, or --debug.
+    """
+
+    folder: Path
+    iteration: int
+    result: TrainingResult | None = None
+
+
+def train(workspace: Workspace, options: Options, model_options: Any = None) -> TrainingReport:
+    """Train until the target or until the user stops it.
+
+    Args:
+        workspace: The project.
+        options: The user's settings.
+        model_options: The model's own options; None for their defaults.
+
+    Raises:
+        UserError: No faces, unreadable ones, a model folder that cannot be used, a full disk.
+    """
+    options = dataclasses.replace(options, name=options.name or options.model)
+    console.heading(f"Training {options.name}")
+    with workspace.lock("model"):
+        faces = _load_faces(workspace, options)
+        found = find_saved_state(workspace, options.name, options.model, pretrain=bool(options.pretrain))
+        saved = found.generation.state if found else {}
+        if saved.get("iteration") and not saved.get("pretrain"):
+            refuse_swapped_sides(saved.get("faces"), describe_faces(faces), options.name)
+        if _target_reached(found, options):
+            return TrainingReport(workspace.model_dir / options.name, int(saved["iteration"]))
+        if options.serve:
+            check_port(options.port)
+        device = start_device(options, found)
+        session = open_session(workspace, options, model_options, found)
+        workers = worker_count(cores(), computer_memory())
+        with threads(2 * workers) as executor:
+            samplers = make_samplers(workspace, session, faces, options, executor, workers)
+            batch = choose_batch_size(session.model, options.batch_size, device.device)
+            _warn_about_changes(saved, faces, session.iteration)
+            session.notes = _notes(options, batch, device, faces, saved)
+            _print_summary(session, options, faces, batch, device)
+            if options.debug:
+                _show_samples(workspace, samplers, options)
+                return TrainingReport(session.folder, session.iteration)
+            if session.saved_iteration < 0:
+                save_first_state(workspace, session, found)
+            result = _run_loop(session, samplers, options, batch)
+        print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
+    return TrainingReport(session.folder, session.iteration, result)
+
+
+def _load_faces(workspace: Workspace, options: Options) -> FacePair:
+    if options.pretrain:
+        return load_pretraining_faces(Path(options.pretrain).expanduser())
+    return load_face_pair(workspace)
+
+
+def _target_reached(found: Found | None, options: Options) -> bool:
+    """Whether an earlier run reached the target; prints it."""
+    if not options.target_iter or options.debug or found is None or found.damaged:
+        return False
+    state = found.generation.state
+    iteration = int(state.get("iteration", 0))
+    if iteration < options.target_iter or bool(state.get("pretrain")) != bool(options.pretrain):
+        return False
+    console.say(
+        f"The model {options.name} is at iteration {iteration} already; the target was {options.target_iter}: nothing "
+        "to do. Next: 7_convert, or train on with a larger --target-iter."
+    )
+    return True
+
+
+def _warn_about_changes(saved: Mapping[str, Any], faces: FacePair, iteration: int) -> None:
+    changed = describe_changes(saved.get("faces"), describe_faces(faces))
+    if changed and iteration:
+        console.warn(f"The faces are not those of the last run ({'; '.join(changed)}). The model continues with them.")
+
+
+def _notes(
+    options: Options, batch: BatchSize, device: ChosenDevice, faces: FacePair, saved: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what saved states hold besides the network."""
+    return {
+        "batch": batch.size,
+        "precision": device.precision,
+        "trial": dict(device.benchmark),
+        "faces": describe_faces(faces),
+        "settings": {name: getattr(options, name) for name in saved_with_model()},
+        "pretrain": bool(options.pretrain),
+        "started_from": options.start_from or saved.get("started_from", ""),
+    }
+
+
+def _print_summary(
+    session: TrainingSession, options: Options, faces: FacePair, batch: BatchSize, device: ChosenDevice
+) -> None:
+    counts = f"{len(faces[0])} src, {len(faces[1])} dst" + (f"; {options.pretrain}" if options.pretrain else "")
+    target = f"iteration {options.target_iter}" if options.target_iter else "none: it trains until you stop it"
+    rows = [
+        *model_rows(session),
+        ("faces", counts),
+        *_mask_rows(faces, options),
+        ("batch", f"{batch.size} src and {batch.size} dst faces per iteration ({batch.reason})"),
+        ("device", device.device.describe()),
+        ("precision", device.describe_precision()),
+        ("target", target),
+    ]
+    print_box("pretraining" if options.pretrain else "training", rows)
+
+
+def _mask_rows(faces: FacePair, options: Options) -> list[tuple[str, str]]:
+    """Return how many faces have a mask of their own; nothing where those are not used."""
+    if options.mask != "record":
+        return []
+    counts = [f"{count_own_masks(side)} of {len(side)} {name}" for name, side in zip(SIDES, faces, strict=True)]
+    return [("masks", f"{' and '.join(counts)} faces have a mask of their own; the hull for the others")]
+
+
+def _run_loop(
+    session: TrainingSession, samplers: Mapping[str, Sampler], options: Options, batch: BatchSize
+) -> TrainingResult:
+    settings = LoopSettings(
+        batch.size,
+        options.target_iter,
+        options.save_interval_min * 60,
+        options.autobackup_hours * 3600,
+        wait_for_close=console.interactive(),
+    )
+    # OpenCV's own threads would take the processor from the network in the middle of its step.
+    with single_threaded_opencv(), open_watchers(session, samplers, options) as watchers:
+        try:
+            watchers.result = train_session(
+                session,
+                samplers,
+                settings,
+                commands=watchers.commands,
+                preview=watchers.preview,
+                status=watchers.status,
+                more_callbacks=watchers.callbacks,
+            )
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            console.say("The memory is full. Looking for the largest batch that it holds …")
+            fitting = largest_fitting_batch(session.model.train_on, samplers, batch.size)
+            raise too_large(batch.size, fitting) from error
+    return watchers.result
+
+
+def _show_samples(workspace: Workspace, samplers: Mapping[str, Sampler], options: Options) -> None:
+    """Draw samples as the network gets them, into a file and where there is a screen into a window."""
+    rng = np.random.default_rng(options.seed)
+    window = open_window() if options.window else None
+    path = workspace.model_dir / SAMPLE_SHEET
+    sheet = draw_samples(samplers, rng)
+    write_image(path, sheet)
+    console.say(f"Samples as the network gets them are in {path}. Nothing was trained.")
+    if window:
+        window.browse(lambda: draw_samples(samplers, rng), sheet)
+        window.close()
