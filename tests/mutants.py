@@ -326,8 +326,12 @@ def main() -> int:
     mutants = chosen_mutants(given)
     for library in LARGE_LIBRARIES:
         importlib.import_module(library)
+    tried: set[frozenset[str]] = set()
     for path in sorted({mutant.path for mutant in mutants}):
         files = tests_of(path)
+        if frozenset(files) in tried:
+            continue
+        tried.add(frozenset(files))
         if not files or in_a_fork(lambda files=files: run_tests(files, None), TIMEOUT) != 0:
             print(f"{path.relative_to(PACKAGE)}: its tests fail unchanged, or there are none: {files}")
             return 1
