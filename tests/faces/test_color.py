@@ -37,6 +37,12 @@ def test_a_hand_made_example():
     np.testing.assert_allclose(curve(np.float32([0, 1])), [10, 20])
 
 
+def test_a_value_stands_at_the_middle_of_its_share():
+    """Three zeros of four share the quantiles 0 to 3/4, whose middle is where the template has 20."""
+    curve = matching_curve(np.float32([0, 0, 0, 1]), np.float32([10, 20, 30, 40]))
+    np.testing.assert_allclose(curve(np.float32([0, 1])), [20, 40])
+
+
 def test_masks_measure_inside_only():
     source, template = picture(5, 0.2, 0.4), picture(6, 0.5, 0.7)
     mask = np.zeros((32, 32), np.float32)

@@ -60,6 +60,51 @@ def test_a_face_far_off_or_much_larger_or_tilted_is_another(change: dict[str, fl
     assert len(join_tracks([Sighting(0, points(100)), Sighting(1, points(**{"x": 100.0, **change}))])) == 2
 
 
+@pytest.mark.parametrize(
+    ("change", "frames", "tracks"),
+    [
+        ({"x": 149.0}, 1, 1), ({"x": 151.0}, 1, 2), ({"x": 199.0}, 2, 1), ({"x": 201.0}, 2, 2),
+        ({"side": 124.0}, 1, 1), ({"side": 126.0}, 1, 2), ({"side": 152.0}, 2, 1), ({"side": 158.0}, 2, 2),
+        ({"side": 81.0}, 1, 1), ({"side": 79.0}, 1, 2),
+        ({"roll": 24.0}, 1, 1), ({"roll": 26.0}, 1, 2), ({"roll": -49.0}, 2, 1), ({"roll": -51.0}, 2, 2),
+    ],
+)  # fmt: skip
+def test_how_far_a_head_moves_grows_and_tilts_in_a_frame(change: dict[str, float], frames: int, tracks: int) -> None:
+    faces = [Sighting(0, points(100)), Sighting(frames, points(**{"x": 100.0, **change}))]
+    assert len(join_tracks(faces)) == tracks
+
+
+def test_the_distance_counts_in_sides_of_both_faces() -> None:
+    """45 px are less than half of the mean side of 100 and 90 px, geometrically 94.9, and 48 px are more."""
+    for away, tracks in ((45.0, 1), (48.5, 2)):
+        assert len(join_tracks([Sighting(0, points(100)), Sighting(1, points(100 + away, side=90.0))])) == tracks
+
+
+def lengths(steps: list[float]) -> list[int]:
+    places = 100 + np.cumsum([0.0, *steps])
+    return [len(track) for track in join_tracks(seen(*enumerate(places)))]
+
+
+def test_a_cut_is_four_times_the_steps_of_the_three_frames_around() -> None:
+    walk = [5.0] * 5
+    assert lengths([*walk, 19.0, *walk]) == [12]
+    assert lengths([*walk, 21.0, *walk]) == [6, 6]
+    # Farther away than three frames, steps may be as large as they like.
+    assert lengths([10.0, 10.0, 1.0, 1.0, 1.0, 8.0, 1.0, 1.0, 1.0, 10.0, 10.0]) == [6, 6]
+    assert lengths([10.0, 10.0, 1.0, 1.0, 8.0, 1.0, 1.0, 1.0, 10.0, 10.0]) == [11]
+    assert lengths([10.0, 10.0, 1.0, 1.0, 1.0, 8.0, 1.0, 1.0, 10.0, 10.0]) == [11]
+
+
+def test_a_jump_of_less_than_a_twentieth_of_the_side_is_no_cut() -> None:
+    rest = [0.0] * 4
+    assert lengths([*rest, 4.9, *rest]) == [10]
+    assert lengths([*rest, 5.1, *rest]) == [5, 5]
+
+
+def test_a_track_of_two_faces_has_no_cut() -> None:
+    assert lengths([40.0]) == [2] and lengths([40.0, 0.0]) == [1, 2]
+
+
 def test_a_roll_over_half_a_turn_is_small() -> None:
     assert len(join_tracks([Sighting(0, points(100, roll=178)), Sighting(1, points(100, roll=-178))])) == 1
 
