@@ -1,10 +1,13 @@
 """Masks from landmarks: where they lie, whatever the picture's size."""
 
+import base64
+
 import numpy as np
 import pytest
 
 from convert.drawn_faces import landmarks
-from facewright.faces.mask import eyes_mask, hull_mask, mouth_mask
+from facewright.core.images import encode
+from facewright.faces.mask import decode_mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask
 
 
 def test_the_hull_holds_every_landmark_of_the_face():
@@ -50,6 +53,41 @@ def test_eyes_and_mouth_lie_inside_the_face_and_apart():
     grown = eyes_mask(points, (200, 200), grow=0.1)
     assert (grown >= eyes).all() and grown.sum() > 2 * eyes.sum()
     assert mouth_mask(points, (200, 200), grow=0.1).sum() > mouth.sum()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_records_mask_comes_back_grey(channels):
+    levels = np.arange(0, 256, 4, np.uint8).reshape(8, 8)
+    picture = levels if channels == 1 else np.dstack([levels] * 3)
+    mask = decode_mask(base64.b64encode(encode(picture)).decode())
+    assert mask.shape == (8, 8) and mask.dtype == np.float32
+    np.testing.assert_allclose(mask, levels / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["", "no base64 ä", base64.b64encode(b"no image").decode()])
+def test_a_mask_that_cannot_be_read_is_none(text):
+    assert decode_mask(text) is None
+
+
+def test_growth_is_a_share_of_the_distance_between_the_eyes():
+    """The eyes' middles are 53.7 px apart here: a tenth of it is 5 px on every side."""
+    points = landmarks((100, 100), 100)
+    for draw in (eyes_mask, mouth_mask):
+        plain, grown = (np.argwhere(draw(points, (200, 200), grow=grow) > 0.5) for grow in (0.0, 0.1))
+        np.testing.assert_array_equal(grown.min(0), plain.min(0) - 5)
+        np.testing.assert_array_equal(grown.max(0), plain.max(0) + 5)
+
+
+def test_mirrored_twice_is_as_before_and_left_becomes_right():
+    points = landmarks((100, 90), 100, turn=7).astype(np.float32)
+    mirrored = mirror_landmarks(points, 220)
+    np.testing.assert_allclose(mirror_landmarks(mirrored, 220), points, atol=1e-4)
+    flipped = hull_mask(points, (200, 220))[:, ::-1]
+    assert np.abs(hull_mask(mirrored, (200, 220)) - flipped).mean() < 1e-3
+    # Each point has the place in the order that its mirror image has.
+    symmetric = landmarks((109.5, 90), 100)
+    symmetric[:, 0] = (symmetric[:, 0] + mirror_landmarks(symmetric, 220)[:, 0]) / 2
+    np.testing.assert_allclose(mirror_landmarks(symmetric, 220)[:, 0], symmetric[:, 0], atol=1e-4)
 
 
 def test_wrong_landmarks_are_refused():

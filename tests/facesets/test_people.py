@@ -59,6 +59,16 @@ def test_many_faces_group_as_few_do(monkeypatch: pytest.MonkeyPatch, at_once: in
     assert same_groups(persons(faces[order]), who[order])
 
 
+@pytest.mark.parametrize("at_once", [20, 2000])
+def test_how_far_a_person_spreads_counts(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """Their faces are 0.3 from their middle; five others 0.41, each elsewhere: 0.51 from those on the average."""
+    monkeypatch.setattr(grouping, "AT_ONCE", at_once)
+    faces, who = crowd([60], 6, spread=0.3, apart=0.0)
+    others = np.zeros((5, 128), np.float32)
+    others[np.arange(5), np.arange(5)] = 0.41
+    assert same_groups(persons(np.vstack([faces, others])), np.array([*who, 1, 2, 3, 4, 5]))
+
+
 def test_more_people_than_are_compared_at_once_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouping, "AT_ONCE", 10)
     faces, who = crowd([1] * 45 + [2], 4)
