@@ -105,7 +105,7 @@ def test_pretraining_pairs_two_people_and_keeps_one_cache_for_both_sides(make, f
     pair = faces.load_pretraining_faces(tmp_path / "many")
     samplers = make(Matching, pair=pair, pretrain="folder")
     assert len(list(filled.root.glob(".faces_pretrain_*.cache"))) == 1
-    people = [[pair[0][index].path.parent.name for index, _ in picks(sampler)] for sampler in samplers.values()]
+    people = [[pair["src"][index].path.parent.name for index, _ in picks(sampler)] for sampler in samplers.values()]
     assert all(src != dst for src, dst in zip(*people, strict=True))
     assert all(5 < sum(flips(sampler)) < 50 for sampler in samplers.values())
 

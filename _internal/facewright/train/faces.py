@@ -13,39 +13,38 @@ from facewright.faces.faceset import FaceFile, load_faceset
 MAX_LISTED = 5  # files named in a message
 MIN_FACES = 20  # of a side; fewer are trained on with a warning
 
-FacePair = tuple[list[FaceFile], list[FaceFile]]
+FaceStreams = Mapping[str, list[FaceFile]]  # "src" and "dst" -> faces
 
 
-def load_face_pair(workspace: Workspace) -> FacePair:
+def load_face_pair(workspace: Workspace) -> FaceStreams:
     """Return the faces of data_src and data_dst.
 
     Raises:
         UserError: A side has none, some cannot be read, or both sides hold the same faces.
     """
-    pair = _faces(workspace.src), _faces(workspace.dst)
-    prints = [fingerprint(faces) for faces in pair]
-    if prints[0] == prints[1]:
+    src, dst = _load_side(workspace.src), _load_side(workspace.dst)
+    if fingerprint(src) == fingerprint(dst):
         raise UserError(
             f"{workspace.src.aligned_dir} and {workspace.dst.aligned_dir} hold the same faces.",
             "faces of two people: who is put in, and who is replaced.",
             "see which folder is wrong with 4.1_src_view_faces and 5.1_dst_view_faces, then extract its faces again.",
         )
-    common = len(_rows(pair[0]) & _rows(pair[1]))
+    common = len(set(map(_row, src)) & set(map(_row, dst)))
     if common:
         console.warn(
             f"{common} face{'s are' if common != 1 else ' is'} in both data_src and data_dst. Training works, but they "
             "should show two people: who is put in, and who is replaced."
         )
-    for side, faces in zip((workspace.src, workspace.dst), pair, strict=True):
+    for side, faces in ((workspace.src, src), (workspace.dst, dst)):
         if len(faces) < MIN_FACES:
             console.warn(
                 f"{side.name} has {len(faces)} face{'s' if len(faces) != 1 else ''} only. Training works, but some "
                 "hundred faces of all directions and expressions are what a good swap needs."
             )
-    return pair
+    return {"src": src, "dst": dst}
 
 
-def load_pretraining_faces(folder: Path) -> FacePair:
+def load_pretraining_faces(folder: Path) -> FaceStreams:
     """Return all faces below a folder, for both sides.
 
     Raises:
@@ -61,10 +60,10 @@ def load_pretraining_faces(folder: Path) -> FacePair:
             "a folder with faces of many people, as step 4 or 5 wrote them; subfolders are searched too.",
             "name another folder with --pretrain FOLDER.",
         )
-    return faceset.faces, faceset.faces
+    return dict.fromkeys(SIDES, faceset.faces)
 
 
-def _faces(side: Side) -> list[FaceFile]:
+def _load_side(side: Side) -> list[FaceFile]:
     faceset = load_faceset(side.aligned_dir)
     extractor = side.extractor
     if faceset.bad:
@@ -94,17 +93,13 @@ def fingerprint(faces: Iterable[FaceFile]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-def _rows(faces: Iterable[FaceFile]) -> set[str]:
-    return {_row(face) for face in faces}
-
-
 def _row(face: FaceFile) -> str:
     return f"{face.path.stat().st_size} {face.record.frame} {face.record.rect}"
 
 
-def describe_faces(pair: FacePair) -> dict[str, Any]:
+def describe_faces(faces: FaceStreams) -> dict[str, Any]:
     """Return what a saved state remembers of the faces."""
-    return {side: {"count": len(f), "print": fingerprint(f)} for side, f in zip(SIDES, pair, strict=True)}
+    return {name: {"count": len(files), "print": fingerprint(files)} for name, files in faces.items()}
 
 
 def describe_changes(before: Any, now: Mapping[str, Any]) -> list[str]:

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from facewright.core import console
+from facewright.core import console, machine
 from facewright.core.images import single_threaded_opencv, write_image
-from facewright.core.workers import cores, threads
-from facewright.core.workspace import SIDES, Workspace
+from facewright.core.workers import threads
+from facewright.core.workspace import Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
 from facewright.nn.checkpoint import Found
-from facewright.nn.gpus import computer_memory
 from facewright.train.batch_size import (
     BatchSize,
     choose_batch_size,
@@ -23,7 +22,7 @@ from facewright.train.batch_size import (
     too_large,
 )
 from facewright.train.faces import (
-    FacePair,
+    FaceStreams,
     describe_changes,
     describe_faces,
     load_face_pair,
@@ -77,20 +76,21 @@ def train(workspace: Workspace, options: Options, model_options: Any = None) -> 
         faces = _load_faces(workspace, options)
         found = find_saved_state(workspace, options.name, options.model, pretrain=bool(options.pretrain))
         saved = found.generation.state if found else {}
+        described = describe_faces(faces)
         if saved.get("iteration") and not saved.get("pretrain"):
-            refuse_swapped_sides(saved.get("faces"), describe_faces(faces), options.name)
+            refuse_swapped_sides(saved.get("faces"), described, options.name)
         if _target_reached(found, options):
             return TrainingReport(workspace.model_dir / options.name, int(saved["iteration"]))
         if options.serve:
             check_port(options.port)
         device = start_device(options, found)
         session = open_session(workspace, options, model_options, found)
-        workers = worker_count(cores(), computer_memory())
+        workers = worker_count(machine.cores(), machine.memory().total / machine.GIB)
         with threads(2 * workers) as executor:
             samplers = make_samplers(workspace, session, faces, options, executor, workers)
             batch = choose_batch_size(session.model, options.batch_size, device.device)
-            _warn_about_changes(saved, faces, session.iteration)
-            session.notes = _notes(options, batch, device, faces, saved)
+            _warn_about_changes(saved, described, session.iteration)
+            session.notes = _notes(options, batch, device, described, saved)
             _print_summary(session, options, faces, batch, device)
             if options.debug:
                 _show_samples(workspace, samplers, options)
@@ -102,7 +102,7 @@ def train(workspace: Workspace, options: Options, model_options: Any = None) -> 
     return TrainingReport(session.folder, session.iteration, result)
 
 
-def _load_faces(workspace: Workspace, options: Options) -> FacePair:
+def _load_faces(workspace: Workspace, options: Options) -> FaceStreams:
     if options.pretrain:
         return load_pretraining_faces(Path(options.pretrain).expanduser())
     return load_face_pair(workspace)
@@ -123,21 +123,21 @@ def _target_reached(found: Found | None, options: Options) -> bool:
     return True
 
 
-def _warn_about_changes(saved: Mapping[str, Any], faces: FacePair, iteration: int) -> None:
-    changed = describe_changes(saved.get("faces"), describe_faces(faces))
+def _warn_about_changes(saved: Mapping[str, Any], described: Mapping[str, Any], iteration: int) -> None:
+    changed = describe_changes(saved.get("faces"), described)
     if changed and iteration:
         console.warn(f"The faces are not those of the last run ({'; '.join(changed)}). The model continues with them.")
 
 
 def _notes(
-    options: Options, batch: BatchSize, device: ChosenDevice, faces: FacePair, saved: Mapping[str, Any]
+    options: Options, batch: BatchSize, device: ChosenDevice, described: Mapping[str, Any], saved: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what saved states hold besides the network."""
     return {
         "batch": batch.size,
         "precision": device.precision,
         "trial": dict(device.benchmark),
-        "faces": describe_faces(faces),
+        "faces": dict(described),
         "settings": {name: getattr(options, name) for name in saved_with_model()},
         "pretrain": bool(options.pretrain),
         "started_from": options.start_from or saved.get("started_from", ""),
@@ -145,9 +145,11 @@ def _notes(
 
 
 def _print_summary(
-    session: TrainingSession, options: Options, faces: FacePair, batch: BatchSize, device: ChosenDevice
+    session: TrainingSession, options: Options, faces: FaceStreams, batch: BatchSize, device: ChosenDevice
 ) -> None:
-    counts = f"{len(faces[0])} src, {len(faces[1])} dst" + (f"; {options.pretrain}" if options.pretrain else "")
+    counts = ", ".join(f"{len(files)} {name}" for name, files in faces.items())
+    if options.pretrain:
+        counts += f"; {options.pretrain}"
     target = f"iteration {options.target_iter}" if options.target_iter else "none: it trains until you stop it"
     rows = [
         *model_rows(session),
@@ -161,11 +163,11 @@ def _print_summary(
     print_box("pretraining" if options.pretrain else "training", rows)
 
 
-def _mask_rows(faces: FacePair, options: Options) -> list[tuple[str, str]]:
+def _mask_rows(faces: FaceStreams, options: Options) -> list[tuple[str, str]]:
     """Return how many faces have a mask of their own; nothing where those are not used."""
     if options.mask != "record":
         return []
-    counts = [f"{count_own_masks(side)} of {len(side)} {name}" for name, side in zip(SIDES, faces, strict=True)]
+    counts = [f"{count_own_masks(side)} of {len(side)} {name}" for name, side in faces.items()]
     return [("masks", f"{' and '.join(counts)} faces have a mask of their own; the hull for the others")]
 
 

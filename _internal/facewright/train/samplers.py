@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facewright.core import console
+from facewright.core import console, machine
 from facewright.core.errors import UserError
-from facewright.core.workspace import SIDES, Workspace
+from facewright.core.workspace import Workspace
 from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
 from facewright.data.sample import Sample, with_record_masks
 from facewright.data.sampler import Sampler
@@ -17,8 +17,7 @@ from facewright.data.sampling_order import SamplingStrategy, identity_pairs, pos
 from facewright.data.store import DecodedFaces, FaceStore
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
-from facewright.nn.gpus import computer_memory
-from facewright.train.faces import MAX_LISTED, FacePair
+from facewright.train.faces import MAX_LISTED, FaceStreams
 from facewright.train.options import Options
 from facewright.train.session import TrainingSession
 
@@ -30,17 +29,17 @@ MEMORY_DIVISOR = 8  # this part of the memory may hold faces of a side where the
 def make_samplers(
     workspace: Workspace,
     session: TrainingSession,
-    faces: FacePair,
+    faces: FaceStreams,
     options: Options,
     executor: Executor,
     workers: int,
 ) -> dict[str, Sampler]:
-    """Return the samplers of src and dst, continuing where the session left them.
+    """Return the sampler of each stream, continuing where the session left it.
 
     Args:
         workspace: The project; the caches are among its hidden files.
         session: The model.
-        faces: Of both sides.
+        faces: Stream name -> its faces.
         options: The user's settings. Pretraining draws two people at random, without warp, mirrored faces too.
         executor: Threads that prepare faces and make samples.
         workers: How many of them work on a batch of a side.
@@ -50,9 +49,9 @@ def make_samplers(
     """
     model, pretrain = session.model, bool(options.pretrain)
     matching = model.matching == "yaw" and not pretrain
-    max_bytes = int(computer_memory() * (1 << 30)) // MEMORY_DIVISOR
+    max_bytes = machine.memory().total // MEMORY_DIVISOR
     samplers: dict[str, Sampler] = {}
-    for number, (side, files) in enumerate(zip(SIDES, faces, strict=True)):
+    for number, (side, files) in enumerate(faces.items()):
         samples = model.samples(side)
         _check_types(files, max((s.face_type for s in samples), key=list(FaceType).index), side, session, options)
         if options.mask == "record":
@@ -88,13 +87,11 @@ def worker_count(cores: int, memory: float) -> int:
     return max(1, min(cores // 2, MAX_WORKERS, int(memory * WORKERS_PER_GIB)))
 
 
-def _strategy(side: str, faces: FacePair, *, matching: bool, yaw_balancing: bool) -> SamplingStrategy | None:
-    src, dst = ([file.record.pose[0] for file in files] for files in faces)
+def _strategy(side: str, faces: FaceStreams, *, matching: bool, yaw_balancing: bool) -> SamplingStrategy | None:
+    yaws = {name: [file.record.pose[0] for file in files] for name, files in faces.items()}
     if matching and side == "src":
-        return pose_matched(src, dst)
-    if yaw_balancing:
-        return yaw_balanced(src if side == "src" else dst)
-    return None
+        return pose_matched(yaws["src"], yaws["dst"])
+    return yaw_balanced(yaws[side]) if yaw_balancing else None
 
 
 def _identity_pairs(number: int, files: Sequence[FaceFile], options: Options) -> SamplingStrategy:

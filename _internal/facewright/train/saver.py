@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from facewright.core import machine
 from facewright.nn import backups, checkpoint
-from facewright.nn.gpus import CONTROL_GROUP
 from facewright.nn.safetensors_file import header_of
 
 COPY_MEMORY_FACTOR = 1.2  # a copy is made where this many times its size is free
@@ -70,11 +70,11 @@ class Snapshot:
         """Return a copy that the training cannot change any more; None where the memory does not hold one.
 
         Args:
-            free: Bytes of memory that are free for use; None asks the system, 0 means unknown.
+            free: Bytes of memory that are free for use; None asks the system.
         """
         size = sum(header_of(arrays)[1] for arrays in self.files.values() if arrays)
-        free = free_memory() if free is None else free
-        if free and free < COPY_MEMORY_FACTOR * size:
+        free = machine.memory().available if free is None else free
+        if free < COPY_MEMORY_FACTOR * size:
             return None
         try:
             files = {name: _copied(arrays) for name, arrays in self.files.items()}
@@ -171,33 +171,3 @@ def _back_up(generation: checkpoint.Generation, snapshot: Snapshot) -> Exception
 
 def _copied(arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name: np.array(np.asarray(array)) for name, array in arrays.items()}
-
-
-def free_memory(group: Path = CONTROL_GROUP.parent) -> int:
-    """Return the bytes of memory that are free for use; 0 where the system does not tell.
-
-    Args:
-        group: Folder of the control group (of a container, say) that this process belongs to.
-    """
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    free = int(found[0]) * 1024 if found else 0
-    left = _left_in_group(group)
-    return free if left is None else max(1, min(free or left, left))
-
-
-def _left_in_group(group: Path) -> int | None:
-    """Return what the control group lets this process take; None without a limit.
-
-    Pages of files count as used there, and are dropped when the memory is needed: so they are free.
-    """
-    try:
-        limit = int((group / CONTROL_GROUP.name).read_text(encoding="ascii"))
-        used = int((group / "memory.current").read_text(encoding="ascii"))
-        stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
-        return limit - used + int(stat["inactive_file"]) + int(stat["active_file"])
-    except (OSError, ValueError, KeyError):  # no Linux, no such file, or no limit ("max")
-        return None
