@@ -55,6 +55,7 @@ ALLOWED_IN = {
     "imageio_ffmpeg": ("video/",),
     "av": ("video/",),
     "psutil": ("core/machine.py",),
+    "tensorboardX": ("train/tensorboard.py",),
     "tqdm": ("core/console.py",),
     "colorama": ("core/console.py",),
     "sklearn": ("faces/grouping.py", "facesets/"),

@@ -17,7 +17,7 @@ from facewright.train.preview_writer import PreviewWriter
 from facewright.train.session import TrainingSession
 from facewright.train.status import StepStats, TrainingStatus
 from facewright.train.summary import ending
-from facewright.train.tensorboard import EventFile
+from facewright.train.tensorboard import LossWriter
 from facewright.train.window import open_window
 from facewright.ui.page import Page
 from facewright.ui.terminal_image import draw_in_terminal
@@ -99,11 +99,11 @@ def _open_page(session: TrainingSession, options: Options, watchers: Watchers) -
 
 
 @contextlib.contextmanager
-def _open_log(session: TrainingSession) -> Iterator[EventFile]:
+def _open_log(session: TrainingSession) -> Iterator[LossWriter]:
     folder = session.folder / "tensorboard"
     console.say(f"Losses for TensorBoard: tensorboard --logdir {folder}")
-    log = EventFile(folder)
+    log = LossWriter(folder)
     try:
         yield log
     finally:
-        log.flush()
+        log.close()
