@@ -70,7 +70,7 @@ def test_a_face_far_off_or_much_larger_or_tilted_is_another(change: dict[str, fl
     ],
 )  # fmt: skip
 def test_how_far_a_head_moves_grows_and_tilts_in_a_frame(change: dict[str, float], frames: int, tracks: int) -> None:
-    faces = [Sighting(0, points(100)), Sighting(frames, points(**{"x": 100.0, **change}))]
+    faces = [Sighting(7, points(100)), Sighting(7 + frames, points(**{"x": 100.0, **change}))]
     assert len(join_tracks(faces)) == tracks
 
 
@@ -99,6 +99,14 @@ def test_a_jump_of_less_than_a_twentieth_of_the_side_is_no_cut() -> None:
     rest = [0.0] * 4
     assert lengths([*rest, 4.9, *rest]) == [10]
     assert lengths([*rest, 5.1, *rest]) == [5, 5]
+
+
+def test_a_jaw_that_jumps_is_no_cut() -> None:
+    """The square, which the jaw has no part in, decides."""
+    faces = seen(*((time, 100.0) for time in range(12)))
+    for face in faces[6:]:
+        face.points[:17] += 20
+    assert len(join_tracks(faces)) == 1
 
 
 def test_a_track_of_two_faces_has_no_cut() -> None:
