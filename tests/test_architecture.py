@@ -63,6 +63,7 @@ ALLOWED_IN = {
 }
 OPEN_TO_ALL = {"numpy", "cv2", "facewright", "msvcrt"}
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}
+UNPICKLER = "interop/safe_pickle.py"  # its `find_class` imports nothing; anywhere else pickle runs what a file says
 LONGEST_FILE, LONGEST_FUNCTION = 600, 60
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -123,7 +124,7 @@ def wrong_libraries(path: Path) -> Iterator[str]:
     place = path.relative_to(PACKAGE).as_posix()
     for name in imports_of(tree_of(path)):
         library = name.split(".")[0]
-        if library in FORBIDDEN_MODULES:
+        if library in FORBIDDEN_MODULES and place != UNPICKLER:
             yield f"{library} runs or hides code in data"
         elif library in sys.stdlib_module_names or library in OPEN_TO_ALL:
             continue
