@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 from facewright.core.images import Image, encode
-from facewright.faces.align import MEAN_FACE, FaceType, align_matrix, between, cut, similarity, transform_points
-from facewright.interop.faceset_pak import BadPack, members, read_member
-from facewright.interop.other_programs import (
-    NotImportable,
-    from_deepfacelab,
-    from_faceswap,
-    inside,
-    read_foreign,
-    to_record,
+from facewright.core.png import set_text
+from facewright.faces.align import (
+    MEAN_FACE,
+    FaceType,
+    align_matrix,
+    between,
+    cut,
+    similarity,
+    square_lies_inside,
+    transform_points,
 )
+from facewright.interop.faceset_pak import BadPack, members, read_member
+from facewright.interop.foreign_face import NotImportable
+from facewright.interop.other_programs import read_face, to_record
 from interop import foreign_files as others
 
 FRAME = others.frame()
@@ -35,7 +39,7 @@ def same_picture(image: Image, record: object) -> float:
 @pytest.mark.parametrize(("theirs", "ours"), [("half_face", "half"), ("full_face", "full"), ("head", "head")])
 def test_png_of_2018(protocol: int, theirs: str, ours: str) -> None:
     data = others.dfl_2018(POINTS, FRAME, "00007.png", kind=theirs, protocol=protocol)
-    image, record = to_record(read_foreign(data), data)
+    image, record = to_record(read_face(data), data)
     assert (record.face_type, record.size, record.frame, record.detector) == (ours, 256, "00007.png", "deepfacelab")
     assert record.rect == (10, 20, 110, 130)
     np.testing.assert_array_equal(record.frame_landmarks, POINTS.astype(int))
@@ -51,12 +55,12 @@ def test_png_of_2018(protocol: int, theirs: str, ours: str) -> None:
 )
 def test_jpeg_of_later_years(protocol: int, theirs: str, ours: str) -> None:
     data = others.dfl_jpeg(POINTS, FRAME, "00007.png", kind=theirs, protocol=protocol)
-    image, record = to_record(read_foreign(data), data)
+    image, record = to_record(read_face(data), data)
     assert (record.face_type, record.size, record.frame) == (ours, 256, "00007.png")
     assert same_picture(image, record) < 4, "JPEG is not exact"
     np.testing.assert_allclose(record.landmarks, transform_points(POINTS, record.matrix), atol=0.01)
     step = between(align_matrix(POINTS, FaceType(ours), 256), record.matrix)
-    assert inside(step, 256, 256, 0.03 * 256)
+    assert square_lies_inside(step, 256, 256, 0.03 * 256)
 
 
 def test_learned_mask_comes_along_and_polygons_are_named() -> None:
@@ -65,26 +69,28 @@ def test_learned_mask_comes_along_and_polygons_are_named() -> None:
     coded = np.frombuffer(encode(mask), np.uint8)
     polygons = {"polys": [{"type": 1, "pts": np.zeros((3, 2), np.float32)}]}
     data = others.dfl_jpeg(POINTS, FRAME, "a.png", side=512, xseg_mask=coded, seg_ie_polys=polygons)
-    foreign = read_foreign(data)
+    foreign = read_face(data)
     assert foreign.lost == ("drawn polygons",)
     _, record = to_record(foreign, data)
     assert record.mask
     grey = cv2.imdecode(np.frombuffer(base64.b64decode(record.mask), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert grey.shape == (512, 512) and grey[256, 256] == 255 and grey[10, 10] == 0
+    as_bytes = others.dfl_jpeg(POINTS, FRAME, "a.png", side=512, xseg_mask=coded.tobytes())
+    assert to_record(read_face(as_bytes), as_bytes)[1].mask == record.mask
     broken = others.dfl_jpeg(POINTS, FRAME, "a.png", xseg_mask=coded[:40])
-    assert to_record(read_foreign(broken), broken)[1].mask is None
+    assert to_record(read_face(broken), broken)[1].mask is None
 
 
 def test_faceswap_is_placed_by_looking() -> None:
     data = others.faceswap_png(POINTS, FRAME, "clip_000012.png")
-    foreign = read_foreign(data)
+    foreign = read_face(data)
     assert foreign.landmarks is None and foreign.lost == ("masks",)
     truth = _truth(512)
     noise = np.random.default_rng(1).normal(0, 3, (68, 2))
     image, record = to_record(foreign, data, lambda image: (truth + noise).astype(np.float32))
     assert (record.face_type, record.frame, record.rect) == ("full", "clip_000012.png", (100, 60, 220, 185))
     assert np.abs(record.landmarks - truth).max() < 2
-    with pytest.raises(NotImportable, match="not said"):
+    with pytest.raises(NotImportable, match="does not say"):
         to_record(foreign, data)
     with pytest.raises(NotImportable, match="belong together"):
         to_record(foreign, data, lambda image: np.random.default_rng(0).uniform(0, 512, (68, 2)).astype(np.float32))
@@ -104,6 +110,10 @@ def dictionary(**changed: object) -> dict[str, object]:
     return data
 
 
+def dfl_face(value: object) -> bytes:
+    return others.with_chunk(encode(FRAME), pickle.dumps(value, 3))
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -115,22 +125,22 @@ def dictionary(**changed: object) -> dict[str, object]:
     ],
 )  # fmt: skip
 def test_wrong_parts_are_named(changed: dict[str, object]) -> None:
-    from_deepfacelab(dictionary())
+    read_face(dfl_face(dictionary()))
     with pytest.raises(NotImportable, match=r"^it"):
-        from_deepfacelab(dictionary(**changed))
+        read_face(dfl_face(dictionary(**changed)))
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"alignments": {}}, {"alignments": {"landmarks_xy": 3}, "source": {}}])
 def test_wrong_dictionaries(value: object) -> None:
     with pytest.raises(NotImportable):
-        from_deepfacelab(value)
+        read_face(dfl_face(value))
     with pytest.raises(NotImportable):
-        from_faceswap(value)
+        read_face(set_text(encode(FRAME), "faceswap", repr(value)))
 
 
 def test_a_path_in_the_frame_name_loses_its_folders() -> None:
     for name in ("..\\..\\evil.png", "/etc/evil.png", "C:\\x\\evil.png"):
-        assert from_deepfacelab(dictionary(source_filename=name)).frame == "evil.png"
+        assert read_face(dfl_face(dictionary(source_filename=name))).frame == "evil.png"
 
 
 class Evil:
@@ -148,7 +158,7 @@ def test_evil_faces_are_refused_with_a_sentence(protocol: int) -> None:
     plain = np.zeros((256, 256, 3), np.uint8)
     for data in (others.with_chunk(encode(plain), body), others.with_segment(encode(plain, ".jpg"), body)):
         with pytest.raises(NotImportable, match="nothing of it was run"):
-            read_foreign(data)
+            read_face(data)
     assert not proof.exists()
 
 
@@ -157,27 +167,27 @@ def test_damaged_files() -> None:
     jpeg = others.dfl_jpeg(POINTS, FRAME, "a.png")
     for data in (b"", b"GIF89a", png[:2000], jpeg[:1500], png.replace(b"source_", b"Source_"), encode(FRAME)):
         with pytest.raises(NotImportable):
-            read_foreign(data)
+            read_face(data)
     cut_off = jpeg[: len(jpeg) // 2]  # its data is whole, its picture is not
-    with pytest.raises(NotImportable, match="picture is damaged"):
-        to_record(read_foreign(cut_off), cut_off)
+    with pytest.raises(NotImportable, match="image is damaged"):
+        to_record(read_face(cut_off), cut_off)
     oblong = others.with_chunk(encode(FRAME), pickle.dumps(dictionary(), 3))
-    with pytest.raises(NotImportable, match="no square"):
-        to_record(read_foreign(oblong), oblong)
+    with pytest.raises(NotImportable, match="not square"):
+        to_record(read_face(oblong), oblong)
     elsewhere = dictionary(landmarks=(POINTS + 900).tolist())
     outside = others.with_chunk(encode(FRAME[:256, :256]), pickle.dumps(elsewhere, 3))
     with pytest.raises(NotImportable, match="outside"):
-        to_record(read_foreign(outside), outside)
+        to_record(read_face(outside), outside)
     wide = bytearray(encode(FRAME))
     wide[16:24] = b"\x00\x01\x00\x00\x00\x01\x00\x00"
     with pytest.raises(NotImportable, match="65536x65536"):
-        read_foreign(bytes(wide))
+        read_face(bytes(wide))
 
 
 def test_mark_only_is_the_frame_itself() -> None:
     data = dictionary(face_type="mark_only")
     png = others.with_chunk(encode(FRAME), pickle.dumps(data, 3))
-    image, record = to_record(read_foreign(png), png)
+    image, record = to_record(read_face(png), png)
     assert record.face_type is FaceType.MARK_ONLY and record.size == 0 and image.shape == FRAME.shape
 
 

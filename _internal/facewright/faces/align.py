@@ -135,6 +135,20 @@ def between(stored: Matrix, wanted: Matrix) -> Matrix:
     return wanted @ square
 
 
+def square_lies_inside(matrix: Matrix, size: int, side: int, slack: float) -> bool:
+    """Whether a square image lies inside another one.
+
+    Args:
+        matrix: 2x3, inner image -> outer image.
+        size: Side of the inner image in pixels.
+        side: Side of the outer one in pixels.
+        slack: How far it may stick out, in pixels of the outer one.
+    """
+    corners = np.array([(0, 0), (size, 0), (size, size), (0, size)], float) - 0.5
+    there = transform_points(corners, matrix)
+    return bool(there.min() >= -0.5 - slack and there.max() <= side - 0.5 + slack)
+
+
 def cut(image: NDArray[Any], matrix: Matrix, size: int) -> NDArray[Any]:
     """Cut an aligned square out of a frame: Lanczos-4, black outside, smooth where the face shrinks a lot.
 

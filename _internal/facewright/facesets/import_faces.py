@@ -1,10 +1,9 @@
 """Import the faces of DeepFaceLab (2018 and later, also packed) and FaceSwap."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +28,11 @@ from facewright.facesets.incoming import (
     take_in,
 )
 from facewright.interop.faceset_pak import NAME, BadPack, members, read_member
-from facewright.interop.other_programs import (
-    DFL,
-    FACESWAP,
-    LARGEST_FILE,
-    Foreign,
-    Look,
-    NotImportable,
-    read_foreign,
-    to_record,
-)
+from facewright.interop.faceswap_faces import PROGRAM as FACESWAP
+from facewright.interop.foreign_face import ForeignFace, NotImportable
+from facewright.interop.other_programs import MAX_FILE_BYTES, LandmarkFinder, read_face, to_record
 
 EXTENSIONS = (".png", ".jpg", ".jpeg")
-SPELLED: Mapping[str, str] = MappingProxyType({DFL: "DeepFaceLab", FACESWAP: "FaceSwap"})
 FACE_MIDDLE = (0.5, 0.6)  # where the face lies in a head-centred picture of FaceSwap, roughly, in shares of the side
 FACE_SIDE = 0.45  # and the box around it
 
@@ -112,17 +103,17 @@ def _items(source: str) -> tuple[Path, list[Item]]:
 
 
 def _read(path: Path) -> bytes:
-    if path.stat().st_size > LARGEST_FILE:
-        raise NotImportable(f"it has more than {LARGEST_FILE >> 20} MiB")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise NotImportable(f"it has more than {MAX_FILE_BYTES >> 20} MiB")
     return path.read_bytes()
 
 
-def _read_all(items: list[Item]) -> tuple[list[tuple[Item, Foreign]], list[tuple[str, str]]]:
+def _read_all(items: list[Item]) -> tuple[list[tuple[Item, ForeignFace]], list[tuple[str, str]]]:
     """Read what the files say about their faces; pictures are not decoded."""
 
-    def look(item: Item) -> Foreign | str:
+    def look(item: Item) -> ForeignFace | str:
         try:
-            return read_foreign(item.read())
+            return read_face(item.read())
         except NotImportable as problem:
             return str(problem)
         except OSError as error:
@@ -130,7 +121,7 @@ def _read_all(items: list[Item]) -> tuple[list[tuple[Item, Foreign]], list[tuple
 
     found, problems = [], []
     with threads(cores()) as pool:
-        results: Iterator[Foreign | str] = ordered_map(look, items, pool, ahead=4 * cores())
+        results: Iterator[ForeignFace | str] = ordered_map(look, items, pool, ahead=4 * cores())
         shown = console.progress(results, total=len(items), title="Reading", unit="files")
         for item, result in zip(items, shown, strict=True):
             if isinstance(result, str):
@@ -140,10 +131,10 @@ def _read_all(items: list[Item]) -> tuple[list[tuple[Item, Foreign]], list[tuple
     return found, problems
 
 
-def _incoming(found: list[tuple[Item, Foreign]]) -> list[Incoming]:
+def _incoming(found: list[tuple[Item, ForeignFace]]) -> list[Incoming]:
     look = face_finder() if any(foreign.landmarks is None for _, foreign in found) else None
 
-    def load(item: Item, foreign: Foreign) -> tuple[Image, FaceRecord]:
+    def load(item: Item, foreign: ForeignFace) -> tuple[Image, FaceRecord]:
         try:
             return to_record(foreign, item.read(), look)
         except OSError as error:
@@ -159,7 +150,7 @@ def _pack(image: Image, record: FaceRecord) -> bytes:
     return set_text(encode(image), KEYWORD, record.to_json())
 
 
-def face_finder() -> Look:
+def face_finder() -> LandmarkFinder:
     """Load the landmark predictor, to find the face in the middle of a picture."""
     from facewright.extract.detectors.base import Box
     from facewright.extract.landmarks import Landmarker
@@ -174,8 +165,8 @@ def face_finder() -> Look:
     return look
 
 
-def _report(side: Side, side_name: str, found: list[tuple[Item, Foreign]], taken: Taken, here: bool | None) -> None:
-    programs = sorted({SPELLED[foreign.program] for _, foreign in found})
+def _report(side: Side, side_name: str, found: list[tuple[Item, ForeignFace]], taken: Taken, here: bool | None) -> None:
+    programs = sorted({foreign.program for _, foreign in found})
     console.say(f"{len(found)} {'face' if len(found) == 1 else 'faces'} of {' and '.join(programs)} read.")
     report(side, taken)
     for what in sorted({lost for _, foreign in found for lost in foreign.lost}):

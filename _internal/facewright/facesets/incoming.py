@@ -24,7 +24,7 @@ from facewright.faces.align import FaceType, cut
 from facewright.faces.faceset import FaceFile
 from facewright.faces.record import FaceRecord
 from facewright.facesets.common import FreeNames, usable_stem
-from facewright.interop.other_programs import NotImportable
+from facewright.interop.foreign_face import NotImportable
 from facewright.ui.contact_sheet import evenly
 
 PLAIN_NAMES = ("aligned", "data_src", "data_dst", "workspace", "")

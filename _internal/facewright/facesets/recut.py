@@ -11,9 +11,17 @@ import numpy as np
 
 from facewright.core.errors import UserError
 from facewright.core.images import Image, decode, encode
-from facewright.faces.align import FaceType, Matrix, align_matrix, between, cut, resample, transform_points
+from facewright.faces.align import (
+    FaceType,
+    Matrix,
+    align_matrix,
+    between,
+    cut,
+    resample,
+    square_lies_inside,
+    transform_points,
+)
 from facewright.faces.record import FaceRecord
-from facewright.interop.other_programs import inside
 
 SAME = 0.25  # pixels: a cut that lies nearer than this to another is the same
 STICKS_OUT = 1.0  # pixels of the old picture that a cut may reach over its edge: they would be black
@@ -67,7 +75,7 @@ def from_picture(
     if kind is FaceType.MARK_ONLY or _is_flat(record.matrix):
         return None
     matrix = align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes)
-    if not inside(between(matrix, record.matrix), size, image.shape[0], STICKS_OUT):
+    if not square_lies_inside(between(matrix, record.matrix), size, image.shape[0], STICKS_OUT):
         return None
     step = between(record.matrix, matrix)
     new = resample(image, step, size, cv2.INTER_LANCZOS4)

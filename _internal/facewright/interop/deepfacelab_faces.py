@@ -1,0 +1,90 @@
+"""Faces of DeepFaceLab: a pickled dictionary, in 2018 in a PNG chunk `fcWp`, later in a JPEG's APP15."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.jpeg import START, app_segments
+from facewright.core.png import get_chunk
+from facewright.faces.align import FaceType
+from facewright.interop.foreign_face import Box, ForeignFace, NotImportable, frame_name, landmarks, number
+from facewright.interop.safe_pickle import read_pickle
+
+PROGRAM = "DeepFaceLab"
+MAX_MASK_BYTES = 300_000
+
+# What DeepFaceLab calls it -> the largest type of ours that such an image can be.
+FACE_TYPES: Mapping[str, FaceType] = MappingProxyType(
+    {
+        "half_face": FaceType.HALF,
+        "midfull_face": FaceType.HALF,
+        "full_face": FaceType.FULL,
+        "full_face_no_align": FaceType.FULL,
+        "whole_face": FaceType.FULL,
+        "head": FaceType.HEAD,
+        "head_no_align": FaceType.HEAD,
+        "avatar": FaceType.AVATAR,
+        "mark_only": FaceType.MARK_ONLY,
+    }
+)
+
+
+def read_deepfacelab(data: bytes) -> ForeignFace | None:
+    """Read what a file says about its face; None where DeepFaceLab wrote nothing into it.
+
+    Args:
+        data: A PNG or JPEG file.
+
+    Raises:
+        NotImportable: A part is missing or of another kind.
+        PickleRefused: There is more in it than plain data.
+        ValueError: The file is damaged.
+    """
+    parts = app_segments(data, 15)[:1] if data.startswith(START) else [get_chunk(data, b"fcWp")]
+    pickled = parts[0] if parts else None
+    return None if pickled is None else _face(read_pickle(pickled))
+
+
+def _face(value: Any) -> ForeignFace:
+    """Check the dictionary, of any year."""
+    if not isinstance(value, dict):
+        raise NotImportable("its data is no dictionary")
+    kind = value.get("face_type", "full_face")
+    if not isinstance(kind, str) or kind not in FACE_TYPES:
+        shown = kind[:30] if isinstance(kind, str) else type(kind).__name__
+        raise NotImportable(f"its face type {shown!r} is unknown")
+    points = landmarks(value.get("source_landmarks"), "landmarks in the frame")
+    return ForeignFace(
+        PROGRAM,
+        frame_name(value.get("source_filename")),
+        points,
+        landmarks(value.get("landmarks"), "landmarks"),
+        _box(value.get("source_rect"), points),
+        FACE_TYPES[kind],
+        mask=_mask(value.get("xseg_mask")),
+        lost=("drawn polygons",) if _has_polygons(value.get("seg_ie_polys")) else (),
+    )
+
+
+def _has_polygons(value: Any) -> bool:
+    polygons = value.get("polys") if isinstance(value, dict) else value
+    return isinstance(polygons, list) and bool(polygons)
+
+
+def _mask(value: Any) -> bytes | None:
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
+        value = value.tobytes()
+    return value if isinstance(value, bytes) and 0 < len(value) <= MAX_MASK_BYTES else None
+
+
+def _box(value: Any, points: NDArray[np.float64]) -> Box:
+    if value is None:
+        return (*points.min(0).tolist(), *points.max(0).tolist())
+    sides = list(value) if isinstance(value, list | tuple | np.ndarray) else []
+    if len(sides) != 4:
+        raise NotImportable("its box is not four numbers")
+    left, top, right, bottom = (number(side.item() if isinstance(side, np.generic) else side) for side in sides)
+    return left, top, right, bottom
