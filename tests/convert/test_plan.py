@@ -19,6 +19,7 @@ from facewright.core.images import encode, write_image
 from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
+from facewright.faces.record import load_record, update_record
 from facewright.models import catalogue
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint
@@ -144,6 +145,22 @@ def test_every_frame_of_a_portrait_video_has_a_face_and_depends_on_no_option_of_
     assert keys(workspace, trained=portrait) == keys(workspace, others, portrait)
     assert changed(keys(workspace, trained=portrait), keys(workspace)) == ALL
     assert not any(planned.job.faces for planned in make_plan(frames, {}, side, BASE, portrait))
+
+
+def test_a_portrait_depends_on_the_frame_whose_face_it_shows(workspace):
+    portrait = dataclasses.replace(STATE, portrait=True)
+    before = keys(workspace, trained=portrait)
+    write_image(workspace.dst.frames_dir / "00002.png", np.zeros((60, 80, 3), np.uint8))
+    assert changed(before, keys(workspace, trained=portrait)) == ["00002.png", "00003.png"]
+
+
+def test_where_the_mask_lies_in_the_frame_is_part_of_the_key(workspace):
+    options = dataclasses.replace(BASE, mask="record")
+    add_face(workspace, 2, "00002_0.png", mask=mask_of(255))
+    path = workspace.dst.aligned_dir / "00002_0.png"
+    before = keys(workspace, options)
+    update_record(path, dataclasses.replace(load_record(path), matrix=load_record(path).matrix * 1.01))
+    assert changed(before, keys(workspace, options)) == ["00002.png"]
 
 
 def test_a_mask_that_cannot_be_read_is_not_counted(workspace):
