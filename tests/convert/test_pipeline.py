@@ -374,3 +374,17 @@ def test_what_lies_beyond_the_frame_is_not_measured(mode):
     middle = np.s_[80:120, 2:20]
     assert abs(whole[:, 100:][middle].mean() - cut_off[middle].mean()) < 12
     assert abs(cut_off[middle].mean() - frame[:, 100:][middle].mean()) < 12
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_what_a_model_paints_outside_its_range_counts_as_black_or_white(mode):
+    frame, points = scene(200, 200), landmarks((100, 100), 80)
+
+    def predict(faces, low=-np.inf, high=np.inf):
+        return np.clip(3 * faces - 1, low, high), np.clip(3 * constant(RED)(faces)[1] - 1, low, high)
+
+    wild, within = (
+        convert_alone(frame, [points], lambda faces, ends=ends: predict(faces, *ends), FULL, Parameters(mode, 20, 20))
+        for ends in ((), (0, 1))
+    )
+    assert (wild == within).all() and (wild != frame).any()

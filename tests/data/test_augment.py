@@ -123,5 +123,8 @@ def test_a_control_point_moves_its_own_place(cells):
     )
     place = 16  # the control point lies between the pixels 15 and 16
     np.testing.assert_allclose(moved[:, place, place], (0.1 * side, 0.05 * side), rtol=0.15)
+    y, x = np.mgrid[:side, :side]
+    centre = [(axis * moved[0]).sum() / moved[0].sum() for axis in (x, y)]
+    np.testing.assert_allclose(centre, place - 0.5, atol=0.05)
     assert np.abs(moved[:, place, 34:]).max(initial=0) < 1e-3 and np.abs(moved[:, 34:]).max(initial=0) < 1e-3
     assert moved[0].sum() == pytest.approx(2 * moved[1].sum(), rel=1e-3)
