@@ -97,6 +97,7 @@ def test_a_pair_is_two_people_and_everybody_comes_as_often(people, seed):
     assert all(one != other for one, other in zip(*whose, strict=True)) == (count > 1)
     for drawn in whose:
         assert set(Counter(drawn).values()) == {6}
+    assert not any(mirrored for drawn in (src, dst) for _, mirrored in drawn)
 
 
 def test_of_a_person_every_direction_comes_alike():
@@ -127,11 +128,19 @@ def test_a_state_of_another_order_begins_anew():
     assert len(set(take(by_yaw, 3))) == 3
 
 
-@pytest.mark.parametrize("order", [[9], ["x"], "text", None])
+@pytest.mark.parametrize("order", [[9], [3], [-1], ["x"], [1.0], "text", None])
 def test_a_damaged_state_begins_anew(order):
     shuffled = Shuffled(3)
     shuffled.set_state({"faces": 3, "order": order})
-    assert len(take(shuffled, 3)) == 3
+    assert sorted(take(shuffled, 3)) == [(0, False), (1, False), (2, False)]
+
+
+def test_a_round_that_was_taken_up_goes_on():
+    shuffled = Shuffled(3)
+    shuffled.set_state({"faces": 3, "order": [2, 0]})
+    assert take(shuffled, 2) == [(0, False), (2, False)]
+    shuffled.set_state({"faces": 4, "order": [2, 0]})
+    assert sorted(take(shuffled, 3)) == [(0, False), (1, False), (2, False)]
 
 
 def test_no_faces_is_a_mistake_of_the_caller():
