@@ -118,7 +118,7 @@ class Command:
         given = more_flags(settings)
         if settings is None:
             return self.call(workspace, options)
-        key = f"{self.name}.{settings.__module__.rpartition('.')[2].lstrip('_')}"
+        key = f"{self.name}.{settings.__module__.rpartition('.')[2].removeprefix(f'{self.name}_').lstrip('_')}"
         known = workspace.answers(key) if use_answers else {}
         return self.call(workspace, options, settle(workspace, key, settings, given, known))
 
