@@ -37,10 +37,10 @@ from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.faceset import load_faceset  # noqa: E402
 from facewright.faces.pose import head_pose  # noqa: E402
 from facewright.faces.record import FaceRecord, save_face  # noqa: E402
-from facewright.facesets.sort_base import Face, methods  # noqa: E402
+from facewright.facesets.distances import Histograms  # noqa: E402
+from facewright.facesets.orders import chain, most_different_first  # noqa: E402
+from facewright.facesets.sort_base import FaceToSort, methods  # noqa: E402
 from facewright.facesets.sort_histograms import BINS, histograms  # noqa: E402
-from facewright.facesets.sort_orders import chain, most_different_first  # noqa: E402
-from facewright.facesets.sort_spaces import Histograms  # noqa: E402
 
 SIZE = 256
 SAMPLES = [ROOT / "_internal" / "sample" / name for name in ("data_src.mp4", "data_dst.mp4")]
@@ -99,7 +99,9 @@ def peak_memory() -> float:
 
 def compare(workspace: Workspace, count: int, all_faces: int, seconds: dict[str, float]) -> None:
     """Order the same faces with ours and with the plain loops."""
-    faces = [Face(file) for file in load_faceset(workspace.src.aligned()[:: max(1, all_faces // count)][:count]).faces]
+    faces = [
+        FaceToSort(file) for file in load_faceset(workspace.src.aligned()[:: max(1, all_faces // count)][:count]).faces
+    ]
     counts = np.array([histograms(face) for face in faces])
     pairs: list[tuple[str, Callable[[Any], list[int]], Callable[[Any], list[int]]]] = [
         ("hist", chain(Histograms), plain_chain),

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_internal"))
 
 from facewright.faces.faceset import load_faceset
 from facewright.faces.mask import hull_mask
-from facewright.facesets.sort_base import Face, methods
-from facewright.facesets.sort_orders import most_different_first
+from facewright.facesets.distances import Histograms
+from facewright.facesets.orders import most_different_first
+from facewright.facesets.sort_base import FaceToSort, methods
 from facewright.facesets.sort_records import landmarks_of
-from facewright.facesets.sort_spaces import Histograms
 
 SHARES = (0.15, 0.33)
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, help="folders of aligned faces")
     for folder in parser.parse_args().folders:
-        faces = [Face(file) for file in load_faceset(folder).faces]
+        faces = [FaceToSort(file) for file in load_faceset(folder).faces]
         points = np.array([landmarks_of(face) for face in faces])
         pixels = np.array([grey_face(face) for face in faces])
         print(f"{folder}, {len(faces)} faces: landmarks and pixels at {', '.join(f'{s:.0%}' for s in SHARES)}")
@@ -40,7 +40,7 @@ def main() -> None:
             print(f"  {name:<28}" + "".join(f"{a:8.3f} {b:7.2f}  " for a, b in losses), flush=True)
 
 
-def choices(faces: list[Face]) -> dict[str, list[list[int]]]:
+def choices(faces: list[FaceToSort]) -> dict[str, list[list[int]]]:
     """Return the kept faces by the way they were chosen, one list for each share."""
     counts = [int(len(faces) * share) for share in SHARES]
     random = np.random.default_rng(0)
@@ -57,13 +57,13 @@ def choices(faces: list[Face]) -> dict[str, list[list[int]]]:
     return found
 
 
-def grey_histogram(face: Face) -> np.ndarray:
+def grey_histogram(face: FaceToSort) -> np.ndarray:
     """The measure of later versions of DeepFaceLab: one grey histogram inside the face."""
     mask = (hull_mask(face.record.landmarks, face.image.shape[:2]) > 0.5).astype(np.uint8)
     return cv2.calcHist([cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY)], [0], mask, [256], [0, 256]).ravel()
 
 
-def grey_face(face: Face) -> np.ndarray:
+def grey_face(face: FaceToSort) -> np.ndarray:
     """The middle of the picture in 24 x 24 grey pixels with mean 0 and deviation 1."""
     edge = face.image.shape[0] // 6
     grey = cv2.cvtColor(face.image[edge:-edge, edge:-edge], cv2.COLOR_BGR2GRAY)

@@ -28,7 +28,8 @@ Save = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keep, "system_viewer", lambda path: None)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
 
 
 def face_of(who: int, seed: int) -> np.ndarray:

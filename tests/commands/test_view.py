@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +13,10 @@ import numpy as np
 import pytest
 
 from facewright import cli
-from facewright.commands import view
 from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record, update_record
-from facewright.facesets.gallery import COLUMNS, folded
+from facewright.facesets.gallery import CELL, COLUMNS, folded
 from facewright.ui.plots import SIZE
 from needs import needs_chromium, program
 
@@ -34,31 +35,42 @@ def test_page_and_sheet(workspace: Workspace, save_drawn_face: Callable[..., Pat
     assert "<b>.png" not in page and "&lt;b&gt;.png" in page
     assert "Few faces (3)" in page
     sheet = read_image(workspace.root / "data_src_faces.png")
-    assert sheet.shape[1] >= max(4 * SIZE[1], COLUMNS * view.CELL)
+    assert sheet.shape[1] >= max(4 * SIZE[1], COLUMNS * CELL)
     assert workspace.src.frames() == [], "the sheet is no frame"
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have other viewers")
 def test_folder_is_opened_where_there_is_a_screen(
     workspace: Workspace,
     save_drawn_face: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     save_drawn_face(workspace.dst.aligned_dir / "a.png")
-    opened: list[list[str]] = []
-    monkeypatch.setattr(view, "system_viewer", lambda folder: ["viewer", str(folder)])
-    monkeypatch.setattr(view, "open_folder", opened.append)
+    viewer, opened = tmp_path / "xdg-open", tmp_path / "opened"
+    viewer.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    viewer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DISPLAY", ":99")
     assert run(workspace, "--side", "dst") == 0
-    assert opened == [["viewer", str(workspace.dst.aligned_dir)]]
+    end = time.monotonic() + 20
+    while not (opened.exists() and opened.read_text()) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert opened.read_text().strip() == str(workspace.dst.aligned_dir)
     assert not (workspace.root / "data_dst_faces.html").exists()
     assert (workspace.root / "data_dst_faces.png").exists() and "1 face of 1 frame;" in capsys.readouterr().out
 
 
-def test_without_a_screen_there_is_no_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view.sys, "platform", "linux")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have a screen always")
+def test_without_a_screen_there_is_a_page(
+    workspace: Workspace, save_drawn_face: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert view.system_viewer(Path("x")) is None
+    save_drawn_face(workspace.src.aligned_dir / "a.png")
+    assert run(workspace) == 0
+    assert (workspace.root / "data_src_faces.html").exists()
 
 
 def test_no_faces(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,15 +17,15 @@ from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.faceset import FaceFile
 from facewright.faces.pose import head_pose
 from facewright.faces.record import FaceRecord
-from facewright.facesets.sort_base import Face, Sorted, methods
+from facewright.facesets.sort_base import FaceToSort, Sorted, methods
 from facewright.facesets.sort_final import YAW_BINS, YAW_RANGE, Keep, shares
-from facewright.facesets.sort_pictures import Follow
+from facewright.facesets.sort_images import Follow
 from sample import sample_frames
 
 SIDE = 128
 
 
-class Seen(Face):
+class Seen(FaceToSort):
     """A face whose picture is in memory."""
 
     def __init__(self, image: np.ndarray, record: FaceRecord) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewright.core.options import declared
+from facewright.facesets.distances import BINS, CityBlock, Histograms, Similarity
+from facewright.facesets.orders import chain, chain_of, groups_by_step, most_different_first
 from facewright.facesets.sort_base import Sorted, ascending, descending, methods
 from facewright.facesets.sort_histograms import sharpest_of_groups
-from facewright.facesets.sort_orders import chain, chain_of, groups_by_step, most_different_first
-from facewright.facesets.sort_spaces import BINS, CityBlock, Histograms, Similarity
 
 WANTED = (
     "absdiff black blur brightness face face-dissim face-pitch face-source-rect-size face-yaw final final-fast hist "
@@ -90,11 +90,10 @@ def test_histograms_give_the_order_of_opencvs_double_loop(seed: int) -> None:
     assert most_different_first(Histograms)(counts_of(images)) == plain_dissimilarity(plain)
 
 
-def test_histogram_distances_are_opencvs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facewright.facesets.sort_spaces.BLOCK", 300)  # several blocks
+def test_histogram_distances_are_opencvs() -> None:
     images = pictures(7, 21)
     plain = opencv_distances(images)
-    space = Histograms(counts_of(images))
+    space = Histograms(counts_of(images), block=300)  # several blocks
     for row in range(21):
         np.testing.assert_allclose(space.to(row), plain[row], atol=1e-6)
     np.testing.assert_allclose(space.sums(), plain.sum(axis=1), atol=1e-4)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from facewright.commands._restore import bring_back
 from facewright.commands.people import present
-from facewright.commands.view import open_folder, system_viewer
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
@@ -16,6 +15,7 @@ from facewright.core.files import move_to_trash
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, number_people
+from facewright.ui.file_viewer import open_in_viewer
 
 FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
@@ -89,9 +89,7 @@ def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
             "a terminal, or the number of a person.",
             "add --person 1 (or another number of the table) and --yes.",
         )
-    viewer = system_viewer(workspace.root / f"{name}_people.png")
-    if viewer:
-        open_folder(viewer)
+    open_in_viewer(workspace.root / f"{name}_people.png")
     while True:
         text = console.ask("Who stays? Numbers, with commas between them (Enter: everybody, ? for help): ")
         if not text:

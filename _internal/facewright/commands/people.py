@@ -11,7 +11,7 @@ from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, number_people
 from facewright.faces.grouping import THRESHOLD
-from facewright.facesets.common import name_bad, no_faces
+from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.facesets.people_sheet import show_people, table
 
 KEEPERS = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}
@@ -60,7 +60,7 @@ def present(workspace: Workspace, side: Side, people: People) -> None:
     """
     if not people.persons and not people.unknown:
         raise no_faces(side, people.bad)
-    name_bad(people.bad, "is left alone")
+    warn_of_bad_files(people.bad, "is left alone")
     for line in table(people) if people.persons else ():
         console.say(line)
     if people.unknown:

@@ -1,6 +1,7 @@
 """Import the faces of DeepFaceLab (2018 and later, also packed) and FaceSwap."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,13 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import Image, encode
+from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.png import set_text
-from facewright.core.workers import cores, ordered_map, threads
+from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.record import KEYWORD, FaceRecord
-from facewright.facesets.common import load_own
+from facewright.facesets.common import load_side_faces
 from facewright.facesets.incoming import (
     Incoming,
     Taken,
@@ -33,7 +35,7 @@ from facewright.interop.foreign_face import ForeignFace, NotImportable
 from facewright.interop.other_programs import MAX_FILE_BYTES, LandmarkFinder, read_face, to_record
 
 EXTENSIONS = (".png", ".jpg", ".jpeg")
-FACE_MIDDLE = (0.5, 0.6)  # where the face lies in a head-centred picture of FaceSwap, roughly, in shares of the side
+FACE_MIDDLE = (0.5, 0.6)  # where the face is in a head-centred image of FaceSwap, roughly, in shares of the side
 FACE_SIDE = 0.45  # and the box around it
 
 
@@ -50,23 +52,26 @@ class ImportOptions:
 
 
 @dataclass(frozen=True)
-class Item:
+class SourceFile:
     """One file, in a folder or in a pack."""
 
     name: str
     read: Callable[[], bytes]
 
 
-def import_faces(workspace: Workspace, side_name: str, options: ImportOptions) -> None:
-    """Make aligned faces of ours from those of another program; a second run adds nothing.
+Found = list[tuple[SourceFile, ForeignFace]]
+
+
+def import_faces(workspace: Workspace, side_name: str, options: ImportOptions, executor: Executor) -> None:
+    """Make aligned faces from those of another program; a second run adds nothing.
 
     Raises:
         UserError: There is no such folder, or nothing in it can be used.
     """
     side = workspace.side(side_name)
-    own = load_own(workspace, side, needed=False)
-    source, items = _items(options.source)
-    found, problems = _read_all(items)
+    own = load_side_faces(workspace, side, needed=False)
+    source, files = _source_files(options.source)
+    found, problems = _read_all(files, executor)
     if not found:
         first = f" The first file, {problems[0][0]}: {problems[0][1]}." if problems else ""
         raise UserError(
@@ -80,26 +85,26 @@ def import_faces(workspace: Workspace, side_name: str, options: ImportOptions) -
     if side_name == "src":
         foreign = frozenset() if here is not False else frozenset(path.name for path in side.frames())
         prefix = choose_prefix(incoming, own.faces, foreign, prefix_from(source))
-    taken = take_in(side, incoming, own.faces, prefix)
+    taken = take_in(side, incoming, own.faces, prefix, executor)
     taken.problems = [*problems, *taken.problems]
     _report(side, side_name, found, taken, here)
 
 
-def _items(source: str) -> tuple[Path, list[Item]]:
+def _source_files(source: str) -> tuple[Path, list[SourceFile]]:
     """Return the files of a folder, or of a packed faceset in it."""
     if not source:
         raise UserError("No folder was named.", "a folder with faces.", "name it with --source DIR.")
     path = Path(source).expanduser().absolute()
     pack = path / NAME if path.is_dir() else path
     if path.is_dir() and not pack.is_file():
-        return path, [Item(file.name, partial(_read, file)) for file in list_files(path, EXTENSIONS)]
+        return path, [SourceFile(file.name, partial(_read, file)) for file in list_files(path, EXTENSIONS)]
     if not pack.is_file():
         raise UserError(f"There is no {path}.", "a folder with faces.", "check the name behind --source.")
     try:
         found = members(pack)
     except (BadPack, OSError) as error:
         raise UserError(f"{pack} cannot be read: {error}.", f"a {NAME} of DeepFaceLab.", "unpack it there.") from error
-    return path, [Item(f"{pack.name}:{k}", partial(read_member, pack, member)) for k, member in enumerate(found)]
+    return path, [SourceFile(f"{pack.name}:{k}", partial(read_member, pack, member)) for k, member in enumerate(found)]
 
 
 def _read(path: Path) -> bytes:
@@ -108,41 +113,40 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _read_all(items: list[Item]) -> tuple[list[tuple[Item, ForeignFace]], list[tuple[str, str]]]:
-    """Read what the files say about their faces; pictures are not decoded."""
+def _read_all(files: list[SourceFile], executor: Executor) -> tuple[Found, list[tuple[str, str]]]:
+    """Read what the files say about their faces; images are not decoded."""
 
-    def look(item: Item) -> ForeignFace | str:
+    def read(file: SourceFile) -> ForeignFace | str:
         try:
-            return read_face(item.read())
+            return read_face(file.read())
         except NotImportable as problem:
             return str(problem)
         except OSError as error:
             return f"it cannot be read ({error.strerror})"
 
     found, problems = [], []
-    with threads(cores()) as pool:
-        results: Iterator[ForeignFace | str] = ordered_map(look, items, pool, ahead=4 * cores())
-        shown = console.progress(results, total=len(items), title="Reading", unit="files")
-        for item, result in zip(items, shown, strict=True):
-            if isinstance(result, str):
-                problems.append((item.name, result))
-            else:
-                found.append((item, result))
+    results: Iterator[ForeignFace | str] = ordered_map(read, files, executor, ahead=4 * cores())
+    shown = console.progress(results, total=len(files), title="Reading", unit="files")
+    for file, result in zip(files, shown, strict=True):
+        if isinstance(result, str):
+            problems.append((file.name, result))
+        else:
+            found.append((file, result))
     return found, problems
 
 
-def _incoming(found: list[tuple[Item, ForeignFace]]) -> list[Incoming]:
-    look = face_finder() if any(foreign.landmarks is None for _, foreign in found) else None
+def _incoming(found: Found) -> list[Incoming]:
+    find_landmarks = landmark_finder() if any(foreign.landmarks is None for _, foreign in found) else None
 
-    def load(item: Item, foreign: ForeignFace) -> tuple[Image, FaceRecord]:
+    def load(file: SourceFile, foreign: ForeignFace) -> tuple[Image, FaceRecord]:
         try:
-            return to_record(foreign, item.read(), look)
+            return to_record(foreign, file.read(), find_landmarks)
         except OSError as error:
             raise NotImportable(f"it cannot be read ({error.strerror})") from error
 
     return [
-        Incoming(item.name, foreign.frame, foreign.frame_landmarks, partial(load, item, foreign), _pack)
-        for item, foreign in found
+        Incoming(file.name, foreign.frame, foreign.frame_landmarks, partial(load, file, foreign), _pack)
+        for file, foreign in found
     ]
 
 
@@ -150,31 +154,29 @@ def _pack(image: Image, record: FaceRecord) -> bytes:
     return set_text(encode(image), KEYWORD, record.to_json())
 
 
-def face_finder() -> LandmarkFinder:
-    """Load the landmark predictor, to find the face in the middle of a picture."""
+def landmark_finder() -> LandmarkFinder:
+    """Load the landmark predictor, to find the face in the middle of an image."""
     from facewright.extract.detectors.base import Box
     from facewright.extract.landmarks import Landmarker
 
     landmarker = Landmarker()
 
-    def look(image: Image) -> NDArray[np.float32]:
+    def find(image: Image) -> NDArray[np.float32]:
         height, width = image.shape[:2]
         x, y, half = width * FACE_MIDDLE[0], height * FACE_MIDDLE[1], width * FACE_SIDE / 2
         return landmarker.find(image, Box(x - half, y - half, x + half, y + half, 1.0))
 
-    return look
+    return find
 
 
-def _report(side: Side, side_name: str, found: list[tuple[Item, ForeignFace]], taken: Taken, here: bool | None) -> None:
+def _report(side: Side, side_name: str, found: Found, taken: Taken, here: bool | None) -> None:
     programs = sorted({foreign.program for _, foreign in found})
     console.say(f"{len(found)} {'face' if len(found) == 1 else 'faces'} of {' and '.join(programs)} read.")
     report(side, taken)
     for what in sorted({lost for _, foreign in found for lost in foreign.lost}):
-        console.say(f"Their {what} have no place in our records and were left out.")
+        console.say(f"Their {what} have no place in a face record and were left out.")
     if any(foreign.program == FACESWAP for _, foreign in found):
-        console.say(
-            "Where FaceSwap's pictures lie in their frames was measured; remake cuts them again from the frames."
-        )
+        console.say("Where FaceSwap's images are in their frames was measured; remake cuts them again from the frames.")
     if side_name == "dst" and here is None:
         console.warn(f"None of their frames is in {side.frames_dir}: put those there before you convert.")
     if side_name == "dst" and here is False:

@@ -7,6 +7,7 @@ right: the frame stayed where it was.
 
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, write_bytes
 from facewright.core.images import Image, read_image
-from facewright.core.workers import cores, ordered_map, threads
+from facewright.core.machine import cores
+from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
 from facewright.faces.align import FaceType, cut
 from facewright.faces.faceset import FaceFile
 from facewright.faces.record import FaceRecord
-from facewright.facesets.common import FreeNames, usable_stem
+from facewright.facesets.face_names import FaceNames, usable_stem
 from facewright.interop.foreign_face import NotImportable
 from facewright.ui.contact_sheet import evenly
 
@@ -104,7 +106,9 @@ def choose_prefix(incoming: Sequence[Incoming], own: Sequence[FaceFile], foreign
         number += 1
 
 
-def take_in(side: Side, incoming: Sequence[Incoming], own: Sequence[FaceFile], prefix: str) -> Taken:
+def take_in(
+    side: Side, incoming: Sequence[Incoming], own: Sequence[FaceFile], prefix: str, executor: Executor
+) -> Taken:
     """Write all faces that are not here yet; a run that was stopped goes on.
 
     Args:
@@ -112,6 +116,7 @@ def take_in(side: Side, incoming: Sequence[Incoming], own: Sequence[FaceFile], p
         incoming: The faces.
         own: Those that are here.
         prefix: From `choose_prefix`.
+        executor: Threads that read and encode.
     """
     make_folder(side.aligned_dir)
     seen = {key_of(face.record.frame, face.record.found_landmarks) for face in own}
@@ -123,16 +128,15 @@ def take_in(side: Side, incoming: Sequence[Incoming], own: Sequence[FaceFile], p
         else:
             seen.add(face.key(prefix))
             todo.append(face)
-    names = FreeNames(path.name for path in list_files(side.aligned_dir))
-    with threads(cores()) as pool:
-        made = ordered_map(lambda face: _make(face, prefix), todo, pool, ahead=2 * cores())
-        for face, data in zip(todo, console.progress(made, total=len(todo), title="Faces", unit="faces"), strict=True):
-            if isinstance(data, str):
-                taken.problems.append((face.name, data))
-                continue
-            stem = usable_stem(prefix + face.frame) or "face"
-            write_bytes(side.aligned_dir / names.take(stem), data)
-            taken.written += 1
+    names = FaceNames(path.name for path in list_files(side.aligned_dir))
+    made = ordered_map(lambda face: _make(face, prefix), todo, executor, ahead=2 * cores())
+    for face, data in zip(todo, console.progress(made, total=len(todo), title="Faces", unit="faces"), strict=True):
+        if isinstance(data, str):
+            taken.problems.append((face.name, data))
+            continue
+        stem = usable_stem(prefix + face.frame) or "face"
+        write_bytes(side.aligned_dir / names.take(stem), data)
+        taken.written += 1
     return taken
 
 

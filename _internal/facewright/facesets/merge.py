@@ -1,5 +1,6 @@
 """Merge the src faces of another workspace or folder into this one."""
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from facewright.core.png import set_text
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, Faceset, load_faceset
 from facewright.faces.record import KEYWORD, FaceRecord, load_face
-from facewright.facesets.common import load_own
+from facewright.facesets.common import load_side_faces
 from facewright.facesets.incoming import Incoming, choose_prefix, frames_belong, prefix_from, report, take_in
 
 
@@ -28,7 +29,7 @@ class MergeOptions:
     )
 
 
-def merge(workspace: Workspace, side_name: str, options: MergeOptions) -> None:
+def merge(workspace: Workspace, side_name: str, options: MergeOptions, executor: Executor) -> None:
     """Copy the faces of another set into this one; a second run adds nothing.
 
     Raises:
@@ -41,7 +42,7 @@ def merge(workspace: Workspace, side_name: str, options: MergeOptions) -> None:
             "use --side src, or extract the faces of the other video in a workspace of its own.",
         )
     side = workspace.side(side_name)
-    own = load_own(workspace, side, needed=False)
+    own = load_side_faces(workspace, side, needed=False)
     folder, other = _other(side, options.source)
     for path, problem in other.bad:
         console.warn(f"{path.name} is left out: {problem.happened}")
@@ -49,7 +50,7 @@ def merge(workspace: Workspace, side_name: str, options: MergeOptions) -> None:
     incoming = [_incoming(face, drop_person=bool(own.faces)) for face in other.faces]
     foreign = frozenset() if frames_belong(side, incoming) else frozenset(path.name for path in side.frames())
     prefix = choose_prefix(incoming, own.faces, foreign, prefix_from(folder))
-    taken = take_in(side, incoming, own.faces, prefix)
+    taken = take_in(side, incoming, own.faces, prefix, executor)
     report(side, taken)
     if taken.written and own.faces and (numbered or any(face.record.person is not None for face in other.faces)):
         console.say("The new faces have no person's number, for the numbers of two sets do not agree: run people.")

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files, move_to_trash, read_json, write_json
 from facewright.core.images import Image, read_image
+from facewright.core.machine import cores
 from facewright.core.options import option
-from facewright.core.workers import cores, ordered_map, threads
+from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.record import BadRecord, FaceRecord, load_record, parse_record, save_face, update_record
-from facewright.facesets.common import OldVersions, load_own
+from facewright.facesets.common import OldVersions, load_side_faces
 
 VERSION = 1
 LARGEST_FILE = 1 << 30
@@ -27,7 +29,7 @@ SAME_SHAPE = 0.02  # by what share two proportions may differ and be the same
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """Where the edited pictures are."""
+    """Where the edited images are."""
 
     edited: str = option(
         "",
@@ -38,8 +40,8 @@ class RestoreOptions:
 
 
 @dataclass(frozen=True)
-class Saved:
-    """A face as it was: its file's name, its picture's (h, w) and its record."""
+class SavedFace:
+    """A face as it was: its file's name, its image's (h, w) and its record."""
 
     file: str
     size: tuple[int, int]
@@ -51,24 +53,22 @@ def metadata_file(side: Side) -> Path:
     return side.frames_dir / "aligned_metadata.json"
 
 
-def save_metadata(workspace: Workspace, side_name: str) -> None:
+def save_metadata(workspace: Workspace, side_name: str, executor: Executor) -> None:
     """Write the records of all faces to one JSON file; an older one goes to the trash.
 
     Raises:
         UserError: There are no faces, or the folder cannot be written.
     """
     side = workspace.side(side_name)
-    faces = load_own(workspace, side).faces
+    faces = load_side_faces(workspace, side).faces
     entries = []
-    with threads(cores()) as pool:
-        sizes = ordered_map(lambda face: _size(face.path), faces, pool, ahead=4 * cores())
-        for face, size in zip(
-            faces, console.progress(sizes, total=len(faces), title="Saving", unit="faces"), strict=True
-        ):
-            if size is None:
-                console.warn(f"{face.path.name} is left out: its picture is damaged.")
-                continue
-            entries.append({"file": face.path.name, "size": size, "record": json.loads(face.record.to_json())})
+    sizes = ordered_map(lambda face: _size(face.path), faces, executor, ahead=4 * cores())
+    shown = console.progress(sizes, total=len(faces), title="Saving", unit="faces")
+    for face, size in zip(faces, shown, strict=True):
+        if size is None:
+            console.warn(f"{face.path.name} is left out: its image is damaged.")
+            continue
+        entries.append({"file": face.path.name, "size": size, "record": json.loads(face.record.to_json())})
     target = metadata_file(side)
     if target.exists():
         move_to_trash([target], workspace.trash, by="faceset --action save-metadata")
@@ -84,7 +84,7 @@ def _size(path: Path) -> list[int] | None:
         return None
 
 
-def read_metadata(path: Path) -> dict[str, Saved]:
+def read_metadata(path: Path) -> dict[str, SavedFace]:
     """Read what `save_metadata` wrote: name without ending, in small letters -> what was saved.
 
     Raises:
@@ -108,14 +108,14 @@ def _entries(value: Any) -> list[Any]:
     return list(value["faces"])
 
 
-def _entry(entry: Any) -> tuple[str, Saved]:
+def _entry(entry: Any) -> tuple[str, SavedFace]:
     name, size = entry["file"], entry["size"]
     if not isinstance(name, str) or Path(name).name != name:
         raise ValueError("a file's name is not bare")
     right = isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 100_000 for side in size)
     if not right:
         raise ValueError(f"{name} has no size")
-    return _key(name), Saved(name, (size[0], size[1]), parse_record(json.dumps(entry["record"])))
+    return _key(name), SavedFace(name, (size[0], size[1]), parse_record(json.dumps(entry["record"])))
 
 
 def _key(name: str) -> str:
@@ -124,7 +124,7 @@ def _key(name: str) -> str:
 
 @dataclass(frozen=True)
 class Restored:
-    """What became of one picture."""
+    """The result for one image."""
 
     resized: bool = False
     untouched: bool = False
@@ -142,7 +142,7 @@ def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptio
     folder = Path(options.edited).expanduser().absolute() if options.edited else side.aligned_dir
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", "the folder with the edited pictures.", "check its name.")
-    chosen, strangers, double = match(list_files(folder, IMAGE_EXTENSIONS), saved)
+    chosen, unknown, ambiguous = match(list_files(folder, IMAGE_EXTENSIONS), saved)
     if not chosen:
         raise UserError(
             f"No picture in {folder} has the name of a saved face.",
@@ -158,11 +158,11 @@ def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptio
     done = [chosen[key] for key in chosen if not results[chosen[key].name].problem]
     if in_place:
         move_to_trash([path for path in done if path.suffix.lower() != ".png"], workspace.trash, by=BY)
-    _report(side, results, strangers, double, sorted(set(saved) - set(chosen)))
-    old.say()
+    _report(side, results, unknown, ambiguous, sorted(set(saved) - set(chosen)))
+    old.report()
 
 
-def match(files: list[Path], saved: dict[str, Saved]) -> tuple[dict[str, Path], list[str], list[str]]:
+def match(files: list[Path], saved: dict[str, SavedFace]) -> tuple[dict[str, Path], list[str], list[str]]:
     """Match pictures and saved faces by name.
 
     Where a face's old PNG lies beside its edited copy of another format, the edited one counts.
@@ -174,15 +174,15 @@ def match(files: list[Path], saved: dict[str, Saved]) -> tuple[dict[str, Path], 
     for path in files:
         groups.setdefault(_key(path.name), []).append(path)
     chosen: dict[str, Path] = {}
-    double: list[str] = []
+    ambiguous: list[str] = []
     for key, paths in groups.items():
         edited = [path for path in paths if not _has_record(path)] if len(paths) > 1 else paths
         if key in saved and len(edited) == 1:
             chosen[key] = edited[0]
         elif key in saved:
-            double += [path.name for path in paths]
-    strangers = [path.name for key, paths in groups.items() if key not in saved for path in paths]
-    return chosen, strangers, double
+            ambiguous += [path.name for path in paths]
+    unknown = [path.name for key, paths in groups.items() if key not in saved for path in paths]
+    return chosen, unknown, ambiguous
 
 
 def _has_record(path: Path) -> bool:
@@ -193,7 +193,7 @@ def _has_record(path: Path) -> bool:
     return True
 
 
-def _restore(side: Side, path: Path, face: Saved, old: OldVersions) -> Restored:
+def _restore(side: Side, path: Path, face: SavedFace, old: OldVersions) -> Restored:
     own = _own_record(path)
     if own is not None and own.frame != face.record.frame:
         return Restored(problem=f"it is a face of {own.frame} now, not of {face.record.frame}: it was renamed")
@@ -239,7 +239,7 @@ def resized(image: Image, size: tuple[int, int]) -> Image:
 
 
 def _report(
-    side: Side, results: dict[str, Restored], strangers: list[str], double: list[str], missing: list[str]
+    side: Side, results: dict[str, Restored], unknown: list[str], ambiguous: list[str], missing: list[str]
 ) -> None:
     done = [name for name, result in results.items() if not result.problem]
     sized = [name for name in done if results[name].resized]
@@ -252,9 +252,9 @@ def _report(
     for name, result in results.items():
         if result.problem:
             console.warn(f"{name} is left as it is: {result.problem}.")
-    if strangers:
-        console.warn(f"Pictures for which nothing was saved: {len(strangers)} ({console.listed(strangers)}).")
-    if double:
-        console.warn(f"Several pictures of one name, none was taken: {console.listed(double)}.")
+    if unknown:
+        console.warn(f"Pictures for which nothing was saved: {len(unknown)} ({console.listed(unknown)}).")
+    if ambiguous:
+        console.warn(f"Several pictures of one name, none was taken: {console.listed(ambiguous)}.")
     if missing:
         console.say(f"Saved faces without a picture: {len(missing)} ({console.listed(missing)}).")

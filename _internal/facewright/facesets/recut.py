@@ -58,7 +58,7 @@ def from_frame(
     return np.asarray(cut(frame, matrix, size), np.uint8), _placed(record, matrix, kind, (size, size))
 
 
-def from_picture(
+def from_aligned_image(
     image: Image, record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False
 ) -> tuple[Image, FaceRecord] | None:
     """Cut a face out of its aligned picture; None where that does not show all of the new square.

@@ -17,7 +17,7 @@ from facewright.faces.faceset import FaceFile
 MARK = "sorting_method"
 
 
-class Face:
+class FaceToSort:
     """A face to be measured; its picture is read when a method asks for it."""
 
     def __init__(self, file: FaceFile) -> None:
@@ -62,7 +62,7 @@ class Method:
 
     name: str
     help: str
-    measure: Callable[[Face], Any]
+    measure: Callable[[FaceToSort], Any]
     order: Order
     options: type | None = None
     rejects: bool = False
@@ -82,10 +82,10 @@ class Method:
 
 def sort_method(
     name: str, help: str, order: Order, *, options: type | None = None, rejects: bool = False
-) -> Callable[[Callable[[Face], Any]], Callable[[Face], Any]]:
+) -> Callable[[Callable[[FaceToSort], Any]], Callable[[FaceToSort], Any]]:
     """Declare a function `measure(face)` as a sorting method; see `Method` for the arguments."""
 
-    def mark(measure: Callable[[Face], Any]) -> Callable[[Face], Any]:
+    def mark(measure: Callable[[FaceToSort], Any]) -> Callable[[FaceToSort], Any]:
         setattr(measure, MARK, Method(name, help, measure, order, options, rejects))
         return measure
 

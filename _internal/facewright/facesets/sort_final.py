@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.options import option
-from facewright.facesets.sort_base import Face, Sorted, sort_method
+from facewright.facesets.distances import Histograms
+from facewright.facesets.orders import most_different_first
+from facewright.facesets.sort_base import FaceToSort, Sorted, sort_method
 from facewright.facesets.sort_histograms import histograms
-from facewright.facesets.sort_orders import most_different_first
-from facewright.facesets.sort_pictures import sharpness
+from facewright.facesets.sort_images import sharpness
 from facewright.facesets.sort_records import source_area
-from facewright.facesets.sort_spaces import Histograms
 from facewright.ui.contact_sheet import evenly
 
 YAW_BINS = 128
@@ -99,7 +99,7 @@ def _best(measures: NDArray[np.float32], faces: NDArray[np.intp], quota: int) ->
     options=Keep,
     rejects=True,
 )
-def final(face: Face) -> NDArray[np.float32]:
+def final(face: FaceToSort) -> NDArray[np.float32]:
     """Yaw, pitch, sharpness, histograms."""
     return _measures(face, sharpness(face))
 
@@ -111,11 +111,11 @@ def final(face: Face) -> NDArray[np.float32]:
     options=Keep,
     rejects=True,
 )
-def final_fast(face: Face) -> NDArray[np.float32]:
+def final_fast(face: FaceToSort) -> NDArray[np.float32]:
     """Yaw, pitch, area in the frame, histograms."""
     return _measures(face, source_area(face))
 
 
-def _measures(face: Face, quality: float) -> NDArray[np.float32]:
+def _measures(face: FaceToSort, quality: float) -> NDArray[np.float32]:
     yaw, pitch, _ = face.record.pose
     return np.concatenate([np.array([yaw, pitch, quality], np.float32), histograms(face)])

@@ -9,28 +9,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.facesets.sort_base import Face, sort_method
-from facewright.facesets.sort_orders import chain, chain_of, groups_by_step, most_different_first
-from facewright.facesets.sort_pictures import sharpness
-from facewright.facesets.sort_spaces import BINS, Histograms
+from facewright.facesets.distances import BINS, Histograms
+from facewright.facesets.orders import chain, chain_of, groups_by_step, most_different_first
+from facewright.facesets.sort_base import FaceToSort, sort_method
+from facewright.facesets.sort_images import sharpness
 
 COLOURS = 3 * BINS
 
 
-def histograms(face: Face) -> NDArray[np.float32]:
+def histograms(face: FaceToSort) -> NDArray[np.float32]:
     """Return (768,): how many pixels have each value of B, of G and of R."""
     parts = [cv2.calcHist([face.image], [channel], None, [BINS], [0, BINS]).ravel() for channel in range(3)]
     return np.concatenate(parts).astype(np.float32)
 
 
 @sort_method("hist", "like next to like by colours: other people and other light form groups", chain(Histograms))
-def hist(face: Face) -> NDArray[np.float32]:
+def hist(face: FaceToSort) -> NDArray[np.float32]:
     """Three histograms."""
     return histograms(face)
 
 
 @sort_method("hist-dissim", "by colours, most unusual first: near doubles at the end", most_different_first(Histograms))
-def hist_dissim(face: Face) -> NDArray[np.float32]:
+def hist_dissim(face: FaceToSort) -> NDArray[np.float32]:
     """Three histograms."""
     return histograms(face)
 
@@ -50,6 +50,6 @@ def sharpest_of_groups(measures: NDArray[np.float32]) -> list[int]:
 
 
 @sort_method("hist-blur", "groups of like colours, the sharpest of each first", sharpest_of_groups)
-def hist_blur(face: Face) -> NDArray[np.float32]:
+def hist_blur(face: FaceToSort) -> NDArray[np.float32]:
     """Three histograms, then the sharpness."""
     return np.append(histograms(face), np.float32(sharpness(face)))

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.faces.align import FaceType, align_matrix, transform_points
-from facewright.facesets.sort_base import Face, Sorted, descending, sort_method
-from facewright.facesets.sort_orders import chain, most_different_first
-from facewright.facesets.sort_spaces import CityBlock
+from facewright.facesets.distances import CityBlock
+from facewright.facesets.orders import chain, most_different_first
+from facewright.facesets.sort_base import FaceToSort, Sorted, descending, sort_method
 
 
 def by_text(names: NDArray[Any]) -> Sequence[int]:
@@ -19,31 +19,31 @@ def by_text(names: NDArray[Any]) -> Sequence[int]:
 
 
 @sort_method("face-yaw", "looking left (in the picture) to looking right", descending)
-def face_yaw(face: Face) -> float:
+def face_yaw(face: FaceToSort) -> float:
     """Yaw in degrees."""
     return face.record.pose[0]
 
 
 @sort_method("face-pitch", "looking up to looking down", descending)
-def face_pitch(face: Face) -> float:
+def face_pitch(face: FaceToSort) -> float:
     """Pitch in degrees."""
     return face.record.pose[1]
 
 
-def source_area(face: Face) -> float:
+def source_area(face: FaceToSort) -> float:
     """Area of the detector's box in square pixels of the frame."""
     left, top, right, bottom = face.record.rect
     return abs((right - left) * (bottom - top))
 
 
 @sort_method("face-source-rect-size", "largest in the frame first: the smallest have the least detail", descending)
-def face_source_rect_size(face: Face) -> float:
+def face_source_rect_size(face: FaceToSort) -> float:
     """Area of the detector's box in square pixels."""
     return source_area(face)
 
 
 @sort_method("origname", "by the frame it came from: the order of the video", by_text)
-def origname(face: Face) -> str:
+def origname(face: FaceToSort) -> str:
     """Name of the frame."""
     return face.record.frame
 
@@ -63,24 +63,24 @@ def alone_in_their_frame(names: NDArray[Any]) -> Sorted:
     alone_in_their_frame,
     rejects=True,
 )
-def oneface(face: Face) -> str:
+def oneface(face: FaceToSort) -> str:
     """Name of the frame; the file's own name plays no role."""
     return face.record.frame
 
 
 @sort_method("face", "like next to like by the landmarks: similar expressions and poses", chain(CityBlock))
-def face_likeness(face: Face) -> NDArray[np.float32]:
+def face_likeness(face: FaceToSort) -> NDArray[np.float32]:
     """Landmarks as 136 numbers, see `landmarks_of`."""
     return landmarks_of(face)
 
 
 @sort_method("face-dissim", "by landmarks, most unusual first: doubles at the end", most_different_first(CityBlock))
-def face_dissim(face: Face) -> NDArray[np.float32]:
+def face_dissim(face: FaceToSort) -> NDArray[np.float32]:
     """As `face`; the distances to all others count (in 2018 only to the files behind, which left the last one last)."""
     return landmarks_of(face)
 
 
-def landmarks_of(face: Face) -> NDArray[np.float32]:
+def landmarks_of(face: FaceToSort) -> NDArray[np.float32]:
     """Return (136,): the landmarks in a full face of side 1, so that faces of any size and type compare."""
     points = face.record.frame_landmarks
     return transform_points(points, align_matrix(points, FaceType.FULL, 1)).ravel().astype(np.float32)
@@ -92,6 +92,6 @@ def by_person(measures: NDArray[Any]) -> Sequence[int]:
 
 
 @sort_method("person", "one person after the other (see the people step), inside a person by the frame", by_person)
-def person(face: Face) -> tuple[int, str]:
+def person(face: FaceToSort) -> tuple[int, str]:
     """Number of the person, 0 for none; name of the frame."""
     return face.record.person or 0, face.record.frame

@@ -5,19 +5,27 @@ after a sort by hist-dissim, no blurred ones, no mixed light; of dst every face 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.core.images import Image
-from facewright.faces.faceset import FaceFile
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.images import Image, read_image
+from facewright.core.machine import cores
+from facewright.core.workers import ordered_map
+from facewright.core.workspace import Side
+from facewright.faces.faceset import FaceFile, Faceset
 from facewright.faces.mask import hull_mask
 from facewright.faces.record import FaceRecord
 from facewright.faces.sharpness import sharpness
+from facewright.ui.contact_sheet import fit
 from facewright.ui.plots import Bars, Grid, Plot, histogram
 
 FEW, ENOUGH, MANY = 500, 1000, 1500  # src faces
@@ -156,6 +164,48 @@ class Statistics:
     def crowded(self) -> list[str]:
         """Names of the frames with several faces, sorted."""
         return sorted(frame for frame, count in self.per_frame.items() if count > 1)
+
+
+def measure_faces(
+    side: Side, faceset: Faceset, executor: Executor, chosen: Container[str] = (), cell: int = 0
+) -> tuple[Statistics, list[tuple[str, Image]]]:
+    """Measure all faces, a few at a time; files whose image is damaged get a warning and are left out.
+
+    Args:
+        side: Whose faces.
+        faceset: The faces.
+        executor: Threads that measure.
+        chosen: Names of the files of which a small image is wanted.
+        cell: Side of the small images in pixels.
+
+    Returns:
+        The numbers; (label, (cell, cell, 3) uint8 BGR) of the chosen ones.
+    """
+
+    def work(file: FaceFile) -> tuple[Measured, Image | None] | UserError:
+        try:
+            image = read_image(file.path)
+        except UserError as problem:
+            return problem
+        return measure(file, image), fit(image, (cell, cell)) if file.path.name in chosen else None
+
+    faces: list[Measured] = []
+    images: list[tuple[str, Image]] = []
+    results = ordered_map(work, faceset.faces, executor, ahead=4 * cores())
+    for result in console.progress(results, total=len(faceset.faces), title="Looking", unit="faces"):
+        if isinstance(result, UserError):
+            console.warn(result.happened)
+            continue
+        faces.append(result[0])
+        if result[1] is not None:
+            images.append((Path(result[0].name).stem, result[1]))
+    damaged = len(faceset.bad) + len(faceset.faces) - len(faces)
+    return Statistics(tuple(faces), damaged, frozenset(path.name for path in side.frames())), images
+
+
+def poses_of(faces: Sequence[FaceFile]) -> NDArray[np.float64]:
+    """Return (n, 2) yaw and pitch in degrees, from the records of the faces."""
+    return np.array([face.record.pose[:2] for face in faces], np.float64).reshape(-1, 2)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.facesets.sort_spaces import MakeSpace
+from facewright.facesets.distances import MakeSpace
 
 # A chain goes through the faces again and again; when this share of them has been used they are thrown out.
 USED = 1 / 8

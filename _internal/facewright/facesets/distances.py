@@ -42,9 +42,11 @@ class Histograms:
 
     Args:
         counts: (n, c * 256), pixels per bin of c channels.
+        block: How many distances are computed at once.
     """
 
-    def __init__(self, counts: NDArray[Any]) -> None:
+    def __init__(self, counts: NDArray[Any], block: int = BLOCK) -> None:
+        self._block = block
         channels = counts.reshape(len(counts), -1, BINS).transpose(1, 0, 2)
         # (c, n, 256), each channel in one piece: slices of rows would cost ten times as much.
         self._roots = np.array(channels, np.float64, order="C")
@@ -67,7 +69,7 @@ class Histograms:
         """See `Space`: block after block of pairs."""
         count = self._roots.shape[1]
         result = np.zeros(count)
-        step = max(1, BLOCK // max(1, count))
+        step = max(1, self._block // max(1, count))
         for start in range(0, count, step):
             rows = slice(start, min(start + step, count))
             for channel in self._roots:

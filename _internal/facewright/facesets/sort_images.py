@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from facewright.core.options import option
 from facewright.faces.align import invert
 from facewright.faces.mask import hull_mask
-from facewright.facesets.sort_base import Face, ascending, descending, sort_method
-from facewright.facesets.sort_orders import chain, chain_of
-from facewright.facesets.sort_spaces import CityBlock, Similarity
+from facewright.facesets.distances import CityBlock, Similarity
+from facewright.facesets.orders import chain, chain_of
+from facewright.facesets.sort_base import FaceToSort, ascending, descending, sort_method
 
 # Side of the Laplacian's aperture in pixels. The larger, the less it takes noise for detail.
 SHARP, MOTION = 7, 11
@@ -21,18 +21,18 @@ FLAT = 1e-12  # determinant of a matrix that has no way back
 HUE_STEP = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
 
 
-def inside(face: Face) -> NDArray[np.bool_]:
+def inside(face: FaceToSort) -> NDArray[np.bool_]:
     """Return (h, w): the pixels of the face from brows to chin; all where its points lie outside the picture."""
     mask = hull_mask(face.record.landmarks, face.image.shape[:2]) > 0.5
     return mask if np.count_nonzero(mask) >= FEWEST_PIXELS else np.ones_like(mask)
 
 
-def _detail(face: Face, aperture: int) -> float:
+def _detail(face: FaceToSort, aperture: int) -> float:
     grey = cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_64F, ksize=aperture)[inside(face)].var())
 
 
-def sharpness(face: Face) -> float:
+def sharpness(face: FaceToSort) -> float:
     """Variance of the Laplacian inside the face.
 
     Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000. The measure
@@ -43,7 +43,7 @@ def sharpness(face: Face) -> float:
 
 
 @sort_method("blur", "sharpest first: blurred faces gather at the end, to be deleted", descending)
-def blur(face: Face) -> float:
+def blur(face: FaceToSort) -> float:
     """Sharpness."""
     return sharpness(face)
 
@@ -51,19 +51,19 @@ def blur(face: Face) -> float:
 @sort_method(
     "motion-blur", "as blur, with an eye for coarser smears: those of quick moves gather at the end", descending
 )
-def motion_blur(face: Face) -> float:
+def motion_blur(face: FaceToSort) -> float:
     """Variance of the Laplacian of 11 taps inside the face."""
     return _detail(face, MOTION)
 
 
 @sort_method("brightness", "brightest first", descending)
-def brightness(face: Face) -> float:
+def brightness(face: FaceToSort) -> float:
     """Mean of the largest channel (V of HSV) inside the face, 0..255; what is behind it says nothing of its light."""
     return float(face.image[inside(face)].max(axis=1).mean())
 
 
 @sort_method("hue", "by the colour of the light: from green and yellow over red to blue", descending)
-def hue(face: Face) -> float:
+def hue(face: FaceToSort) -> float:
     """Mean hue inside the face in degrees from red, -180..180.
 
     Hue is a circle with skin on both sides of its seam, where a plain mean lands anywhere: so the mean is that of
@@ -75,7 +75,7 @@ def hue(face: Face) -> float:
 
 
 @sort_method("black", "whole faces first: those cut off by the frame's edge gather at the end", ascending)
-def black(face: Face) -> float:
+def black(face: FaceToSort) -> float:
     """Share of the pixels that lie outside the frame, as far as the picture tells: 0..1.
 
     What is beyond an edge is black along the whole of it. So all pixels count that lie, in the frame, to the left, to
@@ -122,13 +122,13 @@ def by_difference(measures: NDArray[Any], settings: Follow) -> list[int]:
 
 
 @sort_method("absdiff", "like next to like, pixel by pixel (or unlike next to unlike)", by_difference, options=Follow)
-def absdiff(face: Face) -> NDArray[np.uint8]:
+def absdiff(face: FaceToSort) -> NDArray[np.uint8]:
     """(3072,): the picture in 32 x 32 pixels of three colours."""
     return _shrunk(face.image, COLOUR_SIDE).ravel()
 
 
 @sort_method("ssim", "like next to like by structure more than by light: poses and expressions", chain(Similarity))
-def ssim(face: Face) -> NDArray[np.uint8]:
+def ssim(face: FaceToSort) -> NDArray[np.uint8]:
     """(16, 64): the picture in 32 x 32 grey pixels, in windows of 8 x 8."""
     grey = _shrunk(np.asarray(cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY), np.uint8), GREY_SIDE)
     number = GREY_SIDE // WINDOW

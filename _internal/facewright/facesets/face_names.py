@@ -1,21 +1,53 @@
-"""Recover the original names: <frame>_<k>.png, k per frame, the largest face first, as the extraction gives them."""
+"""The names of face files: <frame>_<k>.png, k per frame; and how all faces of a side get them back."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
 
 from facewright.core import console
 from facewright.core.files import list_files
 from facewright.core.workspace import Workspace
 from facewright.faces.faceset import FaceFile
-from facewright.facesets.common import FreeNames, load_own, usable_stem
+from facewright.facesets.common import load_side_faces
 from facewright.facesets.rename import rename_all
+
+MAX_NAME_BYTES = 240  # most file systems end at 255, and temporary names are longer
+FORBIDDEN = set('<>:"/\\|?*')  # in no file name of Windows
+
+
+def usable_stem(frame: str) -> str | None:
+    """Return the part of a face's file name that names its frame; None where no file can be called that."""
+    stem = Path(frame).stem
+    bad = stem.startswith(".") or stem != stem.strip() or any(c in FORBIDDEN or ord(c) < 32 for c in stem)
+    return None if bad or not stem or len(os.fsencode(stem)) > MAX_NAME_BYTES else stem
+
+
+class FaceNames:
+    """Hands out `<frame stem>_<k>.png`, k from 0, passing over names that are taken (A and a are the same)."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = {name.lower() for name in taken}
+        self._next: dict[str, int] = {}
+
+    def take(self, stem: str) -> str:
+        """Return the next free name of a frame's stem."""
+        number = self._next.get(stem.lower(), 0)
+        while f"{stem}_{number}.png".lower() in self._taken:
+            number += 1
+        self._next[stem.lower()] = number + 1
+        name = f"{stem}_{number}.png"
+        self._taken.add(name.lower())
+        return name
 
 
 def recover_names(workspace: Workspace, side_name: str) -> None:
-    """Rename all faces of a side after the frames that their records name.
+    """Rename all faces of a side after the frames that their records name, the largest face of a frame first.
 
     Raises:
         UserError: There are no faces.
     """
     side = workspace.side(side_name)
-    faces = load_own(workspace, side).faces
+    faces = load_side_faces(workspace, side).faces
     mine = {face.path.name for face in faces}
     others = [path.name for path in list_files(side.aligned_dir) if path.name not in mine]
     named = [face for face in faces if usable_stem(face.record.frame)]
@@ -44,7 +76,7 @@ def plan(files: list[tuple[str, str]], taken: list[str]) -> list[tuple[str, str,
     Returns:
         (name, name between, final name) of each file.
     """
-    names = FreeNames(taken)
+    names = FaceNames(taken)
     finals = [names.take(stem) for _, stem in files]
     occupied = {name.lower() for name in [*taken, *(name for name, _ in files), *finals]}
     prefix = "n"
