@@ -10,7 +10,7 @@ import pytest
 
 from facewright.cli import build
 from facewright.core.command import CommandPackage
-from facewright.launchers import LAUNCHERS, TESTS, all_files, render, strangers, write_launchers
+from facewright.launchers import LAUNCHERS, TESTS, all_files, render, unlisted_scripts, write_launchers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -29,7 +29,7 @@ def test_bytes_on_disk_are_those_of_the_table() -> None:
 
 
 def test_no_further_numbered_script() -> None:
-    assert strangers(REPOSITORY) == []
+    assert unlisted_scripts(REPOSITORY) == []
 
 
 @pytest.mark.parametrize("name", list(LAUNCHERS))
@@ -61,7 +61,7 @@ def test_writing_repairs_what_differs(tmp_path: Path) -> None:
     assert write_launchers(tmp_path) == [tmp_path / "6_train.sh"]
     assert os.access(tmp_path / "6_train.sh", os.X_OK)
     (tmp_path / "9_mine.sh").write_text("")
-    assert strangers(tmp_path) == ["9_mine.sh"]
+    assert unlisted_scripts(tmp_path) == ["9_mine.sh"]
 
 
 def test_scripts_are_ascii_and_short() -> None:

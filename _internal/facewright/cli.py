@@ -17,7 +17,7 @@ from facewright.core.files import make_folder
 from facewright.core.log_file import log_file, versions
 from facewright.core.options import Option, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
-from facewright.launchers import strangers, write_launchers
+from facewright.launchers import unlisted_scripts, write_launchers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = "main.py"
@@ -219,7 +219,7 @@ def launchers_command() -> click.Command:
 def _write_launchers(workspace_: str | None, yes_: bool) -> None:
     written = write_launchers(REPOSITORY)
     console.say(f"Wrote {len(written)} scripts to {REPOSITORY}; the others were right already.")
-    for name in strangers(REPOSITORY):
+    for name in unlisted_scripts(REPOSITORY):
         console.warn(f"{name} is in no row of launchers.py: delete it, or add the row.")
     from facewright.readme import write_readme  # late: imports every package, which no other subcommand needs
 

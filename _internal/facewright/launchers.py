@@ -107,7 +107,7 @@ def write_launchers(folder: Path) -> list[Path]:
     return written
 
 
-def strangers(folder: Path) -> list[str]:
+def unlisted_scripts(folder: Path) -> list[str]:
     """Return the names of numbered scripts in the folder that no row of the table makes."""
     scripts = [path.name for path in list_files(folder, (".sh", ".bat"))]
     return [name for name in scripts if name[0].isdigit() and name not in all_files()]
