@@ -96,7 +96,10 @@ def test_unreadable_faces_are_named_before_training(filled):
 
 
 def test_faces_that_show_too_little_are_named(filled, monkeypatch, tmp_path):
-    monkeypatch.setattr(tiny.Tiny, "face_type", tiny.FaceType.HEAD)
+    class WholeHead(tiny.Tiny):
+        face_type = tiny.FaceType.HEAD
+
+    tiny.use_tiny(monkeypatch.setattr, WholeHead)
     with pytest.raises(
         UserError, match=r"6 face\(s\) of data_src show less than the model h64 needs: 00000_0.png"
     ) as it:
@@ -153,14 +156,13 @@ class ResourceExhaustedError(Exception):
     ("most", "advice"), [(5, "--batch-size 4"), (6, "--batch-size 6"), (1, "--batch-size 1"), (0, "smaller network")]
 )
 def test_a_model_that_does_not_fit_the_memory(filled, monkeypatch, most, advice):
-    step = tiny.Tiny.train_on
+    class Large(tiny.Tiny):
+        def train_on(self, src, dst):
+            if len(src["warped"]) > most:
+                raise ResourceExhaustedError("OOM when allocating tensor")
+            return super().train_on(src, dst)
 
-    def train_on(self, src, dst):
-        if len(src["warped"]) > most:
-            raise ResourceExhaustedError("OOM when allocating tensor")
-        return step(self, src, dst)
-
-    monkeypatch.setattr(tiny.Tiny, "train_on", train_on)
+    tiny.use_tiny(monkeypatch.setattr, Large)
     with pytest.raises(UserError, match=r"batch of 8 \+ 8") as caught:
         run(filled, batch_size=8, preview=False)
     assert advice in caught.value.fix

@@ -1,6 +1,5 @@
 """Models side by side, starting from one, and options fixed at creation; the tiny model stands for h64."""
 
-import errno
 import os
 from dataclasses import dataclass
 
@@ -15,8 +14,15 @@ from facewright.core.options import declared, option, resolve
 from facewright.models import trained
 from facewright.models.base import ModelOptions
 from facewright.nn import backups, checkpoint, saved_models
-from facewright.train import model_prompt, transfer
+from facewright.train import model_prompt
 from train import tiny
+from train.loop_runs import file_in_the_way
+
+
+def plan(workspace, *, key=False):
+    """What is settled at a terminal, where a key is pressed to get the questions or not."""
+    kinds = next(spec for spec in declared(train.Options) if spec.name == "model")
+    return model_prompt.plan_training_prompts(workspace, {}, kinds, wait_for_key=lambda seconds: key)
 
 
 class TestNamedModels:
@@ -51,30 +57,28 @@ class TestNamedModels:
         assert model_prompt.last_answers(known) == {"target_iter": 9, "keep": 4}
 
     def test_chosen_on_the_console(self, two, typed, monkeypatch, capsys):
-        monkeypatch.setattr(model_prompt, "any_key", lambda seconds: False)
         typed("7", "2")
-        found = train.plan_prompts(two, {})
+        found = plan(two)
         assert found.flags["name"] == "hero" and not found.ask
         said = capsys.readouterr().out
-        assert "1  villain" in said and "'7' is no model" in said and "press a key within 2 seconds" in said
-        monkeypatch.setattr(model_prompt, "any_key", lambda seconds: True)
+        assert "1  villain" in said and "'7'" in said and "press a key within 2 seconds" in said
+
+    def test_a_key_asks_the_questions(self, two, typed):
         typed("")
-        assert train.plan_prompts(two, {}).ask
+        assert plan(two, key=True).ask
 
     def test_a_name_with_a_blank_is_that_model(self, two, typed, monkeypatch):
-        monkeypatch.setattr(model_prompt, "any_key", lambda seconds: False)
         saved_models.rename(two.model_dir, "villain", "hero 2")
         typed("Hero 2")
-        assert train.plan_prompts(two, {}).flags["name"] == "hero 2"
+        assert plan(two).flags["name"] == "hero 2"
         typed("hero")
-        assert train.plan_prompts(two, {}).flags["name"] == "hero"
+        assert plan(two).flags["name"] == "hero"
         typed("hero 3", "r hero 2", "d x", "d x")  # no such model; then a model that is called like a command
-        assert train.plan_prompts(two, {}).flags["name"] == "d x"
+        assert plan(two).flags["name"] == "d x"
 
     def test_renamed_and_deleted_on_the_console(self, two, typed, monkeypatch, capsys):
-        monkeypatch.setattr(model_prompt, "any_key", lambda seconds: False)
         typed("r 2", "star", "r 1", "con", "d 1", "y", "")
-        assert train.plan_prompts(two, {}).flags["name"] == "star"
+        assert plan(two).flags["name"] == "star"
         assert "cannot be the name" in capsys.readouterr().out
         assert [m.name for m in saved_models.shelf(two.model_dir)] == ["star"]
         (dated,) = two.trash.iterdir()
@@ -129,7 +133,7 @@ class TestStartingFromSomething:
         checkpoint.save(filled.model_dir / "part", {"model": "df", "iteration": 3}, {"weights": arrays})
         run(filled, name="new", start_from="part", target_iter=1, preview=False)
         said = capsys.readouterr().out
-        assert "Loaded: encoder (1 of 2)." in said and "nothing there fits: decoder_src, decoder_dst" in said
+        assert "Loaded: encoder (1 of 2)." in said and "nothing in it fits: decoder_src, decoder_dst" in said
 
     def test_nothing_fits_or_is_there(self, filled):
         checkpoint.save(filled.model_dir / "part", {"model": "df"}, {"weights": {"x/0": np.zeros(2, np.float32)}})
@@ -171,16 +175,13 @@ class TestStartingFromSomething:
         with pytest.raises(UserError, match="holds 0 aligned faces"):
             run(filled, name="x", pretrain=str(tmp_path / "absent"))
 
-    def test_a_disk_that_fills_at_the_switch_leaves_the_pretrained_state(self, filled, tmp_path, monkeypatch):
+    def test_a_failed_backup_at_the_switch_leaves_the_pretrained_state(self, filled, tmp_path):
         tiny.save_faces(tmp_path / "many", 3, seed=7)
         run(filled, pretrain=str(tmp_path / "many"), target_iter=2, preview=False)
         before = checkpoint.generations(filled.model_dir / "h64")
 
-        def full(source, target):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr(backups, "_copy_file", full)
-        with pytest.raises(UserError, match="disk is full"):
+        folder = filled.model_dir / "h64" / backups.BACKUPS
+        with file_in_the_way(folder), pytest.raises(UserError, match=backups.BACKUPS):
             run(filled, target_iter=1, preview=False)
         assert checkpoint.generations(filled.model_dir / "h64") == before
 
@@ -197,19 +198,39 @@ class TestStartingFromSomething:
         assert checkpoint.newest(filled.model_dir / "new").generation.state["iteration"] == 3
 
     def test_what_lies_between_begins_anew_after_pretraining(self, filled, tmp_path, monkeypatch):
-        monkeypatch.setattr(transfer, "INTER", "encoder")
+        class WithInter(tiny.Tiny):
+            """The tiny model with a part between encoder and decoder, as LIAEF has it."""
+
+            def build(self):
+                parts = super().build()
+                return {"inter": parts.pop("encoder"), **parts}
+
+            def forward(self, src, dst):
+                src_face, src_mask = self.parts["decoder_src"](self.parts["inter"](src))
+                dst_face, dst_mask = self.parts["decoder_dst"](self.parts["inter"](dst))
+                return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
+
+            def swap(self, dst):
+                return tuple(self.parts["decoder_src"](self.parts["inter"](dst)))
+
+        tiny.use_tiny(monkeypatch.setattr, WithInter)
         tiny.save_faces(tmp_path / "many", 3, seed=7)
         run(filled, pretrain=str(tmp_path / "many"), target_iter=40, preview=False)
         before = self.weights(filled, "h64")
         run(filled, target_iter=1, preview=False)
         first = checkpoint.check(checkpoint.generations(filled.model_dir / "h64")[1]).arrays("weights").as_dict()
         same = {name: np.array_equal(first[name], before[name]) for name in first}
-        assert {name.partition("/")[0] for name, equal in same.items() if not equal} == {"encoder"}
+        assert {name.partition("/")[0] for name, equal in same.items() if not equal} == {"inter"}
 
 
 @dataclass(frozen=True)
 class WithOption(ModelOptions):
     light: bool = option(False, "Smaller.", ask="Light version")
+    sharpness: float = option(1.0, "May change at every run.", low=0, high=9, ask="Sharpness", per_run=True)
+
+
+class TinyWithOption(tiny.Tiny):
+    Options = WithOption
 
 
 class TestModelOptions:
@@ -217,7 +238,7 @@ class TestModelOptions:
 
     @pytest.fixture(autouse=True)
     def with_option(self, filled, monkeypatch):
-        monkeypatch.setattr(tiny.Tiny, "Options", WithOption)
+        tiny.use_tiny(monkeypatch.setattr, TinyWithOption)
 
     def test_asked_for_a_new_model(self, filled):
         assert train.more_options(filled, train.Options(model="h64")) is WithOption
@@ -225,11 +246,25 @@ class TestModelOptions:
     def test_fixed_afterwards(self, filled):
         run(filled, WithOption(light=True), target_iter=1, preview=False)
         settings = train.more_options(filled, train.Options(model="h64"))
-        assert [(s.name, s.default, s.ask) for s in declared(settings)] == [("light", True, None)]
+        assert [(s.name, s.default, s.ask) for s in declared(settings)] == [
+            ("light", True, None),
+            ("sharpness", 1.0, "Sharpness"),
+        ]
         run(filled, resolve(settings, {}, {"light": False}), target_iter=2, preview=False)
         with pytest.raises(UserError, match="was created with light = yes, not no"):
             run(filled, resolve(settings, {"light": False}, {}), target_iter=3)
         assert iteration(filled) == 2
+
+    def test_one_declared_per_run_may_change(self, filled, capsys):
+        run(filled, WithOption(light=True, sharpness=2.0), target_iter=1, preview=False)
+        settings = train.more_options(filled, train.Options(model="h64"))
+        run(filled, resolve(settings, {"sharpness": 3.0}, {}), target_iter=2, preview=False)
+        assert "light = yes (since its creation)" in capsys.readouterr().out
+        kept = checkpoint.newest(filled.model_dir / "h64").generation.state["options"]
+        assert kept == {"light": True, "sharpness": 3.0}
+        # The next run starts from what the model had last, whatever the workspace remembers of another model.
+        settings = train.more_options(filled, train.Options(model="h64"))
+        assert resolve(settings, {}, {"sharpness": 7.0}).sharpness == 3.0
 
     def test_damaged_saved_options_are_a_clear_error(self, filled):
         run(filled, WithOption(), target_iter=1, preview=False)

@@ -88,7 +88,7 @@ def test_a_lost_screen_closes_the_window_alone(tmp_path, monkeypatch, capsys):
     time.sleep(0.2)
     opened.show(np.zeros((60, 80, 3), np.uint8))
     assert opened.poll() == []
-    assert "Training goes on" in capsys.readouterr().out
+    assert "model/preview.png" in capsys.readouterr().out
     opened.close()
 
 
@@ -117,7 +117,7 @@ class Words:
 def test_closing_it_means_to_leave_and_losing_it_does_not(words, pressed, told, capsys):
     shown = window.PreviewWindow(Words(*words))
     assert shown.poll() == pressed and shown.poll() == []
-    assert ("Training goes on" in capsys.readouterr().out) == told
+    assert ("model/preview.png" in capsys.readouterr().out) == told
 
 
 @pytest.mark.parametrize(

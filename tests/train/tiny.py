@@ -89,12 +89,12 @@ def fill(workspace: Workspace, count: int = 6) -> None:
     save_faces(workspace.dst.aligned_dir, count, seed=100)
 
 
-def use_tiny(setattr_=setattr) -> None:
-    """Let the name h64 stand for the tiny model."""
+def use_tiny(setattr_=setattr, kind=Tiny) -> None:
+    """Let the name h64 stand for the tiny model, or for a variant of it."""
     from facewright.models import base, trained
 
-    setattr_(base, "model_class", lambda name: Tiny)
-    setattr_(trained, "model_class", lambda name: Tiny)
+    setattr_(base, "model_class", lambda name: kind)
+    setattr_(trained, "model_class", lambda name: kind)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def plan_prompts(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     """Settle which model is meant, and offer the answers of its last run."""
     kinds = next(spec for spec in declared(Options) if spec.name == "model")
-    return model_prompt.open_training(workspace, flags, kinds)
+    return model_prompt.plan_training_prompts(workspace, flags, kinds)
 
 
 def more_options(workspace: Workspace, options: Options) -> type | None:

@@ -66,7 +66,7 @@ class CachedFaces:
         path: The file.
 
     Raises:
-        DamagedCache: It is not whole.
+        DamagedCache: It is incomplete or damaged.
         OSError: It cannot be opened.
     """
 
@@ -93,11 +93,11 @@ class CachedFaces:
         return None if row is None else self._face(row)
 
     def face(self, index: int) -> PreparedFace:
-        """Return a prepared face; its arrays lie in the file and cannot be written to."""
+        """Return a prepared face; its arrays are views of the file and read-only."""
         return self._face(self._chosen[index])
 
     def close(self) -> None:
-        """Let go of the file, as soon as no face of it is in use."""
+        """Close the file as soon as no face of it is in use."""
         self._map = b""
 
     def __len__(self) -> int:
@@ -125,12 +125,12 @@ def face_key(face: FaceFile) -> bytes:
     record = face.record
     points = np.asarray(record.landmarks, "<f4").tobytes()
     said = f"{fingerprint(face.path)} {record.face_type} {record.size} ".encode()
-    # The fingerprint does not cover the record, which lies at the head of the file.
+    # The fingerprint does not cover the record, which is at the head of the file.
     return hashlib.blake2b(said + points + (record.mask or "").encode(), digest_size=16).digest()
 
 
 def cache_path(folder: Path, label: str, samples: Sequence[Sample]) -> Path:
-    """Return where the faces of a side lie, prepared for these outputs.
+    """Return the file for the faces of a side, prepared for these outputs.
 
     Args:
         folder: Of hidden files.
@@ -143,7 +143,7 @@ def cache_path(folder: Path, label: str, samples: Sequence[Sample]) -> Path:
 
 
 def open_cache(path: Path, keys: Sequence[bytes]) -> CachedFaces | None:
-    """Return the cache when it is whole and holds the faces of all keys; None otherwise."""
+    """Return the cache when it is complete and holds the faces of all keys; None otherwise."""
     try:
         found = CachedFaces(path)
         found.choose(keys)

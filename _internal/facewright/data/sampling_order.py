@@ -49,7 +49,7 @@ class Shuffled:
         return {"faces": self._count, "order": list(self._left)}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take up a round; a new one begins when the number of faces has changed, or they were drawn by yaw."""
+        """Continue a round; a new one starts when the number of faces has changed, or they were drawn by yaw."""
         same = state.get("faces") == self._count and "groups" not in state
         self._left = _indices(state.get("order"), self._count) if same else []
 
@@ -80,7 +80,7 @@ class YawBalanced:
         return {"groups": sizes, "order": list(self._left), "inside": [list(left) for left in self._left_inside]}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take up the rounds; new ones begin when the groups have changed."""
+        """Continue the rounds; new ones start when the groups have changed."""
         sizes = [len(group) for group in self._groups]
         inside = state.get("inside")
         if state.get("groups") != sizes or not isinstance(inside, list) or len(inside) != len(sizes):
@@ -118,11 +118,11 @@ class IdentityPairs:
         return self._people[self._order[(place + self._side) % len(self._order)]].next(rng)
 
     def state(self) -> dict[str, Any]:
-        """Return how many were drawn, and where each person's order stands."""
+        """Return how many were drawn, and the state of each person's strategy."""
         return {"drawn": self._drawn, "people": [order.state() for order in self._people]}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on; begin anew when these are other people."""
+        """Continue; start over when these are other people."""
         people, drawn = state.get("people"), state.get("drawn")
         same = isinstance(people, list) and len(people) == len(self._people) and isinstance(drawn, int) and drawn >= 0
         self._drawn = drawn if same and isinstance(drawn, int) else 0

@@ -1,4 +1,4 @@
-"""Where prepared faces come from: decoded anew, and kept in memory up to a limit."""
+"""Where prepared faces come from: decoded when needed, and kept in memory up to a limit."""
 
 from collections.abc import Sequence
 from pathlib import Path

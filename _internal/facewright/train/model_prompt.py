@@ -4,7 +4,7 @@ No keras: it is imported before there is anything to do.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from facewright.core import console
@@ -43,7 +43,12 @@ def options_of_saved(settings: type, saved: Mapping[str, Any]) -> type:
     return made
 
 
-def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option) -> PromptPlan:
+def plan_training_prompts(
+    workspace: Workspace,
+    flags: Mapping[str, Any],
+    kinds: Option,
+    wait_for_key: Callable[[float], bool] = any_key,
+) -> PromptPlan:
     """Settle which model is meant and whether the questions are asked.
 
     Without a terminal: the model named by --name; else the one called like --model; else the one saved last.
@@ -52,6 +57,7 @@ def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option)
         workspace: The project.
         flags: What the command line gave, None for what it did not.
         kinds: The option that names the network.
+        wait_for_key: Waits some seconds for a key, with which the user asks for the questions.
     """
     here = [model for model in saved_models.shelf(workspace.model_dir) if model.kind in kinds.choices]
     name, kind = flags.get("name"), flags.get("model")
@@ -70,11 +76,11 @@ def open_training(workspace: Workspace, flags: Mapping[str, Any], kinds: Option)
     settled: dict[str, Any] = {"name": name}
     if not kind and known.kind in kinds.choices:
         settled["model"] = known.kind
-    return PromptPlan(settled, remembered, ask=_wants_questions(known, remembered))
+    return PromptPlan(settled, remembered, ask=_wants_questions(known, remembered, wait_for_key))
 
 
 def last_answers(model: Shelved) -> dict[str, Any]:
-    """Return the answers of a model's last run; a target that was reached is no target any more."""
+    """Return the answers of a model's last run; a target that was reached counts no longer."""
     kept = model.state.get("settings")
     found = {n: kept[n] for n in saved_with_model() if n in kept} if isinstance(kept, dict) else {}
     target = found.get("target_iter", 0)
@@ -82,13 +88,13 @@ def last_answers(model: Shelved) -> dict[str, Any]:
     return {**found, "target_iter": target if open_ else 0}
 
 
-def _wants_questions(model: Shelved, answers: Mapping[str, Any]) -> bool:
+def _wants_questions(model: Shelved, answers: Mapping[str, Any], wait_for_key: Callable[[float], bool]) -> bool:
     """Offer the answers of the last run for a moment; without a terminal nothing is asked or awaited."""
     if not console.interactive():
         return False
-    console.say(f"Going on with {model.name} ({model.describe()}): {_describe_answers(answers)}.")
+    console.say(f"Continuing with {model.name} ({model.describe()}): {_describe_answers(answers)}.")
     console.say(f"To change these answers, press a key within {OFFER_SECONDS:.0f} seconds.")
-    return any_key(OFFER_SECONDS)
+    return wait_for_key(OFFER_SECONDS)
 
 
 def _describe_answers(answers: Mapping[str, Any]) -> str:
@@ -105,7 +111,7 @@ def _choose(workspace: Workspace) -> str:
         there = saved_models.shelf(model_dir)
         if not there:
             return ""
-        console.say("Models, the one saved last first:")
+        console.say("Models, newest first:")
         for number, model in enumerate(there, 1):
             console.say(f"  {number}  {model.name:<20} {model.describe()}")
         answer = console.ask("Number, n = new, r 1 = rename, d 1 = delete [1]: ").lower()
@@ -128,13 +134,13 @@ def _pick(there: list[Shelved], word: str) -> Shelved:
         return named[0]
     if word.isascii() and word.isdigit() and 1 <= int(word) <= len(there):
         return there[int(word) - 1]
-    said = f"{word!r} is no model." if word else "It is not said which model."
+    said = f"There is no model {word!r}." if word else "No model was named."
     raise UserError(said, f"a number from 1 to {len(there)}, or a name.", "answer again.")
 
 
 def _change(workspace: Workspace, word: str, model: Shelved) -> None:
     if word == "r":
-        new = console.ask(f"New name of {model.name} (Enter: leave it): ")
+        new = console.ask(f"New name of {model.name} (Enter: keep it): ")
         if new:
             with workspace.lock("model"):
                 saved_models.rename(workspace.model_dir, model.name, new)

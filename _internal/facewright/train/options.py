@@ -1,4 +1,4 @@
-"""What the user decides at every training."""
+"""Options of a training; those of a model are declared in its own file."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ MASKS = {
 
 @dataclass(frozen=True)
 class Options:
-    """What the user decides at every run; a model's own options are fixed when it is created."""
+    """What the user decides at every run."""
 
     model: str = option(
-        "quick" if "quick" in MODELS else next(iter(MODELS)), "Which network.", choices=MODELS, ask="Model"
+        "quick" if "quick" in MODELS else next(iter(MODELS)), "Network of the model.", choices=MODELS, ask="Model"
     )
     name: str = option(
-        "", "What the model is called: its folder in model/; without it the one saved last, or the network's name."
+        "", "Name of the model: its folder in model/; without it the model saved last, or the network's name."
     )
     target_iter: int = option(
         0,
@@ -33,7 +33,7 @@ class Options:
     )
     batch_size: int = option(
         0,
-        "Faces per side and iteration; 0 suits the memory.",
+        "Faces per side and iteration; 0 chooses what fits the memory.",
         low=0,
         high=4096,
         ask="Batch size",
@@ -41,12 +41,12 @@ class Options:
     )
     save_interval_min: float = option(
         10.0,
-        "Most minutes between two automatic savings; a new run begins at one.",
+        "Longest time between two autosaves in minutes; a new run starts with one minute.",
         low=0.01,
         high=10_000,
         saved_with_model=True,
     )
-    keep: int = option(2, "Saved states that are kept.", low=1, high=1000, saved_with_model=True)
+    keep: int = option(2, "Number of saved states that are kept.", low=1, high=1000, saved_with_model=True)
     autobackup_hours: float = option(
         0.0,
         "Hours between two automatic backups, of which the newest 24 are kept; 0 makes none.",
@@ -54,27 +54,23 @@ class Options:
         high=1000,
         saved_with_model=True,
     )
-    start_from: str = option("", "A new model takes over what fits from this one: its name, or its folder.")
-    new_src: bool = option(False, "With --start-from: src is another person than that model's.")
-    pretrain: str = option("", "Learn faces in general, from this folder of many people's aligned faces.")
-    uniform_yaw: bool = option(
-        False, "Draw faces so that every direction of the head counts alike, rare ones too.", saved_with_model=True
-    )
+    start_from: str = option("", "Start a new model from the weights of this one that fit: its name or folder.")
+    new_src: bool = option(False, "With --start-from: src is a different person than that model's.")
+    pretrain: str = option("", "Pretrain on this folder with aligned faces of many people.")
+    uniform_yaw: bool = option(False, "Sample all head directions equally often, rare ones too.", saved_with_model=True)
     mask: str = option(
         "hull",
-        "What the model learns as the face's mask, where it learns one.",
+        "Mask that the model learns, if it learns one.",
         choices=MASKS,
         saved_with_model=True,
     )
-    precision: str = option(
-        "auto", "Number format of the network's sums.", choices=devices.POLICIES, saved_with_model=True
-    )
-    gpus: str = option("", "Graphics cards: all, or their numbers; without it the best one.", check=check_gpus)
-    force_best_gpu_idx: int = option(-1, "The card of this number counts as the best; -1: by memory.", low=-1, high=99)
-    choose_worst_gpu: bool = option(False, "Take the card with the least memory.")
-    multi_gpu: bool = option(False, "Take all cards of the same name as the chosen one.")
-    force_gpu_idxs: str = option("", "Numbers of the cards to use; the final word.", check=check_gpus)
-    seed: int = option(0, "Starts the random numbers of a new model.", low=0, high=2**31 - 1)
+    precision: str = option("auto", "Compute precision.", choices=devices.POLICIES, saved_with_model=True)
+    gpus: str = option("", "GPUs: all, or their numbers; without it the best one.", check=check_gpus)
+    force_best_gpu_idx: int = option(-1, "GPU that counts as the best; -1: by memory.", low=-1, high=99)
+    choose_worst_gpu: bool = option(False, "Use the GPU with the least memory.")
+    multi_gpu: bool = option(False, "Use all GPUs of the same model as the chosen one.")
+    force_gpu_idxs: str = option("", "Numbers of the GPUs to use; overrides the other GPU options.", check=check_gpus)
+    seed: int = option(0, "Random seed of a new model.", low=0, high=2**31 - 1)
     window: bool = option(True, "Open a preview window where there is a screen; model/preview.png is written anyway.")
     serve: bool = option(
         False,
@@ -84,10 +80,10 @@ class Options:
     port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
     preview: bool = option(True, "Draw previews.")
     terminal_preview: bool = option(
-        False, "Draw the faces in the terminal too, in coloured blocks: when a preview is asked for, and on saving."
+        False, "Draw the faces in the terminal too, in coloured blocks: when a preview is requested, and on saving."
     )
     write_preview_history: bool = option(
         False, "Keep a JPEG of the same faces every 10 iterations.", saved_with_model=True
     )
     tensorboard: bool = option(False, "Write the losses for TensorBoard into model/<name>/tensorboard.")
-    debug: bool = option(False, "Show what the network gets, and train nothing.")
+    debug: bool = option(False, "Show the samples that the network gets, and train nothing.")

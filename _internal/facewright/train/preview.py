@@ -24,7 +24,7 @@ Columns = Mapping[str, NDArray[np.float32]]
 
 
 def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: int = 0) -> Image:
-    """AugmentParams the whole picture.
+    """Draw the whole preview.
 
     Args:
         lines: Text above the chart, three lines or fewer.
@@ -45,12 +45,12 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
 
 
 def draw_faces(faces: Columns) -> Image:
-    """AugmentParams rows of faces below their titles."""
+    """Draw rows of faces below their titles."""
     return with_titles(draw_tiles(faces), tuple(faces))
 
 
 def draw_tiles(faces: Columns) -> Image:
-    """AugmentParams rows of faces; at most `MAX_HEIGHT_PX` pixels tall."""
+    """Draw rows of faces; at most `MAX_HEIGHT_PX` pixels tall."""
     side = max(MIN_TILE_PX, *(column.shape[1] for column in faces.values()))
     page = np.vstack([np.hstack(row) for row in zip(*(tiles(c, side) for c in faces.values()), strict=True)])
     if page.shape[0] > MAX_HEIGHT_PX:
@@ -67,32 +67,32 @@ def with_titles(page: Image, titles: Sequence[str]) -> Image:
     return np.vstack([line, page])
 
 
-def tiles(pictures: NDArray[np.float32], side: int) -> list[Image]:
+def tiles(images: NDArray[np.float32], side: int) -> list[Image]:
     """Turn (n, S, S, 3) float32 in 0..1 into n uint8 tiles of that side; what is not finite becomes black."""
-    clean = np.nan_to_num(np.asarray(pictures, np.float32), nan=0.0, posinf=1.0, neginf=0.0)
+    clean = np.nan_to_num(np.asarray(images, np.float32), nan=0.0, posinf=1.0, neginf=0.0)
     result = []
-    for picture in (clean.clip(0, 1) * 255 + 0.5).astype(np.uint8):
-        if picture.shape[0] != side:
-            picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
-        result.append(np.asarray(picture, np.uint8))
+    for image in (clean.clip(0, 1) * 255 + 0.5).astype(np.uint8):
+        if image.shape[0] != side:
+            image = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+        result.append(np.asarray(image, np.uint8))
     return result
 
 
 def draw_text(lines: Sequence[str], width: int) -> Image:
-    """AugmentParams lines of text on black, `LINE_PX` pixels each."""
-    picture: Image = np.zeros((LINE_PX * len(lines) + 4, width, 3), np.uint8)
+    """Draw lines of text on black, `LINE_PX` pixels each."""
+    image: Image = np.zeros((LINE_PX * len(lines) + 4, width, 3), np.uint8)
     for index, line in enumerate(lines):
-        write_text(picture, line, (4, LINE_PX * (index + 1) - 3))
-    return picture
+        write_text(image, line, (4, LINE_PX * (index + 1) - 3))
+    return image
 
 
-def write_text(picture: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (220, 220, 220)) -> None:
-    """Write a line of text into a picture."""
-    ui_text.draw_text(picture, text, *at, color=colour)
+def write_text(image: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (220, 220, 220)) -> None:
+    """Write a line of text into a image."""
+    ui_text.draw_text(image, text, *at, color=colour)
 
 
 def draw_samples(samplers: Mapping[str, Sampler], rng: np.random.Generator, *, rows: int = 4) -> Image:
-    """AugmentParams random samples of both sides: one row per face, src left and dst right, landmarks in green.
+    """Draw random samples of all streams: one row per face, the streams side by side, landmarks in green.
 
     Images are shown whole, with the mask in a column of its own: so a mask that cuts off too much is seen.
 
@@ -118,8 +118,8 @@ def draw_samples(samplers: Mapping[str, Sampler], rng: np.random.Generator, *, r
 def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
     index, params = sampler.pick(rng)
     outputs = make_sample(_with_landmarks(sampler.face(index)), sampler.samples, params)
-    pictures = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
-    return np.hstack([tiles(picture[None], side)[0] for picture in pictures])
+    images = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
+    return np.hstack([tiles(image[None], side)[0] for image in images])
 
 
 def _with_landmarks(face: PreparedFace) -> PreparedFace:

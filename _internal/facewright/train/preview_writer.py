@@ -90,13 +90,13 @@ class PreviewWriter:
         title = f"{session.name}   iteration {session.iteration}"
         faces = self._faces(self._page)
         tiles, titles = draw_tiles(faces), tuple(faces)
-        picture = draw_preview([title, line, HELP], session.history, with_titles(tiles, titles), RANGES[self._range])
+        image = draw_preview([title, line, HELP], session.history, with_titles(tiles, titles), RANGES[self._range])
         if self._status:
             self._status.publish_preview(tiles, titles, session.iteration)
         if self._window:
-            self._window.show(picture)
+            self._window.show(image)
         try:
-            write_image(self.path, picture)
+            write_image(self.path, image)
         finally:  # on a full disk the next one comes no sooner
             self._drawn = self._clock()
             self._cost = self._drawn - began

@@ -26,7 +26,7 @@ class TrainingSession:
     Attributes:
         name: Name of the model: its folder.
         model: The network with its optimiser.
-        model_dir: The workspace's model folder; generations lie in its subfolder `name`.
+        model_dir: The workspace's model folder; generations are in its subfolder `name`.
         kind: Which network it is; "" where it is called like its network.
         iteration: Steps trained so far.
         samplers: Stream name -> state of its random draws.
@@ -54,7 +54,7 @@ class TrainingSession:
 
     @property
     def folder(self) -> Path:
-        """Where the generations lie."""
+        """Where the generations are."""
         return self.model_dir / self.name
 
     def snapshot(self, *, backup: bool = False, preview: Path | None = None) -> Snapshot:
@@ -89,7 +89,7 @@ class TrainingSession:
         self.samplers = dict(samplers)
 
     def save(self) -> Generation:
-        """Save a generation; the training stands still meanwhile.
+        """Save a generation; the training pauses meanwhile.
 
         Raises:
             UserError: The disk is full or the folder is read-only.

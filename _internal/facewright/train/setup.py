@@ -99,13 +99,12 @@ def start_device(options: Options, found: Found | None) -> ChosenDevice:
     wish = gpus.Wish(
         options.force_gpu_idxs or options.gpus, options.force_best_gpu_idx, options.choose_worst_gpu, options.multi_gpu
     )
-    there = gpus.cards()
-    chosen = gpus.choose(there, wish)
+    chosen = gpus.choose(gpus.cards(), wish)
     gpus.use(chosen, os.environ.get("KERAS_BACKEND", "tensorflow"))
     device = devices.find()
     if device.warning():
         if wish != gpus.Wish():
-            raise UserError(device.warning(), "a backend that can use the card.", "leave out the flag to train anyway.")
+            raise UserError(device.warning(), "a backend that can use the GPU.", "leave out the flag to train anyway.")
         console.warn(device.warning())
     if len(chosen) > 1:
         devices.spread()

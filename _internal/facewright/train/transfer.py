@@ -41,7 +41,7 @@ class Start:
         none = [name for name, (loaded, _) in self.parts.items() if not loaded]
         said = [f"Started from {self.source} ({self.kind}, iteration {self.iteration})."]
         said += [f"Loaded: {', '.join([*whole, *some])}."]
-        said += [f"New, for nothing there fits: {', '.join(none)}."] if none else []
+        said += [f"New, for nothing in it fits: {', '.join(none)}."] if none else []
         return " ".join(said)
 
 
@@ -76,7 +76,7 @@ def _checked(folder: Path) -> Generation:
     try:
         return checkpoint.check(folder, need=("weights",))
     except checkpoint.DamagedGeneration as problem:
-        raise UserError(f"{folder} is damaged: {problem}.", "a whole saved state.", "name another one.") from problem
+        raise UserError(f"{folder} is damaged: {problem}.", "a complete one.", "name another one.") from problem
 
 
 def begin_from(model: FaceModel, source: Generation, *, new_src: bool = False) -> Start:
@@ -100,7 +100,7 @@ def begin_from(model: FaceModel, source: Generation, *, new_src: bool = False) -
             "a model with at least one part of the same layout.",
             "choose a model of the same kind, or leave out --start-from.",
         )
-    model.load_extra_state({})  # a running mean begins with the weights as they are
+    model.load_extra_state({})  # an EMA starts with the weights as they are
     loaded = [name.partition("/")[0] for name in fit.loaded]
     left = [name.partition("/")[0] for name in fit.left]
     parts = {name: (loaded.count(name), loaded.count(name) + left.count(name)) for name in model.parts}
@@ -111,8 +111,8 @@ def begin_from(model: FaceModel, source: Generation, *, new_src: bool = False) -
 def leave_pretraining(session: TrainingSession, generation: Generation) -> list[str]:
     """Turn a pretrained model into a new one that knows faces, but nobody in particular.
 
-    Weights are kept, but for the parts between encoder and decoder ("inter…"), which begin anew; iteration, losses
-    and optimiser begin anew too.
+    Weights are kept, but for the parts between encoder and decoder ("inter…"), which start over, as
+    iteration, losses and optimiser do.
 
     The rule is that of the program that introduced pretraining, whose inters are parts of their own. DF, QUICK96 and
     their like have such layers inside the encoder: these are kept with it, for without them it is no trained encoder.
@@ -122,7 +122,7 @@ def leave_pretraining(session: TrainingSession, generation: Generation) -> list[
         generation: The pretrained state.
 
     Returns:
-        Names of the parts that begin anew.
+        Names of the parts that start over.
     """
     model = session.model
     fresh = {

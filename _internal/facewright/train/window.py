@@ -36,9 +36,9 @@ class PreviewWindow:
         """Whether the window is still there."""
         return self._shown.open
 
-    def show(self, picture: Image) -> None:
-        """Show a (h, w, 3) uint8 BGR picture; does not wait for the window."""
-        self._shown.show(picture, TITLE)
+    def show(self, image: Image) -> None:
+        """Show a (h, w, 3) uint8 BGR image; does not wait for the window."""
+        self._shown.show(image, TITLE)
 
     def poll(self) -> list[TrainingCommand]:
         """Return what was pressed in the window since the last call; closing it means to leave."""
@@ -51,11 +51,11 @@ class PreviewWindow:
                 self._closed = True
                 pressed.append(TrainingCommand.LEAVE)
             elif word == GONE and not self._closed:
-                console.warn("The preview window is gone. Training goes on; the preview is in model/preview.png.")
+                console.warn("The preview window is gone. Training continues; the preview is in model/preview.png.")
         return pressed
 
     def browse(self, draw: Callable[[], Image], first: Image) -> None:
-        """Show pictures until Enter or the window is closed; p and space draw the next one."""
+        """Show images until Enter or the window is closed; p and space draw the next one."""
         self.show(first)
         while self.open:
             pressed = self.poll()
