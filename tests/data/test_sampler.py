@@ -1,4 +1,6 @@
 import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -187,10 +189,18 @@ def test_an_order_that_mirrors_gives_mirrored_faces(paths):
 
 
 def test_threads_change_nothing(paths):
-    one, many = sampler(paths, workers=1), sampler(paths, workers=4)
-    for _ in range(3):
-        a, b = one.batch(7), many.batch(7)
-        assert all((a[n] == b[n]).all() for n in a)
+    used = set()
+
+    class Noting(ThreadPoolExecutor):
+        def submit(self, function, *arguments):
+            return super().submit(lambda: used.add(threading.get_ident()) or function(*arguments))
+
+    with Noting(4) as pool:
+        one, many = sampler(paths), sampler(paths, executor=pool, workers=4)
+        for _ in range(3):
+            a, b = one.batch(7), many.batch(7)
+            assert all((a[n] == b[n]).all() for n in a)
+    assert used and threading.get_ident() not in used
 
 
 def test_a_face_holds_the_masks_that_its_outputs_need():

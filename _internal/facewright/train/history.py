@@ -34,8 +34,8 @@ class LossHistory:
     def append(self, losses: Mapping[str, float]) -> None:
         """Add the losses of an iteration; one that is not given counts as not a number."""
         if self._count == len(self._rows):
-            room = np.zeros((max(1024, self._count), len(self.names)), np.float32)
-            self._rows = np.concatenate([self._rows, room])
+            more = np.zeros((max(1024, self._count), len(self.names)), np.float32)
+            self._rows = np.concatenate([self._rows, more])
         self._rows[self._count] = [losses.get(name, np.nan) for name in self.names]
         self._count += 1
 
