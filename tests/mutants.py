@@ -19,6 +19,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -44,7 +45,8 @@ LARGE_LIBRARIES = (
     "tensorflow",
     "keras",
 )
-TIMEOUT = 120.0  # s; a change may loop for ever
+MAX_CPU_SECONDS = 120  # a change may loop for ever; counted in the fork's own time, whatever else the machine does
+MAX_SECONDS = 600.0  # or wait for ever
 ENOUGH_OF_A_TABLE = 4  # constants of one statement that are changed; MEAN_FACE has a hundred
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -244,23 +246,25 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.tree, str(self.path), "exec"), vars(module))
 
 
-def in_a_fork(work: Callable[[], int], timeout: float) -> int | None:
-    """Run work in a fork and return its exit code; None when it took longer than `timeout` seconds or crashed."""
+def in_a_fork(work: Callable[[], int]) -> int | None:
+    """Run work in a fork and return its exit code; None when it took too long."""
     child = os.fork()
     if child == 0:
         code = 70
         with contextlib.suppress(BaseException):
             os.setpgid(0, 0)
+            resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
             quiet = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(quiet, stream)
             code = work()
         os._exit(code)
-    end = time.monotonic() + timeout
+    end = time.monotonic() + MAX_SECONDS
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            return None if code in (-signal.SIGKILL, -signal.SIGXCPU) else code
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
@@ -283,12 +287,13 @@ def run_tests(files: Sequence[str], change: Changed | None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def survives(mutant: Mutant) -> bool:
-    """Whether all tests of the module pass with the change."""
+def outcome_of(mutant: Mutant) -> str:
+    """Return "survives" when all tests of the module pass with the change, "noticed", or "too slow"."""
     name = ".".join(("facewright", *mutant.path.relative_to(PACKAGE).with_suffix("").parts))
     tree = replaced(ast.parse(mutant.path.read_text(encoding="utf-8")), mutant.number, mutant.variant)
     change = Changed(name, mutant.path, tree)
-    return in_a_fork(lambda: run_tests(tests_of(mutant.path), change), TIMEOUT) == 0
+    code = in_a_fork(lambda: run_tests(tests_of(mutant.path), change))
+    return "too slow" if code is None else "noticed" if code else "survives"
 
 
 def chosen_files(only: Sequence[str]) -> list[Path]:
@@ -332,22 +337,25 @@ def main() -> int:
         if frozenset(files) in tried:
             continue
         tried.add(frozenset(files))
-        if not files or in_a_fork(lambda files=files: run_tests(files, None), TIMEOUT) != 0:
+        if not files or in_a_fork(lambda files=files: run_tests(files, None)) != 0:
             print(f"{path.relative_to(PACKAGE)}: its tests fail unchanged, or there are none: {files}")
             return 1
     return report(mutants, given.least)
 
 
 def report(mutants: Sequence[Mutant], least: float) -> int:
-    """Try the changes, print each survivor when it is found and the share of each module in the end."""
+    """Try the changes, print each survivor when it is found and the share of each module in the end.
+
+    A change that makes the tests too slow counts as noticed, for a person would see it.
+    """
     counts: dict[Path, list[int]] = defaultdict(lambda: [0, 0])
     began = time.monotonic()
     for mutant in mutants:
-        noticed = not survives(mutant)
-        counts[mutant.path][0] += noticed
+        outcome = outcome_of(mutant)
+        counts[mutant.path][0] += outcome != "survives"
         counts[mutant.path][1] += 1
-        if not noticed:
-            print(f"{mutant.where} survives\n{difference(mutant)}", flush=True)
+        if outcome != "noticed":
+            print(f"{mutant.where} {outcome}\n{difference(mutant)}", flush=True)
     print(f"\n{'module':<28}{'noticed':>8}{'of':>6}")
     for path, (noticed, tried) in counts.items():
         print(f"{path.relative_to(PACKAGE).as_posix():<28}{noticed:>8}{tried:>6}{100 * noticed / tried:>8.1f} %")
