@@ -18,7 +18,7 @@ from browser import Browser
 from commands.train_runs import launch
 from facewright.core.workspace import Workspace
 from facewright.nn import backups, checkpoint
-from facewright.ui.page import LARGEST_BODY
+from facewright.ui.page import MAX_BODY_BYTES
 from needs import needs_browser
 from train import tiny
 
@@ -82,7 +82,7 @@ def test_bad_requests_and_lost_browsers_do_not_disturb_the_training(start) -> No
     assert ask(training.address + "press", b'{"press": "leave"}', Origin="https://evil.example")[0] == 403
     assert ask(training.address + "press", b"x" * 5000)[0] == 400
     for text in (
-        f"POST {path}press HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LARGEST_BODY + 1}\r\n\r\n",
+        f"POST {path}press HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n\r\n",
         f"POST {path}press HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nhalf",
         f"GET {path}preview.jpg HTTP/1.1\r\nHost: loc",
         "\x00\xff rubbish\r\n\r\n",

@@ -44,7 +44,7 @@ def test_other_shapes_are_fitted_not_stretched():
 
 def test_extreme_shapes_and_no_pictures():
     assert contact_sheet([("", plain(1, 4000, 10))], 1, 50).shape[0] < 400
-    with pytest.raises(ValueError, match="pictures"):
+    with pytest.raises(ValueError, match="images"):
         contact_sheet([], 3, 50)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.log_file import log_file
-from facewright.ui.page import LARGEST_BODY, Answer, Page, Request, check_port
+from facewright.ui.page import MAX_BODY_BYTES, Answer, Page, Request, check_port
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_strange_page_may_not_send(page: Page) -> None:
     assert ask(page.address + "events", b"{}", Origin="http://localhost:9000")[0] == 200
 
 
-@pytest.mark.parametrize("length", ["", "-1", "x", str(LARGEST_BODY + 1), "99999999999999"])
+@pytest.mark.parametrize("length", ["", "-1", "x", str(MAX_BODY_BYTES + 1), "99999999999999"])
 def test_bodies_of_odd_length_are_refused(page: Page, length: str) -> None:
     path = urlsplit(page.address).path
     text = raw(page, f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())

@@ -1,7 +1,6 @@
 """Pictures as coloured letters, read back."""
 
 import io
-import os
 import re
 import sys
 
@@ -9,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from facewright.ui import terminal_image
 from facewright.ui.terminal_image import BLOCK, LEVELS, draw_in_terminal, half_blocks
 
 COLOUR = r"(2;\d+;\d+;\d+|5;\d+)"
@@ -47,22 +45,22 @@ def picture():
 
 
 def test_all_colours_are_the_shrunk_picture(picture):
-    found = read_back(half_blocks(picture, 40, rich=True))
+    found = read_back(half_blocks(picture, 40, true_color=True))
     np.testing.assert_array_equal(found, cv2.resize(picture, (40, 30), interpolation=cv2.INTER_AREA))
 
 
 def test_of_256_colours_the_nearest(picture):
-    found = read_back(half_blocks(picture, 40, rich=False))
+    found = read_back(half_blocks(picture, 40, true_color=False))
     wanted = cv2.resize(picture, (40, 30), interpolation=cv2.INTER_AREA)
     nearest = np.array(LEVELS)[np.abs(wanted[..., None].astype(int) - LEVELS).argmin(-1)]
     np.testing.assert_array_equal(found, nearest)
 
 
 def test_a_small_picture_is_not_enlarged(picture):
-    assert read_back(half_blocks(picture, 400, rich=True)).shape == (60, 80, 3)
+    assert read_back(half_blocks(picture, 400, true_color=True)).shape == (60, 80, 3)
 
 
-def test_where_nothing_can_be_drawn(picture, monkeypatch):
+def test_where_nothing_can_be_drawn(picture):
     assert draw_in_terminal(picture) == ""  # pytest's output is no terminal
 
 
@@ -73,7 +71,7 @@ def test_a_terminal_must_know_the_letter(picture, monkeypatch, encoding, drawn):
             return True
 
     monkeypatch.setattr(sys, "stdout", Terminal(io.BytesIO(), encoding=encoding))
-    monkeypatch.setattr(terminal_image.shutil, "get_terminal_size", lambda: os.terminal_size((41, 24)))
+    monkeypatch.setenv("COLUMNS", "41")
     monkeypatch.setenv("COLORTERM", "truecolor")
     lines = draw_in_terminal(picture)
     assert bool(lines) == drawn

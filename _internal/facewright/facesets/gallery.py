@@ -1,4 +1,4 @@
-"""The page and the picture of the view step: numbers, advice, plots, and the faces."""
+"""The page and the sheet of the view command: numbers, advice, plots, and the faces."""
 
 import html
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile
 from facewright.facesets.statistics import Advice, Measured
 from facewright.ui.contact_sheet import contact_sheet
+from facewright.ui.page import STYLE
 from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw, svg
 from facewright.ui.plots import Plot as Plot
 from facewright.ui.text import draw_text
@@ -19,24 +20,22 @@ COLUMNS, CELL = 12, 112  # of the contact sheet: faces per row, pixels
 GAP, LINE = 8, 22
 WIDTH = 4 * SIZE[1] + 5 * GAP
 
-STYLE = """
-:root { color-scheme: dark }
-body { background: #202020; color: #ddd; font: 14px/1.45 system-ui, sans-serif; margin: 20px 24px }
-h1 { font-size: 20px; margin: 0 0 2px } p { margin: 2px 0 }
-ul { list-style: none; padding: 0; margin: 10px 0 } li::before { content: "\\2022"; color: #e6a23c; margin-right: 8px }
-li.fine { color: #9a9a9a } li.fine::before { content: "\\2713"; color: #4fb3a5 }
+PAGE_STYLE = """
+body { margin: 20px 24px } p { margin: 2px 0 }
+ul { list-style: none; padding: 0; margin: 10px 0 }
+li::before { content: "\\2022"; color: var(--warn); margin-right: 8px }
+li.fine { color: var(--soft) } li.fine::before { content: "\\2713"; color: var(--accent) }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 8px; margin: 12px 0 }
 svg { border-radius: 6px; width: 100%; max-width: 460px; height: auto }
 svg text { font: 11px system-ui, sans-serif }
-.tools { position: sticky; top: 0; background: #202020ee; padding: 8px 0; z-index: 1; color: #9a9a9a }
-select { background: #333; color: #ddd; border: 1px solid #555; border-radius: 4px; padding: 3px 6px }
+.tools { position: sticky; top: 0; background: var(--ground); padding: 8px 0; z-index: 1; color: var(--soft) }
 label { margin-right: 14px }
 #faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 10px }
 figure { margin: 0; content-visibility: auto; contain-intrinsic-size: 148px 196px }
 figure[hidden] { display: none }
-img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: #2a2a2a; border-radius: 4px }
-figcaption { font-size: 12px; line-height: 1.35; color: #9a9a9a; overflow-wrap: anywhere }
-figcaption b { color: #ddd; font-weight: 500 }
+img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: var(--card); border-radius: 4px }
+figcaption { font-size: 12px; line-height: 1.35; color: var(--soft); overflow-wrap: anywhere }
+figcaption b { color: var(--ink); font-weight: 500 }
 """
 
 SCRIPT = """
@@ -84,11 +83,11 @@ def page(
     Args:
         side: Whose faces.
         title: Of the page.
-        summary: The set in one line.
-        advice: What the rules say.
-        plots: To be shown.
+        summary: The faceset in one line.
+        advice: From `advise`.
+        plots: What is drawn above the faces.
         faces: All faces, in the order of their names.
-        measured: By file name; a face without is damaged.
+        measured: Measurements by file name; a face without any is damaged.
     """
     persons = sorted({face.person for face in measured.values() if face.person is not None})
     lines = [f'<li class="{"fine" if line.fine else "look"}">{html.escape(line.text)}</li>' for line in advice]
@@ -98,7 +97,7 @@ def page(
         [
             "<!DOCTYPE html>",
             f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
-            f"<style>{STYLE}</style></head><body>",
+            f"<style>{STYLE}{PAGE_STYLE}</style></head><body>",
             f"<h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>",
             f"<ul>{''.join(lines)}</ul>",
             f'<div class="plots">{"".join(svg(plot) for plot in plots)}</div>',
@@ -141,12 +140,12 @@ def _figure(side: Side, face: FaceFile, seen: Measured | None) -> str:
 def sheet(
     title: str, summary: str, advice: Sequence[Advice], plots: Sequence[Plot], faces: Sequence[tuple[str, Image]]
 ) -> Image:
-    """Return the picture: title, advice, plots, and a contact sheet of faces.
+    """Return the sheet: title, advice, plots, and a contact sheet of faces.
 
     Args:
         title: First line.
         summary: Second line.
-        advice: What the rules say, a line or two each.
+        advice: From `advise`.
         plots: Four at most.
         faces: (label, (h, w, 3) uint8 BGR).
 
@@ -171,7 +170,7 @@ def sheet(
 
 
 def folded(text: str, longest: int = 165) -> list[str]:
-    """Break a line at blanks so that it fits the picture; further lines are indented."""
+    """Break a line at blanks so that it fits the sheet; further lines are indented."""
     rows = ["-"]
     for word in text.split():
         if len(rows[-1]) + 1 + len(word) > longest:

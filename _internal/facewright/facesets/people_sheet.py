@@ -1,4 +1,4 @@
-"""What is shown of the people of a side: a table, a contact sheet with a row for each, a page with all faces."""
+"""The people of a side: a table, a contact sheet with a row for each, and a page with all faces."""
 
 import html
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from facewright.core.images import Image, encode, read_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, Person
 from facewright.ui.contact_sheet import GROUND, evenly, fit
+from facewright.ui.page import STYLE
 from facewright.ui.text import draw_text
 
 LISTED = 20  # persons in the table and on the sheet; the page holds all
@@ -20,10 +21,11 @@ COLUMNS, CELL, GAP, MARGIN = 10, 112, 4, 132  # of the sheet: faces per row, pix
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>
-body {{ background: #202020; color: #ddd; font: 14px sans-serif; margin: 16px }}
+{style}
+body {{ margin: 16px }}
 img {{ width: 112px; height: 112px; object-fit: contain; margin: 2px }}
-summary {{ cursor: pointer; color: #9bd }}
-h2 {{ margin: 24px 0 6px; font-size: 17px }} h2 small {{ font-weight: normal; color: #aaa }}
+summary {{ cursor: pointer; color: var(--accent) }}
+h2 {{ margin: 24px 0 6px }} h2 small {{ font-weight: normal; color: var(--soft) }}
 </style>
 <h1>{title}</h1>
 <p>{advice}</p>
@@ -96,7 +98,7 @@ def _page(side: Side, people: People) -> str:
     persons = [_section(side, f"Person {person.number}", person) for person in people.persons]
     if people.unknown:
         persons.append(_section(side, "Not compared", Person(0, people.unknown)))
-    return PAGE.format(title=html.escape(title), advice=html.escape(advice), persons="\n".join(persons))
+    return PAGE.format(style=STYLE, title=html.escape(title), advice=html.escape(advice), persons="\n".join(persons))
 
 
 def _section(side: Side, title: str, person: Person) -> str:

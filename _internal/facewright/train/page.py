@@ -18,7 +18,7 @@ from facewright.nn import backups, checkpoint
 from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
 from facewright.train.keys import TrainingCommand
 from facewright.train.status import PreviewImage, RunState, TrainingStatus
-from facewright.ui.page import NOT_FOUND, Answer, Request
+from facewright.ui.page import NOT_FOUND, STYLE, Answer, Request
 
 HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 92  # of the JPEG
@@ -44,7 +44,7 @@ class TrainingPage:
         self._status = status
         self._fixed = {"name": name, "target": target, "preview": preview, "ranges": RANGES}
         self._folder = folder
-        self._html = HTML.read_bytes()
+        self._html = HTML.read_text(encoding="utf-8").replace("/* STYLE of ui/page.py */", STYLE).encode("utf-8")
         self._lock = threading.Lock()
         self._encoded: tuple[PreviewImage, bytes] | None = None
         self._curves: dict[int, tuple[float, bytes]] = {}

@@ -1,4 +1,4 @@
-"""A contact sheet: many pictures on one, each with its name."""
+"""A contact sheet: many images on one, each with its name."""
 
 from collections.abc import Sequence
 
@@ -8,28 +8,28 @@ import numpy as np
 from facewright.core.images import Image
 from facewright.ui.text import draw_text, text_width
 
-CAPTION = 24  # px under each picture
+CAPTION = 24  # px under each image
 GAP = 4
-GROUND = 32
+GROUND = 32  # grey value of the background
 SCALE = 0.45  # of the labels, in OpenCV's unit
 
 
 def contact_sheet(images: Sequence[tuple[str, Image]], columns: int, cell_width: int) -> Image:
-    """Lay pictures out in rows, each with its label below.
+    """Lay images out in rows, each with its label below.
 
     Args:
         images: (label, (h, w, 3) uint8 BGR) in reading order; sizes may differ. Of long labels the end is shown.
-        columns: Pictures per row.
-        cell_width: Width of a picture in pixels; its height follows the first picture's shape.
+        columns: Images per row.
+        cell_width: Width of an image in pixels; its height follows the first image's shape.
 
     Returns:
         (h, w, 3) uint8 BGR.
 
     Raises:
-        ValueError: No pictures.
+        ValueError: No images.
     """
     if not images:
-        raise ValueError("a contact sheet needs pictures")
+        raise ValueError("a contact sheet needs images")
     height, width = images[0][1].shape[:2]
     cell_height = min(max(round(cell_width * height / width), 1), 4 * cell_width)
     rows = -(-len(images) // columns)
@@ -43,7 +43,7 @@ def contact_sheet(images: Sequence[tuple[str, Image]], columns: int, cell_width:
 
 
 def _shortened(text: str, width: int) -> str:
-    """Return as much of a label's end, which tells the most, as goes into so many pixels, behind two dots."""
+    """Return as much of a label's end as fits into so many pixels, behind two dots: names differ at their ends."""
     for start in range(len(text) + 1):
         shown = text if start == 0 else f"..{text[start:]}"
         if text_width(shown, SCALE) <= width:
@@ -52,7 +52,7 @@ def _shortened(text: str, width: int) -> str:
 
 
 def fit(image: Image, size: tuple[int, int]) -> Image:
-    """Scale a picture into (h, w) with its proportions kept, the rest filled with the ground's grey.
+    """Scale an image into (h, w) with its proportions kept, the rest filled with the background's grey.
 
     Args:
         image: (h, w, 3) uint8.

@@ -1,4 +1,4 @@
-"""What a person can do with mouse and keys: one table, which makes the help in the picture and in README.md."""
+"""Events of mouse and keyboard, and the help of the manual annotation, which is shown there and in the documents."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,13 +16,13 @@ class Do(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that the mouse or the keyboard did.
+    """An event of the mouse or the keyboard.
 
     Attributes:
         do: What happened.
-        x, y: Where the mouse is, as a share of the shown picture's width and height (0..1).
+        x, y: Where the mouse is, as a share of the shown image's width and height (0..1).
         what: The button ("left", "right") or the key's name.
-        steps: Notches of the wheel; positive is away from the hand.
+        steps: Notches of the wheel; positive is away from the user.
     """
 
     do: Do
@@ -33,7 +33,7 @@ class Event:
 
 
 class Key(StrEnum):
-    """Keys by the name that browsers give them."""
+    """Keys, by the names that browsers give them."""
 
     ACCEPT = "Enter"
     SKIP = "Space"
@@ -55,28 +55,28 @@ class Key(StrEnum):
 # Other names of the same keys, as browsers and keyboards have them.
 ALIASES = {" ": Key.SKIP, "Backspace": Key.DELETE, "Esc": Key.GIVE_UP, "Del": Key.DELETE, "=": Key.LARGER}
 
-# What a person does -> what happens: shown in the picture and in README.md.
+# What the user does -> what happens.
 HELP = (
-    ("left click", "put the face down; on a face: pick it up again; elsewhere: a new face"),
+    ("left click", "release the active face; on a face: make it active; elsewhere: add a face"),
     ("left drag", "move one landmark, or a whole face"),
-    ("right drag", "place a face by hand: from the tip of its nose to its chin"),
-    ("wheel, + -", "size of the face in hand"),
-    ("e r", "turn the face in hand to the left, to the right"),
-    ("n", "a new face in hand (also on top of another one)"),
-    ("Delete", "remove the face in hand, or the one under the mouse"),
-    ("Esc", "let go: the face in hand goes back to where it was"),
+    ("right drag", "place a face: from the tip of its nose to its chin"),
+    ("wheel, + -", "size of the active face"),
+    ("e r", "rotate the active face to the left, to the right"),
+    ("n", "add a face (also on top of another one)"),
+    ("Delete", "delete the active face, or the one under the mouse"),
+    ("Esc", "cancel: the active face goes back to where it was"),
     ("u", "undo"),
-    ("Enter", "accept all faces of this frame (none is an answer too), go to the next unmarked one"),
-    ("Space", "leave this frame as it is, go to the next unmarked one"),
-    (". ,", "next, previous frame of all; faces that were put down are kept"),
-    ("a", "second look at the landmarks on, off"),
+    ("Enter", "accept all faces of this frame (also none), go to the next one to annotate"),
+    ("Space", "leave this frame as it is, go to the next one to annotate"),
+    (". ,", "next, previous frame of all; placed faces are kept"),
+    ("a", "second pass over the landmarks on, off"),
     ("h", "this help on, off"),
-    ("q", "end; what is not accepted stays unmarked"),
+    ("q", "quit; frames that were not accepted are offered again"),
 )
 
 
 def key_named(name: str) -> Key | None:
-    """Return the key of that name; None for one that means nothing here."""
+    """Return the key of that name; None for one without a meaning here."""
     if name in ALIASES:
         return ALIASES[name]
     name = name.lower() if len(name) == 1 else name
@@ -84,7 +84,7 @@ def key_named(name: str) -> Key | None:
 
 
 def coalesced(events: list[Event]) -> list[Event]:
-    """Leave out the moves that another move follows directly, and add up turns of the wheel."""
+    """Drop moves that are directly followed by another move, and add up the notches of the wheel."""
     kept: list[Event] = []
     for event in events:
         last = kept[-1] if kept else None

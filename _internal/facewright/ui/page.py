@@ -1,7 +1,7 @@
-"""A page of our own on this machine, for a person on another one: reached through `ssh -L`, opened by a secret address.
+"""A web page served on this machine for a user on another one, who reaches it through `ssh -L` and a secret address.
 
 The server listens on 127.0.0.1 alone. A random token is the first part of every path; a request without it is
-answered with 403, in the same time whatever was guessed. The Host header must name this machine, so that a stranger's
+answered with 403, after the same time whatever was guessed. The Host header must name this machine, so that another
 web page cannot reach the server under a name of its own (DNS rebinding).
 """
 
@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 from facewright.core import console
 from facewright.core.errors import UserError
 
-LARGEST_BODY = 1 << 20
+MAX_BODY_BYTES = 1 << 20
 IDLE_SECONDS = 120.0
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 # The page may load what it comes with and from here, and nothing else; nobody may show it in a frame.
-SAFETY = {
+SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -33,9 +33,35 @@ SAFETY = {
 }
 
 
+# What all pages share: colours for light and dark systems, letters, buttons.
+STYLE = """\
+:root {
+  --ground: #f4f4f2; --card: #ffffff; --ink: #1d1f21; --soft: #62676d; --line: #dcdcd8; --accent: #1f6f5c;
+  --on-accent: #ffffff; --warn: #8a4b00; --warn-ground: #fff1dc; --end: #1d4f8c; --end-ground: #e2edfa; --light: 38%;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ground: #17181a; --card: #212327; --ink: #e7e7e5; --soft: #a0a5ab; --line: #373a3f; --accent: #4fb79c;
+    --on-accent: #0c1f1a; --warn: #ffc98a; --warn-ground: #3b2a14; --end: #a9cdf7; --end-ground: #1b2c40; --light: 66%;
+  }
+}
+* { box-sizing: border-box }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.45 system-ui, sans-serif }
+h1 { font-size: 20px; margin: 0; overflow-wrap: anywhere }
+h2 { font-size: 15px; margin: 0 }
+.soft { color: var(--soft); font-size: 13px }
+button, select {
+  font: inherit; min-height: 40px; padding: 6px 12px; color: var(--ink); background: var(--card);
+  border: 1px solid var(--soft); border-radius: 8px; cursor: pointer
+}
+button:disabled { opacity: .45; cursor: default }
+button:focus-visible, select:focus-visible { outline: 3px solid var(--accent); outline-offset: 1px }
+"""
+
+
 @dataclass(frozen=True)
 class Request:
-    """What a browser asks for.
+    """A request of a browser.
 
     Attributes:
         method: GET or POST.
@@ -52,7 +78,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What it gets.
+    """The answer to a request.
 
     Attributes:
         body: The content.
@@ -83,7 +109,7 @@ class Page:
         """Start serving.
 
         Args:
-            answer: Gets every request that knows the token, in several threads at once.
+            answer: Answers every request that has the token, in several threads at once.
             port: 0 takes a free one.
 
         Raises:
@@ -103,7 +129,7 @@ class Page:
         threading.Thread(target=self._server.serve_forever, name="facewright-page", daemon=True).start()
 
     def invite(self) -> None:
-        """Print how a person opens the page; the log gets the address without its token."""
+        """Print how to open the page; the log gets the address without its token."""
         console.say(f"Open in a browser: {self.address}", secret=self._server.token)
         console.say("From another machine, first in a terminal there (with the name by which you reach this one):")
         console.say(f"  ssh -L {self.port}:127.0.0.1:{self.port} {_user()}@{socket.gethostname()}")
@@ -150,7 +176,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a POST."""
         length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit() or int(length) > LARGEST_BODY:
+        if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
             self._send(Answer(b"Too much, or of unknown length.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
             return
@@ -166,14 +192,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(self.server.answer(Request(str(self.command), rest, parts.query, body)))
 
     def _from_here(self) -> bool:
-        """The Host header must name this machine, and so must the page that sends something."""
+        """Whether the Host header names this machine, and so does the page that sends something."""
         origin = self.headers.get("Origin")
         named = [self.headers.get("Host", "")] + ([urlsplit(origin).netloc] if origin else [])
         return all(name.rpartition(":")[0] in HOSTS or name in HOSTS for name in named)
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
-        headers = {"Content-Type": answer.kind, "Content-Length": str(len(answer.body)), **SAFETY, **answer.more}
+        headers = {
+            "Content-Type": answer.kind,
+            "Content-Length": str(len(answer.body)),
+            **SECURITY_HEADERS,
+            **answer.more,
+        }
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -184,7 +215,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return "facewright"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are not printed: the address is a secret, and the terminal belongs to the step."""
+        """Requests are not printed: the address is a secret, and the terminal belongs to the command."""
 
 
 def check_port(port: int) -> None:

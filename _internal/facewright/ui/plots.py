@@ -1,6 +1,6 @@
-"""Small plots: bars and a grid of cells, as a picture (OpenCV) and as SVG for a page.
+"""Small plots: bars and a grid of cells, as an image (OpenCV) and as SVG for a page.
 
-Two drawings of one description, so that page and picture show the same.
+Both are drawn from one list of shapes, so that page and image show the same.
 """
 
 import html
@@ -31,7 +31,7 @@ class Bars:
         edges: (n + 1) rising numbers.
         counts: (n) numbers; the last counts what is larger, too.
         axis: What the numbers of the axis are.
-        mark: A place on the axis with a line, and its label; None for none.
+        mark: A value on the axis with a line through it, and its label; None for none.
     """
 
     title: str
@@ -123,8 +123,8 @@ def _bars(plot: Bars) -> list[Shape]:
         drawn.append(Shape("text", LEFT - 6, y + 4, colour=FAINT, text=f"{value:g}", anchor="end"))
     for number, (count, begin, end) in enumerate(zip(plot.counts, plot.edges, plot.edges[1:], strict=False), 1):
         tall = max(height * count / most, 1.5 if count else 0)
-        told = f"{begin:.4g} {'or more' if number == len(plot.counts) else f'to {end:.4g}'}: {count}"
-        drawn.append(Shape("box", at(begin), base - tall, at(end) - at(begin) - 1, tall, BAR, told))
+        hint = f"{begin:.4g} {'or more' if number == len(plot.counts) else f'to {end:.4g}'}: {count}"
+        drawn.append(Shape("box", at(begin), base - tall, at(end) - at(begin) - 1, tall, BAR, hint))
     drawn.append(Shape("line", LEFT, base, width, 0, FAINT))
     for value in ticks(low, high):
         drawn.append(Shape("text", at(value), base + 16, colour=FAINT, text=f"{value:g}", anchor="middle"))
@@ -147,9 +147,9 @@ def _grid(plot: Grid) -> list[Shape]:
     for row in range(rows):
         for column in range(columns):
             count = int(plot.counts[row, column])
-            told = f"{plot.x_name} {_range(plot.x_edges, column)}, {plot.y_name} {_range(plot.y_edges, row)}: {count}"
+            hint = f"{plot.x_name} {_range(plot.x_edges, column)}, {plot.y_name} {_range(plot.y_edges, row)}: {count}"
             x, y = LEFT + column * cell_w, TOP + row * cell_h
-            drawn.append(Shape("box", x, y, cell_w - 1, cell_h - 1, _shade(count, most), told))
+            drawn.append(Shape("box", x, y, cell_w - 1, cell_h - 1, _shade(count, most), hint))
             if plot.outlined is not None and plot.outlined[row, column]:
                 drawn.append(Shape("frame", x, y, cell_w - 1, cell_h - 1, OTHER))
     base = TOP + height
@@ -207,13 +207,13 @@ def _element(shape: Shape) -> str:
         ends = f'x2="{shape.x + shape.w:.1f}" y2="{shape.y + shape.h:.1f}"'
         return f'<line x1="{shape.x:.1f}" y1="{shape.y:.1f}" {ends} stroke="{shape.colour}"/>'
     size = f'width="{max(shape.w, 0):.1f}" height="{max(shape.h, 0):.1f}"'
-    told = f"<title>{html.escape(shape.text)}</title>" if shape.text else ""
+    hint = f"<title>{html.escape(shape.text)}</title>" if shape.text else ""
     paint = f'fill="{shape.colour}"' if shape.kind == "box" else f'fill="none" stroke="{shape.colour}"'
-    return f"<rect {place} {size} {paint}>{told}</rect>"
+    return f"<rect {place} {size} {paint}>{hint}</rect>"
 
 
 def draw(plot: Plot) -> Image:
-    """Return a plot as a SIZE picture, (h, w, 3) uint8 BGR."""
+    """Return a plot as a SIZE image, (h, w, 3) uint8 BGR."""
     image = np.zeros((*SIZE, 3), np.uint8)
     for shape in shapes(plot):
         _paint(image, shape)

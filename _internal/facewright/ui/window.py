@@ -1,10 +1,9 @@
-"""A window for mouse and keys in a process of its own: pictures go in, words come out.
+"""A window in a process of its own: images go in, lines of text with the events of mouse and keyboard come out.
 
-A process of its own, so that a screen that is lost, or cannot be reached, ends the window and not the work. Two
-processes speak these words. `core.window_process` shows pictures with Tk (part of Python's own library) and tells
-of the mouse too: on Linux OpenCV's window zooms with every turn of the wheel, which no setting turns off
-(opencv/opencv issue 11500). `training.window_process` shows them with OpenCV, which needs no Tk: some Linux systems
-have Python without it (the package is named python3-tk); then there is no window of the first kind.
+A process of its own, so that a screen that is lost, or cannot be reached, ends the window and not the work. There are
+two such programs. `window_tk` shows images with Tk (part of Python's own library) and reports the mouse too: on Linux
+OpenCV's window zooms with every turn of the wheel, which no setting turns off (opencv/opencv issue 11500). `window_cv`
+shows them with OpenCV, which needs no Tk: some Linux systems have Python without it (the package is named python3-tk).
 """
 
 import os
@@ -39,7 +38,7 @@ def open_window(title: str, process: str = TK) -> "Window | None":
 
     Args:
         title: Its title at first.
-        process: The module that shows it.
+        process: The module that shows it, which is run as a program.
     """
     if not has_screen():
         return None
@@ -51,8 +50,8 @@ def open_window(title: str, process: str = TK) -> "Window | None":
 
 
 class Window:
-    """The words that come out are listed in `core.window_process`; the last one is `gone`, without `closed` before
-    it where the screen was lost.
+    """A window. Its events are listed in `window_tk`; the last one is `gone`, without `closed` before it where the
+    screen was lost.
 
     Attributes:
         screen: (w, h) of the screen in pixels, once the window is open.
@@ -93,7 +92,7 @@ class Window:
         return True
 
     def show(self, picture: Image, title: str) -> None:
-        """Show a (h, w, 3) uint8 BGR picture; does not wait, and of pictures that pile up the newest is shown."""
+        """Show a (h, w, 3) uint8 BGR image; does not wait, and of images that pile up the newest is shown."""
         with self._waiting:
             self._newest = (picture, title)
             self._waiting.notify()
@@ -152,7 +151,7 @@ class Window:
 
 
 class Inbox:
-    """The newest picture with its title, read by a thread.
+    """The newest image with its title, read by a thread.
 
     Attributes:
         newest: What is to be shown next, or None.
@@ -177,7 +176,7 @@ class Inbox:
 
 
 def say(word: str) -> None:
-    """Report something; a parent that is gone ends this process soon by itself."""
+    """Print an event for the parent; where that has ended, end too."""
     try:
         print(word, flush=True)
     except OSError:

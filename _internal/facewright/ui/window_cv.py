@@ -1,4 +1,4 @@
-"""The process of the preview window, by OpenCV: it speaks the words of `core.window_process`, of the keys only."""
+"""The program of a window by OpenCV: images from stdin, events as in `window_tk` to stdout, of the keyboard only."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ ENTER = (10, 13)
 
 
 def main(title: str) -> None:
-    """Show pictures and report keys until the parent ends or the window is closed."""
+    """Show images and report keys until the parent ends or the window is closed."""
     cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.waitKey(1)
     inbox = Inbox()
@@ -29,7 +29,7 @@ def main(title: str) -> None:
 
 
 def key_name(key: int) -> str:
-    """Return the word for what `waitKey` gave; "" for what has none."""
+    """Return the name of a key code of `waitKey`; "" for what has none."""
     code = key & 0xFF if key >= 0 else 0
     if code in ENTER:
         return "Enter"

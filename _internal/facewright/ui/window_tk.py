@@ -1,13 +1,13 @@
-"""The process of a window: pictures from stdin, words to stdout; ends with its parent.
+"""The program of a window by Tk: images from stdin, events to stdout; it ends with its parent.
 
-One line per event; places are shares of the picture's width and height:
+One line per event; X and Y are shares of the image's width and height:
 
     ready WIDTH HEIGHT          the window is open; size of the screen
     move X Y                    the mouse moved
     down BUTTON X Y, up ...     a button, "left" or "right"
-    wheel STEPS X Y             positive is away from the hand
+    wheel STEPS X Y             positive is away from the user
     key NAME                    a letter or sign, or Enter, Space, Delete, Backspace, Escape
-    closed                      the window was closed by a person
+    closed                      the user closed the window
 """
 
 import signal
@@ -26,7 +26,7 @@ NAMES = {
     "BackSpace": "Backspace",
     "Escape": "Escape",
 }
-LOOK = 10  # ms between two looks for a new picture
+POLL_MS = 10  # between two looks for a new image
 
 
 class Screen:
@@ -38,15 +38,15 @@ class Screen:
         self._root.title(title)
         self._root.resizable(False, False)
         self._root.protocol("WM_DELETE_WINDOW", self._root.destroy)
-        self._board = tkinter.Label(self._root, borderwidth=0, background="#1c1c1c", cursor="crosshair")
-        self._board.pack()
+        self._label = tkinter.Label(self._root, borderwidth=0, background="#1c1c1c", cursor="crosshair")
+        self._label.pack()
         self._photo = tkinter.PhotoImage(width=1, height=1)
         self._size = (1, 1)
         self._bind()
         self._root.update()
         self._root.focus_force()
         say(f"{READY} {self._root.winfo_screenwidth()} {self._root.winfo_screenheight()}")
-        self._root.after(LOOK, self._look)
+        self._root.after(POLL_MS, self._poll)
 
     def run(self) -> None:
         """Show and report until the parent ends or the window is closed."""
@@ -55,13 +55,13 @@ class Screen:
 
     def _bind(self) -> None:
         right = 2 if self._root.tk.call("tk", "windowingsystem") == "aqua" else 3
-        board = self._board
-        board.bind("<Motion>", lambda event: say(f"move {self._place(event)}"))
+        label = self._label
+        label.bind("<Motion>", lambda event: say(f"move {self._place(event)}"))
         for button, name in ((1, "left"), (right, "right")):
-            board.bind(f"<ButtonPress-{button}>", lambda event, name=name: say(f"down {name} {self._place(event)}"))  # type: ignore[misc]
-            board.bind(f"<ButtonRelease-{button}>", lambda event, name=name: say(f"up {name} {self._place(event)}"))  # type: ignore[misc]
+            label.bind(f"<ButtonPress-{button}>", lambda event, name=name: say(f"down {name} {self._place(event)}"))  # type: ignore[misc]
+            label.bind(f"<ButtonRelease-{button}>", lambda event, name=name: say(f"up {name} {self._place(event)}"))  # type: ignore[misc]
         for button, steps in ((4, 1), (5, -1)):  # the wheel under X11
-            board.bind(f"<ButtonPress-{button}>", lambda event, n=steps: say(f"wheel {n} {self._place(event)}"))  # type: ignore[misc]
+            label.bind(f"<ButtonPress-{button}>", lambda event, n=steps: say(f"wheel {n} {self._place(event)}"))  # type: ignore[misc]
         self._root.bind("<MouseWheel>", self._wheel)
         self._root.bind("<KeyPress>", self._key)
 
@@ -76,14 +76,14 @@ class Screen:
         if name.strip():
             say(f"key {name}")
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         if self._inbox.closed:
             self._root.destroy()
             return
         if self._inbox.newest is not None:
             (picture, title), self._inbox.newest = self._inbox.newest, None
             self._show(picture, title)
-        self._root.after(LOOK, self._look)
+        self._root.after(POLL_MS, self._poll)
 
     def _show(self, picture: Image, title: str) -> None:
         height, width = picture.shape[:2]
@@ -92,7 +92,7 @@ class Screen:
             self._photo.configure(data=data)
         else:
             self._photo = tkinter.PhotoImage(data=data)
-            self._board.configure(image=self._photo)
+            self._label.configure(image=self._photo)
             self._size = (width, height)
         self._root.title(title)
 
