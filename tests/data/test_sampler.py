@@ -13,7 +13,7 @@ from data.plain import plain_sample
 from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.data.augment import AugmentParams, draw_params, remap_grid
-from facewright.data.sample import PreparedFace, Sample, _placed, make_sample, prepare_face, with_record_masks
+from facewright.data.sample import PreparedFace, Sample, before_cut, make_sample, prepare_face, with_record_masks
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import Shuffled
 from facewright.faces.align import FaceType, align_matrix, invert, transform_points
@@ -167,7 +167,8 @@ def test_landmarks_move_with_the_picture(seed):
     dot[:] = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 18)[..., None]
     moved = PreparedFace(dot.astype(np.uint8), face.masks, face.landmarks)
     made = make_sample(moved, SAMPLES[:2], numbers)
-    matrix = _placed(moved, SAMPLES[0], numbers)[1]
+    landmarks = mirror_landmarks(face.landmarks, 96) if numbers.flip else face.landmarks
+    matrix = align_matrix(landmarks, FaceType.FULL, 48) @ np.vstack([before_cut(numbers, 96), [0, 0, 1]])
     where = remap_grid(matrix, numbers.control_points, 96, 48)
     for picture, places in zip(made, (where, remap_grid(matrix, numbers.control_points * 0, 96, 48)), strict=True):
         expected = np.unravel_index(((places[0] - x) ** 2 + (places[1] - y) ** 2).argmin(), (48, 48))

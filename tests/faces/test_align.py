@@ -166,3 +166,16 @@ def test_level_eyes_change_nothing_on_the_mean_face_and_what_is_never_turned() -
         for angle in (-170.0, 0.0, 45.0):
             matrices = [align_matrix(placed(angle), face_type, 256, level_eyes=on) for on in (False, True)]
             np.testing.assert_allclose(*matrices, atol=1e-9)
+
+
+def test_a_mirrored_cut_averages_as_well() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (512, 512, 3), np.uint8)
+    matrix = np.array([[0.125, 0, 0], [0, 0.125, 0]])
+    mirrored = np.array([[-0.125, 0, 63], [0, 0.125, 0]])
+    across = noise[:, ::-1]
+    # x becomes 63 - x / 8: the flipped image's 511 - x becomes that through (511 - x) / 8 - 0.875.
+    shifted = np.add(matrix, [[0, 0, -0.875], [0, 0, 0]])
+    np.testing.assert_allclose(
+        cut(noise, mirrored, 64)[4:-4, 4:-4].astype(int), cut(across, shifted, 64)[4:-4, 4:-4], atol=2
+    )
+    assert cut(noise, mirrored, 64)[4:-4, 4:-4].std() < 15
