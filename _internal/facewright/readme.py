@@ -8,7 +8,7 @@ from facewright.convert.parameters import MODES
 from facewright.core.command import CommandPackage
 from facewright.core.files import write_bytes
 from facewright.core.options import declared, show
-from facewright.extract.detectors.base import BY_HAND, offers
+from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.facesets.sort_base import methods
 from facewright.launchers import LAUNCHERS
 from facewright.models.catalogue import model_entries
@@ -61,7 +61,7 @@ def _models() -> list[tuple[str, ...]]:
 
 
 def _detectors() -> list[tuple[str, str]]:
-    rows = {offer.name: offer.summary for offer in offers()} | BY_HAND
+    rows = {spec.name: spec.summary for spec in detector_specs()} | MANUAL_CHOICE
     return [(f"`{name}`", text) for name, text in rows.items()]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from annotate.table import HEIGHT, WIDTH
 from facewright.annotate.drawing import BAR
-from facewright.annotate.session import Desk
+from facewright.annotate.session import AnnotationSession
 from facewright.core.workspace import Workspace
 from facewright.ui.events import Do, Event
 
@@ -14,7 +14,7 @@ from facewright.ui.events import Do, Event
 class Hand:
     """Works on a table in pixels of the frame, which is shown in its own size."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AnnotationSession) -> None:
         self.desk = desk
 
     def _do(self, do: Do, x: float, y: float, what: str = "", steps: int = 0) -> None:

@@ -1,16 +1,18 @@
 """A table with drawn faces, for the tests: in this process, or shown by window or page as a process of its own."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from facewright.annotate.face import mean_points
-from facewright.annotate.session import Desk
-from facewright.annotate.storage import Keeper
+from facewright.annotate.session import AnnotationSession
+from facewright.annotate.storage import FaceStorage
 from facewright.core.images import write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Box
+from facewright.extract.side_run import ModelLoader, SideRun, open_side
 
 SETTINGS = {"detector": "manual", "face_type": "full", "size": 64}
 HEIGHT, WIDTH = 240, 320
@@ -26,6 +28,12 @@ class Mean:
         return ((mean_points() - 0.5) @ np.array([[c, s], [-s, c]]) + middle).astype(np.float32)
 
 
+class MeanModels(ModelLoader):
+    """Loads nothing."""
+
+    landmarker = Mean()
+
+
 def fill(side: Side, count: int = 3, *, size: tuple[int, int] = (HEIGHT, WIDTH)) -> list[Path]:
     """Write frames of noise; return them."""
     side.frames_dir.mkdir(parents=True, exist_ok=True)
@@ -35,19 +43,18 @@ def fill(side: Side, count: int = 3, *, size: tuple[int, int] = (HEIGHT, WIDTH))
     return side.frames()
 
 
-def lay(workspace: Workspace, wanted: list[Path] | None = None, **more: object) -> Desk:
+def lay(workspace: Workspace, wanted: list[Path] | None = None, **more: object) -> AnnotationSession:
     """Return a table over all frames of dst."""
     frames = workspace.dst.frames()
-    keeper = Keeper(workspace.dst, workspace.trash, SETTINGS)
-    return Desk(frames, frames if wanted is None else wanted, keeper, Mean(), **more)
+    storage = FaceStorage(SideRun(workspace, workspace.dst, ThreadPoolExecutor(1), MeanModels()), SETTINGS)
+    return AnnotationSession(frames, frames if wanted is None else wanted, storage, Mean(), **more)
 
 
 if __name__ == "__main__":
-    from facewright.annotate import launch
-    from facewright.extract import landmarks
+    from facewright.annotate.launch import AnnotationOptions, ManualAnnotation
 
-    launch.Landmarker = Mean  # type: ignore[attr-defined]
     place = Workspace(Path(sys.argv[1]))
-    options = launch.HandOptions(serve=sys.argv[2] == "--serve", manual_window_size=640)
-    launch.work(place, place.dst, place.dst.frames(), place.dst.frames(), SETTINGS, options)
-    assert "dlib" not in sys.modules and landmarks
+    options = AnnotationOptions(serve=sys.argv[2] == "--serve", manual_window_size=640)
+    with open_side(place, place.dst, MeanModels()) as run:
+        ManualAnnotation(options)(run, place.dst.frames(), place.dst.frames(), SETTINGS)
+    assert "dlib" not in sys.modules

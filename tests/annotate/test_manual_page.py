@@ -21,7 +21,7 @@ from browser import Browser, down, to, up
 from facewright.annotate import page
 from facewright.annotate.drawing import BAR
 from facewright.annotate.face import NOSE
-from facewright.annotate.page import Counter, read_events
+from facewright.annotate.page import PageServer, read_events
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
@@ -109,7 +109,7 @@ def test_faces_placed_on_the_page_are_saved(workspace: Workspace) -> None:
     finally:
         process.kill()
     assert process.returncode == 0, said
-    assert "Frames accepted by hand: 1 (00001.png)" in said and "Frames not looked at: 1" in said
+    assert "manual annotation: 1 (00001.png)" in said and "Frames not looked at: 1" in said
     first, second = (load_record(aligned / f"00001_{number}.png") for number in (0, 1))
     assert first.rect == pytest.approx((100 - 64, 90 - 64, 100 + 64, 90 + 64), abs=1.5)
     assert second.frame_landmarks[NOSE] == pytest.approx((262, 93), abs=1.5)
@@ -140,8 +140,8 @@ def test_the_page_says_what_ended_the_work(workspace: Workspace, monkeypatch) ->
     def full(*_: object) -> None:
         raise UserError("The disk is full.", "a", "b")
 
-    monkeypatch.setattr(desk._keeper, "keep", full)
-    with Page(Counter(desk).answer) as served, browser.browser() as shown:
+    monkeypatch.setattr(desk._storage, "save", full)
+    with Page(PageServer(desk).answer) as served, browser.browser() as shown:
         shown.open(served.address)
         Hand(shown)
         shown.key("Enter")
@@ -155,7 +155,7 @@ def test_ctrl_c_ends_the_page_and_says_what_was_done(workspace: Workspace) -> No
     post(address + "events", {"events": [{"do": "key", "what": "Enter"}]})
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=30)[0]
-    assert process.returncode == 0 and "Frames accepted by hand: 1 (00001.png)" in said
+    assert process.returncode == 0 and "manual annotation: 1 (00001.png)" in said
     assert "Frames not looked at: 2" in said and "Traceback" not in said
 
 
@@ -170,7 +170,7 @@ def post(address: str, value: object) -> tuple[int, bytes]:
 
 def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
     fill(workspace.dst)
-    counter = Counter(lay(workspace))
+    counter = PageServer(lay(workspace))
     with Page(counter.answer) as served:
         with urllib.request.urlopen(served.address, timeout=10) as answer:
             assert b"<script>" in answer.read()
@@ -198,7 +198,7 @@ def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
 )  # fmt: skip
 def test_what_is_no_event_is_refused(workspace: Workspace, body: bytes) -> None:
     fill(workspace.dst, 1)
-    counter = Counter(lay(workspace))
+    counter = PageServer(lay(workspace))
     answer = counter.answer(Request("POST", "events", "", body))
     assert answer.status == 400 and not counter.ended.is_set()
 
@@ -217,7 +217,7 @@ def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monke
     def full(*_: object) -> None:
         raise UserError("The disk is full.", "a", "b")
 
-    monkeypatch.setattr(desk._keeper, "keep", full)
+    monkeypatch.setattr(desk._storage, "save", full)
     monkeypatch.setattr(page, "Page", lambda answer, port: Pressing(answer))
     with pytest.raises(UserError, match="disk is full"):
         page.work(desk, 0)

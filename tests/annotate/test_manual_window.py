@@ -94,7 +94,7 @@ def test_faces_placed_in_the_window_are_saved(display: str, workspace: Workspace
     finally:
         screen.process.kill()
     assert screen.process.returncode == 0, said
-    assert "Frames accepted by hand: 2 (00001.png, 00003.png)" in said
+    assert "manual annotation: 2 (00001.png, 00003.png)" in said
     assert [path.name for path in workspace.dst.aligned()] == ["00001_0.png", "00001_1.png", "00003_0.png"]
     first = load_record(aligned / "00001_0.png")
     assert first.rect == pytest.approx((100 - 64, 90 - 64, 100 + 64, 90 + 64), abs=1.5)
@@ -117,7 +117,7 @@ def test_closing_the_window_ends_the_work(display: str, workspace: Workspace) ->
     finally:
         screen.process.kill()
     assert screen.process.returncode == 0, said
-    assert "Frames accepted by hand: 1 (00001.png)" in said and "Frames not looked at: 2" in said
+    assert "manual annotation: 1 (00001.png)" in said and "Frames not looked at: 2" in said
 
 
 def test_without_a_display_there_is_no_window(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,15 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from extract.test_detectors import overlap  # noqa: E402
 from facewright.commands import extract as step  # noqa: E402
+from facewright.core import workers  # noqa: E402
 from facewright.core.images import read_image, write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
-from facewright.extract.detectors.base import Box, largest_first  # noqa: E402
+from facewright.extract.detection import Detections  # noqa: E402
+from facewright.extract.detectors.base import Box, Detector, make_detector, sort_largest_first  # noqa: E402
 from facewright.extract.detectors.mtcnn import MtcnnDetector  # noqa: E402
-from facewright.extract.landmarks import Landmarker  # noqa: E402
-from facewright.extract.pipeline import FaceWriter, Seen, extract  # noqa: E402
-from facewright.faces.align import FaceType  # noqa: E402
+from facewright.extract.landmarkers.base import Landmarker, make_landmarker  # noqa: E402
+from facewright.extract.pipeline import ExtractionConfig, FaceExtractor, extract_frames, worker_count  # noqa: E402
+from facewright.extract.side_run import ModelLoader  # noqa: E402
 from facewright.faces.record import load_record  # noqa: E402
 from sample import SAMPLE, clip_frames  # noqa: E402
 
@@ -80,7 +83,7 @@ def main() -> None:
 
 def against_package(given: argparse.Namespace) -> None:
     """Measure both sizes."""
-    detector, landmarker = MtcnnDetector(), Landmarker()
+    detector, landmarker = MtcnnDetector(), make_landmarker()
     from mtcnn import MTCNN
 
     package = MTCNN()
@@ -113,12 +116,13 @@ class Side:
         folder.mkdir()
         self.folder = folder
         self.detector = detector
-        self.writer = FaceWriter(folder, folder / "trash", detector, landmarker, FaceType.FULL, 256)
+        self.extractor = FaceExtractor(ExtractionConfig(folder, folder / "trash"), detector, landmarker)
 
     def run_ours(self, paths: list[Path]) -> None:
         """The pipeline of the extract step."""
-        for outcome in extract(paths, self.detector, self.writer):
-            assert outcome.problem is None
+        with workers.threads(worker_count()) as executor:
+            for result in extract_frames(paths, self.extractor, executor):
+                assert result.problem is None
 
     def run_package(self, paths: list[Path], package: Any, *, save: bool) -> None:
         """One frame after the other."""
@@ -127,7 +131,7 @@ class Side:
             found = package.detect_faces(frame[..., ::-1], box_format="xyxy")
             boxes = [Box(*map(float, face["box"]), float(face["confidence"])) for face in found]
             if save:
-                self.writer.write(Seen(path, None, frame, largest_first(boxes)))
+                self.extractor.extract([Detections(path, None, frame, sort_largest_first(boxes))])
 
     def boxes(self) -> dict[str, list[Box]]:
         """The boxes of all saved faces by frame."""
@@ -167,7 +171,6 @@ def compare(
 
 def with_options(given: argparse.Namespace) -> None:
     """Measure the extract step bare and with everything on, and each option alone where that is asked for."""
-    keep_loaded()
     clip = cv2.VideoCapture(str(given.clip))
     spread = max(1, int(clip.get(cv2.CAP_PROP_FRAME_COUNT)) // given.frames)  # over the whole clip
     for size in ((720, 1280), (480, 640)):
@@ -200,21 +203,19 @@ def measure(given: argparse.Namespace, workspace: Workspace, size: tuple[int, in
         print(f"  {name:<18} {ratio:.2f} times the bare extraction{wanted}; processor time {work:.2f}")
 
 
-def keep_loaded() -> None:
-    """Let the step load each network and compare each photo once for all rounds."""
-    detector, landmarker = step.make_detector("mtcnn"), Landmarker()
-    made: dict[str, Any] = {}
+class KeptModels(ModelLoader):
+    """Loads each network once for all rounds."""
 
-    def once(make: Callable[..., Any]) -> Callable[..., Any]:
-        def kept(options: Any, side: Any) -> Any:
-            key = f"{make.__name__} {options}"
-            return made[key] if key in made else made.setdefault(key, make(options, side))
+    @cached_property
+    def _mtcnn(self) -> Detector:
+        return make_detector("mtcnn")
 
-        return kept
+    def detector(self, name: str, *, sensitive: bool = False) -> Detector:
+        """See `ModelLoader`."""
+        return self._mtcnn
 
-    step.make_detector = lambda name, **_: detector
-    step.Landmarker = lambda: landmarker
-    step.CHECKS = tuple(once(make) for make in step.CHECKS)
+
+MODELS = KeptModels()
 
 
 def extracted(workspace: Workspace, options: dict[str, Any]) -> tuple[float, float]:
@@ -224,7 +225,7 @@ def extracted(workspace: Workspace, options: dict[str, Any]) -> tuple[float, flo
         shutil.rmtree(path, ignore_errors=True)
     side.extract_journal.unlink(missing_ok=True)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        taken = clocked(lambda: step.run(workspace, step.Options(**options)))
+        taken = clocked(lambda: step.run(workspace, step.Options(**options), MODELS))
     assert len(side.aligned()) > 0.9 * len(side.frames())
     return taken
 

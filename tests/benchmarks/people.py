@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_internal"))
 
 from facewright.core.images import read_image
 from facewright.extract import embedding
+from facewright.extract.dlib_files import model_file
 from facewright.extract.embedding import Embedder, chip
-from facewright.extract.landmarks import model_file
 from facewright.faces.faceset import load_faceset
 from facewright.faces.grouping import persons
 

@@ -174,14 +174,14 @@ def _make(folder: Path, kinds: list[tuple[Image, FaceRecord]], index: int) -> No
 def sample_faces() -> list[tuple[Image, FaceRecord]]:
     """Return faces of the sample clips as frames with records."""
     from facewright.extract.detectors.base import make_detector
-    from facewright.extract.landmarks import Landmarker
+    from facewright.extract.landmarkers.base import make_landmarker
 
-    detector, landmarker = make_detector("dlib-hog"), Landmarker()
+    detector, landmarker = make_detector("dlib-hog"), make_landmarker()
     found = []
     for clip in SAMPLES:
         for frame in _frames(clip, every=8):
             for box in detector.detect([frame])[0][:1]:
-                points = landmarker.find(frame, detector.landmark_square(box))
+                points = landmarker.find(frame, detector.face_square(box))
                 found.append((frame, _record(points, box.rect)))
     return found
 

@@ -30,7 +30,7 @@ from facewright.core.images import Image, write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.extract.detectors.base import Box  # noqa: E402
 from facewright.extract.detectors.mtcnn import MtcnnDetector  # noqa: E402
-from facewright.extract.landmarks import Landmarker  # noqa: E402
+from facewright.extract.landmarkers.base import Landmarker, make_landmarker  # noqa: E402
 from facewright.faces.align import transform_points  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
 from facewright.faces.smoothing import STRENGTHS, Steadiness, measure, second_differences, smooth_track  # noqa: E402  # noqa: E402
@@ -54,7 +54,7 @@ def main() -> None:
     if given.workspace:
         show(given.workspace.name, tracks_of(stored(Workspace(given.workspace), given.side)), given.plot)
         return
-    detector, landmarker = MtcnnDetector(), Landmarker()
+    detector, landmarker = MtcnnDetector(), make_landmarker()
     for clip in given.clip:
         found = search(clip, given.frames, detector)
         print(f"{clip.name}: {len(found)} frames, {sum(len(boxes) for _, boxes in found)} faces", flush=True)
@@ -80,7 +80,7 @@ def search(clip: Path, frames: int, detector: MtcnnDetector) -> list[tuple[Image
     for start in range(0, len(pictures), 16):
         batch = pictures[start : start + 16]
         for frame, boxes in zip(batch, detector.detect(batch), strict=True):
-            found.append((frame, [detector.landmark_square(box) for box in boxes]))
+            found.append((frame, [detector.face_square(box) for box in boxes]))
     return found
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from annotate.table import Mean
-from extract.squares import Squares, StillLandmarks, frame_with
+from extract.squares import SquareModels, Squares, frame_with
 from facewright.annotate import launch as by_hand
-from facewright.annotate.session import Desk
+from facewright.annotate.session import AnnotationSession
 from facewright.commands import extract as extract_faces
 from facewright.commands import fix as fix_faces
 from facewright.core.errors import UserError
@@ -20,19 +20,18 @@ from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
 from facewright.ui.events import Do, Event
 
-Person = Callable[[Desk], None]
+Person = Callable[[AnnotationSession], None]
 
 
 @pytest.fixture
 def squares(monkeypatch: pytest.MonkeyPatch) -> Squares:
     """Bright squares take the place of faces, for every name of a detector."""
-    detector = Squares()
-    for step in (extract_faces, fix_faces):
-        monkeypatch.setattr(step, "make_detector", lambda name, **_: detector)
-        monkeypatch.setattr(step, "Landmarker", StillLandmarks)
-    monkeypatch.setattr(by_hand, "Landmarker", Mean)
     monkeypatch.setattr(by_hand, "has_screen", lambda: False)
-    return detector
+    MODELS.squares = Squares()
+    return MODELS.squares
+
+
+MODELS = SquareModels(landmarker=Mean())
 
 
 class Somebody:
@@ -47,7 +46,7 @@ class Somebody:
         self.saw: list[list[str]] = []
         self.keys = keys
 
-    def work(self, desk: Desk, port: int) -> None:
+    def work(self, desk: AnnotationSession, port: int) -> None:
         self.saw.append([])
         while not desk.done:
             self.saw[-1].append(desk.title.split()[0])
@@ -72,11 +71,11 @@ def fill(workspace: Workspace) -> None:
 
 
 def extract(workspace: Workspace, **more: object) -> None:
-    extract_faces.run(workspace, extract_faces.Options(**{"side": "dst", "false_face_filter": False, **more}))
+    extract_faces.run(workspace, extract_faces.Options(**{"side": "dst", "false_face_filter": False, **more}), MODELS)
 
 
 def fix(workspace: Workspace, **more: object) -> None:
-    fix_faces.run(workspace, fix_faces.Options(**{"side": "dst", **more}))
+    fix_faces.run(workspace, fix_faces.Options(**{"side": "dst", **more}), MODELS)
 
 
 def names(workspace: Workspace) -> list[str]:
@@ -92,7 +91,7 @@ def test_extract_by_hand_goes_through_every_frame(
     assert names(workspace) == [f"{n:05d}_0.png" for n in range(1, 6)] and squares.batches == []
     assert load_record(workspace.dst.aligned()[0]).detector == "manual"
     text = capsys.readouterr().out
-    assert "Frames searched: 5. Faces saved: 5" in text and "Frames accepted by hand: 5" in text
+    assert "Frames searched: 5. Faces saved: 5" in text and "manual annotation: 5" in text
     extract(workspace, detector="manual", serve=True)
     assert len(somebody.saw) == 1  # nothing is left
 
@@ -146,7 +145,7 @@ def test_fix_offers_faceless_crowded_and_suspicious_frames(
     assert "Frames with a suspicious face: 1 (00005.png)" in text
     assert "Frames still without a face: 1 (00004.png)" in text
     fix(workspace, serve=True)
-    assert len(somebody.saw) == 1 and "or was finished by hand" in capsys.readouterr().out
+    assert len(somebody.saw) == 1 and "or was finished by a person" in capsys.readouterr().out
 
 
 def move_out(path: Path) -> None:
@@ -193,7 +192,7 @@ def test_the_kinds_are_asked_for(
     shown = typed("nobody", "several")
     fix(workspace, serve=True)
     assert somebody.saw == [["00002.png"]]
-    assert "[faceless,several]" in shown[0] and "'nobody' is no kind" in capsys.readouterr().out
+    assert "[faceless,several]" in shown[0] and "'nobody' is not a kind" in capsys.readouterr().out
     typed("none")
     fix(workspace, serve=True)
     assert len(somebody.saw) == 1
@@ -215,10 +214,10 @@ def test_frames_whose_faces_were_deleted_are_offered_on_request(
 
 
 def test_kinds_in_words() -> None:
-    assert by_hand.parse_kinds("usual") == list(by_hand.USUAL)
+    assert by_hand.parse_kinds("usual") == list(by_hand.USUAL_KINDS)
     assert by_hand.parse_kinds("Faceless, deleted") == ["faceless", "deleted"]
     assert by_hand.parse_kinds("none") == by_hand.parse_kinds("") == []
-    with pytest.raises(UserError, match="no kind"):
+    with pytest.raises(UserError, match="not a kind"):
         by_hand.parse_kinds("faceless;several")
 
 

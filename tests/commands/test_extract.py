@@ -7,20 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from extract.squares import Squares, StillLandmarks, frame_with
+from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
 from facewright.commands import extract as extract_faces
 from facewright.commands import fix as fix_faces
-from facewright.commands.extract import Options, run
+from facewright.commands.extract import Options
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors
 from facewright.core.images import write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract import pipeline
+from facewright.extract.report import ExtractionReport
 from facewright.faces import record
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import load_record
@@ -30,15 +32,19 @@ TESTS = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def squares(monkeypatch: pytest.MonkeyPatch) -> Squares:
-    """Bright squares take the place of faces, for every name of a detector; who they are is not asked."""
-    detector = Squares()
-    monkeypatch.setattr(extract_faces, "CHECKS", extract_faces.CHECKS[:2])
-    monkeypatch.setattr(extract_faces, "AFTER_SEARCH", ())
-    for step in (extract_faces, fix_faces):
-        monkeypatch.setattr(step, "make_detector", lambda name, **_: detector)
-        monkeypatch.setattr(step, "Landmarker", StillLandmarks)
-    return detector
+def squares() -> Squares:
+    """Bright squares take the place of faces, for every name of a detector."""
+    return Squares()
+
+
+def run(
+    workspace: Workspace, options: Options, squares: Squares | None = None, landmarker: StillLandmarks | None = None
+) -> ExtractionReport:
+    """Extract faces, or squares: then who they are is not asked, and nothing is smoothed."""
+    if squares is None:
+        return extract_faces.run(workspace, options)
+    models = SquareModels(squares, landmarker)
+    return extract_faces.run(workspace, replace(options, people=False, smooth="off"), models)
 
 
 def fill(side: Side, count: int = 6) -> None:
@@ -79,7 +85,7 @@ def test_end_to_end_on_the_sample(workspace: Workspace, capsys: pytest.CaptureFi
 
 def test_what_is_written_and_said(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ALL
     text = capsys.readouterr().out
     assert "Frames searched: 6. Faces saved: 6" in text
@@ -88,33 +94,34 @@ def test_what_is_written_and_said(workspace: Workspace, squares: Squares, capsys
     assert [entry["faces"] for entry in entries if entry["frame"] == "00003.png"] == [["00003_0.png", "00003_1.png"]]
 
 
-def test_a_second_run_does_nothing(workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_does_nothing(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     before = snapshot(workspace.src.aligned_dir)
-    monkeypatch.setattr(extract_faces, "make_detector", lambda name: pytest.fail("nothing is left to search"))
-    run(workspace, Options(side="src"))
+    squares.batches.clear()
+    run(workspace, Options(side="src"), squares)
+    assert squares.batches == []
     assert snapshot(workspace.src.aligned_dir) == before
 
 
 def test_deleted_and_renamed_faces_stay_so(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     (workspace.src.aligned_dir / "00003_1.png").unlink()
     (workspace.src.aligned_dir / "00001_0.png").rename(workspace.src.aligned_dir / "99.png")
     write_image(workspace.src.frames_dir / "00007.png", frame_with([(50, 50, 60)]))
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ["00002_0.png", "00003_0.png", *ALL[4:], "00007_0.png", "99.png"]
 
 
 def test_a_copied_workspace_is_done_too(workspace: Workspace, squares: Squares) -> None:
     """A copy has new times; the frames' content says that they are the same."""
     fill(workspace.src)
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     squares.batches.clear()
     for path in workspace.src.frames():
         os.utime(path, (1, 1))
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert squares.batches == []
 
 
@@ -122,10 +129,10 @@ def test_a_changed_frame_is_searched_again(
     workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src", debug=True))
+    run(workspace, Options(side="src", debug=True), squares)
     (workspace.src.aligned_dir / "00003_0.png").rename(workspace.src.aligned_dir / "sorted.png")
     write_image(workspace.src.frames_dir / "00003.png", frame_with([(10, 10, 99)]))
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == [name for name in ALL if name != "00003_1.png"]
     assert load_record(workspace.src.aligned_dir / "00003_0.png").rect == (10, 10, 109, 109)
     assert len(list(workspace.trash.rglob("*.[pj]*g"))) == 3  # two faces, one debug picture
@@ -136,27 +143,27 @@ def test_other_settings_ask_first(
     workspace: Workspace, squares: Squares, typed: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     with pytest.raises(UserError) as caught:
-        run(workspace, Options(side="src", face_type="head"))
+        run(workspace, Options(side="src", face_type="head"), squares)
     assert "--redo" in caught.value.fix and "full, 256 px" in caught.value.happened
     assert "holds faces" not in capsys.readouterr().out, "said once"
     typed("maybe", "n")  # type: ignore[operator]
     with pytest.raises(UserError, match="nothing moved"):
-        run(workspace, Options(side="src", face_type="head"))
+        run(workspace, Options(side="src", face_type="head"), squares)
     assert "full, 256 px; now: with mtcnn, head" in capsys.readouterr().out
     assert load_record(workspace.src.aligned_dir / ALL[0]).face_type == "full"
     typed("y")  # type: ignore[operator]
-    run(workspace, Options(side="src", face_type="head"))
+    run(workspace, Options(side="src", face_type="head"), squares)
     assert load_record(workspace.src.aligned_dir / ALL[0]).face_type == "head"
     assert names(next(workspace.trash.iterdir())) == ALL
 
 
 def test_redo_begins_anew(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src", debug=True))
+    run(workspace, Options(side="src", debug=True), squares)
     (workspace.src.aligned_dir / ALL[0]).unlink()
-    run(workspace, Options(side="src", redo=True))
+    run(workspace, Options(side="src", redo=True), squares)
     assert names(workspace.src.aligned_dir) == ALL
     trash = next(workspace.trash.iterdir())
     assert names(trash) == ALL[1:] and (trash / "extracted.jsonl").exists() and (trash / "aligned_debug").is_dir()
@@ -167,22 +174,22 @@ def test_foreign_faces_are_not_mixed(workspace: Workspace, squares: Squares) -> 
     workspace.src.aligned_dir.mkdir()
     write_image(workspace.src.aligned_dir / "x.png", frame_with([]))
     with pytest.raises(UserError, match="another program"):
-        run(workspace, Options(side="src"))
+        run(workspace, Options(side="src"), squares)
 
 
 def test_debug_pictures_can_be_had_later(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     squares.batches.clear()
-    run(workspace, Options(side="src", debug=True))
+    run(workspace, Options(side="src", debug=True), squares)
     assert squares.batches == [] and len(list(workspace.src.debug_dir.glob("*.jpg"))) == 6
 
 
 def test_frames_that_are_gone(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
     fill(workspace.src)
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     (workspace.src.frames_dir / "00002.png").unlink()
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert "Frames that are no longer there: 1 (00002.png)" in capsys.readouterr().out
     assert names(workspace.src.aligned_dir) == ALL
 
@@ -192,18 +199,18 @@ def test_bad_pictures_are_named_and_the_others_done(workspace: Workspace, square
     (workspace.src.frames_dir / "00002.png").write_text("not a picture")
     (workspace.src.frames_dir / "00004.png").write_bytes(b"")
     for _ in range(2):  # the second run names them again
-        with pytest.raises(UserError, match=r"2 files are no pictures: 00002\.png, 00004\.png"):
-            run(workspace, Options(side="src"))
+        with pytest.raises(UserError, match=r"2 files are not images: 00002\.png, 00004\.png"):
+            run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ["00001_0.png", "00003_0.png", "00003_1.png", "00005_0.png"]
     (workspace.src.frames_dir / "00004.png").unlink()
     with pytest.raises(UserError, match=r"but: 00002\.png is not a picture"):
-        run(workspace, Options(side="src"))
+        run(workspace, Options(side="src"), squares)
 
 
 def test_two_frames_of_one_name(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
     fill(workspace.src)
     write_image(workspace.src.frames_dir / "00001.jpg", frame_with([(10, 10, 90)]))
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert "00001.png is skipped" in capsys.readouterr().out
     assert load_record(workspace.src.aligned_dir / "00001_0.png").frame == "00001.jpg"
 
@@ -220,7 +227,7 @@ def test_one_run_at_a_time(workspace: Workspace, squares: Squares) -> None:
         lock = workspace.root / ".lock_data_src"
         lock.write_text(lock.read_text().replace(str(os.getpid()), "1", 1).split()[0])
         with pytest.raises(UserError, match="in use"):
-            run(workspace, Options(side="src"))
+            run(workspace, Options(side="src"), squares)
 
 
 def test_one_pixel(workspace: Workspace) -> None:
@@ -248,16 +255,14 @@ def test_ninety_six_megapixels(workspace: Workspace) -> None:
 SLOW_RUN = """
 import sys, time
 from pathlib import Path
-from extract.squares import Squares, StillLandmarks
+from extract.squares import SquareModels, Squares
 from facewright.core.workspace import Workspace
 from facewright.commands import extract as step
 detector = Squares()
 quick = detector.detect
 detector.detect = lambda frames: (time.sleep(0.05), quick(frames))[1]
-step.make_detector = lambda name: detector
-step.Landmarker = StillLandmarks
-step.CHECKS, step.AFTER_SEARCH = step.CHECKS[:2], ()
-step.run(Workspace(Path(sys.argv[1])), step.Options(side="src"))
+options = step.Options(side="src", people=False, smooth="off")
+step.run(Workspace(Path(sys.argv[1])), options, SquareModels(detector))
 """
 
 
@@ -265,7 +270,7 @@ def test_killed_in_the_middle_it_goes_on(workspace: Workspace, squares: Squares,
     fill(workspace.src, 60)
     whole = Workspace(tmp_path / "whole")
     fill(whole.src, 60)
-    run(whole, Options(side="src"))
+    run(whole, Options(side="src"), squares)
     paths = os.pathsep.join([str(TESTS), str(TESTS.parent / "_internal")])
     environment = {**os.environ, "PYTHONPATH": paths}
     for lines in (5, 20):
@@ -280,7 +285,7 @@ def test_killed_in_the_middle_it_goes_on(workspace: Workspace, squares: Squares,
     for path in workspace.src.aligned():
         load_record(path)  # no half file
     squares.widths.clear()
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert 0 < len(squares.widths) < 60 - 20 + 5
     assert snapshot(workspace.src.aligned_dir) == snapshot(whole.src.aligned_dir)
 
@@ -288,16 +293,16 @@ def test_killed_in_the_middle_it_goes_on(workspace: Workspace, squares: Squares,
 def test_fix_needs_an_extraction(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.dst)
     with pytest.raises(UserError, match="not extracted yet") as caught:
-        fix_faces.run(workspace, fix_faces.Options())
+        fix_faces.run(workspace, fix_faces.Options(), SquareModels(squares))
     assert "5_dst_extract_faces" in caught.value.fix
 
 
 def test_fix_fills_gaps_and_names_the_rest(
-    workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(workspace.dst)
     write_image(workspace.dst.frames_dir / "00007.png", np.full((200, 400, 3), 150, np.uint8))
-    run(workspace, Options(side="dst"))
+    run(workspace, Options(side="dst"), squares)
     (workspace.dst.aligned_dir / "00005_0.png").unlink()
     tried: list[str] = []
 
@@ -310,8 +315,8 @@ def test_fix_fills_gaps_and_names_the_rest(
             return [[Squares()._one(frame_with([(30, 30, 50)]))[0]] if f[0, 0, 0] == 150 and len(tried) > 1 else b
                     for f, b in zip(frames, found, strict=True)]  # fmt: skip
 
-    monkeypatch.setattr(fix_faces, "make_detector", lambda name, sensitive: Keen())
-    fix_faces.run(workspace, fix_faces.Options(slow=True))
+    keen = SquareModels(Keen())
+    fix_faces.run(workspace, fix_faces.Options(slow=True), keen)
     text = capsys.readouterr().out
     assert "Faces found in frames that had none: 1 (00007_0.png)" in text
     assert "Frames still without a face: 1 (00006.png)" in text
@@ -320,21 +325,21 @@ def test_fix_fills_gaps_and_names_the_rest(
     assert load_record(workspace.dst.aligned_dir / "00007_0.png").size == 256
     assert len(tried) == 5
     tried.clear()
-    fix_faces.run(workspace, fix_faces.Options(slow=True))
+    fix_faces.run(workspace, fix_faces.Options(slow=True), keen)
     assert tried == []
-    run(workspace, Options(side="dst"))
+    run(workspace, Options(side="dst"), squares)
     assert "00005_0.png" not in names(workspace.dst.aligned_dir)
 
 
 def test_fix_with_nothing_to_do(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
     workspace.dst.frames_dir.mkdir()
     write_image(workspace.dst.frames_dir / "1.png", frame_with([(10, 10, 90)]))
-    run(workspace, Options(side="dst"))
-    fix_faces.run(workspace, fix_faces.Options())
+    run(workspace, Options(side="dst"), squares)
+    fix_faces.run(workspace, fix_faces.Options(), SquareModels(squares))
     text = capsys.readouterr().out
     assert "Every frame has exactly one face" in text and text.endswith("Next: 6_train.\n")
     write_image(workspace.dst.frames_dir / "2.png", frame_with([(10, 10, 90)]))
-    fix_faces.run(workspace, fix_faces.Options())
+    fix_faces.run(workspace, fix_faces.Options(), SquareModels(squares))
     text = capsys.readouterr().out
     assert "Frames not searched yet: 1" in text and text.endswith("Next: 5_dst_extract_faces.\n")
 
@@ -352,8 +357,8 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "save_face", full)
         with pytest.raises(UserError, match="disk is full"):
-            run(workspace, Options(side="src"))
+            run(workspace, Options(side="src"), squares)
     assert {"00001_0.png", "00002_0.png"} <= set(names(workspace.src.aligned_dir)) < set(ALL)
     assert not (workspace.root / ".lock_data_src").exists()
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ALL

@@ -3,21 +3,23 @@
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from extract.squares import Squares, StillLandmarks, frame_with
+from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
 from facewright.commands import extract as extract_faces
 from facewright.commands import fix as fix_faces
-from facewright.commands.extract import Options, run
+from facewright.commands.extract import Options
 from facewright.core.errors import UserError
 from facewright.core.images import Image, write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Box
-from facewright.extract.log import read_searched
+from facewright.extract.log import ExtractionLog
+from facewright.extract.report import ExtractionReport
 from facewright.faces.align import transform_points
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import load_record
@@ -27,15 +29,19 @@ LARGE, SMALL = (100, 60, 80), (20, 20, 40)
 
 
 @pytest.fixture
-def squares(monkeypatch: pytest.MonkeyPatch) -> Squares:
-    """Bright squares take the place of faces; who they are is not asked."""
-    detector = Squares()
-    monkeypatch.setattr(extract_faces, "CHECKS", extract_faces.CHECKS[:2])
-    monkeypatch.setattr(extract_faces, "AFTER_SEARCH", ())
-    for step in (extract_faces, fix_faces):
-        monkeypatch.setattr(step, "make_detector", lambda name, **_: detector)
-        monkeypatch.setattr(step, "Landmarker", StillLandmarks)
-    return detector
+def squares() -> Squares:
+    """Bright squares take the place of faces, for every name of a detector."""
+    return Squares()
+
+
+def run(
+    workspace: Workspace, options: Options, squares: Squares | None = None, landmarker: StillLandmarks | None = None
+) -> ExtractionReport:
+    """Extract faces, or squares: then who they are is not asked, and nothing is smoothed."""
+    if squares is None:
+        return extract_faces.run(workspace, options)
+    models = SquareModels(squares, landmarker)
+    return extract_faces.run(workspace, replace(options, people=False, smooth="off"), models)
 
 
 def fill(side: Side, *frames: list[tuple[int, int, int]]) -> None:
@@ -50,7 +56,7 @@ def names(folder: Path) -> list[str]:
 
 def searched(squares: Squares, workspace: Workspace, options: Options) -> int:
     squares.batches.clear()
-    run(workspace, options)
+    run(workspace, options, squares)
     return sum(squares.batches)
 
 
@@ -62,9 +68,9 @@ def test_the_journal_notes_what_was_chosen_and_nothing_else(workspace: Workspace
     """So that journals of older programs stay good."""
     fill(workspace.src)
     plain = {"detector": "mtcnn", "face_type": "full", "size": 256}
-    run(workspace, Options(every=2, rotate="90", debug=True))
+    run(workspace, Options(every=2, rotate="90", debug=True), squares)
     assert settings(workspace) == plain
-    run(workspace, Options(redo=True, min_face=50, max_faces=1, align_eyes=True, false_face_filter=False))
+    run(workspace, Options(redo=True, min_face=50, max_faces=1, align_eyes=True, false_face_filter=False), squares)
     more = {"min_face": 50, "max_faces": 1, "align_eyes": True, "false_face_filter": False}
     assert settings(workspace) == {**plain, **more}
 
@@ -75,36 +81,36 @@ def test_the_journal_notes_what_was_chosen_and_nothing_else(workspace: Workspace
 )
 def test_other_rules_ask_first(workspace: Workspace, squares: Squares, change: dict[str, object]) -> None:
     fill(workspace.src)
-    run(workspace, Options())
+    run(workspace, Options(), squares)
     with pytest.raises(UserError, match="faces extracted with mtcnn"):
-        run(workspace, Options(**change))  # type: ignore[arg-type]
-    run(workspace, Options(redo=True, **change))  # type: ignore[arg-type]
+        run(workspace, Options(**change), squares)  # type: ignore[arg-type]
+    run(workspace, Options(redo=True, **change), squares)  # type: ignore[arg-type]
     assert searched(squares, workspace, Options(**change)) == 0  # type: ignore[arg-type]
     with pytest.raises(UserError, match=next(iter(change)).replace("_", "-")):
-        run(workspace, Options())
+        run(workspace, Options(), squares)
 
 
 def test_small_and_surplus_faces(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
     fill(workspace.src)
-    run(workspace, Options(min_face=50))
+    run(workspace, Options(min_face=50), squares)
     assert names(workspace.src.aligned_dir) == ["00001_0.png", "00002_0.png"]
     text = capsys.readouterr().out
     assert "Faces left out: 2 (smaller than 50 px: 2)" in text
     assert "Frames without a face: 1 (00004.png)" in text  # 00003 has a face, which is not wanted
-    run(workspace, Options(max_faces=1, redo=True))
+    run(workspace, Options(max_faces=1, redo=True), squares)
     assert names(workspace.src.aligned_dir) == ["00001_0.png", "00002_0.png", "00003_0.png"]
     text = capsys.readouterr().out
     assert "Faces left out: 1 (not the largest: 1)" in text and "No face is left" not in text
-    run(workspace, Options(blur_threshold=100_000, redo=True))
+    run(workspace, Options(blur_threshold=100_000, redo=True), squares)
     assert "No face is left" in capsys.readouterr().out
 
 
 def test_fix_keeps_to_the_rules(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.dst)
-    run(workspace, Options(side="dst", min_face=50, align_eyes=True))
+    run(workspace, Options(side="dst", min_face=50, align_eyes=True), squares)
     write_image(workspace.dst.frames_dir / "00004.png", frame_with([SMALL]))
-    assert read_searched(workspace.dst).faceless() == ["00004.png"]
-    fix_faces.run(workspace, fix_faces.Options())
+    assert ExtractionLog.read(workspace.dst).faceless() == ["00004.png"]
+    fix_faces.run(workspace, fix_faces.Options(), SquareModels(squares))
     assert names(workspace.dst.aligned_dir) == ["00001_0.png", "00002_0.png"]
 
 
@@ -115,17 +121,17 @@ def test_blurred_faces_go_to_their_own_folder(
     frame = frame_with([LARGE, SMALL])
     frame[60:140:4, 100:180] = 210
     write_image(workspace.src.frames_dir / "00002.png", frame)
-    run(workspace, Options(blur_threshold=50.0))
+    run(workspace, Options(blur_threshold=50.0), squares)
     assert names(workspace.src.aligned_dir) == ["00002_0.png"]
     assert names(workspace.src.blurry_dir) == ["00001_0.png", "00002_1.png", "00003_0.png"]
     text = capsys.readouterr().out
     assert "(blurred: 3)" in text and str(workspace.src.blurry_dir) in text
     # A frame that changed takes its faces out of both folders.
     write_image(workspace.src.frames_dir / "00002.png", frame_with([LARGE]))
-    run(workspace, Options(blur_threshold=50.0))
+    run(workspace, Options(blur_threshold=50.0), squares)
     assert names(workspace.src.aligned_dir) == []
     assert names(workspace.src.blurry_dir) == ["00001_0.png", "00002_0.png", "00003_0.png"]
-    run(workspace, Options(redo=True))
+    run(workspace, Options(redo=True), squares)
     assert not workspace.src.blurry_dir.exists() and len(names(workspace.src.aligned_dir)) == 3
 
 
@@ -141,8 +147,8 @@ def test_every_says_nothing_of_frames_that_are_gone(
     workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(workspace.src, *[[LARGE]] * 7)
-    run(workspace, Options())
-    run(workspace, Options(every=3))
+    run(workspace, Options(), squares)
+    run(workspace, Options(every=3), squares)
     assert "no longer there" not in capsys.readouterr().out
 
 
@@ -151,7 +157,7 @@ def test_frames_that_have_a_face_are_left_alone(
 ) -> None:
     """Whoever put it there, whatever the journal says, under whatever name."""
     fill(workspace.src, *[[LARGE]] * 4)
-    run(workspace, Options(every=3))
+    run(workspace, Options(every=3), squares)
     save_drawn_face(workspace.src.aligned_dir / "best.png", frame="00002.png")
     before = {path.name: path.read_bytes() for path in workspace.src.aligned()}
     assert searched(squares, workspace, Options(skip_existing=True, size=128)) == 1
@@ -174,7 +180,7 @@ def test_only_frames_without_a_face_are_turned_later(
     lying = frame_with([SMALL])
     lying[0, -1] = 9  # a square that is seen once this corner is elsewhere
     write_image(workspace.src.frames_dir / "00002.png", lying)
-    run(workspace, Options())
+    run(workspace, Options(), squares)
     assert names(workspace.src.aligned_dir) == ["00001_0.png"]
     assert "main.py fix --side src searches them again; so does --rotate on." in capsys.readouterr().out
     assert searched(squares, workspace, Options(rotate="on")) == 2 + 2 * 3
@@ -185,17 +191,16 @@ def test_only_frames_without_a_face_are_turned_later(
     assert searched(squares, workspace, Options(rotate="45")) == 2  # the one that is still without
 
 
-def test_level_eyes_in_the_record(workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_level_eyes_in_the_record(workspace: Workspace, squares: Squares) -> None:
     class Crooked(StillLandmarks):
         def find(self, frame: Image, box: Box, **more: bool) -> np.ndarray:
             points = super().find(frame, box, **more)
             points[42:48, 1] += 10
             return points
 
-    monkeypatch.setattr(extract_faces, "Landmarker", Crooked)
     fill(workspace.src, [LARGE])
     for level in (True, False):
-        run(workspace, Options(align_eyes=level, redo=True))
+        run(workspace, Options(align_eyes=level, redo=True), squares, Crooked())
         (face,) = load_faceset(workspace.src.aligned_dir).faces
         eyes = [face.record.landmarks[part].mean(0) for part in (slice(36, 42), slice(42, 48))]
         assert (abs(eyes[0][1] - eyes[1][1]) < 0.01) == level
@@ -210,8 +215,8 @@ def test_level_eyes_in_the_record(workspace: Workspace, squares: Squares, monkey
         (Options(redo=True, skip_existing=True), "--skip-existing"),
         (Options(side="dst", from_video=True), "3_extract_png_from_dst"),
         (Options(fps=5.0), "--every"),
-        (Options(align_eyes=True, face_type="avatar"), "avatar is never turned"),
-        (Options(align_eyes=True, face_type="mark_only"), "mark_only is never turned"),
+        (Options(align_eyes=True, face_type="avatar"), "avatar is never rotated"),
+        (Options(align_eyes=True, face_type="mark_only"), "mark_only is never rotated"),
     ],
 )
 def test_what_does_not_go_together(workspace: Workspace, options: Options, said: str) -> None:
@@ -224,7 +229,7 @@ def test_what_does_not_go_together(workspace: Workspace, options: Options, said:
 
 def test_debug_shows_what_was_left_out(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.src)
-    run(workspace, Options(min_face=50, debug=True))
+    run(workspace, Options(min_face=50, debug=True), squares)
     plain = cv2.imread(str(workspace.src.frames_dir / "00003.png"))
     drawn = cv2.imdecode(np.fromfile(workspace.src.debug_dir / "00003_debug.jpg", np.uint8), cv2.IMREAD_COLOR)
     assert plain is None or plain.shape == drawn.shape
@@ -251,7 +256,7 @@ def test_photographs_of_all_kinds(workspace: Workspace, squares: Squares) -> Non
         )
     lying = cv2.rotate(frame, cv2.ROTATE_90_COUNTERCLOCKWISE)
     (workspace.src.frames_dir / "phone.jpg").write_bytes(jpeg(np.asarray(lying, np.uint8), 6))
-    run(workspace, Options(debug=True))
+    run(workspace, Options(debug=True), squares)
     faces = load_faceset(workspace.src.aligned_dir).faces
     assert {face.record.frame for face in faces} == {*files, "phone.jpg"}
     for face in faces:
@@ -275,7 +280,11 @@ def test_a_photograph_of_twenty_megapixels(workspace: Workspace) -> None:
 
 def test_one_frame_and_none(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
     fill(workspace.src, [])
-    run(workspace, Options(max_faces=1, min_face=10, blur_threshold=1.0, skip_existing=True, every=5, debug=True))
+    run(
+        workspace,
+        Options(max_faces=1, min_face=10, blur_threshold=1.0, skip_existing=True, every=5, debug=True),
+        squares,
+    )
     assert "Frames searched: 1. Faces saved: 0" in capsys.readouterr().out
     assert not workspace.src.blurry_dir.exists()
 
@@ -291,8 +300,8 @@ def test_a_frame_that_vanishes_while_it_waits(
         return plain(frames, **more)
 
     monkeypatch.setattr(squares, "detect", detect)
-    monkeypatch.setattr("facewright.extract.detection.KEPT_PIXELS", 10)  # each is read a second time
-    run(workspace, Options(min_face=1, rotate="on"))
+    monkeypatch.setattr("facewright.extract.detection.MAX_KEPT_PIXELS", 10)  # each is read a second time
+    run(workspace, Options(min_face=1, rotate="on"), squares)
     assert "no longer there: 1 (00005.png)" in capsys.readouterr().out
     assert len(names(workspace.src.aligned_dir)) == 4
 
@@ -311,6 +320,6 @@ def test_a_folder_that_cannot_be_written(
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(UserError, match="could not be written: Permission denied") as caught:
-        run(workspace, Options())
+        run(workspace, Options(), squares)
     assert "rights" in caught.value.fix and "aligned" in caught.value.happened
     assert not (workspace.root / ".lock_data_src").exists()

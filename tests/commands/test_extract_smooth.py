@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extract.squares import Squares, StillLandmarks, frame_with
+from extract.squares import SquareModels, StillLandmarks, frame_with
 from faces.test_smooth import resting
 from facewright.commands import extract as extract_faces
 from facewright.core.errors import UserError
 from facewright.core.images import Image, write_image
 from facewright.core.workspace import Side, Workspace
-from facewright.extract import smooth_side as step
 from facewright.extract.detectors.base import Box
-from facewright.extract.smooth_side import SmoothOptions, smooth_side
+from facewright.extract.side_run import open_side
+from facewright.extract.smoothing import smooth_side
 from facewright.faces.align import FaceType, align_matrix, transform_points
 from facewright.faces.faceset import load_faceset
 from facewright.faces.pose import head_pose
@@ -56,7 +56,8 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 def smooth(workspace: Workspace, level: str = "auto", side: str = "dst") -> None:
-    smooth_side(workspace, workspace.side(side), SmoothOptions(smooth=level))
+    with open_side(workspace, workspace.side(side)) as run:
+        smooth_side(run, level)
 
 
 def test_the_record_is_right_in_itself(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +73,7 @@ def test_the_record_is_right_in_itself(workspace: Workspace, capsys: pytest.Capt
         np.testing.assert_array_equal(load_face(face.path)[0], PICTURE)
     assert np.abs(np.diff(landmarks(workspace.dst), 2, axis=0)).mean() < 0.2 * np.abs(np.diff(raw, 2, axis=0)).mean()
     text = capsys.readouterr().out
-    assert f"smoothed over time (medium): {FRAMES} faces. Where they rest, they tremble 9" in text
+    assert f"smoothed over time (medium): {FRAMES} faces. Where they rest, they jitter 9" in text
 
 
 def test_again_changes_nothing_and_says_nothing(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +130,7 @@ def test_a_run_that_was_stopped_is_finished(
         update_record(path, record)
 
     with monkeypatch.context() as patch:
-        patch.setattr(step, "update_record", stops)
+        patch.setattr("facewright.faces.faceset.update_record", stops)
         with pytest.raises(KeyboardInterrupt):
             smooth(workspace, "medium")
     smooth(workspace)
@@ -147,7 +148,7 @@ def test_deleted_and_renamed_faces_stay_so(workspace: Workspace, monkeypatch: py
             path.unlink(missing_ok=True)
         update_record(path, record)
 
-    monkeypatch.setattr(step, "update_record", deleted_meanwhile)
+    monkeypatch.setattr("facewright.faces.faceset.update_record", deleted_meanwhile)
     smooth(workspace, "medium")
     assert len(list(folder.glob("*.png"))) == FRAMES - 2
     renamed = load_record(folder / "x.png")
@@ -190,7 +191,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(workspace: Workspace, mon
     def refused(path: Path, record: FaceRecord) -> None:
         raise UserError(f"{path} cannot be written.", "a folder that can be written.", "change its rights.")
 
-    monkeypatch.setattr(step, "update_record", refused)
+    monkeypatch.setattr("facewright.faces.faceset.update_record", refused)
     with pytest.raises(UserError, match="cannot be written"):
         smooth(workspace, "medium")
 
@@ -204,22 +205,21 @@ class Trembling(StillLandmarks):
         return (points + np.random.default_rng(seed).normal(0, 0.15, (68, 2))).astype(np.float32)
 
 
-def test_in_the_extraction(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract_faces, "make_detector", lambda name, **_: Squares())
-    monkeypatch.setattr(extract_faces, "Landmarker", Trembling)
+def test_in_the_extraction(workspace: Workspace) -> None:
+    models = SquareModels(landmarker=Trembling())
     side = workspace.dst
     side.frames_dir.mkdir(parents=True)
     for number in range(24):
         frame = frame_with([(100, 60, 100)])
         frame[0, 0] = number
         write_image(side.frames_dir / f"{number + 1:05d}.png", frame)
-    extract_faces.run(workspace, extract_faces.Options(side="dst"))
+    extract_faces.run(workspace, extract_faces.Options(side="dst"), models)
     faces = load_faceset(side.aligned_dir).faces
     assert len(faces) == 24 and all(face.record.raw_landmarks is not None for face in faces)
     found = np.array([face.record.found_landmarks for face in faces])
-    extract_faces.run(workspace, extract_faces.Options(side="dst", smooth="off"))
+    extract_faces.run(workspace, extract_faces.Options(side="dst", smooth="off"), models)
     np.testing.assert_array_equal(landmarks(side), found)
-    extract_faces.run(workspace, extract_faces.Options(side="dst", redo=True, second_pass=True))
+    extract_faces.run(workspace, extract_faces.Options(side="dst", redo=True, second_pass=True), models)
     again = np.array([face.record.found_landmarks for face in load_faceset(side.aligned_dir).faces])
     assert (again != found).any()
     np.testing.assert_array_equal(landmarks(side), again)  # off is remembered

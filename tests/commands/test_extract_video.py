@@ -12,19 +12,26 @@ from pathlib import Path
 import pytest
 
 from clips import X264, ffmpeg
-from extract.squares import Squares, StillLandmarks, frame_with
+from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
 from facewright.commands import extract as extract_faces
-from facewright.commands import extract_frames
+from facewright.commands import extract_frames as frames_command
 from facewright.commands import fix as fix_faces
-from facewright.commands.extract import Options, run
+from facewright.commands.extract import Options
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import write_image
+from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
-from facewright.extract.log import read_searched
-from facewright.extract.pipeline import FRAMES_AT_ONCE, FaceWriter, extract
-from facewright.extract.video_source import Video
-from facewright.faces.align import FaceType
+from facewright.extract.log import ExtractionLog
+from facewright.extract.pipeline import (
+    MAX_GROUP_FRAMES,
+    ExtractionConfig,
+    FaceExtractor,
+    extract_frames,
+    worker_count,
+)
+from facewright.extract.report import ExtractionReport
+from facewright.extract.video_source import VideoSource
 from facewright.faces.faceset import load_faceset
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -32,14 +39,19 @@ STRAIGHT = Options(side="src", from_video=True)
 
 
 @pytest.fixture
-def squares(monkeypatch: pytest.MonkeyPatch) -> Squares:
-    """Bright squares take the place of faces; who they are is not asked."""
-    detector = Squares()
-    monkeypatch.setattr(extract_faces, "CHECKS", extract_faces.CHECKS[:2])
-    monkeypatch.setattr(extract_faces, "AFTER_SEARCH", ())
-    monkeypatch.setattr(extract_faces, "make_detector", lambda name, **_: detector)
-    monkeypatch.setattr(extract_faces, "Landmarker", StillLandmarks)
-    return detector
+def squares() -> Squares:
+    """Bright squares take the place of faces, for every name of a detector."""
+    return Squares()
+
+
+def run(
+    workspace: Workspace, options: Options, squares: Squares | None = None, landmarker: StillLandmarks | None = None
+) -> ExtractionReport:
+    """Extract faces, or squares: then who they are is not asked, and nothing is smoothed."""
+    if squares is None:
+        return extract_faces.run(workspace, options)
+    models = SquareModels(squares, landmarker)
+    return extract_faces.run(workspace, replace(options, people=False, smooth="off"), models)
 
 
 def film(path: Path, count: int = 24, *, size: tuple[int, int] = (120, 160), shift: int = 0) -> Path:
@@ -66,8 +78,8 @@ def through_frames(video: Path, root: Path, options: Options, fps: float = 0.0) 
     workspace = Workspace(root)
     root.mkdir()
     (root / "data_src.mp4").write_bytes(video.read_bytes())
-    extract_frames.run(workspace, extract_frames.Options(side="src", fps=fps))
-    run(workspace, replace(options, from_video=False, fps=0.0))
+    frames_command.run(workspace, frames_command.Options(side="src", fps=fps))
+    run(workspace, replace(options, from_video=False, fps=0.0), Squares())
     return snapshot(workspace.src)
 
 
@@ -77,44 +89,44 @@ def test_same_faces_as_through_frames(
 ) -> None:
     video = film(workspace.root / "data_src.mp4")
     options = replace(STRAIGHT, **more)  # type: ignore[arg-type]
-    run(workspace, options)
+    run(workspace, options, squares)
     assert not workspace.src.frames() and workspace.src.aligned()
     assert snapshot(workspace.src) == through_frames(video, tmp_path / "files", options, more.get("fps", 0.0))
 
 
-def test_a_second_run_does_nothing(workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_does_nothing(workspace: Workspace, squares: Squares) -> None:
     film(workspace.root / "data_src.mp4")
-    run(workspace, STRAIGHT)
+    run(workspace, STRAIGHT, squares)
     (workspace.src.aligned_dir / "00003_0.png").unlink()
     before = snapshot(workspace.src)
     assert len(before) == 19
-    monkeypatch.setattr(extract_faces, "make_detector", lambda name: pytest.fail("nothing is left to search"))
+    squares.batches.clear()
     for every in (1, 4):
-        run(workspace, replace(STRAIGHT, every=every))
-    assert snapshot(workspace.src) == before
+        run(workspace, replace(STRAIGHT, every=every), squares)
+    assert snapshot(workspace.src) == before and squares.batches == []
 
 
 def test_more_of_the_frames_later(workspace: Workspace, squares: Squares, tmp_path: Path) -> None:
     video = film(workspace.root / "data_src.mp4")
     for every, searched in ((6, 4), (3, 4), (6, 0), (1, 16)):
         squares.batches.clear()
-        run(workspace, replace(STRAIGHT, every=every))
+        run(workspace, replace(STRAIGHT, every=every), squares)
         assert sum(squares.batches) == searched
     assert snapshot(workspace.src) == through_frames(video, tmp_path / "files", STRAIGHT)
 
 
 def test_the_report(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
     film(workspace.root / "data_src.mp4")
-    run(workspace, replace(STRAIGHT, debug=True))
+    run(workspace, replace(STRAIGHT, debug=True), squares)
     text = capsys.readouterr().out
     assert "Frames searched: 24. Faces saved: 20" in text and "Frames without a face: 4 (00006.png" in text
     assert "fix --side src searches them again, after 2_extract_png_from_src; so does --rotate on." in text
     with pytest.raises(UserError, match="no frames") as caught:
-        fix_faces.run(workspace, fix_faces.Options(side="src"))
+        fix_faces.run(workspace, fix_faces.Options(side="src"), SquareModels(squares))
     assert caught.value.fix == "run 2_extract_png_from_src first."
     assert len(list(workspace.src.debug_dir.glob("*.jpg"))) == 24
     (workspace.src.debug_dir / "00004_debug.jpg").unlink()
-    run(workspace, replace(STRAIGHT, debug=True))
+    run(workspace, replace(STRAIGHT, debug=True), squares)
     assert (workspace.src.debug_dir / "00004_debug.jpg").exists()
     text = capsys.readouterr().out
     assert "needed no search: 24" in text and "no longer there" not in text
@@ -123,16 +135,14 @@ def test_the_report(workspace: Workspace, squares: Squares, capsys: pytest.Captu
 SLOW_RUN = """
 import sys, time
 from pathlib import Path
-from extract.squares import Squares, StillLandmarks
+from extract.squares import SquareModels, Squares
 from facewright.core.workspace import Workspace
 from facewright.commands import extract as step
 detector = Squares()
 quick = detector.detect
 detector.detect = lambda frames: (time.sleep(0.05), quick(frames))[1]
-step.make_detector = lambda name: detector
-step.Landmarker = StillLandmarks
-step.CHECKS, step.AFTER_SEARCH = step.CHECKS[:2], ()
-step.run(Workspace(Path(sys.argv[1])), step.Options(side="src", from_video=True))
+options = step.Options(side="src", from_video=True, people=False, smooth="off")
+step.run(Workspace(Path(sys.argv[1])), options, SquareModels(detector))
 """
 
 
@@ -150,21 +160,21 @@ def test_killed_in_the_middle_it_goes_on(workspace: Workspace, squares: Squares,
         process.send_signal(signal.SIGKILL)
         process.wait()
     squares.batches.clear()
-    run(workspace, STRAIGHT)
+    run(workspace, STRAIGHT, squares)
     assert 0 < sum(squares.batches) < 60 - 20 + 5
     assert snapshot(workspace.src) == whole
 
 
 def test_another_video_is_noticed(workspace: Workspace, squares: Squares, typed: Callable[..., list[str]]) -> None:
     film(workspace.root / "data_src.mp4")
-    run(workspace, STRAIGHT)
+    run(workspace, STRAIGHT, squares)
     before = snapshot(workspace.src)
     film(workspace.root / "data_src.mp4", 12, shift=20)
     with pytest.raises(UserError, match=r"straight from data_src\.mp4, \d+ bytes") as caught:
-        run(workspace, STRAIGHT)
+        run(workspace, STRAIGHT, squares)
     assert "--redo" in caught.value.fix and snapshot(workspace.src) == before
     typed("y")
-    run(workspace, STRAIGHT)
+    run(workspace, STRAIGHT, squares)
     assert len(names(workspace.src)) == 10
     assert {path.name for path in workspace.trash.rglob("*_0.png")} == set(before)
 
@@ -172,31 +182,31 @@ def test_another_video_is_noticed(workspace: Workspace, squares: Squares, typed:
 def test_another_rate_is_another_video(workspace: Workspace, squares: Squares) -> None:
     """Frame 00002.png of 10 frames per second is not that of 25."""
     film(workspace.root / "data_src.mp4")
-    run(workspace, STRAIGHT)
+    run(workspace, STRAIGHT, squares)
     with pytest.raises(UserError, match="faces extracted"):
-        run(workspace, replace(STRAIGHT, fps=10.0))
-    run(workspace, replace(STRAIGHT, fps=10.0, redo=True))
-    assert len(read_searched(workspace.src).entries) == 10
+        run(workspace, replace(STRAIGHT, fps=10.0), squares)
+    run(workspace, replace(STRAIGHT, fps=10.0, redo=True), squares)
+    assert len(ExtractionLog.read(workspace.src).entries) == 10
 
 
 def test_frames_of_that_video_that_come_later_are_known(workspace: Workspace, squares: Squares) -> None:
     film(workspace.root / "data_src.mp4")
-    run(workspace, replace(STRAIGHT, every=2))
-    extract_frames.run(workspace, extract_frames.Options(side="src"))
+    run(workspace, replace(STRAIGHT, every=2), squares)
+    frames_command.run(workspace, frames_command.Options(side="src"))
     squares.batches.clear()
-    run(workspace, Options(side="src"))
+    run(workspace, Options(side="src"), squares)
     assert sum(squares.batches) == 12
     squares.batches.clear()
-    run(workspace, STRAIGHT)  # and the other way round
+    run(workspace, STRAIGHT, squares)  # and the other way round
     assert sum(squares.batches) == 0
 
 
 def test_frames_of_another_origin_ask_first(workspace: Workspace, squares: Squares) -> None:
     film(workspace.root / "data_src.mp4")
-    run(workspace, STRAIGHT)
+    run(workspace, STRAIGHT, squares)
     write_image(workspace.src.frames_dir / "00001.png", frame_with([(20, 20, 50)]))
     with pytest.raises(UserError, match="straight from"):
-        run(workspace, Options(side="src"))
+        run(workspace, Options(side="src"), squares)
 
 
 def test_it_is_offered_where_there_are_no_frames(
@@ -204,12 +214,12 @@ def test_it_is_offered_where_there_are_no_frames(
 ) -> None:
     film(workspace.root / "data_src.mp4")
     with pytest.raises(UserError, match="no frames") as caught:
-        run(workspace, Options(side="src"))
+        run(workspace, Options(side="src"), squares)
     assert "--from-video" in caught.value.fix and "2_extract_png_from_src" in caught.value.fix
     shown = typed("n", "")
     with pytest.raises(UserError, match="no frames"):
-        run(workspace, Options(side="src"))
-    run(workspace, Options(side="src"))
+        run(workspace, Options(side="src"), squares)
+    run(workspace, Options(side="src"), squares)
     assert "data_src.mp4? [Y/n]" in shown[-1] and len(names(workspace.src)) == 20
 
 
@@ -230,25 +240,25 @@ def test_a_video_that_ends_early(workspace: Workspace, squares: Squares) -> None
     data = (workspace.root / "x.mp4").read_bytes()
     video.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(UserError, match=r"damaged or cut off: about \d+ of its 60 frames"):
-        run(workspace, STRAIGHT)
+        run(workspace, STRAIGHT, squares)
     kept = len(names(workspace.src))
     assert 10 < kept < 50
     squares.batches.clear()
-    run(workspace, STRAIGHT)  # that is all there is
+    run(workspace, STRAIGHT, squares)  # that is all there is
     assert not squares.batches and len(names(workspace.src)) == kept
 
 
 def test_frames_of_a_large_video_are_read_less_far_ahead(workspace: Workspace) -> None:
     film(workspace.root / "data_src.mp4", 1)
-    assert Video(workspace.src).ahead == 16
+    assert VideoSource(workspace.src).ahead == 16
     film(workspace.root / "data_src.mp4", 1, size=(2160, 3840))
-    assert Video(workspace.src).ahead == 7
+    assert VideoSource(workspace.src).ahead == 7
 
 
 def test_pictures_in_memory_are_bounded(workspace: Workspace, squares: Squares) -> None:
     film(workspace.root / "data_src.mp4", 120)
-    source = Video(workspace.src)
-    todo = source.todo(read_searched(workspace.src), set(), set())
+    source = VideoSource(workspace.src)
+    todo = source.todo(ExtractionLog.read(workspace.src), set(), set())
     alive, most = 0, 0
 
     def counted():
@@ -259,9 +269,11 @@ def test_pictures_in_memory_are_bounded(workspace: Workspace, squares: Squares) 
             yield frame
 
     workspace.src.aligned_dir.mkdir(parents=True)
-    writer = FaceWriter(workspace.src.aligned_dir, workspace.trash, squares, StillLandmarks(), FaceType.FULL, 64)
-    for _ in extract(counted(), squares, writer, ahead=source.ahead):
-        alive -= 1
+    config = ExtractionConfig(workspace.src.aligned_dir, workspace.trash, size=64)
+    with workers.threads(worker_count()) as executor:
+        extractor = FaceExtractor(config, squares, StillLandmarks())
+        for _ in extract_frames(counted(), extractor, executor, ahead=source.ahead):
+            alive -= 1
     # What is read ahead, what is searched, and a group of frames for each thread that writes and two that wait.
-    assert most <= source.ahead + squares.batch(0, 0) + (max(2, workers.cores()) + 2) * FRAMES_AT_ONCE < 100
+    assert most <= source.ahead + squares.batch_size(0, 0) + (max(2, cores()) + 2) * MAX_GROUP_FRAMES < 100
     assert len(load_faceset(workspace.src.aligned_dir).faces) == 100

@@ -13,9 +13,10 @@ from commands.faceset_runs import add_face, digest, names, run
 from facewright import cli
 from facewright.core.files import batches
 from facewright.core.images import encode, read_image, write_image
-from facewright.core.journal import Journal
 from facewright.core.workspace import Side, Workspace
-from facewright.extract.log import begin, read_searched
+from facewright.extract.detection import FrameFile
+from facewright.extract.log import ExtractionLog
+from facewright.extract.pipeline import ExtractedFrame
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import load_face, load_record, save_face, update_record
@@ -59,8 +60,8 @@ def test_odd_frame_names_stay(workspace: Workspace, capsys: pytest.CaptureFixtur
 
 
 def journal(side: Side, **settings: str | int) -> None:
-    with Journal(side.extract_journal) as log:
-        begin(log, {"detector": "mtcnn", "face_type": "full", "size": 128, **settings})
+    with ExtractionLog.read(side).writing() as log:
+        log.begin({"detector": "mtcnn", "face_type": "full", "size": 128, **settings})
 
 
 def test_remake_cuts_from_the_frames(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +81,7 @@ def test_remake_cuts_from_the_frames(workspace: Workspace, capsys: pytest.Captur
         expected, _ = from_frame(others.frame(number), record, FaceType.HEAD, 192)
         np.testing.assert_array_equal(image, expected)
     assert load_record(side.aligned_dir / "00001_0.png").person == 2
-    assert read_searched(side).settings == {"detector": "mtcnn", "face_type": "head", "size": 192}
+    assert ExtractionLog.read(side).settings == {"detector": "mtcnn", "face_type": "head", "size": 192}
     assert sorted(digest(path) for path in workspace.trash.rglob("*.png")) == sorted(old)
     (batch,) = batches(workspace.trash)
     assert {item.origin for item in batch.items} == set(side.aligned()) and batch.by == "faceset --action remake"
@@ -131,9 +132,10 @@ def test_a_frame_that_changed_is_not_used(workspace: Workspace) -> None:
     side = workspace.src
     add_face(side, 1)
     path = side.frames_dir / "00001.png"
-    with Journal(side.extract_journal) as log:
-        begin(log, {"detector": "mtcnn", "face_type": "full", "size": 128})
-        log.add({"frame": path.name, "size": path.stat().st_size, "mtime": 1, "crc": 1, "faces": ["00001_0.png"]})
+    with ExtractionLog.read(side).writing() as log:
+        log.begin({"detector": "mtcnn", "face_type": "full", "size": 128})
+        file = FrameFile(path.name, path.stat().st_size, 1, 1)
+        log.note(ExtractedFrame(path, file, ["00001_0.png"]), log.settings or {})
     before = digest(side.aligned_dir / "00001_0.png")
     assert run(workspace, "remake", "--size", "128", "--face-type", "head") == 0
     assert digest(side.aligned_dir / "00001_0.png") == before
@@ -187,7 +189,7 @@ def test_level_eyes_stay_level(workspace: Workspace) -> None:
     assert run(workspace, "remake", "--size", "128") == 0
     made = load_record(side.aligned_dir / "00001_0.png")
     assert is_cut_as(made, FaceType.FULL, 128, level_eyes=True) and not is_cut_as(made, FaceType.FULL, 128)
-    assert read_searched(side).settings["align_eyes"] is True
+    assert ExtractionLog.read(side).settings["align_eyes"] is True
 
 
 def test_mark_only_there_and_back(workspace: Workspace) -> None:

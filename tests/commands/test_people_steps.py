@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Side, Workspace
-from facewright.extract import identity_filter, people
-from facewright.extract.people import number_people, read_people
+from facewright.extract import identity_filter
+from facewright.extract.people import People, people_of
+from facewright.extract.people import number_people as number_side
+from facewright.extract.side_run import ModelLoader, open_side
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import load_record, update_record
@@ -30,6 +33,11 @@ Save = Callable[..., Path]
 def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+
+def number_people(side: Side, **more: Any) -> People:
+    with open_side(Workspace(side.aligned_dir.parents[1]), side, RedModels()) as run:
+        return number_side(run, **more)
 
 
 def face_of(who: int, seed: int) -> np.ndarray:
@@ -82,7 +90,7 @@ def test_people_are_numbered_and_shown(workspace: Workspace, crowd: Side, capsys
 
 def test_a_second_run_writes_nothing(workspace: Workspace, crowd: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     people_command.run(workspace, people_command.Options())
-    monkeypatch.setattr(people, "update_record", lambda *_: pytest.fail("nothing was missing"))
+    monkeypatch.setattr("facewright.faces.faceset.update_record", lambda *_: pytest.fail("nothing was missing"))
     people_command.run(workspace, people_command.Options())
 
 
@@ -116,7 +124,7 @@ def test_a_kill_while_renumbering_loses_nothing(
         update_record(path, record)
 
     with monkeypatch.context() as patched:
-        patched.setattr(people, "update_record", write)
+        patched.setattr("facewright.faces.faceset.update_record", write)
         with pytest.raises(KeyboardInterrupt):
             number_people(crowd, anew=True)
     number_people(crowd)
@@ -210,10 +218,17 @@ class Reds(identity_filter.Embedder):
         return np.stack([face_of(int(one[75, 75, 2]) // 64, 1) for one in chips])
 
 
+class RedModels(ModelLoader):
+    """Faces are compared by the red in their middle."""
+
+    @property
+    def embedder(self) -> Reds:
+        return Reds()
+
+
 @pytest.fixture
-def reds(monkeypatch: pytest.MonkeyPatch) -> type[Reds]:
-    monkeypatch.setattr(people, "Embedder", Reds)
-    monkeypatch.setattr(Reds, "asked", 0)
+def reds() -> type[Reds]:
+    Reds.asked = 0
     return Reds
 
 
@@ -239,7 +254,7 @@ def test_half_faces_need_their_frame(
     write_image(side.frames_dir / "00003.png", whole)  # another frame of that name
     whole[100:164, 100:164] = read_image(side.aligned_dir / "00001_0.png")
     write_image(side.frames_dir / "00001.png", whole)
-    people_command.run(workspace, people_command.Options())
+    people_command.run(workspace, people_command.Options(), RedModels())
     assert numbers(side) == {"00001_0": 1, "00002_0": None, "00003_0": None}
     assert "could not be compared: 2 (00002_0.png, 00003_0.png)" in capsys.readouterr().out
     assert "Not compared" in (workspace.root / "data_dst_people.html").read_text("utf-8")
@@ -313,7 +328,7 @@ def test_comparing_can_be_left_out(workspace: Workspace) -> None:
     extract_faces.run(workspace, extract_faces.Options(people=False))
     (face,) = load_faceset(side.aligned_dir).faces
     assert face.record.embedding is None and face.record.person is None
-    assert [len(read_people(side).unknown), read_people(side).persons] == [1, []]
+    assert (found := people_of(load_faceset(side.aligned_dir))).persons == [] and len(found.unknown) == 1
 
 
 def test_a_threshold_without_a_photo_is_a_sentence(workspace: Workspace) -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from facewright.extract.detectors.base import Detector, make_detector, offers
-from facewright.extract.landmarks import Landmarker
+from facewright.extract.detectors.base import Detector, detector_specs, make_detector
+from facewright.extract.landmarkers.base import Landmarker, make_landmarker
 
 
 @pytest.fixture(scope="session")
 def detectors() -> dict[str, Detector]:
-    return {offer.name: make_detector(offer.name) for offer in offers()}
+    return {spec.name: make_detector(spec.name) for spec in detector_specs()}
 
 
 @pytest.fixture(scope="session")
 def landmarker() -> Landmarker:
-    return Landmarker()
+    return make_landmarker()

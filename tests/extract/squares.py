@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from facewright.core.images import Image
-from facewright.extract.detectors.base import Box, largest_first
-from facewright.extract.landmarks import Landmarker
+from facewright.extract.detectors.base import Box, sort_largest_first
+from facewright.extract.side_run import ModelLoader
 from facewright.faces.align import MEAN_FACE
 
 
@@ -15,14 +15,14 @@ class Squares:
     """Finds what is brighter than 200."""
 
     name = "squares"
-    sure = 0.0
+    upright_score = 0.0
 
-    def __init__(self, *, longest: int = 1920) -> None:
-        self.longest = longest
+    def __init__(self, *, max_side: int = 1920) -> None:
+        self.max_side = max_side
         self.batches: list[int] = []
         self.widths: list[int] = []
 
-    def batch(self, height: int, width: int) -> int:
+    def batch_size(self, height: int, width: int) -> int:
         return 3
 
     def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
@@ -31,24 +31,41 @@ class Squares:
         self.widths += [frame.shape[1] for frame in frames]
         return [self._one(frame) for frame in frames]
 
-    def landmark_square(self, box: Box) -> Box:
+    def face_square(self, box: Box) -> Box:
         return box
 
     def _one(self, frame: Image) -> list[Box]:
         _, _, parts, _ = cv2.connectedComponentsWithStats((frame.min(2) > 200).astype(np.uint8))
-        return largest_first([Box(float(x), float(y), float(x + w), float(y + h), 1.0) for x, y, w, h, _ in parts[1:]])
+        return sort_largest_first(
+            [Box(float(x), float(y), float(x + w), float(y + h), 1.0) for x, y, w, h, _ in parts[1:]]
+        )
 
 
-class StillLandmarks(Landmarker):
+class StillLandmarks:
     """The mean face, drawn into the box."""
-
-    def __init__(self) -> None:
-        """Load nothing."""
 
     def find(self, frame: Image, box: Box, *, accurate: bool = False) -> np.ndarray:
         inner = MEAN_FACE * [box.width, box.height] + [box.left, box.top]
         jaw = np.linspace(inner[0], inner[9], 17) + np.array([0, box.height / 2])
         return np.vstack([jaw, inner]).astype(np.float32)
+
+
+class SquareModels(ModelLoader):
+    """Squares take the place of faces, whatever detector is asked for.
+
+    Attributes:
+        squares: The detector.
+        loaded: Names of the detectors that were asked for.
+    """
+
+    def __init__(self, squares: Squares | None = None, landmarker: StillLandmarks | None = None) -> None:
+        self.squares = squares or Squares()
+        self.landmarker = landmarker or StillLandmarks()
+        self.loaded: list[str] = []
+
+    def detector(self, name: str, *, sensitive: bool = False) -> Squares:
+        self.loaded.append(name)
+        return self.squares
 
 
 def frame_with(squares: Sequence[tuple[int, int, int]], *, shape: tuple[int, int] = (200, 400)) -> Image:

@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 
 from facewright.core.errors import UserError
-from facewright.extract.detectors.base import FIRST, Box, Detector, largest_first, make_detector, offers
+from facewright.extract.detectors.base import (
+    DEFAULT_DETECTOR,
+    Box,
+    Detector,
+    detector_specs,
+    make_detector,
+    sort_largest_first,
+)
 from sample import sample_frames
 
-NAMES = [offer.name for offer in offers()]
+NAMES = [spec.name for spec in detector_specs()]
 every_detector = pytest.mark.parametrize("name", NAMES)
 
 
@@ -21,9 +28,9 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def test_the_list_begins_with_the_default() -> None:
-    assert NAMES[0] == FIRST == "mtcnn"
+    assert NAMES[0] == DEFAULT_DETECTOR == "mtcnn"
     assert {"dlib-hog", "dlib-cnn"} < set(NAMES)
-    assert all("\n" not in offer.summary and len(offer.summary) < 100 for offer in offers())
+    assert all("\n" not in spec.summary and len(spec.summary) < 100 for spec in detector_specs())
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -39,7 +46,7 @@ def test_finds_the_one_face(detectors: dict[str, Detector], name: str) -> None:
     assert detector.name == name
     for frame, boxes in zip(frames, detector.detect(frames), strict=True):
         assert len(boxes) == 1
-        square = detector.landmark_square(boxes[0])
+        square = detector.face_square(boxes[0])
         assert square.width == pytest.approx(square.height, rel=0.02)
         # the face of the sample is in the middle, a third of the picture high
         assert abs((square.left + square.right) / 2 - 160) < 40 and 60 < square.height < 140
@@ -51,7 +58,7 @@ def test_finds_the_one_face(detectors: dict[str, Detector], name: str) -> None:
 def test_pictures_of_any_size_without_a_face(detectors: dict[str, Detector], name: str, shape: tuple[int, int]) -> None:
     grey = np.full((*shape, 3), 90, np.uint8)
     assert detectors[name].detect([grey]) == [[]]
-    assert detectors[name].batch(*shape) >= 1
+    assert detectors[name].batch_size(*shape) >= 1
 
 
 @every_detector
@@ -78,7 +85,7 @@ def test_a_batch_equals_its_frames_and_the_largest_comes_first(detectors: dict[s
 
 def test_order_is_total() -> None:
     boxes = [Box(5, 0, 7, 2, 0.1), Box(0, 0, 2, 2, 0.9), Box(0, 1, 2, 3, 0.5), Box(9, 9, 19, 19, 0.2)]
-    assert largest_first(boxes) == largest_first(boxes[::-1]) == [boxes[3], boxes[1], boxes[2], boxes[0]]
+    assert sort_largest_first(boxes) == sort_largest_first(boxes[::-1]) == [boxes[3], boxes[1], boxes[2], boxes[0]]
 
 
 def test_box() -> None:

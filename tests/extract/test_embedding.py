@@ -10,8 +10,9 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.extract import embedding
 from facewright.extract.detectors.base import Detector
-from facewright.extract.embedding import CHIP, Embedder, chip_matrix, read_weights, shows_enough
-from facewright.extract.landmarks import Landmarker, model_file
+from facewright.extract.dlib_files import model_file
+from facewright.extract.embedding import CHIP_PX, Embedder, chip_matrix, holds_chip, read_weights
+from facewright.extract.landmarkers.base import Landmarker
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from sample import REAL, clip_frames, needs_real_faces, sample_frames
 
@@ -30,7 +31,7 @@ def theirs() -> object:
 def landmarks_of(frame: Image, detectors: dict[str, Detector], landmarker: Landmarker) -> np.ndarray:
     detector = detectors["mtcnn"]
     (box, *_) = detector.detect([frame])[0]
-    return landmarker.find(frame, detector.landmark_square(box))
+    return landmarker.find(frame, detector.face_square(box))
 
 
 def dlibs_own(theirs: object, frame: Image, landmarks: np.ndarray) -> np.ndarray:
@@ -43,7 +44,7 @@ def dlibs_own(theirs: object, frame: Image, landmarks: np.ndarray) -> np.ndarray
 
 def test_the_network_is_dlibs(embedder: Embedder, theirs: object) -> None:
     rng = np.random.default_rng(1)
-    noise = rng.integers(0, 256, (3, CHIP, CHIP, 3)).astype(np.uint8)
+    noise = rng.integers(0, 256, (3, CHIP_PX, CHIP_PX, 3)).astype(np.uint8)
     chips = [cv2.GaussianBlur(picture, (0, 0), sigma) for picture, sigma in zip(noise, (0.5, 3, 9), strict=True)]
     expected = [np.array(theirs.compute_face_descriptor(np.ascontiguousarray(one[..., ::-1]))) for one in chips]
     np.testing.assert_allclose(embedder.embed(chips), expected, atol=1e-5)
@@ -58,7 +59,7 @@ def test_sample_faces_are_as_dlib_sees_them(
     for side in ("src", "dst"):
         frames = sample_frames(side, (10, 60))
         points = [landmarks_of(frame, detectors, landmarker).round() for frame in frames]
-        found[side] = [embedder.face(frame, shape) for frame, shape in zip(frames, points, strict=True)]
+        found[side] = [embedder.embed_face(frame, shape) for frame, shape in zip(frames, points, strict=True)]
         for frame, shape, mine in zip(frames, points, found[side], strict=True):
             assert np.linalg.norm(mine - dlibs_own(theirs, frame, shape)) < 0.03
     within = [np.linalg.norm(pair[0] - pair[1]) for pair in found.values()]
@@ -73,7 +74,7 @@ def test_real_faces_are_as_dlib_sees_them(
 ) -> None:
     for frame in clip_frames(REAL / "video" / name, (5, 90)):
         shape = landmarks_of(frame, detectors, landmarker).round()
-        assert np.linalg.norm(embedder.face(frame, shape) - dlibs_own(theirs, frame, shape)) < 0.04
+        assert np.linalg.norm(embedder.embed_face(frame, shape) - dlibs_own(theirs, frame, shape)) < 0.04
 
 
 @pytest.mark.parametrize("face_type", [FaceType.FULL, FaceType.HEAD])
@@ -84,13 +85,13 @@ def test_an_aligned_picture_tells_what_the_frame_tells(
     points = landmarks_of(frame, detectors, landmarker)
     matrix = align_matrix(points, face_type, 256)
     aligned = np.asarray(cut(frame, matrix, 256), np.uint8)
-    difference = embedder.face(frame, points) - embedder.face(aligned, transform_points(points, matrix))
+    difference = embedder.embed_face(frame, points) - embedder.embed_face(aligned, transform_points(points, matrix))
     assert np.linalg.norm(difference) < 0.08
-    assert shows_enough(face_type)
+    assert holds_chip(face_type)
 
 
 def test_a_half_face_lacks_what_a_chip_shows() -> None:
-    assert [str(one) for one in FaceType if not shows_enough(one)] == ["half"]
+    assert [str(one) for one in FaceType if not holds_chip(one)] == ["half"]
 
 
 def test_a_chip_follows_a_turned_and_scaled_face() -> None:

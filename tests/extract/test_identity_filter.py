@@ -10,9 +10,10 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image, write_image
 from facewright.extract.detectors.base import Detector
 from facewright.extract.embedding import Embedder
-from facewright.extract.filters import Dropped
-from facewright.extract.identity_filter import THRESHOLD, Recognizer, nearest, people_of_photos
-from facewright.extract.landmarks import Landmarker
+from facewright.extract.filters import FilterInput, FilterResult, Rejection
+from facewright.extract.identity_filter import IdentityFilter, embeddings_of_photos, nearest
+from facewright.extract.landmarkers.base import Landmarker
+from facewright.extract.options import MAX_PHOTO_DISTANCE
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, load_record, update_record
 from sample import REAL, clip_frames, needs_real_faces, sample_frames
@@ -24,7 +25,7 @@ class Colours(Embedder):
     def __init__(self) -> None:
         """Load nothing."""
 
-    def face(self, picture: Image, landmarks: np.ndarray) -> np.ndarray:
+    def embed_face(self, picture: Image, landmarks: np.ndarray) -> np.ndarray:
         return at(picture[0, 0, 0] / 100)
 
     def embed(self, chips: list[Image]) -> np.ndarray:
@@ -48,6 +49,11 @@ def picture(blue: int) -> Image:
     return np.full((64, 64, 3), blue, np.uint8)
 
 
+def asked(check: IdentityFilter, frame: Image, face: FaceRecord | None = None) -> FilterResult:
+    (result,) = check.apply([FilterInput(frame, face or record())])
+    return result
+
+
 def people(*places: float) -> np.ndarray:
     return np.array([at(place) for place in places], np.float32).reshape(-1, 128)
 
@@ -65,20 +71,22 @@ def people(*places: float) -> np.ndarray:
     ],
 )
 def test_the_nearer_photo_decides(wanted: tuple[float, ...], unwanted: tuple[float, ...], kept: list[int]) -> None:
-    check = Recognizer(Colours(), people(*wanted), people(*unwanted), 0.5)
-    answers = {blue: check(picture(blue), record()) for blue in (0, 40, 80, 120, 200)}
+    check = IdentityFilter(Colours(), people(*wanted), people(*unwanted), 0.5)
+    answers = {blue: asked(check, picture(blue)) for blue in (0, 40, 80, 120, 200)}
     assert [blue for blue, answer in answers.items() if isinstance(answer, FaceRecord)] == kept
-    reasons = [answer.why.split(":")[0] for answer in answers.values() if isinstance(answer, Dropped)]
-    together = check.many([(picture(blue), record()) for blue in answers])
-    assert [getattr(answer, "why", None) for answer in together] == [getattr(a, "why", None) for a in answers.values()]
+    reasons = [answer.reason.split(":")[0] for answer in answers.values() if isinstance(answer, Rejection)]
+    together = check.apply([FilterInput(picture(blue), record()) for blue in answers])
+    assert [getattr(answer, "reason", None) for answer in together] == [
+        getattr(a, "reason", None) for a in answers.values()
+    ]
     assert set(reasons) <= {"another person", "a person to leave out"}
-    assert not any(answer.no_face for answer in answers.values() if isinstance(answer, Dropped))
+    assert not any(answer.not_a_face for answer in answers.values() if isinstance(answer, Rejection))
 
 
 def test_the_embedding_goes_into_the_record_unless_told_otherwise() -> None:
-    found = Recognizer(Colours())(picture(70), record())
+    found = asked(IdentityFilter(Colours()), picture(70))
     assert isinstance(found, FaceRecord) and found.embedding is not None and found.embedding[0] == np.float32(0.7)
-    plain = Recognizer(Colours(), people(0.7), noted=False)(picture(70), record())
+    plain = asked(IdentityFilter(Colours(), people(0.7), keep_embedding=False), picture(70))
     assert isinstance(plain, FaceRecord) and plain.embedding is None
 
 
@@ -89,7 +97,7 @@ def test_nobody_is_infinitely_far() -> None:
 
 def photos(given: list[Path], detector: Squares | None = None) -> np.ndarray:
     names = [str(path) for path in given]
-    return people_of_photos(names, "--person", detector or Squares(), StillLandmarks(), Colours())
+    return embeddings_of_photos(names, "--person", detector or Squares(), StillLandmarks(), Colours())
 
 
 def photo(path: Path, squares: list[tuple[int, int, int]]) -> Path:
@@ -117,7 +125,7 @@ def test_photos_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("two", "shows 2 faces"), ("none", "shows no face"), ("bad", "bad.png cannot be read as a picture")],
+    [("two", "shows 2 faces"), ("none", "shows no face"), ("bad", "bad.png cannot be read")],
 )
 def test_a_photo_that_does_not_serve_is_a_sentence(tmp_path: Path, name: str, what: str) -> None:
     photo(tmp_path / "two.png", TWO)
@@ -145,17 +153,16 @@ def test_an_aligned_face_needs_no_search(tmp_path: Path, save_drawn_face: object
 
 
 def decided(
-    check: Recognizer, frames: list[Image], detectors: dict[str, Detector], landmarker: Landmarker
+    check: IdentityFilter, frames: list[Image], detectors: dict[str, Detector], landmarker: Landmarker
 ) -> list[bool]:
     """Whether each face of each frame is kept, from left to right."""
     kept = []
     for frame in frames:
         detector = detectors["mtcnn"]
         for box in sorted(detector.detect([frame])[0], key=lambda box: box.left):
-            points = landmarker.find(frame, detector.landmark_square(box))
-            kept.append(
-                isinstance(check(frame, FaceRecord(**{**vars(record()), "frame_landmarks": points})), FaceRecord)
-            )
+            points = landmarker.find(frame, detector.face_square(box))
+            face = FaceRecord(**{**vars(record()), "frame_landmarks": points})
+            kept.append(isinstance(asked(check, frame, face), FaceRecord))
     return kept
 
 
@@ -166,10 +173,10 @@ def test_the_two_sample_people_are_told_apart(
     for side in ("src", "dst"):
         write_image(tmp_path / f"{side}.png", sample_frames(side, (10,))[0])
     wanted, unwanted = (
-        people_of_photos([str(tmp_path / name)], "--person", detectors["mtcnn"], landmarker, embedder)
+        embeddings_of_photos([str(tmp_path / name)], "--person", detectors["mtcnn"], landmarker, embedder)
         for name in ("src.png", "dst.png")
     )
-    check = Recognizer(embedder, wanted, unwanted, THRESHOLD)
+    check = IdentityFilter(embedder, wanted, unwanted, MAX_PHOTO_DISTANCE)
     numbers = (40, 90, 140)
     assert all(decided(check, sample_frames("src", numbers), detectors, landmarker))
     assert not any(decided(check, sample_frames("dst", numbers), detectors, landmarker))
@@ -181,6 +188,6 @@ def test_one_of_two_real_people_is_kept(tmp_path: Path, detectors: dict[str, Det
     clip = REAL / "video" / "intel_head-pose-face-detection-female-and-male.gif"
     frames = clip_frames(clip, (3, 15, 30, 45))
     write_image(tmp_path / "left.png", frames[0][:, : frames[0].shape[1] // 2])
-    wanted = people_of_photos([str(tmp_path / "left.png")], "--person", detectors["mtcnn"], landmarker, embedder)
-    kept = decided(Recognizer(embedder, wanted), frames[1:], detectors, landmarker)
+    wanted = embeddings_of_photos([str(tmp_path / "left.png")], "--person", detectors["mtcnn"], landmarker, embedder)
+    kept = decided(IdentityFilter(embedder, wanted), frames[1:], detectors, landmarker)
     assert kept == [True, False] * 3

@@ -6,9 +6,10 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.extract import landmarks as module
+from facewright.extract import dlib_files as module
 from facewright.extract.detectors.base import Box, Detector
-from facewright.extract.landmarks import Landmarker, model_file
+from facewright.extract.dlib_files import model_file
+from facewright.extract.landmarkers.base import Landmarker
 from facewright.faces.align import transform_points
 from facewright.faces.mask import mirror_landmarks
 from sample import REAL, clip_frames, needs_real_faces, sample_frames
@@ -22,7 +23,7 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
 
 def found(detectors: dict[str, Detector], landmarker: Landmarker, frame: Image, name: str = "mtcnn") -> np.ndarray:
     detector = detectors[name]
-    return landmarker.find(frame, detector.landmark_square(detector.detect([frame])[0][0]))
+    return landmarker.find(frame, detector.face_square(detector.detect([frame])[0][0]))
 
 
 def test_shape_and_place(detectors: dict[str, Detector], landmarker: Landmarker) -> None:
@@ -72,7 +73,7 @@ def test_the_second_pass_depends_less_on_how_the_face_lies(
     random = np.random.default_rng(3)
     apart: dict[bool, list[float]] = {False: [], True: []}
     for frame in sample_frames("dst", [0, 60, 120]):
-        box = detectors["mtcnn"].landmark_square(detectors["mtcnn"].detect([frame])[0][0])
+        box = detectors["mtcnn"].face_square(detectors["mtcnn"].detect([frame])[0][0])
         straight = {accurate: landmarker.find(frame, box, accurate=accurate) for accurate in apart}
         for _ in range(4):
             middle = np.array([box.left + box.right, box.top + box.bottom]) / 2

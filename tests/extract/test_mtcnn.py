@@ -61,8 +61,8 @@ def test_full_batches_and_single_frames_agree(detectors: dict[str, Detector]) ->
     """A full batch runs through a trace of its own, an odd frame through the open one."""
     detector = MtcnnDetector()
     frames = sample_frames("src", list(range(0, 60, 10)), size=(480, 640))
-    frames = frames[: detector.batch(480, 640)]
-    assert len(frames) == detector.batch(480, 640)
+    frames = frames[: detector.batch_size(480, 640)]
+    assert len(frames) == detector.batch_size(480, 640)
     for boxes, frame in zip(detector.detect(frames), frames, strict=True):
         alone = detector.detect([frame])[0]
         assert all(overlap(a, b) > 0.99 for a, b in zip(boxes, alone, strict=True))

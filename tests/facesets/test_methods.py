@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewright.extract.detectors.base import make_detector
-from facewright.extract.landmarks import Landmarker
+from facewright.extract.landmarkers.base import make_landmarker
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.faceset import FaceFile
 from facewright.faces.pose import head_pose
@@ -48,11 +48,11 @@ def face(frame: np.ndarray, points: np.ndarray, name: str = "00001.png") -> Seen
 @pytest.fixture(scope="module")
 def faces() -> list[Seen]:
     """Eight faces of the sample clip, turned this way and that."""
-    detector, landmarker = make_detector("dlib-hog"), Landmarker()
+    detector, landmarker = make_detector("dlib-hog"), make_landmarker()
     found = []
     for number, frame in enumerate(sample_frames("src", range(0, 160, 20), size=(240, 320))):
         for box in detector.detect([frame])[0][:1]:
-            points = landmarker.find(frame, detector.landmark_square(box))
+            points = landmarker.find(frame, detector.face_square(box))
             found.append(face(frame, points, f"{number:05d}.png"))
     assert len(found) >= 6
     return found

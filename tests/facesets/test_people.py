@@ -53,7 +53,7 @@ def test_the_order_of_the_faces_plays_no_role(sizes: list[int], seed: int, rando
 @pytest.mark.parametrize("at_once", [20, 60])
 def test_many_faces_group_as_few_do(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     faces, who = crowd([150, 40, 5, 2, 1, 1], 3)
-    monkeypatch.setattr(grouping, "AT_ONCE", at_once)
+    monkeypatch.setattr(grouping, "MAX_COMPARED_FACES", at_once)
     assert same_groups(persons(faces), who)
     order = np.random.default_rng(1).permutation(len(faces))
     assert same_groups(persons(faces[order]), who[order])
@@ -62,7 +62,7 @@ def test_many_faces_group_as_few_do(monkeypatch: pytest.MonkeyPatch, at_once: in
 @pytest.mark.parametrize("at_once", [20, 2000])
 def test_how_far_a_person_spreads_counts(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     """Their faces are 0.3 from their middle; five others 0.41, each elsewhere: 0.51 from those on the average."""
-    monkeypatch.setattr(grouping, "AT_ONCE", at_once)
+    monkeypatch.setattr(grouping, "MAX_COMPARED_FACES", at_once)
     faces, who = crowd([60], 6, spread=0.3, apart=0.0)
     others = np.zeros((5, 128), np.float32)
     others[np.arange(5), np.arange(5)] = 0.41
@@ -70,7 +70,7 @@ def test_how_far_a_person_spreads_counts(monkeypatch: pytest.MonkeyPatch, at_onc
 
 
 def test_more_people_than_are_compared_at_once_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grouping, "AT_ONCE", 10)
+    monkeypatch.setattr(grouping, "MAX_COMPARED_FACES", 10)
     faces, who = crowd([1] * 45 + [2], 4)
     assert same_groups(persons(faces), who)
 

@@ -1,4 +1,4 @@
-"""A face under the hand: its square, its 68 landmarks, and how both are moved, sized and turned.
+"""A face that is being annotated: its square, its 68 landmarks, and how both are moved, sized and turned.
 
 All in the frame's pixels. Faces never change; every function returns a new one.
 """
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.extract.detectors.base import MANUAL
-from facewright.extract.landmarks import EXPECTED
+from facewright.extract.detectors.base import FACE_SQUARE
 from facewright.faces.align import MEAN_FACE, Matrix, invert, similarity, transform_points
 from facewright.faces.faceset import FaceFile
+from facewright.faces.record import MANUAL_DETECTOR
 
 Place = tuple[float, float]
 Marks = NDArray[np.float32]
@@ -92,7 +92,7 @@ def opened(file: FaceFile, find: Find) -> Face:
     """Return a saved face; points that a hand has set are known by not being where the search would put them."""
     record = file.record
     spot, placed = spot_of(record.frame_landmarks), False
-    if record.detector == MANUAL:
+    if record.detector == MANUAL_DETECTOR:
         left, top, right, bottom = record.rect
         spot = Spot((left + right) / 2, (top + bottom) / 2, max((right - left) / 2, SMALLEST))
         placed = float(np.abs(find(spot) - record.frame_landmarks).max()) > 0.02 * spot.half
@@ -105,7 +105,7 @@ def spot_of(points: Marks) -> Spot:
     """Return the square that belongs to landmarks, such as dlib's own detector would draw it."""
     back = invert(similarity(points[17:], MEAN_FACE))
     middle = transform_points(np.array([[0.5, 0.5]]), back)[0]
-    half = scale_of(back) * (EXPECTED[2] - EXPECTED[0]) / 2
+    half = scale_of(back) * (FACE_SQUARE[1] - FACE_SQUARE[0]) / 2
     return Spot(float(middle[0]), float(middle[1]), half, float(np.degrees(np.arctan2(back[1, 0], back[0, 0]))))
 
 
@@ -134,7 +134,7 @@ def with_point(face: Face, index: int, at: Place) -> Face:
     return replace(face, points=points, placed=True, changed=True)
 
 
-def by_hand(nose: Place, chin: Place, like: Face | None) -> Face:
+def mean_face_between(nose: Place, chin: Place, like: Face | None) -> Face:
     """Return the mean face between two places, which differ; `like` is the face whose file it takes over."""
     mean = mean_points()
     matrix = similarity(mean[[NOSE, CHIN]], np.array([nose, chin], float))

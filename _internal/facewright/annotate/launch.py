@@ -1,21 +1,20 @@
-"""Faces by hand inside a step: its options, which frames are meant, and window or page."""
+"""Manual annotation inside a command: its options, which frames are meant, and window or page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.annotate import page, window
-from facewright.annotate.session import Desk
-from facewright.annotate.storage import Keeper
+from facewright.annotate.session import AnnotationSession
+from facewright.annotate.storage import FaceStorage
 from facewright.annotate.suspicious import suspicious
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.options import option
-from facewright.core.workspace import Side, Workspace
-from facewright.extract.detectors.base import MANUAL
-from facewright.extract.landmarks import Landmarker
-from facewright.extract.log import Searched, Settings
-from facewright.faces.faceset import load_faceset
+from facewright.extract.log import Settings, finished_manually
+from facewright.extract.session import Annotated, frames_without_faces
+from facewright.extract.side_run import SideRun
+from facewright.faces.record import MANUAL_DETECTOR
 from facewright.ui.window import Window, has_screen, open_window
 
 KINDS = {
@@ -23,20 +22,20 @@ KINDS = {
     "several": "frames with several faces",
     "suspicious": "frames with a face that may be none, or lies oddly",
     "deleted": "frames whose faces were deleted",
-    "every": "every frame, those too that were done by hand before",
+    "every": "every frame, those too that a person finished before",
 }
-USUAL = ("faceless", "several", "suspicious")
-SHORT = {"none": (), "usual": USUAL}  # further words for kinds
-NOTHING = "none"
+USUAL_KINDS = ("faceless", "several", "suspicious")
+KIND_GROUPS = {"none": (), "usual": USUAL_KINDS}  # further words for kinds
+NO_KIND = "none"
 
 
 @dataclass(frozen=True)
-class HandOptions:
+class AnnotationOptions:
     """Window or page."""
 
     serve: bool = option(
         False,
-        "Work by hand on a page in a browser instead of a window; for machines without a screen, through ssh -L.",
+        "Annotate on a page in a browser instead of a window; for machines without a screen, through ssh -L.",
         remember=False,
     )
     port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
@@ -46,21 +45,21 @@ class HandOptions:
 
 
 @dataclass(frozen=True)
-class ManualFix(HandOptions):
-    """By hand within the extraction."""
+class GapOptions(AnnotationOptions):
+    """Manual annotation within the extraction."""
 
     manual_fix: bool = option(
-        False, "After the search, place faces by hand in the frames where none was found.", remember=False
+        False, "After the search, place faces yourself in the frames where none was found.", remember=False
     )
 
 
-def contradiction(options: ManualFix, detector: str, *, from_video: bool) -> UserError | None:
-    """Say what does not go together with work by hand, None when all does."""
-    if not (options.manual_fix or detector == MANUAL):
+def annotation_contradiction(options: GapOptions, detector: str, *, from_video: bool) -> UserError | None:
+    """Say what does not go together with manual annotation, None when all does."""
+    if not (options.manual_fix or detector == MANUAL_DETECTOR):
         return None
     if from_video:
         return UserError(
-            "Faces are placed by hand in frames on disk, not straight in a video.",
+            "Faces are placed in frames on disk, not straight in a video.",
             "frames as files.",
             "run 2_extract_png_from_src, then extract without --from-video.",
         )
@@ -74,13 +73,13 @@ def parse_kinds(text: str) -> list[str]:
         UserError: A word that is no kind.
     """
     typed = text.lower().replace(",", " ").split()
-    words = [kind for word in typed for kind in SHORT.get(word, (word,))]
+    words = [kind for word in typed for kind in KIND_GROUPS.get(word, (word,))]
     for word in words:
         if word not in KINDS:
             raise UserError(
-                f"{word!r} is no kind of frames.",
+                f"{word!r} is not a kind of frames.",
                 f"some of {', '.join(KINDS)}, or usual, or none.",
-                f'for example: --look "{",".join(USUAL)}"',
+                f'for example: --look "{",".join(USUAL_KINDS)}"',
             )
     return words
 
@@ -88,12 +87,12 @@ def parse_kinds(text: str) -> list[str]:
 def ask_kinds(counts: dict[str, int]) -> list[str]:
     """Ask which kinds of frames are to be looked at; kinds that have none are not offered."""
     offered = [name for name in KINDS if counts[name]]
-    usual = [name for name in USUAL if counts[name]]
+    usual = [name for name in USUAL_KINDS if counts[name]]
     for name in offered:
         console.say(f"  {name:<12} {counts[name]:>6}  {KINDS[name]}")
-    shown = ",".join(usual) or NOTHING
+    shown = ",".join(usual) or NO_KIND
     while True:
-        text = console.ask(f"Look by hand at [{shown}] (some of these, or {NOTHING}): ")
+        text = console.ask(f"Frames to annotate [{shown}] (some of these, or {NO_KIND}): ")
         if not text:
             return usual
         try:
@@ -102,24 +101,22 @@ def ask_kinds(counts: dict[str, int]) -> list[str]:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
 
-def sort_out(side: Side, frames: Sequence[Path], searched: Searched) -> dict[str, list[Path]]:
+def frames_by_kind(run: SideRun, frames: Sequence[Path]) -> dict[str, list[Path]]:
     """Return the frames of every kind; those that a person finished stand under "every" alone."""
-    faces = load_faceset(side.aligned()).by_frame()
-    finished = {name for name, entry in searched.entries.items() if entry.get("by") == "hand"}
-    open_ones = [path for path in frames if path.name not in finished]
-    unfinished = set(searched.unfinished())
-    odd = suspicious(frames, faces, video=side.timing_file.exists())
-    empty = [path for path in open_ones if path.stem not in faces]
+    entries, faces = run.log.entries, run.faces.by_frame()
+    finished = {name for name, entry in entries.items() if finished_manually(entry)}
+    unfinished = [path for path in frames if path.name not in finished]
+    odd = suspicious(frames, faces, video=run.side.timing_file.exists())
     return {
-        "faceless": [path for path in empty if path.name in unfinished],
-        "several": [path for path in open_ones if len(faces.get(path.stem, [])) > 1],
-        "suspicious": [path for path in open_ones if path in odd],
-        "deleted": [path for path in empty if searched.entries.get(path.name, {}).get("faces")],
+        "faceless": frames_without_faces(run, frames),
+        "several": [path for path in unfinished if len(faces.get(path.stem, [])) > 1],
+        "suspicious": [path for path in unfinished if path in odd],
+        "deleted": [path for path in unfinished if path.stem not in faces and entries.get(path.name, {}).get("faces")],
         "every": list(frames),
     }
 
 
-def can_show(options: HandOptions) -> bool:
+def can_show(options: AnnotationOptions) -> bool:
     """Whether there is something to show frames on."""
     return options.serve or has_screen()
 
@@ -133,61 +130,57 @@ def no_screen() -> UserError:
     )
 
 
-def work(
-    workspace: Workspace,
-    side: Side,
-    frames: Sequence[Path],
-    wanted: Sequence[Path],
-    settings: Settings,
-    options: HandOptions,
-) -> Desk | None:
-    """Let a person work through frames in the window, or on the page; without any frames there is nothing to do.
+class ManualAnnotation:
+    """Lets a person work through frames in the window, or on the page; see `facewright.extract.session.Annotator`."""
 
-    Returns:
-        The desk as it was left, None where there was nothing to do.
+    def __init__(self, options: AnnotationOptions) -> None:
+        self._options = options
 
-    Raises:
-        UserError: Neither screen nor page, the port is taken, or a face could not be saved; what was accepted before
-            is on the disk.
-    """
-    if not wanted:
-        return None
-    if not can_show(options):
-        raise no_screen()
-    shown = None if options.serve else open_window(window.TITLE)
-    if shown is None and not options.serve:
-        console.warn("The window does not open (Python without Tk? its package may be python3-tk). A page instead:")
-    desk = Desk(
-        frames,
-        wanted,
-        Keeper(side, workspace.trash, settings),
-        Landmarker(),
-        window_size=options.manual_window_size,
-        room=shown.screen if shown else None,
-    )
-    try:
-        _show(desk, shown, options.port)
-    except KeyboardInterrupt:
-        console.say("Stopped.")
-    finally:
-        desk.end()
-        _tell(desk, side)
-    return desk
+    def __call__(self, run: SideRun, frames: Sequence[Path], wanted: Sequence[Path], settings: Settings) -> Annotated:
+        """Offer the wanted frames among all; without any there is nothing to do.
+
+        Raises:
+            UserError: Neither screen nor page, the port is taken, or a face could not be saved; what was accepted
+                before is on the disk.
+        """
+        if not wanted:
+            return Annotated()
+        if not can_show(self._options):
+            raise no_screen()
+        shown = None if self._options.serve else open_window(window.TITLE)
+        if shown is None and not self._options.serve:
+            console.warn("The window does not open (Python without Tk? its package may be python3-tk). A page instead:")
+        session = AnnotationSession(
+            frames,
+            wanted,
+            FaceStorage(run, settings),
+            run.models.landmarker,
+            window_size=self._options.manual_window_size,
+            screen=shown.screen if shown else None,
+        )
+        try:
+            _show(session, shown, self._options.port)
+        except KeyboardInterrupt:
+            console.say("Stopped.")
+        finally:
+            session.end()
+            _say_accepted(session)
+        return Annotated(len(session.accepted), session.faces)
 
 
-def _show(desk: Desk, shown: Window | None, port: int) -> None:
+def _show(session: AnnotationSession, shown: Window | None, port: int) -> None:
     if shown is None:
-        page.work(desk, port)
+        page.work(session, port)
         return
-    console.say(f"Frames to look at: {desk.left + 1}. The window shows its keys; h hides them.")
+    console.say(f"Frames to look at: {session.left + 1}. The window shows its keys; h hides them.")
     try:
-        window.work(desk, shown)
+        window.work(session, shown)
     finally:
         shown.close()
 
 
-def _tell(desk: Desk, side: Side) -> None:
-    console.say(f"Frames accepted by hand: {len(desk.accepted)} ({console.listed(desk.accepted)})."
-                if desk.accepted else "Frames accepted by hand: 0.")  # fmt: skip
-    if desk.left:
-        console.say(f"Frames not looked at: {desk.left}. Run the step again: it offers them again.")
+def _say_accepted(session: AnnotationSession) -> None:
+    names = f" ({console.listed(session.accepted)})" if session.accepted else ""
+    console.say(f"Frames accepted in manual annotation: {len(session.accepted)}{names}.")
+    if session.left:
+        console.say(f"Frames not looked at: {session.left}. Run the step again: it offers them again.")

@@ -1,4 +1,4 @@
-"""The table on a page in a browser: the page sends what mouse and keys do and shows pictures, nothing else.
+"""The session on a page in a browser: the page sends what mouse and keys do and shows pictures, nothing else.
 
 One request is on its way at a time; what happens meanwhile waits in the browser and moves of the mouse that follow each
 other become one. So a slow line makes the picture lag by one round trip and never by a queue. While the mouse moves
@@ -12,7 +12,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from facewright.annotate.session import Desk
+from facewright.annotate.session import AnnotationSession
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import encode
@@ -24,7 +24,7 @@ MOST_EVENTS = 1000
 LAST_LOOK = 2.0  # seconds in which the page may fetch the last picture
 
 HTML = """<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><title>Faces by hand</title>
+<html lang="en"><meta charset="utf-8"><title>Manual annotation</title>
 <style>
 html, body { margin: 0; height: 100%; background: #1c1c1c; color: #ebebeb; font: 14px sans-serif; overflow: hidden }
 body { display: flex; align-items: center; justify-content: center }
@@ -99,18 +99,18 @@ send(true);
 """
 
 
-class Counter:
-    """Answers the page's requests for a desk; the desk is used by one request at a time.
+class PageServer:
+    """Answers the page's requests for a session; the session is used by one request at a time.
 
     Attributes:
-        ended: Set when the desk is done or an error ended the work.
+        ended: Set when the session is done or an error ended the work.
         problem: That error.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, session: AnnotationSession) -> None:
         self.ended = threading.Event()
         self.problem: UserError | None = None
-        self._desk = desk
+        self._session = session
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Answer:
@@ -129,16 +129,16 @@ class Counter:
     def _handle(self, events: list[Event], *, fine: bool) -> Answer:
         try:
             for event in coalesced(events):
-                self._desk.handle(event)
+                self._session.handle(event)
         except UserError as problem:
             self.problem = self.problem or problem
             self.ended.set()
             return Answer(problem.happened.encode(), status=HTTPStatus.INTERNAL_SERVER_ERROR)
-        picture = encode(self._desk.picture(), ".jpg", quality=FINE if fine or self._desk.done else QUICK)
-        if self._desk.done:
+        picture = encode(self._session.picture(), ".jpg", quality=FINE if fine or self._session.done else QUICK)
+        if self._session.done:
             self.ended.set()
-        title = "".join(f"%{byte:02X}" for byte in self._desk.title.encode("utf-8"))
-        return Answer(picture, "image/jpeg", more={"X-Title": title, "X-Done": "yes" if self._desk.done else "no"})
+        title = "".join(f"%{byte:02X}" for byte in self._session.title.encode("utf-8"))
+        return Answer(picture, "image/jpeg", more={"X-Title": title, "X-Done": "yes" if self._session.done else "no"})
 
 
 def read_events(body: bytes) -> tuple[list[Event], bool]:
@@ -166,18 +166,18 @@ def _event(value: Any) -> Event:
     return Event(Do(value["do"]), float(x), float(y), str(value.get("what", ""))[:20], int(steps))
 
 
-def work(desk: Desk, port: int) -> None:
-    """Serve the desk until all is done.
+def work(session: AnnotationSession, port: int) -> None:
+    """Serve the session until all is done.
 
     Raises:
         UserError: The port cannot be used, or a face could not be saved.
     """
-    counter = Counter(desk)
-    with Page(counter.answer, port) as page:
+    server = PageServer(session)
+    with Page(server.answer, port) as page:
         page.invite()
         console.say("It ends when all frames are done or with q on the page; Ctrl-C here does the same.")
-        while not counter.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
+        while not server.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
             pass
         time.sleep(LAST_LOOK)
-    if counter.problem is not None:
-        raise counter.problem
+    if server.problem is not None:
+        raise server.problem

@@ -1,9 +1,8 @@
-"""The table at which frames are worked through: events in, a picture out; shown by the window and by the page alike."""
+"""One session of manual annotation: events in, an image out; shown by the window and by the page alike."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -13,25 +12,18 @@ from facewright.annotate import state as steps
 from facewright.annotate.drawing import BAR, Scene, draw, farewell, notice
 from facewright.annotate.face import START, Face, Spot, opened
 from facewright.annotate.state import Sight, State
-from facewright.annotate.storage import Keeper, OpenFrame, open_frame
+from facewright.annotate.storage import FaceStorage, OpenFrame, open_frame
 from facewright.core.images import Image
 from facewright.extract.detectors.base import Box
+from facewright.extract.landmarkers.base import Landmarker
 from facewright.ui.events import Do, Event, Key, key_named
 
-LARGEST_VIEW = 4096  # px: a larger picture helps nobody and is slow to show
+MAX_VIEW_PX = 4096  # a larger picture helps nobody and is slow to show
 UNDO_STEPS = 100
-EDGES = (20, 110)  # px of a screen that a window cannot use, about: sides; title and task bar
+SCREEN_EDGES_PX = (20, 110)  # px of a screen that a window cannot use, about: sides; title and task bar
 
 
-class Landmarks(Protocol):
-    """Finds the 68 points of the face in a square."""
-
-    def find(self, frame: Image, box: Box, *, accurate: bool = False) -> NDArray[np.float32]:
-        """Return (68, 2) float32; `accurate` looks a second time."""
-        ...
-
-
-class Desk:
+class AnnotationSession:
     """Works through frames one after the other; frames that are accepted are on the disk at once.
 
     Attributes:
@@ -43,21 +35,21 @@ class Desk:
         self,
         frames: Sequence[Path],
         wanted: Sequence[Path],
-        keeper: Keeper,
-        landmarks: Landmarks,
+        storage: FaceStorage,
+        landmarker: Landmarker,
         *,
         window_size: int = 0,
-        room: tuple[int, int] | None = None,
+        screen: tuple[int, int] | None = None,
     ) -> None:
         """Open the first wanted frame.
 
         Args:
             frames: All frames, through which `.` and `,` go.
             wanted: Those that are to be looked at, through which Enter and Space go.
-            keeper: Reads and saves faces.
-            landmarks: Finds them.
+            storage: Reads and saves faces.
+            landmarker: Finds their landmarks.
             window_size: Longest side of the shown frame in pixels; 0 shows it in its own size.
-            room: (w, h) of the screen, where the picture must fit in; None for no bound.
+            screen: (w, h) of the screen, where the picture must fit in; None for no bound.
         """
         self.done = False
         self.accepted: list[str] = []
@@ -66,10 +58,10 @@ class Desk:
         chosen = set(wanted)
         self._wanted = [index for index, path in enumerate(frames) if path in chosen]
         self._waiting = list(self._wanted)
-        self._keeper = keeper
-        self._landmarks = landmarks
+        self._storage = storage
+        self._landmarker = landmarker
         self._window_size = window_size
-        self._room = room
+        self._screen = screen
         self._help, self._accurate = True, False
         self._frame = OpenFrame(Path())
         self._view = notice("No frames.", (360, 640))
@@ -86,7 +78,7 @@ class Desk:
 
     @property
     def title(self) -> str:
-        """What is on the table, in a few words."""
+        """The frame that is shown, in a few words."""
         return "All done" if self.done else f"{self._frame.path.name} ({self._at + 1} of {len(self._frames)})"
 
     @property
@@ -95,7 +87,7 @@ class Desk:
         return len(self._waiting)
 
     def end(self) -> None:
-        """End; what lies on the table is not saved."""
+        """End; what is not accepted is not saved."""
         if not self.done:
             self.done = True
             name = self._frame.path.name
@@ -121,7 +113,7 @@ class Desk:
         """Return what is to be shown, (h, w, 3) uint8 BGR."""
         if self.done:
             return farewell(self._view.shape[:2], self.accepted, self.left)
-        scene = Scene(self._view, self._pixel, self._frame, self._state, self._keeper.settings, self._status())
+        scene = Scene(self._view, self._pixel, self._frame, self._state, self._storage.settings, self._status())
         return draw(scene, help_shown=self._help)
 
     def _mouse(self, event: Event) -> None:
@@ -177,13 +169,13 @@ class Desk:
         if not 0 <= there < len(self._frames):
             return
         faces = self._state.put_down()
-        if self._frame.picture is not None and _differ(faces, self._keeper.faces(self._frame.path)):
+        if self._frame.picture is not None and _differ(faces, self._storage.faces(self._frame.path)):
             self._save(faces)
         self._open(there)
 
     def _save(self, faces: tuple[Face, ...]) -> None:
         name = self._frame.path.name
-        self._counts[name] = len(self._keeper.keep(self._frame, faces))
+        self._counts[name] = len(self._storage.save(self._frame, faces))
         if name not in self.accepted:
             self.accepted.append(name)
 
@@ -209,10 +201,10 @@ class Desk:
             self._view, self._pixel = notice(self._frame.problem, self._view.shape[:2]), 1.0
             return
         height, width = picture.shape[:2]
-        self._view, self._pixel = shown(picture, self._window_size, self._room)
+        self._view, self._pixel = shown(picture, self._window_size, self._screen)
         sight = self._sight()
-        faces = tuple(opened(file, sight.find) for file in self._keeper.faces(self._frame.path))
-        half = half or self._keeper.usual_half() or min(max(START, max(height, width) / 16), min(height, width) / 3)
+        faces = tuple(opened(file, sight.find) for file in self._storage.faces(self._frame.path))
+        half = half or self._storage.usual_half() or min(max(START, max(height, width) / 16), min(height, width) / 3)
         self._state = steps.opened(faces, (share[0] * width, share[1] * height), half, sight)
 
     def _share(self) -> tuple[float, float]:
@@ -235,7 +227,7 @@ class Desk:
         def find(spot: Spot) -> NDArray[np.float32]:
             near, left, top = around(picture, spot)
             box = Box(*replace(spot, x=spot.x - left, y=spot.y - top).rect, 1.0, spot.roll)
-            return self._landmarks.find(near, box, accurate=self._accurate) + np.array([left, top], np.float32)
+            return self._landmarker.find(near, box, accurate=self._accurate) + np.array([left, top], np.float32)
 
         return Sight(find, self._pixel)
 
@@ -249,24 +241,28 @@ class Desk:
             parts.append("one in hand: click puts it down")
         if self._accurate:
             parts.append("second look")
-        if self._keeper.finished(self._frame.path):
-            parts.append("done by hand before")
+        if self._storage.finished(self._frame.path):
+            parts.append("finished before")
         parts.append(f"{self.left} more to look at")
         return "   ".join([self._frame.path.name, *parts, "Enter: accept   Space: skip   h: help"])
 
 
-def shown(picture: Image, longest: int, room: tuple[int, int] | None = None) -> tuple[Image, float]:
+def shown(picture: Image, longest: int, screen: tuple[int, int] | None = None) -> tuple[Image, float]:
     """Return the frame in the size in which it is shown, and frame pixels per shown pixel.
 
     Args:
         picture: (h, w, 3) uint8 BGR.
         longest: Longest side in pixels; 0 for the frame's own.
-        room: (w, h) of the screen; title, task bar and the line below the frame take their part of it.
+        screen: (w, h) of the screen; title, task bar and the line below the frame take their part of it.
     """
     height, width = picture.shape[:2]
-    scale = min(longest or max(height, width), LARGEST_VIEW) / max(height, width)
-    if room:
-        scale = min(scale, max(room[0] - EDGES[0], 200) / width, max(room[1] - EDGES[1] - BAR, 200) / height)
+    scale = min(longest or max(height, width), MAX_VIEW_PX) / max(height, width)
+    if screen:
+        scale = min(
+            scale,
+            max(screen[0] - SCREEN_EDGES_PX[0], 200) / width,
+            max(screen[1] - SCREEN_EDGES_PX[1] - BAR, 200) / height,
+        )
     if scale == 1:
         return picture, 1.0
     size = max(1, round(width * scale)), max(1, round(height * scale))

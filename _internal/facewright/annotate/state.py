@@ -1,4 +1,4 @@
-"""The frame on the table: its faces, the one in hand, and what each move of the mouse and each key makes of them.
+"""The frame that is annotated: its faces, the one in hand, and what each move of the mouse and each key makes of them.
 
 Nothing is read, written or shown here: each function returns the next state, so that every key can be tested alone.
 """
@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facewright.annotate.face import START, Face, Find, Place, Spot, by_hand, found, moved, resized, with_point
+from facewright.annotate.face import (
+    START,
+    Face,
+    Find,
+    Place,
+    Spot,
+    found,
+    mean_face_between,
+    moved,
+    resized,
+    with_point,
+)
 from facewright.ui.events import Key
 
 TURN = 15.0  # degrees per key press
@@ -145,7 +156,7 @@ def _place(state: State, anchor: Place, sight: Sight) -> State:
         return state
     held = len(state.faces) if state.held is None else state.held
     like = None if state.held is None else state.faces[held]
-    return _with_face(replace(state, held=held), held, by_hand(anchor, state.mouse, like))
+    return _with_face(replace(state, held=held), held, mean_face_between(anchor, state.mouse, like))
 
 
 def _drag(state: State, press: Press, sight: Sight) -> State:

@@ -1,4 +1,4 @@
-"""The faces of frames on disk: reading them for the table, saving what a person accepted.
+"""The faces of frames on disk: reading them for the annotation, saving what a person accepted.
 
 A frame's faces are saved as soon as it is accepted: new pictures first, each whole or absent, with what they replace
 copied to the trash before; then removed ones move there; then the journal says that the frame was finished by hand.
@@ -15,20 +15,19 @@ from facewright.annotate.face import Face, spot_of
 from facewright.core.errors import UserError
 from facewright.core.files import copy_to_trash, make_folder, move_to_trash
 from facewright.core.images import Image, decode, write_image
-from facewright.core.journal import Journal
-from facewright.core.workspace import Side
-from facewright.extract.detectors.base import MANUAL
-from facewright.extract.log import Settings, begin, by_hand, note, read_searched
-from facewright.extract.pipeline import FrameFile, Outcome, annotate, debug_file
-from facewright.faces.align import FaceType, align_matrix, cut, transform_points
-from facewright.faces.faceset import FaceFile, load_faceset
-from facewright.faces.pose import head_pose
-from facewright.faces.record import FaceRecord, save_face
+from facewright.extract.detection import FrameFile
+from facewright.extract.log import FINISHED_MANUALLY, Settings, finished_manually
+from facewright.extract.overlay import debug_file, draw_faces
+from facewright.extract.pipeline import ExtractedFrame
+from facewright.extract.side_run import SideRun
+from facewright.faces.align import FaceType
+from facewright.faces.faceset import FaceFile
+from facewright.faces.record import MANUAL_DETECTOR, FaceRecord, save_face
 
 
 @dataclass(frozen=True)
 class OpenFrame:
-    """A frame on the table.
+    """A frame that is being annotated.
 
     Attributes:
         path: The frame.
@@ -56,23 +55,20 @@ def open_frame(path: Path) -> OpenFrame:
     return OpenFrame(path, FrameFile(path.name, len(data), status.st_mtime_ns, zlib.crc32(data)), picture)
 
 
-class Keeper:
+class FaceStorage:
     """Knows the faces of every frame of a side and saves them.
 
     Attributes:
         settings: Of the extraction whose faces these are: face type and size of the pictures.
     """
 
-    def __init__(self, side: Side, trash: Path, settings: Settings) -> None:
-        """Read the records of all faces; pictures are not decoded."""
+    def __init__(self, run: SideRun, settings: Settings) -> None:
+        """Group the faces of a side by frame; its log and its faces are kept up to date."""
         self.settings = settings
-        self._side = side
-        self._trash = trash
-        self._faces = load_faceset(side.aligned()).by_frame()
-        searched = read_searched(side)
-        self._begun = searched.settings is not None
-        self._tried = {name: str(entry.get("tried", "")) for name, entry in searched.entries.items()}
-        self._finished = {name for name, entry in searched.entries.items() if by_hand(entry)}
+        self._run = run
+        self._side = run.side
+        self._trash = run.workspace.trash
+        self._faces = run.faces.by_frame()
 
     def faces(self, frame: Path) -> list[FaceFile]:
         """Return the saved faces of a frame, by name."""
@@ -86,9 +82,9 @@ class Keeper:
 
     def finished(self, frame: Path) -> bool:
         """Whether a person accepted this frame."""
-        return frame.name in self._finished
+        return finished_manually(self._run.log.entries.get(frame.name, {}))
 
-    def keep(self, frame: OpenFrame, faces: Sequence[Face]) -> list[str]:
+    def save(self, frame: OpenFrame, faces: Sequence[Face]) -> list[str]:
         """Save the faces of a frame and note that a person accepted them; return the names of their files.
 
         Faces that are as they were are not touched. One that was changed keeps its file's name, what it replaces
@@ -102,12 +98,16 @@ class Keeper:
         before = self.faces(frame.path)
         kept = [self._save(frame.path, frame.picture, face) for face in self._named(frame.path, faces)]
         staying = {file.path for file in kept}
-        move_to_trash([file.path for file in before if file.path not in staying], self._trash, by="faces by hand")
+        removed = [file.path for file in before if file.path not in staying]
+        move_to_trash(removed, self._trash, by="faces by hand")
+        self._run.faces.discard(removed)
+        for file in kept:
+            self._run.faces.put(file)
         self._note(frame, [file.path.name for file in kept])
         self._faces[frame.path.stem] = kept
         if self._side.debug_dir.is_dir():
             records = [file.record for file in kept]
-            write_image(debug_file(self._side.debug_dir, frame.path), annotate(frame.picture, records))
+            write_image(debug_file(self._side.debug_dir, frame.path), draw_faces(frame.picture, records))
         return [file.path.name for file in kept]
 
     def _named(self, frame: Path, faces: Sequence[Face]) -> list[tuple[Path, Face]]:
@@ -132,34 +132,29 @@ class Keeper:
         record = self._record(frame.name, face)
         if path.exists():
             copy_to_trash(path, self._trash)
-        whole = record.face_type is FaceType.MARK_ONLY
-        save_face(path, picture if whole else np.asarray(cut(picture, record.matrix, record.size), np.uint8), record)
+        save_face(path, record.cut(picture), record)
         return FaceFile(path, record)
 
     def _record(self, frame: str, face: Face) -> FaceRecord:
         face_type, size = FaceType(str(self.settings["face_type"])), int(self.settings["size"])
         if face.file and not face.changed:  # its file was deleted meanwhile
             return face.file.record
-        matrix = align_matrix(face.points, face_type, size, level_eyes=bool(self.settings.get("align_eyes", False)))
-        return FaceRecord(
-            face_type=face_type,
-            size=0 if face_type is FaceType.MARK_ONLY else size,
-            landmarks=transform_points(face.points, matrix).astype(np.float32),
-            frame_landmarks=face.points,
+        return FaceRecord.from_landmarks(
+            face.points,
+            face_type,
+            size,
+            level_eyes=bool(self.settings.get("align_eyes", False)),
             frame=frame,
-            detector=MANUAL,
+            detector=MANUAL_DETECTOR,
             score=1.0,
             rect=face.rect,
-            matrix=matrix,
-            pose=head_pose(face.points),
         )
 
     def _note(self, frame: OpenFrame, names: list[str]) -> None:
-        with Journal(self._side.extract_journal) as journal:
-            if not self._begun:
-                begin(journal, self.settings)
-                self._begun = True
-            tried = self._tried.get(frame.path.name, "")
-            outcome = Outcome(frame.path, frame.file, names, None)
-            note(journal, outcome, self.settings, by="hand", **({"tried": tried} if tried else {}))
-        self._finished.add(frame.path.name)
+        log = self._run.log
+        tried = str(log.entries.get(frame.path.name, {}).get("tried", ""))
+        with log.writing():
+            if log.settings is None:
+                log.begin(self.settings)
+            result = ExtractedFrame(frame.path, frame.file, names)
+            log.note(result, self.settings, by=FINISHED_MANUALLY, **({"tried": tried} if tried else {}))

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from facewright.annotate.face import scale_of, spot_of
 from facewright.core.png import DamagedPng, read_size
-from facewright.extract.detectors.base import MANUAL
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, similarity, transform_points
 from facewright.faces.faceset import FaceFile
-from facewright.faces.record import INNER, FaceRecord
+from facewright.faces.record import INNER, MANUAL_DETECTOR, FaceRecord
 
 # A detector's score below which a face is doubtful: false finds of MTCNN lay at 0.72 to 0.89, true faces over 0.95 as a
 # rule, turned far away over 0.80. For a detector that is not named here the score says nothing.
@@ -36,7 +35,7 @@ def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
         record: The face.
         size: (h, w) of its frame; None where it is not known.
     """
-    if record.detector == MANUAL:
+    if record.detector == MANUAL_DETECTOR:
         return []
     points = np.asarray(record.frame_landmarks, np.float64)
     found = []
@@ -90,7 +89,7 @@ def _jumping(groups: Sequence[Sequence[FaceFile]]) -> set[int]:
         near = range(max(0, index - REACH), min(index + REACH + 1, len(places)))
         around = [places[i] for i in near if i != index and len(places[i])]
         for number, face in enumerate(groups[index]):
-            if face.record.detector != MANUAL and _jumps(own, number, around):
+            if face.record.detector != MANUAL_DETECTOR and _jumps(own, number, around):
                 found.add(index)
     return found
 

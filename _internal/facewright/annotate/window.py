@@ -1,25 +1,25 @@
-"""The table in a window."""
+"""The session in a window."""
 
-from facewright.annotate.session import Desk
+from facewright.annotate.session import AnnotationSession
 from facewright.ui.events import Do, Event, coalesced
 from facewright.ui.window import GONE, Window
 
-TITLE = "Faces by hand"
+TITLE = "Manual annotation"
 
 
-def work(desk: Desk, window: Window) -> None:
-    """Show the desk until all is done or the window is closed or lost, which means the same as `q`.
+def work(session: AnnotationSession, window: Window) -> None:
+    """Show the session until all is done or the window is closed or lost, which means the same as `q`.
 
     Raises:
         UserError: A face could not be saved.
     """
-    while not desk.done:
-        window.show(desk.picture(), f"{TITLE}: {desk.title}")
+    while not session.done:
+        window.show(session.picture(), f"{TITLE}: {session.title}")
         words = window.words()
         for event in coalesced([event for word in words if (event := event_of(word))]):
-            desk.handle(event)
+            session.handle(event)
         if GONE in words:
-            desk.end()
+            session.end()
 
 
 def event_of(word: str) -> Event | None:

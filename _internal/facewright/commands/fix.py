@@ -1,29 +1,34 @@
-"""Search the frames without a face again with finer eyes, then mend by hand: no face, several, or a suspicious one.
+"""Search the frames without a face again at lower thresholds, then annotate: no face, several, or a suspicious one.
 
-By hand means a window, or with --serve a page in a browser (for a machine without a screen, through ssh -L). Both show
-their keys. A frame that was accepted is saved at once and not offered again.
+Manual annotation takes place in a window, or with --serve on a page in a browser (for a machine without a screen,
+through ssh -L). Both show their keys. A frame that was accepted is saved at once and not offered again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facewright.annotate import launch as by_hand
-from facewright.commands.extract import face_writer, make_checks, options_of
+from facewright.annotate.launch import (
+    KINDS,
+    USUAL_KINDS,
+    AnnotationOptions,
+    ManualAnnotation,
+    ask_kinds,
+    can_show,
+    frames_by_kind,
+    parse_kinds,
+)
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
-from facewright.core.files import make_folder
-from facewright.core.journal import Journal
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
-from facewright.extract.detection import Look
-from facewright.extract.detectors.base import make_detector
-from facewright.extract.identity_options import number_new
-from facewright.extract.landmarks import Landmarker
-from facewright.extract.log import Searched, Settings, frames_to_search, note, read_searched
-from facewright.extract.pipeline import extract
-from facewright.extract.smooth_side import SmoothOptions, smooth_side
+from facewright.extract.log import frames_to_search
+from facewright.extract.people import number_new
+from facewright.extract.report import NEXT_SCRIPT
+from facewright.extract.second_search import QUICK_PASSES, SLOW_PASSES, search_again
+from facewright.extract.side_run import ModelLoader, SideRun, open_side
+from facewright.extract.smoothing import smooth_side
 
 
 @dataclass(frozen=True)
@@ -38,41 +43,39 @@ class FixOptions:
     )
     slow: bool = option(
         False,
-        "Also try dlib's large network where all else found nothing: 1 to 15 seconds per frame without a card.",
+        "Also try dlib's large network where all else found nothing: 1 to 15 seconds per frame without a GPU.",
         ask="Try the slow network too",
     )
     look: str = option(
         "",
-        f"Which frames to look at by hand: some of {', '.join(by_hand.KINDS)}; usual (the first three) or none. "
+        f"Which frames to annotate: some of {', '.join(KINDS)}; usual (the first three) or none. "
         "Without this flag you are asked, where somebody is there to answer and there is a screen.",
-        check=by_hand.parse_kinds,
+        check=parse_kinds,
         remember=False,
     )
 
 
 @dataclass(frozen=True)
-class Options(by_hand.HandOptions, FixOptions):
+class Options(AnnotationOptions, FixOptions):
     """What can be chosen."""
 
 
 @dataclass(frozen=True)
-class Pass:
-    """One more search: a detector at its most sensitive, in the frame enlarged `zoom` times."""
+class FixResult:
+    """What was done.
 
-    detector: str
-    zoom: float
+    Attributes:
+        found: Frame name -> files of the faces that the second search found in it.
+        frames: How many frames a person accepted.
+        unsearched: How many frames are still to be searched by the extraction.
+    """
 
-    @property
-    def name(self) -> str:
-        """As it stands in the journal."""
-        return f"{self.detector} x{self.zoom:g}"
-
-
-QUICK = (Pass("mtcnn", 1.0), Pass("mtcnn", 2.0), Pass("dlib-hog", 1.0), Pass("dlib-hog", 2.0))
-SLOW = (Pass("dlib-cnn", 1.0),)
+    found: Mapping[str, Sequence[str]]
+    frames: int
+    unsearched: int
 
 
-def run(workspace: Workspace, options: Options) -> None:
+def run(workspace: Workspace, options: Options, models: ModelLoader | None = None) -> FixResult:
     """Search again, report, and let a person look.
 
     Raises:
@@ -80,99 +83,60 @@ def run(workspace: Workspace, options: Options) -> None:
     """
     side = workspace.side(options.side)
     console.heading(f"Frames of {side.name} that need a look")
-    with workspace.lock(side.name):
+    with open_side(workspace, side, models) as side_run:
         frames = frames_to_search(side, or_video=False)
-        searched = read_searched(side)
-        if searched.settings is None:
+        if side_run.log.settings is None:
             raise UserError(
                 f"The faces of {side.name} were not extracted yet.",
                 "an earlier run of the extraction, whose gaps are filled here.",
                 f"run {side.extractor} first.",
             )
-        names = set(searched.unfinished())
-        before = [path for path in frames if path.name in names]
-        found = _search(workspace, side, searched, before, (*QUICK, *SLOW) if options.slow else QUICK)
-        kinds = by_hand.sort_out(side, frames, read_searched(side))
-        for line in _lines(side, frames, found, kinds):
+        names = set(side_run.log.unfinished())
+        faceless = [path for path in frames if path.name in names]
+        found = search_again(side_run, faceless, (*QUICK_PASSES, *SLOW_PASSES) if options.slow else QUICK_PASSES)
+        kinds = frames_by_kind(side_run, frames)
+        unsearched = sum(map(len, side_run.log.split(frames)))
+        for line in _lines(side, found, kinds, unsearched):
             console.say(line)
-        _look(workspace, side, frames, searched.settings, kinds, options)
-        number_new(side)
-        smooth_side(workspace, side, SmoothOptions())  # as the extraction did: new faces steady their neighbours
-        unsearched = any(read_searched(side).split(frames))
-        following = {"data_src": "5_dst_extract_faces", "data_dst": "6_train"}
-        console.say(f"Next: {side.extractor if unsearched else following[side.name]}.")
+        annotated = _annotate(side_run, frames, kinds, options)
+        number_new(side_run)
+        smooth_side(side_run)  # as the extraction did: new faces steady their neighbours
+        unsearched = sum(map(len, side_run.log.split(frames)))
+    console.say(f"Next: {side.extractor if unsearched else NEXT_SCRIPT[side.name]}.")
+    return FixResult(found, annotated, unsearched)
 
 
-def _look(
-    workspace: Workspace,
-    side: Side,
-    frames: Sequence[Path],
-    settings: Settings,
-    kinds: dict[str, list[Path]],
-    options: Options,
-) -> None:
-    """Open window or page where somebody is there to look, or asked for it; else say how."""
+def _annotate(side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[Path]], options: Options) -> int:
+    """Open window or page where somebody is there to look, or asked for it; else say how. Return the frames done."""
     if options.look:
-        chosen = by_hand.parse_kinds(options.look)
-    elif any(kinds[name] for name in (*by_hand.USUAL, "deleted")):
-        if console.interactive() and by_hand.can_show(options):
-            chosen = by_hand.ask_kinds({name: len(paths) for name, paths in kinds.items()})
+        chosen = parse_kinds(options.look)
+    elif any(kinds[name] for name in (*USUAL_KINDS, "deleted")):
+        if console.interactive() and can_show(options):
+            chosen = ask_kinds({name: len(paths) for name, paths in kinds.items()})
         elif options.serve:
-            chosen = list(by_hand.USUAL)
+            chosen = list(USUAL_KINDS)
         else:
-            usual = any(kinds[name] for name in by_hand.USUAL)
-            how = "" if by_hand.can_show(options) else " --serve"
-            if usual:
-                console.say(f"To mend them by hand: main.py fix --side {side.name[5:]} --look usual{how}")
-            return
+            if any(kinds[name] for name in USUAL_KINDS):
+                how = "" if can_show(options) else " --serve"
+                side = side_run.side.name.removeprefix("data_")
+                console.say(f"To annotate them: main.py fix --side {side} --look usual{how}")
+            return 0
     else:
         chosen = []
     wanted = {path for name in chosen for path in kinds[name]}
-    by_hand.work(workspace, side, frames, [path for path in frames if path in wanted], settings, options)
-
-
-def _search(
-    workspace: Workspace, side: Side, searched: Searched, faceless: Sequence[Path], passes: Sequence[Pass]
-) -> dict[str, list[str]]:
-    """Run the passes that a frame has not seen yet; return frame name -> files of its new faces."""
-    found: dict[str, list[str]] = {}
-    tried = {path: str(searched.entries[path.name].get("tried", "")).split(",") for path in faceless}
-    if not any(_waiting(tried, one, found) for one in passes):
-        return found
-    settings = searched.settings or {}
-    make_folder(side.aligned_dir)
-    landmarker = Landmarker()
-    options = options_of(side, settings)
-    checks = make_checks(options, side)
-    with Journal(side.extract_journal) as journal:
-        for one in passes:
-            waiting = _waiting(tried, one, found)
-            if not waiting:
-                continue
-            detector = make_detector(one.detector, sensitive=True)
-            debug_dir = side.debug_dir if side.debug_dir.is_dir() else None
-            writer = face_writer(workspace, side, options, detector, landmarker, checks, debug_dir=debug_dir)
-            outcomes = extract(waiting, detector, writer, Look(zoom=one.zoom, smallest=options.min_face))
-            for outcome in console.progress(outcomes, total=len(waiting), title=one.name, unit="frames"):
-                tried[outcome.path].append(one.name)
-                note(journal, outcome, settings, tried=",".join(filter(None, tried[outcome.path])))
-                if outcome.faces:
-                    found[outcome.path.name] = outcome.faces
-    return found
-
-
-def _waiting(tried: dict[Path, list[str]], one: Pass, found: dict[str, list[str]]) -> list[Path]:
-    return [path for path, names in tried.items() if one.name not in names and path.name not in found]
+    settings = side_run.log.settings or {}
+    done = ManualAnnotation(options)(side_run, frames, [path for path in frames if path in wanted], settings)
+    return done.frames
 
 
 def _lines(
-    side: Side, frames: Sequence[Path], found: dict[str, list[str]], kinds: dict[str, list[Path]]
+    side: Side, found: Mapping[str, Sequence[str]], kinds: dict[str, list[Path]], unsearched: int
 ) -> Iterator[str]:
     names = {kind: [path.name for path in paths] for kind, paths in kinds.items()}
     if found:
         files = [name for names in found.values() for name in names]
         yield f"Faces found in frames that had none: {len(files)} ({console.listed(files)})."
-        yield f"  Look at them in {side.aligned_dir}: a search this keen also takes other things for faces."
+        yield f"  Look at them in {side.aligned_dir}: at these thresholds other things are taken for faces too."
     if left := names["faceless"]:
         yield f"Frames still without a face: {len(left)} ({console.listed(left)}). Conversion leaves them as they are."
     if crowded := names["several"]:
@@ -182,11 +146,10 @@ def _lines(
         yield f"Frames with a suspicious face: {len(odd)} ({console.listed(odd)})."
     if deleted := names["deleted"]:
         yield f"Frames whose faces were deleted: {len(deleted)} ({console.listed(deleted)}). They are left alone."
-    unsearched = sum(map(len, read_searched(side).split(frames)))
     if unsearched:
         yield f"Frames not searched yet: {unsearched}. Run {side.extractor} again."
     if not (found or left or crowded or odd or deleted or unsearched):
-        yield "Every frame has exactly one face, or was finished by hand."
+        yield "Every frame has exactly one face, or was finished by a person."
 
 
 COMMAND = Command(__doc__, Options, run)

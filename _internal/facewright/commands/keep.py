@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facewright.commands._restore import bring_back
-from facewright.commands.people import present
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
@@ -15,9 +14,10 @@ from facewright.core.files import move_to_trash
 from facewright.core.options import option
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, number_people
+from facewright.extract.report import NEXT_SCRIPT
+from facewright.extract.side_run import ModelLoader, open_side
+from facewright.facesets.people_sheet import present_people
 from facewright.ui.file_viewer import open_in_viewer
-
-FOLLOWING = {"src": "5_dst_extract_faces", "dst": "6_train"}
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,24 @@ class Options:
     )
 
 
-def run(workspace: Workspace, options: Options) -> None:
-    """Number the people, ask who stays, move the others' faces.
+def run(workspace: Workspace, options: Options, models: ModelLoader | None = None) -> People:
+    """Number the people, ask who stays, move the others' faces; return who was there before.
 
     Raises:
         UserError: There are no faces, no such person, or nobody to ask.
     """
     side = workspace.side(options.side)
     console.heading(f"People of {side.name}")
-    with workspace.lock(side.name):
-        people = number_people(side)
-        present(workspace, side, people)
+    with open_side(workspace, side, models) as side_run:
+        people = number_people(side_run)
+        present_people(workspace, side, people)
         if len(people.persons) < 2 and not options.person:
             console.say("There is nobody else: nothing moves.")
         else:
             chosen = parse(options.person, people) if options.person else _ask(workspace, side.name, people)
             _keep(workspace, side, people, chosen)
-    console.say(f"Next: {FOLLOWING[options.side]}.")
+    console.say(f"Next: {NEXT_SCRIPT[side.name]}.")
+    return people
 
 
 def parse(text: str, people: People) -> list[int]:

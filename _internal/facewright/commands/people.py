@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.options import option
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import Workspace
 from facewright.extract.people import People, number_people
-from facewright.faces.grouping import THRESHOLD
-from facewright.facesets.common import no_faces, warn_of_bad_files
-from facewright.facesets.people_sheet import show_people, table
+from facewright.extract.side_run import ModelLoader, open_side
+from facewright.faces.grouping import MAX_GROUP_DISTANCE
+from facewright.facesets.people_sheet import present_people
 
-KEEPERS = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}
+KEEP_SCRIPTS = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Options:
         remember=False,
     )
     threshold: float = option(
-        THRESHOLD,
+        MAX_GROUP_DISTANCE,
         "How far apart two groups of faces may be, on the average, to be one person. Lower where two people share a "
         "number, higher where one person has several; with --renumber.",
         low=0.05,
@@ -38,7 +38,7 @@ class Options:
     renumber: bool = option(False, "Forget the old numbers and number all faces anew.", remember=False)
 
 
-def run(workspace: Workspace, options: Options) -> None:
+def run(workspace: Workspace, options: Options, models: ModelLoader | None = None) -> People:
     """Number the people and show them.
 
     Raises:
@@ -46,31 +46,12 @@ def run(workspace: Workspace, options: Options) -> None:
     """
     side = workspace.side(options.side)
     console.heading(f"People of {side.name}")
-    with workspace.lock(side.name):
-        people = number_people(side, threshold=options.threshold, anew=options.renumber)
-        present(workspace, side, people)
-    console.say(f"Next: {KEEPERS[side.name]} keeps whom you choose; sort --by person puts each one's faces together.")
-
-
-def present(workspace: Workspace, side: Side, people: People) -> None:
-    """Print the table, write sheet and page, name the faces that have no number.
-
-    Raises:
-        UserError: There are no faces.
-    """
-    if not people.persons and not people.unknown:
-        raise no_faces(side, people.bad)
-    warn_of_bad_files(people.bad, "is left alone")
-    for line in table(people) if people.persons else ():
-        console.say(line)
-    if people.unknown:
-        names = console.listed([face.path.name for face in people.unknown])
-        console.say(f"Faces that could not be compared: {len(people.unknown)} ({names}).")
-        console.say("  A half face shows too little by itself: its frame must be there. Or the file is damaged.")
-    picture, page = show_people(workspace, side, people)
-    if people.persons:
-        console.say(f"A row of faces for each: {picture}")
-    console.say(f"All faces by person: {page}")
+    with open_side(workspace, side, models) as side_run:
+        people = number_people(side_run, threshold=options.threshold, anew=options.renumber)
+        present_people(workspace, side, people)
+    keep = KEEP_SCRIPTS[side.name]
+    console.say(f"Next: {keep} keeps whom you choose; sort --by person puts each one's faces together.")
+    return people
 
 
 COMMAND = Command(__doc__, Options, run)

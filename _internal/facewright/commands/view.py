@@ -16,7 +16,7 @@ from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import threads
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.faceset import Faceset, load_faceset
+from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.facesets.gallery import CELL, page, sheet
 from facewright.facesets.statistics import advise, measure_faces, plots, poses_of, summary
@@ -72,7 +72,7 @@ def run(workspace: Workspace, options: Options) -> ViewReport:
 
 
 def _describe(
-    workspace: Workspace, options: Options, side: Side, faceset: Faceset, executor: Executor, *, with_page: bool
+    workspace: Workspace, options: Options, side: Side, faceset: FaceIndex, executor: Executor, *, with_page: bool
 ) -> ViewReport:
     """Measure the faces; print advice, write the sheet, and the page where it is wanted."""
     chosen = {faceset.faces[index].path.name for index in evenly(len(faceset.faces), options.largest)}

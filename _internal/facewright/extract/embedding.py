@@ -18,17 +18,16 @@ from numpy.typing import NDArray
 from facewright.core.console import without_notes
 from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.extract.detectors.base import REMAKE
-from facewright.extract.landmarks import model_file
+from facewright.extract.dlib_files import REINSTALL, model_file
 from facewright.faces.align import MEAN_FACE, FaceType, Matrix, Points, invert, resample, similarity
 from facewright.faces.record import EMBEDDING
 
 WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
-CHIP = 150  # side of the picture that the network gets
-FACE, BORDER = 100, 25  # of the mean face's square in it, and around that
+CHIP_PX = 150  # side of the image that the network gets
+FACE_PX, BORDER_PX = 100, 25  # of the mean face's square in it, and around that
 # dlib places a chip by the nose, the eyes and the upper lip: brows, jaw and lower lip move too much.
 ANCHORS = [index for index in range(27, 68) if not (55 <= index <= 59 or 65 <= index <= 67)]
-AT_ONCE = 16  # faces in one call; more gain nothing
+EMBED_BATCH = 16  # faces in one call; more gain nothing
 MEAN_COLOUR = (122.782, 117.001, 104.298)  # red, green, blue
 # Residual blocks, input to output: filters, and whether the block halves the picture.
 BLOCKS = (
@@ -39,7 +38,7 @@ BLOCKS = (
 )
 CONVOLUTIONS = 1 + 2 * len(BLOCKS)
 
-Numbers = NDArray[np.float32]
+Embeddings = NDArray[np.float32]  # (128,) or (n, 128)
 
 
 def chip_matrix(landmarks: Points) -> Matrix:
@@ -50,7 +49,7 @@ def chip_matrix(landmarks: Points) -> Matrix:
     """
     # dlib fits the mean face onto the landmarks, not the landmarks onto the mean face: on a face that differs from
     # the mean the two give other scales. Its corner of the first pixel is (0, 0), hence the half pixel.
-    mean = MEAN_FACE[[index - 17 for index in ANCHORS]] * FACE + BORDER
+    mean = MEAN_FACE[[index - 17 for index in ANCHORS]] * FACE_PX + BORDER_PX
     matrix = invert(similarity(mean, np.asarray(landmarks, np.float64)[ANCHORS]))
     matrix[:, 2] -= 0.5
     return matrix
@@ -66,11 +65,11 @@ def chip(picture: Image, landmarks: Points) -> Image:
     Returns:
         (150, 150, 3) uint8 BGR.
     """
-    return np.asarray(resample(picture, chip_matrix(landmarks), CHIP, cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(resample(picture, chip_matrix(landmarks), CHIP_PX, cv2.INTER_LINEAR), np.uint8)
 
 
-def shows_enough(face_type: FaceType) -> bool:
-    """Whether an aligned picture of this type holds all that a chip shows; a half face lacks a quarter each way."""
+def holds_chip(face_type: FaceType) -> bool:
+    """Whether an aligned image of this type holds all that a chip shows; a half face lacks a quarter each way."""
     return face_type is not FaceType.HALF
 
 
@@ -85,11 +84,11 @@ class Embedder:
         """
         tf = load_tensorflow("extract with --no-people")
         network = _network(tf, *read_weights(model_file(WEIGHTS).read_bytes()))
-        chips = tf.TensorSpec([None, CHIP, CHIP, 3], tf.uint8)
+        chips = tf.TensorSpec([None, CHIP_PX, CHIP_PX, 3], tf.uint8)
         self._network = tf.function(network, autograph=False, input_signature=[chips])
         self._tf = tf
 
-    def embed(self, chips: Sequence[Image]) -> Numbers:
+    def embed(self, chips: Sequence[Image]) -> Embeddings:
         """Return (n, 128) float32, each row of a length near 1.
 
         Args:
@@ -100,12 +99,12 @@ class Embedder:
         found = self._network(self._tf.constant(np.stack(chips)))
         return np.asarray(found.numpy(), np.float32)
 
-    def face(self, picture: Image, landmarks: Points) -> Numbers:
+    def embed_face(self, picture: Image, landmarks: Points) -> Embeddings:
         """Return the (128,) numbers of one face; see `chip` for the arguments."""
         return np.asarray(self.embed([chip(picture, landmarks)])[0])
 
 
-def read_weights(data: bytes) -> tuple[list[tuple[Numbers, Numbers]], Numbers]:
+def read_weights(data: bytes) -> tuple[list[tuple[Embeddings, Embeddings]], Embeddings]:
     """Read dlib's file: each layer stands behind its name, input to output; what lies between is not needed.
 
     Returns:
@@ -116,7 +115,7 @@ def read_weights(data: bytes) -> tuple[list[tuple[Numbers, Numbers]], Numbers]:
         UserError: It is not that network.
     """
     try:
-        layers: list[tuple[Numbers, Numbers]] = []
+        layers: list[tuple[Embeddings, Embeddings]] = []
         at = 0
         for _ in range(CONVOLUTIONS):
             convolution, at = _tensor(data, _behind(data, b"\x05con_4", at))
@@ -142,7 +141,7 @@ def _whole(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at + 1 : at + 1 + length], "little"), at + 1 + length
 
 
-def _tensor(data: bytes, at: int) -> tuple[Numbers, int]:
+def _tensor(data: bytes, at: int) -> tuple[Embeddings, int]:
     version, at = _whole(data, at)
     if version != 2:
         raise ValueError(f"tensor of version {version}")
@@ -154,10 +153,12 @@ def _tensor(data: bytes, at: int) -> tuple[Numbers, int]:
 
 
 def _damaged() -> UserError:
-    return UserError(f"dlib's model {WEIGHTS} is damaged.", "the file of face_recognition_models 0.3.0.", f"{REMAKE}.")
+    return UserError(
+        f"dlib's model {WEIGHTS} is damaged.", "the file of face_recognition_models 0.3.0.", f"{REINSTALL}."
+    )
 
 
-def _network(tf: Any, layers: Sequence[tuple[Numbers, Numbers]], last: Numbers) -> Callable[[Any], Any]:
+def _network(tf: Any, layers: Sequence[tuple[Embeddings, Embeddings]], last: Embeddings) -> Callable[[Any], Any]:
     """Return the network as a function of (n, 150, 150, 3) uint8 BGR."""
     # Made outside of the traced function: constants inside it would be copied into the graph several times (350 MB).
     folded = _folded(tf, layers)
@@ -175,7 +176,7 @@ def _network(tf: Any, layers: Sequence[tuple[Numbers, Numbers]], last: Numbers) 
     return embed
 
 
-def _folded(tf: Any, layers: Sequence[tuple[Numbers, Numbers]]) -> list[tuple[Any, Any]]:
+def _folded(tf: Any, layers: Sequence[tuple[Embeddings, Embeddings]]) -> list[tuple[Any, Any]]:
     """Return (kernel, bias) of each convolution, with the affine layer behind it folded in."""
     filters = [32, *(count for count, _ in BLOCKS for _ in range(2))]
     found = []
@@ -226,5 +227,5 @@ def load_tensorflow(without: str) -> Any:
         raise UserError(
             f"TensorFlow could not be loaded: {error}.",
             "the environment that quickstart makes.",
-            f"{REMAKE}; or {without}.",
+            f"{REINSTALL}; or {without}.",
         ) from error

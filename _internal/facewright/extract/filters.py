@@ -1,12 +1,17 @@
-"""Which of a frame's boxes become faces: landmarks for each, then the checks, over several frames at once."""
+"""Which of a frame's boxes become faces: by size and number, and by filters that look at image and landmarks.
+
+Landmarks cost more than anything else that is done with a box, so they are found only for as many boxes as may be
+kept: `FrameCandidates.next_round` says which.
+"""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 from facewright.core.images import Image
+from facewright.extract.detection import Detections
 from facewright.extract.detectors.base import Box
 from facewright.faces.align import FaceType, align_matrix
 from facewright.faces.record import FaceRecord
@@ -14,138 +19,141 @@ from facewright.faces.sharpness import sharpness
 
 
 @dataclass(frozen=True)
-class Dropped:
+class Rejection:
     """Why a face is not saved among the others.
 
     Attributes:
-        why: In a few words, for the report and the debug picture: "smaller than 40 px".
+        reason: In a few words, for the report and the debug image: "smaller than 40 px".
         folder: Where it is saved instead; None for nowhere.
-        no_face: It is something else that was taken for a face, so its frame may still hide a true one.
+        not_a_face: Something else was taken for a face, so the frame may still hide a true one.
     """
 
-    why: str
+    reason: str
     folder: Path | None = None
-    no_face: bool = False
+    not_a_face: bool = False
 
 
-Answer = FaceRecord | Dropped | None
-# The frame and what was found in it -> the record to be saved (with more in it, perhaps), or why it is left out.
-Check = Callable[[Image, FaceRecord], Answer]
-UNTOLD = Dropped("left out")  # what None stands for
+class FilterInput(NamedTuple):
+    """What a filter sees of a face: its frame, (h, w, 3) uint8 BGR, and its record."""
+
+    image: Image
+    record: FaceRecord
 
 
-@runtime_checkable
-class CheckOfMany(Protocol):
-    """A check that looks at several faces in less time than at one after the other."""
+FilterResult = FaceRecord | Rejection  # the record to be saved, perhaps with more in it, or why there is none
 
-    def __call__(self, picture: Image, record: FaceRecord) -> Answer:
-        """Check one face."""
+
+class FaceFilter(Protocol):
+    """Decides about faces; may be called from several threads at once."""
+
+    def apply(self, faces: Sequence[FilterInput]) -> Sequence[FilterResult]:
+        """Return one result per face. The faces are of any frames; each result depends on its own face alone."""
         ...
 
-    def many(self, faces: Sequence[tuple[Image, FaceRecord]]) -> Sequence[Answer]:
-        """Check faces of any frames; the answers are those of one call after the other."""
-        ...
+
+@dataclass(frozen=True)
+class EachFace:
+    """A filter that looks at one face after the other."""
+
+    decide: Callable[[Image, FaceRecord], FilterResult]
+
+    def apply(self, faces: Sequence[FilterInput]) -> list[FilterResult]:
+        """See `FaceFilter`."""
+        return [self.decide(face.image, face.record) for face in faces]
 
 
 @dataclass
-class Verdict:
-    """What became of a box.
+class Candidate:
+    """A box on its way to a face.
 
     Attributes:
         box: Where a face was found.
-        record: None where its landmarks were not looked for.
-        why_not: Why it is not among the faces; None for a face.
+        record: None where its landmarks were not needed.
+        rejection: Why it is not among the faces; None for a face.
     """
 
     box: Box
     record: FaceRecord | None = None
-    why_not: Dropped | None = None
+    rejection: Rejection | None = None
 
     @property
     def saved(self) -> bool:
         """Whether it is saved, among the faces or elsewhere."""
-        return self.record is not None and (self.why_not is None or self.why_not.folder is not None)
+        return self.record is not None and (self.rejection is None or self.rejection.folder is not None)
 
 
 @dataclass
-class Judged:
-    """A frame whose boxes are judged.
+class FrameCandidates:
+    """The boxes of a frame, and what became of them so far.
 
     Attributes:
-        picture: (h, w, 3) uint8 BGR.
-        boxes: Largest first.
-        record_of: Finds a box's landmarks.
-        verdicts: One per box, in their order.
+        frame: The frame and its boxes, largest first.
+        image: (h, w, 3) uint8 BGR.
+        candidates: One per box that was decided about, in the order of the boxes.
     """
 
-    picture: Image
-    boxes: Sequence[Box]
-    record_of: Callable[[Box], FaceRecord]
-    verdicts: list[Verdict] = field(default_factory=list)
+    frame: Detections
+    image: Image
+    candidates: list[Candidate] = field(default_factory=list)
 
-    def next_faces(self, smallest: float, most: int) -> Iterator[Verdict]:
-        """Yield boxes that are still to be checked: as many as may be kept if all of them pass."""
-        room = (most or len(self.boxes)) - sum(verdict.saved for verdict in self.verdicts)
-        full = most > 0 and room == 0
-        for box in self.boxes[len(self.verdicts) :]:
-            verdict = Verdict(box)
-            if box.longer < smallest:
-                verdict.why_not = Dropped(f"smaller than {smallest:g} px")
+    def next_round(self, min_face_px: float, max_faces: int) -> list[Candidate]:
+        """Return the next boxes that need landmarks: as many as may be kept if all of them pass the filters.
+
+        Args:
+            min_face_px: Boxes whose longer side is shorter, in pixels of the frame, are rejected.
+            max_faces: So many faces are kept, the largest that pass; 0 keeps all.
+        """
+        boxes = self.frame.boxes
+        places = (max_faces or len(boxes)) - sum(candidate.saved for candidate in self.candidates)
+        full = max_faces > 0 and places == 0
+        needed: list[Candidate] = []
+        for box in boxes[len(self.candidates) :]:
+            candidate = Candidate(box)
+            if box.longer < min_face_px:
+                candidate.rejection = Rejection(f"smaller than {min_face_px:g} px")
             elif full:
-                verdict.why_not = Dropped(f"beyond the {most} largest" if most > 1 else "not the largest")
-            elif not room:
-                return  # it depends on what becomes of those before it
+                candidate.rejection = Rejection(
+                    f"beyond the {max_faces} largest" if max_faces > 1 else "not the largest"
+                )
+            elif len(needed) == places:
+                break  # it depends on what becomes of those before it
             else:
-                room -= 1
-                verdict.record = self.record_of(box)
-            self.verdicts.append(verdict)
-            if verdict.record is not None:
-                yield verdict
+                needed.append(candidate)
+            self.candidates.append(candidate)
+        return needed
 
 
-def judge(frames: Sequence[Judged], checks: Sequence[Check], *, smallest: float = 0.0, most: int = 0) -> None:
-    """Judge all boxes; in each frame only as many faces are looked at as it takes.
+def apply_filters(filters: Sequence[FaceFilter], faces: Sequence[tuple[Image, Candidate]]) -> None:
+    """Ask the filters in turn about all faces; each sees what those before it let pass.
 
     Args:
-        frames: Their verdicts are filled in.
-        checks: Asked one after the other about each face.
-        smallest: Boxes whose longer side is shorter, in pixels of the frame, are left out.
-        most: So many faces of a frame are kept, the largest that pass the checks; 0 keeps all.
+        filters: In the order in which they are asked.
+        faces: Frames, (h, w, 3) uint8 BGR, and candidates with records; record and rejection are filled in.
     """
-    while True:
-        waiting = [(frame.picture, verdict) for frame in frames for verdict in frame.next_faces(smallest, most)]
-        if not waiting:
-            return
-        for check in checks:
-            faces = [(picture, verdict) for picture, verdict in waiting if verdict.why_not is None]
-            _ask(check, faces)
+    for one in filters:
+        waiting = [(image, candidate) for image, candidate in faces if candidate.rejection is None]
+        inputs = [FilterInput(image, candidate.record) for image, candidate in waiting if candidate.record]
+        for (_, candidate), result in zip(waiting, one.apply(inputs), strict=True):
+            if isinstance(result, Rejection):
+                candidate.rejection = result
+            else:
+                candidate.record = result
 
 
-def _ask(check: Check, faces: Sequence[tuple[Image, Verdict]]) -> None:
-    pairs = [(picture, verdict.record) for picture, verdict in faces if verdict.record is not None]
-    answers = check.many(pairs) if isinstance(check, CheckOfMany) else [check(*pair) for pair in pairs]
-    for (_, verdict), answer in zip(faces, answers, strict=True):
-        if answer is None or isinstance(answer, Dropped):
-            verdict.why_not = answer or UNTOLD
-        else:
-            verdict.record = answer
+MAX_SQUARE_RATIO = 4.0  # area of the full face's square over that of the detector's box
 
 
-ODD = 4.0  # times the box's area
-
-
-def false_face(picture: Image, record: FaceRecord) -> FaceRecord | Dropped:
-    """Leave out what is no face: its landmarks spread far beyond the detector's box.
+def reject_false_face(image: Image, record: FaceRecord) -> FilterResult:
+    """Reject what is not a face: its landmarks spread far beyond the detector's box.
 
     Of 1,900 finds of MTCNN and dlib's HOG in real clips and photographs, those of true faces had a full square of
     0.7 to 2.9 times the area of their box; where the landmarks were all wrong it was up to 3.4 times. So the limit,
     which is DeepFaceLab's, costs no true face.
     """
-    share = square_share(record)
-    return Dropped("not a face", no_face=True) if share > ODD else record
+    return Rejection("not a face", not_a_face=True) if square_ratio(record) > MAX_SQUARE_RATIO else record
 
 
-def square_share(record: FaceRecord) -> float:
+def square_ratio(record: FaceRecord) -> float:
     """Return the area of the full face's square in the frame, in areas of the detector's box."""
     matrix = align_matrix(record.frame_landmarks, FaceType.FULL, 1)
     shrink = abs(float(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
@@ -155,20 +163,23 @@ def square_share(record: FaceRecord) -> float:
 
 
 @dataclass(frozen=True)
-class Blurred:
-    """Sets faces aside that are not sharp.
+class BlurFilter:
+    """Saves faces that are not sharp elsewhere.
 
     Attributes:
-        threshold: Least sharpness (see `facewright.faces.sharpness`).
+        min_sharpness: Variance of the Laplacian, see `facewright.faces.sharpness`.
         folder: Where the others go.
     """
 
-    threshold: float
+    min_sharpness: float
     folder: Path
 
-    def __call__(self, picture: Image, record: FaceRecord) -> FaceRecord | Dropped:
-        """Measure one face."""
-        measured = sharpness(picture, record.frame_landmarks)
-        if measured >= self.threshold:
-            return record
-        return Dropped(f"blurred: {measured:.0f}", self.folder)
+    def apply(self, faces: Sequence[FilterInput]) -> list[FilterResult]:
+        """See `FaceFilter`."""
+        return [self._decide(face) for face in faces]
+
+    def _decide(self, face: FilterInput) -> FilterResult:
+        measured = sharpness(face.image, face.record.frame_landmarks)
+        if measured >= self.min_sharpness:
+            return face.record
+        return Rejection(f"blurred: {measured:.0f}", self.folder)

@@ -8,75 +8,89 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facewright.core import console, workers
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files
-from facewright.core.images import Image, read_image
-from facewright.extract.detection import search
-from facewright.extract.detectors.base import Detector
-from facewright.extract.embedding import AT_ONCE, Embedder, chip, shows_enough
-from facewright.extract.filters import Answer, Dropped
-from facewright.extract.landmarks import Landmarker
+from facewright.core.images import read_image
+from facewright.core.options import several
+from facewright.extract.detection import detect_in_file
+from facewright.extract.detectors.base import DEFAULT_DETECTOR, Detector
+from facewright.extract.embedding import EMBED_BATCH, Embedder, Embeddings, chip, holds_chip
+from facewright.extract.filters import FilterInput, FilterResult, Rejection
+from facewright.extract.landmarkers.base import Landmarker
+from facewright.extract.options import MAX_PHOTO_DISTANCE, PeopleOptions
+from facewright.extract.side_run import ModelLoader
 from facewright.faces.record import EMBEDDING, FaceRecord, load_record
 
-# Of 4,900 faces of ten people a single photo keeps 99.9 % of the person's own and 0.3 % of the others' (three photos:
-# 100 % and 0.4 %); at dlib's 0.6 it is 100 % and 1.7 %, people who look alike (tests/benchmarks/people.py).
-THRESHOLD = 0.5
-
-Numbers = NDArray[np.float32]
-NOBODY: Numbers = np.zeros((0, EMBEDDING), np.float32)
+NOBODY: Embeddings = np.zeros((0, EMBEDDING), np.float32)
 
 
 @dataclass(frozen=True)
-class Recognizer:
-    """A check of the extraction: puts the embedding into each record and asks whether the person is wanted.
+class IdentityFilter:
+    """Puts the embedding into each record and keeps or leaves out people.
 
     Attributes:
         embedder: Computes embeddings.
-        wanted: (n, 128) of the people to keep; none keeps everybody.
-        unwanted: (m, 128) of the people to leave out.
+        include: (n, 128) float32 of the people to keep; none keeps everybody.
+        exclude: (m, 128) float32 of the people to leave out.
         threshold: Distance up to which a face is that of a photo. A face near to both goes to the nearer one.
-        noted: Whether the embedding goes into the record.
+        keep_embedding: Whether the embedding goes into the record.
     """
 
     embedder: Embedder
-    wanted: Numbers = field(default_factory=lambda: NOBODY)
-    unwanted: Numbers = field(default_factory=lambda: NOBODY)
-    threshold: float = THRESHOLD
-    noted: bool = True
+    include: Embeddings = field(default_factory=lambda: NOBODY)
+    exclude: Embeddings = field(default_factory=lambda: NOBODY)
+    threshold: float = MAX_PHOTO_DISTANCE
+    keep_embedding: bool = True
 
-    def __call__(self, picture: Image, record: FaceRecord) -> FaceRecord | Dropped:
-        """Look at one face; may be called from several threads at once."""
-        return self._answer(record, self.embedder.face(picture, record.frame_landmarks))
-
-    def many(self, faces: Sequence[tuple[Image, FaceRecord]]) -> list[Answer]:
-        """Look at several faces in a fraction of the time; see `facewright.extract.filters.CheckOfMany`."""
-        found: list[Answer] = []
-        for start in range(0, len(faces), AT_ONCE):
-            part = faces[start : start + AT_ONCE]
-            embeddings = self.embedder.embed([chip(picture, record.frame_landmarks) for picture, record in part])
-            found += [self._answer(record, row) for (_, record), row in zip(part, embeddings, strict=True)]
+    def apply(self, faces: Sequence[FilterInput]) -> list[FilterResult]:
+        """See `FaceFilter`; several faces at once take a fraction of the time."""
+        found: list[FilterResult] = []
+        for start in range(0, len(faces), EMBED_BATCH):
+            part = faces[start : start + EMBED_BATCH]
+            embeddings = self.embedder.embed([chip(face.image, face.record.frame_landmarks) for face in part])
+            found += [self._decide(face.record, row) for face, row in zip(part, embeddings, strict=True)]
         return found
 
-    def _answer(self, record: FaceRecord, embedding: Numbers) -> FaceRecord | Dropped:
-        liked, disliked = nearest(embedding, self.wanted), nearest(embedding, self.unwanted)
-        if disliked <= self.threshold and disliked <= liked:
-            return Dropped(f"a person to leave out: {disliked:.2f}")
-        if len(self.wanted) and liked > self.threshold:
-            return Dropped(f"another person: {liked:.2f}")
-        return replace(record, embedding=embedding) if self.noted else record
+    def _decide(self, record: FaceRecord, embedding: Embeddings) -> FilterResult:
+        included, excluded = nearest(embedding, self.include), nearest(embedding, self.exclude)
+        if excluded <= self.threshold and excluded <= included:
+            return Rejection(f"a person to leave out: {excluded:.2f}")
+        if len(self.include) and included > self.threshold:
+            return Rejection(f"another person: {included:.2f}")
+        return replace(record, embedding=embedding) if self.keep_embedding else record
 
 
-def nearest(embedding: Numbers, people: Numbers) -> float:
+def identity_filter(options: PeopleOptions, models: ModelLoader) -> IdentityFilter | None:
+    """Return the filter that compares each face; None where no comparing is wanted.
+
+    Raises:
+        UserError: A photo does not serve, or weights are missing.
+    """
+    include, exclude = several(options.person), several(options.not_person)
+    if not (include or exclude or options.people):
+        return None
+    if not (include or exclude):
+        return IdentityFilter(models.embedder)
+    detector = models.detector(DEFAULT_DETECTOR)
+    return IdentityFilter(
+        models.embedder,
+        embeddings_of_photos(include, "--person", detector, models.landmarker, models.embedder),
+        embeddings_of_photos(exclude, "--not-person", detector, models.landmarker, models.embedder),
+        options.threshold,
+        keep_embedding=options.people,
+    )
+
+
+def nearest(embedding: Embeddings, people: Embeddings) -> float:
     """Return the distance to the nearest of (n, 128); infinite where there are none."""
     return float(np.linalg.norm(people - embedding, axis=1).min()) if len(people) else float("inf")
 
 
-def people_of_photos(
+def embeddings_of_photos(
     given: Sequence[str], flag: str, detector: Detector, landmarker: Landmarker, embedder: Embedder
-) -> Numbers:
+) -> Embeddings:
     """Return the embedding of the one face in each photo, (n, 128) float32.
 
     A photo that is an aligned face of this program needs no search. In a folder, photos that do not serve are named
@@ -92,7 +106,7 @@ def people_of_photos(
     Raises:
         UserError: One is missing or unreadable, shows no face or several, or a folder holds none that serves.
     """
-    found: list[Numbers] = []
+    found: list[Embeddings] = []
     for text in given:
         path = Path(text).expanduser()
         if not path.is_dir():
@@ -113,7 +127,7 @@ def people_of_photos(
     return np.stack(found) if found else NOBODY
 
 
-def _face(path: Path, flag: str, detector: Detector, landmarker: Landmarker, embedder: Embedder) -> Numbers:
+def _face(path: Path, flag: str, detector: Detector, landmarker: Landmarker, embedder: Embedder) -> Embeddings:
     if not path.is_file():
         raise UserError(
             f"There is no photo {path}.",
@@ -123,28 +137,27 @@ def _face(path: Path, flag: str, detector: Detector, landmarker: Landmarker, emb
     known = _known(path, embedder)
     if known is not None:
         return known
-    with workers.threads(1) as readers:
-        (seen,) = search([path], detector, readers)
-    if seen.problem is not None:
+    found = detect_in_file(path, detector)
+    if found.problem is not None:
         raise UserError(
-            f"{path.name} cannot be read as a picture.",
+            f"{path.name} cannot be read as an image.",
             f"a photo behind {flag}: {', '.join(IMAGE_EXTENSIONS)}.",
             "save it anew from another program, or take another photo.",
-        ) from seen.problem
-    if len(seen.boxes) != 1:
+        ) from found.problem
+    if len(found.boxes) != 1:
         raise UserError(
-            f"{path.name} shows {len(seen.boxes) or 'no'} face{'s' if seen.boxes else ''}, as far as can be seen.",
+            f"{path.name} shows {len(found.boxes) or 'no'} face{'s' if found.boxes else ''}, as far as can be seen.",
             f"a photo behind {flag} with the face of one person.",
             "cut the photo so that one face is left."
-            if seen.boxes
+            if found.boxes
             else "take a photo on which the face is larger and looks towards the camera.",
         )
-    picture = seen.picture if seen.picture is not None else read_image(path)
-    return embedder.face(picture, landmarker.find(picture, detector.landmark_square(seen.boxes[0])))
+    image = found.image if found.image is not None else read_image(path)
+    return embedder.embed_face(image, landmarker.find(image, detector.face_square(found.boxes[0])))
 
 
-def _known(path: Path, embedder: Embedder) -> Numbers | None:
-    """Return what the record of an aligned face says; None for any other picture."""
+def _known(path: Path, embedder: Embedder) -> Embeddings | None:
+    """Return what the record of an aligned face says; None for any other image."""
     try:
         record = load_record(path)
     except UserError:
@@ -154,12 +167,12 @@ def _known(path: Path, embedder: Embedder) -> Numbers | None:
     return embedding_of(path, record, embedder)
 
 
-def embedding_of(path: Path, record: FaceRecord, embedder: Embedder) -> Numbers | None:
-    """Compute the embedding of an aligned face from its picture; None where it shows too little of the face.
+def embedding_of(path: Path, record: FaceRecord, embedder: Embedder) -> Embeddings | None:
+    """Compute the embedding of an aligned face from its image; None where it shows too little of the face.
 
     Raises:
-        UserError: The picture is damaged.
+        UserError: The image is damaged.
     """
-    if not shows_enough(record.face_type):
+    if not holds_chip(record.face_type):
         return None
     return np.asarray(embedder.embed([chip(read_image(path), record.landmarks)])[0])

@@ -1,12 +1,12 @@
-"""What an earlier run of the extraction did: its journal, one line for each searched frame.
+"""What earlier runs of the extraction did: the journal of a side, one line for each frame that was searched.
 
 A frame that stands in the journal is never searched again with the same settings, so a face that the user
 deleted stays deleted. The first line holds the settings alone, under the empty name.
 """
 
+import contextlib
 import zlib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,79 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Side
-from facewright.extract.pipeline import Outcome
+from facewright.extract.pipeline import ExtractedFrame
 
 Settings = dict[str, str | int | float]
 Entry = dict[str, Any]
+FINISHED_MANUALLY = "hand"  # what stands under "by" in the entry of a frame that a person finished
 
 
-@dataclass(frozen=True)
-class Searched:
-    """The journal as it was read.
+class ExtractionLog:
+    """The journal of a side: read once, and kept as the file is while a command adds to it.
 
     Attributes:
-        settings: Those of the earlier run; None when there was none.
         entries: By the frame's file name.
-        header: The line that holds the settings, whole.
+        header: The line that holds the settings, whole; empty when there was no extraction.
     """
 
-    settings: Settings | None
-    entries: dict[str, Entry]
-    header: Entry = field(default_factory=dict)
+    def __init__(self, path: Path, entries: dict[str, Entry] | None = None, header: Entry | None = None) -> None:
+        self.entries = entries or {}
+        self.header = header or {}
+        self._path = path
+        self._journal: Journal | None = None
+
+    @classmethod
+    def read(cls, side: Side) -> "ExtractionLog":
+        """Read the journal of a side; one that is absent is empty."""
+        entries = read_journal(side.extract_journal, "frame")
+        header = entries.pop("", {})
+        return cls(side.extract_journal, entries, header)
+
+    @property
+    def settings(self) -> Settings | None:
+        """Those of the earlier run; None when there was none."""
+        settings = self.header.get("settings")
+        return settings if isinstance(settings, dict) else None
+
+    def only_made_with(self, settings: Settings) -> "ExtractionLog":
+        """Return the log as if only the frames had been searched that were with these settings."""
+        same = {name: entry for name, entry in self.entries.items() if entry.get("settings") == settings}
+        return ExtractionLog(self._path, same, self.header)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator["ExtractionLog"]:
+        """Open the file, so that entries can be added."""
+        with Journal(self._path) as journal:
+            self._journal = journal
+            try:
+                yield self
+            finally:
+                self._journal = None
+
+    def begin(self, settings: Settings, **more: Any) -> None:
+        """Write the line that says with what settings the frames are searched."""
+        self.header = {"frame": "", "settings": settings, **more}
+        self._add(self.header)
+
+    def note(self, result: ExtractedFrame, settings: Settings, **more: Any) -> None:
+        """Write a frame's line; its faces must be on disk. One that could not be read gets none."""
+        if result.file is None:
+            return
+        file = result.file
+        known: Entry = (
+            {"video": file.video} if file.video else {"size": file.size, "mtime": file.mtime, "crc": file.crc}
+        )
+        dropped = [rejection.reason for rejection in result.rejections if not rejection.not_a_face]
+        if dropped:
+            known["dropped"] = dropped
+        entry = {"frame": file.name, **known, "settings": settings, "faces": result.faces, **more}
+        self._add(entry)
+        self.entries[file.name] = entry
+
+    def _add(self, entry: Entry) -> None:
+        if self._journal is None:
+            raise ValueError("the log is not open for writing")
+        self._journal.add(entry)
 
     def faceless(self) -> list[str]:
         """Return the names of the searched frames in which no face was found, sorted.
@@ -43,20 +97,20 @@ class Searched:
             name for name, entry in self.entries.items() if not entry.get("faces") and not entry.get("dropped")
         )
 
-    def unturned(self, turns: Collection[float]) -> set[str]:
-        """Return the names of the faceless frames that were not yet searched at all these angles."""
-        return {name for name in self.unfinished() if not set(turns) <= set(self.entries[name].get("turns", ()))}
+    def unfinished(self) -> list[str]:
+        """Return those of the faceless frames that no person said are right without a face, sorted."""
+        return [name for name in self.faceless() if not finished_manually(self.entries[name])]
 
-    def last(self, every: int) -> int | None:
-        """Return the number of the last frame of the video, if the journal knows where a walk by `every` ends."""
+    def not_rotated(self, angles: Collection[float]) -> set[str]:
+        """Return the names of the unfinished frames that were not yet searched at all these angles."""
+        return {name for name in self.unfinished() if not set(angles) <= set(self.entries[name].get("turns", ()))}
+
+    def last_frame(self, every: int) -> int | None:
+        """Return the number of the last frame of the video that a walk by `every` reaches, if the journal knows it."""
         end = self.header.get("end")
         if isinstance(end, list) and len(end) == 2 and all(isinstance(number, int) for number in end):
             return end[1] if end[0] > 0 and every % end[0] == 0 else None
         return None
-
-    def unfinished(self) -> list[str]:
-        """Return those of the faceless frames that no person said are right without a face, sorted."""
-        return [name for name in self.faceless() if not by_hand(self.entries[name])]
 
     def split(self, frames: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         """Return the frames that were never searched, and those that were and have changed since."""
@@ -64,9 +118,10 @@ class Searched:
         changed = [path for path in frames if path.name in self.entries and _changed(path, self.entries[path.name])]
         return new, changed
 
-    def gone(self, frames: Sequence[Path]) -> list[str]:
-        """Return the names of frames that were searched and are no longer there."""
-        return sorted(set(self.entries) - {path.name for path in frames})
+
+def finished_manually(entry: Entry) -> bool:
+    """Whether a person finished this frame: it is not searched again and not offered again."""
+    return entry.get("by") == FINISHED_MANUALLY
 
 
 def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
@@ -74,7 +129,7 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
 
     Args:
         side: The side.
-        or_video: Whether the step could read the video instead, and may say so.
+        or_video: Whether the command could read the video instead, and may say so.
 
     Raises:
         UserError: There are none.
@@ -90,40 +145,10 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
         straight = or_video and side.name == "data_src" and side.videos()
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
-            "pictures such as 00001.png.",
+            "images such as 00001.png.",
             f"run {script} first" + (", or extract straight from the video: --from-video." if straight else "."),
         )
     return list(chosen.values())
-
-
-def read_searched(side: Side) -> Searched:
-    """Read the journal of a side; one that is absent is empty."""
-    entries = read_journal(side.extract_journal, "frame")
-    header = entries.pop("", {})
-    settings = header.get("settings")
-    return Searched(settings if isinstance(settings, dict) else None, entries, header)
-
-
-def begin(journal: Journal, settings: Settings, **more: Any) -> None:
-    """Write the line that says with what settings the frames are searched."""
-    journal.add({"frame": "", "settings": settings, **more})
-
-
-def note(journal: Journal, outcome: Outcome, settings: Settings, **more: Any) -> None:
-    """Write a frame's line; its faces must be on disk."""
-    if outcome.file is None:
-        return
-    file = outcome.file
-    known: Entry = {"video": file.video} if file.video else {"size": file.size, "mtime": file.mtime, "crc": file.crc}
-    dropped = [why.why for why in outcome.dropped if not why.no_face]
-    if dropped:
-        known["dropped"] = dropped
-    journal.add({"frame": file.name, **known, "settings": settings, "faces": outcome.faces, **more})
-
-
-def by_hand(entry: Entry) -> bool:
-    """Whether a person finished this frame: it is not searched again and not offered again."""
-    return entry.get("by") == "hand"
 
 
 def _changed(path: Path, entry: Entry) -> bool:

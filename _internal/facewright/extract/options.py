@@ -1,41 +1,27 @@
-"""What can be chosen for the extraction, which of it belongs to the journal's settings, and what does not go together.
+"""What can be chosen for the extraction, what the journal notes of it, and what does not go together.
 
-The options come in groups, one dataclass each; `steps/extract_faces.py` puts the groups together. A further
-group is a dataclass of its own file that is named there among the bases of `Options`.
-
-Settings: the journal notes with what the faces were made, and a run with other settings asks to begin anew. An
-option belongs to them when it changes what the aligned folder holds for a frame that was searched: how faces are
-found and cut, and which of them are kept. Faces kept by two rules in one folder would mislead whoever looks at
-it. An option that says which frames are searched now (`every`, `skip_existing`), what is drawn (`debug`) or
-where the same frames come from (`from_video`) does not belong to them: more frames can be searched later, and
-nothing is searched twice. Nor does `rotate`: it concerns only frames without a face, and each frame's line notes
-how it was turned, so that a later run with other angles searches those frames alone. Which video the frames
-came straight from is noted beside the settings; another video asks to begin anew as well.
+Settings: the journal notes with what the faces were made, and a run with other settings asks to begin anew. They are
+the options that say `affects_output`: those that change what the aligned folder holds for a frame that was searched,
+that is how faces are found and cut, and which of them are kept. Faces kept by two rules in one folder would mislead
+whoever looks at it. An option that says which frames are searched now (`every`, `skip_existing`), what is drawn
+(`debug`) or where the same frames come from (`from_video`) is no setting: more frames can be searched later, and
+nothing is searched twice. Nor is `rotate`: it concerns only frames without a face, and each frame's line notes the
+angles, so that a later run with other angles searches those frames alone. Which video the frames came straight from
+is noted beside the settings; another video asks to begin anew as well.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from facewright.core.errors import UserError
-from facewright.core.options import option, several, show
-from facewright.extract.detectors.base import BY_HAND, FIRST, offers
+from facewright.core.options import declared, option, output_values, several, show
+from facewright.extract.detectors.base import DEFAULT_DETECTOR, MANUAL_CHOICE, detector_specs
 from facewright.extract.log import Settings
-from facewright.extract.rotation import parse_turns
+from facewright.extract.rotation import parse_angles
 
-ALWAYS = ("detector", "face_type", "size")
-# Noted only where they differ from their default, so that an older journal, which knows nothing of them, stays good.
-# The name of every further option that belongs to the settings goes here.
-WHEN_CHOSEN: tuple[str, ...] = (
-    "min_face",
-    "max_faces",
-    "false_face_filter",
-    "blur_threshold",
-    "align_eyes",
-    "second_pass",
-    "person",
-    "not_person",
-    "threshold",
-)
+# Of 4,900 faces of ten people a single photo keeps 99.9 % of the person's own and 0.3 % of the others' (three photos:
+# 100 % and 0.4 %); at dlib's 0.6 it is 100 % and 1.7 %, people who look alike (tests/benchmarks/people.py).
+MAX_PHOTO_DISTANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -49,14 +35,15 @@ class BasicOptions:
         remember=False,
     )
     detector: str = option(
-        FIRST,
+        DEFAULT_DETECTOR,
         "How faces are found. Try another one where many faces are missed or much else is taken for a face.",
-        choices={offer.name: offer.summary for offer in offers()} | BY_HAND,
+        choices={spec.name: spec.summary for spec in detector_specs()} | MANUAL_CHOICE,
         ask="Detector",
+        affects_output=True,
     )
     face_type: str = option(
         "full",
-        "How much of the head an aligned picture shows. A larger one can be used where a smaller one is asked for.",
+        "How much of the head an aligned image shows. A larger one can be used where a smaller one is asked for.",
         choices={
             "half": "from the brows to the chin",
             "full": "the whole face with some of its surroundings; what the models expect",
@@ -64,8 +51,9 @@ class BasicOptions:
             "avatar": "head and neck, always upright",
             "mark_only": "the whole frame, uncut, with the landmarks",
         },
+        affects_output=True,
     )
-    size: int = option(256, "Side of an aligned picture in pixels.", low=64, high=1024)
+    size: int = option(256, "Side of an aligned image in pixels.", low=64, high=1024, affects_output=True)
 
 
 @dataclass(frozen=True)
@@ -94,7 +82,7 @@ class FrameOptions:
         "",
         'Turn frames without a face by these angles (degrees, clockwise) and search again: 90,270 or "on" for all '
         "quarter turns. Each turn takes as long as the search itself.",
-        check=parse_turns,
+        check=parse_angles,
     )
 
 
@@ -107,10 +95,15 @@ class FaceOptions:
         "Leave out faces whose box has no side of so many pixels; 0 keeps all. From 40 px on that saves time too.",
         low=0,
         high=10_000,
+        affects_output=True,
     )
-    max_faces: int = option(0, "Keep so many faces of a frame, the largest; 0 keeps all.", low=0, high=1000)
+    max_faces: int = option(
+        0, "Keep so many faces of a frame, the largest; 0 keeps all.", low=0, high=1000, affects_output=True
+    )
     false_face_filter: bool = option(
-        True, "Leave out what is no face: its landmarks spread over more than four times the detector's box."
+        True,
+        "Leave out what is not a face: its landmarks spread over more than four times the detector's box.",
+        affects_output=True,
     )
     blur_threshold: float = option(
         0.0,
@@ -118,16 +111,19 @@ class FaceOptions:
         "128 px, whatever its size in the frame; 0 keeps all.",
         low=0,
         high=100_000,
+        affects_output=True,
     )
     align_eyes: bool = option(
         False,
-        "Turn the saved picture so that the eyes are level. The models place faces by all landmarks whatever is "
+        "Rotate the saved image so that the eyes are level. The models place faces by all landmarks whatever is "
         "chosen here.",
+        affects_output=True,
     )
     second_pass: bool = option(
         False,
-        "Look at the landmarks a second time: they depend less on how a face lies in its frame, for two to three times "
-        "the time of the landmarks. Of trembling, --smooth takes more away.",
+        "Find the landmarks in a second pass: they depend less on how a face lies in its frame, for two to three times "
+        "the time of the landmarks. Of the jitter, --smooth takes more away.",
+        affects_output=True,
     )
 
 
@@ -141,25 +137,80 @@ class RunOptions:
     )
 
 
+@dataclass(frozen=True)
+class PeopleOptions:
+    """Whose faces are kept."""
+
+    person: str = option(
+        "",
+        "A photo of the person to keep, with one face, or a folder of photos; faces of others are not saved. May be "
+        "given several times. An aligned face will do.",
+        remember=False,
+        many=True,
+        affects_output=True,
+    )
+    not_person: str = option(
+        "",
+        "A photo of a person to leave out, or a folder of photos; may be given several times.",
+        remember=False,
+        many=True,
+        affects_output=True,
+    )
+    threshold: float = option(
+        MAX_PHOTO_DISTANCE,
+        "With --person and --not-person: how far a face may be from that on the photo. Lower where others are kept, "
+        "higher where faces of the person are lost.",
+        low=0.05,
+        high=1.5,
+        remember=False,
+        affects_output=True,
+    )
+    people: bool = option(
+        True, "Compare the faces and give each person a number, for the people, keep and sort steps.", remember=False
+    )
+
+
+@dataclass(frozen=True)
+class SmoothOptions:
+    """Over all faces, once they are found."""
+
+    smooth: str = option(
+        "auto",
+        "Smooth the landmarks over time, against their jitter from frame to frame. Faces at rest come to rest, nothing "
+        "lags, blinks and speech stay. Can be changed at any time without a new search.",
+        choices={
+            "auto": "as the last time for this side; at first medium for dst, off for src",
+            "off": "landmarks as they were found",
+            "low": "over 9 frames at most",
+            "medium": "over 25 frames at most, where the face is at rest",
+            "high": "the same, and slow movements are evened out too",
+        },
+        remember=False,
+    )
+
+
 # Groups further down come first in the list of flags and in the questions.
 @dataclass(frozen=True)
-class ExtractOptions(RunOptions, FaceOptions, FrameOptions, BasicOptions):
+class ExtractOptions(SmoothOptions, PeopleOptions, RunOptions, FaceOptions, FrameOptions, BasicOptions):
     """All of this file."""
 
 
-def settings_of(options: BasicOptions) -> Settings:
-    """Return what the journal notes of the options."""
-    defaults = {field.name: field.default for field in fields(options)}
-    chosen = [name for name in WHEN_CHOSEN if getattr(options, name) != defaults[name]]
-    return {name: getattr(options, name) for name in (*ALWAYS, *chosen)}
+def settings_of(options: ExtractOptions) -> Settings:
+    """Return what the journal notes of the options.
+
+    The basic ones are always noted, the others where they differ from their default: an older journal, which knows
+    nothing of them, stays valid.
+    """
+    return {**output_values(options, group=BasicOptions), **output_values(options, omit_defaults=True)}
 
 
-def words(settings: Settings, video: str = "") -> str:
+def describe_settings(settings: Settings, video: str = "") -> str:
     """Say settings in a few words."""
+    basic = {spec.name for spec in declared(BasicOptions)}
     extra = [
-        f"{name.replace('_', '-')} {', '.join(several(show(settings[name])))}"
-        for name in WHEN_CHOSEN
-        if name in settings
+        f"{spec.name.replace('_', '-')} {', '.join(several(show(settings[spec.name])))}"
+        for spec in declared(ExtractOptions)
+        if spec.affects_output and spec.name not in basic and spec.name in settings
     ]
     base = [str(settings.get("detector")), str(settings.get("face_type")), f"{settings.get('size')} px"]
     return f"with {', '.join([*base, *extra])}" + (f", straight from {video}" if video else "")
@@ -199,8 +250,16 @@ def _rules(options: ExtractOptions) -> Iterator[tuple[bool, UserError]]:
     yield (
         options.align_eyes and options.face_type in ("avatar", "mark_only"),
         UserError(
-            f"--align-eyes turns the picture, but {options.face_type} is never turned.",
+            f"--align-eyes rotates the image, but {options.face_type} is never rotated.",
             "half, full or head with --align-eyes.",
             "leave out --align-eyes, or choose another --face-type.",
+        ),
+    )
+    yield (
+        options.threshold != MAX_PHOTO_DISTANCE and not options.person and not options.not_person,
+        UserError(
+            "--threshold has nothing to compare with.",
+            "--person PHOTO or --not-person PHOTO beside it.",
+            "name a photo, or leave --threshold away.",
         ),
     )

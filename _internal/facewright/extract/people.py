@@ -1,22 +1,27 @@
 """Number the people of a side: embeddings where they are missing, groups, and the numbers in the records."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from facewright.core import console, workers
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image
+from facewright.core.machine import cores
+from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
-from facewright.extract.embedding import AT_ONCE, Embedder, chip, shows_enough
+from facewright.extract.embedding import EMBED_BATCH, chip, holds_chip
+from facewright.extract.options import PeopleOptions
+from facewright.extract.side_run import SideRun
 from facewright.faces.align import cut
-from facewright.faces.faceset import FaceFile, Faceset, load_faceset
-from facewright.faces.grouping import THRESHOLD, keep_numbers, persons
-from facewright.faces.record import update_record
+from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.grouping import MAX_GROUP_DISTANCE, keep_numbers, persons
 
-ALIKE = 12.0  # mean difference of grey values up to which a picture is the one that was cut out of a frame
+MAX_SAME_IMAGE_DIFFERENCE = (
+    12.0  # mean difference of grey values up to which an image is the one that was cut out of a frame
+)
 
 
 @dataclass(frozen=True)
@@ -66,41 +71,52 @@ class People:
         return [person.number for person in self.persons]
 
 
-def number_people(side: Side, *, threshold: float = THRESHOLD, anew: bool = False) -> People:
-    """Give every face without one the number of its person; the caller holds the side's lock.
+def number_people(run: SideRun, *, threshold: float = MAX_GROUP_DISTANCE, anew: bool = False) -> People:
+    """Give every face without one the number of its person.
 
     Persons who have a number keep it. A kill at any moment loses nothing: the next call does what is missing.
 
     Args:
-        side: Whose faces.
+        run: Whose faces.
         threshold: See `facewright.faces.grouping.persons`.
         anew: Forget the old numbers.
     """
-    faceset = load_faceset(side.aligned_dir)
-    faces = _with_embeddings(side, faceset.faces)
-    known = [index for index, face in enumerate(faces) if face.record.embedding is not None]
-    if anew or any(faces[index].record.person is None for index in known):
-        vectors = [faces[index].record.embedding for index in known]
-        frames = [faces[index].record.frame for index in known]
-        embeddings = np.stack([vector for vector in vectors if vector is not None]) if known else np.zeros((0, 128))
+    _add_embeddings(run)
+    known = [face for face in run.faces.faces if face.record.embedding is not None]
+    if anew or any(face.record.person is None for face in known):
+        vectors = [face.record.embedding for face in known if face.record.embedding is not None]
+        embeddings = np.stack(vectors) if known else np.zeros((0, 128))
+        frames = [face.record.frame for face in known]
         numbers = persons(np.asarray(embeddings, np.float32), threshold, frames)
         if not anew:
-            numbers = keep_numbers(numbers, [faces[index].record.person for index in known])
-        wanted = dict(zip(known, numbers.tolist(), strict=True))
+            numbers = keep_numbers(numbers, [face.record.person for face in known])
+        wanted = list(zip(known, numbers.tolist(), strict=True))
         if anew:
             # In between no face has a number that means somebody else: after a kill the rest is missing, not wrong.
-            changing = {index: None for index, number in wanted.items() if faces[index].record.person != number}
-            faces = _noted(faces, changing)
-        faces = _noted(faces, wanted)
-    return _people(Faceset(faces, faceset.bad))
+            _write_numbers(run, [(face, None) for face, number in wanted if face.record.person != number])
+        _write_numbers(run, [(face, number) for face, number in wanted if face.record.person != number])
+    return people_of(run.faces)
 
 
-def read_people(side: Side) -> People:
+def number_after_extraction(run: SideRun, options: PeopleOptions) -> None:
+    """Number the people once all frames were searched, and say who is there."""
+    if not options.people or not run.side.aligned():
+        return
+    people = number_people(run)
+    console.say(summary(people))
+    if len(people.persons) > 1:
+        script = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}[run.side.name]
+        console.say(f"  {script} shows them and keeps whom you choose.")
+
+
+def number_new(run: SideRun) -> None:
+    """Number faces that came later, where the others have numbers."""
+    if people_of(run.faces).persons:
+        number_people(run)
+
+
+def people_of(faceset: FaceIndex) -> People:
     """Return the people as the records have them; nothing is computed."""
-    return _people(load_faceset(side.aligned_dir))
-
-
-def _people(faceset: Faceset) -> People:
     groups: dict[int, list[FaceFile]] = {}
     for face in sorted(faceset.faces, key=lambda face: (face.record.frame, face.path.name)):
         groups.setdefault(face.record.person or 0, []).append(face)
@@ -108,51 +124,36 @@ def _people(faceset: Faceset) -> People:
     return People([Person(number, groups[number]) for number in sorted(groups)], unknown, faceset.bad)
 
 
-def _noted(faces: Sequence[FaceFile], numbers: Mapping[int, int | None]) -> list[FaceFile]:
-    """Write the numbers of faces (by their index) into their files, where they differ."""
-    changed = {
-        index: FaceFile(faces[index].path, replace(faces[index].record, person=number))
-        for index, number in numbers.items()
-        if faces[index].record.person != number
-    }
-    with workers.threads(workers.cores()) as pool:
-        done = workers.ordered_map(_write, changed.values(), pool, ahead=4 * workers.cores())
-        for _ in console.progress(done, total=len(changed), title="Persons", unit="faces") if changed else ():
+def _write_numbers(run: SideRun, numbers: Sequence[tuple[FaceFile, int | None]]) -> None:
+    """Write the numbers of faces into their files."""
+    changed = [FaceFile(face.path, replace(face.record, person=number)) for face, number in numbers]
+    if changed:
+        done = ordered_map(run.faces.write, changed, run.executor, ahead=4 * cores())
+        for _ in console.progress(done, total=len(changed), title="Persons", unit="faces"):
             pass
-    return [changed.get(index, face) for index, face in enumerate(faces)]
 
 
-def _write(face: FaceFile) -> None:
-    if face.path.exists():  # somebody deleted it meanwhile: it is not to come back
-        update_record(face.path, face.record)
-
-
-def _with_embeddings(side: Side, faces: Sequence[FaceFile]) -> list[FaceFile]:
+def _add_embeddings(run: SideRun) -> None:
     """Compute and write the embeddings that are missing; faces that give none stay as they are."""
-    lacking = [index for index, face in enumerate(faces) if face.record.embedding is None]
-    result = list(faces)
+    lacking = [face for face in run.faces.faces if face.record.embedding is None]
     if not lacking:
-        return result
-    embedder = Embedder()
-    chip_from = chip_of(side)
-    with workers.threads(workers.cores()) as pool:
-        chips = workers.ordered_map(lambda index: chip_from(faces[index]), lacking, pool, ahead=2 * AT_ONCE)
-        shown = console.progress(chips, total=len(lacking), title="Comparing", unit="faces")
-        for batch in _batches(zip(lacking, shown, strict=True)):
-            found = embedder.embed([one for _, one in batch])
-            for (index, _), embedding in zip(batch, found, strict=True):
-                result[index] = FaceFile(faces[index].path, replace(faces[index].record, embedding=embedding))
-                _write(result[index])
-    return result
+        return
+    embedder = run.models.embedder
+    chips = ordered_map(chip_of(run.side), lacking, run.executor, ahead=2 * EMBED_BATCH)
+    shown = console.progress(chips, total=len(lacking), title="Comparing", unit="faces")
+    for batch in _batches(zip(lacking, shown, strict=True)):
+        found = embedder.embed([one for _, one in batch])
+        for (face, _), embedding in zip(batch, found, strict=True):
+            run.faces.write(FaceFile(face.path, replace(face.record, embedding=embedding)))
 
 
-def _batches(chips: Iterator[tuple[int, Image | None]]) -> Iterator[list[tuple[int, Image]]]:
+def _batches(chips: Iterator[tuple[FaceFile, Image | None]]) -> Iterator[list[tuple[FaceFile, Image]]]:
     """Gather chips that are there into batches."""
-    batch: list[tuple[int, Image]] = []
-    for index, one in chips:
+    batch: list[tuple[FaceFile, Image]] = []
+    for face, one in chips:
         if one is not None:
-            batch.append((index, one))
-        if len(batch) == AT_ONCE:
+            batch.append((face, one))
+        if len(batch) == EMBED_BATCH:
             yield batch
             batch = []
     if batch:
@@ -160,7 +161,7 @@ def _batches(chips: Iterator[tuple[int, Image | None]]) -> Iterator[list[tuple[i
 
 
 def chip_of(side: Side) -> Callable[[FaceFile], Image | None]:
-    """Return a function that cuts a face's chip from its aligned picture, or, of a half face, from its frame.
+    """Return a function that cuts a face's chip from its aligned image, or, of a half face, from its frame.
 
     None comes back where neither is there to be read.
     """
@@ -169,14 +170,17 @@ def chip_of(side: Side) -> Callable[[FaceFile], Image | None]:
         record = face.record
         try:
             aligned = read_image(face.path)
-            if shows_enough(record.face_type):
+            if holds_chip(record.face_type):
                 return chip(aligned, record.landmarks)
             frame = read_image(side.frames_dir / record.frame)
         except UserError:
             return None
         # Faces that came from elsewhere may name a frame that is another one here.
         there = cut(frame, record.matrix, record.size)
-        alike = there.shape == aligned.shape and np.abs(there.astype(np.float32) - aligned).mean() < ALIKE
+        alike = (
+            there.shape == aligned.shape
+            and np.abs(there.astype(np.float32) - aligned).mean() < MAX_SAME_IMAGE_DIFFERENCE
+        )
         return chip(frame, record.frame_landmarks) if alike else None
 
     return chip_from

@@ -1,40 +1,87 @@
-"""From frames on disk to saved faces: read, search, find landmarks, cut, save, draw.
+"""From frames to saved faces: detect, find landmarks, filter, cut and write.
 
-Three things run at once: threads read frames ahead, the calling thread searches them in batches, threads cut
-and save. Pictures in flight are bounded, whatever the number of frames.
+    extract_frames                       this file
+      detect_frames                      detection.py: a frame -> its boxes
+      FaceExtractor.extract              this file, for a few frames at a time:
+        landmarker.find                    landmarkers/: a box -> its landmarks
+        FaceRecord.from_landmarks          faces/record.py, with faces/align.py: landmarks -> matrix, pose
+        apply_filters                      filters.py: which of them are kept
+        record.cut, save_face              faces/record.py: the aligned image and its file
+
+Three things run at once: threads read frames ahead, the calling thread detects in batches, threads find landmarks,
+filter, cut and save. Images in memory are bounded, whatever the number of frames.
 """
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
 from facewright.core.images import Image, read_image, single_threaded_opencv, write_image
-from facewright.extract.detection import ONCE, READ_AHEAD, Frame, Look, search
-from facewright.extract.detection import FrameFile as FrameFile
-from facewright.extract.detection import Seen as Seen
-from facewright.extract.detectors.base import Box, Detector
-from facewright.extract.filters import Check, Dropped, Judged, judge
-from facewright.extract.landmarks import Landmarker
-from facewright.extract.overlay import LeftOut
-from facewright.extract.overlay import annotate as annotate
-from facewright.extract.overlay import debug_file as debug_file
-from facewright.faces.align import FaceType, align_matrix, cut, transform_points
-from facewright.faces.pose import head_pose
+from facewright.core.machine import cores
+from facewright.extract.detection import READ_AHEAD, DetectionOptions, Detections, Frame, FrameFile, detect_frames
+from facewright.extract.detectors.base import DEFAULT_DETECTOR, Box, Detector, make_detector
+from facewright.extract.filters import (
+    Candidate,
+    EachFace,
+    FaceFilter,
+    FrameCandidates,
+    Rejection,
+    apply_filters,
+    reject_false_face,
+)
+from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, Landmarker, make_landmarker
+from facewright.extract.overlay import debug_file, draw_faces
+from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, load_record, save_face
 
-# Frames that are written together.
-FRAMES_AT_ONCE = 6
-PIXELS_AT_ONCE = 6_000_000
+# Frames that are written together, so that filters may look at many faces at once.
+MAX_GROUP_FRAMES = 6
+MAX_GROUP_PIXELS = 6_000_000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExtractionConfig:
+    """How faces are found, cut and kept: plain values, which can be sent to another process.
+
+    Attributes:
+        aligned_dir: Where faces go, as `<frame stem>_<k>.png`, k from 0 for the largest face.
+        trash: Where a file goes that is in the way and belongs to another frame.
+        face_type: How much of the head an aligned image shows.
+        size: Its side in pixels (mark_only: the whole frame is saved as it is).
+        debug_dir: Where annotated frames go, None for none.
+        min_face_px: Boxes whose longer side is shorter, in pixels of the frame, are left out.
+        max_faces: So many faces of a frame are kept, the largest that pass the filters; 0 keeps all.
+        level_eyes: Rotate the aligned image so that the eyes are level.
+        second_pass: Run the landmarker's second pass.
+        zoom: Enlarge frames by this factor for the detector.
+        rotations: Angles (degrees, clockwise) at which frames without a certain face are searched too.
+    """
+
+    aligned_dir: Path
+    trash: Path
+    face_type: FaceType = FaceType.FULL
+    size: int = 256
+    debug_dir: Path | None = None
+    min_face_px: float = 0.0
+    max_faces: int = 0
+    level_eyes: bool = False
+    second_pass: bool = False
+    zoom: float = 1.0
+    rotations: tuple[float, ...] = ()
+
+    @property
+    def detection(self) -> DetectionOptions:
+        """What the detection needs of it."""
+        return DetectionOptions(self.zoom, self.rotations, self.min_face_px)
+
+
+@dataclass(frozen=True)
+class ExtractedFrame:
     """What became of a frame.
 
     Attributes:
@@ -42,14 +89,14 @@ class Outcome:
         file: None when it could not be read.
         faces: The names of the saved files.
         problem: Why it could not be read.
-        dropped: The faces that were left out.
+        rejections: Of the faces that were left out.
     """
 
     path: Path
     file: FrameFile | None
     faces: list[str]
-    problem: UserError | None
-    dropped: list[Dropped] = field(default_factory=list)
+    problem: UserError | None = None
+    rejections: list[Rejection] = field(default_factory=list)
 
     @property
     def gone(self) -> bool:
@@ -58,104 +105,88 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class FaceWriter:
-    """Cuts and saves the faces of one frame after the other; may be called from several threads.
+class FaceExtractor:
+    """Turns boxes into saved faces; may be called from several threads.
 
     Attributes:
-        aligned_dir: Where faces go, as `<frame stem>_<k>.png`, k from 0 for the largest face.
-        trash: Where a file goes that is in the way and belongs to another frame.
-        detector: Its name goes into the record, its boxes are mapped for the landmarks.
-        landmarker: Finds the 68 points.
-        face_type: What the picture shows.
-        size: Its side in pixels (mark_only: the whole frame is saved as it is).
-        debug_dir: Where annotated frames go, None for none.
-        checks: Asked one after the other about each face, in several threads at once.
-        smallest: Boxes whose longer side is shorter, in pixels of the frame, are left out.
-        most: So many faces of a frame are kept, the largest that pass the checks; 0 keeps all.
-        level_eyes: Turn the picture so that the eyes are level.
-        second_pass: Look at the landmarks a second time.
+        config: How faces are cut and kept.
+        detector: Its name goes into the record, its boxes are mapped to face squares.
+        landmarker: Finds the landmarks.
+        filters: Asked in turn about each face.
         one_huge_frame: Held while a frame is in memory that was too large to be kept.
     """
 
-    aligned_dir: Path
-    trash: Path
+    config: ExtractionConfig
     detector: Detector
     landmarker: Landmarker
-    face_type: FaceType
-    size: int
-    debug_dir: Path | None = None
-    checks: tuple[Check, ...] = ()
-    smallest: float = 0.0
-    most: int = 0
-    level_eyes: bool = False
-    second_pass: bool = False
+    filters: Sequence[FaceFilter] = ()
     one_huge_frame: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def write(self, seen: Seen) -> Outcome:
-        """Save all faces of a frame; a frame that could not be read passes through."""
-        return self.write_all([seen])[0]
+    def extract(self, group: Sequence[Detections]) -> list[ExtractedFrame]:
+        """Save the faces of a few frames; frames that could not be read pass through."""
+        frames = [FrameCandidates(frame, frame.image) for frame in group if frame.image is not None]
+        self._choose(frames)
+        chosen = iter(frames)
+        return [self._extract_huge(frame) if frame.image is None else self._write(next(chosen)) for frame in group]
 
-    def write_all(self, group: Sequence[Seen]) -> list[Outcome]:
-        """Save all faces of several frames; checks are asked about all of them together."""
-        pictures = [self._judged(seen, seen.picture) for seen in group if seen.picture is not None]
-        judge(pictures, self.checks, smallest=self.smallest, most=self.most)
-        judged = iter(pictures)
-        return [self._huge(seen) if seen.picture is None else self._write(seen, next(judged)) for seen in group]
-
-    def _huge(self, seen: Seen) -> Outcome:
-        """Write a frame whose picture was not kept."""
-        if seen.problem is not None or (not seen.boxes and not self.debug_dir):
-            return Outcome(seen.path, seen.file, [], seen.problem)
+    def _extract_huge(self, frame: Detections) -> ExtractedFrame:
+        """Save the faces of a frame whose image was not kept."""
+        if frame.problem is not None or (not frame.boxes and not self.config.debug_dir):
+            return ExtractedFrame(frame.path, frame.file, [], frame.problem)
         with self.one_huge_frame:
             try:
-                picture = read_image(seen.path)
+                candidates = FrameCandidates(frame, read_image(frame.path))
             except UserError as error:  # it was taken away meanwhile
-                return Outcome(seen.path, None, [], error)
-            judged = self._judged(seen, picture)
-            judge([judged], self.checks, smallest=self.smallest, most=self.most)
-            return self._write(seen, judged)
+                return ExtractedFrame(frame.path, None, [], error)
+            self._choose([candidates])
+            return self._write(candidates)
 
-    def _judged(self, seen: Seen, picture: Image) -> Judged:
-        return Judged(picture, seen.boxes, lambda box: self._record(picture, seen.path.name, box))
+    def _choose(self, frames: Sequence[FrameCandidates]) -> None:
+        """Find landmarks and apply the filters, in rounds: no more landmarks are found than it takes."""
+        config = self.config
+        while True:
+            faces: list[tuple[Image, Candidate]] = []
+            for frame in frames:
+                for candidate in frame.next_round(config.min_face_px, config.max_faces):
+                    candidate.record = self._record(frame.image, frame.frame.path.name, candidate.box)
+                    faces.append((frame.image, candidate))
+            if not faces:
+                return
+            apply_filters(self.filters, faces)
 
-    def _write(self, seen: Seen, judged: Judged) -> Outcome:
-        names: list[str] = []
-        number = 0  # goes on over all folders, so that a face can be put back among the others
-        for verdict in judged.verdicts:
-            if verdict.record is None or not verdict.saved:
-                continue
-            folder = verdict.why_not.folder if verdict.why_not else self.aligned_dir
-            name = f"{seen.path.stem}_{number}.png"
-            self._save(make_folder(folder or self.aligned_dir) / name, judged.picture, verdict.record)
-            number += 1
-            if verdict.why_not is None:
-                names.append(name)
-        if self.debug_dir:
-            write_image(debug_file(self.debug_dir, seen.path), _annotated(judged))
-        dropped = [verdict.why_not for verdict in judged.verdicts if verdict.why_not]
-        return Outcome(seen.path, seen.file, names, None, dropped)
-
-    def _save(self, path: Path, picture: Image, record: FaceRecord) -> None:
-        face = picture if self.face_type is FaceType.MARK_ONLY else cut(picture, record.matrix, self.size)
-        self._make_way(path, record.frame)
-        save_face(path, np.asarray(face, np.uint8), record)
-
-    def _record(self, picture: Image, frame: str, box: Box) -> FaceRecord:
-        square = box.square or self.detector.landmark_square(box)
-        points = self.landmarker.find(picture, square, accurate=self.second_pass)
-        matrix = align_matrix(points, self.face_type, self.size, level_eyes=self.level_eyes)
-        return FaceRecord(
-            face_type=self.face_type,
-            size=0 if self.face_type is FaceType.MARK_ONLY else self.size,
-            landmarks=transform_points(points, matrix).astype(np.float32),
-            frame_landmarks=points,
+    def _record(self, image: Image, frame: str, box: Box) -> FaceRecord:
+        """Find the landmarks of a box and align the face by them."""
+        square = box.square or self.detector.face_square(box)
+        return FaceRecord.from_landmarks(
+            self.landmarker.find(image, square, accurate=self.config.second_pass),
+            self.config.face_type,
+            self.config.size,
+            level_eyes=self.config.level_eyes,
             frame=frame,
             detector=self.detector.name,
             score=box.score,
             rect=box.rect,
-            matrix=matrix,
-            pose=head_pose(points),
         )
+
+    def _write(self, frame: FrameCandidates) -> ExtractedFrame:
+        """Cut and save what was chosen."""
+        path = frame.frame.path
+        names: list[str] = []
+        number = 0  # goes on over all folders, so that a face can be put back among the others
+        for candidate in frame.candidates:
+            if candidate.record is None or not candidate.saved:
+                continue
+            folder = candidate.rejection.folder if candidate.rejection else None
+            file = make_folder(folder or self.config.aligned_dir) / f"{path.stem}_{number}.png"
+            self._make_way(file, path.name)
+            save_face(file, candidate.record.cut(frame.image), candidate.record)
+            number += 1
+            if candidate.rejection is None:
+                names.append(file.name)
+        if self.config.debug_dir:
+            write_image(debug_file(self.config.debug_dir, path), _debug_image(frame))
+        rejections = [candidate.rejection for candidate in frame.candidates if candidate.rejection]
+        return ExtractedFrame(path, frame.frame.file, names, None, rejections)
 
     def _make_way(self, path: Path, frame: str) -> None:
         """A file of that name may be another frame's face that the user renamed."""
@@ -166,45 +197,75 @@ class FaceWriter:
                 return
         except UserError:
             pass
-        move_to_trash([path], self.trash, by="extract")
+        move_to_trash([path], self.config.trash, by="extract")
 
 
-def extract(
-    frames: Iterable[Frame], detector: Detector, writer: FaceWriter, look: Look = ONCE, *, ahead: int = READ_AHEAD
-) -> Iterator[Outcome]:
-    """Search frames and save their faces; outcomes come in the order of the frames, when all is on disk."""
-    threads = max(2, workers.cores())
-    with single_threaded_opencv(), workers.threads(threads) as readers, workers.threads(threads) as writers:
-        groups = _groups(search(frames, detector, readers, look, ahead=ahead))
-        for outcomes in workers.ordered_map(writer.write_all, groups, writers, ahead=threads + 1):
-            yield from outcomes
+def extract_frames(
+    frames: Iterable[Frame], extractor: FaceExtractor, executor: Executor, *, ahead: int = READ_AHEAD
+) -> Iterator[ExtractedFrame]:
+    """Find and save the faces of frames; results come in the order of the frames, when all is on disk.
+
+    Args:
+        frames: Files, or decoded frames of a video.
+        extractor: What does it.
+        executor: Threads that read frames and save faces, see `worker_count`.
+        ahead: How many frames may be in memory before the detection.
+    """
+    detections = detect_frames(frames, extractor.detector, executor, extractor.config.detection, ahead=ahead)
+    with single_threaded_opencv():
+        groups = workers.ordered_map(extractor.extract, _grouped(detections), executor, ahead=worker_count() // 2 + 1)
+        for results in groups:
+            yield from results
 
 
-def _groups(all_seen: Iterable[Seen]) -> Iterator[list[Seen]]:
-    """Yield a few frames at a time, so that checks may look at many faces at once; huge frames go alone."""
-    group: list[Seen] = []
+def worker_count() -> int:
+    """Return how many threads the pipeline can use: as many that read as there are that save."""
+    return 2 * max(2, cores())
+
+
+def extract_chunk(
+    paths: Sequence[Path],
+    config: ExtractionConfig,
+    *,
+    detector: str = DEFAULT_DETECTOR,
+    landmarker: str = DEFAULT_LANDMARKER,
+) -> list[ExtractedFrame]:
+    """Extract frames with models of one's own: a unit of work for another process or machine.
+
+    Arguments and results can be pickled. The journal stays with the caller, who notes the results.
+
+    Raises:
+        UserError: A model cannot be loaded, or a face cannot be saved.
+    """
+    filters = (EachFace(reject_false_face),)
+    extractor = FaceExtractor(config, make_detector(detector), make_landmarker(landmarker), filters)
+    with workers.threads(worker_count()) as executor:
+        return list(extract_frames(paths, extractor, executor))
+
+
+def _grouped(frames: Iterable[Detections]) -> Iterator[list[Detections]]:
+    """Yield a few frames at a time; huge frames go alone."""
+    group: list[Detections] = []
     pixels = 0
-    for seen in all_seen:
-        size = PIXELS_AT_ONCE if seen.picture is None else seen.picture.shape[0] * seen.picture.shape[1]
-        if group and pixels + size > PIXELS_AT_ONCE:
+    for frame in frames:
+        size = MAX_GROUP_PIXELS if frame.image is None else frame.image.shape[0] * frame.image.shape[1]
+        if group and pixels + size > MAX_GROUP_PIXELS:
             yield group
             group, pixels = [], 0
-        group.append(seen)
+        group.append(frame)
         pixels += size
-        if len(group) == FRAMES_AT_ONCE:
+        if len(group) == MAX_GROUP_FRAMES:
             yield group
             group, pixels = [], 0
     if group:
         yield group
 
 
-def _annotated(judged: Judged) -> Image:
-    records: list[FaceRecord] = []
-    left_out: list[LeftOut] = []
-    for verdict in judged.verdicts:
-        box, record = verdict.box, verdict.record
-        if verdict.why_not:
-            left_out.append((box.rect, None if record is None else record.frame_landmarks, verdict.why_not.why))
-        elif record is not None:
-            records.append(record)
-    return annotate(judged.picture, records, left_out)
+def _debug_image(frame: FrameCandidates) -> Image:
+    records = [one.record for one in frame.candidates if one.record is not None and not one.rejection]
+    rejected = [
+        (one.box.rect, None if one.record is None else one.record.frame_landmarks, one.rejection.reason)
+        for one in frame.candidates
+        if one.rejection
+    ]
+    return draw_faces(frame.image, records, rejected)

@@ -1,90 +1,100 @@
-"""What an extraction says at its end."""
+"""What an extraction did, and what it says at its end."""
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.workspace import Side
-from facewright.extract.log import Searched
-from facewright.extract.pipeline import Outcome
+from facewright.extract.log import ExtractionLog
+from facewright.extract.pipeline import ExtractedFrame
+
+NEXT_SCRIPT = {"data_src": "5_dst_extract_faces", "data_dst": "6_train"}
 
 
 @dataclass
-class Tally:
-    """What happened so far."""
+class ExtractionReport:
+    """What happened.
 
+    Attributes:
+        side: The side.
+        before: How many frames needed no search.
+        straight: Whether the frames came straight from the video.
+        frames, faces: How many frames were searched, and how many faces were saved.
+        rejections: Reason -> how many faces were left out for it.
+        blurred: How many faces were saved in the folder for blurred ones.
+        gone: Names of the frames that are no longer there.
+        unreadable: What is wrong with frames that could not be read.
+        empty: Names of the frames that have no face after the run.
+        problem: What is to be complained of in the end: frames or a video that could not be read.
+    """
+
+    side: Side
+    before: int = 0
+    straight: bool = False
     frames: int = 0
     faces: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    aside: int = 0
+    rejections: Counter[str] = field(default_factory=Counter)
+    blurred: int = 0
     gone: list[str] = field(default_factory=list)
     unreadable: list[UserError] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    problem: UserError | None = None
+    rotated: bool = False
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, result: ExtractedFrame) -> None:
         """Add a frame."""
-        if outcome.gone:
-            self.gone.append(outcome.path.name)
-        elif outcome.problem is not None:
-            self.unreadable.append(outcome.problem)
+        if result.gone:
+            self.gone.append(result.path.name)
+        elif result.problem is not None:
+            self.unreadable.append(result.problem)
         else:
             self.frames += 1
-            self.faces += len(outcome.faces)
+            self.faces += len(result.faces)
             # What stands behind a colon is this face's own figure.
-            self.dropped.update(dropped.why.split(":")[0] for dropped in outcome.dropped)
-            self.aside += sum(dropped.folder is not None for dropped in outcome.dropped)
+            self.rejections.update(rejection.reason.split(":")[0] for rejection in result.rejections)
+            self.blurred += sum(rejection.folder is not None for rejection in result.rejections)
 
-    def report(
-        self,
-        side: Side,
-        searched: Searched,
-        present: Container[str],
-        *,
-        before: int,
-        following: str,
-        straight: bool = False,
-    ) -> None:
-        """Say what was done, what was not, and what comes next.
+    def finish(self, log: ExtractionLog, present: Collection[str], *, damage: UserError | None) -> None:
+        """Add what is known at the end.
 
         Args:
-            side: The side.
-            searched: The journal after the run.
+            log: The journal after the run.
             present: Names of the frames that are there.
-            before: How many of them needed no search.
-            following: The script to run next.
-            straight: Whether the frames came straight from the video.
+            damage: What was wrong with the source as a whole.
         """
-        if before:
-            console.say(f"Frames that needed no search: {before}.")
+        self.empty = [frame for frame in log.faceless() if frame in present]
+        self.rotated = all(log.entries[frame].get("turns") for frame in self.empty)
+        self.gone = sorted({*(frame for frame in log.entries if frame not in present), *self.gone})
+        self.problem = _unreadable(self.unreadable) if self.unreadable else damage
+
+    def say(self) -> None:
+        """Say what was done, what was not, and what comes next."""
+        side = self.side
+        if self.before:
+            console.say(f"Frames that needed no search: {self.before}.")
         console.say(f"Frames searched: {self.frames}. Faces saved: {self.faces}, in {side.aligned_dir}.")
-        if self.dropped:
-            reasons = ", ".join(f"{why}: {count}" for why, count in self.dropped.most_common())
-            console.say(f"Faces left out: {self.dropped.total()} ({reasons}).")
-        if self.aside:
+        if self.rejections:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in self.rejections.most_common())
+            console.say(f"Faces left out: {self.rejections.total()} ({reasons}).")
+        if self.blurred:
             console.say(f"  Those that are blurred are in {side.blurry_dir}; move back what you want to keep.")
-        if self.dropped and not side.aligned():
+        if self.rejections and not side.aligned():
             console.warn("No face is left: loosen what leaves them out (--debug shows it), with --redo.")
-        empty = [frame for frame in searched.faceless() if frame in present]
-        if empty:
-            console.say(f"Frames without a face: {len(empty)} ({console.listed(empty)}).")
-            console.say(f"  {_again(side, searched, empty, straight)}.")
-        gone = sorted({*(frame for frame in searched.entries if frame not in present), *self.gone})
-        if gone:
-            console.say(f"Frames that are no longer there: {len(gone)} ({console.listed(gone)}). Their faces stay.")
-        console.say(f"Next: {following}.")
+        if self.empty:
+            console.say(f"Frames without a face: {len(self.empty)} ({console.listed(self.empty)}).")
+            console.say(f"  {self._second_search()}.")
+        if self.gone:
+            frames = console.listed(self.gone)
+            console.say(f"Frames that are no longer there: {len(self.gone)} ({frames}). Their faces stay.")
+        console.say(f"Next: {NEXT_SCRIPT[side.name]}.")
 
-    def problem(self) -> UserError | None:
-        """Return what to complain of: files that are no pictures."""
-        return _unreadable(self.unreadable) if self.unreadable else None
-
-
-def _again(side: Side, searched: Searched, empty: Sequence[str], straight: bool) -> str:
-    """Say what else can be tried in frames without a face."""
-    fixing = "5.3_dst_fix_faces" if side.name == "data_dst" else "main.py fix --side src"
-    turned = all(searched.entries[frame].get("turns") for frame in empty)
-    first = ", after 2_extract_png_from_src" if straight else ""
-    return f"{fixing} searches them again{first}{'' if turned else '; so does --rotate on'}"
+    def _second_search(self) -> str:
+        """Say what else can be tried in frames without a face."""
+        fixing = "5.3_dst_fix_faces" if self.side.name == "data_dst" else "main.py fix --side src"
+        first = ", after 2_extract_png_from_src" if self.straight else ""
+        return f"{fixing} searches them again{first}{'' if self.rotated else '; so does --rotate on'}"
 
 
 def _unreadable(problems: Sequence[UserError]) -> UserError:
@@ -93,5 +103,5 @@ def _unreadable(problems: Sequence[UserError]) -> UserError:
         return UserError(f"All other frames are done, but: {first.happened}", first.expected, first.fix)
     names = console.listed([problem.happened.split(" ")[0] for problem in problems])
     return UserError(
-        f"All other frames are done, but {len(problems)} files are no pictures: {names}.", first.expected, first.fix
+        f"All other frames are done, but {len(problems)} files are not images: {names}.", first.expected, first.fix
     )

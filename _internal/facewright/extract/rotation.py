@@ -1,6 +1,6 @@
-"""Pictures turned by any angle, and the way of a box back into the untouched picture.
+"""Images rotated by any angle, and the way of a box back into the unrotated image.
 
-Angles are degrees, clockwise as the picture is seen. Boxes are edges of pixels: the picture's corner is (0, 0),
+Angles are degrees, clockwise as the image is seen. Boxes are edges of pixels: the image's corner is (0, 0),
 so that a quarter turn maps whole pixels to whole pixels.
 """
 
@@ -15,47 +15,47 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.extract.detectors.base import Box
 
-QUARTERS = {90.0: cv2.ROTATE_90_CLOCKWISE, 180.0: cv2.ROTATE_180, 270.0: cv2.ROTATE_90_COUNTERCLOCKWISE}
-ON = (90.0, 270.0, 180.0)  # people lie on a side more often than they stand on their head
+QUARTER_TURNS = {90.0: cv2.ROTATE_90_CLOCKWISE, 180.0: cv2.ROTATE_180, 270.0: cv2.ROTATE_90_COUNTERCLOCKWISE}
+ALL_QUARTERS = (90.0, 270.0, 180.0)  # people lie on a side more often than they stand on their head
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A turn of pictures of one size.
+class Rotation:
+    """A rotation of images of one size.
 
     Attributes:
         degrees: Above 0, below 360.
-        size: (h, w) of the untouched picture.
+        size: (h, w) of the unrotated image.
     """
 
     degrees: float
     size: tuple[int, int]
 
     @property
-    def turned_size(self) -> tuple[int, int]:
-        """(h, w) of the turned picture: it holds all four corners."""
+    def rotated_size(self) -> tuple[int, int]:
+        """(h, w) of the rotated image: it holds all four corners."""
         c, s = self._cosine_and_sine()
         height, width = self.size
         # A hair less than the true size is no reason for another row.
         return math.ceil(width * abs(s) + height * abs(c) - 1e-6), math.ceil(width * abs(c) + height * abs(s) - 1e-6)
 
-    def picture(self, picture: Image) -> Image:
-        """Return the turned picture; a quarter turn keeps every pixel, other angles leave black corners."""
-        quarter = QUARTERS.get(self.degrees)
+    def apply(self, image: Image) -> Image:
+        """Return the rotated image; a quarter turn keeps every pixel, other angles leave black corners."""
+        quarter = QUARTER_TURNS.get(self.degrees)
         if quarter is not None:
-            return np.asarray(cv2.rotate(picture, quarter), np.uint8)
+            return np.asarray(cv2.rotate(image, quarter), np.uint8)
         there = self._there()
         # OpenCV counts from the middle of the first pixel.
         there[:, 2] += there[:, :2] @ [0.5, 0.5] - 0.5
-        height, width = self.turned_size
-        return np.asarray(cv2.warpAffine(picture, there, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
+        height, width = self.rotated_size
+        return np.asarray(cv2.warpAffine(image, there, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
 
     def back(self, box: Box) -> Box:
-        """Return a box of the turned picture as one in the untouched picture.
+        """Return a box of the rotated image as one in the unrotated image.
 
         Its middle is the same place and its area the same; a quarter turn maps its edges exactly. At other
         angles no upright box has the same edges: the one that holds it is shrunk to its area. The roll is that
-        in the untouched picture.
+        in the unrotated image.
         """
         there = self._there()
         middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
@@ -70,30 +70,30 @@ class Turn:
         return replace(box, left=left, top=top, right=right, bottom=bottom, roll=roll)
 
     def _cosine_and_sine(self) -> tuple[float, float]:
-        if self.degrees in QUARTERS:
+        if self.degrees in QUARTER_TURNS:
             return ((0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(self.degrees) // 90 - 1]
         return math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
 
     def _there(self) -> NDArray[np.float64]:
-        """The 2x3 matrix untouched -> turned, for edges of pixels; y points down, so this sign is clockwise."""
+        """The 2x3 matrix unrotated -> rotated, for edges of pixels; y points down, so this sign is clockwise."""
         c, s = self._cosine_and_sine()
         linear = np.array([[c, -s], [s, c]])
-        (height, width), (turned_height, turned_width) = self.size, self.turned_size
-        shift = np.array([turned_width, turned_height]) / 2 - linear @ np.array([width, height]) / 2
+        (height, width), (rotated_height, rotated_width) = self.size, self.rotated_size
+        shift = np.array([rotated_width, rotated_height]) / 2 - linear @ np.array([width, height]) / 2
         return np.column_stack([linear, shift])
 
 
-def parse_turns(text: str) -> tuple[float, ...]:
+def parse_angles(text: str) -> tuple[float, ...]:
     """Read the angles of --rotate: "" none, "on" the three quarter turns, else numbers with commas between.
 
     Raises:
-        UserError: It is nothing of that.
+        UserError: It is something else.
     """
     if text.strip().lower() in ("", "off", "none"):
         return ()
     if text.strip().lower() == "on":
-        return ON
-    turns: list[float] = []
+        return ALL_QUARTERS
+    angles: list[float] = []
     for word in text.split(","):
         try:
             degrees = float(word)
@@ -105,6 +105,6 @@ def parse_turns(text: str) -> tuple[float, ...]:
                 'angles in degrees with commas between, none of them 0, or "on" for 90,270,180.',
                 "give other angles, for example --rotate 90,270.",
             )
-        if degrees % 360 not in turns:
-            turns.append(degrees % 360)
-    return tuple(turns)
+        if degrees % 360 not in angles:
+            angles.append(degrees % 360)
+    return tuple(angles)

@@ -9,7 +9,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image
 from facewright.core.workspace import Side
 from facewright.extract.detection import READ_AHEAD, Frame
-from facewright.extract.log import Searched, frames_to_search
+from facewright.extract.log import ExtractionLog, frames_to_search
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Todo:
     before: int = 0
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """Frames of one side.
 
     Attributes:
@@ -42,21 +42,21 @@ class Source(Protocol):
     straight: bool
     ahead: int
 
-    def todo(self, searched: Searched, again: Container[str], leave: Container[str]) -> Todo:
+    def todo(self, log: ExtractionLog, again: Container[str], leave: Container[str]) -> Todo:
         """Return what is to be searched.
 
         Args:
-            searched: What was.
+            log: What was searched.
             again: Names of frames to be searched though they were.
             leave: Stems of frames not to be searched at all.
         """
         ...
 
-    def pictures(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
-        """Yield each frame whose name is among these, with its picture; what is no picture is passed over."""
+    def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
+        """Yield each frame whose name is among these, with its image; what is not an image is passed over."""
         ...
 
-    def names(self, searched: Searched) -> set[str]:
+    def names(self, log: ExtractionLog) -> set[str]:
         """Return the names of the frames that are there, as far as they are known."""
         ...
 
@@ -70,7 +70,7 @@ class Source(Protocol):
 
 
 @dataclass
-class Files:
+class FolderSource:
     """Frames on disk."""
 
     side: Side
@@ -86,15 +86,15 @@ class Files:
         self.frames = self._all[:: self.every]
         self.video = video_of_frames(self.side)
 
-    def todo(self, searched: Searched, again: Container[str], leave: Container[str]) -> Todo:
-        """See `Source`."""
+    def todo(self, log: ExtractionLog, again: Container[str], leave: Container[str]) -> Todo:
+        """See `FrameSource`."""
         chosen = [path for path in self.frames if path.stem not in leave]
-        new, changed = searched.split(chosen)
+        new, changed = log.split(chosen)
         wanted = {*new, *changed, *(path for path in chosen if path.name in again)}
         return Todo(sorted(wanted), len(wanted), changed, len(self.frames) - len(wanted))
 
-    def pictures(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
-        """See `Source`."""
+    def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
+        """See `FrameSource`."""
         for path in self._all:
             if path.name in lacking:
                 try:
@@ -102,16 +102,16 @@ class Files:
                 except UserError:
                     continue  # the search named it
 
-    def names(self, searched: Searched) -> set[str]:
-        """See `Source`."""
+    def names(self, log: ExtractionLog) -> set[str]:
+        """See `FrameSource`."""
         return {path.name for path in self._all}
 
     def end(self) -> dict[str, list[int]]:
-        """See `Source`: the folder tells by itself."""
+        """See `FrameSource`: the folder tells by itself."""
         return {}
 
     def damage(self) -> UserError | None:
-        """See `Source`: each file was named on its own."""
+        """See `FrameSource`: each file was named on its own."""
         return None
 
 
@@ -123,9 +123,9 @@ def video_of_frames(side: Side) -> str:
         timing = read_timing(side.timing_file)
     except UserError:  # the step that needs the times will tell
         return ""
-    return known_as(timing.source_name, timing.source_bytes, timing.fps) if timing and side.frames() else ""
+    return video_identity(timing.source_name, timing.source_bytes, timing.fps) if timing and side.frames() else ""
 
 
-def known_as(name: str, size: int, fps: float) -> str:
+def video_identity(name: str, size: int, fps: float) -> str:
     """Tell a video, thinned out to a rate, from another."""
     return f"{name}, {size} bytes" + (f", {fps:g} frames per second" if fps else "")

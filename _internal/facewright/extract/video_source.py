@@ -1,4 +1,4 @@
-"""Frames of an extraction straight from the video, without picture files between."""
+"""Frames of an extraction straight from the video, without image files between."""
 
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from pathlib import Path
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.core.workspace import Side
-from facewright.extract.detection import READ_AHEAD, Decoded
-from facewright.extract.log import Searched
-from facewright.extract.sources import Todo, known_as
+from facewright.extract.detection import READ_AHEAD, DecodedFrame
+from facewright.extract.log import ExtractionLog
+from facewright.extract.sources import Todo, video_identity
 from facewright.video.frames import VideoFrames, expected_count
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import frame_stem
 
-PIXELS_AHEAD = 64_000_000  # of a video's frames, which all stay in memory until their faces are saved
+MAX_PIXELS_AHEAD = 64_000_000  # of a video's frames, which all stay in memory until their faces are saved
 
 
 @dataclass
-class Video:
+class VideoSource:
     """Frames straight from the video, named as they would be as files."""
 
     side: Side
@@ -31,21 +31,21 @@ class Video:
     def __post_init__(self) -> None:
         """Look into the video."""
         self._info: VideoInfo = probe(self.side.video())
-        self.video = known_as(self._info.path.name, self._info.byte_count, self.fps)
-        self.ahead = max(2, min(READ_AHEAD, PIXELS_AHEAD // max(1, self._info.size[0] * self._info.size[1])))
+        self.video = video_identity(self._info.path.name, self._info.byte_count, self.fps)
+        self.ahead = max(2, min(READ_AHEAD, MAX_PIXELS_AHEAD // max(1, self._info.size[0] * self._info.size[1])))
         self._last: int | None = None
         self._complaints = 0
 
-    def todo(self, searched: Searched, again: Container[str], leave: Container[str]) -> Todo:
-        """See `Source`. A video that was never read to its end is read on until it ends."""
+    def todo(self, log: ExtractionLog, again: Container[str], leave: Container[str]) -> Todo:
+        """See `FrameSource`. A video that was never read to its end is read on until it ends."""
 
         def waiting(number: int) -> bool:
             path = self._path(number)
-            return path.stem not in leave and (path.name not in searched.entries or path.name in again)
+            return path.stem not in leave and (path.name not in log.entries or path.name in again)
 
-        self._last = searched.last(self.every)
+        self._last = log.last_frame(self.every)
         probably = self._last or expected_count(self._info, self.fps)
-        known = [int(stem) for name in searched.entries if (stem := Path(name).stem).isdecimal()]
+        known = [int(stem) for name in log.entries if (stem := Path(name).stem).isdecimal()]
         grid = range(1, (self._last or max(probably, 0, *known)) + 1, self.every)
         missing = [number for number in grid if waiting(number)]
         before = len(grid) - len(missing)
@@ -56,21 +56,21 @@ class Video:
             return Todo(before=before)
         return Todo(self._decoded(missing[0], missing[-1], waiting), len(missing), (), before)
 
-    def pictures(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
-        """See `Source`."""
+    def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
+        """See `FrameSource`."""
         for frame in self._decoded(1, self._last, lambda number: self._path(number).name in lacking):
-            yield frame.path, frame.picture
+            yield frame.path, frame.image
 
-    def names(self, searched: Searched) -> set[str]:
-        """See `Source`."""
-        return set(searched.entries)
+    def names(self, log: ExtractionLog) -> set[str]:
+        """See `FrameSource`."""
+        return set(log.entries)
 
     def end(self) -> dict[str, list[int]]:
-        """See `Source`: the number of the last frame, as far as one of `every` tells."""
+        """See `FrameSource`: the number of the last frame, as far as one of `every` tells."""
         return {} if self._last is None else {"end": [self.every, self._last]}
 
     def damage(self) -> UserError | None:
-        """See `Source`: it held less than it claims."""
+        """See `FrameSource`: it held less than it claims."""
         info = self._info
         missing = info.frame_count - (self._last or 0) - self.every
         if self._last is None or not self._complaints or not info.counted or self.fps or missing < 0:
@@ -85,12 +85,12 @@ class Video:
     def _path(self, number: int) -> Path:
         return self.side.frames_dir / f"{frame_stem(number)}.png"
 
-    def _decoded(self, first: int, last: int | None, wanted: Callable[[int], bool]) -> Iterator[Decoded]:
+    def _decoded(self, first: int, last: int | None, wanted: Callable[[int], bool]) -> Iterator[DecodedFrame]:
         """Yield the wanted frames from one number to another; None: to the end, which is then known."""
         frames = VideoFrames(self._info, fps=self.fps, every=self.every, first=first)
         for frame in frames:
             if wanted(frame.index):
-                yield Decoded(self._path(frame.index), frame.image, self.video)
+                yield DecodedFrame(self._path(frame.index), frame.image, self.video)
             if frame.index == last:
                 return
         self._complaints = frames.decoder_errors

@@ -1,13 +1,13 @@
-"""A folder of aligned faces: its records, grouped by the frame they came from."""
+"""A folder of aligned faces: its records, read once and kept up to date while a command changes them."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.faces.mask import decode_mask
-from facewright.faces.record import FaceRecord, load_record
+from facewright.faces.record import FaceRecord, load_record, update_record
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,27 @@ class FaceFile:
         return Path(self.record.frame).stem
 
 
-@dataclass(frozen=True)
-class Faceset:
-    """All faces of a folder.
+class FaceIndex:
+    """The records of all faces of a folder; images are not decoded.
+
+    A command reads it once and hands it on. Whatever writes a face says so here, and nothing is read twice.
 
     Attributes:
-        faces: In the order of the file names.
         bad: Files that are no faces, each with what is wrong.
     """
 
-    faces: list[FaceFile]
-    bad: list[tuple[Path, UserError]]
+    def __init__(
+        self, faces: Iterable[FaceFile], bad: Iterable[tuple[Path, UserError]] = (), *, folder: Path | None = None
+    ) -> None:
+        """See `load_faceset`, which reads one from the disk."""
+        self.bad = list(bad)
+        self._folder = folder
+        self._faces = {face.path: face for face in faces}
+
+    @property
+    def faces(self) -> list[FaceFile]:
+        """All faces; those of a folder in the order of the file names."""
+        return list(self._faces.values())
 
     def by_frame(self) -> dict[str, list[FaceFile]]:
         """Group the faces by the stem of their frame; both levels sorted by name."""
@@ -47,13 +57,57 @@ class Faceset:
             groups.setdefault(face.stem, []).append(face)
         return groups
 
+    def put(self, face: FaceFile) -> None:
+        """Add a face that was written, or that has another record now."""
+        new = face.path not in self._faces
+        self._faces[face.path] = face
+        if new:
+            self._faces = dict(sorted(self._faces.items(), key=lambda item: item[0].name))
 
-def load_faceset(source: Path | Iterable[Path]) -> Faceset:
-    """Read the records of all aligned PNGs; pictures are not decoded.
+    def discard(self, paths: Iterable[Path]) -> None:
+        """Drop faces whose files are gone."""
+        for path in paths:
+            self._faces.pop(path, None)
+
+    def write(self, face: FaceFile) -> None:
+        """Put a record into its file, whose pixels stay; a face that was deleted meanwhile stays deleted.
+
+        May be called from several threads at once, for different faces that are in the index.
+
+        Raises:
+            UserError: The file is there and cannot be written.
+        """
+        try:
+            update_record(face.path, face.record)
+        except UserError:
+            if face.path.exists():
+                raise
+            return
+        self._faces[face.path] = face
+
+    def refresh(self, changed: Container[str] = ()) -> None:
+        """List the folder again: read what is new, drop what is gone.
+
+        Args:
+            changed: Names of files that were written since, which are read again too.
+        """
+        if self._folder is None:
+            return
+        known = {path: face for path, face in self._faces.items() if path.name not in changed}
+        paths = list_files(self._folder, (".png",))
+        fresh = load_faceset(path for path in paths if path not in known)
+        known |= fresh._faces
+        self.bad = fresh.bad
+        self._faces = {path: known[path] for path in paths if path in known}
+
+
+def load_faceset(source: Path | Iterable[Path]) -> FaceIndex:
+    """Read the records of all aligned PNGs.
 
     Args:
         source: A folder (an absent one is empty), or the files.
     """
+    folder = source if isinstance(source, Path) else None
     paths = list_files(source, (".png",)) if isinstance(source, Path) else list(source)
     faces: list[FaceFile] = []
     bad: list[tuple[Path, UserError]] = []
@@ -62,7 +116,7 @@ def load_faceset(source: Path | Iterable[Path]) -> Faceset:
             faces.append(FaceFile(path, load_record(path)))
         except UserError as error:
             bad.append((path, error))
-    return Faceset(faces, bad)
+    return FaceIndex(faces, bad, folder=folder)
 
 
 def count_own_masks(faces: Iterable[FaceFile]) -> int:

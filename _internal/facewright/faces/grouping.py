@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-THRESHOLD = 0.46
+MAX_GROUP_DISTANCE = 0.46
 # What two faces of one frame are apart at least: it keeps lookalikes in a crowd apart. A frame where a face was found
 # twice, or a mirror, does little against hundreds of faces that fit.
-SAME_FRAME = 1.0
+MIN_SAME_FRAME_DISTANCE = 1.0
 # So many faces are compared each with each (memory grows with the square); of more, a share is, the rest joins these.
-AT_ONCE = 2000
+MAX_COMPARED_FACES = 2000
 
 Numbers = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
-def persons(embeddings: Numbers, threshold: float = THRESHOLD, frames: Sequence[str] | None = None) -> Labels:
+def persons(embeddings: Numbers, threshold: float = MAX_GROUP_DISTANCE, frames: Sequence[str] | None = None) -> Labels:
     """Give each face the number of its person.
 
     The order of the faces plays no role, except that of two persons with equally many faces the one that comes
@@ -79,7 +79,7 @@ def keep_numbers(numbers: Labels, known: Sequence[int | None]) -> Labels:
 
 def _group(faces: NDArray[np.float64], shots: Labels, threshold: float) -> Labels:
     """Return a label for each face, in no order; `shots` holds the number of each face's frame."""
-    if len(faces) <= AT_ONCE:
+    if len(faces) <= MAX_COMPARED_FACES:
         return _linked(_distances(faces, shots), threshold)
     labels = np.full(len(faces), -1, np.int64)
     while (left := np.flatnonzero(labels < 0)).size:
@@ -93,15 +93,15 @@ def _group(faces: NDArray[np.float64], shots: Labels, threshold: float) -> Label
 
 
 def _spread(count: int) -> NDArray[np.int64]:
-    """Return up to AT_ONCE indices spread evenly over `count`."""
-    wanted = min(count, AT_ONCE)
+    """Return up to MAX_COMPARED_FACES indices spread evenly over `count`."""
+    wanted = min(count, MAX_COMPARED_FACES)
     return np.asarray((np.arange(wanted) + 0.5) * count / wanted, np.int64)
 
 
 def _distances(faces: NDArray[np.float64], shots: Labels) -> NDArray[np.float64]:
     distances = np.sqrt(_squares(faces, faces))
     together = shots[:, None] == shots
-    distances[together] = np.maximum(distances[together], SAME_FRAME)
+    distances[together] = np.maximum(distances[together], MIN_SAME_FRAME_DISTANCE)
     np.fill_diagonal(distances, 0)
     return distances
 
@@ -133,8 +133,8 @@ def _nearest(
 ) -> tuple[Labels, NDArray[np.float64]]:
     """Return for each face the group whose members are nearest, and their root mean square distance."""
     found, distances = np.empty(len(faces), np.int64), np.empty(len(faces))
-    for start in range(0, len(faces), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    for start in range(0, len(faces), MAX_COMPARED_FACES):
+        part = slice(start, start + MAX_COMPARED_FACES)
         squares = _squares(faces[part], means) + spreads
         found[part] = squares.argmin(axis=1)
         distances[part] = np.sqrt(squares.min(axis=1))
@@ -145,7 +145,7 @@ def _merged(faces: NDArray[np.float64], labels: Labels, threshold: float) -> Lab
     """Join groups of several rounds that are one person; the largest, where there are too many to compare."""
     labels = _by_size(labels) - 1
     means, spreads = _summary(faces, labels)
-    means, spreads = means[:AT_ONCE], spreads[:AT_ONCE]
+    means, spreads = means[:MAX_COMPARED_FACES], spreads[:MAX_COMPARED_FACES]
     distances = np.sqrt(_squares(means, means) + spreads[:, None] + spreads)
     np.fill_diagonal(distances, 0)
     # Labels of groups that are not compared lie above all others.

@@ -17,13 +17,15 @@ from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
 from facewright.core.png import DamagedPng, get_text, read_text, set_text
-from facewright.faces.align import FaceType
+from facewright.faces.align import FaceType, align_matrix, cut, transform_points
+from facewright.faces.pose import head_pose
 
 KEYWORD = "facewright"
 VERSION = 1
 INNER = 17  # landmarks from here on (all but the jaw) place a face
 EMBEDDING = 128  # numbers that describe who a face is
 LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
+MANUAL_DETECTOR = "manual"  # stands for the detector in the record of a face that a person placed or moved
 
 
 class BadRecord(ValueError):
@@ -66,6 +68,48 @@ class FaceRecord:
     person: int | None = None
     embedding: NDArray[np.float32] | None = field(default=None, repr=False)
     raw_landmarks: NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_landmarks(
+        cls,
+        points: NDArray[np.float32],
+        face_type: FaceType,
+        size: int,
+        *,
+        level_eyes: bool = False,
+        frame: str,
+        detector: str,
+        score: float,
+        rect: tuple[float, float, float, float],
+    ) -> "FaceRecord":
+        """Align a face by its landmarks.
+
+        Args:
+            points: (68, 2) float32, (x, y) in the frame, not all at one place.
+            face_type: How much of the head the aligned image shows.
+            size: Its side in pixels.
+            level_eyes: See `align_matrix`.
+            frame, detector, score, rect: See the attributes.
+        """
+        matrix = align_matrix(points, face_type, size, level_eyes=level_eyes)
+        return cls(
+            face_type=face_type,
+            size=0 if face_type is FaceType.MARK_ONLY else size,
+            landmarks=transform_points(points, matrix).astype(np.float32),
+            frame_landmarks=points,
+            frame=frame,
+            detector=detector,
+            score=score,
+            rect=rect,
+            matrix=matrix,
+            pose=head_pose(points),
+        )
+
+    def cut(self, frame: Image) -> Image:
+        """Cut the aligned image out of its frame, (h, w, 3) uint8 BGR; mark_only is the whole frame."""
+        if self.face_type is FaceType.MARK_ONLY:
+            return frame
+        return np.asarray(cut(frame, self.matrix, self.size), np.uint8)
 
     @property
     def found_landmarks(self) -> NDArray[np.float32]:

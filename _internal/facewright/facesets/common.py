@@ -9,7 +9,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import NOTE, copy_to_trash, disk_errors, write_json
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.faceset import Faceset, load_faceset
+from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.facesets.rename import finish
 
 MAX_LISTED = 5  # bad files that are listed by name
@@ -52,7 +52,7 @@ class OldVersions:
             console.say(f"The old files are in {self.folder}.")
 
 
-def load_side_faces(workspace: Workspace, side: Side, *, needed: bool = True) -> Faceset:
+def load_side_faces(workspace: Workspace, side: Side, *, needed: bool = True) -> FaceIndex:
     """Load the faces of a side, after finishing a renaming that was interrupted; bad files get a warning.
 
     Raises:

@@ -157,9 +157,9 @@ def _pack(image: Image, record: FaceRecord) -> bytes:
 def landmark_finder() -> LandmarkFinder:
     """Load the landmark predictor, to find the face in the middle of an image."""
     from facewright.extract.detectors.base import Box
-    from facewright.extract.landmarks import Landmarker
+    from facewright.extract.landmarkers.base import make_landmarker
 
-    landmarker = Landmarker()
+    landmarker = make_landmarker()
 
     def find(image: Image) -> NDArray[np.float32]:
         height, width = image.shape[:2]

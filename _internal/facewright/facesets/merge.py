@@ -11,7 +11,7 @@ from facewright.core.images import Image
 from facewright.core.options import option
 from facewright.core.png import set_text
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.faceset import FaceFile, Faceset, load_faceset
+from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.record import KEYWORD, FaceRecord, load_face
 from facewright.facesets.common import load_side_faces
 from facewright.facesets.incoming import Incoming, choose_prefix, frames_belong, prefix_from, report, take_in
@@ -57,7 +57,7 @@ def merge(workspace: Workspace, side_name: str, options: MergeOptions, executor:
     console.say("Next: 4.1_src_view_faces, then 4.2_src_sort_faces.")
 
 
-def _other(side: Side, source: str) -> tuple[Path, Faceset]:
+def _other(side: Side, source: str) -> tuple[Path, FaceIndex]:
     if not source:
         raise UserError(
             "No folder was named.", "another workspace, or a folder with aligned faces.", "name it with --source DIR."

@@ -7,11 +7,13 @@ from urllib.parse import quote
 
 import numpy as np
 
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, encode, read_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, Person
+from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.ui.contact_sheet import GROUND, evenly, fit
 from facewright.ui.page import STYLE
 from facewright.ui.text import draw_text
@@ -117,3 +119,24 @@ def _section(side: Side, title: str, person: Person) -> str:
 def _image(side: Side, name: str) -> str:
     address = quote(f"{side.name}/{side.aligned_dir.name}/{name}")
     return f'<img loading="lazy" src="{address}" title="{html.escape(name)}">'
+
+
+def present_people(workspace: Workspace, side: Side, people: People) -> None:
+    """Print the table, write sheet and page, name the faces that have no number.
+
+    Raises:
+        UserError: There are no faces.
+    """
+    if not people.persons and not people.unknown:
+        raise no_faces(side, people.bad)
+    warn_of_bad_files(people.bad, "is left alone")
+    for line in table(people) if people.persons else ():
+        console.say(line)
+    if people.unknown:
+        names = console.listed([face.path.name for face in people.unknown])
+        console.say(f"Faces that could not be compared: {len(people.unknown)} ({names}).")
+        console.say("  A half face shows too little by itself: its frame must be there. Or the file is damaged.")
+    picture, page = show_people(workspace, side, people)
+    if people.persons:
+        console.say(f"A row of faces for each: {picture}")
+    console.say(f"All faces by person: {page}")

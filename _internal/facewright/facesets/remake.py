@@ -10,13 +10,12 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, encode, read_image
-from facewright.core.journal import Journal
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.png import set_text
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
-from facewright.extract.log import begin, read_searched
+from facewright.extract.log import ExtractionLog
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
 from facewright.faces.record import KEYWORD, FaceRecord, load_face
@@ -78,7 +77,7 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions, executo
         UserError: There are no faces, or the folder cannot be written.
     """
     side = workspace.side(side_name)
-    settings = read_searched(side).settings or {}
+    settings = ExtractionLog.read(side).settings or {}
     cut = Cut(FaceType(options.face_type), options.size, bool(settings.get("align_eyes")))
     faces = load_side_faces(workspace, side).faces
     todo = [face for face in faces if not cut.matches(face.record)]
@@ -110,7 +109,7 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions, executo
 def _cut_frames(side: Side, faces: list[FaceFile], cut: Cut, executor: Executor) -> Iterator[FrameResult]:
     """Make the faces of one frame after the other; each frame is read once."""
     frames = {path.name: path for path in side.frames()}
-    changed = {path.name for path in read_searched(side).split(list(frames.values()))[1]}
+    changed = {path.name for path in ExtractionLog.read(side).split(list(frames.values()))[1]}
     groups: dict[str, list[FaceFile]] = {}
     for face in faces:
         groups.setdefault(face.record.frame, []).append(face)
@@ -150,8 +149,9 @@ def _make(frame: Path | None, faces: list[FaceFile], cut: Cut) -> FrameResult:
 
 def _update_journal(side: Side, cut: Cut) -> None:
     """Note the new settings, so that the next extraction goes on with them."""
-    settings = read_searched(side).settings
+    log = ExtractionLog.read(side)
+    settings = log.settings
     new = None if settings is None else {**settings, "face_type": str(cut.kind), "size": cut.size}
     if new is not None and new != settings:
-        with Journal(side.extract_journal) as journal:
-            begin(journal, new)
+        with log.writing():
+            log.begin(new)

@@ -21,7 +21,7 @@ from facewright.core.images import Image, read_image
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
-from facewright.faces.faceset import FaceFile, Faceset
+from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.mask import hull_mask
 from facewright.faces.record import FaceRecord
 from facewright.faces.sharpness import sharpness
@@ -167,7 +167,7 @@ class Statistics:
 
 
 def measure_faces(
-    side: Side, faceset: Faceset, executor: Executor, chosen: Container[str] = (), cell: int = 0
+    side: Side, faceset: FaceIndex, executor: Executor, chosen: Container[str] = (), cell: int = 0
 ) -> tuple[Statistics, list[tuple[str, Image]]]:
     """Measure all faces, a few at a time; files whose image is damaged get a warning and are left out.
 

@@ -1,25 +1,27 @@
 """What a detector is, and which ones there are.
 
-A detector is one file `<anything>_detector.py` in this folder with a tuple `OFFERS`; dropping the file in
-makes its detectors appear in questions, help and tests. Such a file imports its library only inside `make`,
-so that the list of names costs nothing.
+A detector is one file in this folder with a tuple `DETECTORS`; dropping the file in makes its detectors appear in
+questions, help and tests. Such a file imports its library only inside `make`, so that the list of names costs nothing.
 """
 
 import importlib
+import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 from facewright.core.errors import UserError
 from facewright.core.images import Image
+from facewright.faces.record import MANUAL_DETECTOR
 
-# What mends a library or weights that are missing inside a package: the quick check at every start sees whole packages.
-REMAKE = "rename or delete the folder _internal/env and start any numbered script: it makes the environment anew"
-FIRST = "mtcnn"  # the default stands first in every list
-MANUAL = "manual"  # the detector's name in the record of a face that a person placed or moved
-# A detector that is none: it stands among the others where one is chosen.
-BY_HAND = {MANUAL: "you: each frame in a window or, with --serve, on a page; for what no other one finds"}
+DEFAULT_DETECTOR = "mtcnn"  # stands first in every list
+# Manual annotation stands among the detectors where one is chosen.
+MANUAL_CHOICE = {
+    MANUAL_DETECTOR: "you: each frame in a window or, with --serve, on a page; for what no other one finds"
+}
+# Where the face square begins and ends, in sides of the mean face's square, whose middle is its own: as dlib's frontal
+# face detector draws its boxes (median of 137 faces).
+FACE_SQUARE = (-0.12, 1.12)
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,11 @@ class Box:
     """A face's rectangle.
 
     Attributes:
-        left, top, right, bottom: In pixels; may reach over the picture's border.
+        left, top, right, bottom: In pixels; may reach over the image's border.
         score: The detector's confidence, on its own scale.
-        roll: How far the head is tilted clockwise in the picture, in degrees; 0 where the detector can't tell.
-        square: The box's landmark square where the detector itself cannot tell it any more, because the face was
-            found in a turned picture; None elsewhere.
+        roll: How far the head is tilted clockwise in the image, in degrees; 0 where the detector can't tell.
+        square: The face square where the detector itself cannot tell it any more, because the face was found in a
+            rotated image; None elsewhere.
     """
 
     left: float
@@ -63,7 +65,7 @@ class Box:
         return self.left, self.top, self.right, self.bottom
 
     def scaled(self, factor: float) -> "Box":
-        """Return the box in a picture that is `factor` times as large."""
+        """Return the box in an image that is `factor` times as large."""
         left, top, right, bottom = (value * factor for value in self.rect)
         square = self.square and self.square.scaled(factor)
         return replace(self, left=left, top=top, right=right, bottom=bottom, square=square)
@@ -73,18 +75,18 @@ class Detector(Protocol):
     """Finds faces in batches of frames.
 
     Attributes:
-        name: As in the list of offers.
-        longest: Frames with a longer side (in pixels) are to be shrunk to it before they are searched: it
+        name: As in the list of detectors.
+        max_side: Frames with a longer side (in pixels) are to be shrunk to it before they are searched: it
             bounds memory and time.
-        sure: The score from which on a face is one that stands upright in its frame; minus infinity where what is
-            found at all does.
+        upright_score: The score from which on a face certainly stands upright in its frame; minus infinity where
+            every face that is found does.
     """
 
     name: str
-    longest: int
-    sure: float
+    max_side: int
+    upright_score: float
 
-    def batch(self, height: int, width: int) -> int:
+    def batch_size(self, height: int, width: int) -> int:
         """Return how many frames of this size are best searched at once, at least 1."""
         ...
 
@@ -97,16 +99,17 @@ class Detector(Protocol):
         """
         ...
 
-    def landmark_square(self, box: Box) -> Box:
-        """Return the square that dlib's frontal detector would draw around this face, roughly.
+    def face_square(self, box: Box) -> Box:
+        """Return where the face lies, whatever this detector takes for its box.
 
-        The landmark predictor was trained on such squares.
+        It is a square around the middle of the mean face's square, 1.24 times its side (`FACE_SQUARE`), about what
+        dlib's frontal detector draws. Landmarkers derive from it what they need.
         """
         ...
 
 
 @dataclass(frozen=True)
-class Offer:
+class DetectorSpec:
     """One detector that can be chosen.
 
     Attributes:
@@ -120,14 +123,13 @@ class Offer:
     make: Callable[[bool], Detector]
 
 
-def offers() -> list[Offer]:
+def detector_specs() -> list[DetectorSpec]:
     """Return all detectors, the default first, the others by name."""
-    found: list[Offer] = []
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in ("__init__", "base"):
-            continue
-        found.extend(importlib.import_module(f"facewright.extract.detectors.{path.stem}").OFFERS)
-    return sorted(found, key=lambda offer: (offer.name != FIRST, offer.name))
+    package = importlib.import_module(__package__)
+    names = [info.name for info in pkgutil.iter_modules(package.__path__) if info.name != "base"]
+    modules = [importlib.import_module(f"{__package__}.{name}") for name in names]
+    found = (spec for module in modules for spec in module.DETECTORS)
+    return sorted(found, key=lambda spec: (spec.name != DEFAULT_DETECTOR, spec.name))
 
 
 def make_detector(name: str, *, sensitive: bool = False) -> Detector:
@@ -136,16 +138,16 @@ def make_detector(name: str, *, sensitive: bool = False) -> Detector:
     Raises:
         UserError: No such name, or its library or weights are missing.
     """
-    for offer in offers():
-        if offer.name == name:
-            return offer.make(sensitive)
+    specs = {spec.name: spec for spec in detector_specs()}
+    if name in specs:
+        return specs[name].make(sensitive)
     raise UserError(
         f"There is no detector {name!r}.",
-        f"one of {', '.join(offer.name for offer in offers())}.",
-        f"use --detector {FIRST}.",
+        f"one of {', '.join(specs)}.",
+        f"use --detector {DEFAULT_DETECTOR}.",
     )
 
 
-def largest_first(boxes: Sequence[Box]) -> list[Box]:
+def sort_largest_first(boxes: Sequence[Box]) -> list[Box]:
     """Sort boxes by area, then from left to right, then from top to bottom: the same order on every run."""
     return sorted(boxes, key=lambda box: (-box.width * box.height, box.left, box.top))

@@ -11,18 +11,18 @@ import numpy as np
 
 from facewright.core.images import Image
 from facewright.core.workers import cores
-from facewright.extract.detectors.base import Box, Detector, Offer, largest_first
-from facewright.extract.landmarks import load_dlib, model_file
+from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
+from facewright.extract.dlib_files import load_dlib, model_file
 
-SMALLEST = 80  # side in pixels of the smallest face both were trained for
+MIN_FRAME_SIDE_PX = 80  # side in pixels of the smallest face both were trained for
 
 
 class HogDetector:
     """See `facewright.extract.detectors.base.Detector`; one detector per thread, as its buffers are its own."""
 
     name = "dlib-hog"
-    longest = 1920
-    sure = -math.inf
+    max_side = 1920
+    upright_score = -math.inf
 
     def __init__(self, *, upsample: int = 0, threshold: float = 0.0) -> None:
         """Load dlib.
@@ -37,7 +37,7 @@ class HogDetector:
         self._own = threading.local()
         self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="dlib-hog")
 
-    def batch(self, height: int, width: int) -> int:
+    def batch_size(self, height: int, width: int) -> int:
         """Return one frame per core."""
         return cores()
 
@@ -45,8 +45,8 @@ class HogDetector:
         """Return the boxes of each frame, largest first."""
         return list(self._pool.map(self._one, frames))
 
-    def landmark_square(self, box: Box) -> Box:
-        """The landmark predictor was trained on this detector's boxes."""
+    def face_square(self, box: Box) -> Box:
+        """Return the box: this detector draws the face square itself."""
         return box
 
     def _one(self, frame: Image) -> list[Box]:
@@ -54,15 +54,15 @@ class HogDetector:
         if detector is None:
             detector = self._own.detector = self._dlib.get_frontal_face_detector()
         found, scores, _ = detector.run(_rgb(frame), self._upsample, self._threshold)
-        return largest_first([_box(rect, score) for rect, score in zip(found, scores, strict=True)])
+        return sort_largest_first([_box(rect, score) for rect, score in zip(found, scores, strict=True)])
 
 
 class CnnDetector:
-    """See `facewright.extract.detectors.base.Detector`; memory grows with the frame, hence the shorter `longest`."""
+    """See `facewright.extract.detectors.base.Detector`; memory grows with the frame, hence the smaller `max_side`."""
 
     name = "dlib-cnn"
-    longest = 1280
-    sure = -math.inf
+    max_side = 1280
+    upright_score = -math.inf
 
     def __init__(self, *, upsample: int = 0, threshold: float = 0.0) -> None:
         """Load dlib and the network; arguments as for `HogDetector`."""
@@ -70,7 +70,7 @@ class CnnDetector:
         self._upsample = upsample
         self._threshold = threshold
 
-    def batch(self, height: int, width: int) -> int:
+    def batch_size(self, height: int, width: int) -> int:
         """Return 1: nothing is gained by more."""
         return 1
 
@@ -80,10 +80,10 @@ class CnnDetector:
         for frame in frames:
             faces = self._network(_rgb(frame), self._upsample)
             boxes = [_box(face.rect, face.confidence) for face in faces]
-            found.append(largest_first([box for box in boxes if box.score > self._threshold]))
+            found.append(sort_largest_first([box for box in boxes if box.score > self._threshold]))
         return found
 
-    def landmark_square(self, box: Box) -> Box:
+    def face_square(self, box: Box) -> Box:
         """Return the box further down: this detector's boxes sit higher (medians of 50 faces in nine clips)."""
         down = 0.11 * box.height
         return Box(box.left, box.top + down, box.right, box.bottom + down, box.score)
@@ -92,8 +92,8 @@ class CnnDetector:
 def _rgb(frame: Image) -> Image:
     """Turn BGR into RGB; tiny frames get a border, dlib does not stand them."""
     height, width = frame.shape[:2]
-    if min(height, width) < SMALLEST:
-        border = (0, max(0, SMALLEST - height), 0, max(0, SMALLEST - width))
+    if min(height, width) < MIN_FRAME_SIDE_PX:
+        border = (0, max(0, MIN_FRAME_SIDE_PX - height), 0, max(0, MIN_FRAME_SIDE_PX - width))
         frame = np.asarray(cv2.copyMakeBorder(frame, *border, cv2.BORDER_CONSTANT), np.uint8)
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
 
@@ -109,9 +109,9 @@ def _maker(kind: type[HogDetector] | type[CnnDetector]) -> Callable[[bool], Dete
     return make
 
 
-OFFERS = (
-    Offer("dlib-hog", "gradients: the quickest, frontal faces of 80 px and more only", _maker(HogDetector)),
-    Offer(
+DETECTORS = (
+    DetectorSpec("dlib-hog", "gradients: the quickest, frontal faces of 80 px and more only", _maker(HogDetector)),
+    DetectorSpec(
         "dlib-cnn",
         "one large network: thorough, faces of 80 px and more, 1 to 15 seconds per frame",
         _maker(CnnDetector),

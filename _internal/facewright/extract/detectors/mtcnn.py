@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.extract.detectors.base import REMAKE, Box, Detector, Offer, largest_first
+from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
+from facewright.extract.dlib_files import REINSTALL
 from facewright.extract.embedding import load_tensorflow
 
 Boxes = NDArray[np.float64]  # rows of (frame, left, top, right, bottom, score, roll)
@@ -27,27 +28,27 @@ Boxes = NDArray[np.float64]  # rows of (frame, left, top, right, bottom, score, 
 # (frames, boxes, owners) -> offsets, scores, roll
 Network = Callable[[Any, Any, Any], tuple[Any, Any, Any]]
 
-CELL = 12  # P-net looks at squares of 12 px, one every second pixel
-SHRINK = 0.709  # from one level of the pyramid to the next: half the area
-NEAR = 0.7  # a face may come from a level made for one so much smaller: a level more than needed is searched
+PNET_CELL_PX = 12  # P-net looks at squares of 12 px, one every second pixel
+PYRAMID_STEP = 0.709  # from one level of the pyramid to the next: half the area
+MIN_LEVEL_RATIO = 0.7  # a face may come from a level made for one so much smaller: a level more than needed is searched
 # The weights are stored pickled; only these very files are opened.
 DIGESTS = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
-PIXELS_AT_ONCE = 2_000_000  # larger batches fall out of the processor's caches and take twice the time
-CROPS_AT_ONCE = 1024
-FROM_HALF = 0.3  # levels below this scale are made from the frame at half size: the same average, sooner
-KEPT_TRACES = 4  # for the frame sizes that come in full batches; one open function serves all others
+MAX_BATCH_PIXELS = 2_000_000  # larger batches fall out of the processor's caches and take twice the time
+MAX_BATCH_CROPS = 1024
+MAX_SCALE_FROM_HALF = 0.3  # levels below this scale are made from the frame at half size: the same average, sooner
+MAX_TRACES = 4  # for the frame sizes that come in full batches; one open function serves all others
 
 
 class MtcnnDetector:
     """See `facewright.extract.detectors.base.Detector`."""
 
     name = "mtcnn"
-    longest = 1920
-    sure = 0.99  # upright faces mostly have 0.999; lying ones and what is near them have 0.8 to 0.98
+    max_side = 1920
+    upright_score = 0.99  # upright faces mostly have 0.999; lying ones and what is near them have 0.8 to 0.98
 
     def __init__(
         self, *, smallest: int = 20, thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8), trace: bool = True
@@ -77,9 +78,9 @@ class MtcnnDetector:
         self._traces: dict[tuple[int, ...], Callable[[Any], list[Any]]] = {}
         self._trace = trace
 
-    def batch(self, height: int, width: int) -> int:
+    def batch_size(self, height: int, width: int) -> int:
         """Return the best batch for frames of this size."""
-        return max(1, min(16, PIXELS_AT_ONCE // (height * width)))
+        return max(1, min(16, MAX_BATCH_PIXELS // (height * width)))
 
     def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
         """Return the boxes of each frame, largest first; they may reach over the frame's border."""
@@ -88,9 +89,9 @@ class MtcnnDetector:
             return found
         for frame, *values in self._search(np.stack(frames), smallest).tolist():
             found[int(frame)].append(Box(*values))
-        return [largest_first(boxes) for boxes in found]
+        return [sort_largest_first(boxes) for boxes in found]
 
-    def landmark_square(self, box: Box) -> Box:
+    def face_square(self, box: Box) -> Box:
         """Return the square of dlib's frontal detector: medians of 137 faces that both found in ten clips."""
         side = 0.96 * math.sqrt(box.width * box.height)
         middle_x = (box.left + box.right) / 2
@@ -117,7 +118,9 @@ class MtcnnDetector:
 
     def _proposals(self, pixels: Any, shape: tuple[int, ...], smallest: float) -> Boxes:
         """Return P-net's candidates over all levels that can hold a face large enough."""
-        scales = [s for s in pyramid(shape[1], shape[2], self._smallest) if CELL / s >= NEAR * smallest]
+        scales = [
+            s for s in pyramid(shape[1], shape[2], self._smallest) if PNET_CELL_PX / s >= MIN_LEVEL_RATIO * smallest
+        ]
         if not scales:
             return np.empty((0, 7))
         levels = self._traced(shape, scales)(pixels)
@@ -137,12 +140,18 @@ class MtcnnDetector:
             half = tf.raw_ops.ResizeArea(images=pixels, size=(shape[1] // 2, shape[2] // 2))
             half = tf.cast(tf.round(half), tf.uint8)
             return [
-                propose(half if scale < FROM_HALF else pixels, size) for scale, size in zip(scales, sizes, strict=True)
+                propose(half if scale < MAX_SCALE_FROM_HALF else pixels, size)
+                for scale, size in zip(scales, sizes, strict=True)
             ]
 
         key = (*shape, len(scales))
         known = self._traces.get(key)
-        if known is None and self._trace and shape[0] == self.batch(*shape[1:3]) and len(self._traces) < KEPT_TRACES:
+        if (
+            known is None
+            and self._trace
+            and shape[0] == self.batch_size(*shape[1:3])
+            and len(self._traces) < MAX_TRACES
+        ):
             known = tf.function(
                 lambda pixels: levels(pixels, self._propose),
                 autograph=False,
@@ -176,10 +185,10 @@ def pyramid(height: int, width: int, smallest: int) -> list[float]:
     The package goes below it when the smallest face is 30 px or more, fails there and reports no face at all.
     """
     scales = []
-    scale = CELL / smallest
-    while min(height, width) * scale >= CELL:
+    scale = PNET_CELL_PX / smallest
+    while min(height, width) * scale >= PNET_CELL_PX:
         scales.append(scale)
-        scale *= SHRINK
+        scale *= PYRAMID_STEP
     return scales
 
 
@@ -262,8 +271,8 @@ def _cells_to_boxes(cells: NDArray[np.int64], scores: NDArray[np.float32], offse
     """Turn P-net's cells (frame, row, column) into boxes at its level's scale."""
     corner = cells[:, [2, 1]] * 2.0
     # The package counts a cell's near corner from 1 and its far corner from 0; boxes shift by pixels without it.
-    near, far = corner + 1, corner + CELL
-    side = CELL - 1
+    near, far = corner + 1, corner + PNET_CELL_PX
+    side = PNET_CELL_PX - 1
     boxes = (near + offsets[:, :2] * side, far + offsets[:, 2:] * side)
     return np.column_stack([cells[:, 0], *boxes, scores, np.zeros(len(cells))])
 
@@ -271,8 +280,8 @@ def _cells_to_boxes(cells: NDArray[np.int64], scores: NDArray[np.float32], offse
 def _refined(tf: Any, network: Callable[..., Any], pixels: Any, boxes: Boxes) -> Boxes:
     """Return the boxes moved by a network's offsets, with its scores."""
     boxes = boxes.copy()
-    for start in range(0, len(boxes), CROPS_AT_ONCE):
-        part = boxes[start : start + CROPS_AT_ONCE]
+    for start in range(0, len(boxes), MAX_BATCH_CROPS):
+        part = boxes[start : start + MAX_BATCH_CROPS]
         offsets, scores, roll = network(
             pixels, tf.constant(part[:, 1:5].astype(np.float32)), tf.constant(part[:, 0].astype(np.int32))
         )
@@ -327,7 +336,7 @@ def _weights(name: str) -> list[NDArray[np.float32]]:
         raise UserError(
             f"MTCNN's weights {path} are missing or not those of mtcnn 1.0.0.",
             "the environment that quickstart makes.",
-            f"{REMAKE}.",
+            f"{REINSTALL}.",
         )
     arrays = [np.asarray(array) for array in importlib.import_module("joblib").load(io.BytesIO(data))]
     arrays[0] = arrays[0][:, :, ::-1]
@@ -340,4 +349,6 @@ def _make(sensitive: bool) -> Detector:
     return MtcnnDetector()
 
 
-OFFERS = (Offer("mtcnn", "three small networks: quick, finds turned and small faces; the usual choice", _make),)
+DETECTORS = (
+    DetectorSpec("mtcnn", "three small networks: quick, finds turned and small faces; the usual choice", _make),
+)

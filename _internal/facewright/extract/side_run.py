@@ -1,0 +1,87 @@
+"""One command at work on one side: what it reads once, loads once and shares between its steps."""
+
+import contextlib
+from collections.abc import Container, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from facewright.core import workers
+from facewright.core.workspace import Side, Workspace
+from facewright.extract.detectors.base import Detector, make_detector
+from facewright.extract.embedding import Embedder
+from facewright.extract.landmarkers.base import Landmarker, make_landmarker
+from facewright.extract.log import ExtractionLog
+from facewright.extract.pipeline import worker_count
+from facewright.faces.faceset import FaceIndex, load_faceset
+
+
+class ModelLoader:
+    """Loads models when they are needed; what several steps use is loaded once."""
+
+    def detector(self, name: str, *, sensitive: bool = False) -> Detector:
+        """Load a detector, see `make_detector`."""
+        return make_detector(name, sensitive=sensitive)
+
+    @cached_property
+    def landmarker(self) -> Landmarker:
+        """The landmarker."""
+        return make_landmarker()
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The network that compares faces."""
+        return Embedder()
+
+
+@dataclass
+class SideRun:
+    """What the steps of a command share.
+
+    Attributes:
+        workspace: Where all is.
+        side: Whose faces; its lock is held.
+        executor: Threads for all that reads and writes files.
+        models: Loads what finds and compares faces.
+    """
+
+    workspace: Workspace
+    side: Side
+    executor: Executor
+    models: ModelLoader
+    _log: ExtractionLog | None = field(default=None, repr=False)
+    _faces: FaceIndex | None = field(default=None, repr=False)
+
+    @property
+    def log(self) -> ExtractionLog:
+        """What was searched, read at the first use."""
+        if self._log is None:
+            self._log = ExtractionLog.read(self.side)
+        return self._log
+
+    @property
+    def faces(self) -> FaceIndex:
+        """The faces of the side, read at the first use."""
+        if self._faces is None:
+            self._faces = load_faceset(self.side.aligned_dir)
+        return self._faces
+
+    def start_anew(self) -> None:
+        """Say that faces and log were moved away."""
+        self._log = self._faces = None
+
+    def faces_written(self, names: Container[str]) -> None:
+        """Say that files of these names were written, and others perhaps deleted."""
+        if self._faces is not None:
+            self._faces.refresh(names)
+
+
+@contextlib.contextmanager
+def open_side(workspace: Workspace, side: Side, models: ModelLoader | None = None) -> Iterator[SideRun]:
+    """Lock a side and open one pool of threads for all that is done with it.
+
+    Raises:
+        UserError: Another program works on this side.
+    """
+    with workspace.lock(side.name), workers.threads(worker_count()) as executor:
+        yield SideRun(workspace, side, executor, models or ModelLoader())
