@@ -205,3 +205,22 @@ def test_another_record_leaves_the_pixels_alone(tmp_path: Path) -> None:
     pixels, after = load_face(path)
     np.testing.assert_array_equal(pixels, image)
     assert after.person == 2
+
+
+def test_what_version_1_cannot_hold_makes_version_2() -> None:
+    plain = record(1)
+    assert json.loads(plain.to_json())["version"] == 1
+    assert json.loads(replace(plain, mask="AAAA").to_json())["version"] == 1, "a mask was always an imported one"
+    for more in ({"mask": "AAAA", "mask_source": "painted"}, {"occlusion": "BBBB"}, {"track": 7}):
+        text = replace(plain, **more).to_json()
+        value, after = json.loads(text), parse_record(text)
+        assert (value["version"], value["scheme"]) == (2, "ibug68")
+        assert {name: getattr(after, name) for name in more} == more
+
+
+@pytest.mark.parametrize(
+    "more", [{"scheme": "wflw98"}, {"scheme": 68}, {"mask_source": "dreamt"}, {"track": 0}, {"occlusion": 5}]
+)
+def test_false_values_of_version_2_are_refused(more: dict[str, object]) -> None:
+    with pytest.raises(BadRecord):
+        parse_record(json.dumps({**json.loads(record(1).to_json()), "version": 2, **more}))

@@ -21,7 +21,9 @@ from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.pose import head_pose
 
 KEYWORD = "facewright"
-VERSION = 1
+VERSION = 2  # the newest that is read
+SCHEME = "ibug68"  # the landmark scheme of records that name none
+MASK_SOURCES = ("hull", "imported", "predicted", "painted")
 INNER = 17  # landmarks from here on (all but the jaw) place a face
 EMBEDDING = 128  # numbers that describe who a face is
 LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
@@ -48,6 +50,10 @@ class FaceRecord:
         matrix: 2x3 float64, frame -> aligned.
         pose: (yaw, pitch, roll) in degrees.
         mask: Optional base64 PNG of a drawn or learned mask in the aligned picture.
+        mask_source: Where the mask comes from, one of `MASK_SOURCES`; where a record does not say, it was imported.
+        occlusion: Optional base64 PNG of the mask of what lies in front of the face, in the aligned image.
+        track: Number of the face's track through the frames, from 1; None where not known.
+        scheme: Which points the landmarks are.
         person: Number of the person, from 1 for the one with most faces; None where faces were not compared.
         embedding: (128,) float32 vector of dlib's ResNet, by which faces are compared; None where not computed.
         raw_landmarks: (68, 2) float32, `frame_landmarks` as they were found, where they were smoothed over time
@@ -68,6 +74,10 @@ class FaceRecord:
     person: int | None = None
     embedding: NDArray[np.float32] | None = field(default=None, repr=False)
     raw_landmarks: NDArray[np.float32] | None = field(default=None, repr=False)
+    mask_source: str = "imported"
+    occlusion: str | None = None
+    track: int | None = None
+    scheme: str = SCHEME
 
     @classmethod
     def from_landmarks(
@@ -117,9 +127,18 @@ class FaceRecord:
         return self.frame_landmarks if self.raw_landmarks is None else self.raw_landmarks
 
     def to_json(self) -> str:
-        """Serialise; coordinates keep 1/1000 px."""
+        """Serialise; coordinates keep 1/1000 px.
+
+        A record that holds nothing new is written as version 1, which older programs read.
+        """
+        new = {
+            **({"scheme": self.scheme} if self.scheme != SCHEME else {}),
+            **({"mask_source": self.mask_source} if self.mask and self.mask_source != "imported" else {}),
+            **({"occlusion": self.occlusion} if self.occlusion is not None else {}),
+            **({"track": self.track} if self.track is not None else {}),
+        }
         value = {
-            "version": VERSION,
+            "version": 2 if new else 1,
             "face_type": str(self.face_type),
             "size": self.size,
             "landmarks": np.asarray(self.landmarks, float).round(3).tolist(),
@@ -139,6 +158,8 @@ class FaceRecord:
             value["embedding"] = base64.b64encode(self.embedding.astype("<f2").tobytes()).decode("ascii")
         if self.raw_landmarks is not None:
             value["raw_landmarks"] = np.asarray(self.raw_landmarks, float).round(3).tolist()
+        if new:
+            value |= {"scheme": self.scheme, **new}
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -174,6 +195,10 @@ def parse_record(text: str) -> FaceRecord:
         person=None if value.get("person") is None else int(_numbers(value["person"], (), "person", low=1)),
         embedding=None if value.get("embedding") is None else _embedding(value["embedding"]),
         raw_landmarks=None if value.get("raw_landmarks") is None else _landmarks(value, "raw_landmarks"),
+        mask_source=_one_of(value.get("mask_source", "imported"), MASK_SOURCES, "mask source"),
+        occlusion=None if value.get("occlusion") is None else _text(value["occlusion"], "occlusion", 400_000),
+        track=None if value.get("track") is None else int(_numbers(value["track"], (), "track", low=1)),
+        scheme=_one_of(value.get("scheme", SCHEME), (SCHEME,), "landmark scheme"),
     )
 
 
@@ -220,6 +245,12 @@ def _embedding(value: Any) -> NDArray[np.float32]:
 def _text(value: Any, name: str, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
         raise BadRecord(f"its {name} is not a text of at most {longest} characters")
+    return value
+
+
+def _one_of(value: Any, known: tuple[str, ...], name: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise BadRecord(f"its {name} is {str(value)[:40]!r}, not one of {', '.join(known)}")
     return value
 
 
