@@ -223,7 +223,7 @@ def test_data_survives_an_edit_that_strips_resizes_and_converts(
     capsys.readouterr()
     assert run(workspace, "restore-metadata", "--side", "dst") == 0
     told = capsys.readouterr().out
-    assert "3 pictures have their data again" in told and "1 had it still" in told
+    assert "3 images have their data again" in told and "1 had it still" in told
     assert "1 had another size" in told and "new.png" in told and "00004_0" in told
     assert names(side) == ["00001_0.png", "00002_0.png", "00003_0.png", "00005_0.png", "new.png"]
     assert not (side.aligned_dir / "00003_0.JPG").exists() and list(workspace.trash.rglob("00003_0.JPG"))

@@ -96,7 +96,7 @@ def test_damaged_odd_and_absent_things(
     assert run(workspace, "--side", "dst") == 0
     told = capsys.readouterr().out
     for words in ("3.png", "stray.png", "Frames without a face: 1 of 2 (7.png)", "damaged or no faces: 2", "2 persons",
-                  "several faces: 1 (0.png)", "outside of their picture: 1 (2.png)", "src has hardly one"):  # fmt: skip
+                  "several faces: 1 (0.png)", "outside of their image: 1 (2.png)", "src has hardly one"):  # fmt: skip
         assert words in told, words
     page = (workspace.root / "data_dst_faces.html").read_text(encoding="utf-8")
     assert 'id="person"' in page and 'data-person="2"' in page and "damaged" in page

@@ -14,9 +14,9 @@ from facewright.faces.faceset import FaceFile
 from facewright.faces.record import FaceRecord
 from facewright.facesets.recut import from_frame
 from facewright.facesets.statistics import (
-    ENOUGH,
-    FEW,
-    MANY,
+    GOOD_FACES,
+    MAX_FACES,
+    MIN_FACES,
     YAWS,
     Advice,
     Measured,
@@ -47,7 +47,14 @@ def texts(lines: list[Advice]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(FEW - 1, "Few faces"), (FEW, "will do"), (ENOUGH, ""), (MANY, ""), (MANY + 1, "hist-dissim")]
+    ("count", "words"),
+    [
+        (MIN_FACES - 1, "Few faces"),
+        (MIN_FACES, "will do"),
+        (GOOD_FACES, ""),
+        (MAX_FACES, ""),
+        (MAX_FACES + 1, "hist-dissim"),
+    ],
 )
 def test_the_number_of_src_faces(count: int, words: str) -> None:
     told = texts(advise(Statistics(spread(count)), "src"))
@@ -109,7 +116,7 @@ def test_frames_of_dst() -> None:
     told = texts(advise(stats, "dst"))
     assert "Frames without a face: 2 of 4 (3.png, 4.png)" in told
     assert "Frames with several faces: 1 (1.png)" in told
-    assert "Frames that are gone: 1 (9.png)" in told and "outside of their picture: 1 (9.png)" in told
+    assert "Frames that are gone: 1 (9.png)" in told and "outside of their image: 1 (9.png)" in told
     unknown = texts(advise(Statistics(faces), "dst"))
     assert "Frames without a face" not in unknown, "without frames nothing is said of them"
 

@@ -15,7 +15,7 @@ Distances = NDArray[np.floating[Any]]
 BINS = 256  # of a histogram
 BLOCK = 1 << 20  # numbers of a block of pairs: 8 MB, which stays in the processor's cache
 # The sum of 256 products of doubles is right to about this; below it two histograms are equal.
-EQUAL = 1e-13
+MAX_ROUNDING = 1e-13
 
 
 class Space(Protocol):
@@ -83,7 +83,7 @@ class Histograms:
 def _differing(alike: Distances) -> Distances:
     """Return 1 - alike in place; what is 0 but for rounding becomes 0, so that equal faces keep their order."""
     np.subtract(1, alike, out=alike)
-    alike[alike < EQUAL] = 0
+    alike[alike < MAX_ROUNDING] = 0
     return alike
 
 
@@ -126,11 +126,11 @@ class CityBlock:
 
 
 class Similarity:
-    """One minus the structural similarity (SSIM) of small grey pictures, the mean over their windows; 0..2.
+    """One minus the structural similarity (SSIM) of small grey images, the mean over their windows; 0..2.
 
     Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to structural similarity",
     IEEE Transactions on Image Processing 13, 2004, with its constants. The windows are squares that do not overlap:
-    then the covariance of two pictures in a window is a product of vectors.
+    then the covariance of two images in a window is a product of vectors.
 
     Args:
         windows: (n, w, p) uint8: p grey values of each of w windows.

@@ -29,10 +29,10 @@ from facewright.facesets.face_names import FaceNames, usable_stem
 from facewright.interop.foreign_face import NotImportable
 from facewright.ui.contact_sheet import evenly
 
-PLAIN_NAMES = ("aligned", "data_src", "data_dst", "workspace", "")
-LONGEST_PREFIX = 32
-LOOKED_AT = 8  # faces that are compared with the frames here
-ALIKE = 0.7  # correlation from which on a face and its place in a frame show the same
+COMMON_NAMES = ("aligned", "data_src", "data_dst", "workspace", "")
+MAX_PREFIX = 32
+COMPARED_FACES = 8  # faces that are compared with the frames here
+MIN_CORRELATION = 0.7  # correlation from which on a face and its place in a frame show the same
 
 # What tells a face: its frame and where its points lie in it.
 Key = tuple[str, bytes]
@@ -46,8 +46,8 @@ class Incoming:
         name: Where it comes from, for messages.
         frame: Bare name of its frame.
         points: (68, 2), (x, y) in the frame, as they were found: smoothing moves them later.
-        load: Returns picture and record; raises NotImportable or UserError.
-        pack: Returns the bytes of the PNG to be written, given the picture and the record that belongs into it.
+        load: Returns image and record; raises NotImportable or UserError.
+        pack: Returns the bytes of the PNG to be written, given the image and the record that belongs into it.
     """
 
     name: str
@@ -79,9 +79,9 @@ def key_of(frame: str, points: NDArray[np.floating]) -> Key:
 
 def prefix_from(path: Path) -> str:
     """Return a prefix for frames after the folder that the faces come from."""
-    names = [part for part in reversed(path.absolute().parts) if part not in PLAIN_NAMES]
+    names = [part for part in reversed(path.absolute().parts) if part not in COMMON_NAMES]
     name = names[0].removesuffix(".pak") if names else ""
-    words = re.sub(r"\W+", "-", name).strip("-")[:LONGEST_PREFIX]
+    words = re.sub(r"\W+", "-", name).strip("-")[:MAX_PREFIX]
     return words or "other"
 
 
@@ -160,12 +160,12 @@ def _renamed(record: FaceRecord, prefix: str) -> FaceRecord:
 def frames_belong(side: Side, incoming: Sequence[Incoming]) -> bool | None:
     """Say whether the frames here are those that the incoming faces were cut from; None where none has such a name.
 
-    Some faces are cut again from the frames here and compared with their pictures.
+    Some faces are cut again from the frames here and compared with their images.
     """
     frames = {path.name: path for path in side.frames()}
     found = [face for face in incoming if face.frame in frames]
     likenesses = []
-    for index in evenly(len(found), LOOKED_AT):
+    for index in evenly(len(found), COMPARED_FACES):
         try:
             image, record = found[index].load()
             frame = read_image(frames[record.frame])
@@ -173,11 +173,11 @@ def frames_belong(side: Side, incoming: Sequence[Incoming]) -> bool | None:
             continue
         there = frame if record.face_type is FaceType.MARK_ONLY else cut(frame, record.matrix, record.size)
         likenesses.append(likeness(image, np.asarray(there, np.uint8)))
-    return float(np.median(likenesses)) > ALIKE if likenesses else None
+    return float(np.median(likenesses)) > MIN_CORRELATION if likenesses else None
 
 
 def likeness(first: Image, second: Image) -> float:
-    """Return the correlation, -1..1, of two (h, w, 3) pictures at 32x32 grey."""
+    """Return the correlation, -1..1, of two (h, w, 3) images at 32x32 grey."""
     a, b = (_small(image) for image in (first, second))
     return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-9))
 

@@ -22,9 +22,9 @@ from facewright.faces.record import BadRecord, FaceRecord, load_record, parse_re
 from facewright.facesets.common import OldVersions, load_side_faces
 
 VERSION = 1
-LARGEST_FILE = 1 << 30
+MAX_FILE_BYTES = 1 << 30
 BY = "faceset --action restore-metadata"
-SAME_SHAPE = 0.02  # by what share two proportions may differ and be the same
+MAX_RATIO_ERROR = 0.02  # by what share two proportions may differ and be the same
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class RestoreOptions:
 
     edited: str = option(
         "",
-        "Folder with the edited pictures, of any format and with the old names; empty: they were edited in place.",
-        ask="Folder with the edited pictures (Enter: edited in place)",
+        "Folder with the edited images, of any format and with the old names; empty: they were edited in place.",
+        ask="Folder with the edited images (Enter: edited in place)",
         remember=False,
     )
 
@@ -74,7 +74,7 @@ def save_metadata(workspace: Workspace, side_name: str, executor: Executor) -> N
         move_to_trash([target], workspace.trash, by="faceset --action save-metadata")
     write_json(target, {"version": VERSION, "faces": entries})
     console.say(f"The data of {len(entries)} faces is saved in {target}.")
-    console.say("Edit the pictures in any program, keep their names; then run faceset with restore-metadata.")
+    console.say("Edit the images in any program, keep their names; then run faceset with restore-metadata.")
 
 
 def _size(path: Path) -> list[int] | None:
@@ -93,7 +93,7 @@ def read_metadata(path: Path) -> dict[str, SavedFace]:
     expected = "the file that faceset with save-metadata wrote."
     if not path.exists():
         raise UserError(f"There is no {path}.", expected, "run faceset with save-metadata before the edit.")
-    if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > LARGEST_FILE:
+    if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > MAX_FILE_BYTES:
         raise UserError(f"{path} is too large or no file.", expected, "restore it from a copy of the workspace.")
     value = read_json(path)
     try:
@@ -132,7 +132,7 @@ class Restored:
 
 
 def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptions) -> None:
-    """Put the saved records into the edited pictures; each becomes an aligned PNG of its old size.
+    """Put the saved records into the edited images; each becomes an aligned PNG of its old size.
 
     Raises:
         UserError: Nothing was saved, the folder is not there, or no name fits.
@@ -141,13 +141,13 @@ def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptio
     saved = read_metadata(metadata_file(side))
     folder = Path(options.edited).expanduser().absolute() if options.edited else side.aligned_dir
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.", "the folder with the edited pictures.", "check its name.")
+        raise UserError(f"There is no folder {folder}.", "the folder with the edited images.", "check its name.")
     chosen, unknown, ambiguous = match(list_files(folder, IMAGE_EXTENSIONS), saved)
     if not chosen:
         raise UserError(
-            f"No picture in {folder} has the name of a saved face.",
+            f"No image in {folder} has the name of a saved face.",
             f"names as in {metadata_file(side).name}, such as {next(iter(saved), '00001_0')}; the ending may differ.",
-            "name the folder with --edited, or give the pictures their old names.",
+            "name the folder with --edited, or give the images their old names.",
         )
     targets = [side.aligned_dir / face.file for face in saved.values()]
     old = OldVersions(workspace, targets, BY)
@@ -163,12 +163,12 @@ def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptio
 
 
 def match(files: list[Path], saved: dict[str, SavedFace]) -> tuple[dict[str, Path], list[str], list[str]]:
-    """Match pictures and saved faces by name.
+    """Match images and saved faces by name.
 
     Where a face's old PNG lies beside its edited copy of another format, the edited one counts.
 
     Returns:
-        Name -> picture; names of pictures that nothing was saved for; names of pictures of which several fit.
+        Name -> image; names of images that nothing was saved for; names of images of which several fit.
     """
     groups: dict[str, list[Path]] = {}
     for path in files:
@@ -224,13 +224,13 @@ def _own_record(path: Path) -> FaceRecord | None:
 
 
 def _cropped(image: Image, size: tuple[int, int]) -> bool:
-    """Whether a picture has other proportions than before, by more than a resizing rounds."""
+    """Whether an image has other proportions than before, by more than a resizing rounds."""
     height, width = image.shape[:2]
-    return abs(height * size[1] - width * size[0]) > SAME_SHAPE * width * size[0]
+    return abs(height * size[1] - width * size[0]) > MAX_RATIO_ERROR * width * size[0]
 
 
 def resized(image: Image, size: tuple[int, int]) -> Image:
-    """Bring a (h, w, 3) picture to (h, w) = size; the landmarks of its record fit that size only."""
+    """Bring an (h, w, 3) image to (h, w) = size; the landmarks of its record fit that size only."""
     if image.shape[:2] == size:
         return image
     smaller = image.shape[0] * image.shape[1] > size[0] * size[1]
@@ -244,7 +244,7 @@ def _report(
     done = [name for name, result in results.items() if not result.problem]
     sized = [name for name in done if results[name].resized]
     untouched = sum(results[name].untouched for name in done)
-    console.say(f"{len(done) - untouched} pictures have their data again, in {side.aligned_dir}.")
+    console.say(f"{len(done) - untouched} images have their data again, in {side.aligned_dir}.")
     if untouched:
         console.say(f"{untouched} had it still.")
     if sized:
@@ -253,8 +253,8 @@ def _report(
         if result.problem:
             console.warn(f"{name} is left as it is: {result.problem}.")
     if unknown:
-        console.warn(f"Pictures for which nothing was saved: {len(unknown)} ({console.listed(unknown)}).")
+        console.warn(f"Images for which nothing was saved: {len(unknown)} ({console.listed(unknown)}).")
     if ambiguous:
-        console.warn(f"Several pictures of one name, none was taken: {console.listed(ambiguous)}.")
+        console.warn(f"Several images of one name, none was taken: {console.listed(ambiguous)}.")
     if missing:
-        console.say(f"Saved faces without a picture: {len(missing)} ({console.listed(missing)}).")
+        console.say(f"Saved faces without an image: {len(missing)} ({console.listed(missing)}).")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewright.facesets.distances import MakeSpace
 
 # A chain goes through the faces again and again; when this share of them has been used they are thrown out.
-USED = 1 / 8
+MAX_USED_SHARE = 1 / 8
 
 
 def chain_of(measures: NDArray[Any], make: MakeSpace, *, farthest: bool = False) -> tuple[list[int], list[float]]:
@@ -34,7 +34,7 @@ def chain_of(measures: NDArray[Any], make: MakeSpace, *, farthest: bool = False)
     at = 0
     used[0] = True
     while len(order) < len(measures):
-        if np.count_nonzero(used) - 1 > USED * len(left):
+        if np.count_nonzero(used) - 1 > MAX_USED_SHARE * len(left):
             stay = ~used
             stay[at] = True
             space.keep(stay)

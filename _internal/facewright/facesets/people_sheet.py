@@ -18,7 +18,7 @@ from facewright.ui.contact_sheet import GROUND, evenly, fit
 from facewright.ui.page import STYLE
 from facewright.ui.text import draw_text
 
-LISTED = 20  # persons in the table and on the sheet; the page holds all
+MAX_LISTED = 20  # persons in the table and on the sheet; the page holds all
 COLUMNS, CELL, GAP, MARGIN = 10, 112, 4, 132  # of the sheet: faces per row, pixels
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
@@ -38,11 +38,11 @@ h2 {{ margin: 24px 0 6px }} h2 small {{ font-weight: normal; color: var(--soft) 
 def table(people: People) -> Iterator[str]:
     """Yield the lines of the table: person, faces, share, first and last frame."""
     yield f"  {'person':>6} {'faces':>7} {'share':>6}  frames"
-    for person in people.persons[:LISTED]:
+    for person in people.persons[:MAX_LISTED]:
         share = len(person.faces) / people.count
         frames = person.first if person.first == person.last else f"{person.first} to {person.last}"
         yield f"  {person.number:>6} {len(person.faces):>7} {share:>6.0%}  {frames}"
-    rest = people.persons[LISTED:]
+    rest = people.persons[MAX_LISTED:]
     if rest:
         largest = max(len(person.faces) for person in rest)
         span = f"person {rest[0].number}" + (f" to {rest[-1].number}" if len(rest) > 1 else "")
@@ -51,15 +51,15 @@ def table(people: People) -> Iterator[str]:
 
 def show_people(workspace: Workspace, side: Side, people: People) -> tuple[Path, Path]:
     """Write contact sheet and page; return their paths."""
-    picture = workspace.root / f"{side.name}_people.png"
+    sheet_path = workspace.root / f"{side.name}_people.png"
     page = workspace.root / f"{side.name}_people.html"
-    rows = [row for person in people.persons[:LISTED] if (row := _row(person)) is not None]
+    rows = [row for person in people.persons[:MAX_LISTED] if (row := _row(person)) is not None]
     if rows:
-        columns = min(COLUMNS, max(len(person.faces) for person in people.persons[:LISTED]))
+        columns = min(COLUMNS, max(len(person.faces) for person in people.persons[:MAX_LISTED]))
         sheet = np.vstack(rows)[:, : MARGIN + columns * (CELL + GAP)]
-        write_bytes(picture, encode(np.ascontiguousarray(sheet), ".png"))
+        write_bytes(sheet_path, encode(np.ascontiguousarray(sheet), ".png"))
     write_bytes(page, _page(side, people).encode("utf-8"))
-    return picture, page
+    return sheet_path, page
 
 
 def _row(person: Person) -> Image | None:

@@ -1,6 +1,6 @@
 """The same face cut out again: at another size, or with more or less around it.
 
-From its frame, or from the aligned picture where that shows all that is wanted.
+From its frame, or from the aligned image where that shows all that is wanted.
 """
 
 import base64
@@ -23,8 +23,8 @@ from facewright.faces.align import (
 )
 from facewright.faces.record import FaceRecord
 
-SAME = 0.25  # pixels: a cut that lies nearer than this to another is the same
-STICKS_OUT = 1.0  # pixels of the old picture that a cut may reach over its edge: they would be black
+SAME_CUT_PX = 0.25  # pixels: a cut that lies nearer than this to another is the same
+MAX_OVERHANG_PX = 1.0  # pixels of the old image that a cut may reach over its edge: they would be black
 
 
 def is_cut_as(record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False) -> bool:
@@ -34,7 +34,7 @@ def is_cut_as(record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool
         return False
     corners = np.array([(0, 0), (size, 0), (0, size)], float)
     step = between(record.matrix, align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes))
-    return bool(np.abs(transform_points(corners, step) - corners).max() < SAME)
+    return bool(np.abs(transform_points(corners, step) - corners).max() < SAME_CUT_PX)
 
 
 def from_frame(
@@ -45,12 +45,12 @@ def from_frame(
     Args:
         frame: (h, w, 3) uint8 BGR.
         record: What is known of the face.
-        kind: What the picture is to show.
+        kind: What the image is to show.
         size: Its side in pixels; mark_only is the whole frame.
         level_eyes: See `align_matrix`.
 
     Returns:
-        The picture, and the record that belongs into it.
+        The image, and the record that belongs into it.
     """
     if kind is FaceType.MARK_ONLY:
         return frame, _placed(record, np.eye(2, 3), kind, frame.shape[:2])
@@ -61,21 +61,21 @@ def from_frame(
 def from_aligned_image(
     image: Image, record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False
 ) -> tuple[Image, FaceRecord] | None:
-    """Cut a face out of its aligned picture; None where that does not show all of the new square.
+    """Cut a face out of its aligned image; None where that does not show all of the new square.
 
     Args:
         image: (side, side, 3) uint8 BGR.
         record: Its record.
-        kind: What the new picture is to show.
+        kind: What the new image is to show.
         size: Its side in pixels.
         level_eyes: See `align_matrix`.
     """
-    if record.face_type is FaceType.MARK_ONLY:  # the picture is the frame
+    if record.face_type is FaceType.MARK_ONLY:  # the image is the frame
         return from_frame(image, record, kind, size, level_eyes=level_eyes)
     if kind is FaceType.MARK_ONLY or _is_flat(record.matrix):
         return None
     matrix = align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes)
-    if not square_lies_inside(between(matrix, record.matrix), size, image.shape[0], STICKS_OUT):
+    if not square_lies_inside(between(matrix, record.matrix), size, image.shape[0], MAX_OVERHANG_PX):
         return None
     step = between(record.matrix, matrix)
     new = resample(image, step, size, cv2.INTER_LANCZOS4)
@@ -102,12 +102,12 @@ def _placed(record: FaceRecord, matrix: Matrix, kind: FaceType, shape: tuple[int
 
 
 def move_mask(mask: str, step: Matrix, size: tuple[int, int]) -> str | None:
-    """Bring a record's mask into another picture of the same face; what the old one did not show is 0.
+    """Bring a record's mask into another image of the same face; what the old one did not show is 0.
 
     Args:
         mask: base64 of a PNG.
-        step: 2x3, old picture -> new picture.
-        size: (h, w) of the new picture.
+        step: 2x3, old image -> new image.
+        size: (h, w) of the new image.
 
     Returns:
         The same form, None where the old one cannot be read.

@@ -18,7 +18,7 @@ MARK = "sorting_method"
 
 
 class FaceToSort:
-    """A face to be measured; its picture is read when a method asks for it."""
+    """A face to be measured; its image is read when a method asks for it."""
 
     def __init__(self, file: FaceFile) -> None:
         self.path = file.path
@@ -26,7 +26,7 @@ class FaceToSort:
 
     @cached_property
     def image(self) -> Image:
-        """The aligned picture, (h, w, 3) uint8 BGR."""
+        """The aligned image, (h, w, 3) uint8 BGR."""
         return read_image(self.path)
 
 

@@ -1,6 +1,6 @@
 """Methods that compare colour histograms: like next to like, doubles apart.
 
-All three compare B, G and R of the whole picture, as the program of 2018 did. Its last version took one grey histogram
+All three compare B, G and R of the whole image, as the program of 2018 did. Its last version took one grey histogram
 inside the face's hull for hist-dissim; among faces of several people and lights, a third kept in that order left
 out far more poses than with the colours (tests/benchmarks/thinning.py).
 """

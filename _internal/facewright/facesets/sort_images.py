@@ -1,4 +1,4 @@
-"""Methods that look at the picture: sharpness, brightness, hue, cut-off faces."""
+"""Methods that look at the image: sharpness, brightness, hue, cut-off faces."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +15,16 @@ from facewright.facesets.orders import chain, chain_of
 from facewright.facesets.sort_base import FaceToSort, ascending, descending, sort_method
 
 # Side of the Laplacian's aperture in pixels. The larger, the less it takes noise for detail.
-SHARP, MOTION = 7, 11
-FEWEST_PIXELS = 64  # of a hull; below that it tells nothing and the whole picture counts
-FLAT = 1e-12  # determinant of a matrix that has no way back
+SHARPNESS_APERTURE, MOTION_APERTURE = 7, 11
+MIN_HULL_PIXELS = 64  # of a hull; below that it tells nothing and the whole image counts
+MIN_DETERMINANT = 1e-12  # determinant of a matrix that has no way back
 HUE_STEP = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
 
 
 def inside(face: FaceToSort) -> NDArray[np.bool_]:
-    """Return (h, w): the pixels of the face from brows to chin; all where its points lie outside the picture."""
+    """Return (h, w): the pixels of the face from brows to chin; all where its points lie outside the image."""
     mask = hull_mask(face.record.landmarks, face.image.shape[:2]) > 0.5
-    return mask if np.count_nonzero(mask) >= FEWEST_PIXELS else np.ones_like(mask)
+    return mask if np.count_nonzero(mask) >= MIN_HULL_PIXELS else np.ones_like(mask)
 
 
 def _detail(face: FaceToSort, aperture: int) -> float:
@@ -39,7 +39,7 @@ def sharpness(face: FaceToSort) -> float:
     of DeepFaceLab's later versions, CPBD (Narvekar, Karam, IEEE TIP 2011), orders blurred copies of real faces far
     worse, and the 3 taps of 2018 take noise for detail: tests/benchmarks/sharpness.py compares them.
     """
-    return _detail(face, SHARP)
+    return _detail(face, SHARPNESS_APERTURE)
 
 
 @sort_method("blur", "sharpest first: blurred faces gather at the end, to be deleted", descending)
@@ -53,7 +53,7 @@ def blur(face: FaceToSort) -> float:
 )
 def motion_blur(face: FaceToSort) -> float:
     """Variance of the Laplacian of 11 taps inside the face."""
-    return _detail(face, MOTION)
+    return _detail(face, MOTION_APERTURE)
 
 
 @sort_method("brightness", "brightest first", descending)
@@ -76,7 +76,7 @@ def hue(face: FaceToSort) -> float:
 
 @sort_method("black", "whole faces first: those cut off by the frame's edge gather at the end", ascending)
 def black(face: FaceToSort) -> float:
-    """Share of the pixels that lie outside the frame, as far as the picture tells: 0..1.
+    """Share of the pixels that lie outside the frame, as far as the image tells: 0..1.
 
     What is beyond an edge is black along the whole of it. So all pixels count that lie, in the frame, to the left, to
     the right, above or below everything that is not black; a black hat or a night behind a face is not cut off.
@@ -85,7 +85,7 @@ def black(face: FaceToSort) -> float:
     if not lit.any():
         return 1.0
     matrix = face.record.matrix
-    if abs(np.linalg.det(matrix[:, :2])) < FLAT:
+    if abs(np.linalg.det(matrix[:, :2])) < MIN_DETERMINANT:
         return float(1 - lit.mean())
     height, width = lit.shape
     rows, columns = np.mgrid[:height, :width]
@@ -123,19 +123,19 @@ def by_difference(measures: NDArray[Any], settings: Follow) -> list[int]:
 
 @sort_method("absdiff", "like next to like, pixel by pixel (or unlike next to unlike)", by_difference, options=Follow)
 def absdiff(face: FaceToSort) -> NDArray[np.uint8]:
-    """(3072,): the picture in 32 x 32 pixels of three colours."""
+    """(3072,): the image in 32 x 32 pixels of three colours."""
     return _shrunk(face.image, COLOUR_SIDE).ravel()
 
 
 @sort_method("ssim", "like next to like by structure more than by light: poses and expressions", chain(Similarity))
 def ssim(face: FaceToSort) -> NDArray[np.uint8]:
-    """(16, 64): the picture in 32 x 32 grey pixels, in windows of 8 x 8."""
+    """(16, 64): the image in 32 x 32 grey pixels, in windows of 8 x 8."""
     grey = _shrunk(np.asarray(cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY), np.uint8), GREY_SIDE)
     number = GREY_SIDE // WINDOW
     windows = grey.reshape(number, WINDOW, number, WINDOW).swapaxes(1, 2)
     return windows.reshape(number * number, WINDOW * WINDOW)
 
 
-def _shrunk(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    method = cv2.INTER_AREA if min(picture.shape[:2]) >= side else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, (side, side), interpolation=method), np.uint8)
+def _shrunk(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    method = cv2.INTER_AREA if min(image.shape[:2]) >= side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (side, side), interpolation=method), np.uint8)

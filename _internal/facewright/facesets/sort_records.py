@@ -18,7 +18,7 @@ def by_text(names: NDArray[Any]) -> Sequence[int]:
     return sorted(range(len(names)), key=lambda index: str(names[index]))
 
 
-@sort_method("face-yaw", "looking left (in the picture) to looking right", descending)
+@sort_method("face-yaw", "looking left (in the image) to looking right", descending)
 def face_yaw(face: FaceToSort) -> float:
     """Yaw in degrees."""
     return face.record.pose[0]

@@ -28,17 +28,17 @@ from facewright.faces.sharpness import sharpness
 from facewright.ui.contact_sheet import fit
 from facewright.ui.plots import Bars, Grid, Plot, histogram
 
-FEW, ENOUGH, MANY = 500, 1000, 1500  # src faces
-BLURRED = 1 / 3  # of the middle sharpness of the set
-MIXED_LIGHT = 90.0  # grey levels between the darkest and the brightest twentieth
-POSE_STEP = 15.0  # degrees of a bin
-YAWS = np.arange(-90.0, 91.0, POSE_STEP)
-PITCHES = np.arange(-60.0, 61.0, POSE_STEP)
-WORTH_MEETING = 0.01  # share of dst's faces from which on a pose counts
-THIN = 10  # src faces of a pose below which it is thin
-ALONE = 3  # src faces of like yaw and pitch below which a face of dst is without its like
-SMALL = 100.0  # pixels of a box: models see more than that
-TURNED = 30.0  # degrees: from here on a face is turned
+MIN_FACES, GOOD_FACES, MAX_FACES = 500, 1000, 1500  # faces of src
+BLUR_RATIO = 1 / 3  # of the median sharpness of the set: less is blurred
+MAX_BRIGHTNESS_RANGE = 90.0  # grey levels between the darkest and the brightest twentieth
+POSE_BIN_DEGREES = 15.0  # degrees of a bin
+YAWS = np.arange(-90.0, 91.0, POSE_BIN_DEGREES)
+PITCHES = np.arange(-60.0, 61.0, POSE_BIN_DEGREES)
+MIN_POSE_SHARE = 0.01  # share of dst's faces from which on a pose counts
+MIN_FACES_PER_POSE = 10  # src faces of a pose below which it is thin
+MIN_FACES_PER_CELL = 3  # src faces of like yaw and pitch below which a face of dst is without its like
+MIN_BOX_PX = 100.0  # pixels of a box: models see more than that
+PROFILE_DEGREES = 30.0  # degrees: from here on a face is turned
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Measured:
         sharpness: See `faces/sharpness.py`.
         brightness: Mean grey inside the face, 0..255.
         person: Number of the person, or None.
-        outside: Whether a landmark lies outside the picture.
+        outside: Whether a landmark lies outside the image.
     """
 
     name: str
@@ -72,7 +72,7 @@ def measure(file: FaceFile, image: Image) -> Measured:
 
     Args:
         file: Its file, with the record.
-        image: (h, w, 3) uint8 BGR, its aligned picture.
+        image: (h, w, 3) uint8 BGR, its aligned image.
     """
     record = file.record
     inside = hull_mask(record.landmarks, (image.shape[0], image.shape[1])) > 0.5
@@ -107,7 +107,7 @@ class Statistics:
 
     Attributes:
         faces: Every face that could be measured.
-        damaged: Number of files whose picture or record is damaged.
+        damaged: Number of files whose image or record is damaged.
         frames: Names of all frames that are there; empty where they are gone.
     """
 
@@ -148,7 +148,7 @@ class Statistics:
     @property
     def blur_limit(self) -> float:
         """Sharpness below which a face counts as blurred, compared with the others of the set."""
-        return BLURRED * float(np.median(self.sharpness)) if len(self.faces) else 0.0
+        return BLUR_RATIO * float(np.median(self.sharpness)) if len(self.faces) else 0.0
 
     @property
     def blurred(self) -> int:
@@ -248,14 +248,13 @@ def advise(stats: Statistics, side: str, other: NDArray[np.float64] | None = Non
 
 def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
     count = len(stats.faces)
-    if count < FEW:
-        yield Advice(f"Few faces ({count}): the rule is {ENOUGH} or more. Use a longer video, or several (merge).")
-    elif count < ENOUGH:
-        yield Advice(f"{count} faces will do; the rule is {ENOUGH} or more.")
-    elif count > MANY:
-        yield Advice(
-            f"Many faces ({count}): sort by hist-dissim, look, then keep the first {ENOUGH} to {MANY}. Not before."
-        )
+    if count < MIN_FACES:
+        yield Advice(f"Few faces ({count}): the rule is {GOOD_FACES} or more. Use a longer video, or several (merge).")
+    elif count < GOOD_FACES:
+        yield Advice(f"{count} faces will do; the rule is {GOOD_FACES} or more.")
+    elif count > MAX_FACES:
+        keep = f"keep the first {GOOD_FACES} to {MAX_FACES}"
+        yield Advice(f"Many faces ({count}): sort by hist-dissim, look, then {keep}. Not before.")
     else:
         yield Advice(f"{count} faces: enough.", fine=True)
     if len(dst):
@@ -269,21 +268,23 @@ def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
             "Sort by blur and delete the tail."
         )
     middle = float(np.median(stats.sides))
-    if middle < SMALL:
+    if middle < MIN_BOX_PX:
         yield Advice(f"The faces are small in their frames ({middle:.0f} px): nearer ones give a sharper result.")
     low, high = np.percentile(stats.brightness, (5, 95))
-    if high - low > MIXED_LIGHT:
+    if high - low > MAX_BRIGHTNESS_RANGE:
         yield Advice(
             f"The light is mixed (brightness {low:.0f} to {high:.0f} of 255): sort by hist and keep one kind of light."
         )
 
 
 def _spread(poses: NDArray[np.float64]) -> Iterator[Advice]:
-    """Judge the yaws of src alone."""
-    left, right = int((poses[:, 0] > TURNED).sum()), int((poses[:, 0] < -TURNED).sum())
+    """Check the yaws of src alone."""
+    left, right = int((poses[:, 0] > PROFILE_DEGREES).sum()), int((poses[:, 0] < -PROFILE_DEGREES).sum())
     for count, where in ((left, "left"), (right, "right")):
-        if count < max(THIN, 0.02 * len(poses)):
-            yield Advice(f"Few faces look more than {TURNED:.0f} degrees to the {where} of the picture: {count}.")
+        if count < max(MIN_FACES_PER_POSE, 0.02 * len(poses)):
+            yield Advice(
+                f"Few faces look more than {PROFILE_DEGREES:.0f} degrees to the {where} of the picture: {count}."
+            )
 
 
 def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Advice]:
@@ -299,8 +300,8 @@ def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Adv
                 f"{have} faces of src, but {want} of dst."
             )
     src_cells, dst_cells = _pose_counts(src), _pose_counts(dst)
-    alone = int(dst_cells[src_cells < np.minimum(ALONE, dst_cells)].sum())
-    if alone >= max(3, WORTH_MEETING * len(dst)):
+    alone = int(dst_cells[src_cells < np.minimum(MIN_FACES_PER_CELL, dst_cells)].sum())
+    if alone >= max(3, MIN_POSE_SHARE * len(dst)):
         yield Advice(
             f"For {alone} faces of dst ({alone / len(dst):.0%}) src has hardly one of like yaw and pitch together."
         )
@@ -317,7 +318,7 @@ def lacking(src: NDArray[np.float64], dst: NDArray[np.float64], edges: NDArray[n
         edges: Of the bins, rising.
     """
     have, want = histogram(src, edges.tolist()), histogram(dst, edges.tolist())
-    thin = (want >= max(3, WORTH_MEETING * len(dst))) & (have < np.minimum(THIN, want))
+    thin = (want >= max(3, MIN_POSE_SHARE * len(dst))) & (have < np.minimum(MIN_FACES_PER_POSE, want))
     runs: list[tuple[int, int]] = []
     for number in np.flatnonzero(thin).tolist():
         if runs and runs[-1][1] == number - 1:
@@ -355,7 +356,7 @@ def _both(stats: Statistics) -> Iterator[Advice]:
         yield Advice(f"There are {len(stats.persons)} persons ({counts}): keep one, with keep --person N.")
     outside = [face.name for face in stats.faces if face.outside]
     if outside:
-        yield Advice(f"Faces with landmarks outside of their picture: {len(outside)} ({_some(outside)}). Look at them.")
+        yield Advice(f"Faces with landmarks outside of their image: {len(outside)} ({_some(outside)}). Look at them.")
     if stats.damaged:
         yield Advice(f"Files that are damaged or no faces: {stats.damaged}. No step uses them.")
 
@@ -376,9 +377,9 @@ def plots(stats: Statistics, other: NDArray[np.float64] | None = None, other_nam
     counts, light = _pose_counts(stats.poses), np.arange(0.0, 257.0, 8.0)
     outlined = None
     if other is not None and len(other):
-        outlined = _pose_counts(other) >= max(3, WORTH_MEETING * len(other))
+        outlined = _pose_counts(other) >= max(3, MIN_POSE_SHARE * len(other))
     return [
-        # Yaw is drawn as it is seen: a nose that points to the left of the picture stands on the left.
+        # Yaw is drawn as it is seen: a nose that points to the left of the image is on the left.
         Grid(
             "Where they look",
             YAWS[::-1],

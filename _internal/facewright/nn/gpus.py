@@ -153,9 +153,6 @@ def _known(by_number: dict[int, Card], number: int) -> Card:
     return by_number[number]
 
 
-CONTROL_GROUP = machine.CONTROL_GROUP / "memory.max"
-
-
 def device_memory(device: Device | None = None) -> float:
     """Return the memory of the device in GiB: the smallest used card's, or the computer's.
 
@@ -165,14 +162,9 @@ def device_memory(device: Device | None = None) -> float:
         device: What `devices.find` returned; asked for anew when absent.
     """
     device = device or find()
-    return (card_memory() if device.kind == "gpu" else 0.0) or computer_memory()
+    return (card_memory() if device.kind == "gpu" else 0.0) or machine.memory().total / machine.GIB
 
 
 def card_memory() -> float:
     """Return the memory of the smallest card in use, in GiB; 0 when the driver's tool does not tell."""
     return min((card.gib for card in cards()), default=0.0)
-
-
-def computer_memory() -> float:
-    """Return the memory that this process may use, in GiB."""
-    return machine.memory().total / machine.GIB
