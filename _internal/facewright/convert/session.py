@@ -26,6 +26,7 @@ from facewright.core import console, workers
 from facewright.core.files import fingerprint, list_files, make_folder, move_to_trash, write_bytes
 from facewright.core.images import IMAGE_EXTENSIONS, encode, read_image
 from facewright.core.journal import Journal, read_journal
+from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.align import FaceType
 from facewright.marking.provenance import mark_image, mark_png
@@ -214,7 +215,7 @@ def _run(todo: Sequence[Planned], side: Side, model: "TrainedModel", state: Trai
     done: list[Done] = []
     with (
         Journal(side.convert_journal) as journal,
-        workers.threads(workers.cores()) as executor,
+        workers.threads(cores()) as executor,
         console.progress_bar(len(todo), title="Converting", unit="frames") as bar,
     ):
         for result in convert_stream(jobs, converter, executor):

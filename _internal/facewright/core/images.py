@@ -1,4 +1,4 @@
-"""Reading and writing of pictures: uint8, BGR, any path the system can name."""
+"""Reading and writing of images: uint8, BGR, any path the system can name."""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ def encoded_size(data: bytes) -> tuple[int, int]:
 
 
 def decode(data: bytes, name: str) -> Image:
-    """Decode a picture to (h, w, 3) uint8 BGR.
+    """Decode an image to (h, w, 3) uint8 BGR.
 
     Args:
         data: The file's bytes.
         name: The file's name, for the message.
 
     Raises:
-        UserError: The bytes are no picture that OpenCV reads.
+        UserError: The bytes are not an image that OpenCV reads.
     """
     picture = None
     if data:
@@ -53,10 +53,10 @@ def decode(data: bytes, name: str) -> Image:
 
 
 def read_image(path: Path) -> Image:
-    """Read a picture as (h, w, 3) uint8 BGR; Unicode paths work on every system.
+    """Read an image as (h, w, 3) uint8 BGR; Unicode paths work on every system.
 
     Raises:
-        UserError: The file is absent or no picture.
+        UserError: The file is absent or not an image.
     """
     try:
         data = path.read_bytes()
@@ -70,10 +70,10 @@ def read_image(path: Path) -> Image:
 
 
 def encode(image: Image, extension: str = ".png", *, quality: int = 95, compression: int | None = None) -> bytes:
-    """Encode a (h, w, 3) or (h, w) uint8 BGR picture.
+    """Encode a (h, w, 3) or (h, w) uint8 BGR image.
 
     Args:
-        image: The picture.
+        image: What is encoded.
         extension: Format by its suffix.
         quality: For JPEG and WebP, 0..100.
         compression: For PNG, 0..9; None is OpenCV's default, its fastest compressed one.
@@ -92,7 +92,7 @@ def encode(image: Image, extension: str = ".png", *, quality: int = 95, compress
 
 
 def write_image(path: Path, image: Image, *, quality: int = 95) -> None:
-    """Write a picture atomically; the format follows the suffix."""
+    """Write an image atomically; the format follows the suffix."""
     write_bytes(path, encode(image, path.suffix, quality=quality))
 
 

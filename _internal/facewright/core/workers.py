@@ -12,7 +12,6 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from typing import Any, Generic, TypeVar
 
 from facewright.core.errors import UserError
-from facewright.core.machine import cores as cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from facewright.core.images import Image
-from facewright.core.workers import cores
+from facewright.core.machine import cores
 from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
 from facewright.extract.dlib_files import load_dlib, model_file
 
