@@ -99,11 +99,17 @@ def flags_of(command: Command) -> set[str]:
     return flags | {f"--no-{flag[2:]}" for flag in flags}
 
 
+def flags_of_tools() -> set[str]:
+    """Return the flags of the programs in tests: benchmarks and the mutation check."""
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests").rglob("*.py")]
+    return {flag for text in texts for flag in re.findall(r"add_argument\(\s*[\"'](--[\w-]+)", text)}
+
+
 def test_flags_named_in_the_documents_are_declared():
     """Where the code names a script or a command the flag is one of its own, elsewhere one of some command."""
     commands = {name: flags_of(command) for name, command in CommandPackage().load_all().items()}
     by_name = {**commands, **{script: commands[line.split()[0]] for script, line in LAUNCHERS.items()}}
-    every = set().union(*commands.values(), OTHER_FLAGS)
+    every = set().union(*commands.values(), OTHER_FLAGS, flags_of_tools())
 
     def undeclared(path: Path, text: str) -> Iterator[str]:
         for code in code_of(text):
