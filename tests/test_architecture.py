@@ -43,9 +43,9 @@ MAY_IMPORT = {
 # Library -> the packages or files that may import it. numpy and cv2 are open to all.
 ALLOWED_IN = {
     "keras": ("nn/", "models/", "extract/"),
-    "tensorflow": ("extract/", "nn/devices.py"),
-    "jax": ("nn/devices.py",),
-    "torch": ("nn/devices.py",),
+    "tensorflow": ("extract/", "nn/backends/"),
+    "jax": ("nn/backends/",),
+    "torch": ("nn/backends/",),
     "onnx": ("nn/",),
     "onnxruntime": ("nn/",),
     "mtcnn": ("extract/detectors/",),

@@ -15,7 +15,7 @@ from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.record import load_record
-from facewright.models import base, trained
+from facewright.models import base, registry
 
 STORED = Path(__file__).parent / "stored" / "workspace"
 SCALE = 1 / 128  # of the channels of the stored models
@@ -31,7 +31,7 @@ def stored(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def narrow_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build every model with the channels of the stored ones."""
-    full = base.model_class
+    full = registry.model_class
 
     def narrow(name: str) -> type[base.FaceModel]:
         kind = full(name)
@@ -41,8 +41,7 @@ def narrow_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return type(kind.__name__, (kind,), {"__init__": build, "__module__": kind.__module__})
 
-    for module in (base, trained):
-        monkeypatch.setattr(module, "model_class", narrow)
+    monkeypatch.setattr(registry, "model_class", narrow)
 
 
 @pytest.fixture

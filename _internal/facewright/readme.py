@@ -11,7 +11,7 @@ from facewright.core.options import declared, show
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.facesets.sort_base import methods
 from facewright.launchers import LAUNCHERS
-from facewright.models.catalogue import model_entries
+from facewright.models.registry import model_classes
 from facewright.ui.events import HELP
 
 
@@ -52,8 +52,10 @@ def write_readme(path: Path) -> bool:
 
 def _models() -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for name, entry in model_entries().items():
-        side = f"{entry.resolution}" if entry.output == entry.resolution else f"{entry.resolution} → {entry.output}"
+    for name, entry in model_classes().items():
+        side = (
+            f"{entry.resolution}" if entry.output_side() == entry.resolution else f"{entry.resolution} → {entry.output}"
+        )
         counts = [f"{count / 1e6:.1f}" + ("" if v == "full" else f" ({v})") for v, count in entry.parameters.items()]
         memory = [f"{size:.1f} GiB at batch {batch}" for batch, size in entry.memory.items()]
         rows.append((f"`{name}`", entry.title, f"{entry.face_type}, {side} px", ", ".join(counts), ", ".join(memory)))

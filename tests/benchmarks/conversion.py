@@ -145,7 +145,7 @@ def stand_in(milliseconds: float) -> SimpleNamespace:
 
 def h64() -> SimpleNamespace:
     """Return H64 with random weights; its mask, which means nothing, is replaced by a disc."""
-    from facewright.models.base import model_class
+    from facewright.models.registry import model_class
 
     kind = model_class("h64")
     model = kind(kind.Options())

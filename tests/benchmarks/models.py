@@ -18,13 +18,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "_internal")]
 
 import numpy as np  # noqa: E402
 
-from facewright.models.catalogue import model_files  # noqa: E402
+from facewright.models.registry import model_names  # noqa: E402
 
 
 def main() -> None:
     """Measure and print a line per model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", nargs="+", default=list(model_files()))
+    parser.add_argument("--model", nargs="+", default=model_names())
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--precision", default="float32")
@@ -58,20 +58,21 @@ def measure(given: argparse.Namespace) -> dict[str, float]:
 
     devices.prepare()
     devices.precision(given.precision)
-    from facewright.models.base import LightOptions, model_class
+    from facewright.models.registry import model_class
+    from facewright.models.spec import LightOptions
 
     kind = model_class(given.model[0])
     options = kind.Options(light="yes" if given.light else "no") if kind.Options is LightOptions else kind.Options()
     model = kind(options)
     rng = np.random.default_rng(0)
-    src, dst = (
-        {s.name: rng.random((given.batch, s.size, s.size, s.channels), np.float32) for s in model.samples(side)}
-        for side in ("src", "dst")
-    )
+    batches = {
+        side: {s.name: rng.random((given.batch, s.size, s.size, s.channels), np.float32) for s in model.samples(side)}
+        for side in model.streams
+    }
     times = []
     for _ in range(given.steps):
         began = time.perf_counter()
-        model.train_on(src, dst)
+        model.train_on(batches)
         times.append(1000 * (time.perf_counter() - began))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / (1 << 30)
     count = sum(model.count_params().values())

@@ -178,7 +178,7 @@ class Ours:
 
 def network_class(name: str) -> Any:
     """Return our model of a network; at 128 px H128 without the branch for masks, as FaceSwap has it unless asked."""
-    from facewright.models.base import model_class
+    from facewright.models.registry import model_class
     from facewright.nn.losses import masked_dssim
     from facewright.nn.networks import decoder
 

@@ -43,7 +43,7 @@ def main() -> None:
 
 def compare(given: argparse.Namespace, folder: Path) -> None:
     """Train the first model, then the three."""
-    from facewright.models.base import model_class
+    from facewright.models.registry import model_class
     from facewright.train.session import TrainingSession
     from facewright.train.transfer import begin_from, find_source
     from train.tiny import save_faces
@@ -81,7 +81,7 @@ def learn(model: object, src: list[Path], dst: list[Path], iterations: int, batc
     fixed = [s.untouched(np.linspace(0, len(s) - 1, FACES).astype(int).tolist()) for s in samplers]
     found = [error(model, *fixed)]
     for step in range(1, iterations + 1):
-        model.train_on(*(s.batch(batch) for s in samplers))
+        model.train_on({side: s.batch(batch) for side, s in zip(model.streams, samplers, strict=True)})
         if step % EVERY == 0:
             found.append(error(model, *fixed))
     return found

@@ -91,7 +91,7 @@ def report(what: str, times: dict[str, list[float]], waited: float) -> None:
 
 def build(name: str) -> Any:
     """Return a new model with its defaults."""
-    from facewright.models.base import model_class
+    from facewright.models.registry import model_class
 
     kind = model_class(name)
     return kind(kind.Options())
@@ -99,11 +99,11 @@ def build(name: str) -> Any:
 
 def repeat(model: Any, faces: dict[str, Any], steps: int) -> float:
     """Train on the same faces; return milliseconds per iteration."""
-    phases = [(trainer, trainer.arguments(faces)) for trainer in model.trainers.values()]
+    steps_ = [(step, step.arguments(faces)) for step in model.steps.values()]
     began = time.perf_counter()
     for _ in range(steps):
-        for trainer, arguments in phases:
-            trainer.train_on_batch(*arguments, return_dict=True)
+        for step, arguments in steps_:
+            step.train_on_batch(*arguments, return_dict=True)
     return 1000 * (time.perf_counter() - began) / steps
 
 

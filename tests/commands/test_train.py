@@ -14,7 +14,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import encode, write_image
 from facewright.core.options import declared
 from facewright.faces.record import load_face, save_face
-from facewright.models import base, trained
+from facewright.models import registry, trained
 from facewright.nn import checkpoint
 from facewright.train import faces
 from facewright.train.batch_size import is_out_of_memory
@@ -157,10 +157,10 @@ class ResourceExhaustedError(Exception):
 )
 def test_a_model_that_does_not_fit_the_memory(filled, monkeypatch, most, advice):
     class Large(tiny.Tiny):
-        def train_on(self, src, dst):
-            if len(src["warped"]) > most:
+        def train_on(self, batches):
+            if len(batches["src"]["warped"]) > most:
                 raise ResourceExhaustedError("OOM when allocating tensor")
-            return super().train_on(src, dst)
+            return super().train_on(batches)
 
     tiny.use_tiny(monkeypatch.setattr, Large)
     with pytest.raises(UserError, match=r"batch of 8 \+ 8") as caught:
@@ -261,4 +261,4 @@ def test_the_losses_go_to_tensorboard(filled, capsys):
 
 def test_models_are_offered_with_their_titles():
     spec = next(s for s in declared(train.Options) if s.name == "model")
-    assert list(spec.choices) == base.model_names()
+    assert list(spec.choices) == registry.model_names()

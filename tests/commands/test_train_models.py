@@ -12,7 +12,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import write_image
 from facewright.core.options import declared, option, resolve
 from facewright.models import trained
-from facewright.models.base import ModelOptions
+from facewright.models.spec import ModelOptions
 from facewright.nn import backups, checkpoint, saved_models
 from facewright.train import model_prompt
 from train import tiny

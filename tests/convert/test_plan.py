@@ -2,8 +2,6 @@
 
 import base64
 import dataclasses
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.record import load_record, update_record
-from facewright.models import catalogue
+from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint
 
@@ -171,26 +169,16 @@ def test_a_mask_that_cannot_be_read_is_not_counted(workspace):
     assert count_masked_faces(made) == 1
 
 
-@pytest.fixture
-def model_files(tmp_path, monkeypatch):
-    """A copy of the folder of models, which a test may edit."""
-    folder = Path(shutil.copytree(catalogue.FOLDER, tmp_path / "models of the test"))
-    monkeypatch.setattr(catalogue, "FOLDER", folder)
-    return folder
-
-
-def test_defaults_that_a_model_inherits_change_the_key_and_comments_do_not(workspace, model_files):
+def test_defaults_that_a_model_inherits_change_the_key(workspace, monkeypatch):
     state = {"model": "liaef128yaw", "iteration": 8}
     checkpoint.save(workspace.model_dir / "hero", state, {"weights": {"w": np.ones(3, np.float32)}})
+    parent = registry.model_class("liaef128")
 
-    def edit(name, old, new):
-        path = model_files / name
-        text = path.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new), encoding="utf-8")
+    def keys_now():
         return keys(workspace, trained=SavedModels().newest(workspace.model_dir, ""))
 
-    before = keys(workspace, trained=SavedModels().newest(workspace.model_dir, ""))
-    assert edit("liaef128yaw.py", "matching =", "# A comment.\n    matching =") == before
-    assert edit("liaef128.py", "default_batch", "# A comment.\n    default_batch") == before
-    assert changed(before, edit("liaef128.py", "erode=30", "erode=31")) == WITH_FACE
+    before = keys_now()
+    monkeypatch.setattr(parent, "title", "other words")
+    assert keys_now() == before
+    monkeypatch.setattr(parent, "converter", dataclasses.replace(parent.converter, erode=31))
+    assert changed(before, keys_now()) == WITH_FACE

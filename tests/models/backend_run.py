@@ -21,7 +21,7 @@ devices.precision("float32")
 
 import keras  # noqa: E402
 
-from facewright.models import base  # noqa: E402
+from facewright.models import registry  # noqa: E402
 
 SCALE = 1 / 16
 STEPS = 3
@@ -31,18 +31,18 @@ def main() -> None:
     """Train and print {model: [{loss: value}, ...]}."""
     path = Path(sys.argv[1])
     write = "--write" in sys.argv
-    names = [name for name in sys.argv[2:] if not name.startswith("--")] or base.model_names()
+    names = [name for name in sys.argv[2:] if not name.startswith("--")] or registry.model_names()
     kept = {} if write else dict(np.load(path))
     losses = {}
     for name in names:
-        kind = base.model_class(name)
+        kind = registry.model_class(name)
         given = {"perceptual": True} if name == "gan" else {}
         model = kind(kind.Options(**given), scale=SCALE)
         without_chance(model)
         share(model, name, kept, write=write)
         model.load_extra_state({})  # a running mean begins at these weights
         batches = {side: batch(model, side, seed) for seed, side in enumerate(("src", "dst"))}
-        losses[name] = [model.train_on(batches["src"], batches["dst"]) for _ in range(STEPS)]
+        losses[name] = [model.train_on(batches) for _ in range(STEPS)]
         picture, mask = model.predict(batches["dst"]["target"])
         losses[name].append({"picture": float(picture.mean()), "mask": float(mask.mean())})
         del model
@@ -60,7 +60,7 @@ def without_chance(model) -> None:
         for layer in part.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
-    for trainer in model.trainers.values():
+    for trainer in model.steps.values():
         if hasattr(trainer.optimizer, "keep"):
             trainer.optimizer.keep = 1.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from facewright.models.base import model_names
+from facewright.models.registry import model_names
 
 PROGRAM = Path(__file__).with_name("backend_run.py")
 # Where the packages may lie beside the environment, which holds TensorFlow only: FACEWRIGHT_JAX=/a/folder

@@ -5,13 +5,13 @@ import numpy as np
 import onnx
 import pytest
 
-from facewright.models import base, dfm
-from facewright.models.catalogue import makes_portraits
+from facewright.models import base, dfm, registry
+from facewright.models.registry import model_class
 from facewright.models.trained import TrainedModel
 from facewright.nn import devices
 from facewright.nn.onnx_graph import OnnxFile
 
-NAMES = [name for name in base.model_names() if not makes_portraits(name)]
+NAMES = [name for name in registry.model_names() if not model_class(name).portrait]
 SCALE = 1 / 8
 
 
@@ -24,7 +24,7 @@ def fresh():
 
 def trained(name, scale=SCALE, **options):
     """Return a narrow model whose weights, also the biases, are not what they begin as."""
-    kind = base.model_class(name)
+    kind = registry.model_class(name)
 
     class Narrow(kind):
         def phases(self):
@@ -129,4 +129,4 @@ def test_the_mask_of_a_model_without_one_is_a_round_one():
 
 
 def test_which_models_learn_masks():
-    assert {name for name in base.model_names() if not trained(name).model.learns_mask} == {"avatar", "original"}
+    assert {name for name in registry.model_names() if not trained(name).model.learns_mask} == {"avatar", "original"}

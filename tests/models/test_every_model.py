@@ -1,6 +1,9 @@
 """What every file in models/ must do, and the numbers of those whose network is fixed."""
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import keras
@@ -10,12 +13,14 @@ import pytest
 from facewright.core.errors import UserError
 from facewright.core.options import declared
 from facewright.data.sampler import Sampler
-from facewright.models import base, catalogue, trained
+from facewright.models import registry, spec, trained
+from facewright.models.spec import ConverterDefaults, ModelOptions
 from facewright.nn import checkpoint, devices
 from facewright.train.session import TrainingSession
 from train.tiny import Tiny, save_faces
 
-NAMES = base.model_names()
+INTERNAL = Path(registry.__file__).resolve().parents[2]
+NAMES = registry.model_names()
 PARAMETERS = {
     ("avatar", "full"): {
         "encoder64": 8_011_142,
@@ -69,7 +74,7 @@ def fresh():
 
 def narrow(name):
     """Return a model with an eighth of its channels, so that a test takes seconds."""
-    kind = base.model_class(name)
+    kind = registry.model_class(name)
 
     class Narrow(kind):
         def __init__(self, options, *, seed=0):
@@ -90,62 +95,58 @@ def batches_of(model, folder, *, rng=None):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_declaration(name):
-    kind = base.model_class(name)
-    assert kind.title == catalogue.model_titles()[name]
+    kind = registry.model_class(name)
+    assert kind.name() == name and kind.title and kind.memory
     assert kind.resolution % 16 == 0 and kind.default_batch > 0
-    assert isinstance(kind.converter, base.ConverterDefaults)
-    assert issubclass(kind.Options, base.ModelOptions)
+    assert isinstance(kind.converter, ConverterDefaults)
+    assert issubclass(kind.Options, ModelOptions)
     assert all(spec.help for spec in declared(kind.Options))
     assert kind.matching in ("shuffled", "yaw")
     assert list(kind.batches.values()) == sorted(kind.batches.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_catalogue_reads_what_the_class_declares(name):
-    kind, entry = base.model_class(name), catalogue.model_entries()[name]
-    output = kind.output or kind.resolution
-    assert (entry.title, entry.resolution, entry.output) == (kind.title, kind.resolution, output)
-    assert (entry.face_type, entry.parameters) == (kind.face_type, kind.parameters)
-    assert entry.memory == kind.memory and entry.memory
-    assert catalogue.makes_portraits(name) is kind.portrait is entry.portrait
-    assert entry.converter == kind.converter
+def test_declarations_are_read_without_keras():
+    program = (
+        "from facewright.models.registry import model_classes; import sys; "
+        "print(len(model_classes()), 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=INTERNAL)
+    assert done.stdout.split() == [str(len(NAMES)), "False"]
 
 
-def test_a_model_that_declares_too_little_is_named(tmp_path, monkeypatch):
-    (tmp_path / "bare.py").write_text('class Bare:\n    title = "bare"\n')
-    monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
-    with pytest.raises(ValueError, match=r"models/bare.py does not declare converter, face_type, param"):
-        catalogue.model_entries()
-    assert not catalogue.makes_portraits("bare") and not catalogue.makes_portraits("nope")
+def test_a_file_that_holds_no_model_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "model_names", lambda: ["layouts"])
+    with pytest.raises(TypeError, match="layouts"):
+        registry.model_class("layouts")
 
 
 class TestBatchForMemory:
     @pytest.mark.parametrize(("memory", "batch"), [(1.5, 2), (2.5, 8), (3.0, 8), (7.9, 48), (8.0, 48), (80.0, 48)])
     def test_the_first_entry_that_is_not_smaller(self, memory, batch):
-        assert base.model_class("h64").batch_for(memory) == batch
+        assert registry.model_class("h64").batch_for(memory) == batch
 
     def test_too_little(self):
         with pytest.raises(UserError, match=r"the model df needs 4\.5") as caught:
-            base.model_class("df").batch_for(4.0)
+            registry.model_class("df").batch_for(4.0)
         assert "--batch-size" in caught.value.fix
 
     def test_without_a_table(self):
-        assert base.model_class("quick96").batch_for(0.5) == 4
+        assert registry.model_class("quick96").batch_for(0.5) == 4
 
 
 class TestLightOrFull:
     @pytest.mark.parametrize(("memory", "light"), [(3.9, "yes"), (4.0, "no"), (24.0, "no")])
     def test_auto_is_decided_once_by_the_memory(self, monkeypatch, memory, light):
-        monkeypatch.setattr(base, "device_memory", lambda: memory)
-        kind = base.model_class("h64")
+        monkeypatch.setattr(spec, "device_memory", lambda: memory)
+        kind = registry.model_class("h64")
         settled = kind.settle(kind.Options())
         assert settled.light == light
-        monkeypatch.setattr(base, "device_memory", lambda: 1000.0)
+        monkeypatch.setattr(spec, "device_memory", lambda: 1000.0)
         assert kind.settle(settled) == settled
 
     def test_what_is_saved_is_what_was_decided(self, monkeypatch):
-        monkeypatch.setattr(base, "device_memory", lambda: 1.0)
-        model = narrow("h64")(base.LightOptions())
+        monkeypatch.setattr(spec, "device_memory", lambda: 1.0)
+        model = narrow("h64")(spec.LightOptions())
         assert trained.option_values(model.options) == {"light": "yes"} and model.light
 
     def test_models_saved_before_there_was_auto(self):
@@ -154,13 +155,13 @@ class TestLightOrFull:
 
 
 def test_every_version_is_counted():
-    declared_ = {(name, version) for name in NAMES for version in base.model_class(name).parameters}
+    declared_ = {(name, version) for name in NAMES for version in registry.model_class(name).parameters}
     assert declared_ == set(PARAMETERS)
 
 
 @pytest.mark.parametrize(("name", "version"), PARAMETERS, ids=lambda value: value)
 def test_parameter_counts(name, version):
-    kind = base.model_class(name)
+    kind = registry.model_class(name)
     light = {"light": "yes" if version == "light" else "no"} if len(kind.parameters) > 1 else {}
     model = object.__new__(kind)  # the networks alone: optimisers would take three times the memory
     model.options, model.scale = kind.Options(**light), 1.0
@@ -175,23 +176,23 @@ def test_trains_saves_and_comes_back(name, tmp_path, monkeypatch):
     model = kind(kind.Options())
     batches = batches_of(model, tmp_path, rng=np.random.default_rng(1))
     for _ in range(3):
-        losses = model.train_on(batches["src"], batches["dst"])
+        losses = model.train_on(batches)
         assert tuple(losses) == model.reported and all(np.isfinite(v) for v in losses.values())
     side = model.output or model.resolution
     picture, mask = model.predict(batches["dst"]["target"])
     assert picture.shape == (4, side, side, 3) and mask.shape == (4, side, side, 1)
     assert picture.dtype == mask.dtype == np.float32
     assert min(picture.min(), mask.min()) >= 0 and max(picture.max(), mask.max()) <= 1
-    columns = model.preview(batches["src"], batches["dst"])
+    columns = model.preview(batches)
     assert list(columns)[:5] == ["src", "src rebuilt", "dst", "dst rebuilt", "dst as src"]
     assert all(c.shape == (4, c.shape[1], c.shape[1], 3) and c.dtype == np.float32 for c in columns.values())
 
     TrainingSession(name, model, tmp_path / "model", iteration=3).save()
     saved = {key: np.asarray(v).copy() for key, v in trained.model_arrays(model)["optimizer"].items()}
-    following = model.train_on(batches["src"], batches["dst"])
+    following = model.train_on(batches)
     del model
     keras.backend.clear_session()
-    monkeypatch.setattr(trained, "model_class", lambda wanted: kind)
+    monkeypatch.setattr(registry, "model_class", lambda wanted: kind)
     loaded = trained.load_trained(tmp_path / "model")
     assert (loaded.name, loaded.iteration, loaded.resolution) == (name, 3, kind.resolution)
     again = loaded.predict(batches["dst"]["target"])
@@ -202,7 +203,7 @@ def test_trains_saves_and_comes_back(name, tmp_path, monkeypatch):
     for key, value in trained.model_arrays(session.model)["optimizer"].items():
         np.testing.assert_array_equal(saved[key], np.asarray(value))
     # The next iteration is the one that would have come, dropped weights and all.
-    assert session.model.train_on(batches["src"], batches["dst"]) == pytest.approx(following, rel=1e-4)
+    assert session.model.train_on(batches) == pytest.approx(following, rel=1e-4)
     shutil.rmtree(tmp_path / "model")
 
 
@@ -220,11 +221,11 @@ def test_learns_eight_faces_by_heart(name, tmp_path):
                 large = cv2.resize(patches, picture.shape[:2], interpolation=cv2.INTER_CUBIC)
                 picture[...] = np.atleast_3d(large).clip(0, 1)
         batch["warped"] = batch["target"]
-    for trainer in model.trainers.values():
+    for trainer in model.steps.values():
         trainer.optimizer.learning_rate = max(1e-3, float(np.asarray(trainer.optimizer.learning_rate)))
 
     def step():
-        losses = model.train_on(batches["src"], batches["dst"])
+        losses = model.train_on(batches)
         return sum(value for loss, value in losses.items() if loss != "critics")
 
     first = last = step()
@@ -237,12 +238,7 @@ def test_learns_eight_faces_by_heart(name, tmp_path):
 
 def test_no_such_model():
     with pytest.raises(UserError, match="no model 'nope'"):
-        base.model_class("nope")
-
-
-def test_a_file_without_title_is_named_by_its_docstring():
-    assert catalogue.title_of('"""First line.\n\nMore."""') == "First line."
-    assert catalogue.title_of('class A:\n    title = "of the class"') == "of the class"
+        registry.model_class("nope")
 
 
 class TestLoading:
@@ -250,7 +246,7 @@ class TestLoading:
 
     @pytest.fixture
     def model_dir(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(trained, "model_class", lambda name: Tiny)
+        monkeypatch.setattr(registry, "model_class", lambda name: Tiny)
         for iteration in (1, 2):
             TrainingSession("h64", Tiny(Tiny.Options(), seed=iteration), tmp_path, iteration=iteration).save()
         return tmp_path
@@ -263,12 +259,12 @@ class TestLoading:
     def test_optimisers_are_built_for_training_only(self, model_dir):
         model = trained.load_trained(model_dir).model
         model.predict(np.zeros((1, 16, 16, 3), np.float32))
-        model.preview(*[{"target": np.zeros((1, 16, 16, 3), np.float32)}] * 2)
+        model.preview({side: {"target": np.zeros((1, 16, 16, 3), np.float32)} for side in model.streams})
         assert model.live_network() and model.reported == ("src", "dst")
-        assert "trainers" not in vars(model)
+        assert "steps" not in vars(model)
         session = TrainingSession("h64", model, model_dir)
         session.resume(session.find().generation)
-        assert list(vars(model)["trainers"]) == [""]
+        assert list(vars(model)["steps"]) == [""]
 
     def test_damage_is_said_and_the_older_one_used(self, model_dir, capsys):
         newest = checkpoint.generations(model_dir / "h64")[0]

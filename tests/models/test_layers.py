@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from facewright.models import base
+from facewright.models import registry
 from facewright.nn.blocks import PixelNorm, PixelShuffle
 
 SCALE = 1 / 128
@@ -173,12 +173,12 @@ def depth(layer):
 
 def test_every_model_with_fixed_numbers_is_here():
     ours = {"gan", "quick"}  # their networks follow no other program's
-    assert {name.split()[0] for name in LAYERS} == set(base.model_names()) - ours
+    assert {name.split()[0] for name in LAYERS} == set(registry.model_names()) - ours
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_are_those_of_the_facts(name):
-    kind = base.model_class(name.split()[0])
+    kind = registry.model_class(name.split()[0])
     light = {"light": "yes" if "light" in name else "no"} if len(kind.parameters) > 1 else {}
     model = kind(kind.Options(**light), scale=SCALE)
     expected = LAYERS[name](model.width)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facewright.core.workspace import SIDES
-from facewright.models import base
+from facewright.models import registry
 from facewright.nn import devices
 from nn import plain_losses as plain
 
@@ -139,7 +139,7 @@ REFERENCES = {
 
 
 def test_every_model_has_a_reference():
-    assert {name.split()[0] for name in REFERENCES} == set(base.model_names())
+    assert {name.split()[0] for name in REFERENCES} == set(registry.model_names())
 
 
 @pytest.fixture(autouse=True)
@@ -186,8 +186,8 @@ def as_given(model, face, person):
 
 def as_made(phase, faces):
     """Return what the phase's `forward` would have given."""
-    if len(phase.sides) == 1:
-        face = faces[phase.sides[0]]
+    if len(phase.streams) == 1:
+        face = faces[phase.streams[0]]
         return keras.ops.convert_to_tensor(face.picture), keras.ops.convert_to_tensor(face.mask)
     made = {"portrait": faces["src"].rendered}
     for person, face in faces.items():
@@ -197,14 +197,14 @@ def as_made(phase, faces):
 
 @pytest.mark.parametrize("name", REFERENCES)
 def test_losses_equal_numpy(name):
-    kind = base.model_class(name.split()[0])
+    kind = registry.model_class(name.split()[0])
     model = kind(kind.Options(**({"perceptual": True} if "perceptual" in name else {})), scale=SCALE)
     faces = faces_of(model, name)
-    phases = {phase.name: phase for phase in model.phases()}
+    phases = model.steps
     assert list(phases) == list(REFERENCES[name])
     for phase_name, phase in phases.items():
-        given = [as_given(model, faces[person], person) for person in phase.sides]
-        total, reported = phase.loss(*given, as_made(phase, faces))
+        given = [as_given(model, faces[person], person) for person in phase.streams]
+        total, reported = phase.loss_function(*given, as_made(phase, faces))
         expected, told = REFERENCES[name][phase_name](faces["src"], faces["dst"])
         assert float(total) == pytest.approx(expected, rel=2e-5)
         assert {key: float(value) for key, value in reported.items()} == pytest.approx(told, rel=2e-5)

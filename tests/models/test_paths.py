@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from facewright.models import base
+from facewright.models import registry
 from facewright.nn import devices
 
 SCALE = 1 / 128
@@ -49,7 +49,7 @@ MOVED = {
         "dst": {"encoder", "inter_a", "inter_b", "common_a", "common_b", "head_rgb", "head_mask"},
     },
 }
-NETWORKS = [name for name in base.model_names() if name != "liaef128yaw"]  # the network of liaef128
+NETWORKS = [name for name in registry.model_names() if name != "liaef128yaw"]  # the network of liaef128
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def fresh():
 
 def narrow(name):
     """Return a model with few channels and larger weights, so that every part clearly shows in the outputs."""
-    kind = base.model_class(name)
+    kind = registry.model_class(name)
     model = kind(kind.Options(), scale=SCALE)
     stir(model.parts.values())
     return model
@@ -187,18 +187,16 @@ def without_chance(model):
         for layer in part.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
-    for trainer in model.trainers.values():
+    for trainer in model.steps.values():
         trainer.run_eagerly = True  # the graph takes longer to build than this test may take
-        if hasattr(trainer.optimizer, "keep"):
-            trainer.optimizer.keep = 1.0
+        if hasattr(trainer.optimizer.inner, "keep"):
+            trainer.optimizer.inner.keep = 1.0
 
 
 def arrays(model):
     """Return copies of all trained weights by part, and of each phase's optimiser."""
     weights = {name: [np.array(v.numpy()) for v in part.trainable_variables] for name, part in model.parts.items()}
-    states = {
-        name: [np.array(v.numpy()) for v in trainer.optimizer.variables] for name, trainer in model.trainers.items()
-    }
+    states = {name: [np.array(v.numpy()) for v in trainer.optimizer.variables] for name, trainer in model.steps.items()}
     return weights, states
 
 
@@ -208,13 +206,12 @@ def test_what_each_phase_moves(name):
     without_chance(model)
     batches = {side: batch(model, side, seed) for seed, side in enumerate(("src", "dst"))}
     table = MOVED.get(name, {"": set(model.parts)})
-    assert list(model.trainers) == list(table)
-    for phase, trainer in model.trainers.items():
+    assert list(model.steps) == list(table)
+    for phase, trainer in model.steps.items():
         inputs, wanted = trainer.arguments(batches)
-        step = next(p for p in model.phases() if p.name == phase)
-        _, expected = step.loss(*wanted.values(), step.forward(*inputs))
+        _, expected = trainer.loss_function(*wanted.values(), trainer.forward_pass(*inputs))
         weights, states = arrays(model)
-        told = trainer.step(batches)
+        told = trainer.run(batches)
         # The step tells the losses of the weights that it found.
         assert told == pytest.approx({key: float(value) for key, value in expected.items()}, rel=1e-4)
         weights_after, states_after = arrays(model)
@@ -227,19 +224,19 @@ def test_what_each_phase_moves(name):
 
 
 def test_liaef128yaw_is_liaef128():
-    yaw, plain = base.model_class("liaef128yaw"), base.model_class("liaef128")
-    assert issubclass(yaw, plain) and not {"build", "path", "trained_by", "phases", "loss"} & set(vars(yaw))
+    yaw, plain = registry.model_class("liaef128yaw"), registry.model_class("liaef128")
+    assert issubclass(yaw, plain) and not {"build", "path", "trained_by", "train_steps", "loss"} & set(vars(yaw))
 
 
 def test_avatars_dropout_is_active_in_training_only():
     model = narrow("avatar")
     batches = {side: batch(model, side, seed) for seed, side in enumerate(("src", "dst"))}
-    (trainer,) = model.trainers.values()
+    (trainer,) = model.steps.values()
     trainer.run_eagerly = True
     trainer.optimizer.learning_rate = 0.0  # the same weights and faces; what differs is what is dropped
-    first, second = trainer.step(batches), trainer.step(batches)
+    first, second = trainer.run(batches), trainer.run(batches)
     assert all(abs(first[key] - second[key]) > 1e-5 for key in first)
     face = batches["dst"]["target"]
     np.testing.assert_array_equal(model.predict(face)[0], model.predict(face)[0])
     without_chance(model)
-    assert trainer.step(batches) == pytest.approx(trainer.step(batches), abs=1e-6)
+    assert trainer.run(batches) == pytest.approx(trainer.run(batches), abs=1e-6)

@@ -9,6 +9,7 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.nn import devices
+from facewright.nn.backends import tensorflow as tensorflow_backend
 
 
 def test_describes_the_processor():
@@ -19,20 +20,20 @@ def test_describes_the_processor():
 
 def test_a_card_that_lies_idle_is_said_aloud(monkeypatch):
     monkeypatch.setattr(devices, "nvidia_card", lambda: "NVIDIA Test 4000")
-    monkeypatch.setattr(devices, "_tensorflow_cards", list)
+    monkeypatch.setattr(tensorflow_backend, "gpus", list)
     warning = devices.find().warning()
     assert "NVIDIA Test 4000" in warning and "pip install" in warning
 
 
 def test_a_card_in_use_is_named(monkeypatch):
-    monkeypatch.setattr(devices, "_tensorflow_cards", lambda: [("NVIDIA Test 4000", (8, 9))])
+    monkeypatch.setattr(tensorflow_backend, "gpus", lambda: [("NVIDIA Test 4000", (8, 9))])
     device = devices.find()
     assert (device.kind, device.bfloat16, device.warning()) == ("gpu", True, "")
 
 
 @pytest.mark.parametrize(("flags", "expected"), [("avx2 avx512_bf16", "bfloat16"), ("avx2 avx512f", "float32")])
 def test_auto_takes_what_the_processor_has(monkeypatch, flags, expected):
-    monkeypatch.setattr(devices, "_tensorflow_cards", list)
+    monkeypatch.setattr(tensorflow_backend, "gpus", list)
     monkeypatch.setattr(devices, "processor_flags", lambda: frozenset(flags.split()))
     assert devices.precision("auto") == expected
     devices.precision("float32")

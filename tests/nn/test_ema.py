@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from facewright.nn.ema import EVERY, WARM_UP, RunningMean
+from facewright.nn.ema import UPDATE_EVERY, WARM_UP, WeightEMA
 
 
 class Part:
@@ -25,16 +25,16 @@ class Part:
 @pytest.fixture
 def pair():
     source, kept = Part(np.zeros((2, 3)), np.zeros(4)), Part(np.ones((2, 3)), np.ones(4))
-    return source, kept, RunningMean({"decoder": source}, {"decoder": kept}, 0.9)
+    return source, kept, WeightEMA({"decoder": source}, {"decoder": kept}, 0.9)
 
 
 def written_out(values, momentum):
     """The mean that a step on each of the values gives, from 0."""
     mean = 0.0
     for step, value in enumerate(values, 1):
-        if step % EVERY == 0:
-            updates = step / EVERY
-            keep = min(momentum**EVERY, updates / (updates + WARM_UP))
+        if step % UPDATE_EVERY == 0:
+            updates = step / UPDATE_EVERY
+            keep = min(momentum**UPDATE_EVERY, updates / (updates + WARM_UP))
             mean = keep * mean + (1 - keep) * value
     return mean
 
@@ -42,7 +42,7 @@ def written_out(values, momentum):
 def train(source, mean, values):
     for value in values:
         source.set(value)
-        mean.step()
+        mean.update()
 
 
 def test_it_begins_with_the_weights(pair):
@@ -52,38 +52,38 @@ def test_it_begins_with_the_weights(pair):
 
 def test_it_follows_as_written_out_quickly_at_first(pair):
     source, kept, mean = pair
-    values = np.random.default_rng(0).standard_normal(12 * EVERY)
+    values = np.random.default_rng(0).standard_normal(12 * UPDATE_EVERY)
     train(source, mean, values)
     assert kept.value() == pytest.approx(written_out(values, 0.9), rel=1e-5)
 
 
 def test_the_mean_of_still_weights_is_those_weights(pair):
     source, kept, mean = pair
-    train(source, mean, [3.0] * 40 * EVERY)
+    train(source, mean, [3.0] * 40 * UPDATE_EVERY)
     assert kept.value() == pytest.approx(3, rel=1e-4)
 
 
 def test_it_is_quieter_than_the_weights(pair):
     source, kept, _ = pair
-    slow = RunningMean({"decoder": source}, {"decoder": kept}, 0.99)
+    slow = WeightEMA({"decoder": source}, {"decoder": kept}, 0.99)
     means = []
     rng = np.random.default_rng(1)
-    for value in 5 + rng.standard_normal(100 * EVERY):
+    for value in 5 + rng.standard_normal(100 * UPDATE_EVERY):
         train(source, slow, [value])
         means.append(kept.value())
-    assert np.std(means[50 * EVERY :]) < 0.5
-    assert np.mean(means[50 * EVERY :]) == pytest.approx(5, abs=0.5)
+    assert np.std(means[50 * UPDATE_EVERY :]) < 0.5
+    assert np.mean(means[50 * UPDATE_EVERY :]) == pytest.approx(5, abs=0.5)
 
 
 def test_what_is_saved_goes_on_as_if_nothing_had_happened(pair):
     source, kept, mean = pair
-    values = np.random.default_rng(2).standard_normal(6 * EVERY + 3)
-    train(source, mean, values[: 2 * EVERY + 1])
+    values = np.random.default_rng(2).standard_normal(6 * UPDATE_EVERY + 3)
+    train(source, mean, values[: 2 * UPDATE_EVERY + 1])
     saved = {name: np.array(keras.ops.convert_to_numpy(value)) for name, value in mean.state().items()}
     source.set(77.0)
-    later = RunningMean({"decoder": source}, {"decoder": kept}, 0.9)
+    later = WeightEMA({"decoder": source}, {"decoder": kept}, 0.9)
     later.load(saved)
-    train(source, later, values[2 * EVERY + 1 :])
+    train(source, later, values[2 * UPDATE_EVERY + 1 :])
     assert kept.value() == pytest.approx(written_out(values, 0.9), rel=1e-5)
 
 

@@ -85,8 +85,8 @@ def test_weighted_errors_equal_numpy():
 
 def test_critics_losses_equal_numpy():
     scores = np.random.default_rng(7).normal(size=(2, 8, 8, 1)).astype(np.float32)
-    assert float(losses.real(scores)) == pytest.approx(((scores - 1) ** 2).mean(), rel=1e-5)
-    assert float(losses.made(scores)) == pytest.approx((scores**2).mean(), rel=1e-5)
+    assert float(losses.lsgan_real(scores)) == pytest.approx(((scores - 1) ** 2).mean(), rel=1e-5)
+    assert float(losses.lsgan_fake(scores)) == pytest.approx((scores**2).mean(), rel=1e-5)
 
 
 def test_blur_equals_opencv_and_keeps_the_sum_inside():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facewright.nn import optimizers
-from facewright.nn.finite_guard import guard
+from facewright.nn.finite_guard import SkipNonFinite
 from facewright.nn.optimizers import Adam, DroppedRMSprop
 
 
@@ -61,7 +61,7 @@ def adam(kind, **settings):
         keras.Variable(rng.standard_normal(shape).astype(np.float32), name=name)
         for name, shape in (("kernel", (30, 20)), ("bias", (7,)))
     ]
-    optimizer = guard(kind(learning_rate=0.01, beta_1=0.5, **settings))
+    optimizer = SkipNonFinite(kind(learning_rate=0.01, beta_1=0.5, **settings))
     optimizer.build(variables)
     for step in range(5):
         broken = np.float32("nan") if step == 4 else np.float32(1)
@@ -70,22 +70,17 @@ def adam(kind, **settings):
     return [np.asarray(v) for v in variables], optimizer
 
 
-@pytest.mark.parametrize("settings", [{}, {"global_clipnorm": 1.0}, {"amsgrad": True}, {"epsilon": 1e-3}])
+@pytest.mark.parametrize("settings", [{}, {"global_clipnorm": 1.0}, {"epsilon": 1e-3}])
 def test_adam_in_one_pass_is_keras_adam(settings):
     (found, ours), (expected, theirs) = adam(Adam, **settings), adam(keras.optimizers.Adam, **settings)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-    for one, other in zip(ours.variables, theirs.variables, strict=True):
+    for one, other in zip(ours.inner.variables, theirs.inner.variables, strict=True):
         np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-4, atol=1e-7)
 
 
-def test_adam_takes_one_pass_with_tensorflow(monkeypatch):
-    monkeypatch.setattr(keras.optimizers.Adam, "update_step", None)
-    assert keras.backend.backend() != "tensorflow" or len(adam(Adam)[0]) == 2
-
-
-def test_adam_takes_the_way_of_keras_where_there_is_no_such_pass(monkeypatch):
+def test_adam_of_plain_operations_is_keras_adam(monkeypatch):
     expected, _ = adam(keras.optimizers.Adam)
     monkeypatch.setattr(optimizers, "adam_step", lambda *_: False)
     for one, other in zip(adam(Adam)[0], expected, strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

@@ -21,11 +21,11 @@ from train.tiny import Tiny
 model, rng = Tiny(Tiny.Options()), np.random.default_rng(0)
 def batch():
     return {s.name: rng.random((4, s.size, s.size, s.channels), np.float32) for s in model.samples("src")}
-losses = [model.train_on(batch(), batch())["src"] for _ in range(4)]
+losses = [model.train_on({"src": batch(), "dst": batch()})["src"] for _ in range(4)]
 weights = [np.asarray(v).copy() for v in model.parts["encoder"].variables]
 broken = batch()
 broken["warped"][0] = np.nan
-model.train_on(broken, batch())
+model.train_on({"src": broken, "dst": batch()})
 assert all(np.array_equal(a, np.asarray(v)) for a, v in zip(weights, model.parts["encoder"].variables))
 assert model.predict(batch()["target"][:3])[0].shape == (3, 16, 16, 3)
 print("losses", *losses)

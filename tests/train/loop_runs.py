@@ -36,14 +36,14 @@ class FaultyTiny(Tiny):
         super().__init__(Tiny.Options(), seed=seed)
         self.fault, self.calls = fault, 0
 
-    def train_on(self, src, dst):
+    def train_on(self, batches):
         self.calls += 1
         fault = self.fault(self.calls)
         if isinstance(fault, Exception):
             raise fault
         if fault == "weights":
             break_weights(self)
-        return {"src": math.nan, "dst": 0.5} if fault else super().train_on(src, dst)
+        return {"src": math.nan, "dst": 0.5} if fault else super().train_on(batches)
 
 
 def break_weights(model):

@@ -129,9 +129,9 @@ def test_a_preview_that_takes_long_is_drawn_seldom_even_then(tmp_path, faces):
     now = [1000.0]
 
     class Slow(Tiny):
-        def preview(self, src, dst):
+        def preview(self, batches):
             now[0] += 2
-            return super().preview(src, dst)
+            return super().preview(batches)
 
     session, sources = new_session(tmp_path, faces, model=Slow(Slow.Options()))
     status = status_of(session, clock=lambda: now[0])

@@ -16,7 +16,8 @@ from convert.drawn_faces import landmarks, scene  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.record import FaceRecord, save_face  # noqa: E402
-from facewright.models.base import ConverterDefaults, FaceModel  # noqa: E402
+from facewright.models.base import FaceModel  # noqa: E402
+from facewright.models.spec import ConverterDefaults  # noqa: E402
 from facewright.nn.blocks import conv, head, upscale  # noqa: E402
 from facewright.nn.losses import mae  # noqa: E402
 
@@ -91,10 +92,9 @@ def fill(workspace: Workspace, count: int = 6) -> None:
 
 def use_tiny(setattr_=setattr, kind=Tiny) -> None:
     """Let the name h64 stand for the tiny model, or for a variant of it."""
-    from facewright.models import base, trained
+    from facewright.models import registry
 
-    setattr_(base, "model_class", lambda name: kind)
-    setattr_(trained, "model_class", lambda name: kind)
+    setattr_(registry, "model_class", lambda name: kind)
 
 
 def main() -> None:

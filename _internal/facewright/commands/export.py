@@ -20,7 +20,7 @@ from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.faces.align import PADDING, FaceType
 from facewright.marking.provenance import network_tags
-from facewright.models.catalogue import makes_portraits, model_files
+from facewright.models import registry
 from facewright.models.dfm_check import LIMITS, compare, faces_of
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
@@ -99,8 +99,8 @@ def _choose(model_dir: Path, wanted: str) -> str:
     Raises:
         UserError: There is none, or it makes portraits.
     """
-    there = [model for model in shelf(model_dir) if model.kind in model_files()]
-    fitting = [model for model in there if not makes_portraits(model.kind)]
+    there = [model for model in shelf(model_dir) if model.kind in registry.model_names()]
+    fitting = [model for model in there if not registry.model_class(model.kind).portrait]
     named = [model for model in there if model.name == wanted]
     if not there or (wanted and not named):
         known = ", ".join(model.name for model in fitting)

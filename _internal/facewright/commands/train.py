@@ -33,9 +33,9 @@ def plan_prompts(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
 def more_options(workspace: Workspace, options: Options) -> type | None:
     """Return the chosen model's options; those of a saved model are not asked again, but for those that may change."""
     devices.prepare()
-    from facewright.models.base import model_class  # keras
+    from facewright.models import registry
 
-    settings = model_class(options.model).Options
+    settings = registry.model_class(options.model).Options
     if not declared(settings):
         return None
     try:

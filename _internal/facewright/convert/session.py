@@ -30,7 +30,7 @@ from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.align import FaceType
 from facewright.marking.provenance import mark_image, mark_png
-from facewright.models.catalogue import model_entries, model_files
+from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint, devices
 from facewright.nn.saved_models import check_trained, shelf
@@ -76,20 +76,22 @@ class SavedModels:
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
         """See `Models`. This takes milliseconds, so that a run with nothing to do does not wait for TensorFlow."""
-        there = [model for model in shelf(model_dir) if model.kind in model_files() and name in ("", model.name)]
+        there = [
+            model for model in shelf(model_dir) if model.kind in registry.model_names() and name in ("", model.name)
+        ]
         if not there:
             return UNKNOWN
         check_trained(there[0])
         found = checkpoint.newest(model_dir / there[0].name, need=())
         if found is None:
             return UNKNOWN
-        entry = model_entries()[there[0].kind]
+        kind = registry.model_class(there[0].kind)
         return TrainedState(
             there[0].name,
             found.generation.fingerprint,
-            ModelInput(entry.resolution, FaceType(entry.face_type)),
-            entry.converter,
-            entry.portrait,
+            ModelInput(kind.resolution, kind.face_type),
+            kind.converter,
+            kind.portrait,
         )
 
     def load(self, model_dir: Path, name: str) -> "TrainedModel":

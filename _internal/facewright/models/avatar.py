@@ -7,20 +7,15 @@ Converted is dst -> encoder64 -> decoder64_src -> encoder256 -> decoder256: src 
 the whole picture; nothing is blended into dst's frame. docs/avatar.md tells how to make a portrait video with it.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import keras
-from keras import layers, ops
-
+from facewright import nn
 from facewright.data.sample import Batch, Sample
 from facewright.faces.align import FaceType
-from facewright.models.base import Array, ConverterDefaults, FaceModel, to_numpy
-from facewright.nn.blocks import LEAK, head
-from facewright.nn.losses import dssim
-from facewright.nn.networks import doubled
-from facewright.nn.train_step import Phase
+from facewright.models.base import Array, FaceModel, to_numpy
+from facewright.models.spec import ConverterDefaults
 
 DROPOUT = 0.5
 CODE = 64
@@ -34,6 +29,7 @@ class AVATAR(FaceModel):
     output = 256
     portrait = True
     face_type = FaceType.HALF
+    reported = ("loss64", "loss256")
     flip = False
     converter = ConverterDefaults(erode=0, blur=0)
     default_batch = 4
@@ -61,8 +57,8 @@ class AVATAR(FaceModel):
 
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
         """Rebuild both half faces and src's portrait: {"src", "dst", "portrait"}."""
-        code = self.parts["encoder64"](ops.concatenate([src, dst]))
-        count = ops.shape(src)[0]
+        code = self.parts["encoder64"](nn.ops.concatenate([src, dst]))
+        count = nn.ops.shape(src)[0]
         return {
             "src": self.parts["decoder64_src"](code[:count]),
             "dst": self.parts["decoder64_dst"](code[count:]),
@@ -76,43 +72,44 @@ class AVATAR(FaceModel):
     def swap(self, dst: Any) -> tuple[Any, Any]:
         """Return src's portrait with dst's expression; its mask is the whole picture."""
         portrait = self.render(self.parts["decoder64_src"](self.parts["encoder64"](dst)))
-        return portrait, ops.ones_like(portrait[..., :1])
+        return portrait, nn.ops.ones_like(portrait[..., :1])
 
-    def phases(self) -> tuple[Phase, ...]:
-        """Return one step for all; the losses of both stages are reported."""
-        return (replace(super().phases()[0], reports=("loss64", "loss256")),)
-
-    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def losses(
+        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
         """DSSIM of the whole pictures. The stages share no weight, so their sum trains each by itself."""
-        small = dssim(src["target"], rebuilt["src"]) + dssim(dst["target"], rebuilt["dst"])
-        large = dssim(src["portrait"], rebuilt["portrait"])
+        small = nn.losses.dssim(src["target"], reconstructed["src"]) + nn.losses.dssim(
+            dst["target"], reconstructed["dst"]
+        )
+        large = nn.losses.dssim(src["portrait"], reconstructed["portrait"])
         return small + large, {"loss64": small, "loss256": large}
 
-    def preview(self, src: Batch, dst: Batch) -> dict[str, Array]:
+    def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:
         """Show both stages: the half faces, then src's portrait, rendered from itself and moved by dst."""
-        columns = super().preview(src, dst)
+        columns = super().preview(batches)
+        src, dst = batches["src"], batches["dst"]
         portrait = columns.pop("dst as src")
-        face = ops.convert_to_tensor(dst["target"])
+        face = nn.ops.convert_to_tensor(dst["target"])
         columns["dst as src"] = to_numpy(self.parts["decoder64_src"](self.parts["encoder64"](face)))
-        rendered = to_numpy(self.render(ops.convert_to_tensor(src["target"])))
+        rendered = to_numpy(self.render(nn.ops.convert_to_tensor(src["target"])))
         return {**columns, "src whole": src["portrait"], "src rendered": rendered, "moved by dst": portrait}
 
 
 def _encoder(filters: tuple[int, ...], dense: int, name: str) -> Any:
-    face = keras.Input((64, 64, 3))
+    face = nn.keras.Input((64, 64, 3))
     x = face
     for count, kernel in zip(filters, (5, 3, 3), strict=True):
         # No activation between: so it was built, and so its weights were trained.
-        x = layers.Conv2D(count, kernel, padding="same")(x)
-        x = layers.Conv2D(count, kernel, padding="same")(x)
-        x = layers.MaxPooling2D(3, strides=2, padding="same")(x)  # -> (b, 8, 8, 360)
+        x = nn.layers.Conv2D(count, kernel, padding="same")(x)
+        x = nn.layers.Conv2D(count, kernel, padding="same")(x)
+        x = nn.layers.MaxPooling2D(3, strides=2, padding="same")(x)  # -> (b, 8, 8, 360)
     for number in range(2):
-        x = layers.LeakyReLU(negative_slope=LEAK)(layers.Dense(dense)(x))  # (b, 8, 8, 1024)
-        x = layers.Dropout(DROPOUT, seed=number)(x)
-    return keras.Model(face, layers.Dense(CODE)(layers.Flatten()(x)), name=name)  # (b, 64)
+        x = nn.layers.LeakyReLU(negative_slope=nn.blocks.LEAK)(nn.layers.Dense(dense)(x))  # (b, 8, 8, 1024)
+        x = nn.layers.Dropout(DROPOUT, seed=number)(x)
+    return nn.keras.Model(face, nn.layers.Dense(CODE)(nn.layers.Flatten()(x)), name=name)  # (b, 64)
 
 
 def _decoder(side: int, channels: int, filters: tuple[int, ...], name: str) -> Any:
-    code = keras.Input((CODE,))
-    x = layers.Reshape((side, side, channels))(layers.Dense(side * side * channels)(code))
-    return keras.Model(code, head(3)(doubled(x, filters)), name=name)
+    code = nn.keras.Input((CODE,))
+    x = nn.layers.Reshape((side, side, channels))(nn.layers.Dense(side * side * channels)(code))
+    return nn.keras.Model(code, nn.blocks.head(3)(nn.networks.upsample_blocks(x, filters)), name=name)

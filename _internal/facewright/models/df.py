@@ -3,10 +3,10 @@
 from types import MappingProxyType
 from typing import Any
 
+from facewright import nn
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import InTurn
-from facewright.nn.networks import Code, decoder, encoder
+from facewright.models.spec import ConverterDefaults
 
 
 class DF(InTurn):
@@ -24,12 +24,12 @@ class DF(InTurn):
     def build(self) -> dict[str, Any]:
         """Build encoder (128 -> 16x16) and both decoders."""
         w = self.width
-        code = Code(w(512), 8, w(512), w(512))
+        latent = nn.networks.LatentSpec(w(512), 8, w(512), w(512))
         branch = self.widths(512, 256, 128)
         return {
-            "encoder": encoder(128, self.widths(128, 256, 512, 1024), code),
-            "decoder_src": decoder(code.shape, branch, branch, "decoder_src"),
-            "decoder_dst": decoder(code.shape, branch, branch, "decoder_dst"),
+            "encoder": nn.networks.encoder(128, self.widths(128, 256, 512, 1024), latent),
+            "decoder_src": nn.networks.decoder(latent.shape, branch, branch, "decoder_src"),
+            "decoder_dst": nn.networks.decoder(latent.shape, branch, branch, "decoder_dst"),
         }
 
     def trained_by(self, side: str) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from types import MappingProxyType
 from typing import Any
 
+from facewright import nn
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults, LightOptions
 from facewright.models.layouts import SharedEncoder
-from facewright.nn.networks import Code, decoder, encoder
+from facewright.models.spec import ConverterDefaults, LightOptions
 
 
 class H128(SharedEncoder):
@@ -26,10 +26,14 @@ class H128(SharedEncoder):
     def build(self) -> dict[str, Any]:
         """Build encoder (128 -> 16x16) and both decoders."""
         w = self.width
-        code = Code(w(256), 8, w(256), w(256)) if self.light else Code(w(512), 8, w(512), w(512))
+        code = (
+            nn.networks.LatentSpec(w(256), 8, w(256), w(256))
+            if self.light
+            else nn.networks.LatentSpec(w(512), 8, w(512), w(512))
+        )
         branch = self.widths(256, 128, 64) if self.light else self.widths(512, 256, 128)
         return {
-            "encoder": encoder(128, self.widths(128, 256, 512, 1024), code),
-            "decoder_src": decoder(code.shape, branch, branch, "decoder_src"),
-            "decoder_dst": decoder(code.shape, branch, branch, "decoder_dst"),
+            "encoder": nn.networks.encoder(128, self.widths(128, 256, 512, 1024), code),
+            "decoder_src": nn.networks.decoder(code.shape, branch, branch, "decoder_src"),
+            "decoder_dst": nn.networks.decoder(code.shape, branch, branch, "decoder_dst"),
         }

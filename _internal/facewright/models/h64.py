@@ -3,10 +3,10 @@
 from types import MappingProxyType
 from typing import Any
 
+from facewright import nn
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults, LightOptions
 from facewright.models.layouts import SharedEncoder
-from facewright.nn.networks import Code, decoder, encoder
+from facewright.models.spec import ConverterDefaults, LightOptions
 
 
 class H64(SharedEncoder):
@@ -26,11 +26,15 @@ class H64(SharedEncoder):
     def build(self) -> dict[str, Any]:
         """Build encoder (64 -> 8x8) and both decoders."""
         w = self.width
-        code = Code(w(512), 4, w(512), w(256)) if self.light else Code(w(1024), 4, w(1024), w(512))
+        code = (
+            nn.networks.LatentSpec(w(512), 4, w(512), w(256))
+            if self.light
+            else nn.networks.LatentSpec(w(1024), 4, w(1024), w(512))
+        )
         picture = self.widths(256, 128, 64) if self.light else self.widths(512, 256, 128)
         mask = self.widths(256, 128, 64)
         return {
-            "encoder": encoder(64, self.widths(128, 256, 512, 768 if self.light else 1024), code),
-            "decoder_src": decoder(code.shape, picture, mask, "decoder_src"),
-            "decoder_dst": decoder(code.shape, picture, mask, "decoder_dst"),
+            "encoder": nn.networks.encoder(64, self.widths(128, 256, 512, 768 if self.light else 1024), code),
+            "decoder_src": nn.networks.decoder(code.shape, picture, mask, "decoder_src"),
+            "decoder_dst": nn.networks.decoder(code.shape, picture, mask, "decoder_dst"),
         }

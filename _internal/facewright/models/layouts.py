@@ -2,28 +2,28 @@
 
 from abc import abstractmethod
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
+from facewright import nn
 from facewright.core.workspace import SIDES
 from facewright.models.base import FaceModel
-from facewright.nn.losses import mae, masked_dssim, mse
-from facewright.nn.train_step import Phase
+
+if TYPE_CHECKING:  # it imports keras
+    from facewright.nn.train_step import TrainStep
 
 
 class SharedEncoder(FaceModel):
     """One encoder for both people and a decoder each: the parts "encoder", "decoder_src" and "decoder_dst"."""
 
     def decode(self, side: str, code: Any) -> tuple[Any, Any]:
-        """Decode as "src" or "dst": picture (b, S, S, 3) and mask (b, S, S, 1)."""
+        """Decode as "src" or "dst": image (b, S, S, 3) and mask (b, S, S, 1)."""
         face, mask = self.parts[f"decoder_{side}"](code)
         return face, mask
 
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
         """Encode both in one go (large weights are read once), decode each with its own decoder."""
-        code = self.parts["encoder"](keras.ops.concatenate([src, dst]))
-        count = keras.ops.shape(src)[0]
+        code = self.parts["encoder"](nn.ops.concatenate([src, dst]))
+        count = nn.ops.shape(src)[0]
         src_face, src_mask = self.decode("src", code[:count])
         dst_face, dst_mask = self.decode("dst", code[count:])
         return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
@@ -36,19 +36,23 @@ class SharedEncoder(FaceModel):
         """Encode dst, decode as dst: its mask."""
         return self.decode("dst", self.parts["encoder"](dst))[1]
 
-    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def losses(
+        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
         """Masked DSSIM and mask MAE of both; the DSSIM terms are reported."""
-        of_src = masked_dssim(src["target"], rebuilt["src"], src["mask"])
-        of_dst = masked_dssim(dst["target"], rebuilt["dst"], dst["mask"])
-        masks = mae(src["mask"], rebuilt["src_mask"]) + mae(dst["mask"], rebuilt["dst_mask"])
+        of_src = nn.losses.masked_dssim(src["target"], reconstructed["src"], src["mask"])
+        of_dst = nn.losses.masked_dssim(dst["target"], reconstructed["dst"], dst["mask"])
+        masks = nn.losses.mae(src["mask"], reconstructed["src_mask"]) + nn.losses.mae(
+            dst["mask"], reconstructed["dst_mask"]
+        )
         return of_src + of_dst + masks, {"src": of_src, "dst": of_dst}
 
 
 class InTurn(FaceModel):
-    """Trains src and dst in two steps, each with an optimiser of its own, as DF, LIAEF and MIAEF of 2018 did.
+    """Trains src and dst in two steps, each with an optimizer of its own, as DF, LIAEF and MIAEF of 2018 did.
 
     This is not the same as one step on the sum of both losses: Adam divides the sum of the gradients by its own
-    size, so what both people share would move once per iteration instead of twice. In 2018 one optimiser object
+    size, so what both people share would move once per iteration instead of twice. In 2018 one optimizer object
     served both steps, but Keras kept separate moments for each; so here each step has its own. Side by side on the
     sample (an eighth of the channels, 400 iterations) two steps learned more than one on the sum, LIAEF clearly and
     DF slightly, for 0 to 6 % more processor time.
@@ -60,26 +64,27 @@ class InTurn(FaceModel):
 
     @abstractmethod
     def path(self, side: str, faces: Any) -> tuple[Any, Any]:
-        """Rebuild one person's faces (b, S, S, 3): picture (b, S, S, 3 or 1) and mask (b, S, S, 1) in 0..1."""
+        """Reconstruct one person's faces (b, S, S, 3): image (b, S, S, 3 or 1) and mask (b, S, S, 1) in 0..1."""
 
     def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
         """Return one person's total, which is also what is reported: masked DSSIM and squared error of the mask."""
-        return masked_dssim(batch["target"], picture, batch["mask"]) + mse(batch["mask"], mask)
+        return nn.losses.masked_dssim(batch["target"], picture, batch["mask"]) + nn.losses.mse(batch["mask"], mask)
 
-    def phases(self) -> tuple[Phase, ...]:
+    def train_steps(self) -> "tuple[TrainStep, ...]":
         """Return a step for src and one for dst."""
-        return tuple(self._phase(side) for side in SIDES)
+        return tuple(self._step_of(side) for side in SIDES)
 
-    def _phase(self, side: str) -> Phase:
-        def loss(batch: dict[str, Any], rebuilt: tuple[Any, Any]) -> tuple[Any, dict[str, Any]]:
-            total = self.loss(batch, *rebuilt)
+    def _step_of(self, side: str) -> "TrainStep":
+        def loss(batch: dict[str, Any], reconstructed: tuple[Any, Any]) -> tuple[Any, dict[str, Any]]:
+            total = self.loss(batch, *reconstructed)
             return total, {side: total}
 
-        parts = {name: self.parts[name] for name in self.trained_by(side)}
-        return Phase(side, parts, partial(self.path, side), loss, self.optimizer(), (side,), (side,))
+        return self.train_step(
+            side, self.trained_by(side), partial(self.path, side), loss, streams=(side,), reports=(side,)
+        )
 
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
-        """Rebuild both, each on its path."""
+        """Reconstruct both, each on its path."""
         (src_face, src_mask), (dst_face, dst_mask) = self.path("src", src), self.path("dst", dst)
         return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
 
@@ -91,8 +96,10 @@ class InTurn(FaceModel):
         """Send dst's faces down their own path: the mask."""
         return self.path("dst", dst)[1]
 
-    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def losses(
+        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
         """Return the sum of both totals; the steps take them one by one."""
-        of_src = self.loss(src, rebuilt["src"], rebuilt["src_mask"])
-        of_dst = self.loss(dst, rebuilt["dst"], rebuilt["dst_mask"])
+        of_src = self.loss(src, reconstructed["src"], reconstructed["src_mask"])
+        of_dst = self.loss(dst, reconstructed["dst"], reconstructed["dst_mask"])
         return of_src + of_dst, {"src": of_src, "dst": of_dst}

@@ -7,12 +7,10 @@ dst's face goes down the path of src.
 from types import MappingProxyType
 from typing import Any
 
-import keras
-
+from facewright import nn
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import InTurn
-from facewright.nn.networks import Code, decoder, encoder, through
+from facewright.models.spec import ConverterDefaults
 
 INTERS = {"src": ("inter_ab", "inter_ab"), "dst": ("inter_b", "inter_ab")}
 
@@ -32,14 +30,14 @@ class LIAEF128(InTurn):
     def build(self) -> dict[str, Any]:
         """Build encoder (128 -> flat), two inner networks (-> 16x16) and the decoder of both halves."""
         w = self.width
-        code = Code(w(256), 8, w(512), w(512))
+        latent = nn.networks.LatentSpec(w(256), 8, w(512), w(512))
         branch = self.widths(512, 256, 128)
-        face = encoder(128, self.widths(128, 256, 512, 1024), None)
+        face = nn.networks.encoder(128, self.widths(128, 256, 512, 1024), None)
         return {
             "encoder": face,
-            "inter_b": inter(face.output.shape[-1], code, "inter_b"),
-            "inter_ab": inter(face.output.shape[-1], code, "inter_ab"),
-            "decoder": decoder((*code.shape[:2], 2 * code.out), branch, branch, "decoder"),
+            "inter_b": inter(face.output.shape[-1], latent, "inter_b"),
+            "inter_ab": inter(face.output.shape[-1], latent, "inter_ab"),
+            "decoder": nn.networks.decoder((*latent.shape[:2], 2 * latent.out), branch, branch, "decoder"),
         }
 
     def trained_by(self, side: str) -> tuple[str, ...]:
@@ -50,12 +48,12 @@ class LIAEF128(InTurn):
         """Encode, set the person's two codes side by side, decode."""
         flat = self.parts["encoder"](faces)
         codes = {name: self.parts[name](flat) for name in dict.fromkeys(INTERS[side])}
-        both = keras.ops.concatenate([codes[name] for name in INTERS[side]], axis=-1)  # (b, 16, 16, 1024)
+        both = nn.ops.concatenate([codes[name] for name in INTERS[side]], axis=-1)  # (b, 16, 16, 1024)
         face, mask = self.parts["decoder"](both)
         return face, mask
 
 
-def inter(inputs: int, code: Code, name: str) -> Any:
-    """Build an inner network: keras.Model (b, inputs) -> (b, *code.shape)."""
-    flat = keras.Input((inputs,))
-    return keras.Model(flat, through(code)(flat), name=name)
+def inter(inputs: int, code: "nn.networks.LatentSpec", name: str) -> Any:
+    """Build an inner network: keras.Model (b, inputs) -> (b, *latent.shape)."""
+    flat = nn.keras.Input((inputs,))
+    return nn.keras.Model(flat, nn.networks.bottleneck(code)(flat), name=name)

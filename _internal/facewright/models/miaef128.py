@@ -1,6 +1,6 @@
 """MIAEF128: full face at 128 px, colour learned from dst alone (DeepFaceLab 2018).
 
-src is shown and rebuilt in grey; shape comes from it through inner network and common decoder A, colour from dst
+src is shown and reconstructed in grey; shape comes from it through inner network and common decoder A, colour from dst
 through common decoder B and the RGB head. To swap, dst's face takes the codes (A, A) and both common decoders.
 """
 
@@ -8,15 +8,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-import keras
-
+from facewright import nn
 from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import InTurn
 from facewright.models.liaef128 import inter
-from facewright.nn.blocks import head
-from facewright.nn.networks import Code, doubled, encoder
+from facewright.models.spec import ConverterDefaults
 
 PATHS = {
     "src": ("encoder", "inter_a", "common_a", "head_bw", "head_mask"),
@@ -46,14 +43,14 @@ class MIAEF128(InTurn):
     def build(self) -> dict[str, Any]:
         """Build encoder, two inner networks, two common decoders (16 -> 128) and the three heads."""
         w = self.width
-        code = Code(w(256), 8, w(512), w(512))
+        latent = nn.networks.LatentSpec(w(256), 8, w(512), w(512))
         wide, narrow = self.widths(512, 256, 128), self.widths(256, 128, 64)
-        face = encoder(128, self.widths(128, 256, 512, 1024), None)
-        flat, shape = face.output.shape[-1], (*code.shape[:2], 2 * code.out)
+        face = nn.networks.encoder(128, self.widths(128, 256, 512, 1024), None)
+        flat, shape = face.output.shape[-1], (*latent.shape[:2], 2 * latent.out)
         return {
             "encoder": face,
-            "inter_a": inter(flat, code, "inter_a"),
-            "inter_b": inter(flat, code, "inter_b"),
+            "inter_a": inter(flat, latent, "inter_a"),
+            "inter_b": inter(flat, latent, "inter_b"),
             "common_a": _common(shape, wide, narrow, "common_a"),
             "common_b": _common(shape, wide, narrow, "common_b"),
             "head_rgb": _head(3, 2 * wide[-1], "head_rgb"),
@@ -71,7 +68,7 @@ class MIAEF128(InTurn):
         a = self.parts["inter_a"](flat)
         if side == "dst":
             return self._in_colour(self.parts["inter_b"](flat), a)
-        x, y = self.parts["common_a"](keras.ops.concatenate([a, a], axis=-1))
+        x, y = self.parts["common_a"](nn.ops.concatenate([a, a], axis=-1))
         return self._pair("head_bw", x, x), self._pair("head_mask", y, y)
 
     def swap(self, dst: Any) -> tuple[Any, Any]:
@@ -81,28 +78,30 @@ class MIAEF128(InTurn):
 
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
         """Rebuild both; src's grey picture in three equal channels."""
-        rebuilt = super().forward(src, dst)
-        return {**rebuilt, "src": keras.ops.repeat(rebuilt["src"], 3, axis=-1)}
+        reconstructed = super().forward(src, dst)
+        return {**reconstructed, "src": nn.ops.repeat(reconstructed["src"], 3, axis=-1)}
 
     def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
         """Take a grey face's three equal channels as one."""
         return super().loss({**batch, "target": batch["target"][..., : picture.shape[-1]]}, picture, mask)
 
     def _in_colour(self, first: Any, second: Any) -> tuple[Any, Any]:
-        code = keras.ops.concatenate([first, second], axis=-1)  # (b, 16, 16, 1024)
+        code = nn.ops.concatenate([first, second], axis=-1)  # (b, 16, 16, 1024)
         (xa, ya), (xb, yb) = self.parts["common_a"](code), self.parts["common_b"](code)
         return self._pair("head_rgb", xa, xb), self._pair("head_mask", ya, yb)
 
     def _pair(self, name: str, first: Any, second: Any) -> Any:
-        return self.parts[name](keras.ops.concatenate([first, second], axis=-1))
+        return self.parts[name](nn.ops.concatenate([first, second], axis=-1))
 
 
 def _common(shape: tuple[int, ...], wide: tuple[int, ...], narrow: tuple[int, ...], name: str) -> Any:
     """keras.Model (b, 16, 16, c) -> for the picture (b, 128, 128, wide[-1]), for the mask (…, narrow[-1])."""
-    code = keras.Input(shape)
-    return keras.Model(code, [doubled(code, wide), doubled(code, narrow)], name=name)
+    code = nn.keras.Input(shape)
+    return nn.keras.Model(
+        code, [nn.networks.upsample_blocks(code, wide), nn.networks.upsample_blocks(code, narrow)], name=name
+    )
 
 
 def _head(channels: int, inputs: int, name: str) -> Any:
-    x = keras.Input((128, 128, inputs))
-    return keras.Model(x, head(channels)(x), name=name)
+    x = nn.keras.Input((128, 128, inputs))
+    return nn.keras.Model(x, nn.blocks.head(channels)(x), name=name)

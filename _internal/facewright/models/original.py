@@ -3,14 +3,11 @@
 from types import MappingProxyType
 from typing import Any
 
-import keras
-
+from facewright import nn
 from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
-from facewright.nn.losses import mae
-from facewright.nn.networks import Code, decoder, encoder
+from facewright.models.spec import ConverterDefaults
 
 
 class Original(SharedEncoder):
@@ -31,19 +28,24 @@ class Original(SharedEncoder):
     def build(self) -> dict[str, Any]:
         """Build encoder (64 -> 8x8) and both decoders."""
         w = self.width
-        code = Code(w(1024), 4, w(1024), w(512))
+        latent = nn.networks.LatentSpec(w(1024), 4, w(1024), w(512))
         return {
-            "encoder": encoder(64, self.widths(128, 256, 512, 1024), code),
-            "decoder_src": decoder(code.shape, self.widths(256, 128, 64), (), "decoder_src"),
-            "decoder_dst": decoder(code.shape, self.widths(256, 128, 64), (), "decoder_dst"),
+            "encoder": nn.networks.encoder(64, self.widths(128, 256, 512, 1024), latent),
+            "decoder_src": nn.networks.decoder(latent.shape, self.widths(256, 128, 64), (), "decoder_src"),
+            "decoder_dst": nn.networks.decoder(latent.shape, self.widths(256, 128, 64), (), "decoder_dst"),
         }
 
     def decode(self, side: str, code: Any) -> tuple[Any, Any]:
         """Decode as one person; the mask is 1 everywhere."""
         face = self.parts[f"decoder_{side}"](code)
-        return face, keras.ops.ones_like(face[..., :1])
+        return face, nn.ops.ones_like(face[..., :1])
 
-    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def losses(
+        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
         """Mean absolute error of both."""
-        of_src, of_dst = mae(src["target"], rebuilt["src"]), mae(dst["target"], rebuilt["dst"])
+        of_src, of_dst = (
+            nn.losses.mae(src["target"], reconstructed["src"]),
+            nn.losses.mae(dst["target"], reconstructed["dst"]),
+        )
         return of_src + of_dst, {"src": of_src, "dst": of_dst}

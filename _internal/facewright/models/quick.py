@@ -16,16 +16,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-import keras
-from keras import layers, ops
-
+from facewright import nn
 from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
-from facewright.nn.blocks import HE, PixelShuffle, bottleneck, conv, residual, upscale
-from facewright.nn.losses import mae, ssim_map, weighted_dssim, weighted_mae
-from facewright.nn.optimizers import Adam
+from facewright.models.spec import ConverterDefaults
 
 SIDE = 128
 ENCODER = (24, 48, 96, 192)  # channels, 64 px down to 8 px
@@ -43,7 +38,7 @@ class Quick(SharedEncoder):
     face_type = FaceType.FULL
     flip = False
     jitter = 0.2
-    average = 0.99
+    ema = 0.99
     converter = ConverterDefaults(erode=0, blur=40, border=0.046875, within_hull=True)
     default_batch = 8
     parameters = MappingProxyType({"full": 7_824_800})
@@ -64,50 +59,52 @@ class Quick(SharedEncoder):
 
     def optimizer(self) -> Any:
         """Return Adam, twenty times faster than the large models: the network is shallow and well scaled."""
-        return Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
+        return nn.optimizers.Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
 
-    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def losses(
+        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
         """Masked DSSIM, absolute error, mask error of both; the plain masked DSSIM is reported."""
-        src_total, src_dssim = _loss(src, rebuilt["src"], rebuilt["src_mask"])
-        dst_total, dst_dssim = _loss(dst, rebuilt["dst"], rebuilt["dst_mask"])
+        src_total, src_dssim = _loss(src, reconstructed["src"], reconstructed["src_mask"])
+        dst_total, dst_dssim = _loss(dst, reconstructed["dst"], reconstructed["dst_mask"])
         return src_total + dst_total, {"src": src_dssim, "dst": dst_dssim}
 
 
 def _loss(face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:
     weight = face["mask"] * (1 + FOCUS * face["focus"])
-    similarity = ssim_map(face["target"] * face["mask"], picture * face["mask"])
+    similarity = nn.losses.ssim_map(face["target"] * face["mask"], picture * face["mask"])
     total = (
-        weighted_dssim(similarity, weight)
-        + 3 * weighted_mae(face["target"], picture, weight + BACKGROUND)
-        + 0.5 * mae(face["mask"], mask)
+        nn.losses.weighted_dssim(similarity, weight)
+        + 3 * nn.losses.weighted_mae(face["target"], picture, weight + BACKGROUND)
+        + 0.5 * nn.losses.mae(face["mask"], mask)
     )
-    return total, (1 - ops.mean(similarity)) / 2
+    return total, (1 - nn.ops.mean(similarity)) / 2
 
 
 def _encoder() -> Any:
-    face = keras.Input((SIDE, SIDE, 3))
+    face = nn.keras.Input((SIDE, SIDE, 3))
     x = face
     for filters in ENCODER:
-        x = conv(filters, init=HE)(x)  # -> (b, 8, 8, 192)
-    return keras.Model(face, bottleneck(CODE, SIDE // 16, DECODER[0])(x), name="encoder")  # (b, 8, 8, 128)
+        x = nn.blocks.conv(filters, init=nn.blocks.HE)(x)  # -> (b, 8, 8, 192)
+    return nn.keras.Model(face, nn.blocks.bottleneck(CODE, SIDE // 16, DECODER[0])(x), name="encoder")  # (b, 8, 8, 128)
 
 
 def _decoder(name: str) -> Any:
-    code = keras.Input((SIDE // 16, SIDE // 16, DECODER[0]))
+    code = nn.keras.Input((SIDE // 16, SIDE // 16, DECODER[0]))
     x, picture = code, None
     for filters in DECODER:
-        x = upscale(filters, init=HE)(x)
+        x = nn.blocks.upscale(filters, init=nn.blocks.HE)(x)
         if filters != DECODER[-1]:
-            level = layers.Conv2D(4, 1)(x)
-            picture = level if picture is None else layers.Add()([_double(picture), level])
-    x = residual(DECODER[-1])(x)  # (b, 64, 64, 32)
-    fine = PixelShuffle()(layers.Conv2D(16, 3, padding="same")(x))
+            level = nn.layers.Conv2D(4, 1)(x)
+            picture = level if picture is None else nn.layers.Add()([_double(picture), level])
+    x = nn.blocks.residual(DECODER[-1])(x)  # (b, 64, 64, 32)
+    fine = nn.blocks.PixelShuffle()(nn.layers.Conv2D(16, 3, padding="same")(x))
     # The sum and what follows in float32: the coarse picture carries the colour.
-    coarse = layers.Activation("linear", dtype="float32")(picture)
-    total = layers.Add(dtype="float32")([_double(_double(coarse)), fine])
-    result = layers.Activation("sigmoid", dtype="float32")(total)
-    return keras.Model(code, [result[..., :3], result[..., 3:]], name=name)  # (b, 128, 128, 3 and 1)
+    coarse = nn.layers.Activation("linear", dtype="float32")(picture)
+    total = nn.layers.Add(dtype="float32")([_double(_double(coarse)), fine])
+    result = nn.layers.Activation("sigmoid", dtype="float32")(total)
+    return nn.keras.Model(code, [result[..., :3], result[..., 3:]], name=name)  # (b, 128, 128, 3 and 1)
 
 
 def _double(picture: Any) -> Any:
-    return layers.UpSampling2D(2, interpolation="bilinear", dtype=picture.dtype)(picture)
+    return nn.layers.UpSampling2D(2, interpolation="bilinear", dtype=picture.dtype)(picture)

@@ -5,20 +5,15 @@ third iteration sees the faces as they are, without the warp. There it repeated 
 next one, which shows the same share of faces unwarped and wastes no batch that was made ahead.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import keras
-from keras import layers, ops
-
+from facewright import nn
 from facewright.data.sample import Batch
 from facewright.faces.align import FaceType
-from facewright.models.base import ConverterDefaults
 from facewright.models.layouts import SharedEncoder
-from facewright.nn.blocks import PixelNorm, PixelShuffle, conv, residual, upscale
-from facewright.nn.losses import blurred, dssim, mse
-from facewright.nn.networks import Code, doubled, through
-from facewright.nn.optimizers import DroppedRMSprop
+from facewright.models.spec import ConverterDefaults
 
 SIDE = 96
 WINDOW = 8  # of SSIM: int(side / 11.6)
@@ -42,58 +37,64 @@ class Quick96(SharedEncoder):
     def build(self) -> dict[str, Any]:
         """Build the encoder with its inner network (96 -> 6x6) and both decoders."""
         w = self.width
-        code = Code(w(128), 3, w(128), w(128))
+        latent = nn.networks.LatentSpec(w(128), 3, w(128), w(128))
         return {
-            "encoder": _encoder(self.widths(64, 128, 256, 512), code),
+            "encoder": _encoder(self.widths(64, 128, 256, 512), latent),
             "decoder_src": _decoder(
-                code.shape, self.widths(512, 256, 128), self.widths(128, 64, 32, 16), "decoder_src"
+                latent.shape, self.widths(512, 256, 128), self.widths(128, 64, 32, 16), "decoder_src"
             ),
             "decoder_dst": _decoder(
-                code.shape, self.widths(512, 256, 128), self.widths(128, 64, 32, 16), "decoder_dst"
+                latent.shape, self.widths(512, 256, 128), self.widths(128, 64, 32, 16), "decoder_dst"
             ),
         }
 
     def optimizer(self) -> Any:
         """Return RMSprop that moves three weights in ten at each step."""
-        return DroppedRMSprop(learning_rate=2e-4, rho=0.9, keep=0.3)
+        return nn.optimizers.DroppedRMSprop(learning_rate=2e-4, rho=0.9, keep=0.3)
 
-    def train_on(self, src: Batch, dst: Batch) -> dict[str, float]:
+    def train_on(self, batches: Mapping[str, Batch]) -> dict[str, float]:
         """Train one iteration; every third on faces that are not warped."""
-        iteration = int(ops.convert_to_numpy(self.trainers[""].optimizer.iterations))
+        iteration = int(nn.ops.convert_to_numpy(self.steps[""].optimizer.iterations))
         if iteration % UNWARPED_EVERY == UNWARPED_EVERY - 1:
-            src, dst = ({**batch, "warped": batch["target"]} for batch in (src, dst))
-        return super().train_on(src, dst)
+            batches = {name: {**batch, "warped": batch["target"]} for name, batch in batches.items()}
+        return super().train_on(batches)
 
-    def losses(self, src: dict[str, Any], dst: dict[str, Any], rebuilt: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def losses(
+        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
         """DSSIM and squared error inside a soft mask, squared error of the mask, each ten times; totals reported."""
-        of_src = _loss(src, rebuilt["src"], rebuilt["src_mask"])
-        of_dst = _loss(dst, rebuilt["dst"], rebuilt["dst_mask"])
+        of_src = _loss(src, reconstructed["src"], reconstructed["src_mask"])
+        of_dst = _loss(dst, reconstructed["dst"], reconstructed["dst_mask"])
         return of_src + of_dst, {"src": of_src, "dst": of_dst}
 
 
 def _loss(face: dict[str, Any], picture: Any, mask: Any) -> Any:
-    soft = 2 * ops.clip(blurred(face["mask"], SIGMA), 0, 0.5)
+    soft = 2 * nn.ops.clip(nn.losses.blurred(face["mask"], SIGMA), 0, 0.5)
     target, made = face["target"] * soft, picture * soft
-    return 10 * (dssim(target, made, WINDOW) + mse(target, made) + mse(face["mask"], mask))
+    return 10 * (
+        nn.losses.dssim(target, made, WINDOW) + nn.losses.mse(target, made) + nn.losses.mse(face["mask"], mask)
+    )
 
 
-def _encoder(filters: tuple[int, ...], code: Code) -> Any:
-    face = keras.Input((SIDE, SIDE, 3))
+def _encoder(filters: tuple[int, ...], code: "nn.networks.LatentSpec") -> Any:
+    face = nn.keras.Input((SIDE, SIDE, 3))
     x = face
     for count in filters:
-        x = conv(count)(x)  # -> (b, 6, 6, 512)
-    x = PixelNorm()(layers.Flatten()(x))
-    return keras.Model(face, through(code)(x), name="encoder")  # (b, 6, 6, 128)
+        x = nn.blocks.conv(count)(x)  # -> (b, 6, 6, 512)
+    x = nn.blocks.PixelNorm()(nn.layers.Flatten()(x))
+    return nn.keras.Model(face, nn.networks.bottleneck(code)(x), name="encoder")  # (b, 6, 6, 128)
 
 
 def _decoder(shape: tuple[int, ...], picture: tuple[int, ...], mask: tuple[int, ...], name: str) -> Any:
-    code = keras.Input(shape)
+    code = nn.keras.Input(shape)
     x = code
     for count in picture:
-        x = residual(count, init="glorot_uniform", leak=LEAK)(upscale(count)(x))  # -> (b, 48, 48, 128)
+        x = nn.blocks.residual(count, init="glorot_uniform", leak=LEAK)(
+            nn.blocks.upscale(count)(x)
+        )  # -> (b, 48, 48, 128)
     # Four convolutions, one for each of the sub-pixels.
-    corners = [layers.Conv2D(3, kernel, padding="same")(x) for kernel in (1, 3, 3, 3)]
-    x = PixelShuffle()(layers.Concatenate()(corners))
-    m = layers.Conv2D(1, 1)(doubled(code, mask))
-    sigmoid = [layers.Activation("sigmoid", dtype="float32")(y) for y in (x, m)]
-    return keras.Model(code, sigmoid, name=name)  # (b, 96, 96, 3 and 1)
+    corners = [nn.layers.Conv2D(3, kernel, padding="same")(x) for kernel in (1, 3, 3, 3)]
+    x = nn.blocks.PixelShuffle()(nn.layers.Concatenate()(corners))
+    m = nn.layers.Conv2D(1, 1)(nn.networks.upsample_blocks(code, mask))
+    sigmoid = [nn.layers.Activation("sigmoid", dtype="float32")(y) for y in (x, m)]
+    return nn.keras.Model(code, sigmoid, name=name)  # (b, 96, 96, 3 and 1)

@@ -1,6 +1,15 @@
-"""What a model declares that can be read without keras."""
+"""What a model declares: read without keras, for prompts, tables, the converter and the choice of the batch."""
 
-from dataclasses import dataclass
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import ClassVar
+
+from facewright.core.errors import UserError
+from facewright.core.options import option
+from facewright.faces.align import FaceType
+from facewright.nn.gpus import device_memory
 
 
 @dataclass(frozen=True)
@@ -20,3 +29,108 @@ class ConverterDefaults:
     masked_hist_match: bool = True
     border: float = 0.0
     within_hull: bool = False
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Options of a model, fixed when it is created. A model with more of them subclasses this."""
+
+
+LIGHT = {
+    "auto": "by the memory of the device on which it is created",
+    "yes": "the light version: narrower, for small memory",
+    "no": "the full version",
+}
+
+
+@dataclass(frozen=True)
+class LightOptions(ModelOptions):
+    """Options of a model that has a light version."""
+
+    light: str = option("auto", "Which version of the network; fixed for good.", choices=LIGHT, ask="Light version")
+
+
+class ModelSpec(ABC):
+    """What a model class declares as class attributes.
+
+    Attributes:
+        title: One line: what the model is for.
+        resolution: Side S of the faces it takes, in pixels.
+        output: Side of the images it gives, in pixels; 0 means `resolution`.
+        portrait: Whether its image is the result, instead of being blended into dst's frame.
+        face_type: What its faces show.
+        streams: Names of the batches that an iteration takes.
+        reported: Names of the losses that `train_on` returns.
+        flip: Whether training may mirror faces.
+        jitter: Strength of the random rotation, scale and shift of training; 1 is the full range.
+        matching: How src's faces are sampled: "shuffled", or "yaw" for the yaws that dst has.
+        ema: Decay per iteration of the moving average of the weights (EMA), which then predicts and draws previews
+            in place of the last weights; 0 for none.
+        converter: Its converter defaults.
+        default_batch: Faces per stream and iteration.
+        parameters: Name of the version ("full", "light") -> number of parameters.
+        memory: Faces per stream and iteration -> GiB that training the full version took on a processor, in float32;
+            measured with tests/benchmarks/models.py.
+        batches: Memory of the device in GiB -> faces per stream and iteration; see `batch_for`.
+        light_below: Memory in GiB below which "auto" takes the light version.
+        Options: Dataclass of its options.
+    """
+
+    title: ClassVar[str]
+    resolution: ClassVar[int]
+    output: ClassVar[int] = 0
+    portrait: ClassVar[bool] = False
+    face_type: ClassVar[FaceType]
+    streams: ClassVar[tuple[str, ...]] = ("src", "dst")
+    reported: ClassVar[tuple[str, ...]] = ("src", "dst")
+    flip: ClassVar[bool] = True
+    jitter: ClassVar[float] = 1.0
+    matching: ClassVar[str] = "shuffled"
+    ema: ClassVar[float] = 0.0
+    converter: ClassVar[ConverterDefaults]
+    default_batch: ClassVar[int] = 8
+    parameters: ClassVar[Mapping[str, int]]
+    memory: ClassVar[Mapping[int, float]] = MappingProxyType({})
+    batches: ClassVar[Mapping[float, int]] = MappingProxyType({})
+    light_below: ClassVar[float] = 0.0
+    Options: ClassVar[type[ModelOptions]] = ModelOptions
+
+    @classmethod
+    def name(cls) -> str:
+        """Return the name by which users know the model: that of its file."""
+        return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def output_side(cls) -> int:
+        """Return the side of the images it gives, in pixels."""
+        return cls.output or cls.resolution
+
+    @classmethod
+    def settle(cls, options: ModelOptions) -> ModelOptions:
+        """Decide what was left open at creation: full or light, by the memory. What is decided already stays."""
+        if isinstance(options, LightOptions) and options.light == "auto":
+            small = device_memory() < cls.light_below
+            return replace(options, light="yes" if small else "no")
+        return options
+
+    @classmethod
+    def batch_for(cls, memory: float) -> int:
+        """Return the faces per stream and iteration that the workflow of 2018 took for a card of that memory.
+
+        Args:
+            memory: Of the device, in GiB. The first entry of `batches` that is not smaller counts; beyond the
+                last entry, the last.
+
+        Raises:
+            UserError: The model needs more.
+        """
+        entries = sorted(cls.batches.items())
+        if not entries:
+            return cls.default_batch
+        if memory < entries[0][0]:
+            raise UserError(
+                f"The device has {memory:.1f} GiB of memory; the model {cls.name()} needs {entries[0][0]:g}.",
+                f"a device with at least {entries[0][0]:g} GiB.",
+                "choose a smaller model, for example h64 with --light yes, or give --batch-size yourself.",
+            )
+        return next((batch for size, batch in entries if size >= memory), entries[-1][1])

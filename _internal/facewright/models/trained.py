@@ -9,10 +9,11 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.options import declared, show
 from facewright.faces.align import FaceType
-from facewright.models.base import Array, ConverterDefaults, FaceModel, ModelOptions, model_class, model_names
+from facewright.models import registry
+from facewright.models.base import Array, FaceModel, Trainable
+from facewright.models.spec import ConverterDefaults, ModelOptions
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Found, Generation
-from facewright.nn.finite_guard import saved_variables
 from facewright.nn.loading import load_variables
 from facewright.nn.saved_models import shelf
 
@@ -46,7 +47,7 @@ class TrainedModel:
         return self.model.predict(faces)
 
 
-def model_arrays(model: FaceModel) -> dict[str, dict[str, Any]]:
+def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:
     """Return all that is saved of a model: file name -> name -> variable or array.
 
     Names follow the order in which the model builds its weights, so that they are the same in every process.
@@ -54,15 +55,15 @@ def model_arrays(model: FaceModel) -> dict[str, dict[str, Any]]:
     return {
         "weights": weights_of(model),
         "optimizer": {
-            f"{phase}/{number:04d}" if phase else f"{number:04d}": variable
-            for phase, trainer in model.trainers.items()
-            for number, variable in enumerate(saved_variables(trainer.optimizer))
+            f"{key}/{number:04d}" if key else f"{number:04d}": variable
+            for key, step in model.steps.items()
+            for number, variable in enumerate(step.optimizer.inner.variables)
         },
         "extra": model.extra_state(),
     }
 
 
-def weights_of(model: FaceModel) -> dict[str, Any]:
+def weights_of(model: Trainable) -> dict[str, Any]:
     """Return the weights of a model: "<part>/<number>.<name>" -> keras variable."""
     return {
         f"{part}/{number:04d}.{variable.name}": variable
@@ -71,13 +72,13 @@ def weights_of(model: FaceModel) -> dict[str, Any]:
     }
 
 
-def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True) -> None:
+def restore(model: Trainable, generation: Generation, *, optimizer: bool = True) -> None:
     """Read a generation into a freshly built model.
 
     Args:
         model: Built with the generation's options.
         generation: A whole generation.
-        optimizer: Whether the optimiser's state is wanted (training) or not (conversion).
+        optimizer: Whether the optimizer's state is wanted (training) or not (conversion).
 
     Raises:
         UserError: The weights belong to another network.
@@ -85,7 +86,7 @@ def restore(model: FaceModel, generation: Generation, *, optimizer: bool = True)
     load_variables("weights", weights_of(model), generation.arrays("weights"))
     model.load_extra_state(generation.arrays("extra").as_dict() if generation.has("extra") else {})
     if optimizer and generation.has("optimizer"):
-        load_variables("optimiser's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
+        load_variables("optimizer's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
 
 
 def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> Found | None:
@@ -100,10 +101,12 @@ def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = N
     if found is None:
         return None
     kind = str(found.generation.state.get("model"))
-    if kind != name and (name in model_names() or kind not in model_names()):
+    if kind != name and (name in registry.model_names() or kind not in registry.model_names()):
         raise UserError(
             f"The folder {model_dir / name} holds the model {kind[:40]!r}.",
-            f"the model {name!r}." if name in model_names() else f"one of {', '.join(model_names())}.",
+            f"the model {name!r}."
+            if name in registry.model_names()
+            else f"one of {', '.join(registry.model_names())}.",
             f"rename the folder to {kind[:40]}, or move it away; nothing was changed.",
         )
     return found
@@ -115,7 +118,7 @@ def build_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
     Raises:
         UserError: A value does not fit the model any more.
     """
-    settings = model_class(name).Options
+    settings = registry.model_class(name).Options
     fitting = {s.name: s.parse(show(values[s.name])) for s in declared(settings) if s.name in values}
     return settings(**fitting)
 
@@ -144,7 +147,7 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
     devices.precision("float32")
     kind = str(generation.state["model"])
-    model = model_class(kind)(build_options(kind, generation.state.get("options") or {}))
+    model = registry.model_class(kind)(build_options(kind, generation.state.get("options") or {}))
     restore(model, generation, optimizer=False)
     iteration = int(generation.state.get("iteration", 0))
     return TrainedModel(
@@ -154,7 +157,7 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
 
 def _last_trained(model_dir: Path) -> str:
     there = shelf(model_dir)
-    known = [model.name for model in there if model.kind in model_names()]
+    known = [model.name for model in there if model.kind in registry.model_names()]
     if not known:
         unknown = f" of a known kind ({', '.join(model.name for model in there)})" if there else ""
         raise _nothing_trained(model_dir, f"no trained model{unknown}")
@@ -166,6 +169,6 @@ def _last_trained(model_dir: Path) -> str:
 def _nothing_trained(model_dir: Path, what: str) -> UserError:
     return UserError(
         f"There is {what} in {model_dir}.",
-        f"one of {', '.join(model_names())}, trained.",
+        f"one of {', '.join(registry.model_names())}, trained.",
         "run 6_train first.",
     )

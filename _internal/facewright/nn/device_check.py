@@ -1,6 +1,5 @@
 """A timed convolution: proof that the device computes, and how fast."""
 
-import importlib
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +30,7 @@ def timed_convolution(seconds: float = 1.0) -> Proof:
     Args:
         seconds: How long to measure, without the first call.
     """
-    devices.prepare()
-    keras = importlib.import_module("keras")
+    keras = devices.prepare()
     picture = keras.ops.ones((BATCH, SIDE, SIDE, CHANNELS), dtype="float32")
     kernel = keras.ops.full((KERNEL, KERNEL, CHANNELS, CHANNELS), 0.5, dtype="float32")
 

@@ -1,6 +1,6 @@
 """Backend, device and precision: set up before keras is imported, described in words for people.
 
-The one place that may ask TensorFlow itself (`tf.config`); all else goes through keras.
+What a backend must be asked itself is in `facewright.nn.backends`; all else goes through keras.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import importlib.util
 import logging
 import os
 import platform
-import random
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
@@ -69,10 +68,13 @@ class Device:
         )
 
 
-def prepare() -> None:
+def prepare() -> Any:
     """Choose the backend, import keras and quiet its start-up notes; errors stay visible.
 
     Call it before anything else imports keras. KERAS_BACKEND and TF_CPP_MIN_LOG_LEVEL are respected when set.
+
+    Returns:
+        The module keras.
 
     Raises:
         UserError: KERAS_BACKEND names a backend that is unknown or not installed.
@@ -83,14 +85,15 @@ def prepare() -> None:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     for name in ("tensorflow", "absl", "jax"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    if "keras" not in sys.modules:
-        with without_notes():
-            importlib.import_module("keras")
-    if importlib.import_module("keras").backend.backend() == "tensorflow":
-        # This pass merges convolution, addition and LeakyReLU into one operation that has another slope: the graph's
-        # answers are then wrong (TensorFlow 2.21 on processors). It also fails on LeakyReLU's gradients, aloud.
-        tf: Any = importlib.import_module("tensorflow")
-        tf.config.optimizer.set_experimental_options({"remapping": False})
+    with contextlib.nullcontext() if "keras" in sys.modules else without_notes():
+        import keras  # only now: it reads the variables above
+    _backend(keras).configure()
+    return keras
+
+
+def _backend(keras: Any) -> Any:
+    """Return the module of `facewright.nn.backends` for the backend in use."""
+    return importlib.import_module(f"facewright.nn.backends.{keras.backend.backend()}")
 
 
 def check_backend(name: str) -> None:
@@ -113,11 +116,10 @@ def check_backend(name: str) -> None:
 
 def find() -> Device:
     """Return the device that the networks will use; starts the backend (seconds on the first call)."""
-    prepare()
-    keras = importlib.import_module("keras")
+    keras = prepare()
     keras.config.set_image_data_format("channels_last")  # a file in the user's home may say otherwise
     backend = str(keras.backend.backend())
-    cards = {"tensorflow": _tensorflow_cards, "jax": _jax_cards, "torch": _torch_cards}[backend]()
+    cards = _backend(keras).gpus()
     if cards:
         name, capability = cards[0]
         return Device(backend, "gpu", name, len(cards), capability >= BFLOAT16_CAPABILITY)
@@ -131,14 +133,7 @@ def seed(value: int) -> None:
 
     keras' own way of doing it imports TensorFlow beside the backend in use: seconds, memory, and on a card all of it.
     """
-    prepare()
-    keras = importlib.import_module("keras")
-    if keras.backend.backend() == "tensorflow":
-        keras.utils.set_random_seed(value)
-        return
-    random.seed(value)  # keras takes the seeds of weights and of random layers from here
-    if keras.backend.backend() == "torch":
-        importlib.import_module("torch").manual_seed(value)
+    _backend(prepare()).seed(value)
 
 
 @lru_cache(maxsize=1)
@@ -164,8 +159,7 @@ def precision(policy: str = "auto", device: Device | None = None) -> str:
         raise ValueError(f"the precision is one of {', '.join(POLICIES)}, not {policy!r}")
     if policy == "auto":
         policy = "bfloat16" if (device or find()).bfloat16 else "float32"
-    prepare()
-    keras = importlib.import_module("keras")
+    keras = prepare()
     keras.config.set_dtype_policy("mixed_bfloat16" if policy == "bfloat16" else "float32")
     return policy
 
@@ -187,8 +181,7 @@ def spread() -> None:
 
     Only JAX does this in one process (`nn.cards.SEVERAL`). The weights lie on every card, the gradients are averaged.
     """
-    prepare()
-    keras = importlib.import_module("keras")
+    keras = prepare()
     distribution = keras.distribution.DataParallel(devices=keras.distribution.list_devices(), auto_shard_dataset=False)
     keras.distribution.set_distribution(distribution)
 
@@ -200,29 +193,13 @@ def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any,
         variable: The keras variable or what the backend made of it, changed in place.
         moments: Running means of the gradients and of their squares, changed too.
         gradient: Of the variable's shape.
-        rate: Step size.
+        rate: Learning rate.
         numbers: beta 1, beta 2, epsilon, and both betas to the power of the step's number.
 
     Returns:
         Whether it was done; TensorFlow alone does it.
     """
-    if importlib.import_module("keras").backend.backend() != "tensorflow":
-        return False
-    tf: Any = importlib.import_module("tensorflow")
-    beta_1, beta_2, epsilon, power_1, power_2 = numbers
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable.handle,
-        m=moments[0].handle,
-        v=moments[1].handle,
-        beta1_power=power_1,
-        beta2_power=power_2,
-        lr=rate,
-        beta1=beta_1,
-        beta2=beta_2,
-        epsilon=epsilon,
-        grad=gradient,
-    )
-    return True
+    return bool(_backend(prepare()).adam_step(variable, moments, gradient, rate, numbers))
 
 
 def processor_name() -> str:
@@ -265,32 +242,3 @@ def _way_to_the_card(backend: str) -> str:
     if backend == "tensorflow":
         return 'Put the CUDA build into the environment: _internal/env/bin/pip install "tensorflow[and-cuda]".'
     return f"Install the CUDA build of {backend} into _internal/env."
-
-
-def _tensorflow_cards() -> list[tuple[str, tuple[int, int]]]:
-    tf: Any = importlib.import_module("tensorflow")
-    found = []
-    for card in tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # the backend may have started already
-            tf.config.experimental.set_memory_growth(card, True)  # leave the rest of the card to others
-        details = tf.config.experimental.get_device_details(card)
-        found.append((details.get("device_name", card.name), details.get("compute_capability", (0, 0))))
-    return found
-
-
-def _jax_cards() -> list[tuple[str, tuple[int, int]]]:
-    jax: Any = importlib.import_module("jax")
-    found = []
-    for card in jax.devices():
-        if card.platform in ("gpu", "cuda", "rocm"):
-            major, _, minor = str(getattr(card, "compute_capability", "0.0")).partition(".")
-            found.append((str(card.device_kind), (int(major or 0), int(minor or 0))))
-    return found
-
-
-def _torch_cards() -> list[tuple[str, tuple[int, int]]]:
-    torch: Any = importlib.import_module("torch")
-    if not torch.cuda.is_available():
-        return []
-    numbers = range(torch.cuda.device_count())
-    return [(torch.cuda.get_device_name(n), torch.cuda.get_device_capability(n)) for n in numbers]

@@ -109,16 +109,16 @@ def masked_dssim(target: Any, prediction: Any, mask: Any) -> Any:
     return dssim(target * mask, prediction * mask)
 
 
-def real(scores: Any) -> Any:
-    """Mean squared distance of a critic's scores from 1, its word for a real picture.
+def lsgan_real(scores: Any) -> Any:
+    """Mean squared distance of a discriminator's scores from 1, the label of real images.
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017.
     """
     return ops.mean(ops.square(scores - 1))
 
 
-def made(scores: Any) -> Any:
-    """Mean squared distance of a critic's scores from 0, its word for a made picture."""
+def lsgan_fake(scores: Any) -> Any:
+    """Mean squared distance of a discriminator's scores from 0, the label of generated images."""
     return ops.mean(ops.square(scores))
 
 

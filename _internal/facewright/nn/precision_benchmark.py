@@ -1,13 +1,12 @@
 """A short timed trial: which precision is faster on this device."""
 
-import importlib
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from facewright.nn.devices import precision
+from facewright.nn.devices import precision, prepare
 
 SIDE, CHANNELS, BATCH = 32, 96, 8
 CLEARLY = 1.05  # as much faster bfloat16 must be: it costs some exactness
@@ -40,7 +39,7 @@ def trial(rounds: int = 5) -> Trial:
     Args:
         rounds: Timed steps of each.
     """
-    keras = importlib.import_module("keras")
+    keras = prepare()
     rng = np.random.default_rng(0)
     faces = rng.random((BATCH, SIDE, SIDE, CHANNELS), np.float32)
     steps = {policy: _network(keras, policy) for policy in ("float32", "bfloat16")}

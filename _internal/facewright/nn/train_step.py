@@ -1,116 +1,98 @@
-"""One optimiser step on any backend; an iteration of a model runs one or several of them in turn."""
+"""One optimizer step on any backend; an iteration of a model runs one or several of them in turn."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 
 from facewright.core.workspace import SIDES
-from facewright.nn.finite_guard import LossWatch, cut_off, guard
+from facewright.nn.finite_guard import LossLimit, SkipNonFinite, invalidate_above
 
 
-@dataclass(frozen=True)
-class Phase:
-    """What one step does.
+class TrainStep(keras.Model):
+    """Forward pass, losses, gradients and optimizer as one compiled step.
+
+    A part may be trained in one step and only take part in another (a discriminator, say): the `frozen` ones are
+    marked as not trainable while this step runs, on every backend. (Freezing a part once and compiling has no effect
+    on a model that was compiled before.)
 
     Attributes:
-        name: "" where an iteration has one phase only; else it begins the names of the optimiser's saved arrays.
-        parts: Name -> keras.Model that is trained.
-        forward: The warped faces of `sides`, (b, S, S, 3) each -> what `loss` takes as its last argument.
-        loss: The batch of each side (name -> tensor), then what `forward` gave -> total and reported losses.
-        optimizer: A fresh optimiser.
-        sides: Whose batches it takes.
-        reports: Names of the reported losses.
-        fixed: Name -> keras.Model that takes part and stays as it is.
-        steady: Whether a loss of many times the usual is an explosion; that of a critic moves about by nature.
-    """
-
-    name: str
-    parts: Mapping[str, Any]
-    forward: Callable[..., Any]
-    loss: Callable[..., tuple[Any, dict[str, Any]]]
-    optimizer: Any
-    sides: tuple[str, ...] = SIDES
-    reports: tuple[str, ...] = SIDES
-    fixed: Mapping[str, Any] | None = None
-    steady: bool = True
-
-
-class PhaseTrainer(keras.Model):
-    """A phase as a compiled keras.Model: forward, losses, gradients, optimiser.
-
-    What is trained is said by the four properties below, not by `layer.trainable`: a network can so be trained in
-    one phase and stay as it is in another, on every backend. (To freeze a layer and compile has no effect on a
-    model that was compiled before.)
+        key: "" where an iteration has one step only; else the prefix of the optimizer's saved arrays.
+        streams: Whose batches it takes.
+        reports: Names of the losses it returns.
+        limit: The loss above which the step is not applied.
+        forward_pass, loss_function: See `forward` and `loss`.
 
     Args:
-        phase: What it does.
-        side: Side of the warped faces in pixels.
+        key: See above.
+        parts: Name -> keras.Model that is trained.
+        forward: The warped faces of `streams`, (b, S, S, 3) each -> what `loss` takes as its last argument.
+        loss: The batch of each stream (name -> tensor), then what `forward` gave -> total and reported losses.
+        optimizer: A fresh optimizer.
+        side: Side S of the warped faces in pixels.
+        streams: See above.
+        reports: See above.
+        frozen: Name -> keras.Model that takes part and is not trained.
+        stable: Whether a loss of many times the median is an explosion; that of a discriminator varies by nature.
     """
 
-    def __init__(self, phase: Phase, side: int) -> None:
-        super().__init__(name=phase.name or "trainer")
-        self._phase = phase
+    def __init__(
+        self,
+        key: str,
+        parts: Mapping[str, Any],
+        forward: Callable[..., Any],
+        loss: Callable[..., tuple[Any, dict[str, Any]]],
+        optimizer: Any,
+        *,
+        side: int,
+        streams: tuple[str, ...] = SIDES,
+        reports: tuple[str, ...] = SIDES,
+        frozen: Mapping[str, Any] | None = None,
+        stable: bool = True,
+    ) -> None:
+        super().__init__(name=key or "trainer")
+        self.key, self.streams, self.reports, self.stable = key, streams, reports, stable
+        self.forward_pass, self.loss_function = forward, loss
+        self._frozen = list((frozen or {}).values())
         self._skipped = 0
-        self._trained = {id(v) for part in phase.parts.values() for v in part.trainable_variables}
-        for name, part in {**phase.parts, **(phase.fixed or {})}.items():
-            setattr(self, f"part_{name}", part)
-        for name in phase.reports:
+        for name, part in {**parts, **(frozen or {})}.items():
+            setattr(self, f"part_{name}", part)  # tracked: its variables take part in the step
+        for name in reports:
             setattr(self, f"report_{name}", keras.metrics.Mean(name=name))
-        self.watch = LossWatch()
-        self.loss_limit = self.watch.limit
-        # Every variable exists before the first step, so that a checkpoint can be read into a fresh model.
-        self([keras.ops.zeros((1, side, side, 3)) for _ in phase.sides])
-        self.compile(optimizer=guard(phase.optimizer), jit_compile="auto")
-        if not self.optimizer.built:
+        self.limit = LossLimit()
+        self.limit_value = self.limit.value  # tracked
+        with self._only_own_parts_trainable():
+            # Every variable exists before the first step, so that a checkpoint can be read into a fresh model.
+            self([keras.ops.zeros((1, side, side, 3)) for _ in streams])
+            self.compile(optimizer=SkipNonFinite(optimizer), jit_compile="auto")
             self.optimizer.build(self.trainable_variables)
 
-    @property
-    def trainable_variables(self) -> list[Any]:
-        """What this phase trains."""
-        return [v for v in self.variables if id(v) in self._trained]
+    def run(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+        """Train one step on a batch of each stream; return the reported losses by name.
 
-    @property
-    def non_trainable_variables(self) -> list[Any]:
-        """All else that takes part."""
-        return [v for v in self.variables if id(v) not in self._trained]
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """What this phase trains."""
-        return [v for v in self.weights if id(v) in self._trained]
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        """All other weights that take part."""
-        return [v for v in self.weights if id(v) not in self._trained]
-
-    def arguments(self, batches: Mapping[str, Mapping[str, Any]]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the x and y of `train_on_batch` for the batches of "src" and "dst"."""
-        sides = self._phase.sides
-        wanted = {side: {k: v for k, v in batches[side].items() if k != "warped"} for side in sides}
-        return [batches[side]["warped"] for side in sides], wanted
-
-    def step(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-        """Train one step; return the reported losses by name.
-
-        They are not numbers where the step was not applied: its loss or its gradients were none, or the loss was
-        many times the usual. Weights and optimiser are then as before.
+        They are NaN where the step was not applied: its loss or its gradients were not finite, or the loss was many
+        times the median. Weights and optimizer state are then as before.
         """
         self.reset_metrics()
-        logs = self.train_on_batch(*self.arguments(batches), return_dict=True)
+        with self._only_own_parts_trainable():
+            logs = self.train_on_batch(*self.arguments(batches), return_dict=True)
         total = float(logs["loss"])
-        if self._phase.steady:
-            self.watch.note(total)
+        if self.stable:
+            self.limit.update(total)
         skipped = int(keras.ops.convert_to_numpy(self.optimizer.skipped))
         applied, self._skipped = skipped == self._skipped and math.isfinite(total), skipped
-        return {name: float(logs[name]) if applied else math.nan for name in self._phase.reports}
+        return {name: float(logs[name]) if applied else math.nan for name in self.reports}
+
+    def arguments(self, batches: Mapping[str, Mapping[str, Any]]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the x (warped faces) and y (the rest of the batches) of `train_on_batch`."""
+        targets = {name: {k: v for k, v in batches[name].items() if k != "warped"} for name in self.streams}
+        return [batches[name]["warped"] for name in self.streams], targets
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Run the phase's `forward` on the warped faces, one (b, S, S, 3) per side."""
-        return self._phase.forward(*inputs)
+        """Run `forward` on the warped faces, one (b, S, S, 3) per stream."""
+        return self.forward_pass(*inputs)
 
     def compute_loss(
         self,
@@ -120,9 +102,19 @@ class PhaseTrainer(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return the phase's total loss and note the reported ones."""
+        """Return the total loss and record the reported ones."""
         y = keras.tree.map_structure(keras.ops.convert_to_tensor, y)
-        total, reported = self._phase.loss(*(y[side] for side in self._phase.sides), y_pred)
-        for name in self._phase.reports:
+        total, reported = self.loss_function(*(y[name] for name in self.streams), y_pred)
+        for name in self.reports:
             getattr(self, f"report_{name}").update_state(reported[name])
-        return cut_off(total, self.loss_limit)
+        return invalidate_above(total, self.limit_value)
+
+    @contextmanager
+    def _only_own_parts_trainable(self) -> Iterator[None]:
+        for part in self._frozen:
+            part.trainable = False
+        try:
+            yield
+        finally:
+            for part in self._frozen:
+                part.trainable = True

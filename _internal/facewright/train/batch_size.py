@@ -77,7 +77,7 @@ def largest_fitting_batch(train_on: Callable[..., object], sources: Mapping[str,
     def fits(size: int) -> bool:
         batches: dict[str, Batch] = {name: source.batch(size) for name, source in sources.items()}
         try:
-            train_on(**batches)
+            train_on(batches)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

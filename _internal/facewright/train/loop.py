@@ -178,7 +178,7 @@ class TrainingLoop:
         batches = self._batches.get()
         waited = time.monotonic() - began
         run.unsafe_to_save = True  # an error inside the step may leave half of it applied
-        losses = session.model.train_on(**batches)
+        losses = session.model.train_on(batches)
         run.unsafe_to_save = False
         applied = all(math.isfinite(value) for value in losses.values())
         if applied:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from facewright.core.options import option
-from facewright.models.catalogue import model_titles
+from facewright.models.registry import model_classes
 from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
 
-MODELS = model_titles()
+MODELS = {name: model.title for name, model in model_classes().items()}
 MASKS = {
     "hull": "the hull of the landmarks",
     "record": "the mask that the face in aligned/ carries (imported with it); the hull for faces without one",

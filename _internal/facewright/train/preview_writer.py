@@ -127,4 +127,4 @@ class PreviewWriter:
         for name, order in self._orders.items():
             chosen = [order[(page * ROWS + row) % len(order)] for row in range(ROWS)]
             batches[name] = self._samplers[name].untouched(chosen)
-        return self._session.model.preview(**batches)
+        return self._session.model.preview(batches)

@@ -14,7 +14,6 @@ from facewright.models.base import FaceModel
 from facewright.models.trained import find_generation, model_arrays, option_values, restore
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Found, Generation
-from facewright.nn.finite_guard import set_step_size, step_size
 from facewright.train.history import LossHistory
 from facewright.train.saver import Snapshot
 
@@ -139,18 +138,18 @@ class TrainingSession:
         rates = self.learning_rates
         self.resume(found.generation)
         for optimizer, rate in zip(self._optimizers, rates, strict=True):
-            set_step_size(optimizer, rate / 2)
+            optimizer.set_learning_rate(rate / 2)
 
     @property
     def learning_rates(self) -> list[float]:
-        """Learning rate of each optimiser, in the order of the training steps of an iteration."""
-        return [step_size(optimizer) for optimizer in self._optimizers]
+        """Learning rate of each optimizer, in the order of the training steps of an iteration."""
+        return [optimizer.current_learning_rate() for optimizer in self._optimizers]
 
     def scale_learning_rate(self, factor: float) -> None:
-        """Multiply the learning rate of every optimiser; saved states hold it."""
+        """Multiply the learning rate of every optimizer; saved states hold it."""
         for optimizer in self._optimizers:
-            set_step_size(optimizer, step_size(optimizer) * factor)
+            optimizer.set_learning_rate(optimizer.current_learning_rate() * factor)
 
     @property
     def _optimizers(self) -> list[Any]:
-        return [trainer.optimizer for trainer in self.model.trainers.values()]
+        return [step.optimizer for step in self.model.steps.values()]

@@ -12,7 +12,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
 from facewright.core.options import declared, show
 from facewright.core.workspace import Workspace
-from facewright.models import base
+from facewright.models import registry
 from facewright.models.trained import build_options
 from facewright.nn import backups, checkpoint, devices, gpus, saved_models
 from facewright.nn.checkpoint import Found, Generation
@@ -141,7 +141,7 @@ def open_session(workspace: Workspace, options: Options, model_options: Any, fou
             f"{path.name} is damaged ({reason}); it is now called {aside.name}. {generation.folder.name}, the newest "
             "whole one, is used."
         )
-    model = base.model_class(options.model)(saved, seed=options.seed)
+    model = registry.model_class(options.model)(saved, seed=options.seed)
     session = TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
     if generation.state.get("pretrain") and not options.pretrain:
         anew = leave_pretraining(session, generation)
@@ -177,7 +177,7 @@ def _create_session(workspace: Workspace, options: Options, wanted: Mapping[str,
             "--start-from with it.",
             "for example: --name NEW --start-from OLD --new-src",
         )
-    model = base.model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
+    model = registry.model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
     if source is not None:
         console.say(begin_from(model, source, new_src=options.new_src).describe())
     return TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)

@@ -1,0 +1,30 @@
+"""JAX: its graphics cards."""
+
+import random
+from typing import Any
+
+import jax
+
+
+def configure() -> None:
+    """Nothing to set."""
+
+
+def gpus() -> list[tuple[str, tuple[int, int]]]:
+    """Return name and compute capability of every card that JAX sees."""
+    found = []
+    for card in jax.devices():
+        if card.platform in ("gpu", "cuda", "rocm"):
+            major, _, minor = str(getattr(card, "compute_capability", "0.0")).partition(".")
+            found.append((str(card.device_kind), (int(major or 0), int(minor or 0))))
+    return found
+
+
+def seed(value: int) -> None:
+    """Seed the random numbers that keras takes the seeds of weights and layers from."""
+    random.seed(value)
+
+
+def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
+    """See `facewright.nn.devices.adam_step`: XLA fuses the plain operations."""
+    return False

@@ -1,0 +1,48 @@
+"""TensorFlow: its graphics cards, its settings, Adam in one pass."""
+
+import contextlib
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def configure() -> None:
+    """Switch off what computes wrong numbers."""
+    # This pass merges convolution, addition and LeakyReLU into one operation that has another slope: the graph's
+    # answers are then wrong (TensorFlow 2.21 on processors). It also fails on LeakyReLU's gradients, with an error.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
+
+
+def gpus() -> list[tuple[str, tuple[int, int]]]:
+    """Return name and compute capability of every card that TensorFlow sees."""
+    found = []
+    for card in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # the backend may have started already
+            tf.config.experimental.set_memory_growth(card, True)  # leave the rest of the card to others
+        details = tf.config.experimental.get_device_details(card)
+        found.append((details.get("device_name", card.name), details.get("compute_capability", (0, 0))))
+    return found
+
+
+def seed(value: int) -> None:
+    """Seed all random numbers."""
+    keras.utils.set_random_seed(value)
+
+
+def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
+    """See `facewright.nn.devices.adam_step`."""
+    beta_1, beta_2, epsilon, power_1, power_2 = numbers
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=moments[0].handle,
+        v=moments[1].handle,
+        beta1_power=power_1,
+        beta2_power=power_2,
+        lr=rate,
+        beta1=beta_1,
+        beta2=beta_2,
+        epsilon=epsilon,
+        grad=gradient,
+    )
+    return True
