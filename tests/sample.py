@@ -1,5 +1,6 @@
 """Frames of the synthetic sample clips, and the real clips where they are."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from facewright.core.images import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SAMPLE = REPOSITORY / "_internal" / "sample"
-REAL = REPOSITORY.parent / "shared" / "data" / "real"
+# A folder of clips of real people, which are no part of the repository.
+REAL = Path(os.environ.get("FACEWRIGHT_REAL_CLIPS", REPOSITORY.parent / "shared" / "data" / "real"))
 
-needs_real_faces = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is not there")
+needs_real_faces = pytest.mark.skipif(not REAL.is_dir(), reason="FACEWRIGHT_REAL_CLIPS names no folder of clips")
 
 
 def clip_frames(path: Path, numbers: Sequence[int], *, size: tuple[int, int] | None = None) -> list[Image]:

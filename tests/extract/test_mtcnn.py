@@ -95,19 +95,19 @@ def test_overlapping_boxes() -> None:
             [1, 0, 0, 10, 10, 0.1],
         ]
     )
-    assert mtcnn._suppress(rows, 0.4)[:, 5].tolist() == [0.9, 0.1]
-    assert mtcnn._suppress(rows, 0.5)[:, 5].tolist() == [0.9, 0.8, 0.7, 0.1]
+    assert mtcnn.suppress_overlaps(rows, 0.4)[:, 5].tolist() == [0.9, 0.1]
+    assert mtcnn.suppress_overlaps(rows, 0.5)[:, 5].tolist() == [0.9, 0.8, 0.7, 0.1]
     inner = np.array([[0, 0, 0, 10, 10, 0.9], [0, 2, 2, 5, 5, 0.8]])
-    assert len(mtcnn._suppress(inner, 0.7)) == 2
-    assert len(mtcnn._suppress(inner, 0.7, smaller=True)) == 1
-    assert len(mtcnn._suppress(np.empty((0, 6)), 0.7)) == 0
+    assert len(mtcnn.suppress_overlaps(inner, 0.7)) == 2
+    assert len(mtcnn.suppress_overlaps(inner, 0.7, smaller=True)) == 1
+    assert len(mtcnn.suppress_overlaps(np.empty((0, 6)), 0.7)) == 0
 
 
 def test_strips_do_not_change_the_result() -> None:
     corner = np.random.default_rng(3).uniform(0, 50, (90, 2))
     boxes = np.hstack([corner, corner + 12])
-    whole = mtcnn._overlapped(boxes, 0.3, smaller=False)
-    np.testing.assert_array_equal(mtcnn._overlapped(boxes, 0.3, smaller=False, rows=7), whole)
+    whole = mtcnn.overlap_earlier(boxes, 0.3, smaller=False)
+    np.testing.assert_array_equal(mtcnn.overlap_earlier(boxes, 0.3, smaller=False, rows=7), whole)
     assert 0 < whole.sum() < 90
 
 

@@ -111,7 +111,7 @@ class MtcnnDetector:
                 break
             boxes = _refined(tf, network, pixels, boxes)
             boxes = boxes[boxes[:, 5] > threshold]
-            boxes = _suppress(boxes, 0.7, smaller=last)
+            boxes = suppress_overlaps(boxes, 0.7, smaller=last)
             if not last:
                 boxes = _square(boxes)
         return boxes
@@ -128,8 +128,8 @@ class MtcnnDetector:
         for scale, (cells, scores, offsets) in zip(scales, levels, strict=True):
             boxes = _cells_to_boxes(cells.numpy(), scores.numpy(), offsets.numpy())
             boxes[:, 1:5] /= scale
-            found.append(_suppress(boxes, 0.5))
-        return _suppress(np.concatenate(found), 0.7)
+            found.append(suppress_overlaps(boxes, 0.5))
+        return suppress_overlaps(np.concatenate(found), 0.7)
 
     def _traced(self, shape: tuple[int, ...], scales: list[float]) -> Callable[[Any], list[Any]]:
         """Return the function for this shape: a static one for full batches, else the open one."""
@@ -298,20 +298,30 @@ def _square(boxes: Boxes) -> Boxes:
     return np.column_stack([boxes[:, :1], middle - half, middle + half, boxes[:, 5:]])
 
 
-def _suppress(boxes: Boxes, threshold: float, *, smaller: bool = False) -> Boxes:
+def suppress_overlaps(boxes: Boxes, threshold: float, *, smaller: bool = False) -> Boxes:
     """Drop every box that overlaps a better one of its frame, as the package does it.
 
     A dropped box still drops others. Overlap is intersection over union, or over the smaller box.
+
+    Args:
+        boxes: (n, 6 or 7): number of the frame, left, top, right, bottom in pixels, score, and roll where it is known.
+        threshold: Largest overlap that stays, 0..1.
+        smaller: Measure against the smaller box.
+
+    Returns:
+        The rows that stay, best first.
     """
     boxes = boxes[np.argsort(-boxes[:, 5], kind="stable")]
     keep = np.ones(len(boxes), bool)
     for frame in np.unique(boxes[:, 0]):
         rows = np.flatnonzero(boxes[:, 0] == frame)
-        keep[rows] = ~_overlapped(boxes[rows, 1:5], threshold, smaller=smaller)
+        keep[rows] = ~overlap_earlier(boxes[rows, 1:5], threshold, smaller=smaller)
     return boxes[keep]
 
 
-def _overlapped(boxes: NDArray[np.float64], threshold: float, *, smaller: bool, rows: int = 512) -> NDArray[np.bool_]:
+def overlap_earlier(
+    boxes: NDArray[np.float64], threshold: float, *, smaller: bool, rows: int = 512
+) -> NDArray[np.bool_]:
     """Say for each box whether an earlier one overlaps it; in strips, so that memory stays small."""
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     result = np.zeros(len(boxes), bool)
