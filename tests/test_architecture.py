@@ -37,8 +37,8 @@ MAY_IMPORT = {
         *("models", "train"),
     ),
     "launchers": ("core",),
-    "readme": ("core", "ui", "convert", "extract", "annotate", "facesets", "models", "commands", "launchers"),
-    "cli": ("core", "launchers", "readme"),
+    "doc_tables": ("core", "ui", "convert", "extract", "annotate", "facesets", "models", "commands", "launchers"),
+    "cli": ("core", "launchers", "doc_tables"),
 }
 # Library -> the packages or files that may import it. numpy and cv2 are open to all.
 ALLOWED_IN = {

@@ -10,12 +10,11 @@ import pytest
 from facewright.core.command import Command, CommandPackage
 from facewright.core.options import declared
 from facewright.core.workspace import Workspace
+from facewright.doc_tables import documents, fill, marked, tables
 from facewright.launchers import LAUNCHERS
-from facewright.readme import fill, tables
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+DOCUMENTS = documents(REPOSITORY)
 COMMON_FLAGS = {"--workspace", "--yes", "--help"}
 # Flags that are no option of a command -> whose they are.
 OTHER_FLAGS = {
@@ -23,10 +22,21 @@ OTHER_FLAGS = {
     "--rebuild": "bootstrap.py: a new environment",
     "--version": "main.py",
 }
+README_LINES = 200
 
 
-def test_the_tables_of_the_readme_are_current():
-    assert fill(README) == README, "run: main.py launchers"
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_tables_of_the_documents_are_current():
+    old = [path.name for path in DOCUMENTS if fill(text_of(path)) != text_of(path)]
+    assert not old, "run: main.py launchers"
+
+
+def test_every_table_stands_in_one_document():
+    places = sorted(name for path in DOCUMENTS for name in marked(text_of(path)))
+    assert places == sorted(tables())
 
 
 @pytest.mark.parametrize("name", sorted(tables()))
@@ -34,13 +44,24 @@ def test_every_table_has_rows(name):
     assert tables()[name].count("\n") > 2
 
 
-def test_a_missing_marker_is_an_error():
-    with pytest.raises(ValueError, match="marker"):
-        fill("no tables here")
+def test_an_unknown_marker_is_an_error():
+    with pytest.raises(ValueError, match="nonsense"):
+        fill("<!-- table: nonsense -->\n<!-- end -->")
 
 
-def test_every_command_is_named_in_the_readme():
-    assert not [name for name in CommandPackage().modules if f"`{name}" not in README]
+def test_the_readme_is_short():
+    assert len(text_of(REPOSITORY / "README.md").splitlines()) <= README_LINES
+
+
+def test_every_document_can_be_reached_from_the_readme():
+    reached, queue = set(), [REPOSITORY / "README.md"]
+    while queue:
+        path = queue.pop()
+        if path not in reached:
+            reached.add(path)
+            targets = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]+\.md)", text_of(path))
+            queue += [(path.parent / target).resolve() for target in targets]
+    assert not {path.resolve() for path in DOCUMENTS} - {path.resolve() for path in reached}
 
 
 def problems(rule: Callable[[Path, str], Iterable[str]]) -> list[str]:
@@ -109,7 +130,9 @@ def test_flags_named_in_the_documents_are_declared():
     """Where the code names a script or a command the flag is one of its own, elsewhere one of some command."""
     commands = {name: flags_of(command) for name, command in CommandPackage().load_all().items()}
     by_name = {**commands, **{script: commands[line.split()[0]] for script, line in LAUNCHERS.items()}}
-    every = set().union(*commands.values(), OTHER_FLAGS, flags_of_tools())
+    of_tools = flags_of_tools()
+    by_name["tests/benchmarks/gpu"] = of_tools
+    every = set().union(*commands.values(), OTHER_FLAGS, of_tools)
 
     def undeclared(path: Path, text: str) -> Iterator[str]:
         for code in code_of(text):

@@ -211,7 +211,7 @@ def launchers_command() -> click.Command:
     return click.Command(
         "launchers",
         params=common_options(),
-        help="Write the numbered scripts (.sh and .bat) and the tables of README.md from what the program declares.",
+        help="Write the numbered scripts (.sh and .bat) and the tables of the documents from what the program declares.",
         callback=_write_launchers,
     )
 
@@ -221,10 +221,10 @@ def _write_launchers(workspace_: str | None, yes_: bool) -> None:
     console.say(f"Wrote {len(written)} scripts to {REPOSITORY}; the others were right already.")
     for name in unlisted_scripts(REPOSITORY):
         console.warn(f"{name} is in no row of launchers.py: delete it, or add the row.")
-    from facewright.readme import write_readme  # late: imports every package, which no other subcommand needs
+    from facewright.doc_tables import write_tables  # late: imports every package, which no other subcommand needs
 
-    if write_readme(REPOSITORY / "README.md"):
-        console.say("Brought the tables of README.md up to date.")
+    for path in write_tables(REPOSITORY):
+        console.say(f"Brought the tables of {path.relative_to(REPOSITORY)} up to date.")
 
 
 def build(package: CommandPackage) -> click.Group:

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import resource
+import statistics
 import sys
 import threading
 import time
@@ -134,7 +135,7 @@ def product(side: int) -> Any:
     def step() -> None:
         for _ in range(REPEATS):
             result = matmul(a, b)
-        keras.ops.convert_to_numpy(result[0, 0])
+        float(keras.ops.convert_to_numpy(keras.ops.cast(result[0, 0], "float32")))
 
     return step
 
@@ -206,12 +207,13 @@ def measure(loop: Loop, batch: int, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def timed(step: Any, seconds: float) -> float:
-    """Return the seconds of a step, the mean over about that long; `train_on` waits for the losses."""
-    count, began = 0, time.perf_counter()
-    while count < 2 or time.perf_counter() - began < seconds:
+    """Return the seconds of a step, the median over about that long; `train_on` waits for the losses."""
+    took, began = [], time.perf_counter()
+    while len(took) < 3 or time.perf_counter() - began < seconds:
+        started = time.perf_counter()
         step()
-        count += 1
-    return (time.perf_counter() - began) / count
+        took.append(time.perf_counter() - started)
+    return statistics.median(took)
 
 
 def memory_peak() -> float:

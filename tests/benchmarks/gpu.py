@@ -244,7 +244,7 @@ class Benchmark:
         task |= {"faces": str(faces), "out": str(self.given.out.resolve()), "scale": self.given.scale}
         result: dict[str, Any] = {"backend": backend, "precision": precision, "batch": task["batches"][0]}
         if seconds > 0:
-            for part in self.worker(backend, task, seconds + 60):
+            for part in self.worker(backend, task, seconds + self.given.limit):
                 result |= part
         self.facts["demo"] = result
 

@@ -1,0 +1,132 @@
+"""The tables of README.md and docs/, generated from what the program itself declares.
+
+A document says where a table belongs, `main.py launchers` writes it there:
+
+    <!-- table: options extract -->
+    <!-- end -->
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from facewright.convert.parameters import MODES
+from facewright.core.command import CommandPackage
+from facewright.core.files import write_bytes
+from facewright.core.options import Option, declared, show
+from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
+from facewright.facesets.sort_base import methods
+from facewright.launchers import LAUNCHERS
+from facewright.models.registry import model_classes
+from facewright.ui.events import HELP
+
+MARKER = re.compile(r"(<!-- table: (?P<name>[^>]+?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
+
+
+def tables() -> dict[str, str]:
+    """Return every generated table as Markdown, by the name of its marker."""
+    commands = CommandPackage()
+    return {
+        "scripts": _table(("Script", "What it does"), [(f"`{n}`", _help_of(line)) for n, line in LAUNCHERS.items()]),
+        "commands": _table(("Command", "What it does"), [(f"`{n}`", commands.summary(n)) for n in commands.modules]),
+        "models": _table(("Model", "What it is for", "Face", "Million parameters", "Memory of a training"), _models()),
+        "detectors": _table(("Detector", "What it is for"), _detectors()),
+        "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),
+        "modes": _table(("Mode", "What it does"), [(f"`{mode}`", text) for mode, text in MODES.items()]),
+        "sorts": _table(("Sort", "Order", "Its options"), _sorts()),
+        **{
+            f"options {name}": _table(("Option", "Default", "What it does"), list(map(_option_row, specs)))
+            for name, command in commands.load_all().items()
+            if (specs := declared(command.options))
+        },
+    }
+
+
+def fill(text: str) -> str:
+    """Return a document with every table between its two markers as it must be.
+
+    Raises:
+        ValueError: A marker names a table that does not exist.
+    """
+    known = tables()
+
+    def current(found: re.Match[str]) -> str:
+        if found["name"] not in known:
+            raise ValueError(f"there is no table {found['name']!r}; there are {', '.join(known)}")
+        return f"{found[1]}{known[found['name']]}{found[4]}"
+
+    return MARKER.sub(current, text)
+
+
+def marked(text: str) -> list[str]:
+    """Return the names of the tables that a document marks."""
+    return [found["name"] for found in MARKER.finditer(text)]
+
+
+def documents(repository: Path) -> list[Path]:
+    """Return the Markdown files that users read."""
+    return sorted([*repository.glob("*.md"), *(repository / "docs").rglob("*.md")])
+
+
+def write_tables(repository: Path) -> list[Path]:
+    """Bring the tables of all documents up to date; return the files that changed."""
+    changed = []
+    for path in documents(repository):
+        old = path.read_text(encoding="utf-8")
+        new = fill(old)
+        if new != old:
+            write_bytes(path, new.encode("utf-8"))
+            changed.append(path)
+    return changed
+
+
+def _models() -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, entry in model_classes().items():
+        side = (
+            f"{entry.resolution}" if entry.output_side() == entry.resolution else f"{entry.resolution} → {entry.output}"
+        )
+        counts = [f"{count / 1e6:.1f}" + ("" if v == "full" else f" ({v})") for v, count in entry.parameters.items()]
+        memory = [f"{size:.1f} GiB at batch {batch}" for batch, size in entry.memory.items()]
+        rows.append((f"`{name}`", entry.title, f"{entry.face_type}, {side} px", ", ".join(counts), ", ".join(memory)))
+    return rows
+
+
+def _detectors() -> list[tuple[str, str]]:
+    rows = {spec.name: spec.summary for spec in detector_specs()} | MANUAL_CHOICE
+    return [(f"`{name}`", text) for name, text in rows.items()]
+
+
+def _sorts() -> list[tuple[str, str, str]]:
+    rows = []
+    for name, method in methods().items():
+        options = declared(method.options) if method.options else []
+        told = [f"`{o.flag}` {o.range_text()} ({show(o.default)})" for o in options]
+        rows.append((f"`{name}`", method.help, ", ".join(told)))
+    return rows
+
+
+def _option_row(spec: Option) -> tuple[str, str, str]:
+    """Return an option's flag, default and meaning; one that is on by default is shown by the flag that turns it off."""
+    if spec.kind is bool:
+        flag, default = (f"--no-{spec.flag[2:]}", "on") if spec.default else (spec.flag, "off")
+        return f"`{flag}`", default, spec.help
+    return f"`{spec.flag}`", show(spec.default) or "none", " ".join([spec.help, *_allowed(spec)])
+
+
+def _allowed(spec: Option) -> Iterator[str]:
+    if spec.choices and len(spec.choices) <= 6:
+        yield f"One of {', '.join(f'`{name}`' for name in spec.choices)}."
+    elif not spec.choices and spec.kind is not str:
+        yield f"{spec.range_text().capitalize()}."
+
+
+def _help_of(line: str) -> str:
+    """Return the first line of the help of the command that a launcher calls, with the arguments it passes."""
+    return f"{CommandPackage().summary(line.split()[0])} (`{line}`)"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    escaped = [tuple(cell.replace("|", "\\|") for cell in row) for row in rows]
+    lines = [f"| {' | '.join(line)} |" for line in (head, *escaped)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]]) + "\n"
