@@ -211,7 +211,7 @@ def launchers_command() -> click.Command:
     return click.Command(
         "launchers",
         params=common_options(),
-        help="Write the numbered scripts (.sh and .bat) and the tables of the documents from what the program declares.",
+        help="Write the numbered scripts (.sh and .bat) and the tables of the documents from the declarations.",
         callback=_write_launchers,
     )
 

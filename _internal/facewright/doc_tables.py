@@ -107,7 +107,7 @@ def _sorts() -> list[tuple[str, str, str]]:
 
 
 def _option_row(spec: Option) -> tuple[str, str, str]:
-    """Return an option's flag, default and meaning; one that is on by default is shown by the flag that turns it off."""
+    """Return an option's flag, default and meaning; what is on by default is shown by the flag that turns it off."""
     if spec.kind is bool:
         flag, default = (f"--no-{spec.flag[2:]}", "on") if spec.default else (spec.flag, "off")
         return f"`{flag}`", default, spec.help
