@@ -270,7 +270,7 @@ class Benchmark:
                 elif line.strip():
                     last = [*last[-3:], line.strip()]
             if process.wait(30):
-                yield {"failed": f"exit {process.returncode}: {last[-1][:300]}"}
+                yield {"failed": f"exit {process.returncode}: {' / '.join(last)[-400:]}"}
         except queue.Empty:
             yield {"failed": f"longer than {limit:.0f} s"}
         finally:
