@@ -66,7 +66,7 @@ def threads() -> int:
 
 def build(name: str, scale: float) -> Any:
     """Return a new model, its full version."""
-    from facewright.models.base import model_class
+    from facewright.models.registry import model_class
 
     kind = model_class(name)
     full = {"light": "no"} if any(f.name == "light" for f in dataclasses.fields(kind.Options)) else {}
@@ -184,10 +184,10 @@ def measure(loop: Loop, batch: int, task: dict[str, Any]) -> dict[str, Any]:
     """Measure one batch size: the same batch again and again, then the whole loop with its sampler."""
     batches = {side: sampler.batch(batch) for side, sampler in loop.samplers.items()}
     began = time.perf_counter()
-    loop.model.train_on(**batches)
+    loop.model.train_on(batches)
     build_seconds = time.perf_counter() - began
-    loop.model.train_on(**batches)
-    bare = timed(lambda: loop.model.train_on(**batches), task["seconds"] / 3)
+    loop.model.train_on(batches)
+    bare = timed(lambda: loop.model.train_on(batches), task["seconds"] / 3)
     steps = max(3, round(task["seconds"] / bare))
     with GpuSampler() as gpu:
         result = loop.run(batch, steps)
