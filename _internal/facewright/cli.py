@@ -41,8 +41,10 @@ class Checked(click.ParamType[Value]):
         return self.spec.parse(value) if isinstance(value, str) else value
 
 
-def click_option(spec: Option) -> click.Option:
-    """Derive a click option from a declared one."""
+def click_option(spec: Option) -> click.Parameter:
+    """Derive a click option, or argument, from a declared one."""
+    if spec.positional:
+        return click.Argument([spec.name], type=Checked(spec), metavar=spec.name.upper(), required=False)
     if spec.kind is bool:
         names = [f"{spec.flag}/--no-{spec.flag[2:]}", spec.name]
         return click.Option(names, default=None, help=_help_text(spec))

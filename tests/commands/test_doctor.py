@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from facewright import cli
-from facewright.commands import _doctor_checks, doctor
-from facewright.commands._doctor_checks import Finding
+from facewright import cli, doctor_checks
+from facewright.commands import doctor
 from facewright.core.workspace import Workspace
+from facewright.doctor_checks import Finding
 
 
 def run(workspace: Workspace) -> int:
@@ -34,11 +34,11 @@ def test_wrong_things_have_their_fix(
 
 def test_this_environment_has_the_pinned_packages_and_weights() -> None:
     for check in (
-        _doctor_checks.system,
-        _doctor_checks.packages,
-        _doctor_checks.weights,
-        _doctor_checks.ffmpeg,
-        _doctor_checks.windows,
+        doctor_checks.system,
+        doctor_checks.packages,
+        doctor_checks.weights,
+        doctor_checks.ffmpeg,
+        doctor_checks.windows,
     ):
         for finding in check():
             assert finding.right, finding
@@ -46,9 +46,9 @@ def test_this_environment_has_the_pinned_packages_and_weights() -> None:
 
 @pytest.mark.parametrize(("screen", "tk"), [(True, True), (True, False), (False, True), (False, False)])
 def test_windows_and_tk_are_no_need_but_told(screen: bool, tk: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_doctor_checks, "has_screen", lambda: screen)
-    monkeypatch.setattr(_doctor_checks.importlib.util, "find_spec", lambda name: object() if tk else None)
-    windows, found = _doctor_checks.windows()
+    monkeypatch.setattr(doctor_checks, "has_screen", lambda: screen)
+    monkeypatch.setattr(doctor_checks.importlib.util, "find_spec", lambda name: object() if tk else None)
+    windows, found = doctor_checks.windows()
     assert windows.right and found.right and found.what == "Tk"
     assert ("--serve" in found.text) == (not tk)
     assert ("python3-tk" in found.advice) == (screen and not tk)
@@ -56,15 +56,15 @@ def test_windows_and_tk_are_no_need_but_told(screen: bool, tk: bool, monkeypatch
 
 
 def test_other_versions_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_doctor_checks, "pinned", lambda: {"numpy": "0.1", "nothing-such": "1.0"})
-    (finding,) = _doctor_checks.packages()
+    monkeypatch.setattr(doctor_checks, "pinned", lambda: {"numpy": "0.1", "nothing-such": "1.0"})
+    (finding,) = doctor_checks.packages()
     assert not finding.right and finding.advice
     assert "should be 0.1" in finding.text and "nothing-such missing" in finding.text
 
 
 def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_doctor_checks, "WEIGHTS", (("mtcnn", "**/nonet*", 1), ("no_package", "x.dat", 1)))
-    (finding,) = _doctor_checks.weights()
+    monkeypatch.setattr(doctor_checks, "WEIGHTS", (("mtcnn", "**/nonet*", 1), ("no_package", "x.dat", 1)))
+    (finding,) = doctor_checks.weights()
     assert not finding.right
     assert "mtcnn/nonet*" in finding.text and "no_package/x.dat" in finding.text
 
@@ -74,12 +74,12 @@ def test_full_disk_is_wrong(workspace: Workspace, monkeypatch: pytest.MonkeyPatc
         free = 1e8
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage)
-    (disk,) = [finding for finding in _doctor_checks.room(workspace) if finding.what == "disk"]
+    (disk,) = [finding for finding in doctor_checks.room(workspace) if finding.what == "disk"]
     assert not disk.right and "0.1 GB" in disk.text
 
 
 def test_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert all(finding.right for finding in _doctor_checks.room(Workspace(tmp_path / "a" / "b")))
+    assert all(finding.right for finding in doctor_checks.room(Workspace(tmp_path / "a" / "b")))
 
 
 def test_broken_check_is_a_finding_too(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +87,8 @@ def test_broken_check_is_a_finding_too(workspace: Workspace, monkeypatch: pytest
         raise ImportError("libsomething.so: cannot open shared object file")
 
     for name in ("system", "packages", "weights", "ffmpeg", "windows", "device"):
-        monkeypatch.setattr(_doctor_checks, name, broken)
-    wrong = [finding for finding in _doctor_checks.all_checks(workspace) if not finding.right]
+        monkeypatch.setattr(doctor_checks, name, broken)
+    wrong = [finding for finding in doctor_checks.all_checks(workspace) if not finding.right]
     assert {"system", "packages", "weights", "ffmpeg", "windows", "device"} == {finding.what for finding in wrong}
     assert all(finding.advice and "libsomething" in finding.text for finding in wrong)
 

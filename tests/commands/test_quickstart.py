@@ -1,11 +1,7 @@
 """The quick start: whose folder it takes, what it runs, how it ends."""
 
-import shutil
-from pathlib import Path
-
 import pytest
 
-from facewright import cli
 from facewright.commands import quickstart
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
@@ -13,8 +9,8 @@ from facewright.launchers import LAUNCHERS
 
 
 def test_every_row_is_that_of_the_numbered_script() -> None:
-    for script, arguments in quickstart.steps(quickstart.Options()):
-        assert " ".join(arguments).startswith(LAUNCHERS[script])
+    for step in quickstart.steps(quickstart.Options()):
+        assert step.line.startswith(LAUNCHERS[step.script])
 
 
 def test_empty_workspace_is_taken(workspace: Workspace) -> None:
@@ -42,30 +38,14 @@ def test_folder_with_files_of_the_user_is_left_alone(
         quickstart.place_for_sample(workspace)
 
 
-def test_runs_every_step_and_names_the_results(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    called: list[list[str]] = []
-    monkeypatch.setattr(quickstart, "call_step", lambda arguments, script: called.append(arguments))
-    workspace.result.touch()
-    shutil.copy(quickstart.SAMPLE / "data_src.mp4", workspace.root)
-    assert cli.main(["quickstart", "--workspace", str(workspace.root), "--target-iter", "7"]) == 0
-    assert [arguments[0] for arguments in called] == [
-        "extract-frames",
-        "extract-frames",
-        "extract",
-        "extract",
-        "train",
-        "convert",
-        "make-video",
-    ]
-    assert all(arguments[-3:] == ["--yes", "--workspace", str(workspace.root)] for arguments in called)
-    assert called[4][1:5] == ["--model", "quick", "--target-iter", "7"]
-    told = capsys.readouterr().out
-    assert str(workspace.result) in told and "merged_sheet.png" not in told, "only what is there is named"
+def test_a_step_that_fails_is_named_with_the_way_on(workspace: Workspace) -> None:
+    step = quickstart.Step("7_convert", "convert", {})
+    with pytest.raises(UserError, match="7_convert: There are no frames") as caught:
+        quickstart.run_step(workspace, step)
+    assert "start quickstart again" in caught.value.fix
 
 
-def test_failed_step_ends_the_quick_start(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match="exit code 1"):
-        quickstart.call_step(["sort", "--workspace", str(tmp_path), "--yes"], "4.2_src_sort_faces")
-    assert "There are no faces" in capfd.readouterr().err
+def test_values_that_do_not_fit_are_refused_and_nothing_runs(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="no such model"):
+        quickstart.run_step(workspace, quickstart.Step("6_train", "train", {"model": "no such model"}))
+    assert not workspace.model_dir.exists()

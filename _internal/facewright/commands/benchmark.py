@@ -36,7 +36,20 @@ class Options:
     arguments: str = option("", "Arguments for it, in one pair of quotes: --arguments '--frames 50'.")
 
 
-def run(workspace: Workspace, options: Options) -> None:
+@dataclass(frozen=True)
+class BenchmarkReport:
+    """What was measured.
+
+    Attributes:
+        known: Names of all benchmarks.
+        ran: The one that ran; empty for the list.
+    """
+
+    known: tuple[str, ...]
+    ran: str
+
+
+def run(workspace: Workspace, options: Options) -> BenchmarkReport:
     """Run a benchmark as a program of its own, or list all.
 
     Raises:
@@ -47,7 +60,7 @@ def run(workspace: Workspace, options: Options) -> None:
         for name, text in known.items():
             console.say(f"  {name:<24}{text}")
         console.say("Run one: main.py benchmark --name NAME")
-        return
+        return BenchmarkReport(tuple(known), "")
     if options.name not in known:
         raise UserError(
             f"There is no benchmark {options.name!r}.",
@@ -64,6 +77,7 @@ def run(workspace: Workspace, options: Options) -> None:
             "a measurement.",
             "read its message above.",
         )
+    return BenchmarkReport(tuple(known), options.name)
 
 
 COMMAND = Command(__doc__, Options, run, makes_workspace=True)

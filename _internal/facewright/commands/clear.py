@@ -27,7 +27,20 @@ class Options:
     empty_trash: bool = option(False, "Also delete for good what is in trash/ (asks again).", remember=False)
 
 
-def run(workspace: Workspace, options: Options) -> None:
+@dataclass(frozen=True)
+class ClearReport:
+    """What was cleared.
+
+    Attributes:
+        moved: Folder of the trash that holds what was moved; None where nothing was.
+        emptied: Whether the trash was deleted.
+    """
+
+    moved: Path | None
+    emptied: bool
+
+
+def run(workspace: Workspace, options: Options) -> ClearReport:
     """Move what the steps made to the trash and make the empty folders.
 
     Raises:
@@ -40,7 +53,8 @@ def run(workspace: Workspace, options: Options) -> None:
         moved = _clear(workspace)
         emptied = options.empty_trash and _empty_trash(workspace)
         make_empty_folders(workspace)
-    _report(workspace, moved, emptied)
+    say_report(workspace, moved, emptied)
+    return ClearReport(moved, emptied)
 
 
 def made_by_steps(workspace: Workspace) -> list[Path]:
@@ -82,7 +96,8 @@ def _empty_trash(workspace: Workspace) -> bool:
     return True
 
 
-def _report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:
+def say_report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:
+    """Print what was moved and what comes next."""
     if moved:
         console.say(f"Moved to {moved}. To have the room on the disk: 1_clear_workspace --empty-trash")
     elif left := made_by_steps(workspace):

@@ -5,11 +5,11 @@ Ends with exit code 1 when something is wrong.
 
 from dataclasses import dataclass
 
-from facewright.commands._doctor_checks import Finding, all_checks
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
+from facewright.doctor_checks import Finding, all_checks
 
 
 @dataclass(frozen=True)
@@ -17,22 +17,34 @@ class Options:
     """There is nothing to choose."""
 
 
-def run(workspace: Workspace, options: Options) -> None:
+@dataclass(frozen=True)
+class DoctorReport:
+    """What was found.
+
+    Attributes:
+        findings: A line each.
+    """
+
+    findings: tuple[Finding, ...]
+
+
+def run(workspace: Workspace, options: Options) -> DoctorReport:
     """Run every check and print a line for each.
 
     Raises:
         UserError: Something is wrong.
     """
-    wrong: list[Finding] = []
+    findings: list[Finding] = []
     for finding in all_checks(workspace):
+        findings.append(finding)
         line = f"{'ok' if finding.right else 'WRONG':<6}{finding.what:<13}{finding.text}"
         if finding.right:
             console.say(line)
         else:
-            wrong.append(finding)
             console.warn(line)
         if finding.advice:
             console.say(f"{'':<19}{'-> ' if finding.right else 'To fix it: '}{finding.advice}")
+    wrong = [finding for finding in findings if not finding.right]
     if wrong:
         raise UserError(
             f"\nNot all is well: {', '.join(finding.what for finding in wrong)}.",
@@ -40,6 +52,7 @@ def run(workspace: Workspace, options: Options) -> None:
             "follow the advice in those lines and run doctor again.",
         )
     console.say("\nAll is well.")
+    return DoctorReport(tuple(findings))
 
 
 COMMAND = Command(__doc__, Options, run, makes_workspace=True)

@@ -48,7 +48,20 @@ class Options:
     )
 
 
-def run(workspace: Workspace, options: Options) -> None:
+@dataclass(frozen=True)
+class ExportReport:
+    """What was exported.
+
+    Attributes:
+        path: The .dfm file.
+        written: Whether this run wrote it; else it was there already.
+    """
+
+    path: Path
+    written: bool
+
+
+def run(workspace: Workspace, options: Options) -> ExportReport:
     """Write the file, unless it is there already.
 
     Raises:
@@ -73,8 +86,9 @@ def run(workspace: Workspace, options: Options) -> None:
             # The newest state may have turned out damaged: then an older one is in use.
             if not _is_made_of(target, model.fingerprint):
                 _write(workspace, model, target, device)
-                return
+                return ExportReport(target, written=True)
         console.say(f"{target} is there already, made of {name} as it was last saved. Nothing to do.")
+    return ExportReport(target, written=False)
 
 
 def check_packages() -> None:

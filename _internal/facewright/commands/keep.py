@@ -5,8 +5,8 @@ The people are shown first, in a table, a picture and a page.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from facewright.commands._restore import bring_back
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
@@ -37,8 +37,23 @@ class Options:
     )
 
 
-def run(workspace: Workspace, options: Options, models: ModelLoader | None = None) -> People:
-    """Number the people, ask who stays, move the others' faces; return who was there before.
+@dataclass(frozen=True)
+class KeepReport:
+    """Who stayed.
+
+    Attributes:
+        persons: Numbers of those who stay.
+        moved: Faces of others that were moved.
+        trash: Where they are; None where nothing was moved.
+    """
+
+    persons: tuple[int, ...]
+    moved: int = 0
+    trash: Path | None = None
+
+
+def run(workspace: Workspace, options: Options, models: ModelLoader | None = None) -> KeepReport:
+    """Number the people, ask who stays, move the others' faces.
 
     Raises:
         UserError: There are no faces, no such person, or nobody to ask.
@@ -50,11 +65,12 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         present_people(workspace, side, people)
         if len(people.persons) < 2 and not options.person:
             console.say("There is nobody else: nothing moves.")
+            report = KeepReport(tuple(people.numbers()))
         else:
             chosen = parse(options.person, people) if options.person else _ask(workspace, side.name, people)
-            _keep(workspace, side, people, chosen)
+            report = _keep(workspace, side, people, chosen)
     console.say(f"Next: {NEXT_SCRIPT[side.name]}.")
-    return people
+    return report
 
 
 def parse(text: str, people: People) -> list[int]:
@@ -105,24 +121,25 @@ def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
 
-def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int]) -> None:
+def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int]) -> KeepReport:
     others = [person for person in people.persons if person.number not in chosen]
     faces = [face.path for person in others for face in person.faces]
     names = ", ".join(map(str, chosen))
     if not others:
         console.say("Everybody stays: nothing moves.")
-        return
+        return KeepReport(tuple(chosen))
     who = f"person {others[0].number}" if len(others) == 1 else f"{len(others)} other persons"
     question = f"Keep {names} and move the {len(faces)} faces of {who} to {workspace.trash.name}/?"
     if not console.allowed(question, default=True):
         console.say("Nothing was moved.")
-        return
+        return KeepReport(tuple(people.numbers()))
     target = move_to_trash(faces, workspace.trash, by=f"keep --person {','.join(map(str, chosen))}")
     kept = sum(len(person.faces) for person in people.persons if person.number in chosen)
     console.say(f"Kept {kept} faces (person {names}). {len(faces)} faces of others are in {target}.")
-    console.say(f"  {bring_back(side)} brings them back.")
+    console.say(f"  {side.restore_command} brings them back.")
     if people.unknown:
         console.say(f"  {len(people.unknown)} faces without a number stayed; look at them.")
+    return KeepReport(tuple(chosen), len(faces), target)
 
 
 COMMAND = Command(__doc__, Options, run)

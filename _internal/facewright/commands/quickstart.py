@@ -5,15 +5,13 @@ _sample behind it. Every later run goes on where the last one was.
 """
 
 import filecmp
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core import console
-from facewright.core.command import Command
+from facewright.core.command import Command, CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, write_bytes
 from facewright.core.log_file import FOLDER as LOGS
@@ -34,29 +32,73 @@ class Options:
     target_iter: int = option(ITERATIONS, "Iterations of training.", low=1, high=10_000_000)
 
 
-def run(workspace: Workspace, options: Options) -> None:
+@dataclass(frozen=True)
+class Step:
+    """A numbered script: its name, its subcommand, and the flags by name of their option."""
+
+    script: str
+    command: str
+    flags: Mapping[str, str | int]
+
+    @property
+    def line(self) -> str:
+        """The subcommand line."""
+        return " ".join([self.command, *(f"--{name.replace('_', '-')} {value}" for name, value in self.flags.items())])
+
+
+@dataclass(frozen=True)
+class QuickstartReport:
+    """What was made.
+
+    Attributes:
+        workspace: The folder that holds the sample.
+        video: The finished video.
+        seconds: Numbered script -> time that it took.
+    """
+
+    workspace: Path
+    video: Path
+    seconds: Mapping[str, float]
+
+
+def run(workspace: Workspace, options: Options) -> QuickstartReport:
     """Put the sample in place and run every step on it, each as its numbered script would."""
     workspace = place_for_sample(workspace)
     console.say(f"The sample is in {workspace.root}. What an earlier run has finished is not done again.")
     began = time.monotonic()
-    took = []
-    for script, arguments in steps(options):
-        console.heading(f"\n== {script}   (main.py {' '.join(arguments)})")
+    took = {}
+    for step in steps(options):
+        console.heading(f"\n== {step.script}   (main.py {step.line})")
         started = time.monotonic()
-        call_step([*arguments, "--yes", "--workspace", str(workspace.root)], script)
-        took.append((script, time.monotonic() - started))
-    report(workspace, took, time.monotonic() - began)
+        run_step(workspace, step)
+        took[step.script] = time.monotonic() - started
+    say_report(workspace, took, time.monotonic() - began)
+    return QuickstartReport(workspace.root, workspace.result, took)
 
 
-def steps(options: Options) -> Iterator[tuple[str, list[str]]]:
-    """Yield (numbered script, its subcommand line)."""
-    yield "2_extract_png_from_src", ["extract-frames", "--side", "src"]
-    yield "3_extract_png_from_dst", ["extract-frames", "--side", "dst"]
-    yield "4_src_extract_faces", ["extract", "--side", "src"]
-    yield "5_dst_extract_faces", ["extract", "--side", "dst"]
-    yield "6_train", ["train", "--model", "quick", "--target-iter", str(options.target_iter)]
-    yield "7_convert", ["convert"]
-    yield "8_to_mp4", ["make-video"]
+def steps(options: Options) -> Iterator[Step]:
+    """Yield the steps in their order."""
+    yield Step("2_extract_png_from_src", "extract-frames", {"side": "src"})
+    yield Step("3_extract_png_from_dst", "extract-frames", {"side": "dst"})
+    yield Step("4_src_extract_faces", "extract", {"side": "src"})
+    yield Step("5_dst_extract_faces", "extract", {"side": "dst"})
+    yield Step("6_train", "train", {"model": "quick", "target_iter": options.target_iter})
+    yield Step("7_convert", "convert", {})
+    yield Step("8_to_mp4", "make-video", {})
+
+
+def run_step(workspace: Workspace, step: Step) -> None:
+    """Run a step with the answers of earlier runs; nobody is asked.
+
+    Raises:
+        UserError: As the step says it.
+        KeyboardInterrupt: It was stopped; the step has then saved what it had.
+    """
+    try:
+        CommandPackage().load(step.command).run_by_name(workspace, step.flags, console.Answers.YES, use_answers=True)
+    except UserError as problem:
+        fix = f"{problem.fix.rstrip('.')}; then start quickstart again: it goes on where it was."
+        raise UserError(f"{step.script}: {problem.happened}", problem.expected, fix) from problem
 
 
 def place_for_sample(workspace: Workspace) -> Workspace:
@@ -101,34 +143,10 @@ def put_clips(root: Path) -> Path:
     return root
 
 
-def call_step(arguments: list[str], script: str) -> None:
-    """Run a step as its own process, which gives its memory back when it ends.
-
-    Raises:
-        UserError: It ended with an error (which it has printed itself).
-        KeyboardInterrupt: It was stopped; the step has then saved what it had.
-    """
-    process = subprocess.Popen([sys.executable, str(REPOSITORY / "main.py"), *arguments])
-    stopped = False
-    while process.poll() is None:
-        try:
-            process.wait()
-        except KeyboardInterrupt:  # the child gets it too: let it save
-            stopped = True
-    if stopped or process.returncode in (130, -2):
-        raise KeyboardInterrupt
-    if process.returncode != 0:
-        raise UserError(
-            f"Step {script} ended with exit code {process.returncode}.",
-            "every step to end well.",
-            "see its message above; then start quickstart again: it goes on where it was.",
-        )
-
-
-def report(workspace: Workspace, took: list[tuple[str, float]], total: float) -> None:
+def say_report(workspace: Workspace, took: Mapping[str, float], total: float) -> None:
     """Say how long each step took and where the results are."""
     console.heading("\n== Done")
-    for script, seconds in took:
+    for script, seconds in took.items():
         console.say(f"  {script:<24}{seconds:7.1f} s")
     console.say(f"  {'together':<24}{total:7.1f} s\n")
     results = {

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from facewright.commands import _restore
-from facewright.commands._restore import Kind, Request
 from facewright.core.command import Command
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
+from facewright.restore.choice import Kind, Request, RestoreReport
+from facewright.restore.model_states import restore_model
+from facewright.restore.trash import restore_faces, restore_files
 
-# A new kind is a function in _restore.py and a row here.
+# A new kind is a function in the package restore and a row here.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "faces": Kind("faces of data_src or data_dst, back from the trash", _restore.faces),
-        "model": Kind("an older saved state, or a backup, of a model", _restore.model),
-        "all": Kind("all files of one folder of the trash, each to where it was", _restore.everything),
+        "faces": Kind("faces of data_src or data_dst, back from the trash", restore_faces),
+        "model": Kind("an older saved state, or a backup, of a model", restore_model),
+        "all": Kind("all files of one folder of the trash, each to where it was", restore_files),
     }
 )
 
@@ -44,14 +45,14 @@ class Options:
     list: bool = option(False, "Show what there is and bring nothing back.", remember=False)
 
 
-def run(workspace: Workspace, options: Options) -> None:
+def run(workspace: Workspace, options: Options) -> RestoreReport:
     """Show the list, or bring one thing back.
 
     Raises:
         UserError: There is nothing of the kind, or none of that name.
     """
     side = workspace.side(options.side)
-    KINDS[options.what].run(Request(workspace, side, options.which, options.list))
+    return KINDS[options.what].run(Request(workspace, side, options.which, options.list))
 
 
 COMMAND = Command(__doc__, Options, run)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facewright.commands._restore import bring_back
 from facewright.core import console
 from facewright.core.command import Command, MoreOptions
 from facewright.core.machine import cores
@@ -123,7 +122,7 @@ def _report(side: Side, method: Method, plan: SortPlan, done: Finished | None) -
         f"{count} faces of {side.name} sorted by {method.name}, {plan.changed} files renamed in {side.aligned_dir}."
     )
     if done and done.trash:
-        console.say(f"{len(plan.rejected)} faces went to {done.trash}. Bring them back: {bring_back(side)}.")
+        console.say(f"{len(plan.rejected)} faces went to {done.trash}. Bring them back: {side.restore_command}.")
         if side.name == "data_dst":
             console.warn("A face of data_dst that is in the trash is not converted: its frame stays as it is.")
     if plan.unreadable:

@@ -18,15 +18,17 @@ import importlib
 import importlib.util
 import pkgutil
 import pydoc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from facewright.core import console
-from facewright.core.options import PromptPlan, declared, resolve
+from facewright.core.options import PromptPlan, declared, resolve, show
 from facewright.core.workspace import Workspace
+
+OptionValue = bool | int | float | str | Path | Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,63 @@ class Command:
         key = f"{self.name}.{settings.__module__.rpartition('.')[2].removeprefix(f'{self.name}_').lstrip('_')}"
         known = workspace.answers(key) if use_answers else {}
         return self.call(workspace, options, settle(workspace, key, settings, given, known))
+
+    def run_by_name(
+        self, workspace: Workspace, values: Mapping[str, OptionValue], answers: console.Answers, *, use_answers: bool
+    ) -> Any:
+        """Run it for a program, with options by name.
+
+        Args:
+            workspace: The project.
+            values: Name of an option, of either settings class, -> its value; what is missing has its default.
+            answers: Who answers questions.
+            use_answers: Whether the workspace's remembered answers count as defaults.
+
+        Returns:
+            The result of `run`.
+
+        Raises:
+            TypeError: There is no such option.
+            UserError: A value does not fit, or what `run` says.
+            KeyboardInterrupt: It was stopped.
+        """
+        first = {name: value for name, value in values.items() if name in _names(self.options)}
+
+        def more(settings: type | None) -> dict[str, Any]:
+            rest = {name: value for name, value in values.items() if name not in first}
+            unknown = sorted(rest.keys() - (_names(settings) if settings else set()))
+            if unknown:
+                raise TypeError(f"{self.name} has no option {unknown[0]!r}")
+            return _checked(settings, rest) if settings else {}
+
+        if self.more is None:
+            more(None)
+        try:
+            with console.answered_by(answers):
+                return self.execute(workspace, _checked(self.options, first), more, use_answers=use_answers)
+        except SystemExit as stop:  # a training that was stopped before its target has saved, and says so in this way
+            raise KeyboardInterrupt from stop
+
+
+def _names(settings: type) -> set[str]:
+    return {spec.name for spec in declared(settings)}
+
+
+def _checked(settings: type, values: Mapping[str, OptionValue]) -> dict[str, Any]:
+    """Return the values as the command line would read them.
+
+    Raises:
+        UserError: One does not fit its option.
+    """
+    return {spec.name: spec.parse(_text(values[spec.name])) for spec in declared(settings) if spec.name in values}
+
+
+def _text(value: OptionValue) -> str:
+    if isinstance(value, bool | int | str):
+        return show(value)
+    if isinstance(value, float):
+        return repr(value)  # all its digits
+    return str(value) if isinstance(value, Path) else "\n".join(map(str, value))
 
 
 def settle(

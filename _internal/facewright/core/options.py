@@ -40,6 +40,7 @@ class Option:
         remember: Whether a typed answer becomes the next run's default.
         check: Raises a UserError for a text that does not fit; None where any text does.
         many: Whether the flag may be given several times; the texts are joined by line ends, see `several`.
+        positional: Whether it is given without a flag: `main.py inspect FILE`.
         affects_output: Whether another value makes the step write something else for the same input. Such options
             are part of cache keys and journal settings, see `output_values`.
         applies_when: Says from the values of the options before it whether this one plays a part at all. One that
@@ -59,6 +60,7 @@ class Option:
     remember: bool = True
     check: Callable[[str], Any] | None = None
     many: bool = False
+    positional: bool = False
     affects_output: bool = False
     applies_when: Callable[[Mapping[str, Any]], bool] | None = None
     saved_with_model: bool = False
@@ -177,6 +179,7 @@ def option(
     remember: bool = True,
     check: Callable[[str], Any] | None = None,
     many: bool = False,
+    positional: bool = False,
     affects_output: bool = False,
     applies_when: Callable[[Mapping[str, Any]], bool] | None = None,
     saved_with_model: bool = False,
@@ -195,6 +198,7 @@ def option(
         remember=remember,
         check=check,
         many=many,
+        positional=positional,
         affects_output=affects_output,
         applies_when=applies_when,
         saved_with_model=saved_with_model,

@@ -37,6 +37,11 @@ class Side:
         return {"data_src": "4_src_extract_faces", "data_dst": "5_dst_extract_faces"}[self.name]
 
     @property
+    def restore_command(self) -> str:
+        """The command line that brings this side's faces back from the trash."""
+        return f"main.py restore --side {self.name.removeprefix('data_')}"
+
+    @property
     def frames_dir(self) -> Path:
         """Folder of the frames."""
         return self.root / self.name

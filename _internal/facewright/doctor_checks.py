@@ -1,4 +1,4 @@
-"""The checks of `doctor`: each yields findings and never ends the program."""
+"""Is the installation complete, and does it work? Each check of `doctor` yields findings and never ends the program."""
 
 import contextlib
 import importlib.metadata
@@ -17,7 +17,7 @@ from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.ui.window import has_screen
 
-INTERNAL = Path(__file__).resolve().parents[2]
+INTERNAL = Path(__file__).resolve().parents[1]
 REMAKE = f"rename or delete {INTERNAL / 'env'} and start any numbered script: it makes the environment anew."
 # Files that the detectors and the landmarks need: package, pattern below it, bytes that the file has at least.
 WEIGHTS = (

@@ -1,0 +1,145 @@
+"""Faces and files from the trash, back to where they were."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import Batch, FreeNames, Item, batches, make_folder, move, tidy
+from facewright.core.workspace import Side, Workspace
+from facewright.faces.record import load_record
+from facewright.facesets.rename import finish
+from facewright.restore.choice import Request, RestoreReport, Row, nothing_there
+
+LOCKS = ("data_src", "data_dst", "model", "result")
+
+
+def restore_faces(request: Request) -> RestoreReport:
+    """Bring back the faces of a side that one step put away; taken names get another number.
+
+    Which frame a face belongs to is written inside it, so another name changes nothing.
+
+    Raises:
+        UserError: There are none, or none is named so.
+    """
+    workspace, side = request.workspace, request.side
+    found = [(batch, faces_of(batch, side)) for batch in batches(workspace.trash)]
+    found = [(batch, items) for batch, items in found if items]
+    rows = [Row(batch.folder.name, f"{len(items):>6} faces  {batch.by or 'unknown step'}") for batch, items in found]
+    index = request.choose(rows, _no_faces(workspace, side))
+    listed = tuple(row.name for row in rows)
+    if index is None:
+        return RestoreReport(listed)
+    batch, items = found[index]
+    with workspace.lock(side.name):
+        finish(make_folder(side.aligned_dir), workspace.trash)
+        names = FreeNames(side.aligned_dir)
+        targets = [(item, names.find((item.origin or item.path).name)) for item in items]
+        back = [(item, target) for item, target in targets if move(item.path, target)]
+    tidy(batch)
+    renamed = sum(target.name != (item.origin or item.path).name for item, target in back)
+    console.say(f"{len(back)} faces of {side.name} are back in {side.aligned_dir}.")
+    if renamed:
+        console.say(f"{renamed} of them have another number, for theirs was taken. They still know their frames.")
+    console.say(f"Next: {'4.1_src' if side.name == 'data_src' else '5.1_dst'}_view_faces")
+    return RestoreReport(listed, batch.folder.name, len(back))
+
+
+def _no_faces(workspace: Workspace, side: Side) -> UserError:
+    """Say that there are no faces of a side, and whether there are some of the other one."""
+    problem = nothing_there(workspace, f"faces of {side.name}")
+    other = workspace.dst if side.name == workspace.src.name else workspace.src
+    count = sum(len(faces_of(batch, other)) for batch in batches(workspace.trash))
+    if not count:
+        return problem
+    return UserError(
+        problem.happened,
+        problem.expected,
+        f"it holds {count} faces of {other.name}. For those: {other.restore_command}",
+    )
+
+
+def faces_of(batch: Batch, side: Side) -> list[Item]:
+    """Return the faces of a side in a batch; where no origin was noted, every PNG with a face record."""
+    pictures = [item for item in batch.items if item.path.suffix.lower() == ".png" and item.path.name[0] != "."]
+    return [
+        item
+        for item in pictures
+        if (
+            item.origin.parent == side.aligned_dir
+            if item.origin
+            else item.path.parent == batch.folder and _is_face(item)
+        )
+    ]
+
+
+def _is_face(item: Item) -> bool:
+    try:
+        load_record(item.path)
+    except UserError:
+        return False
+    return True
+
+
+def restore_files(request: Request) -> RestoreReport:
+    """Bring back all of one folder of the trash, each file to where it was; nothing there is overwritten.
+
+    Raises:
+        UserError: There is nothing, or nothing is named so.
+    """
+    workspace = request.workspace
+    found = batches(workspace.trash)
+    rows = [Row(batch.folder.name, f"{_contents(workspace, batch)}  {batch.by or 'unknown step'}") for batch in found]
+    index = request.choose(rows, nothing_there(workspace, "files"))
+    listed = tuple(row.name for row in rows)
+    if index is None:
+        return RestoreReport(listed)
+    batch = found[index]
+    with ExitStack() as locks:
+        for name in LOCKS:
+            locks.enter_context(workspace.lock(name))
+        for side in (workspace.src, workspace.dst):
+            if side.aligned_dir.is_dir():
+                finish(side.aligned_dir, workspace.trash)
+        back = sum(_put_back(item, names) for names in [_Names(workspace)] for item in batch.items)
+    tidy(batch)
+    console.say(f"{back} of {len(batch.items)} files are back where they were.")
+    left = [item.path for item in batch.items if item.path.exists()]
+    if left:
+        shown = console.listed([path.relative_to(batch.folder).as_posix() for path in left])
+        console.say(f"{len(left)} stay in {batch.folder}, for another file is in their place: {shown}.")
+    return RestoreReport(listed, batch.folder.name, back)
+
+
+class _Names:
+    """Where files may go: faces get another number where theirs is taken, other files do not."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._aligned = {side.aligned_dir for side in (workspace.src, workspace.dst)}
+        self._free: dict[Path, FreeNames] = {}
+
+    def target(self, origin: Path) -> Path | None:
+        """Return where a file goes back to; None when its place is taken."""
+        folder = make_folder(origin.parent)
+        if folder not in self._aligned or origin.suffix.lower() != ".png":
+            return None if origin.exists() else origin
+        if folder not in self._free:
+            self._free[folder] = FreeNames(folder)
+        return self._free[folder].find(origin.name)
+
+
+def _put_back(item: Item, names: _Names) -> bool:
+    if item.origin is None:
+        return False
+    try:
+        target = names.target(item.origin)
+    except UserError:  # a file lies where a folder was
+        return False
+    return target is not None and move(item.path, target)
+
+
+def _contents(workspace: Workspace, batch: Batch) -> str:
+    origins = {item.origin.parent for item in batch.items if item.origin}
+    highest = min(origins, key=lambda path: (len(path.parts), path), default=None)
+    place = "unknown origin" if highest is None else highest.relative_to(workspace.root.parent).as_posix()
+    return f"{len(batch.items):>6} files of {place}"
