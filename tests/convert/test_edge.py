@@ -81,3 +81,11 @@ def test_regions():
     assert region == edge.Region(10, 3, 29, 7) and region.size == (4, 19)
     assert region.grown(5, (20, 30)) == edge.Region(5, 0, 30, 12)
     assert region.crop(mask).all()
+
+
+@pytest.mark.parametrize("size", [101, -101])
+def test_a_large_kernel_takes_as_much_of_a_wide_mask_up_and_across(size):
+    mask = np.zeros((300, 900), np.float32)
+    mask[75:225, 225:675] = 1
+    done = edge.erode(mask, size)
+    assert abs(done[:, 450].sum() - (150 - size)) <= 3 and abs(done[150].sum() - (450 - size)) <= 3

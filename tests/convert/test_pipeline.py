@@ -388,3 +388,8 @@ def test_what_a_model_paints_outside_its_range_counts_as_black_or_white(mode):
         for ends in ((), (0, 1))
     )
     assert (wild == within).all() and (wild != frame).any()
+
+
+def test_bytes_are_rounded_and_cut_off_at_the_ends():
+    values = np.float32([-1, -0.001, 0, 0.4 / 255, 0.6 / 255, 0.5, 1, 1.001, 3]).reshape(1, 3, 3)
+    assert to_bytes(values).ravel().tolist() == [0, 0, 0, 0, 1, 128, 255, 255, 255]
