@@ -111,7 +111,8 @@ def _option_row(spec: Option) -> tuple[str, str, str]:
     if spec.kind is bool:
         flag, default = (f"--no-{spec.flag[2:]}", "on") if spec.default else (spec.flag, "off")
         return f"`{flag}`", default, spec.help
-    return f"`{spec.flag}`", show(spec.default) or "none", " ".join([spec.help, *_allowed(spec)])
+    name = spec.name.upper() if spec.positional else spec.flag
+    return f"`{name}`", show(spec.default) or "none", " ".join([spec.help, *_allowed(spec)])
 
 
 def _allowed(spec: Option) -> Iterator[str]:
