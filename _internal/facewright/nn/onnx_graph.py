@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
@@ -143,35 +144,55 @@ def _repeat(graph: Graph, picture: NDArray[np.float32], like: str, name: str) ->
     graph.node("Expand", graph.array(picture[None]), shape, output=name)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """How a tensor of a keras model is made: the output number `place` of a layer's call."""
+
+    layer: Any
+    arguments: tuple[Any, ...]
+    outputs: list[Any]
+    place: int
+
+
 class _Walk:
     """The way through a keras model, from an output back to the inputs: only what an output needs is written."""
 
     def __init__(self, graph: Graph, network: Any, inputs: Sequence[Value]) -> None:
         self._graph = graph
-        self._outputs = network.outputs
-        self._known = {id(tensor): value for tensor, value in zip(network.inputs, inputs, strict=True)}
+        self._made: dict[int, _Made] = {}
+        # The copy shares every layer; what matters is that keras names each call on the way.
+        self._copy = keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=self._record)
+        self._known = {id(tensor): value for tensor, value in zip(self._copy.inputs, inputs, strict=True)}
         self._inner: dict[int, _Walk] = {}
 
     def output(self, place: int) -> Value:
         """Write all that leads to an output; return it."""
-        return self._value(self._outputs[place])
+        return self._value(self._copy.outputs[place])
+
+    def _record(self, layer: Any, *arguments: Any, **named: Any) -> Any:
+        result = layer(*arguments, **named)
+        outputs = keras.tree.flatten(result)
+        for place, tensor in enumerate(outputs):
+            self._made[id(tensor)] = _Made(layer, arguments, outputs, place)
+        return result
 
     def _value(self, tensor: Any) -> Value:
         if id(tensor) not in self._known:
-            layer, index, place = tensor._keras_history
-            self._known[id(tensor)] = self._written(layer, layer._inbound_nodes[index], place)
+            self._known[id(tensor)] = self._written(self._made[id(tensor)])
         return self._known[id(tensor)]
 
-    def _written(self, layer: Any, node: Any, place: int) -> Value:
-        given = [self._value(source) for source in node.input_tensors]
-        if hasattr(layer, "operations"):  # a model inside the model
-            inner = self._inner.setdefault(id(node), _Walk(self._graph, layer, given))
-            return inner.output(place)
-        kind = type(layer).__name__
+    def _written(self, made: _Made) -> Value:
+        sources = [tensor for tensor in keras.tree.flatten(made.arguments) if isinstance(tensor, keras.KerasTensor)]
+        given = [self._value(source) for source in sources]
+        if hasattr(made.layer, "operations"):  # a model inside the model
+            call = id(made.outputs[0])
+            inner = self._inner.setdefault(call, _Walk(self._graph, made.layer, given))
+            return inner.output(made.place)
+        kind = type(made.layer).__name__
         if kind not in LAYERS:
-            raise NotImplementedError(f"nn/onnx_graph.py does not know the layer {kind} ({layer.name})")
-        shape = tuple(node.output_tensors[place].shape)
-        return LAYERS[kind](self._graph, layer, given, Call(shape, node.arguments.args))
+            raise NotImplementedError(f"nn/onnx_graph.py does not know the layer {kind} ({made.layer.name})")
+        shape = tuple(made.outputs[made.place].shape)
+        return LAYERS[kind](self._graph, made.layer, given, Call(shape, made.arguments))
 
 
 @dataclass(frozen=True)
