@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -114,6 +115,14 @@ def test_packages_import_what_they_may() -> None:
             if parts[1] not in MAY_IMPORT[package]:
                 wrong.append(f"{path.relative_to(PACKAGE)} must not import {name}")
     assert not wrong
+
+
+def test_the_table_of_packages_is_current() -> None:
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `(\w+)` \| [^|]* \| ([^|]*)\|", text)
+    assert {name: set(re.findall(r"\w+", others)) for name, others in rows} == {
+        name: set(others) for name, others in MAY_IMPORT.items()
+    }
 
 
 def test_no_package_imports_in_a_circle() -> None:
