@@ -12,6 +12,7 @@ from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.doc_tables import documents, fill, marked, tables
 from facewright.launchers import LAUNCHERS
+from facewright.marking.origin import read_origin
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = documents(REPOSITORY)
@@ -153,3 +154,22 @@ def test_scripts_named_in_the_documents_exist():
                     yield name
 
     assert not problems(unknown)
+
+
+# Pictures in which no face was replaced.
+UNCHANGED = {"1_videos", "2_src_frames", "3_dst_frames", "4_src_faces", "5_dst_faces", "debug_frame", "contact_sheet"}
+
+
+def test_pictures_of_replaced_faces_are_marked():
+    pictures = [*(REPOSITORY / "docs").glob("*.jpg"), *(REPOSITORY / "docs" / "img").iterdir()]
+    unmarked = {path.stem for path in pictures if not ((origin := read_origin(path)) and origin.made_with_network)}
+    assert unmarked == UNCHANGED
+
+
+def test_every_picture_is_shown():
+    shown = {
+        (path.parent / target).resolve()
+        for path in DOCUMENTS
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text_of(path))
+    }
+    assert set((REPOSITORY / "docs" / "img").resolve().iterdir()) <= shown
