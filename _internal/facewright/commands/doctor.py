@@ -1,4 +1,4 @@
-"""Say what is installed, which device will be used and how fast it is, and how to mend what is wrong.
+"""Say what is installed, which device will be used and how fast it is, and how to fix what is wrong.
 
 Ends with exit code 1 when something is wrong.
 """
