@@ -1,6 +1,8 @@
 """What the documents say is what the program does: tables, names of commands, scripts and flags, links."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -173,3 +175,15 @@ def test_every_picture_is_shown():
         for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text_of(path))
     }
     assert set((REPOSITORY / "docs" / "img").resolve().iterdir()) <= shown
+
+
+def test_python_examples_fit_the_library(tmp_path):
+    """Types alone are checked: names, arguments and attributes of the results that do not exist are found."""
+    names = ("README.md", "docs/library.md")
+    blocks = [code for name in names for code in re.findall(r"(?ms)^```python\n(.*?)^```", text_of(REPOSITORY / name))]
+    assert blocks
+    for number, code in enumerate(blocks):
+        (tmp_path / f"example{number}.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--config-file", REPOSITORY / "pyproject.toml", *tmp_path.glob("*.py")]
+    done = subprocess.run(list(map(str, command)), cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
