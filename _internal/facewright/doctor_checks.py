@@ -42,7 +42,7 @@ class Finding:
         what: One or two words.
         right: Whether all is well.
         text: What was found.
-        advice: How to mend or to better it; may be empty.
+        advice: How to fix or improve it; may be empty.
     """
 
     what: str
@@ -59,7 +59,7 @@ def all_checks(workspace: Workspace) -> Iterator[Finding]:
         ("weights", weights),
         ("ffmpeg", ffmpeg),
         ("windows", windows),
-        ("room", lambda: room(workspace)),
+        ("disk space", lambda: disk_space(workspace)),
         ("device", device),
     ]
     for name, check in checks:
@@ -127,7 +127,7 @@ def ffmpeg() -> Iterator[Finding]:
 
 
 def windows() -> Iterator[Finding]:
-    """Screen, OpenCV's windows (preview of the training) and Tk's (faces by hand); none of them is needed."""
+    """Screen, OpenCV's windows (preview of the training) and Tk's (manual annotation); none of them is needed."""
     import cv2
 
     screen = has_screen()
@@ -141,13 +141,13 @@ def windows() -> Iterator[Finding]:
         text = "no screen (DISPLAY is not set): previews go to PNG files, keys to the terminal"
         yield Finding("windows", True, text, "6_train and 5.3_dst_fix_faces have pages instead of windows: --serve")
     if importlib.util.find_spec("_tkinter"):
-        yield Finding("Tk", True, "there, for the window in which faces are placed by hand")
+        yield Finding("Tk", True, "there, for the window of manual annotation")
     else:
-        text = "not part of this Python: faces are placed by hand on a page (--serve), not in a window"
+        text = "not part of this Python: manual annotation uses a page (--serve), not a window"
         yield Finding("Tk", True, text, NO_TK if screen else "")
 
 
-def room(workspace: Workspace) -> Iterator[Finding]:
+def disk_space(workspace: Workspace) -> Iterator[Finding]:
     """Memory, free disk and the right to write."""
     memory = machine.memory()
     right = memory.total >= SMALLEST_MEMORY
@@ -169,9 +169,9 @@ def device() -> Iterator[Finding]:
     """The device that the networks will run on, proved with a convolution."""
     from facewright.nn import device_check, devices, gpus
 
-    there = gpus.cards()
+    there = gpus.list_gpus()
     for card in there:
-        best = ", used unless --gpus says otherwise" if (card,) == gpus.choose(there, gpus.Wish()) else ""
+        best = ", used unless --gpus says otherwise" if (card,) == gpus.choose(there, gpus.GpuRequest()) else ""
         yield Finding("card", True, f"{card.describe()}{best}")
     found = devices.find()
     for package in (f"{found.backend}-cpu", found.backend):
@@ -180,7 +180,7 @@ def device() -> Iterator[Finding]:
     yield Finding("device", True, found.describe())
     if found.unused_card:
         yield Finding("card", False, found.warning(), f"update the card's driver, then {REMAKE}")
-    result = device_check.timed_convolution()
+    result = device_check.run_self_test()
     place = f" on {result.place}" if result.place else ""
     text = f"{result.gflops:.0f} GFLOP/s in a 5x5 convolution of 128 channels{place}"
     if not result.right:

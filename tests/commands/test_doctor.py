@@ -74,12 +74,12 @@ def test_full_disk_is_wrong(workspace: Workspace, monkeypatch: pytest.MonkeyPatc
         free = 1e8
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage)
-    (disk,) = [finding for finding in doctor_checks.room(workspace) if finding.what == "disk"]
+    (disk,) = [finding for finding in doctor_checks.disk_space(workspace) if finding.what == "disk"]
     assert not disk.right and "0.1 GB" in disk.text
 
 
 def test_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert all(finding.right for finding in doctor_checks.room(Workspace(tmp_path / "a" / "b")))
+    assert all(finding.right for finding in doctor_checks.disk_space(Workspace(tmp_path / "a" / "b")))
 
 
 def test_broken_check_is_a_finding_too(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_broken_check_is_a_finding_too(workspace: Workspace, monkeypatch: pytest
 
 @pytest.mark.slow
 def test_convolution_proves_the_device() -> None:
-    from facewright.nn.device_check import timed_convolution
+    from facewright.nn.device_check import run_self_test
 
-    proof = timed_convolution(0.05)
-    assert proof.right and proof.gflops > 0.1
+    result = run_self_test(0.05)
+    assert result.right and result.gflops > 0.1

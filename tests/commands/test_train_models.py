@@ -37,7 +37,7 @@ class TestNamedModels:
         return filled
 
     def test_they_live_side_by_side(self, two):
-        assert [(m.name, m.kind, m.iteration) for m in saved_models.shelf(two.model_dir)] == [
+        assert [(m.name, m.kind, m.iteration) for m in saved_models.list_saved_models(two.model_dir)] == [
             ("villain", "h64", 9),
             ("hero", "h64", 2),
         ]
@@ -53,7 +53,7 @@ class TestNamedModels:
         assert train.plan_prompts(two, {"model": "quick"}).flags == {"name": "quick"}
 
     def test_a_target_that_was_not_reached_stays(self, filled):
-        known = saved_models.Shelved("a", "h64", 5, "", {"settings": {"target_iter": 9, "keep": 4, "odd": 1}})
+        known = saved_models.SavedModelInfo("a", "h64", 5, "", {"settings": {"target_iter": 9, "keep": 4, "odd": 1}})
         assert model_prompt.last_answers(known) == {"target_iter": 9, "keep": 4}
 
     def test_chosen_on_the_console(self, two, typed, monkeypatch, capsys):
@@ -80,7 +80,7 @@ class TestNamedModels:
         typed("r 2", "star", "r 1", "con", "d 1", "y", "")
         assert plan(two).flags["name"] == "star"
         assert "cannot be the name" in capsys.readouterr().out
-        assert [m.name for m in saved_models.shelf(two.model_dir)] == ["star"]
+        assert [m.name for m in saved_models.list_saved_models(two.model_dir)] == ["star"]
         (dated,) = two.trash.iterdir()
         assert checkpoint.newest(dated / "villain").generation.state["iteration"] == 9
 

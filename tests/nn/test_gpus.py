@@ -2,25 +2,25 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.nn import gpus
-from facewright.nn.gpus import Card, Wish, choose
+from facewright.nn.gpus import Gpu, GpuRequest, choose
 
-SMALL, BIG, TWIN = Card(0, "GTX 1060", 6.0), Card(1, "RTX 3090", 24.0), Card(2, "RTX 3090", 24.0)
+SMALL, BIG, TWIN = Gpu(0, "GTX 1060", 6.0), Gpu(1, "RTX 3090", 24.0), Gpu(2, "RTX 3090", 24.0)
 ALL = (SMALL, BIG, TWIN)
 
 
 @pytest.mark.parametrize(
     ("wish", "expected"),
     [
-        (Wish(), (BIG,)),  # most memory, the first of equals
-        (Wish(worst=True), (SMALL,)),
-        (Wish(best=2), (TWIN,)),
-        (Wish(best=0, worst=True), (SMALL,)),
-        (Wish(alike=True), (BIG, TWIN)),
-        (Wish(best=0, alike=True), (SMALL,)),
-        (Wish("all"), ALL),
-        (Wish("2,0"), (TWIN, SMALL)),
-        (Wish("2, 2"), (TWIN,)),
-        (Wish("0", best=1, alike=True), (SMALL,)),  # the final word
+        (GpuRequest(), (BIG,)),  # most memory, the first of equals
+        (GpuRequest(worst=True), (SMALL,)),
+        (GpuRequest(best=2), (TWIN,)),
+        (GpuRequest(best=0, worst=True), (SMALL,)),
+        (GpuRequest(same_model=True), (BIG, TWIN)),
+        (GpuRequest(best=0, same_model=True), (SMALL,)),
+        (GpuRequest("all"), ALL),
+        (GpuRequest("2,0"), (TWIN, SMALL)),
+        (GpuRequest("2, 2"), (TWIN,)),
+        (GpuRequest("0", best=1, same_model=True), (SMALL,)),  # the final word
     ],
 )
 def test_rules(wish, expected):
@@ -28,12 +28,12 @@ def test_rules(wish, expected):
 
 
 def test_without_cards_the_processor_is_used_unless_a_card_is_asked_for():
-    assert choose((), Wish()) == choose((), Wish(worst=True, alike=True)) == ()
-    for wish in (Wish("0"), Wish("all"), Wish(best=3)):
+    assert choose((), GpuRequest()) == choose((), GpuRequest(worst=True, same_model=True)) == ()
+    for wish in (GpuRequest("0"), GpuRequest("all"), GpuRequest(best=3)):
         with pytest.raises(UserError, match="no graphics card"):
             choose((), wish)
     with pytest.raises(UserError, match="no graphics card 7") as caught:
-        choose(ALL, Wish("1,7"))
+        choose(ALL, GpuRequest("1,7"))
     assert "1: RTX 3090, 24.0 GiB" in caught.value.expected
 
 
@@ -45,7 +45,7 @@ def test_numbers_that_are_none(text):
 
 def test_lines_of_the_drivers_tool():
     text = "0, NVIDIA H200, 143771\n1, Odd, name, 8192\nNo devices were found\n2, NVIDIA GB10, [N/A]\n"
-    assert gpus.parse(text.splitlines()) == (Card(0, "NVIDIA H200", 143771 / 1024), Card(1, "Odd, name", 8.0))
+    assert gpus.parse(text.splitlines()) == (Gpu(0, "NVIDIA H200", 143771 / 1024), Gpu(1, "Odd, name", 8.0))
 
 
 def test_a_variable_that_hides_cards_counts():
@@ -68,11 +68,11 @@ def test_the_backend_sees_the_chosen_cards_only(monkeypatch):
 
 def test_no_tool_no_cards(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpus.cards() == ()
+    assert gpus.list_gpus() == ()
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho '0, Test 4000, 4096'\n")
     tool.chmod(0o755)
     monkeypatch.delenv(gpus.VISIBLE, raising=False)
-    assert [card.describe() for card in gpus.cards()] == ["0: Test 4000, 4.0 GiB"]
+    assert [card.describe() for card in gpus.list_gpus()] == ["0: Test 4000, 4.0 GiB"]
     tool.write_text("#!/bin/sh\nexit 9\n")
-    assert gpus.cards() == ()
+    assert gpus.list_gpus() == ()

@@ -1,1 +1,1 @@
-"""Faces placed and corrected by hand, in a window or on a page."""
+"""Manual annotation: faces placed and corrected in a window or on a page."""

@@ -24,7 +24,7 @@ from facewright.models import registry
 from facewright.models.dfm_check import LIMITS, compare, faces_of
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
-from facewright.nn.saved_models import Shelved, check_trained, look, shelf
+from facewright.nn.saved_models import SavedModelInfo, check_trained, list_saved_models, read_model_info
 
 if TYPE_CHECKING:  # this imports keras
     from facewright.models.trained import TrainedModel
@@ -71,7 +71,7 @@ def run(workspace: Workspace, options: Options) -> ExportReport:
     console.heading("Exporting for DeepFaceLive")
     check_packages()
     name = _choose(workspace.model_dir, options.model)
-    check_trained(look(workspace.model_dir, name))
+    check_trained(read_model_info(workspace.model_dir, name))
     target = _target(workspace.model_dir, name, options.out)
     with workspace.lock("export"):
         make_folder(target.parent)
@@ -113,7 +113,7 @@ def _choose(model_dir: Path, wanted: str) -> str:
     Raises:
         UserError: There is none, or it makes portraits.
     """
-    there = [model for model in shelf(model_dir) if model.kind in registry.model_names()]
+    there = [model for model in list_saved_models(model_dir) if model.kind in registry.model_names()]
     fitting = [model for model in there if not registry.model_class(model.kind).portrait]
     named = [model for model in there if model.name == wanted]
     if not there or (wanted and not named):
@@ -130,7 +130,7 @@ def _choose(model_dir: Path, wanted: str) -> str:
     return _ask(fitting)
 
 
-def _ask(there: list[Shelved]) -> str:
+def _ask(there: list[SavedModelInfo]) -> str:
     if len(there) == 1:
         return there[0].name
     if not console.interactive():
@@ -147,7 +147,7 @@ def _ask(there: list[Shelved]) -> str:
         console.warn(f"{word!r} is no model. Expected a number from 1 to {len(there)}, or a name.")
 
 
-def _makes_portraits(model: Shelved) -> UserError:
+def _makes_portraits(model: SavedModelInfo) -> UserError:
     return UserError(
         f"{model.name} ({model.kind}) makes portraits; DeepFaceLive lays a face back into the frame it was cut from.",
         "a model that replaces faces, such as quick, df or liaef128.",

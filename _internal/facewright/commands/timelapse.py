@@ -9,7 +9,7 @@ from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-from facewright.nn.saved_models import shelf
+from facewright.nn.saved_models import list_saved_models
 from facewright.video.timelapse import TimelapseReport, make_timelapse
 
 
@@ -28,7 +28,7 @@ def run(workspace: Workspace, options: Options) -> TimelapseReport:
     Raises:
         UserError: There are no previews, or the disk is full.
     """
-    names = [options.name] if options.name else [model.name for model in shelf(workspace.model_dir)]
+    names = [options.name] if options.name else [model.name for model in list_saved_models(workspace.model_dir)]
     folder = workspace.model_dir / names[0] if names else workspace.model_dir
     report = make_timelapse(folder, options.seconds, options.fps)
     seconds = report.frames / options.fps

@@ -49,7 +49,7 @@ def more_options(workspace: Workspace, options: Options) -> type | None:
 
 def known_answers(workspace: Workspace) -> dict[str, Any]:
     """Return what the workspace itself answers: the network that was trained last in it."""
-    trained = [model.kind for model in saved_models.shelf(workspace.model_dir) if model.kind in MODELS]
+    trained = [model.kind for model in saved_models.list_saved_models(workspace.model_dir) if model.kind in MODELS]
     return {"model": trained[0]} if trained else {}
 
 

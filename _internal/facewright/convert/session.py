@@ -33,7 +33,7 @@ from facewright.marking.provenance import mark_image, mark_png
 from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint, devices
-from facewright.nn.saved_models import check_trained, shelf
+from facewright.nn.saved_models import check_trained, list_saved_models
 from facewright.ui.contact_sheet import contact_sheet, evenly
 from facewright.video.frame_io import ImageFileSink
 
@@ -77,7 +77,9 @@ class SavedModels:
     def newest(self, model_dir: Path, name: str) -> TrainedState:
         """See `Models`. This takes milliseconds, so that a run with nothing to do does not wait for TensorFlow."""
         there = [
-            model for model in shelf(model_dir) if model.kind in registry.model_names() and name in ("", model.name)
+            model
+            for model in list_saved_models(model_dir)
+            if model.kind in registry.model_names() and name in ("", model.name)
         ]
         if not there:
             return UNKNOWN

@@ -1,1 +1,1 @@
-"""What every room needs and no face is known to: files, images, prompts, video."""
+"""What every package needs, without a word of faces: files, images, prompts, options, logging."""

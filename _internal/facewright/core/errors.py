@@ -1,8 +1,8 @@
-"""The one exception for mistakes that a user can mend."""
+"""The one exception for errors that a user can fix."""
 
 
 class UserError(Exception):
-    """A mistake the user can mend: printed in three lines, exit code 1, no traceback.
+    """An error the user can fix: printed in three lines, exit code 1, no traceback.
 
     Args:
         happened: What went wrong, with the name of the file or the value.

@@ -15,7 +15,7 @@ from facewright.models.spec import ConverterDefaults, ModelOptions
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Found, Generation
 from facewright.nn.loading import load_variables
-from facewright.nn.saved_models import shelf
+from facewright.nn.saved_models import list_saved_models
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
 
 
 def _last_trained(model_dir: Path) -> str:
-    there = shelf(model_dir)
+    there = list_saved_models(model_dir)
     known = [model.name for model in there if model.kind in registry.model_names()]
     if not known:
         unknown = f" of a known kind ({', '.join(model.name for model in there)})" if there else ""

@@ -1,4 +1,4 @@
-"""A timed convolution: proof that the device computes, and how fast."""
+"""A self-test of the device: that a convolution gives the right numbers, and how fast."""
 
 import time
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ SIDE, CHANNELS, KERNEL, BATCH = 32, 128, 5, 8
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What the convolution told.
+class SelfTestResult:
+    """What the self-test found.
 
     Attributes:
         gflops: Billions of multiplications and additions per second.
-        right: Whether the result was the one that arithmetic demands.
+        right: Whether the result was the expected one.
         place: Where the backend says that it ran, for example ".../device:CPU:0"; "" when it does not tell.
     """
 
@@ -24,7 +24,7 @@ class Proof:
     place: str
 
 
-def timed_convolution(seconds: float = 1.0) -> Proof:
+def run_self_test(seconds: float = 1.0) -> SelfTestResult:
     """Run a 5x5 convolution of 128 channels for about a second and check its result.
 
     Args:
@@ -48,4 +48,6 @@ def timed_convolution(seconds: float = 1.0) -> Proof:
         count += 4
     spent = time.perf_counter() - began
     work = 2 * BATCH * SIDE * SIDE * CHANNELS * CHANNELS * KERNEL * KERNEL * count
-    return Proof(work / spent / 1e9, value == KERNEL * KERNEL * CHANNELS / 2, str(getattr(result, "device", "")))
+    return SelfTestResult(
+        work / spent / 1e9, value == KERNEL * KERNEL * CHANNELS / 2, str(getattr(result, "device", ""))
+    )

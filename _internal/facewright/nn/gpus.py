@@ -16,11 +16,11 @@ from facewright.core.errors import UserError
 from facewright.nn.devices import Device, find
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-SEVERAL = ("jax",)  # backends with which one process trains on several cards
+MULTI_GPU_BACKENDS = ("jax",)  # backends with which one process trains on several cards
 
 
 @dataclass(frozen=True)
-class Card:
+class Gpu:
     """A card as the driver sees it.
 
     Attributes:
@@ -39,41 +39,41 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Wish:
+class GpuRequest:
     """What the user asks for.
 
     Attributes:
         gpus: "" for the best card, "all", or numbers with commas between them.
         best: Number of the card that counts as the best (or, with `worst`, as the worst); -1 for the rule.
         worst: Take the card with least memory.
-        alike: Take all cards of the same name as the chosen one.
+        same_model: Take all cards of the same name as the chosen one.
     """
 
     gpus: str = ""
     best: int = -1
     worst: bool = False
-    alike: bool = False
+    same_model: bool = False
 
 
-def cards() -> tuple[Card, ...]:
+def list_gpus() -> tuple[Gpu, ...]:
     """Return the NVIDIA cards that this process may use; none where the driver's tool is missing."""
     return allowed(parse(machine.nvidia_smi("index", "name", "memory.total")), os.environ.get(VISIBLE))
 
 
-def parse(lines: Sequence[str]) -> tuple[Card, ...]:
+def parse(lines: Sequence[str]) -> tuple[Gpu, ...]:
     """Read the lines "index, name, MiB" of nvidia-smi; what does not fit is passed over."""
     found = []
     for line in lines:
         number, _, rest = line.partition(",")
         name, _, size = rest.rpartition(",")
         try:
-            found.append(Card(int(number), name.strip(), float(size) / 1024))
+            found.append(Gpu(int(number), name.strip(), float(size) / 1024))
         except ValueError:
             continue
     return tuple(found)
 
 
-def allowed(found: Sequence[Card], visible: str | None) -> tuple[Card, ...]:
+def allowed(found: Sequence[Gpu], visible: str | None) -> tuple[Gpu, ...]:
     """Return the cards that CUDA_VISIBLE_DEVICES allows; names of another form than numbers allow all."""
     if visible is None or not all(word.strip().isdigit() for word in visible.split(",") if word.strip()):
         return tuple(found)
@@ -81,30 +81,30 @@ def allowed(found: Sequence[Card], visible: str | None) -> tuple[Card, ...]:
     return tuple(card for card in found if card.index in numbers)
 
 
-def choose(found: Sequence[Card], wish: Wish) -> tuple[Card, ...]:
+def choose(found: Sequence[Gpu], request: GpuRequest) -> tuple[Gpu, ...]:
     """Return the cards to use.
 
     Args:
         found: What there is.
-        wish: What the user asks for.
+        request: What the user asks for.
 
     Raises:
         UserError: A card is asked for that is not there.
     """
     by_number = {card.index: card for card in found}
-    if wish.gpus and wish.gpus != "all":
-        return tuple(_known(by_number, number) for number in check_gpus(wish.gpus))
+    if request.gpus and request.gpus != "all":
+        return tuple(_known(by_number, number) for number in check_gpus(request.gpus))
     if not found:
-        if wish.gpus or wish.best >= 0:
-            _known(by_number, max(wish.best, 0))
+        if request.gpus or request.best >= 0:
+            _known(by_number, max(request.best, 0))
         return ()
-    if wish.gpus == "all":
+    if request.gpus == "all":
         return tuple(found)
-    if wish.best >= 0:
-        chosen = _known(by_number, wish.best)
+    if request.best >= 0:
+        chosen = _known(by_number, request.best)
     else:
-        chosen = (min if wish.worst else max)(found, key=lambda card: card.gib)
-    return tuple(card for card in found if card.name == chosen.name) if wish.alike else (chosen,)
+        chosen = (min if request.worst else max)(found, key=lambda card: card.gib)
+    return tuple(card for card in found if card.name == chosen.name) if request.same_model else (chosen,)
 
 
 def check_gpus(text: str) -> list[int]:
@@ -125,13 +125,13 @@ def check_gpus(text: str) -> list[int]:
     return list(dict.fromkeys(map(int, words)))
 
 
-def use(chosen: Sequence[Card], backend: str) -> None:
+def use(chosen: Sequence[Gpu], backend: str) -> None:
     """Let the backend see the chosen cards only. Call it before the backend starts.
 
     Raises:
         UserError: There are several, and this backend trains on one.
     """
-    if len(chosen) > 1 and backend not in SEVERAL:
+    if len(chosen) > 1 and backend not in MULTI_GPU_BACKENDS:
         raise UserError(
             f"With {backend} a training runs on one graphics card, not on {len(chosen)}.",
             "one card; or JAX, with which several cards share each batch.",
@@ -142,7 +142,7 @@ def use(chosen: Sequence[Card], backend: str) -> None:
         os.environ[VISIBLE] = ",".join(str(card.index) for card in chosen)
 
 
-def _known(by_number: dict[int, Card], number: int) -> Card:
+def _known(by_number: dict[int, Gpu], number: int) -> Gpu:
     if number not in by_number:
         there = "; ".join(card.describe() for card in by_number.values()) or "none that this process may use"
         raise UserError(
@@ -167,4 +167,4 @@ def device_memory(device: Device | None = None) -> float:
 
 def card_memory() -> float:
     """Return the memory of the smallest card in use, in GiB; 0 when the driver's tool does not tell."""
-    return min((card.gib for card in cards()), default=0.0)
+    return min((card.gib for card in list_gpus()), default=0.0)

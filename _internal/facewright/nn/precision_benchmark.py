@@ -1,4 +1,4 @@
-"""A short timed trial: which precision is faster on this device."""
+"""A short benchmark: which compute precision is faster on this device."""
 
 import time
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import numpy as np
 from facewright.nn.devices import precision, prepare
 
 SIDE, CHANNELS, BATCH = 32, 96, 8
-CLEARLY = 1.05  # as much faster bfloat16 must be: it costs some exactness
+MIN_SPEEDUP = 1.05  # of bfloat16 over float32, which is more exact
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What the trial found.
+class PrecisionBenchmark:
+    """What the benchmark found.
 
     Attributes:
         precision: "bfloat16" or "float32": the faster one.
@@ -31,7 +31,7 @@ class Trial:
         return f"bfloat16 is {self.ratio:.2f} times as fast in a short trial on this device, which is no gain"
 
 
-def trial(rounds: int = 5) -> Trial:
+def compare_precisions(rounds: int = 5) -> PrecisionBenchmark:
     """Time training steps of a small network of the usual layers in both precisions, in turns.
 
     The precision of networks that are built from now on is afterwards the one that was found.
@@ -51,7 +51,7 @@ def trial(rounds: int = 5) -> Trial:
             if round_ > 1:  # the first ones build the network's program
                 times[policy].append(time.perf_counter() - began)
     ratio = min(times["float32"]) / min(times["bfloat16"])
-    found = Trial("bfloat16" if ratio >= CLEARLY else "float32", ratio)
+    found = PrecisionBenchmark("bfloat16" if ratio >= MIN_SPEEDUP else "float32", ratio)
     precision(found.precision)
     return found
 

@@ -17,7 +17,7 @@ RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # Windows 
 
 
 @dataclass(frozen=True)
-class Shelved:
+class SavedModelInfo:
     """A model as its newest saved state tells; that state may still turn out to be damaged.
 
     Attributes:
@@ -35,7 +35,7 @@ class Shelved:
     state: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def describe(self) -> str:
-        """Say it in a line, without the name."""
+        """Return one line, without the name."""
         when = self.saved[:16].replace("T", " ")
         stage = " of its pretraining" if self.pretrained else ""
         said = f"{self.kind or 'not readable'}, iteration {self.iteration}{stage}"
@@ -47,12 +47,12 @@ class Shelved:
         return bool(self.state.get("pretrain"))
 
 
-def shelf(model_dir: Path) -> list[Shelved]:
+def list_saved_models(model_dir: Path) -> list[SavedModelInfo]:
     """Return the models of a model folder, the one saved last first."""
-    return [look(model_dir, name) for name in trained_models(model_dir)]
+    return [read_model_info(model_dir, name) for name in trained_models(model_dir)]
 
 
-def look(model_dir: Path, name: str) -> Shelved:
+def read_model_info(model_dir: Path, name: str) -> SavedModelInfo:
     """Return what the newest readable state of a model tells; blanks when there is none."""
     for path in generations(model_dir / name):
         try:
@@ -62,12 +62,12 @@ def look(model_dir: Path, name: str) -> Shelved:
         if isinstance(state, dict) and state.get("model"):
             iteration = state.get("iteration", 0)
             known = iteration if isinstance(iteration, int) else 0
-            return Shelved(name, str(state["model"])[:40], known, str(state.get("saved", ""))[:40], state)
-    return Shelved(name, "", 0, "")
+            return SavedModelInfo(name, str(state["model"])[:40], known, str(state.get("saved", ""))[:40], state)
+    return SavedModelInfo(name, "", 0, "")
 
 
-def check_trained(model: Shelved) -> None:
-    """Check that a model has learnt two people.
+def check_trained(model: SavedModelInfo) -> None:
+    """Check that a model was trained on two people.
 
     Raises:
         UserError: It was only pretrained: what it makes is nobody's face.

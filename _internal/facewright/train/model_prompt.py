@@ -12,7 +12,7 @@ from facewright.core.errors import UserError
 from facewright.core.options import Option, PromptPlan, declared, question, show
 from facewright.core.workspace import Workspace
 from facewright.nn import saved_models
-from facewright.nn.saved_models import Shelved
+from facewright.nn.saved_models import SavedModelInfo
 from facewright.train.keys import any_key
 from facewright.train.options import Options
 
@@ -59,7 +59,7 @@ def plan_training_prompts(
         kinds: The option that names the network.
         wait_for_key: Waits some seconds for a key, with which the user asks for the questions.
     """
-    here = [model for model in saved_models.shelf(workspace.model_dir) if model.kind in kinds.choices]
+    here = [model for model in saved_models.list_saved_models(workspace.model_dir) if model.kind in kinds.choices]
     name, kind = flags.get("name"), flags.get("model")
     if not name and not kind and here:
         if not console.interactive() or flags.get("debug"):
@@ -69,7 +69,7 @@ def plan_training_prompts(
             if not name:
                 return _new(workspace, kinds)
     name = str(name or kind or "")
-    known = saved_models.look(workspace.model_dir, name) if name else None
+    known = saved_models.read_model_info(workspace.model_dir, name) if name else None
     if not known or not known.kind:
         return PromptPlan({"name": name} if name else {}, {"target_iter": 0})
     remembered = last_answers(known)
@@ -79,7 +79,7 @@ def plan_training_prompts(
     return PromptPlan(settled, remembered, ask=_wants_questions(known, remembered, wait_for_key))
 
 
-def last_answers(model: Shelved) -> dict[str, Any]:
+def last_answers(model: SavedModelInfo) -> dict[str, Any]:
     """Return the answers of a model's last run; a target that was reached counts no longer."""
     kept = model.state.get("settings")
     found = {n: kept[n] for n in saved_with_model() if n in kept} if isinstance(kept, dict) else {}
@@ -88,7 +88,7 @@ def last_answers(model: Shelved) -> dict[str, Any]:
     return {**found, "target_iter": target if open_ else 0}
 
 
-def _wants_questions(model: Shelved, answers: Mapping[str, Any], wait_for_key: Callable[[float], bool]) -> bool:
+def _wants_questions(model: SavedModelInfo, answers: Mapping[str, Any], wait_for_key: Callable[[float], bool]) -> bool:
     """Offer the answers of the last run for a moment; without a terminal nothing is asked or awaited."""
     if not console.interactive():
         return False
@@ -108,7 +108,7 @@ def _choose(workspace: Workspace) -> str:
     """Return the name of the chosen model; "" for a new one."""
     model_dir = workspace.model_dir
     while True:
-        there = saved_models.shelf(model_dir)
+        there = saved_models.list_saved_models(model_dir)
         if not there:
             return ""
         console.say("Models, newest first:")
@@ -128,7 +128,7 @@ def _choose(workspace: Workspace) -> str:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
 
-def _pick(there: list[Shelved], word: str) -> Shelved:
+def _pick(there: list[SavedModelInfo], word: str) -> SavedModelInfo:
     named = [model for model in there if model.name.lower() == word]
     if named:
         return named[0]
@@ -138,7 +138,7 @@ def _pick(there: list[Shelved], word: str) -> Shelved:
     raise UserError(said, f"a number from 1 to {len(there)}, or a name.", "answer again.")
 
 
-def _change(workspace: Workspace, word: str, model: Shelved) -> None:
+def _change(workspace: Workspace, word: str, model: SavedModelInfo) -> None:
     if word == "r":
         new = console.ask(f"New name of {model.name} (Enter: keep it): ")
         if new:

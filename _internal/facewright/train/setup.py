@@ -17,7 +17,7 @@ from facewright.models.trained import build_options
 from facewright.nn import backups, checkpoint, devices, gpus, saved_models
 from facewright.nn.checkpoint import Found, Generation
 from facewright.nn.devices import Device
-from facewright.nn.precision_benchmark import trial
+from facewright.nn.precision_benchmark import compare_precisions
 from facewright.train.options import Options
 from facewright.train.session import TrainingSession
 from facewright.train.transfer import begin_from, find_source, leave_pretraining
@@ -96,14 +96,14 @@ def start_device(options: Options, found: Found | None) -> ChosenDevice:
     Raises:
         UserError: A GPU is asked for that is not there or cannot be used.
     """
-    wish = gpus.Wish(
+    request = gpus.GpuRequest(
         options.force_gpu_idxs or options.gpus, options.force_best_gpu_idx, options.choose_worst_gpu, options.multi_gpu
     )
-    chosen = gpus.choose(gpus.cards(), wish)
+    chosen = gpus.choose(gpus.list_gpus(), request)
     gpus.use(chosen, os.environ.get("KERAS_BACKEND", "tensorflow"))
     device = devices.find()
     if device.warning():
-        if wish != gpus.Wish():
+        if request != gpus.GpuRequest():
             raise UserError(device.warning(), "a backend that can use the GPU.", "leave out the flag to train anyway.")
         console.warn(device.warning())
     if len(chosen) > 1:
@@ -113,7 +113,7 @@ def start_device(options: Options, found: Found | None) -> ChosenDevice:
     kept = found.generation.state.get("trial") if found else None
     if isinstance(kept, dict) and kept.get("device") == device.name and kept.get("precision") in devices.POLICIES:
         return ChosenDevice(device, devices.precision(kept["precision"], device), kept)
-    result = trial()
+    result = compare_precisions()
     benchmark = {"device": device.name, "precision": result.precision, "ratio": round(result.ratio, 2)}
     return ChosenDevice(device, result.precision, benchmark, result.describe())
 
