@@ -1,9 +1,9 @@
-"""Makes the environment in _internal/env, and mends it when it is half made, damaged or of other pins.
+"""Checks the environment in _internal/env, and has it built when it is missing, incomplete, damaged or of other pins.
 
 Every numbered script calls this through bootstrap.sh or bootstrap.bat. Standard library only: it runs
 before anything is installed. The installation itself is in bootstrap_build.py.
 
-    python bootstrap.py            make or mend; a whole environment is left as it is
+    python bootstrap.py            build or repair; a complete environment is left as it is
     python bootstrap.py --dev      the same, with pytest, ruff and mypy
     python bootstrap.py --check    exit code 0 when all is well; run by the environment's own Python with -I -S
     python bootstrap.py --adopt    take an environment that was made by hand, when its versions are ours
@@ -199,7 +199,7 @@ def _folded(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Make, mend, check or adopt; return the exit code."""
+    """Build or repair, check or adopt; return the exit code."""
     dev = "--dev" in arguments
     if "--check" in arguments:
         env = next((Path(a[6:]) for a in arguments if a.startswith("--env=")), ENV)
@@ -210,27 +210,16 @@ def main(arguments: list[str]) -> int:
     if "--adopt" in arguments:
         adopt(dev=dev)
         return 0
-    with only_one():
-        rebuild = "--rebuild" in arguments
-        base = state(ENV, dev=False)
-        if rebuild or base:
-            there = os.path.lexists(ENV)
-            from bootstrap_build import build
-
-            reason = f"The environment is made anew: {base or 'it cannot be loaded'}." if there else "First start."
-            say(f"{reason} This takes about a minute, once.")
-            dev = dev or bool(read_marker(ENV).get("dev"))
-            build(dev=dev)
-        elif dev and state(ENV, dev=True):
-            from bootstrap_build import add_tools
-
-            add_tools()
-    return 0
+    if "--rebuild" not in arguments and not state(ENV, dev=dev):
+        return 0
+    # A program of its own: it imports this one, and nothing imports in a circle.
+    builder = subprocess.Popen([sys.executable, str(HOME / "bootstrap_build.py"), *arguments])
+    while True:
+        try:
+            return builder.wait()
+        except KeyboardInterrupt:  # the builder gets it too, and says what it means
+            continue
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        say("\nStopped. Start again: the environment is then made from the beginning.")
-        sys.exit(130)
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Installs the packages into a new environment aside, tries them, and puts the environment in its place.
 
-Imported by bootstrap.py when there is something to build. Standard library only.
+Started by bootstrap.py when there is something to build. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from bootstrap import DEV_PINS, ENV, HOME, fail, python_of, say, write_marker
+from bootstrap import DEV_PINS, ENV, HOME, fail, only_one, python_of, read_marker, say, state, write_marker
 
 LOG = HOME / "env-install.log"
 GIGABYTE = 1e9
@@ -253,3 +253,25 @@ def add_tools() -> None:
         pip = [sys.executable, "-m", "pip", "--python", str(python_of(ENV))]
     pip_install(pip, ["-r", str(HOME / DEV_PINS), "-c", str(HOME / "constraints.txt")])
     subprocess.run([str(python_of(ENV)), "-I", "-S", str(HOME / "bootstrap.py"), "--adopt", "--dev"], check=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Build what is missing, unless another start has built it meanwhile."""
+    dev = "--dev" in arguments
+    with only_one():
+        wrong = state(ENV, dev=False)
+        if wrong or "--rebuild" in arguments:
+            there = os.path.lexists(ENV)
+            reason = f"The environment is built again: {wrong or 'it was asked for'}." if there else "First start."
+            say(f"{reason} This takes about a minute, once.")
+            build(dev=dev or bool(read_marker(ENV).get("dev")))
+        elif dev and state(ENV, dev=True):
+            add_tools()
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        say("\nStopped. Start again: the environment is then built from the beginning.")
+        sys.exit(130)

@@ -94,7 +94,9 @@ def use_tiny(setattr_=setattr, kind=Tiny) -> None:
     """Let the name h64 stand for the tiny model, or for a variant of it."""
     from facewright.models import registry
 
-    setattr_(registry, "model_class", lambda name: kind)
+    real = registry.model_class
+    # A portrait model stays what it is: some commands refuse it.
+    setattr_(registry, "model_class", lambda name: real(name) if name == "avatar" else kind)
 
 
 def main() -> None:
