@@ -7,8 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
+from facewright import nn
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
+from facewright.data.sample import Sample
+from facewright.data.sampler import Sampler
+from facewright.faces.align import FaceType
+from facewright.models.base import Trainable, to_numpy
 from facewright.nn import backups, checkpoint, devices
 from facewright.train.callbacks import Callback
 from facewright.train.keys import TrainingCommand
@@ -269,3 +274,49 @@ def test_the_model_folder_is_the_parent(tmp_path, faces):
     workspace = Workspace(tmp_path)
     session, _ = new_session(workspace.model_dir, faces)
     assert session.folder == tmp_path / "model" / "tiny"
+
+
+class MaskNetwork(Trainable):
+    """One stream of its own name: a network that learns masks."""
+
+    title = "for tests"
+    resolution = 16
+    face_type = FaceType.FULL
+    streams = ("faces",)
+    reported = ("faces",)
+
+    def samples(self, stream="faces"):
+        return (Sample("warped", "image", 16, self.face_type, warp=True), Sample("mask", "mask", 16, self.face_type))
+
+    def build(self):
+        face = nn.keras.Input((16, 16, 3))
+        return {"network": nn.keras.Model(face, nn.blocks.head(1)(nn.blocks.conv(4, strides=1)(face)))}
+
+    def train_steps(self):
+        def loss(batch, mask):
+            total = nn.losses.mse(batch["mask"], mask)
+            return total, {"faces": total}
+
+        settings = {"side": 16, "streams": self.streams, "reports": self.reported}
+        optimizer = nn.optimizers.Adam(learning_rate=1e-2)
+        return (nn.train_step.TrainStep("", self.parts, self.parts["network"], loss, optimizer, **settings),)
+
+    def preview(self, batches):
+        faces = batches["faces"]["warped"]
+        mask = to_numpy(self.parts["network"](faces))
+        return {"face": faces, "mask": np.repeat(mask, 3, axis=-1)}
+
+
+def test_a_network_of_one_stream_trains_saves_and_goes_on(tmp_path, faces):
+    def new():
+        session = TrainingSession("masks", MaskNetwork(MaskNetwork.Options()), tmp_path)
+        return session, {"faces": Sampler(faces[0], session.model.samples(), np.random.default_rng(0), flip=True)}
+
+    session, sources = new()
+    preview = PreviewWriter(session, sources)
+    result = train(session, sources, target=15, preview=preview)
+    assert (result.reason, session.iteration) == ("target", 15)
+    assert session.history.values[-3:].mean() < session.history.values[:3].mean()
+    again, sources = new()
+    again.resume(again.find().generation)
+    assert train(again, sources, target=18).steps == 3

@@ -13,6 +13,7 @@ from facewright.annotate.storage import OpenFrame
 from facewright.core.images import Image
 from facewright.extract.log import Settings
 from facewright.faces.align import FaceType, align_matrix, invert, transform_points
+from facewright.faces.landmarks import IBUG68
 from facewright.ui.events import HELP
 from facewright.ui.text import draw_text, text_width
 
@@ -21,17 +22,8 @@ SHIFT = 4  # OpenCV draws to 1/16 pixel
 GROUND, INK, DIM = (28, 28, 28), (235, 235, 235), (150, 150, 150)
 # As in the debug pictures: box blue, landmarks green, aligned square red; cyan for what lies, as ever in this window.
 BOX, SQUARE, DOWN, IN_HAND, SHADOW = (255, 120, 40), (70, 70, 255), (255, 230, 60), (90, 255, 90), (0, 0, 0)
-LINES = (
-    (range(17), False),
-    (range(17, 22), False),
-    (range(22, 27), False),
-    (range(27, 31), False),
-    (range(31, 36), False),
-    (range(36, 42), True),
-    (range(42, 48), True),
-    (range(48, 60), True),
-    (range(60, 68), True),
-)
+CLOSED_GROUPS = ("right eye", "left eye", "outer lips", "inner lips")
+LINES = tuple((points, name in CLOSED_GROUPS) for name, points in IBUG68.groups.items())
 
 
 @dataclass(frozen=True)

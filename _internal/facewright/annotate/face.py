@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facewright.extract.detectors.base import FACE_SQUARE
 from facewright.faces.align import MEAN_FACE, Matrix, invert, similarity, transform_points
 from facewright.faces.faceset import FaceFile
+from facewright.faces.landmarks import IBUG68
 from facewright.faces.record import MANUAL_DETECTOR
 
 Place = tuple[float, float]
@@ -103,7 +104,7 @@ def opened(file: FaceFile, find: Find) -> Face:
 
 def spot_of(points: Marks) -> Spot:
     """Return the square that belongs to landmarks, such as dlib's own detector would draw it."""
-    back = invert(similarity(points[17:], MEAN_FACE))
+    back = invert(similarity(points[IBUG68.inner :], MEAN_FACE))
     middle = transform_points(np.array([[0.5, 0.5]]), back)[0]
     half = scale_of(back) * (FACE_SQUARE[1] - FACE_SQUARE[0]) / 2
     return Spot(float(middle[0]), float(middle[1]), half, float(np.degrees(np.arctan2(back[1, 0], back[0, 0]))))
@@ -129,7 +130,7 @@ def with_point(face: Face, index: int, at: Place) -> Face:
     """Return the face with one landmark elsewhere; a move that would leave no face is not made."""
     points = face.points.copy()
     points[index] = at
-    if not np.ptp(points[17:], axis=0).any():
+    if not np.ptp(points[IBUG68.inner :], axis=0).any():
         return face
     return replace(face, points=points, placed=True, changed=True)
 

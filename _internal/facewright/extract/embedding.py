@@ -20,6 +20,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.extract.dlib_files import REINSTALL, model_file
 from facewright.faces.align import MEAN_FACE, FaceType, Matrix, Points, invert, resample, similarity
+from facewright.faces.landmarks import IBUG68
 from facewright.faces.record import EMBEDDING
 
 WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
@@ -49,7 +50,7 @@ def chip_matrix(landmarks: Points) -> Matrix:
     """
     # dlib fits the mean face onto the landmarks, not the landmarks onto the mean face: on a face that differs from
     # the mean the two give other scales. Its corner of the first pixel is (0, 0), hence the half pixel.
-    mean = MEAN_FACE[[index - 17 for index in ANCHORS]] * FACE_PX + BORDER_PX
+    mean = MEAN_FACE[[index - IBUG68.inner for index in ANCHORS]] * FACE_PX + BORDER_PX
     matrix = invert(similarity(mean, np.asarray(landmarks, np.float64)[ANCHORS]))
     matrix[:, 2] -= 0.5
     return matrix

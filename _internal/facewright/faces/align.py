@@ -1,7 +1,7 @@
 """Alignment: the similarity that carries a face's landmarks onto the mean face.
 
 Method: Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
-PAMI 1991. The mean face is dlib's table for face chips (Boost licence), iBUG-68 points 17..67.
+PAMI 1991. The mean face is in `facewright.faces.landmarks`.
 Points are (x, y) in pixels; matrices are 2x3 and map frame -> aligned.
 """
 
@@ -11,6 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from facewright.faces.landmarks import IBUG68
 
 Points = NDArray[np.floating]
 Matrix = NDArray[np.float64]
@@ -36,23 +38,8 @@ LARGEST_AVERAGE = 8
 # Padding around the mean-face square, as a share of the picture's side.
 PADDING = {FaceType.HALF: 0.0, FaceType.FULL: 12 / 64, FaceType.HEAD: 24 / 64}
 
-# fmt: off
-MEAN_FACE: NDArray[np.float64] = np.array([
-    (0.000213256, 0.106454), (0.0752622, 0.038915), (0.18113, 0.0187482), (0.29077, 0.0344891),
-    (0.393397, 0.0773906), (0.586856, 0.0773906), (0.689483, 0.0344891), (0.799124, 0.0187482),
-    (0.904991, 0.038915), (0.98004, 0.106454), (0.490127, 0.203352), (0.490127, 0.307009),
-    (0.490127, 0.409805), (0.490127, 0.515625), (0.36688, 0.587326), (0.426036, 0.609345),
-    (0.490127, 0.628106), (0.554217, 0.609345), (0.613373, 0.587326), (0.121737, 0.216423),
-    (0.187122, 0.178758), (0.265825, 0.179852), (0.334606, 0.231733), (0.260918, 0.245099),
-    (0.182743, 0.244077), (0.645647, 0.231733), (0.714428, 0.179852), (0.793132, 0.178758),
-    (0.858516, 0.216423), (0.79751, 0.244077), (0.719335, 0.245099), (0.254149, 0.780233),
-    (0.340985, 0.745405), (0.428858, 0.727388), (0.490127, 0.742578), (0.551395, 0.727388),
-    (0.639268, 0.745405), (0.726104, 0.780233), (0.642159, 0.864805), (0.556721, 0.902192),
-    (0.490127, 0.909281), (0.423532, 0.902192), (0.338094, 0.864805), (0.290379, 0.784792),
-    (0.428096, 0.778746), (0.490127, 0.785343), (0.552157, 0.778746), (0.689874, 0.784792),
-    (0.553364, 0.824182), (0.490127, 0.831803), (0.42689, 0.824182),
-], dtype=np.float64)
-# fmt: on
+MEAN_FACE = IBUG68.mean_face
+LEFT_EYE, RIGHT_EYE = IBUG68.groups["left eye"], IBUG68.groups["right eye"]
 
 
 def similarity(source: Points, target: Points) -> Matrix:
@@ -94,7 +81,7 @@ def align_matrix(landmarks: Points, face_type: FaceType, size: int, *, level_eye
     landmarks = np.asarray(landmarks, np.float64)
     if face_type is FaceType.MARK_ONLY:
         return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    matrix = similarity(landmarks[17:], MEAN_FACE)
+    matrix = similarity(landmarks[IBUG68.inner :], MEAN_FACE)
     if face_type is FaceType.AVATAR:
         # Upright: no rotation, the mean of all points in the middle, a third of the side per mean face.
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0])) * size / 3
@@ -110,11 +97,11 @@ def align_matrix(landmarks: Points, face_type: FaceType, size: int, *, level_eye
 
 def _levelled(matrix: Matrix, landmarks: Points) -> Matrix:
     """Turn what a matrix frame -> mean face gives around the middle of the points 17..67, until the eyes are level."""
-    across = matrix[:, :2] @ (landmarks[42:48].mean(0) - landmarks[36:42].mean(0))
+    across = matrix[:, :2] @ (landmarks[LEFT_EYE].mean(0) - landmarks[RIGHT_EYE].mean(0))
     angle = np.arctan2(across[1], across[0])
     c, s = np.cos(angle), np.sin(angle)
     linear = np.array([[c, s], [-s, c]]) @ matrix[:, :2]
-    return np.column_stack([linear, MEAN_FACE.mean(0) - linear @ landmarks[17:].mean(0)])
+    return np.column_stack([linear, MEAN_FACE.mean(0) - linear @ landmarks[IBUG68.inner :].mean(0)])
 
 
 def transform_points(points: Points, matrix: Matrix) -> NDArray[np.float64]:

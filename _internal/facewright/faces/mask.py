@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.images import decode
 from facewright.faces.align import Points
+from facewright.faces.landmarks import IBUG68
 
 Mask = NDArray[np.float32]
 
-JAW = range(17)
-BROWS = range(17, 27)
-RIGHT_EYE = range(36, 42)
-LEFT_EYE = range(42, 48)
-MOUTH = range(48, 68)
+_GROUPS = IBUG68.groups
+JAW, RIGHT_EYE, LEFT_EYE = _GROUPS["jaw"], _GROUPS["right eye"], _GROUPS["left eye"]
+BROWS = (*_GROUPS["right brow"], *_GROUPS["left brow"])
+MOUTH = (*_GROUPS["outer lips"], *_GROUPS["inner lips"])
 
 # The face is the union of three convex hulls: cheeks and chin, the nose's ridge, the brows.
 FACE_HULLS: tuple[tuple[int, ...], ...] = (
@@ -116,13 +116,7 @@ def _widened(mask: Mask, landmarks: Points, grow: float) -> Mask:
     return np.asarray(cv2.dilate(mask, kernel), np.float32)
 
 
-# fmt: off
-SWAPPED = np.array([
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
-])
-# fmt: on
+SWAPPED = IBUG68.mirror
 
 
 def mirror_landmarks(landmarks: NDArray[np.floating], width: int) -> NDArray[np.float32]:

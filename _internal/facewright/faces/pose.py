@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.faces.align import MEAN_FACE, Points, similarity
+from facewright.faces.landmarks import IBUG68
 
 # iBUG-68 index -> depth towards the viewer in millimetres.
 DEPTHS = {
@@ -36,11 +37,11 @@ def head_pose(landmarks: Points) -> tuple[float, float, float]:
     """
     landmarks = np.asarray(landmarks, np.float64)
     indices = list(DEPTHS)
-    flat = MEAN_FACE[np.array(indices) - 17] - 0.5
+    flat = MEAN_FACE[np.array(indices) - IBUG68.inner] - 0.5
     model = np.column_stack([flat, -np.array(list(DEPTHS.values())) / MILLIMETRES])
     # The picture is brought upright and to unit size first: the solver then starts near its goal and the
     # result does not depend on the frame's size. The rotation that is taken away here is added again.
-    to_mean = similarity(landmarks[17:], MEAN_FACE)
+    to_mean = similarity(landmarks[IBUG68.inner :], MEAN_FACE)
     upright = landmarks[indices] @ to_mean[:, :2].T + to_mean[:, 2] - 0.5
     camera = np.array([[DISTANCE, 0, 0], [0, DISTANCE, 0], [0, 0, 1.0]])
     start = (np.zeros((3, 1)), np.array([[0.0], [0.0], [DISTANCE]]))

@@ -18,13 +18,14 @@ from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
 from facewright.core.png import DamagedPng, get_text, read_text, set_text
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
+from facewright.faces.landmarks import IBUG68
 from facewright.faces.pose import head_pose
 
 KEYWORD = "facewright"
 VERSION = 2  # the newest that is read
-SCHEME = "ibug68"  # the landmark scheme of records that name none
+SCHEME = IBUG68.name  # the landmark scheme of records that name none
 MASK_SOURCES = ("hull", "imported", "predicted", "painted")
-INNER = 17  # landmarks from here on (all but the jaw) place a face
+INNER = IBUG68.inner  # landmarks from here on (all but the jaw) place a face
 EMBEDDING = 128  # numbers that describe who a face is
 LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
 MANUAL_DETECTOR = "manual"  # stands for the detector in the record of a face that a person placed or moved

@@ -22,6 +22,7 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.landmarks import IBUG68
 from facewright.faces.mask import hull_mask
 from facewright.faces.record import FaceRecord
 from facewright.faces.sharpness import sharpness
@@ -97,7 +98,7 @@ def box_side(record: FaceRecord) -> float:
 
 
 def _outside(record: FaceRecord, image: Image) -> bool:
-    points = record.landmarks[17:]  # the jaw of a half face lies outside and may
+    points = record.landmarks[IBUG68.inner :]  # the jaw of a half face lies outside and may
     return bool(points.min() < -0.5 or (points.max(0) > np.array(image.shape[1::-1]) - 0.5).any())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.faces.align import FaceType
+from facewright.faces.landmarks import IBUG68
 from facewright.faces.record import LARGEST
 
 Box = tuple[float, float, float, float]
@@ -72,7 +73,11 @@ def landmarks(value: Any, what: str) -> NDArray[np.float64]:
     if not right:
         raise NotImportable(f"its {what} are not 68 points")
     points = points.astype(np.float64)
-    if not np.isfinite(points).all() or np.abs(points).max() > LARGEST or not np.ptp(points[17:], axis=0).any():
+    if (
+        not np.isfinite(points).all()
+        or np.abs(points).max() > LARGEST
+        or not np.ptp(points[IBUG68.inner :], axis=0).any()
+    ):
         raise NotImportable(f"its {what} are not finite, out of range or all at one place")
     return points
 

@@ -27,6 +27,7 @@ from facewright.faces.align import (
     square_lies_inside,
     transform_points,
 )
+from facewright.faces.landmarks import IBUG68
 from facewright.faces.pose import head_pose
 from facewright.faces.record import KEYWORD, BadRecord, FaceRecord, parse_record
 from facewright.interop.deepfacelab_faces import read_deepfacelab
@@ -127,13 +128,13 @@ def _matrix(foreign: ForeignFace, image: Image, find_landmarks: LandmarkFinder |
         matrix = similarity(foreign.frame_landmarks, points)
     elif find_landmarks is not None:
         # Rotation and scale follow from the landmarks; where the square lies does not, so it is measured.
-        linear = similarity(foreign.frame_landmarks[17:], MEAN_FACE)[:, :2] * side * HEAD_SCALE
+        linear = similarity(foreign.frame_landmarks[IBUG68.inner :], MEAN_FACE)[:, :2] * side * HEAD_SCALE
         rotated = foreign.frame_landmarks @ linear.T
         points = find_landmarks(image).astype(np.float64)
-        matrix = np.column_stack([linear, np.median(points[17:] - rotated[17:], axis=0)])
+        matrix = np.column_stack([linear, np.median(points[IBUG68.inner :] - rotated[IBUG68.inner :], axis=0)])
     else:
         raise NotImportable("it does not say where its square is in the frame")
-    spread = transform_points(foreign.frame_landmarks, matrix)[17:] - points[17:]
+    spread = transform_points(foreign.frame_landmarks, matrix)[IBUG68.inner :] - points[IBUG68.inner :]
     if np.sqrt((spread**2).sum(1).mean()) > MAX_FIT_ERROR * side:
         raise NotImportable("its landmarks in image and frame do not belong together")
     return matrix

@@ -48,10 +48,13 @@ class GAN(SharedEncoder):
 
     @dataclass(frozen=True)
     class Options(ModelOptions):
-        """Fixed at creation."""
+        """Its loss."""
 
         perceptual: bool = option(
-            False, "Compare faces by the discriminator's features, too: slower, finer.", ask="Perceptual loss"
+            False,
+            "Compare faces by the discriminator's features, too: slower, finer.",
+            ask="Perceptual loss",
+            per_run=True,  # a term of the loss: no weight depends on it
         )
 
     def build(self) -> dict[str, Any]:

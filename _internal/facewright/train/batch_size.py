@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from facewright.core.errors import UserError
 from facewright.data.sample import Batch
-from facewright.models.base import FaceModel
+from facewright.models.base import Trainable
 from facewright.nn.devices import Device
 from facewright.nn.gpus import device_memory
 from facewright.train.prefetch import BatchSource
@@ -32,7 +32,7 @@ class BatchSize:
     reason: str
 
 
-def choose_batch_size(model: FaceModel, asked: int, device: Device) -> BatchSize:
+def choose_batch_size(model: Trainable, asked: int, device: Device) -> BatchSize:
     """Choose how many faces per side an iteration takes.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from facewright import __version__
 from facewright.core.errors import UserError
-from facewright.models.base import FaceModel
+from facewright.models.base import Trainable
 from facewright.models.trained import find_generation, model_arrays, option_values, restore
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Found, Generation
@@ -36,7 +36,7 @@ class TrainingSession:
     """
 
     name: str
-    model: FaceModel
+    model: Trainable
     model_dir: Path
     kind: str = ""
     iteration: int = 0
