@@ -61,8 +61,8 @@ def without_chance(model) -> None:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
     for trainer in model.steps.values():
-        if hasattr(trainer.optimizer, "keep"):
-            trainer.optimizer.keep = 1.0
+        if hasattr(trainer.optimizer.inner, "keep"):
+            trainer.optimizer.inner.keep = 1.0
 
 
 def share(model, name: str, kept: dict, *, write: bool) -> None:

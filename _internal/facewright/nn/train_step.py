@@ -111,10 +111,11 @@ class TrainStep(keras.Model):
 
     @contextmanager
     def _only_own_parts_trainable(self) -> Iterator[None]:
+        before = [part.trainable for part in self._frozen]
         for part in self._frozen:
             part.trainable = False
         try:
             yield
         finally:
-            for part in self._frozen:
-                part.trainable = True
+            for part, trainable in zip(self._frozen, before, strict=True):
+                part.trainable = trainable
