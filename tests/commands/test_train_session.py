@@ -47,8 +47,8 @@ class TestPrecision:
             made.append(1)
             return SimpleNamespace(precision="bfloat16", ratio=1.534, describe=lambda: "faster here")
 
-        monkeypatch.setattr(setup, "trial", try_it)
-        monkeypatch.setattr(gpus, "cards", lambda: ())
+        monkeypatch.setattr(setup, "compare_precisions", try_it)
+        monkeypatch.setattr(gpus, "list_gpus", lambda: ())
         monkeypatch.setattr(devices, "find", lambda: CPU)
         monkeypatch.setattr(devices, "precision", lambda policy, device: "float32" if policy == "auto" else policy)
         return made
