@@ -110,7 +110,7 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
     """
     found = [(align_matrix(face.landmarks, wanted.face_type, wanted.side), face) for face in faces]
     # The determinant is small where a frame pixel is small in the aligned image: at a large face.
-    found.sort(key=lambda pair: abs(float(np.linalg.det(pair[0][:, :2]))))
+    found.sort(key=lambda pair: float(np.linalg.det(pair[0][:, :2])))
     images = np.empty((len(found), wanted.side, wanted.side, 3), np.float32)
     for place, (matrix, _) in zip(images, found, strict=True):
         place[...] = _cut(frame, matrix, wanted.side)
@@ -184,7 +184,7 @@ def square_region(matrix: Matrix, side: int, frame: tuple[int, int]) -> Region |
     low, high = -LANCZOS_REACH, side - 1 + LANCZOS_REACH
     corners = transform_points(np.array([(low, low), (high, low), (high, high), (low, high)]), invert(matrix))
     # A frame is never that large; the bounds keep wild numbers out of the integers.
-    first = np.clip(np.floor(corners.min(0)), -1, 1 << 20).astype(int)
+    first = np.clip(corners.min(0), 0, 1 << 20).astype(int)
     last = np.clip(np.ceil(corners.max(0)) + 1, -1, 1 << 20).astype(int)
     box = Region(int(first[0]), int(first[1]), int(last[0]), int(last[1])).grown(0, frame)
     return box if min(box.size) > 0 else None

@@ -114,7 +114,7 @@ def remap_grid(matrix: Matrix, control_points: NDArray[np.float32], source_side:
     ratio = source_side / FIELD_SIDE
     from_field = np.array([[ratio, 0, ratio / 2 - 0.5], [0, ratio, ratio / 2 - 0.5], [0, 0, 1]])
     field_to_output = matrix @ from_field
-    field = displacement_field(control_points) * np.float32(source_side)
+    field = displacement_field(control_points) * source_side
     result = np.empty((2, size, size), np.float32)
     for c in range(2):  # one plane at a time is three times as fast in OpenCV
         cv2.warpAffine(field[c], field_to_output, (size, size), result[c], cv2.INTER_LINEAR)
