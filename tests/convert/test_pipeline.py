@@ -8,7 +8,7 @@ import pytest
 
 from convert.drawn_faces import constant, convert_alone, dst_faces, ellipse, identity, landmarks, scene
 from facewright.convert import edge, pipeline
-from facewright.convert.blend import Mode, mix, recolour, rematch, to_bytes, visible_mask
+from facewright.convert.blend import Mode, clone, mix, recolour, rematch, to_bytes, visible_mask
 from facewright.convert.edge import Region
 from facewright.convert.masks import DstFace, MaskKind, RecordMask, allowed_mask
 from facewright.convert.parameters import Parameters
@@ -150,6 +150,18 @@ def test_seamless_at_the_border_keeps_the_place_of_a_detail():
         np.testing.assert_allclose(bright.mean(0), (60 - 0.7, 10 + 8.3), atol=1.2)
 
 
+@pytest.mark.parametrize("margins", [(2, 20, 20, 20), (20, 2, 20, 20), (20, 20, 2, 20), (20, 20, 20, 2)])
+def test_a_region_that_does_not_touch_the_border_is_opencvs_clone(margins):
+    """Two pixels are enough on every side: left, top, right, bottom."""
+    left, top, right, bottom = margins
+    under, source = scene(70, 80, 1), scene(70, 80, 2)
+    inside = np.zeros((70, 80), bool)
+    inside[top : 70 - bottom, left : 80 - right] = True
+    centre = (left + (80 - right - left) // 2, top + (70 - bottom - top) // 2)
+    expected = cv2.seamlessClone(source, under, inside.astype(np.uint8) * 255, centre, cv2.NORMAL_CLONE)
+    np.testing.assert_array_equal(clone(source, under, inside), expected)
+
+
 def test_several_faces_larger_first():
     frame = scene(200, 300)
     near, far = landmarks((110, 100), 90), landmarks((190, 100), 40)
@@ -254,6 +266,20 @@ def test_square_region_lies_in_the_frame():
     assert box.left == box.top == 0 and 40 < box.right < 60
     assert pipeline.square_region(align_matrix(landmarks((-500, 0), 60), FaceType.HALF, 64), 64, (100, 100)) is None
     assert isinstance(box, Region)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "box"),
+    [
+        (20, 30, (15, 25, 89, 99)),  # 5 px beyond the 64 on every side, the end exclusive, and one to spare
+        (20.4, 30.6, (15, 25, 90, 100)),
+        (-10, 3, (0, 0, 59, 72)),
+        (150, 100, (145, 95, 200, 150)),
+    ],
+)
+def test_the_region_holds_every_pixel_that_the_filter_reads(x, y, box):
+    matrix = np.array([[1.0, 0, -x], [0, 1.0, -y]])
+    assert pipeline.square_region(matrix, 64, (150, 200)) == Region(*box)
 
 
 def everywhere(faces):

@@ -182,3 +182,15 @@ def test_defaults_that_a_model_inherits_change_the_key(workspace, monkeypatch):
     assert keys_now() == before
     monkeypatch.setattr(parent, "converter", dataclasses.replace(parent.converter, erode=31))
     assert changed(before, keys_now()) == WITH_FACE
+
+
+def test_the_model_that_was_named_is_taken_else_the_one_saved_last(workspace):
+    weights = {"weights": {"w": np.ones(3, np.float32)}}
+    for name, model in (("old", "h64"), ("new", "df"), ("foreign", "no such model")):
+        checkpoint.save(workspace.model_dir / name, {"model": model, "iteration": 8}, weights)
+
+    def newest(name):
+        return SavedModels().newest(workspace.model_dir, name).name
+
+    assert (newest("old"), newest("new"), newest("")) == ("old", "new", "new")
+    assert newest("foreign") == newest("nobody") == ""

@@ -135,6 +135,14 @@ def test_every_face_comes_once_per_round(paths):
         assert sorted(drawn.pick(rng)[0] for _ in paths) == list(range(len(paths)))
 
 
+def test_faces_are_numbered_as_their_files_are(paths):
+    """A face that is asked for is the one that an output without augmentation shows."""
+    made = sampler(paths)
+    for index in range(len(paths)):
+        (target,) = make_sample(made.face(index), SAMPLES[1:2], None)
+        np.testing.assert_array_equal(target, made.untouched([index])["target"][0])
+
+
 def test_a_smaller_face_type_is_refused(paths):
     head = (Sample("target", "image", 48, FaceType.HEAD),)
     with pytest.raises(UserError, match="is a full face, but the model needs head faces"):

@@ -1,5 +1,7 @@
 """Alignment against the test vectors of facts/deepfacelab.md A.10, and what a similarity must keep."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from facewright.faces.align import (
     cut,
     invert,
     similarity,
+    square_lies_inside,
     transform_points,
 )
 
@@ -179,3 +182,32 @@ def test_a_mirrored_cut_averages_as_well() -> None:
         cut(noise, mirrored, 64)[4:-4, 4:-4].astype(int), cut(across, shifted, 64)[4:-4, 4:-4], atol=2
     )
     assert cut(noise, mirrored, 64)[4:-4, 4:-4].std() < 15
+
+
+def test_a_face_half_as_large_is_averaged_already() -> None:
+    """Stripes of one pixel, halved: grey, where every second pixel alone would be black or white."""
+    stripes = np.zeros((128, 128), np.float32)
+    stripes[:, ::2] = 1
+    inner = cut(stripes, np.array([[0.5, 0, 0], [0, 0.5, 0]]), 64)[4:-4, 4:-4]
+    np.testing.assert_allclose(inner, 0.5, atol=0.02)
+
+
+def test_a_face_that_shrinks_very_much_needs_no_more_memory() -> None:
+    """512 x 512 pixels are averaged into 64 x 64, not 12,800 x 12,800."""
+    frame = np.full((4000, 4000), 200, np.uint8)
+    tracemalloc.start()
+    result = cut(frame, np.array([[1 / 200, 0, 20], [0, 1 / 200, 20]]), 64)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (result[22:38, 22:38] == 200).all() and peak < 2e6
+
+
+@pytest.mark.parametrize("slack", [0.0, 2.0])
+def test_a_square_may_stick_out_by_the_slack_and_no_further(slack: float) -> None:
+    """A picture lies inside itself; moved, it sticks out on one side."""
+    for sign in (-1, 1):
+        for axis in (0, 1):
+            for beyond, inside in ((0.0, True), (0.01, False)):
+                matrix = np.eye(2, 3)
+                matrix[axis, 2] = sign * (slack + beyond)
+                assert square_lies_inside(matrix, 64, 64, slack) is inside

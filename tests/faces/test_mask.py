@@ -69,13 +69,14 @@ def test_a_mask_that_cannot_be_read_is_none(text):
     assert decode_mask(text) is None
 
 
-def test_growth_is_a_share_of_the_distance_between_the_eyes():
+@pytest.mark.parametrize(("share", "pixels"), [(0.1, 5), (0.02, 1), (0.005, 0)])
+def test_growth_is_a_share_of_the_distance_between_the_eyes(share, pixels):
     """The eyes' middles are 53.7 px apart here: a tenth of it is 5 px on every side."""
     points = landmarks((100, 100), 100)
     for draw in (eyes_mask, mouth_mask):
-        plain, grown = (np.argwhere(draw(points, (200, 200), grow=grow) > 0.5) for grow in (0.0, 0.1))
-        np.testing.assert_array_equal(grown.min(0), plain.min(0) - 5)
-        np.testing.assert_array_equal(grown.max(0), plain.max(0) + 5)
+        plain, grown = (np.argwhere(draw(points, (200, 200), grow=grow) > 0.5) for grow in (0.0, share))
+        np.testing.assert_array_equal(grown.min(0), plain.min(0) - pixels)
+        np.testing.assert_array_equal(grown.max(0), plain.max(0) + pixels)
 
 
 def test_mirrored_twice_is_as_before_and_left_becomes_right():

@@ -189,6 +189,10 @@ def test_landmarks_as_they_were_found_are_kept() -> None:
     assert after.raw_landmarks is not None and after.raw_landmarks.dtype == np.float32
     np.testing.assert_allclose(after.found_landmarks, before.frame_landmarks, atol=6e-4)
     np.testing.assert_allclose(after.frame_landmarks - after.found_landmarks, 0.25, atol=1e-3)
+    # Every kind of landmarks is written to a thousandth of a pixel.
+    stored = json.loads(smoothed.to_json())
+    for name in ("landmarks", "frame_landmarks", "raw_landmarks"):
+        np.testing.assert_array_equal(stored[name], np.round(stored[name], 3))
 
 
 @pytest.mark.parametrize("raw", ["no numbers", [[1, 2]], [[0, 0]] * 68, [[1, 1e9]] * 68, [[1, "x"]] * 68])

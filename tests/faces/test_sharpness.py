@@ -59,3 +59,12 @@ def test_background_and_the_edge_of_the_frame_do_not_count() -> None:
 def test_a_slope_is_no_detail() -> None:
     ramp = np.tile((np.arange(440) // 2).astype(np.uint8)[None, :, None], (440, 1, 3))
     assert sharpness(ramp, POINTS) < 1
+
+
+@pytest.mark.parametrize("quarter_turns", range(4))
+def test_the_edge_of_the_frame_does_not_count_where_a_face_is_enlarged(quarter_turns: int) -> None:
+    """A flat face of 20 px that leaves the frame: the interpolation overshoots a little there, and that is all."""
+    frame = np.full((80, 80, 3), 200, np.uint8)
+    upright = placed(0, 20, 65, 50)
+    about = (upright - 39.5) @ np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), quarter_turns) + 39.5
+    assert sharpness(frame, about) < 15

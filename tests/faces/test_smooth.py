@@ -146,6 +146,11 @@ def test_single_and_few_frames_are_left_as_they_are() -> None:
     assert smooth_faces([], MEDIUM) == []
 
 
+def test_eight_frames_are_enough() -> None:
+    track = resting(8)
+    assert trembling(np.array(smooth_faces(sightings(track), MEDIUM))) < 0.5 * trembling(track)
+
+
 def test_missing_frames_are_bridged() -> None:
     whole = resting(60, seed=8) + (2.0 * np.arange(60))[:, None, None]
     times = np.delete(np.arange(60), [20, 21, 40])
@@ -171,12 +176,51 @@ def test_uneven_motion_is_never_taken_for_trembling() -> None:
     assert np.abs(smooth(track) - track).max() < 6 * LARGEST_TREMBLE * SIDE
 
 
+def test_uneven_motion_of_every_point_is_none_either() -> None:
+    """Shape and place both change much from frame to frame: the bound on the trembling holds for the place too."""
+    random = np.random.default_rng(15)
+    step = 10 * LARGEST_TREMBLE * SIDE
+    track = points(200) + random.normal(0, step, (60, 1, 2)) + random.normal(0, step, (60, 68, 2))
+    moved = (smooth(track) - track)[:, 17:].mean(1)
+    assert np.abs(moved).max() < 3 * LARGEST_TREMBLE * SIDE
+
+
+def test_a_face_upside_down_is_smoothed_as_one_upright() -> None:
+    """Its roll jumps between -180 and 180 degrees from frame to frame."""
+    upright = resting(60, seed=3)
+    turned = 400 - upright
+    assert np.allclose(400 - smooth(turned), smooth(upright), atol=1e-6)
+
+
 def test_a_shaking_camera_is_no_trembling_of_the_landmarks() -> None:
     """The face goes with its frame: the shape, which does not shake, tells what landmarks do by themselves."""
     track = resting(100, 0.2 * NOISE, seed=13)
     shaken = track + np.random.default_rng(14).normal(0, 2 * NOISE, (100, 1, 2))
     assert np.abs(smooth(shaken) - shaken)[:, 17:].mean(1).max() < NOISE
     assert trembling(smooth(shaken)) > 0.9 * trembling(shaken)
+
+
+@pytest.mark.parametrize(("shaken", "most"), [("middle", 0.8), ("size", 2.5), ("roll", 1.4)])
+def test_how_much_of_a_shaking_place_is_taken_for_trembling(shaken: str, most: float) -> None:
+    """Up to so many times the shape's trembling the place is smoothed; far above, it is the video's own motion."""
+
+    def corners(track: np.ndarray) -> np.ndarray:
+        return np.array([square(p) for p in track]) @ [1, 1j]
+
+    def place(track: np.ndarray) -> np.ndarray:
+        across = corners(track)[:, 1] - corners(track)[:, 0]
+        values = {"middle": corners(track).mean(1), "size": np.log(np.abs(across)), "roll": np.angle(across)}
+        return np.diff(values[shaken], 2)
+
+    for times, least, largest in ((1.0, 0.0, 0.2), (2.5, 0.8, 1.0)):
+        amount = np.random.default_rng(66).normal(0, times * most * NOISE / SIDE, (150, 2)) @ [1, 1j]
+        face = (resting(150, seed=16) - 200) @ [1, 1j]
+        face -= face[:, 17:].mean(1, keepdims=True)
+        linear = {"middle": 0j, "size": amount.real, "roll": 1j * amount.real}[shaken] * np.ones(150)
+        face = face * np.exp(linear)[:, None] + (SIDE * amount[:, None] if shaken == "middle" else 0)
+        track = np.stack([face.real, face.imag], axis=-1) + 200
+        left = np.linalg.norm(place(smooth(track))) / np.linalg.norm(place(track))
+        assert least <= left <= largest
 
 
 def test_the_alignment_is_the_smoothed_place() -> None:

@@ -44,3 +44,9 @@ def test_a_face_that_never_rests_and_one_too_short() -> None:
     figures = measure(moving, moving)
     assert figures is not None and figures.at_rest == 0 and np.isnan(figures.gain)
     assert measure(moving[:10], moving[:10]) is None
+
+
+def test_a_face_that_does_not_move_has_no_lag() -> None:
+    still = np.repeat(points(100)[None].astype(float), 20, axis=0)
+    figures = measure(still, still)
+    assert figures is not None and (figures.speed, figures.deviation, figures.lag) == (0, 0, 0)

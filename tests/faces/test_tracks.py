@@ -55,6 +55,13 @@ def test_the_nearer_of_two_faces_goes_on() -> None:
     assert sorted(join_tracks(faces)) == [[0, 2], [1]]
 
 
+def test_a_face_that_appears_beside_another_begins_a_track_of_its_own() -> None:
+    """Each track takes one face of a frame, though both are near enough."""
+    first = [Sighting(time, points(100 + 2 * time)) for time in range(12)]
+    second = [Sighting(time, points(130 + 2 * time)) for time in range(4, 12)]
+    assert sorted(join_tracks([*first, *second])) == [list(range(12)), list(range(12, 20))]
+
+
 @pytest.mark.parametrize("change", [{"x": 160.0}, {"side": 140.0}, {"roll": 40.0}])
 def test_a_face_far_off_or_much_larger_or_tilted_is_another(change: dict[str, float]) -> None:
     assert len(join_tracks([Sighting(0, points(100)), Sighting(1, points(**{"x": 100.0, **change}))])) == 2
