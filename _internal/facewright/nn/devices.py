@@ -21,7 +21,7 @@ from facewright.core.errors import UserError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 POLICIES = {
-    "auto": "bfloat16 where the device has it in hardware and a short timed trial finds it faster, else float32",
+    "auto": "bfloat16 where the device has it in hardware and a short benchmark finds it faster, else float32",
     "float32": "full precision",
     "bfloat16": "half of the numbers' bits in the sums; weights stay float32",
 }

@@ -27,8 +27,8 @@ class PrecisionBenchmark:
     def describe(self) -> str:
         """Say why it was chosen."""
         if self.precision == "bfloat16":
-            return f"{self.ratio:.2f} times as fast as float32 in a short trial on this device"
-        return f"bfloat16 is {self.ratio:.2f} times as fast in a short trial on this device, which is no gain"
+            return f"{self.ratio:.2f} times as fast as float32 in a short benchmark on this device"
+        return f"bfloat16 is {self.ratio:.2f} times as fast in a short benchmark on this device, which is no gain"
 
 
 def compare_precisions(rounds: int = 5) -> PrecisionBenchmark:
