@@ -168,42 +168,13 @@ def show(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def option(
-    default: Value,
-    help: str,
-    *,
-    ask: str | None = None,
-    choices: Mapping[str, str] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    remember: bool = True,
-    check: Callable[[str], Any] | None = None,
-    many: bool = False,
-    positional: bool = False,
-    affects_output: bool = False,
-    applies_when: Callable[[Mapping[str, Any]], bool] | None = None,
-    saved_with_model: bool = False,
-    per_run: bool = False,
-) -> Any:
-    """Declare an option as a dataclass field; see `Option` for the arguments."""
-    spec = Option(
-        "",
-        type(default),
-        default,
-        help,
-        ask=ask,
-        choices=choices or {},
-        low=low,
-        high=high,
-        remember=remember,
-        check=check,
-        many=many,
-        positional=positional,
-        affects_output=affects_output,
-        applies_when=applies_when,
-        saved_with_model=saved_with_model,
-        per_run=per_run,
-    )
+def option(default: Value, help: str, **declaration: Any) -> Any:
+    """Declare an option as a dataclass field; the declaration is the other attributes of `Option`, but for the name.
+
+    Raises:
+        TypeError: An `Option` has no such attribute.
+    """
+    spec = Option("", type(default), default, help, **declaration)
     return dataclasses.field(default=default, metadata={"option": spec})
 
 
