@@ -86,6 +86,18 @@ def test_a_workspace_that_cannot_be_written_needs_no_log(workspace: Workspace) -
     assert log is None
 
 
+def test_a_log_folder_that_leads_elsewhere_is_not_used(workspace: Workspace, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    theirs = [elsewhere / f"2020-01-01_00-00-{second:02d}_train.log" for second in range(KEPT + 1)]
+    for path in theirs:
+        path.write_text("theirs")
+    (workspace.root / "logs").symlink_to(elsewhere)
+    with log_file(workspace.root, "doctor", []) as log:
+        console.say("goes on")
+    assert log is None and sorted(elsewhere.iterdir()) == theirs
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_workspace_needs_no_log(workspace: Workspace) -> None:
     workspace.root.chmod(0o555)

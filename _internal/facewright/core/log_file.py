@@ -78,6 +78,8 @@ def _new_file(root: Path, command: str) -> Path | None:
     folder = root / FOLDER
     stem = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{command}"
     try:
+        if folder.is_symlink():  # it would write and remove files elsewhere
+            return None
         folder.mkdir(exist_ok=True)
         path = next(path for path in _names(folder, stem) if _made(path))
         logs = sorted(
