@@ -2,6 +2,8 @@
 
 import pytest
 
+from extract.squares import Squares
+
 
 @pytest.fixture
 def filled(workspace, monkeypatch):
@@ -11,3 +13,9 @@ def filled(workspace, monkeypatch):
     tiny.use_tiny(monkeypatch.setattr)
     tiny.fill(workspace)
     return workspace
+
+
+@pytest.fixture
+def squares() -> Squares:
+    """Bright squares take the place of faces, for every name of a detector."""
+    return Squares()

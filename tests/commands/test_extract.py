@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
-from facewright.commands import extract as extract_faces
+from commands.extract_runs import run
+from extract.squares import SquareModels, Squares, frame_with
 from facewright.commands import fix as fix_faces
 from facewright.commands.extract import Options
 from facewright.core.errors import UserError
@@ -22,29 +21,12 @@ from facewright.core.files import disk_errors
 from facewright.core.images import write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract import pipeline
-from facewright.extract.report import ExtractionReport
 from facewright.faces import record
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import load_record
 from sample import sample_frames
 
 TESTS = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture
-def squares() -> Squares:
-    """Bright squares take the place of faces, for every name of a detector."""
-    return Squares()
-
-
-def run(
-    workspace: Workspace, options: Options, squares: Squares | None = None, landmarker: StillLandmarks | None = None
-) -> ExtractionReport:
-    """Extract faces, or squares: then who they are is not asked, and nothing is smoothed."""
-    if squares is None:
-        return extract_faces.run(workspace, options)
-    models = SquareModels(squares, landmarker)
-    return extract_faces.run(workspace, replace(options, people=False, smooth="off"), models)
 
 
 def fill(side: Side, count: int = 6) -> None:

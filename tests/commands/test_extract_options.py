@@ -3,15 +3,14 @@
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from commands.extract_runs import run
 from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
-from facewright.commands import extract as extract_faces
 from facewright.commands import fix as fix_faces
 from facewright.commands.extract import Options
 from facewright.core.errors import UserError
@@ -19,29 +18,12 @@ from facewright.core.images import Image, write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Box
 from facewright.extract.log import ExtractionLog
-from facewright.extract.report import ExtractionReport
 from facewright.faces.align import transform_points
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import load_record
 from sample import sample_frames
 
 LARGE, SMALL = (100, 60, 80), (20, 20, 40)
-
-
-@pytest.fixture
-def squares() -> Squares:
-    """Bright squares take the place of faces, for every name of a detector."""
-    return Squares()
-
-
-def run(
-    workspace: Workspace, options: Options, squares: Squares | None = None, landmarker: StillLandmarks | None = None
-) -> ExtractionReport:
-    """Extract faces, or squares: then who they are is not asked, and nothing is smoothed."""
-    if squares is None:
-        return extract_faces.run(workspace, options)
-    models = SquareModels(squares, landmarker)
-    return extract_faces.run(workspace, replace(options, people=False, smooth="off"), models)
 
 
 def fill(side: Side, *frames: list[tuple[int, int, int]]) -> None:

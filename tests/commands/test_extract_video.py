@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from clips import X264, ffmpeg
+from commands.extract_runs import run
 from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
-from facewright.commands import extract as extract_faces
 from facewright.commands import extract_frames as frames_command
 from facewright.commands import fix as fix_faces
 from facewright.commands.extract import Options
@@ -30,28 +30,11 @@ from facewright.extract.pipeline import (
     extract_frames,
     worker_count,
 )
-from facewright.extract.report import ExtractionReport
 from facewright.extract.video_source import VideoSource
 from facewright.faces.faceset import load_faceset
 
 TESTS = Path(__file__).resolve().parents[1]
 STRAIGHT = Options(side="src", from_video=True)
-
-
-@pytest.fixture
-def squares() -> Squares:
-    """Bright squares take the place of faces, for every name of a detector."""
-    return Squares()
-
-
-def run(
-    workspace: Workspace, options: Options, squares: Squares | None = None, landmarker: StillLandmarks | None = None
-) -> ExtractionReport:
-    """Extract faces, or squares: then who they are is not asked, and nothing is smoothed."""
-    if squares is None:
-        return extract_faces.run(workspace, options)
-    models = SquareModels(squares, landmarker)
-    return extract_faces.run(workspace, replace(options, people=False, smooth="off"), models)
 
 
 def film(path: Path, count: int = 24, *, size: tuple[int, int] = (120, 160), shift: int = 0) -> Path:
