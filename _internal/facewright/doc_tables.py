@@ -7,7 +7,7 @@ A document says where a table belongs, `main.py launchers` writes it there:
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from facewright.convert.parameters import MODES
@@ -42,13 +42,16 @@ def tables() -> dict[str, str]:
     }
 
 
-def fill(text: str) -> str:
+def fill(text: str, known: Mapping[str, str]) -> str:
     """Return a document with every table between its two markers as it must be.
+
+    Args:
+        text: The document.
+        known: From `tables`.
 
     Raises:
         ValueError: A marker names a table that does not exist.
     """
-    known = tables()
 
     def current(found: re.Match[str]) -> str:
         if found["name"] not in known:
@@ -70,10 +73,10 @@ def documents(repository: Path) -> list[Path]:
 
 def write_tables(repository: Path) -> list[Path]:
     """Bring the tables of all documents up to date; return the files that changed."""
-    changed = []
+    changed, known = [], tables()
     for path in documents(repository):
         old = path.read_text(encoding="utf-8")
-        new = fill(old)
+        new = fill(old, known)
         if new != old:
             write_bytes(path, new.encode("utf-8"))
             changed.append(path)
