@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "interop": ("core", "faces"),
     "data": ("core", "faces"),
     "convert": ("core", "faces", "video", "marking", "nn", "models", "ui"),
-    "extract": ("core", "faces", "video"),
+    "extract": ("core", "faces", "video", "ui"),
     "annotate": ("core", "faces", "extract", "ui"),
     "facesets": ("core", "faces", "extract", "interop", "ui"),
     "models": ("core", "faces", "data", "nn", "ui"),

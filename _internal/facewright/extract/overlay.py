@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from facewright.core.images import Image
 from facewright.faces.align import FaceType, invert, transform_points
 from facewright.faces.record import FaceRecord
+from facewright.ui.text import draw_text, text_size
 
 BLUE, GREEN, RED, ORANGE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 165, 255), (0, 0, 0)
 TEXT_SCALE = 0.00075  # height of the letters, in OpenCV's unit, per pixel of the frame's longer side
@@ -58,11 +59,11 @@ def _draw_text(image: Image, text: str, rect: Sequence[float], line: int) -> Non
     """Write below a box, or inside the image where it reaches the edge."""
     height, width = image.shape[:2]
     scale = max(0.35, TEXT_SCALE * max(height, width))
-    (long, tall), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, line)
-    x = round(min(max(rect[0], 0), max(width - long, 0)))
-    y = round(min(max(rect[3] + tall + 2 * line, tall), max(height - below, 0)))
-    for color, thick in ((BLACK, 3 * line), (ORANGE, line)):
-        cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, color, thick, cv2.LINE_AA)
+    long, above, below = text_size(text, scale, line)
+    x = min(max(rect[0], 0), max(width - long, 0))
+    y = min(max(rect[3] + above + 2 * line, above), max(height - below, 0))
+    for color, thickness in ((BLACK, 3 * line), (ORANGE, line)):
+        draw_text(image, text, x, y, color=color, scale=scale, thickness=thickness)
 
 
 def _rounded(points: NDArray[np.floating]) -> NDArray[np.int32]:

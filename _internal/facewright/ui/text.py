@@ -24,7 +24,13 @@ def ascii_text(text: str) -> str:
 
 def text_width(text: str, scale: float = SCALE, thickness: int = 1) -> int:
     """Return how many pixels wide `draw_text` draws a line of text."""
-    return int(cv2.getTextSize(ascii_text(text), FONT, scale, thickness)[0][0])
+    return text_size(text, scale, thickness)[0]
+
+
+def text_size(text: str, scale: float = SCALE, thickness: int = 1) -> tuple[int, int, int]:
+    """Return the width of a line of text as `draw_text` draws it, its height above the base line, and below it."""
+    (width, above), below = cv2.getTextSize(ascii_text(text), FONT, scale, thickness)
+    return int(width), int(above), int(below)
 
 
 def draw_text(
