@@ -178,7 +178,7 @@ def device() -> Iterator[Finding]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             yield Finding("engine", True, f"{package} {importlib.metadata.version(package)}")
     yield Finding("device", True, found.describe())
-    if found.unused_card:
+    if found.unused_gpu:
         yield Finding("card", False, found.warning(), f"update the card's driver, then {REMAKE}")
     result = device_check.run_self_test()
     place = f" on {result.place}" if result.place else ""

@@ -19,7 +19,7 @@ def test_describes_the_processor():
 
 
 def test_a_card_that_lies_idle_is_said_aloud(monkeypatch):
-    monkeypatch.setattr(devices, "nvidia_card", lambda: "NVIDIA Test 4000")
+    monkeypatch.setattr(devices, "nvidia_gpu_name", lambda: "NVIDIA Test 4000")
     monkeypatch.setattr(tensorflow_backend, "gpus", list)
     warning = devices.find().warning()
     assert "NVIDIA Test 4000" in warning and "pip install" in warning

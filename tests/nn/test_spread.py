@@ -15,7 +15,7 @@ import sys
 from facewright.nn import devices
 devices.precision("float32")
 if sys.argv[1] == "2":
-    devices.spread()
+    devices.enable_data_parallel()
 import numpy as np
 from train.tiny import Tiny
 model, rng = Tiny(Tiny.Options()), np.random.default_rng(0)

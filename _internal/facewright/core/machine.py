@@ -58,13 +58,13 @@ def _left_in(group: Path, limit: int) -> int:
 
 
 def nvidia_smi(*fields: str) -> list[str]:
-    """Ask the tool of NVIDIA's driver about its cards.
+    """Ask the tool of NVIDIA's driver about its GPUs.
 
     Args:
         fields: What to ask, as `nvidia-smi --help-query-gpu` names it: "index", "name", "memory.total" ...
 
     Returns:
-        A line per card, the fields with commas between them, memory in MiB; none without a card, driver or tool.
+        A line per GPU, the fields with commas between them, memory in MiB; none without a GPU, driver or tool.
     """
     tool = shutil.which("nvidia-smi")
     if not tool:

@@ -7,8 +7,8 @@ What makes it quick:
   iterations and the fine levels only learn what is missing;
 * aligned faces are turned and shifted a fifth as much as the models of 2018 do it, since the converter's faces
   are aligned as well;
-* the step size stays large, which teaches both decoders the same code; a running mean of the weights takes its
-  noise out again (Polyak and Juditsky 1992). Letting the step size fall gave sharper rebuilds, but poorer swaps;
+* the learning rate stays high, which teaches both decoders the same latent code; an EMA of the weights takes its
+  noise out again (Polyak and Juditsky 1992). A falling learning rate gave sharper reconstructions, but poorer swaps;
 * eyes and mouth weigh four times as much as the skin, in both terms of the loss.
 """
 

@@ -1,4 +1,4 @@
-"""Backups of a model: copies of generations that stay when the generations themselves are let go of.
+"""Backups of a model: copies of generations that stay when the generations themselves are deleted.
 
     model/<name>/backups/generation_000012/   the generation's files, and the preview of that moment
 
@@ -29,7 +29,7 @@ def backups(folder: Path) -> list[Path]:
 
 
 def back_up(generation: Path, preview: Path | None = None) -> Path:
-    """Copy a generation to the backups of its model and let go of the oldest beyond `MOST`.
+    """Copy a generation to the backups of its model and delete the oldest beyond `MOST`.
 
     Args:
         generation: Folder of a whole generation.

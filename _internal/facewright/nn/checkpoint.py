@@ -14,7 +14,7 @@ hashed while they are written, one at a time. The newest generations are kept, t
 Nothing in here is pickled; arrays lie in the layout of safetensors.
 
     model/<name>/backups/generation_000012/
-        the same files, copied; these stay when the generation itself is let go of (`nn.backups`)
+        the same files, copied; these stay when the generation itself is deleted (`nn.backups`)
 """
 
 import errno
@@ -120,7 +120,7 @@ def generations(folder: Path) -> list[Path]:
 def save(
     folder: Path, state: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]], *, keep: int = KEPT
 ) -> Generation:
-    """Write a new generation and let go of all but the newest.
+    """Write a new generation and delete all but the newest.
 
     Args:
         folder: Folder of the model; made when absent.

@@ -4,7 +4,6 @@ What a backend must be asked itself is in `facewright.nn.backends`; all else goe
 """
 
 import contextlib
-import importlib
 import importlib.util
 import logging
 import os
@@ -18,6 +17,7 @@ from typing import Any
 from facewright.core import console, machine
 from facewright.core.console import without_notes
 from facewright.core.errors import UserError
+from facewright.nn import backends
 
 BACKENDS = ("tensorflow", "jax", "torch")
 POLICIES = {
@@ -27,7 +27,7 @@ POLICIES = {
 }
 # Processors that multiply bfloat16 in hardware; elsewhere it is emulated and slower than float32.
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
-BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA cards from Ampere on
+BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA GPUs from Ampere on
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Device:
     Attributes:
         backend: Name of the keras backend.
         kind: "gpu" or "cpu".
-        name: The card's or processor's name.
-        count: Number of cards, or of cores.
+        name: The GPU's or processor's name.
+        count: Number of GPUs, or of cores.
         bfloat16: Whether it multiplies bfloat16 in hardware.
-        unused_card: Name of an NVIDIA card that the driver sees and the backend does not, else "".
+        unused_gpu: Name of an NVIDIA GPU that the driver sees and the backend does not, else "".
     """
 
     backend: str
@@ -48,7 +48,7 @@ class Device:
     name: str
     count: int
     bfloat16: bool
-    unused_card: str = ""
+    unused_gpu: str = ""
 
     def describe(self) -> str:
         """Say it in a line."""
@@ -59,12 +59,12 @@ class Device:
         return f"{self.kind.upper()}: {what} (keras on {self.backend})"
 
     def warning(self) -> str:
-        """Say that a card lies idle; "" when none does."""
-        if not self.unused_card:
+        """Say that a GPU is not used; "" when none does."""
+        if not self.unused_gpu:
             return ""
         return (
-            f"There is an NVIDIA card ({self.unused_card}), but {self.backend} cannot use it: the networks run on "
-            f"the processor, many times slower. {_way_to_the_card(self.backend)}"
+            f"There is an NVIDIA card ({self.unused_gpu}), but {self.backend} cannot use it: the networks run on "
+            f"the processor, many times slower. {_way_to_the_gpu(self.backend)}"
         )
 
 
@@ -87,13 +87,8 @@ def prepare() -> Any:
         logging.getLogger(name).setLevel(logging.ERROR)
     with contextlib.nullcontext() if "keras" in sys.modules else without_notes():
         import keras  # only now: it reads the variables above
-    _backend(keras).configure()
+    backends.current().configure()
     return keras
-
-
-def _backend(keras: Any) -> Any:
-    """Return the module of `facewright.nn.backends` for the backend in use."""
-    return importlib.import_module(f"facewright.nn.backends.{keras.backend.backend()}")
 
 
 def check_backend(name: str) -> None:
@@ -119,21 +114,22 @@ def find() -> Device:
     keras = prepare()
     keras.config.set_image_data_format("channels_last")  # a file in the user's home may say otherwise
     backend = str(keras.backend.backend())
-    cards = _backend(keras).gpus()
-    if cards:
-        name, capability = cards[0]
-        return Device(backend, "gpu", name, len(cards), capability >= BFLOAT16_CAPABILITY)
+    gpus = backends.current().gpus()
+    if gpus:
+        name, capability = gpus[0]
+        return Device(backend, "gpu", name, len(gpus), capability >= BFLOAT16_CAPABILITY)
     flags = processor_flags()
     fast = backend == "tensorflow" and any(flag in flags for flag in BFLOAT16_FLAGS)
-    return Device(backend, "cpu", processor_name(), machine.cores(), fast, nvidia_card())
+    return Device(backend, "cpu", processor_name(), machine.cores(), fast, nvidia_gpu_name())
 
 
 def seed(value: int) -> None:
     """Let the first weights of the networks that are built from now on follow from a number.
 
-    keras' own way of doing it imports TensorFlow beside the backend in use: seconds, memory, and on a card all of it.
+    keras' own way of doing it imports TensorFlow beside the backend in use: seconds, memory, and on a GPU all of it.
     """
-    _backend(prepare()).seed(value)
+    prepare()
+    backends.current().seed(value)
 
 
 @lru_cache(maxsize=1)
@@ -165,7 +161,7 @@ def precision(policy: str = "auto", device: Device | None = None) -> str:
 
 
 def start(policy: str = "auto") -> tuple[Device, str]:
-    """Prepare the backend, set the precision and warn of a card that lies idle.
+    """Prepare the backend, set the precision and warn of a GPU that is not used.
 
     Returns:
         The device and the precision in use ("float32" or "bfloat16").
@@ -176,30 +172,15 @@ def start(policy: str = "auto") -> tuple[Device, str]:
     return device, precision(policy, device)
 
 
-def spread() -> None:
-    """Share every batch among all cards that the backend sees; call it before a network is built.
+def enable_data_parallel() -> None:
+    """Share every batch among all GPUs that the backend sees; call it before a network is built.
 
-    Only JAX does this in one process (`nn.cards.SEVERAL`). The weights lie on every card, the gradients are averaged.
+    Only JAX does this in one process (`nn.gpus.MULTI_GPU_BACKENDS`). The weights lie on every GPU, the
+    gradients are averaged.
     """
     keras = prepare()
     distribution = keras.distribution.DataParallel(devices=keras.distribution.list_devices(), auto_shard_dataset=False)
     keras.distribution.set_distribution(distribution)
-
-
-def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
-    """Apply Adam to one variable in one pass over its numbers, where the backend has such an operation.
-
-    Args:
-        variable: The keras variable or what the backend made of it, changed in place.
-        moments: Running means of the gradients and of their squares, changed too.
-        gradient: Of the variable's shape.
-        rate: Learning rate.
-        numbers: beta 1, beta 2, epsilon, and both betas to the power of the step's number.
-
-    Returns:
-        Whether it was done; TensorFlow alone does it.
-    """
-    return bool(_backend(prepare()).adam_step(variable, moments, gradient, rate, numbers))
 
 
 def processor_name() -> str:
@@ -223,8 +204,8 @@ def _cpuinfo(key: str) -> str:
     return ""
 
 
-def nvidia_card() -> str:
-    """Return the name of the first NVIDIA card that the driver sees, "" without one."""
+def nvidia_gpu_name() -> str:
+    """Return the name of the first NVIDIA GPU that the driver sees, "" without one."""
     folder = Path("/proc/driver/nvidia/gpus")
     try:
         for card in sorted(folder.iterdir()):
@@ -236,7 +217,7 @@ def nvidia_card() -> str:
     return next(iter(machine.nvidia_smi("name")), "").strip()
 
 
-def _way_to_the_card(backend: str) -> str:
+def _way_to_the_gpu(backend: str) -> str:
     if backend == "tensorflow" and sys.platform == "win32":
         return "TensorFlow has no Windows build for cards: use WSL2, or KERAS_BACKEND=torch with a CUDA build of torch."
     if backend == "tensorflow":

@@ -1,10 +1,10 @@
-"""Which graphics cards the networks use: all that the driver sees, the rules of choice, and their enforcement.
+"""Which GPUs the networks use: all that the driver sees, the rules of choice, and their enforcement.
 
 The choice is made before the backend starts, by the variable CUDA_VISIBLE_DEVICES: so it is the same for every
-backend, and a card that was not chosen is not touched. Cards are numbered as nvidia-smi numbers them.
+backend, and a GPU that was not chosen is not touched. GPUs are numbered as nvidia-smi numbers them.
 
-Rules (those of the workflow of 2018): the best card is the one with most memory, the first of equals; the worst
-the one with least. A user may say which card counts as the best, or name the cards outright, which is final.
+Rules (those of the workflow of 2018): the best GPU is the one with most memory, the first of equals; the worst
+the one with least. A user may say which GPU counts as the best, or name the GPUs outright, which is final.
 """
 
 import os
@@ -16,12 +16,12 @@ from facewright.core.errors import UserError
 from facewright.nn.devices import Device, find
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-MULTI_GPU_BACKENDS = ("jax",)  # backends with which one process trains on several cards
+MULTI_GPU_BACKENDS = ("jax",)  # backends with which one process trains on several GPUs
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A card as the driver sees it.
+    """A GPU as the driver sees it.
 
     Attributes:
         index: Its number.
@@ -43,10 +43,10 @@ class GpuRequest:
     """What the user asks for.
 
     Attributes:
-        gpus: "" for the best card, "all", or numbers with commas between them.
-        best: Number of the card that counts as the best (or, with `worst`, as the worst); -1 for the rule.
-        worst: Take the card with least memory.
-        same_model: Take all cards of the same name as the chosen one.
+        gpus: "" for the best GPU, "all", or numbers with commas between them.
+        best: Number of the GPU that counts as the best (or, with `worst`, as the worst); -1 for the rule.
+        worst: Take the GPU with least memory.
+        same_model: Take all GPUs of the same name as the chosen one.
     """
 
     gpus: str = ""
@@ -56,7 +56,7 @@ class GpuRequest:
 
 
 def list_gpus() -> tuple[Gpu, ...]:
-    """Return the NVIDIA cards that this process may use; none where the driver's tool is missing."""
+    """Return the NVIDIA GPUs that this process may use; none where the driver's tool is missing."""
     return allowed(parse(machine.nvidia_smi("index", "name", "memory.total")), os.environ.get(VISIBLE))
 
 
@@ -74,24 +74,24 @@ def parse(lines: Sequence[str]) -> tuple[Gpu, ...]:
 
 
 def allowed(found: Sequence[Gpu], visible: str | None) -> tuple[Gpu, ...]:
-    """Return the cards that CUDA_VISIBLE_DEVICES allows; names of another form than numbers allow all."""
+    """Return the GPUs that CUDA_VISIBLE_DEVICES allows; names of another form than numbers allow all."""
     if visible is None or not all(word.strip().isdigit() for word in visible.split(",") if word.strip()):
         return tuple(found)
     numbers = {int(word) for word in visible.split(",") if word.strip()}
-    return tuple(card for card in found if card.index in numbers)
+    return tuple(gpu for gpu in found if gpu.index in numbers)
 
 
 def choose(found: Sequence[Gpu], request: GpuRequest) -> tuple[Gpu, ...]:
-    """Return the cards to use.
+    """Return the GPUs to use.
 
     Args:
         found: What there is.
         request: What the user asks for.
 
     Raises:
-        UserError: A card is asked for that is not there.
+        UserError: A GPU is asked for that is not there.
     """
-    by_number = {card.index: card for card in found}
+    by_number = {gpu.index: gpu for gpu in found}
     if request.gpus and request.gpus != "all":
         return tuple(_known(by_number, number) for number in check_gpus(request.gpus))
     if not found:
@@ -103,8 +103,8 @@ def choose(found: Sequence[Gpu], request: GpuRequest) -> tuple[Gpu, ...]:
     if request.best >= 0:
         chosen = _known(by_number, request.best)
     else:
-        chosen = (min if request.worst else max)(found, key=lambda card: card.gib)
-    return tuple(card for card in found if card.name == chosen.name) if request.same_model else (chosen,)
+        chosen = (min if request.worst else max)(found, key=lambda gpu: gpu.gib)
+    return tuple(gpu for gpu in found if gpu.name == chosen.name) if request.same_model else (chosen,)
 
 
 def check_gpus(text: str) -> list[int]:
@@ -126,7 +126,7 @@ def check_gpus(text: str) -> list[int]:
 
 
 def use(chosen: Sequence[Gpu], backend: str) -> None:
-    """Let the backend see the chosen cards only. Call it before the backend starts.
+    """Let the backend see the chosen GPUs only. Call it before the backend starts.
 
     Raises:
         UserError: There are several, and this backend trains on one.
@@ -139,12 +139,12 @@ def use(chosen: Sequence[Gpu], backend: str) -> None:
         )
     if chosen:
         os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi numbers them
-        os.environ[VISIBLE] = ",".join(str(card.index) for card in chosen)
+        os.environ[VISIBLE] = ",".join(str(gpu.index) for gpu in chosen)
 
 
 def _known(by_number: dict[int, Gpu], number: int) -> Gpu:
     if number not in by_number:
-        there = "; ".join(card.describe() for card in by_number.values()) or "none that this process may use"
+        there = "; ".join(gpu.describe() for gpu in by_number.values()) or "none that this process may use"
         raise UserError(
             f"There is no graphics card {number}.",
             f"one of the cards: {there}.",
@@ -154,17 +154,17 @@ def _known(by_number: dict[int, Gpu], number: int) -> Gpu:
 
 
 def device_memory(device: Device | None = None) -> float:
-    """Return the memory of the device in GiB: the smallest used card's, or the computer's.
+    """Return the memory of the device in GiB: the smallest used GPU's, or the computer's.
 
-    A card whose size nothing tells counts as the computer: so it is on processors that share their memory with it.
+    A GPU whose size nothing tells counts as the computer: so it is on processors that share their memory with it.
 
     Args:
         device: What `devices.find` returned; asked for anew when absent.
     """
     device = device or find()
-    return (card_memory() if device.kind == "gpu" else 0.0) or machine.memory().total / machine.GIB
+    return (gpu_memory() if device.kind == "gpu" else 0.0) or machine.memory().total / machine.GIB
 
 
-def card_memory() -> float:
-    """Return the memory of the smallest card in use, in GiB; 0 when the driver's tool does not tell."""
-    return min((card.gib for card in list_gpus()), default=0.0)
+def gpu_memory() -> float:
+    """Return the memory of the smallest GPU in use, in GiB; 0 when the driver's tool does not tell."""
+    return min((gpu.gib for gpu in list_gpus()), default=0.0)

@@ -9,7 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from facewright.nn.devices import adam_step
+from facewright.nn import backends
+
+adam_step = backends.current().adam_step
 
 SEED_STRIDE = 1_000_003  # between the seeds of two variables: more than the iterations of a training
 

@@ -107,7 +107,7 @@ def start_device(options: Options, found: Found | None) -> ChosenDevice:
             raise UserError(device.warning(), "a backend that can use the GPU.", "leave out the flag to train anyway.")
         console.warn(device.warning())
     if len(chosen) > 1:
-        devices.spread()
+        devices.enable_data_parallel()
     if options.precision != "auto" or not device.bfloat16:
         return ChosenDevice(device, devices.precision(options.precision, device))
     kept = found.generation.state.get("trial") if found else None

@@ -26,5 +26,5 @@ def seed(value: int) -> None:
 
 
 def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
-    """See `facewright.nn.devices.adam_step`: XLA fuses the plain operations."""
+    """See the module of TensorFlow. Not done here: XLA fuses the plain operations."""
     return False

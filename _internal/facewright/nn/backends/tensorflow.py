@@ -31,7 +31,18 @@ def seed(value: int) -> None:
 
 
 def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
-    """See `facewright.nn.devices.adam_step`."""
+    """Apply Adam to one variable in one pass over its numbers.
+
+    Args:
+        variable: The backend's variable, changed in place.
+        moments: Moving averages of the gradients and of their squares, changed too.
+        gradient: Of the variable's shape.
+        rate: Learning rate.
+        numbers: beta 1, beta 2, epsilon, and both betas to the power of the step's number.
+
+    Returns:
+        Whether it was done.
+    """
     beta_1, beta_2, epsilon, power_1, power_2 = numbers
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,

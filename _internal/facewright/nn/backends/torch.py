@@ -25,5 +25,5 @@ def seed(value: int) -> None:
 
 
 def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
-    """See `facewright.nn.devices.adam_step`: torch has no such operation on plain tensors."""
+    """See the module of TensorFlow. Not done here: torch has no such operation on plain tensors."""
     return False
