@@ -50,8 +50,8 @@ class Hand:
         return self.desk._state.held
 
     def middle(self, index: int = 0) -> tuple[float, float]:
-        spot = self.faces[index].spot
-        return round(spot.x, 3), round(spot.y, 3)
+        square = self.faces[index].square
+        return round(square.x, 3), round(square.y, 3)
 
 
 def names(workspace: Workspace) -> list[str]:

@@ -26,7 +26,7 @@ from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
 from facewright.ui.events import Do, Event
-from facewright.ui.page import Page, Request
+from facewright.ui.page import Page, PageRequest
 from needs import needs_browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -199,7 +199,7 @@ def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
 def test_what_is_no_event_is_refused(workspace: Workspace, body: bytes) -> None:
     fill(workspace.dst, 1)
     counter = PageServer(lay(workspace))
-    answer = counter.answer(Request("POST", "events", "", body))
+    answer = counter.answer(PageRequest("POST", "events", "", body))
     assert answer.status == 400 and not counter.ended.is_set()
 
 

@@ -6,7 +6,7 @@ import pytest
 from annotate.hand import Hand
 from annotate.table import HEIGHT, WIDTH, Mean, fill, lay
 from facewright.annotate.drawing import BAR
-from facewright.annotate.face import CHIN, NOSE, Spot, mean_points, resized, spot_of
+from facewright.annotate.face import CHIN, NOSE, FaceSquare, mean_points, resized, square_of
 from facewright.annotate.session import around, shown
 from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
@@ -86,9 +86,9 @@ def test_right_drag_places_the_mean_face(hand: Hand) -> None:
     assert hand.held is None and len(hand.faces) == 1
     np.testing.assert_allclose(face.points[NOSE], (160, 100), atol=0.01)
     np.testing.assert_allclose(face.points[CHIN], (160, 150), atol=0.01)
-    assert abs(face.spot.roll) < 0.1
+    assert abs(face.square.roll) < 0.1
     hand.drag((60, 100), (20, 100), "right")  # the chin is on the left: the head lies turned clockwise by 90 degrees
-    assert len(hand.faces) == 2 and hand.faces[1].spot.roll == pytest.approx(90, abs=0.1)
+    assert len(hand.faces) == 2 and hand.faces[1].square.roll == pytest.approx(90, abs=0.1)
 
 
 def test_a_mere_right_click_changes_nothing(hand: Hand) -> None:
@@ -99,15 +99,15 @@ def test_a_mere_right_click_changes_nothing(hand: Hand) -> None:
 
 def test_the_wheel_sizes_the_face_in_hand_only(hand: Hand) -> None:
     hand.move(100, 80)
-    half = hand.faces[0].spot.half
+    half = hand.faces[0].square.half
     hand.wheel(1)
-    assert hand.faces[0].spot.half == half + 8  # a tenth of 80
+    assert hand.faces[0].square.half == half + 8  # a tenth of 80
     hand.key("-", "+", "=", "-")
-    assert hand.faces[0].spot.half == pytest.approx(half + 8, abs=3)
+    assert hand.faces[0].square.half == pytest.approx(half + 8, abs=3)
     hand.click(100, 80)
-    before = hand.faces[0].spot
+    before = hand.faces[0].square
     hand.wheel(3)
-    assert hand.faces[0].spot == before
+    assert hand.faces[0].square == before
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_sizes_of_the_wheel(half: float, steps: int, result: float) -> None:
 def test_keys_turn_the_face_in_hand(hand: Hand) -> None:
     hand.move(100, 80)
     hand.key("r", "r")
-    assert hand.faces[0].spot.roll == 30
-    assert spot_of(hand.faces[0].points).roll == pytest.approx(30, abs=0.5)
+    assert hand.faces[0].square.roll == 30
+    assert square_of(hand.faces[0].points).roll == pytest.approx(30, abs=0.5)
     hand.key("e", "e", "e")
-    assert hand.faces[0].spot.roll == -15
+    assert hand.faces[0].square.roll == -15
 
 
 def test_delete_takes_the_face_in_hand_or_under_the_mouse(hand: Hand) -> None:
@@ -192,21 +192,21 @@ def test_help_and_second_look(hand: Hand) -> None:
 
 def test_the_size_goes_on_to_the_next_frame(hand: Hand) -> None:
     hand.wheel(-20)
-    half = hand.faces[0].spot.half
+    half = hand.faces[0].square.half
     hand.key("Space")
-    assert hand.faces[0].spot.half == half
+    assert hand.faces[0].square.half == half
 
 
 def test_a_new_face_has_the_size_of_those_that_are_there(workspace: Workspace) -> None:
     fill(workspace.dst)
     first = Hand(lay(workspace))
     first.wheel(-12)
-    half = first.faces[0].spot.half
+    half = first.faces[0].square.half
     first.key("Enter")
     again = Hand(lay(workspace))
     again.key("Space")
     assert again.faces[0].file is None
-    assert again.faces[0].spot.half == pytest.approx(half, rel=0.1)
+    assert again.faces[0].square.half == pytest.approx(half, rel=0.1)
 
 
 def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
@@ -229,11 +229,11 @@ def test_the_size_of_the_view(longest: int, room: tuple[int, int] | None, size: 
 
 def test_landmarks_are_looked_for_in_the_part_around_the_square() -> None:
     picture = np.arange(400 * 600 * 3, dtype=np.uint32).astype(np.uint8).reshape(400, 600, 3)
-    near, left, top = around(picture, Spot(300, 200, 20))
+    near, left, top = around(picture, FaceSquare(300, 200, 20))
     assert near.shape[:2] == (240, 240) and (left, top) == (180, 80)
     np.testing.assert_array_equal(near, picture[80:320, 180:420])
-    assert around(picture, Spot(5, 395, 20))[0].shape[:2] == (125, 125)
-    assert around(picture, Spot(-900, 200, 20))[0].shape == picture.shape
+    assert around(picture, FaceSquare(5, 395, 20))[0].shape[:2] == (125, 125)
+    assert around(picture, FaceSquare(-900, 200, 20))[0].shape == picture.shape
 
 
 @pytest.mark.parametrize("size", [(1, 1), (40, 50), (30, 2000)])
@@ -267,5 +267,5 @@ def test_the_mean_face_of_the_tests_lies_as_the_square() -> None:
     from facewright.extract.detectors.base import Box
 
     points = Mean().find(np.zeros((9, 9, 3), np.uint8), Box(10, 20, 110, 120, 1.0, 25.0))
-    spot = spot_of(points)
-    assert (spot.x, spot.y, spot.half, spot.roll) == pytest.approx((60, 70, 50, 25), abs=0.1)
+    square = square_of(points)
+    assert (square.x, square.y, square.half, square.roll) == pytest.approx((60, 70, 50, 25), abs=0.1)

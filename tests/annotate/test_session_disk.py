@@ -8,7 +8,7 @@ import pytest
 from annotate.hand import Hand, entries, names, trashed
 from annotate.table import HEIGHT, WIDTH, fill, lay
 from facewright.annotate.drawing import BAR
-from facewright.annotate.face import spot_of
+from facewright.annotate.face import square_of
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
@@ -22,7 +22,7 @@ def test_enter_saves_all_faces_at_once(hand: Hand, workspace: Workspace) -> None
     assert names(workspace) == ["00001_0.png", "00001_1.png"]
     record = load_record(workspace.dst.aligned_dir / "00001_1.png")
     assert (record.frame, record.detector, record.size) == ("00001.png", "manual", 64)
-    np.testing.assert_allclose(spot_of(record.frame_landmarks).rect, record.rect, atol=0.1)
+    np.testing.assert_allclose(square_of(record.frame_landmarks).rect, record.rect, atol=0.1)
     entry = entries(workspace)["00001.png"]
     assert entry["faces"] == ["00001_0.png", "00001_1.png"] and entry["by"] == "hand"
     assert hand.desk.accepted == ["00001.png"] and hand.desk.faces == 2 and "00002.png" in hand.desk.title
@@ -90,7 +90,7 @@ def test_a_saved_face_is_changed_in_its_own_file(hand: Hand, workspace: Workspac
     again.key("Enter")
     assert names(workspace) == ["my face.png"] and trashed(workspace) == ["my face.png"]
     assert next(workspace.trash.rglob("*.png")).read_bytes() == old
-    assert spot_of(load_record(renamed).frame_landmarks).x == pytest.approx(110, abs=0.1)
+    assert square_of(load_record(renamed).frame_landmarks).x == pytest.approx(110, abs=0.1)
 
 
 def test_a_removed_face_goes_to_the_trash(hand: Hand, workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faces.test_tracks import points
 from facewright.faces.align import MEAN_FACE, similarity
-from facewright.faces.smoothing import LARGEST_TREMBLE, STRENGTHS, smooth_faces, smooth_track
+from facewright.faces.smoothing import MAX_JITTER, STRENGTHS, smooth_faces, smooth_track
 from facewright.faces.tracks import Sighting, square
 
 MEDIUM = STRENGTHS["medium"]
@@ -172,17 +172,17 @@ def test_a_face_placed_by_hand_stays_and_draws_its_neighbours() -> None:
 def test_uneven_motion_is_never_taken_for_trembling() -> None:
     """Frames far apart in time: each step is another, none may be smoothed away."""
     random = np.random.default_rng(11)
-    track = points(200) + random.normal(0, 10 * LARGEST_TREMBLE * SIDE, (60, 1, 2))
-    assert np.abs(smooth(track) - track).max() < 6 * LARGEST_TREMBLE * SIDE
+    track = points(200) + random.normal(0, 10 * MAX_JITTER * SIDE, (60, 1, 2))
+    assert np.abs(smooth(track) - track).max() < 6 * MAX_JITTER * SIDE
 
 
 def test_uneven_motion_of_every_point_is_none_either() -> None:
     """Shape and place both change much from frame to frame: the bound on the trembling holds for the place too."""
     random = np.random.default_rng(15)
-    step = 10 * LARGEST_TREMBLE * SIDE
+    step = 10 * MAX_JITTER * SIDE
     track = points(200) + random.normal(0, step, (60, 1, 2)) + random.normal(0, step, (60, 68, 2))
     moved = (smooth(track) - track)[:, 17:].mean(1)
-    assert np.abs(moved).max() < 3 * LARGEST_TREMBLE * SIDE
+    assert np.abs(moved).max() < 3 * MAX_JITTER * SIDE
 
 
 def test_a_face_upside_down_is_smoothed_as_one_upright() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facewright.faces.align import MEAN_FACE
-from facewright.faces.tracks import GAP, Sighting, join_tracks, square
+from facewright.faces.tracks import MAX_GAP, Sighting, join_tracks, square
 
 JAW = np.column_stack([np.linspace(0, 1, 17), 0.4 + 0.7 * np.sin(np.linspace(0, np.pi, 17))])
 
@@ -32,7 +32,7 @@ def test_one_face_through_all_frames_in_any_order() -> None:
     assert [faces[order[index]].time for index in track] == list(range(20))
 
 
-@pytest.mark.parametrize(("missing", "tracks"), [(GAP, 1), (GAP + 1, 2)])
+@pytest.mark.parametrize(("missing", "tracks"), [(MAX_GAP, 1), (MAX_GAP + 1, 2)])
 def test_a_short_gap_is_bridged_and_a_long_one_is_not(missing: int, tracks: int) -> None:
     times = [*range(10), *range(10 + missing, 20 + missing)]
     assert len(join_tracks(seen(*((time, 100.0 + time) for time in times)))) == tracks

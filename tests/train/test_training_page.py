@@ -18,7 +18,7 @@ from facewright.train.history import LossHistory
 from facewright.train.keys import TrainingCommand
 from facewright.train.page import CURVE_COLUMNS, TrainingPage, curves
 from facewright.train.status import MAX_MESSAGES, MAX_PENDING, OPEN_SECONDS, RunState, StepStats, TrainingStatus
-from facewright.ui.page import Request
+from facewright.ui.page import PageRequest
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def page(status: TrainingStatus, tmp_path: Path) -> TrainingPage:
 
 
 def state(page: TrainingPage) -> dict[str, Any]:
-    return json.loads(page.answer(Request("GET", "state")).body)
+    return json.loads(page.answer(PageRequest("GET", "state")).body)
 
 
 def press(page: TrainingPage, body: bytes) -> int:
-    return int(page.answer(Request("POST", "press", "", body)).status)
+    return int(page.answer(PageRequest("POST", "press", "", body)).status)
 
 
 def test_the_state_holds_everything(status: TrainingStatus, page: TrainingPage) -> None:
@@ -74,7 +74,7 @@ def test_it_counts_as_open_for_some_seconds(tmp_path: Path) -> None:
     status = TrainingStatus(LossHistory(("src",)), StepStats(0), clock=lambda: now[0])
     page = TrainingPage(status, "quick", tmp_path)
     assert not status.page_open
-    page.answer(Request("GET", ""))
+    page.answer(PageRequest("GET", ""))
     assert not status.page_open
     state(page)
     now[0] += OPEN_SECONDS - 0.1
@@ -116,7 +116,7 @@ def test_what_is_no_button_is_refused(status: TrainingStatus, page: TrainingPage
 
 @pytest.mark.parametrize("path", ["else", "state/", "../../etc/passwd", "page.html", "press", "preview.png"])
 def test_other_paths_are_not_there(page: TrainingPage, path: str) -> None:
-    assert page.answer(Request("GET", path)).status == 404
+    assert page.answer(PageRequest("GET", path)).status == 404
 
 
 def test_after_the_end_nothing_is_pressed(status: TrainingStatus, page: TrainingPage) -> None:
@@ -145,28 +145,28 @@ def test_the_end_waits_no_longer_than_until_it_was_seen(status: TrainingStatus) 
 
 
 def test_a_preview_is_encoded_once(status: TrainingStatus, page: TrainingPage) -> None:
-    assert page.answer(Request("GET", "preview.jpg")).status == 404
+    assert page.answer(PageRequest("GET", "preview.jpg")).status == 404
     for level in (10, 200):
         status.publish_preview(np.full((8, 10, 3), level, np.uint8), ("a",), 1)
-        first = page.answer(Request("GET", "preview.jpg", "7")).body
+        first = page.answer(PageRequest("GET", "preview.jpg", "7")).body
         image = cv2.imdecode(np.frombuffer(first, np.uint8), cv2.IMREAD_COLOR)
         assert image.shape == (8, 10, 3) and abs(int(image.mean()) - level) < 3
-        assert page.answer(Request("GET", "preview.jpg", "8")).body is first
+        assert page.answer(PageRequest("GET", "preview.jpg", "8")).body is first
 
 
 def test_curves_are_computed_seldom(status: TrainingStatus, page: TrainingPage) -> None:
-    before = {query: page.answer(Request("GET", "curves", query)) for query in ("last=0", "last=5000", "")}
+    before = {query: page.answer(PageRequest("GET", "curves", query)) for query in ("last=0", "last=5000", "")}
     assert all(answer.status == 200 for answer in before.values())
     status.history.append({"src": 1.0, "dst": 1.0})
     for query, answer in before.items():
-        assert page.answer(Request("GET", "curves", query)).body is answer.body
+        assert page.answer(PageRequest("GET", "curves", query)).body is answer.body
     status.finish("Over.")  # the last curves are complete
-    assert json.loads(page.answer(Request("GET", "curves", "last=0")).body)["of"] == 2
+    assert json.loads(page.answer(PageRequest("GET", "curves", "last=0")).body)["of"] == 2
 
 
 @pytest.mark.parametrize("query", ["last=-1", "last=7", "last=x", "last=" + "9" * 5000])
 def test_other_spans_are_refused(page: TrainingPage, query: str) -> None:
-    assert page.answer(Request("GET", "curves", query)).status == 400
+    assert page.answer(PageRequest("GET", "curves", query)).status == 400
 
 
 ROWS = arrays.arrays(np.float32, st.tuples(st.integers(0, 900), st.just(2)), elements=st.floats(0, 5, width=32))

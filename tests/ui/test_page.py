@@ -12,13 +12,13 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.log_file import log_file
-from facewright.ui.page import MAX_BODY_BYTES, Answer, Page, Request, check_port
+from facewright.ui.page import MAX_BODY_BYTES, Page, PageAnswer, PageRequest, check_port
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    def answer(request: Request) -> Answer:
-        return Answer(f"{request.method} {request.path} {request.query} {request.body!r}".encode())
+    def answer(request: PageRequest) -> PageAnswer:
+        return PageAnswer(f"{request.method} {request.path} {request.query} {request.body!r}".encode())
 
     with Page(answer) as served:
         yield served
@@ -64,7 +64,7 @@ def test_without_the_token_nothing_is_told(page: Page, path: str) -> None:
 def test_tokens_differ_and_are_long() -> None:
     addresses = set()
     for _ in range(3):
-        with Page(lambda request: Answer(b"")) as served:
+        with Page(lambda request: PageAnswer(b"")) as served:
             token = urlsplit(served.address).path.strip("/")
             assert len(token) >= 32
             addresses.add(token)
@@ -111,9 +111,9 @@ def test_it_listens_on_this_machine_only(page: Page) -> None:
 def test_several_requests_at_once() -> None:
     together = threading.Barrier(4, timeout=10)
 
-    def answer(request: Request) -> Answer:
+    def answer(request: PageRequest) -> PageAnswer:
         together.wait()
-        return Answer(b"both")
+        return PageAnswer(b"both")
 
     with Page(answer) as served:
         threads = [threading.Thread(target=ask, args=(served.address,)) for _ in range(3)]
@@ -132,12 +132,12 @@ def test_ports_are_checked_before_a_page_is_made(page: Page) -> None:
         other.bind(("127.0.0.1", 0))
         free = int(other.getsockname()[1])
     check_port(free)
-    Page(lambda request: Answer(b""), free).close()  # the check has let go of it
+    Page(lambda request: PageAnswer(b""), free).close()  # the check has let go of it
 
 
 def test_a_port_that_is_taken(page: Page) -> None:
     with pytest.raises(UserError, match=f"Port {page.port} ") as caught:
-        Page(lambda request: Answer(b""), page.port)
+        Page(lambda request: PageAnswer(b""), page.port)
     assert "--port" in caught.value.fix
 
 
@@ -145,7 +145,7 @@ def test_a_port_can_be_used_again_at_once(page: Page) -> None:
     port = page.port
     ask(page.address)
     page.close()
-    with Page(lambda request: Answer(b"again"), port) as second:
+    with Page(lambda request: PageAnswer(b"again"), port) as second:
         assert ask(second.address)[1] == "again"
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.annotate.face import SMALL, Face, Spot
+from facewright.annotate.face import SMALL, Face, FaceSquare
 from facewright.annotate.state import State
 from facewright.annotate.storage import OpenFrame
 from facewright.core.images import Image
@@ -56,7 +56,7 @@ def draw(scene: Scene, *, help_shown: bool) -> Image:
     for index, face in enumerate(scene.state.faces):
         held = index == scene.state.held
         _draw_face(table, face, scene, IN_HAND if held else DOWN)
-        if held and face.spot.half <= SMALL * scene.pixel:  # small as it is shown
+        if held and face.square.half <= SMALL * scene.pixel:  # small as it is shown
             _magnify(table, face, scene)
     if help_shown:
         _draw_help(table)
@@ -93,11 +93,11 @@ def _box(face: Face) -> NDArray[np.float64]:
     """Return the corners of a face's rectangle; a square in hand is drawn as it is turned."""
     left, top, right, bottom = face.rect
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    if face.rect != face.spot.rect:
+    if face.rect != face.square.rect:
         return corners
-    turn = np.radians(face.spot.roll)
+    turn = np.radians(face.square.roll)
     c, s = np.cos(turn), np.sin(turn)
-    middle = (face.spot.x, face.spot.y)
+    middle = (face.square.x, face.square.y)
     return (corners - middle) @ np.array([[c, s], [-s, c]]) + middle
 
 
@@ -123,14 +123,14 @@ def _magnify(table: Image, face: Face, scene: Scene) -> None:
     picture = scene.frame.picture
     if side < 64 or picture is None:
         return
-    spot: Spot = face.spot
-    scale = side / (3.4 * spot.half)
-    matrix = np.array([[scale, 0, side / 2 - scale * spot.x], [0, scale, side / 2 - scale * spot.y]])
+    square: FaceSquare = face.square
+    scale = side / (3.4 * square.half)
+    matrix = np.array([[scale, 0, side / 2 - scale * square.x], [0, scale, side / 2 - scale * square.y]])
     inset = np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_CUBIC), np.uint8)
     _polyline(inset, transform_points(_box(face), matrix), True, BOX, 1)
     _draw_points(inset, transform_points(face.points, matrix), IN_HAND, 1)
     cv2.rectangle(inset, (0, 0), (side - 1, side - 1), DIM, 1)
-    left = 8 if spot.x / scene.pixel > width / 2 else width - side - 8
+    left = 8 if square.x / scene.pixel > width / 2 else width - side - 8
     table[height - side - 8 : height - 8, left : left + side] = inset
 
 

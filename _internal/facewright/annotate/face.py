@@ -36,7 +36,7 @@ MEAN_JAW = (
 
 
 @dataclass(frozen=True)
-class Spot:
+class FaceSquare:
     """The square in which landmarks are looked for: middle, half of its side, clockwise turn in degrees."""
 
     x: float
@@ -50,7 +50,7 @@ class Spot:
         return self.x - self.half, self.y - self.half, self.x + self.half, self.y + self.half
 
 
-Find = Callable[[Spot], Marks]
+Find = Callable[[FaceSquare], Marks]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Face:
     Attributes:
         points: (68, 2) float32 landmarks.
         rect: (left, top, right, bottom), as it is shown and saved.
-        spot: The square around it.
+        square: The square around it.
         placed: Whether a hand set the points: then they move as they are and are not looked for again.
         file: The aligned picture on disk that this face was read from; None for a new one.
         changed: Whether it differs from that file.
@@ -68,7 +68,7 @@ class Face:
 
     points: Marks
     rect: tuple[float, float, float, float]
-    spot: Spot
+    square: FaceSquare
     placed: bool = False
     file: FaceFile | None = None
     changed: bool = True
@@ -84,30 +84,30 @@ def mean_points() -> NDArray[np.float64]:
     return np.vstack([np.array(MEAN_JAW), MEAN_FACE])
 
 
-def found(spot: Spot, find: Find) -> Face:
+def found(square: FaceSquare, find: Find) -> Face:
     """Return a new face with the landmarks that are seen in the square."""
-    return Face(find(spot), spot.rect, spot)
+    return Face(find(square), square.rect, square)
 
 
 def opened(file: FaceFile, find: Find) -> Face:
     """Return a saved face; points that a hand has set are known by not being where the search would put them."""
     record = file.record
-    spot, placed = spot_of(record.frame_landmarks), False
+    square, placed = square_of(record.frame_landmarks), False
     if record.detector == MANUAL_DETECTOR:
         left, top, right, bottom = record.rect
-        spot = Spot((left + right) / 2, (top + bottom) / 2, max((right - left) / 2, SMALLEST))
-        placed = float(np.abs(find(spot) - record.frame_landmarks).max()) > 0.02 * spot.half
+        square = FaceSquare((left + right) / 2, (top + bottom) / 2, max((right - left) / 2, SMALLEST))
+        placed = float(np.abs(find(square) - record.frame_landmarks).max()) > 0.02 * square.half
         if placed:
-            spot = spot_of(record.frame_landmarks)
-    return Face(record.frame_landmarks, record.rect, spot, placed, file, changed=False)
+            square = square_of(record.frame_landmarks)
+    return Face(record.frame_landmarks, record.rect, square, placed, file, changed=False)
 
 
-def spot_of(points: Marks) -> Spot:
+def square_of(points: Marks) -> FaceSquare:
     """Return the square that belongs to landmarks, such as dlib's own detector would draw it."""
     back = invert(similarity(points[IBUG68.inner :], MEAN_FACE))
     middle = transform_points(np.array([[0.5, 0.5]]), back)[0]
     half = scale_of(back) * (FACE_SQUARE[1] - FACE_SQUARE[0]) / 2
-    return Spot(float(middle[0]), float(middle[1]), half, float(np.degrees(np.arctan2(back[1, 0], back[0, 0]))))
+    return FaceSquare(float(middle[0]), float(middle[1]), half, float(np.degrees(np.arctan2(back[1, 0], back[0, 0]))))
 
 
 def scale_of(matrix: Matrix) -> float:
@@ -115,15 +115,15 @@ def scale_of(matrix: Matrix) -> float:
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
-def moved(face: Face, spot: Spot, find: Find) -> Face:
+def moved(face: Face, square: FaceSquare, find: Find) -> Face:
     """Return the face in another square: looked for anew, or carried along where a hand has set the points."""
     if not face.placed:
-        return replace(face, points=find(spot), rect=spot.rect, spot=spot, changed=True)
-    old = face.spot
-    turn = np.radians(spot.roll - old.roll)
-    c, s = np.cos(turn) * spot.half / old.half, np.sin(turn) * spot.half / old.half
-    points = (face.points - (old.x, old.y)) @ np.array([[c, s], [-s, c]]) + (spot.x, spot.y)
-    return replace(face, points=points.astype(np.float32), rect=spot.rect, spot=spot, changed=True)
+        return replace(face, points=find(square), rect=square.rect, square=square, changed=True)
+    old = face.square
+    turn = np.radians(square.roll - old.roll)
+    c, s = np.cos(turn) * square.half / old.half, np.sin(turn) * square.half / old.half
+    points = (face.points - (old.x, old.y)) @ np.array([[c, s], [-s, c]]) + (square.x, square.y)
+    return replace(face, points=points.astype(np.float32), rect=square.rect, square=square, changed=True)
 
 
 def with_point(face: Face, index: int, at: Place) -> Face:
@@ -140,9 +140,9 @@ def mean_face_between(nose: Place, chin: Place, like: Face | None) -> Face:
     mean = mean_points()
     matrix = similarity(mean[[NOSE, CHIN]], np.array([nose, chin], float))
     points = transform_points(mean, matrix).astype(np.float32)
-    spot = spot_of(points)
+    square = square_of(points)
     file = like.file if like else None
-    return Face(points, spot.rect, spot, placed=True, file=file)
+    return Face(points, square.rect, square, placed=True, file=file)
 
 
 def resized(half: float, steps: int, coarse: float) -> float:

@@ -17,7 +17,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.ui.events import Do, Event, coalesced
-from facewright.ui.page import NOT_FOUND, Answer, Page, Request
+from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest
 
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
@@ -113,32 +113,34 @@ class PageServer:
         self._session = session
         self._lock = threading.Lock()
 
-    def answer(self, request: Request) -> Answer:
-        """Answer the page itself, or events with the newest picture."""
+    def answer(self, request: PageRequest) -> PageAnswer:
+        """PageAnswer the page itself, or events with the newest picture."""
         if (request.method, request.path) == ("GET", ""):
-            return Answer(HTML.encode("utf-8"), "text/html; charset=utf-8")
+            return PageAnswer(HTML.encode("utf-8"), "text/html; charset=utf-8")
         if (request.method, request.path) != ("POST", "events"):
             return NOT_FOUND
         try:
             events, fine = read_events(request.body)
         except ValueError as error:
-            return Answer(f"These are no events: {error}".encode(), status=HTTPStatus.BAD_REQUEST)
+            return PageAnswer(f"These are no events: {error}".encode(), status=HTTPStatus.BAD_REQUEST)
         with self._lock:
             return self._handle(events, fine=fine)
 
-    def _handle(self, events: list[Event], *, fine: bool) -> Answer:
+    def _handle(self, events: list[Event], *, fine: bool) -> PageAnswer:
         try:
             for event in coalesced(events):
                 self._session.handle(event)
         except UserError as problem:
             self.problem = self.problem or problem
             self.ended.set()
-            return Answer(problem.happened.encode(), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+            return PageAnswer(problem.happened.encode(), status=HTTPStatus.INTERNAL_SERVER_ERROR)
         picture = encode(self._session.picture(), ".jpg", quality=FINE if fine or self._session.done else QUICK)
         if self._session.done:
             self.ended.set()
         title = "".join(f"%{byte:02X}" for byte in self._session.title.encode("utf-8"))
-        return Answer(picture, "image/jpeg", more={"X-Title": title, "X-Done": "yes" if self._session.done else "no"})
+        return PageAnswer(
+            picture, "image/jpeg", more={"X-Title": title, "X-Done": "yes" if self._session.done else "no"}
+        )
 
 
 def read_events(body: bytes) -> tuple[list[Event], bool]:

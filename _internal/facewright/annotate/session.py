@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from facewright.annotate import state as steps
 from facewright.annotate.drawing import BAR, Scene, draw, farewell, notice
-from facewright.annotate.face import START, Face, Spot, opened
-from facewright.annotate.state import Sight, State
+from facewright.annotate.face import START, Face, FaceSquare, opened
+from facewright.annotate.state import FrameView, State
 from facewright.annotate.storage import FaceStorage, OpenFrame, open_frame
 from facewright.core.images import Image
 from facewright.extract.detectors.base import Box
@@ -118,17 +118,17 @@ class AnnotationSession:
 
     def _mouse(self, event: Event) -> None:
         at = self._place(event)
-        sight = self._sight()
+        view = self._frame_view()
         match event.do:
             case Do.MOVE:
-                self._state = steps.mouse_move(self._state, at, sight)
+                self._state = steps.mouse_move(self._state, at, view)
             case Do.DOWN:
                 self._remember()
-                self._state = steps.button_down(self._state, event.what, at, sight)
+                self._state = steps.button_down(self._state, event.what, at, view)
             case Do.UP:
                 self._state = steps.button_up(self._state, event.what, at)
             case _:
-                self._state = steps.wheel(self._state, event.steps, sight)
+                self._state = steps.wheel(self._state, event.steps, view)
 
     def _key(self, pressed: Key) -> None:
         match pressed:
@@ -151,14 +151,14 @@ class AnnotationSession:
                 self._state = self._earlier.pop()
         elif pressed is Key.ACCURATE:
             self._accurate = not self._accurate
-            self._state = steps.look_again(self._state, self._sight())
+            self._state = steps.look_again(self._state, self._frame_view())
         else:
             if pressed not in (Key.LARGER, Key.SMALLER):
                 self._remember()
-            self._state = steps.key(self._state, pressed, self._sight())
+            self._state = steps.key(self._state, pressed, self._frame_view())
 
     def _accept(self) -> None:
-        """Save all faces, the one in hand too, and go on; a frame that is no picture is only passed by."""
+        """Save all faces, the one in hand too, and go on; a frame that is not an image is skipped."""
         if self._frame.picture is not None:
             self._save(self._state.faces)
         self._onward()
@@ -202,10 +202,10 @@ class AnnotationSession:
             return
         height, width = picture.shape[:2]
         self._view, self._pixel = shown(picture, self._window_size, self._screen)
-        sight = self._sight()
-        faces = tuple(opened(file, sight.find) for file in self._storage.faces(self._frame.path))
+        view = self._frame_view()
+        faces = tuple(opened(file, view.find) for file in self._storage.faces(self._frame.path))
         half = half or self._storage.usual_half() or min(max(START, max(height, width) / 16), min(height, width) / 3)
-        self._state = steps.opened(faces, (share[0] * width, share[1] * height), half, sight)
+        self._state = steps.opened(faces, (share[0] * width, share[1] * height), half, view)
 
     def _share(self) -> tuple[float, float]:
         """Where the mouse is, as a share of the frame's size: it stays there when the frame changes."""
@@ -220,16 +220,16 @@ class AnnotationSession:
         x, y = event.x * width, min(event.y * (height + BAR), height)
         return x * self._pixel - 0.5, y * self._pixel - 0.5
 
-    def _sight(self) -> Sight:
+    def _frame_view(self) -> FrameView:
         picture = self._frame.picture
         assert picture is not None
 
-        def find(spot: Spot) -> NDArray[np.float32]:
-            near, left, top = around(picture, spot)
-            box = Box(*replace(spot, x=spot.x - left, y=spot.y - top).rect, 1.0, spot.roll)
+        def find(square: FaceSquare) -> NDArray[np.float32]:
+            near, left, top = around(picture, square)
+            box = Box(*replace(square, x=square.x - left, y=square.y - top).rect, 1.0, square.roll)
             return self._landmarker.find(near, box, accurate=self._accurate) + np.array([left, top], np.float32)
 
-        return Sight(find, self._pixel)
+        return FrameView(find, self._pixel)
 
     def _remember(self) -> None:
         self._earlier = [*self._earlier[-UNDO_STEPS:], self._state]
@@ -270,15 +270,15 @@ def shown(picture: Image, longest: int, screen: tuple[int, int] | None = None) -
     return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8), 1 / scale
 
 
-def around(picture: Image, spot: Spot) -> tuple[Image, int, int]:
+def around(picture: Image, square: FaceSquare) -> tuple[Image, int, int]:
     """Return the part of a frame in which a square's landmarks are looked for, with the place of its corner.
 
     A search reads the whole picture that it gets, which takes too long in a huge one while the mouse moves.
     """
     height, width = picture.shape[:2]
-    reach = 6 * spot.half
-    left, right = (min(max(int(spot.x + way), 0), width) for way in (-reach, reach))
-    top, bottom = (min(max(int(spot.y + way), 0), height) for way in (-reach, reach))
+    reach = 6 * square.half
+    left, right = (min(max(int(square.x + way), 0), width) for way in (-reach, reach))
+    top, bottom = (min(max(int(square.y + way), 0), height) for way in (-reach, reach))
     if right <= left or bottom <= top:
         return picture, 0, 0
     return picture[top:bottom, left:right], left, top

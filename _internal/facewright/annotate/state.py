@@ -11,9 +11,9 @@ import numpy as np
 from facewright.annotate.face import (
     START,
     Face,
+    FaceSquare,
     Find,
     Place,
-    Spot,
     found,
     mean_face_between,
     moved,
@@ -26,7 +26,7 @@ TURN = 15.0  # degrees per key press
 
 
 @dataclass(frozen=True)
-class Sight:
+class FrameView:
     """What the state needs to know of the frame.
 
     Attributes:
@@ -87,17 +87,17 @@ class State:
         return release(self).faces
 
 
-def opened(faces: tuple[Face, ...], mouse: Place, half: float, sight: Sight) -> State:
-    """Return a frame as it comes to the table: with its faces, or with a new one in hand."""
+def opened(faces: tuple[Face, ...], mouse: Place, half: float, view: FrameView) -> State:
+    """Return a frame as it is opened: with its faces, or with a new one in hand."""
     state = State(faces, mouse=mouse, half=half)
-    return state if faces else take_new(state, sight)
+    return state if faces else take_new(state, view)
 
 
-def take_new(state: State, sight: Sight) -> State:
+def take_new(state: State, view: FrameView) -> State:
     """Put down what is held and take a new face in hand."""
     state = drop(state)
-    spot = Spot(*state.mouse, state.half)
-    return replace(state, faces=(*state.faces, found(spot, sight.find)), held=len(state.faces), offset=(0.0, 0.0))
+    square = FaceSquare(*state.mouse, state.half)
+    return replace(state, faces=(*state.faces, found(square, view.find)), held=len(state.faces), offset=(0.0, 0.0))
 
 
 def drop(state: State) -> State:
@@ -124,7 +124,7 @@ def remove(state: State) -> State:
 def face_at(faces: tuple[Face, ...], at: Place) -> int | None:
     """Return the face whose rectangle holds a place; of several the one whose middle is nearest."""
     holding = [index for index, face in enumerate(faces) if face.holds(at)]
-    return min(holding, key=lambda i: np.hypot(faces[i].spot.x - at[0], faces[i].spot.y - at[1]), default=None)
+    return min(holding, key=lambda i: np.hypot(faces[i].square.x - at[0], faces[i].square.y - at[1]), default=None)
 
 
 def point_at(faces: tuple[Face, ...], at: Place, reach: float) -> tuple[int, int] | None:
@@ -138,55 +138,55 @@ def point_at(faces: tuple[Face, ...], at: Place, reach: float) -> tuple[int, int
     return best
 
 
-def mouse_move(state: State, at: Place, sight: Sight) -> State:
+def mouse_move(state: State, at: Place, view: FrameView) -> State:
     """The mouse went to a place."""
     state = replace(state, mouse=at)
     if state.anchor is not None:
-        return _place(state, state.anchor, sight)
+        return _place(state, state.anchor, view)
     if state.press is not None:
-        return _drag(state, state.press, sight)
+        return _drag(state, state.press, view)
     if state.held is not None:
-        return _follow(state, sight)
+        return _follow(state, view)
     return state
 
 
-def _place(state: State, anchor: Place, sight: Sight) -> State:
+def _place(state: State, anchor: Place, view: FrameView) -> State:
     """The right button is down: the mean face from the anchor to the mouse."""
-    if _apart(anchor, state.mouse) < 2 * sight.still:
+    if _apart(anchor, state.mouse) < 2 * view.still:
         return state
     held = len(state.faces) if state.held is None else state.held
     like = None if state.held is None else state.faces[held]
     return _with_face(replace(state, held=held), held, mean_face_between(anchor, state.mouse, like))
 
 
-def _drag(state: State, press: Press, sight: Sight) -> State:
-    if not press.dragging and _apart(press.at, state.mouse) <= sight.still:
+def _drag(state: State, press: Press, view: FrameView) -> State:
+    if not press.dragging and _apart(press.at, state.mouse) <= view.still:
         return state
     state = replace(state, press=replace(press, dragging=True))
     if press.point is not None:
         return _with_face(state, press.face, with_point(state.faces[press.face], press.point, state.mouse))
     if state.held is None:
         state = replace(_pick(state, press), press=state.press)
-    return _follow(state, sight)
+    return _follow(state, view)
 
 
 def _pick(state: State, press: Press) -> State:
     """Take the pressed face in hand, without a jump: it keeps its place relative to the mouse."""
     face = state.faces[press.face]
-    offset = (face.spot.x - press.at[0], face.spot.y - press.at[1])
+    offset = (face.square.x - press.at[0], face.square.y - press.at[1])
     return replace(state, held=press.face, before=face, offset=offset, press=None)
 
 
-def _follow(state: State, sight: Sight) -> State:
+def _follow(state: State, view: FrameView) -> State:
     x, y = state.mouse[0] + state.offset[0], state.mouse[1] + state.offset[1]
-    return _held_in(state, lambda spot: replace(spot, x=x, y=y), sight)
+    return _held_in(state, lambda square: replace(square, x=x, y=y), view)
 
 
-def _held_in(state: State, change: Callable[[Spot], Spot], sight: Sight) -> State:
+def _held_in(state: State, change: Callable[[FaceSquare], FaceSquare], view: FrameView) -> State:
     if state.held is None:
         return state
     face = state.faces[state.held]
-    return _with_face(state, state.held, moved(face, change(face.spot), sight.find))
+    return _with_face(state, state.held, moved(face, change(face.square), view.find))
 
 
 def _with_face(state: State, index: int, face: Face) -> State:
@@ -197,20 +197,20 @@ def _apart(a: Place, b: Place) -> float:
     return float(np.hypot(a[0] - b[0], a[1] - b[1]))
 
 
-def button_down(state: State, button: str, at: Place, sight: Sight) -> State:
+def button_down(state: State, button: str, at: Place, view: FrameView) -> State:
     """A button was pressed at a place."""
     state = replace(state, mouse=at)
     if button == "right":
         return replace(state, anchor=at, press=None)
     if state.held is not None:
         return drop(state)
-    point = point_at(state.faces, at, sight.reach)
+    point = point_at(state.faces, at, view.reach)
     if point is not None:
         return replace(state, press=Press(at, *point))
     index = face_at(state.faces, at)
     if index is not None:
         return replace(state, press=Press(at, index, None))
-    return take_new(state, sight)
+    return take_new(state, view)
 
 
 def button_up(state: State, button: str, at: Place) -> State:
@@ -225,32 +225,32 @@ def button_up(state: State, button: str, at: Place) -> State:
     return drop(state) if press.dragging else _pick(state, press)
 
 
-def wheel(state: State, steps: int, sight: Sight) -> State:
+def wheel(state: State, steps: int, view: FrameView) -> State:
     """The wheel was turned: another size for the face in hand."""
     if state.held is None:
         return state
-    half = resized(state.faces[state.held].spot.half, steps, max(10.0, 10 * sight.pixel))
-    return replace(_held_in(state, lambda spot: replace(spot, half=half), sight), half=half)
+    half = resized(state.faces[state.held].square.half, steps, max(10.0, 10 * view.pixel))
+    return replace(_held_in(state, lambda square: replace(square, half=half), view), half=half)
 
 
-def key(state: State, pressed: Key, sight: Sight) -> State:
+def key(state: State, pressed: Key, view: FrameView) -> State:
     """A key that concerns the faces of the frame; others leave the state as it is."""
     match pressed:
         case Key.NEW:
-            return take_new(state, sight)
+            return take_new(state, view)
         case Key.DELETE:
             return remove(state)
         case Key.GIVE_UP:
             return release(state)
         case Key.LARGER | Key.SMALLER:
-            return wheel(state, 1 if pressed is Key.LARGER else -1, sight)
+            return wheel(state, 1 if pressed is Key.LARGER else -1, view)
         case Key.TURN_LEFT | Key.TURN_RIGHT:
             turn = TURN if pressed is Key.TURN_RIGHT else -TURN
-            return _held_in(state, lambda spot: replace(spot, roll=(spot.roll + turn + 180) % 360 - 180), sight)
+            return _held_in(state, lambda square: replace(square, roll=(square.roll + turn + 180) % 360 - 180), view)
         case _:
             return state
 
 
-def look_again(state: State, sight: Sight) -> State:
+def look_again(state: State, view: FrameView) -> State:
     """Look for the held face's landmarks anew, after the search itself was changed."""
-    return _held_in(state, lambda spot: spot, sight)
+    return _held_in(state, lambda square: square, view)

@@ -1,7 +1,7 @@
 """The faces of frames on disk: reading them for the annotation, saving what a person accepted.
 
 A frame's faces are saved as soon as it is accepted: new pictures first, each whole or absent, with what they replace
-copied to the trash before; then removed ones move there; then the journal says that the frame was finished by hand.
+copied to the trash before; then removed ones move there; then the journal says that the frame was finished manually.
 """
 
 import zlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facewright.annotate.face import Face, spot_of
+from facewright.annotate.face import Face, square_of
 from facewright.core.errors import UserError
 from facewright.core.files import copy_to_trash, make_folder, move_to_trash
 from facewright.core.images import Image, decode, write_image
@@ -43,7 +43,7 @@ class OpenFrame:
 
 
 def open_frame(path: Path) -> OpenFrame:
-    """Read a frame; one that is gone or no picture says so and nothing is raised."""
+    """Read a frame; one that is gone or not an image says so and nothing is raised."""
     try:
         status = path.stat()
         data = path.read_bytes()
@@ -77,7 +77,7 @@ class FaceStorage:
     def usual_half(self) -> float:
         """Return half the side of the square around a face of this side, in frame pixels; 0 without faces."""
         records = [file.record for files in self._faces.values() for file in files[:1]]
-        halves = [spot_of(record.frame_landmarks).half for record in records[:: len(records) // 100 + 1]]
+        halves = [square_of(record.frame_landmarks).half for record in records[:: len(records) // 100 + 1]]
         return float(np.median(halves)) if halves else 0.0
 
     def finished(self, frame: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Which faces deserve a look, told from their records alone: no picture is decoded.
+"""Which faces deserve a look, told from their records alone: no image is decoded.
 
 The limits were measured on ten clips (MTCNN, 1744 frames, every second or third of the longer ones) and 26 photographs.
 Of the frames of the clips 18 are named: nine do hold a false face, which is all that do; nine show heads that are
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.annotate.face import scale_of, spot_of
+from facewright.annotate.face import scale_of, square_of
 from facewright.core.png import DamagedPng, read_size
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, similarity, transform_points
 from facewright.faces.faceset import FaceFile
@@ -45,12 +45,12 @@ def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
     apart = transform_points(points[INNER:], matrix) - MEAN_FACE
     left, top, right, bottom = record.rect
     side = max((max(right - left, 0.0) * max(bottom - top, 0.0)) ** 0.5, 1.0)
-    spot = spot_of(record.frame_landmarks)
-    away = np.hypot(spot.x - (left + right) / 2, spot.y - (top + bottom) / 2)
+    square = square_of(record.frame_landmarks)
+    away = np.hypot(square.x - (left + right) / 2, square.y - (top + bottom) / 2)
     if (apart**2).sum(1).mean() ** 0.5 > WORST_FIT or away > FARTHEST * side:
         found.append("odd landmarks")
-    square = 1 / scale_of(matrix) / (1 - 2 * PADDING[FaceType.FULL])
-    if (square / side) ** 2 > LARGEST_SQUARE:
+    aligned_side = 1 / scale_of(matrix) / (1 - 2 * PADDING[FaceType.FULL])
+    if (aligned_side / side) ** 2 > LARGEST_SQUARE:
         found.append("much larger than its box")
     height, width = size or (np.inf, np.inf)
     if (points[INNER:] < -1).any() or (points[INNER:] > (width, height)).any():
@@ -121,8 +121,8 @@ def _apart(places: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[n
 
 def _place(face: FaceFile) -> tuple[float, float, float]:
     """Return middle (x, y) and side of a face, from its landmarks: detectors differ in what they call its box."""
-    spot = spot_of(face.record.frame_landmarks)
-    return spot.x, spot.y, 2 * spot.half
+    square = square_of(face.record.frame_landmarks)
+    return square.x, square.y, 2 * square.half
 
 
 def _size(frame: Path) -> tuple[int, int] | None:

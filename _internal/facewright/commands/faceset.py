@@ -22,7 +22,7 @@ from facewright.core.command import Command, MoreOptions
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import threads
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import FACES_OF_SIDES, Workspace
 from facewright.facesets.face_names import recover_names
 from facewright.facesets.import_faces import ImportOptions, import_faces
 from facewright.facesets.merge import MergeOptions, merge
@@ -80,7 +80,7 @@ class Options:
     side: str = option(
         "src",
         "Whose faces.",
-        choices={"src": "faces of data_src", "dst": "faces of data_dst"},
+        choices=FACES_OF_SIDES,
         ask="Whose faces",
     )
 

@@ -22,7 +22,7 @@ from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.options import option
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import FRAMES_OF_SIDES, Side, Workspace
 from facewright.extract.log import frames_to_search
 from facewright.extract.people import number_new
 from facewright.extract.report import NEXT_SCRIPT
@@ -38,7 +38,7 @@ class FixOptions:
     side: str = option(
         "dst",
         "Whose frames are looked at.",
-        choices={"src": "data_src, the face that is put in", "dst": "data_dst, the video that is changed"},
+        choices=FRAMES_OF_SIDES,
         remember=False,
     )
     slow: bool = option(

@@ -12,7 +12,7 @@ from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.options import option
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.extract.people import People, number_people
 from facewright.extract.report import NEXT_SCRIPT
 from facewright.extract.side_run import ModelLoader, open_side
@@ -27,7 +27,7 @@ class Options:
     side: str = option(
         "dst",
         "Whose faces.",
-        choices={"src": "faces of data_src", "dst": "faces of data_dst"},
+        choices=FACES_OF_SIDES,
         remember=False,
     )
     person: str = option(

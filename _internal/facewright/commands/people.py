@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.options import option
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import FACES_OF_SIDES, Workspace
 from facewright.extract.people import People, number_people
 from facewright.extract.side_run import ModelLoader, open_side
 from facewright.faces.grouping import MAX_GROUP_DISTANCE
@@ -24,7 +24,7 @@ class Options:
     side: str = option(
         "dst",
         "Whose faces.",
-        choices={"src": "faces of data_src", "dst": "faces of data_dst"},
+        choices=FACES_OF_SIDES,
         remember=False,
     )
     threshold: float = option(

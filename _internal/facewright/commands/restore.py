@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from facewright.core.command import Command
 from facewright.core.options import option
-from facewright.core.workspace import Workspace
-from facewright.restore.choice import Kind, Request, RestoreReport
+from facewright.core.workspace import FACES_OF_SIDES, Workspace
+from facewright.restore.choice import Kind, RestoreReport, RestoreRequest
 from facewright.restore.model_states import restore_model
 from facewright.restore.trash import restore_faces, restore_files
 
@@ -35,7 +35,7 @@ class Options:
     side: str = option(
         "src",
         "Whose faces.",
-        choices={"src": "faces of data_src", "dst": "faces of data_dst"},
+        choices=FACES_OF_SIDES,
         ask="Whose faces",
         applies_when=lambda values: values["what"] == "faces",
     )
@@ -52,7 +52,7 @@ def run(workspace: Workspace, options: Options) -> RestoreReport:
         UserError: There is nothing of the kind, or none of that name.
     """
     side = workspace.side(options.side)
-    return KINDS[options.what].run(Request(workspace, side, options.which, options.list))
+    return KINDS[options.what].run(RestoreRequest(workspace, side, options.which, options.list))
 
 
 COMMAND = Command(__doc__, Options, run)

@@ -13,7 +13,7 @@ from facewright.core.command import Command, MoreOptions
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import threads
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.facesets.common import no_faces
 from facewright.facesets.rename import PLAN, Finished, finish
 from facewright.facesets.sort_base import Method, methods
@@ -24,7 +24,7 @@ from facewright.facesets.sorting import SortPlan, apply_plan, plan_sort, write_o
 class Options:
     """What is sorted, and how."""
 
-    side: str = option("src", "Whose faces.", choices={"src": "faces of data_src", "dst": "faces of data_dst"})
+    side: str = option("src", "Whose faces.", choices=FACES_OF_SIDES)
     by: str = option(
         "hist",
         "What decides the order.",

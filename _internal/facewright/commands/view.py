@@ -15,7 +15,7 @@ from facewright.core.images import encode
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import threads
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.facesets.gallery import CELL, page, sheet
@@ -28,7 +28,7 @@ from facewright.ui.file_viewer import open_in_viewer
 class Options:
     """Whose faces, and how to show them."""
 
-    side: str = option("src", "Whose faces.", choices={"src": "faces of data_src", "dst": "faces of data_dst"})
+    side: str = option("src", "Whose faces.", choices=FACES_OF_SIDES)
     gallery: bool = option(False, "Write the page with all faces even where there is a screen.")
     largest: int = option(240, "Most faces on the contact sheet; of more, an even choice.", low=1, high=5000)
 

@@ -182,19 +182,14 @@ def list_frames(side: Side) -> list[Path]:
     Raises:
         UserError: There are none.
     """
-    kept: dict[str, Path] = {}
-    for path in side.frames():
-        if path.stem in kept:
-            console.warn(f"{path.name} is passed over: {kept[path.stem].name} has the same name.")
-            continue
-        kept[path.stem] = path
-    if not kept:
+    frames = side.distinct_frames()
+    if not frames:
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
             "the frames of the video data_dst.",
             "run 3_extract_png_from_dst first.",
         )
-    return list(kept.values())
+    return frames
 
 
 def list_faces(side: Side) -> dict[str, list[FaceFile]]:

@@ -250,7 +250,7 @@ STAMP = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)(?:_(\d+))?")
 
 
 @dataclass(frozen=True)
-class Item:
+class TrashedFile:
     """A file in the trash.
 
     Attributes:
@@ -276,7 +276,7 @@ class Batch:
     folder: Path
     when: str
     by: str
-    items: tuple[Item, ...]
+    items: tuple[TrashedFile, ...]
 
 
 def batches(trash: Path) -> list[Batch]:
@@ -308,7 +308,7 @@ def _read(folder: Path, root: Path) -> Batch:
     for path in _files_below(folder):
         first, *rest = path.relative_to(folder).parts
         start = _inside(files.get(first), root)
-        items.append(Item(path, None if start is None else start.joinpath(*rest)))
+        items.append(TrashedFile(path, None if start is None else start.joinpath(*rest)))
     by = note.get("by")
     return Batch(
         folder, f"{match[1]} {match[2]}:{match[3]}:{match[4]}", by if isinstance(by, str) else "", tuple(items)

@@ -19,7 +19,7 @@ class DamagedJpeg(ValueError):
     """The bytes are no JPEG, or a segment is cut off."""
 
 
-class Segment(NamedTuple):
+class JpegSegment(NamedTuple):
     """A segment: its marker byte, its content, and the position in the file after it."""
 
     marker: int
@@ -27,7 +27,7 @@ class Segment(NamedTuple):
     end: int
 
 
-def segments(data: bytes) -> Iterator[Segment]:
+def segments(data: bytes) -> Iterator[JpegSegment]:
     """Yield the segments up to the first scan.
 
     Raises:
@@ -49,7 +49,7 @@ def segments(data: bytes) -> Iterator[Segment]:
         if length < 2 or position + 2 + length > len(data):
             raise DamagedJpeg("a segment is cut off")
         end = position + 2 + length
-        yield Segment(marker, data[position + 4 : end], end)
+        yield JpegSegment(marker, data[position + 4 : end], end)
         position = end
     raise DamagedJpeg("the file is cut off")
 
@@ -77,4 +77,4 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
         if segment.marker in FRAMES and len(segment.content) >= 5:
             height, width = struct.unpack_from(">HH", segment.content, 1)
             return height, width
-    raise DamagedJpeg("there is no picture in it")
+    raise DamagedJpeg("there is no image in it")

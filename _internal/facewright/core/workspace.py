@@ -17,10 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, disk_errors, list_files, make_folder, read_json, write_json
 
 SIDES = ("src", "dst")
+# What the option `side` offers, by what a command works on.
+FRAMES_OF_SIDES = {"src": "data_src, the face that is put in", "dst": "data_dst, the video that is changed"}
+FACES_OF_SIDES = {side: f"faces of data_{side}" for side in SIDES}
 NOT_VIDEO = (*IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
 
 
@@ -84,6 +88,19 @@ class Side:
     def frames(self) -> list[Path]:
         """Return the frames, sorted by name."""
         return list_files(self.frames_dir, IMAGE_EXTENSIONS)
+
+    def distinct_frames(self) -> list[Path]:
+        """Return the frames, one per name without its ending: faces and results are named by it.
+
+        Each other one is warned of.
+        """
+        chosen: dict[str, Path] = {}
+        for path in self.frames():
+            if path.stem in chosen:
+                console.warn(f"{path.name} is skipped: {chosen[path.stem].name} has the same name but for its ending.")
+            else:
+                chosen[path.stem] = path
+        return list(chosen.values())
 
     def aligned(self) -> list[Path]:
         """Return the PNG files of the aligned folder, sorted by name."""

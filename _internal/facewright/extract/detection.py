@@ -54,7 +54,7 @@ class DecodedFrame:
     video: str
 
 
-Frame = Path | DecodedFrame
+FrameInput = Path | DecodedFrame
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ NO_FACE_SCORE = -math.inf
 
 
 def detect_frames(
-    frames: Iterable[Frame],
+    frames: Iterable[FrameInput],
     detector: Detector,
     executor: Executor,
     options: DetectionOptions = UNROTATED,
@@ -117,7 +117,7 @@ def detect_frames(
         ahead: How many frames may be in memory before the detection.
     """
 
-    def load(frame: Frame) -> _LoadedFrame:
+    def load(frame: FrameInput) -> _LoadedFrame:
         return _load(frame, detector.max_side, options.zoom)
 
     batch: list[_LoadedFrame] = []
@@ -152,7 +152,7 @@ def _shape(loaded: _LoadedFrame) -> tuple[int, ...]:
     return loaded.view.shape
 
 
-def _load(frame: Frame, max_side: int, zoom: float) -> _LoadedFrame:
+def _load(frame: FrameInput, max_side: int, zoom: float) -> _LoadedFrame:
     if isinstance(frame, DecodedFrame):
         file = FrameFile(frame.path.name, 0, 0, 0, frame.video)
         return _LoadedFrame(Detections(frame.path, file, frame.image), *_view(frame.image, max_side, zoom))

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Side
@@ -125,7 +124,7 @@ def finished_manually(entry: Entry) -> bool:
 
 
 def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
-    """Return the frames of a side, one per stem, because faces are named by it; the others are named aloud.
+    """Return the frames of a side, one per stem.
 
     Args:
         side: The side.
@@ -134,13 +133,8 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
     Raises:
         UserError: There are none.
     """
-    chosen: dict[str, Path] = {}
-    for path in side.frames():
-        if path.stem in chosen:
-            console.warn(f"{path.name} is skipped: {chosen[path.stem].name} has the same name but for its ending.")
-        else:
-            chosen[path.stem] = path
-    if not chosen:
+    frames = side.distinct_frames()
+    if not frames:
         script = "2_extract_png_from_src" if side.name == "data_src" else "3_extract_png_from_dst"
         straight = or_video and side.name == "data_src" and side.videos()
         raise UserError(
@@ -148,7 +142,7 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
             "images such as 00001.png.",
             f"run {script} first" + (", or extract straight from the video: --from-video." if straight else "."),
         )
-    return list(chosen.values())
+    return frames
 
 
 def _changed(path: Path, entry: Entry) -> bool:

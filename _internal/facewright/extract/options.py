@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from facewright.core.errors import UserError
 from facewright.core.options import declared, option, output_values, several, show
+from facewright.core.workspace import FRAMES_OF_SIDES
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, MANUAL_CHOICE, detector_specs
 from facewright.extract.log import Settings
 from facewright.extract.rotation import parse_angles
@@ -31,7 +32,7 @@ class BasicOptions:
     side: str = option(
         "src",
         "Whose frames are searched.",
-        choices={"src": "data_src, the face that is put in", "dst": "data_dst, the video that is changed"},
+        choices=FRAMES_OF_SIDES,
         remember=False,
     )
     detector: str = option(
@@ -72,7 +73,7 @@ class FrameOptions:
         high=1000,
         remember=False,
     )
-    every: int = option(1, "Search every so-many-th frame; a later run can search the others.", low=1, high=100_000)
+    every: int = option(1, "Search every Nth frame; a later run can search the others.", low=1, high=100_000)
     skip_existing: bool = option(
         False,
         "Leave out each frame of which a face lies in aligned, whoever put it there; other settings are no hindrance.",

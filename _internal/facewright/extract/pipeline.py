@@ -23,7 +23,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
 from facewright.core.images import Image, read_image, single_threaded_opencv, write_image
 from facewright.core.machine import cores
-from facewright.extract.detection import READ_AHEAD, DetectionOptions, Detections, Frame, FrameFile, detect_frames
+from facewright.extract.detection import READ_AHEAD, DetectionOptions, Detections, FrameFile, FrameInput, detect_frames
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, Box, Detector, make_detector
 from facewright.extract.filters import (
     Candidate,
@@ -201,7 +201,7 @@ class FaceExtractor:
 
 
 def extract_frames(
-    frames: Iterable[Frame], extractor: FaceExtractor, executor: Executor, *, ahead: int = READ_AHEAD
+    frames: Iterable[FrameInput], extractor: FaceExtractor, executor: Executor, *, ahead: int = READ_AHEAD
 ) -> Iterator[ExtractedFrame]:
     """Find and save the faces of frames; results come in the order of the frames, when all is on disk.
 

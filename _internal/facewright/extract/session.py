@@ -22,7 +22,7 @@ from facewright.extract.report import ExtractionReport
 from facewright.extract.rotation import parse_angles
 from facewright.extract.side_run import SideRun
 from facewright.extract.smoothing import smooth_side
-from facewright.extract.sources import FolderSource, FrameSource, Todo, video_of_frames
+from facewright.extract.sources import FolderSource, SearchSource, Todo, video_of_frames
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 
@@ -156,7 +156,7 @@ def options_of_settings(side: Side, settings: Settings) -> ExtractOptions:
     return ExtractOptions(side=side.name.removeprefix("data_"), **{name: settings[name] for name in known})  # type: ignore[arg-type]
 
 
-def _choose_source(side: Side, options: ExtractOptions, *, on_disk: bool) -> FrameSource:
+def _choose_source(side: Side, options: ExtractOptions, *, on_disk: bool) -> SearchSource:
     """Choose between the frames on disk and the video; it is offered where there are no frames."""
     straight = options.from_video
     if not straight and not on_disk and options.side == "src" and not side.frames() and len(side.videos()) == 1:
@@ -172,7 +172,7 @@ def _choose_source(side: Side, options: ExtractOptions, *, on_disk: bool) -> Fra
     return VideoSource(side, options.fps, options.every)
 
 
-def _open_log(run: SideRun, options: ExtractOptions, source: FrameSource) -> ExtractionLog:
+def _open_log(run: SideRun, options: ExtractOptions, source: SearchSource) -> ExtractionLog:
     """Return the log that counts; faces of other settings or another video move to the trash if the user agrees."""
     settings = settings_of(options)
     if options.skip_existing:
@@ -192,7 +192,7 @@ def _open_log(run: SideRun, options: ExtractOptions, source: FrameSource) -> Ext
     return run.log
 
 
-def _same_video(run: SideRun, source: FrameSource) -> bool:
+def _same_video(run: SideRun, source: SearchSource) -> bool:
     """Whether the frames are those that were searched, as far as the video tells; files are looked at one by one."""
     was = str(run.log.header.get("video", ""))
     if source.straight:
@@ -200,7 +200,7 @@ def _same_video(run: SideRun, source: FrameSource) -> bool:
     return not was or was == source.video
 
 
-def _ask_to_move(run: SideRun, settings: Settings, source: FrameSource) -> None:
+def _ask_to_move(run: SideRun, settings: Settings, source: SearchSource) -> None:
     video = str(run.log.header.get("video", ""))
     known = run.log.settings
     was = describe_settings(known, video) if known else "by another program or an unknown run"
@@ -218,7 +218,7 @@ def _ask_to_move(run: SideRun, settings: Settings, source: FrameSource) -> None:
     )
 
 
-def _todo(run: SideRun, options: ExtractOptions, source: FrameSource, known: ExtractionLog) -> Todo:
+def _todo(run: SideRun, options: ExtractOptions, source: SearchSource, known: ExtractionLog) -> Todo:
     angles = parse_angles(options.rotate)
     again = known.not_rotated(angles) if angles else set()
     leave = set(run.faces.by_frame()) if options.skip_existing else set()
@@ -253,7 +253,7 @@ def _annotate(
 def _search(
     run: SideRun,
     options: ExtractOptions,
-    source: FrameSource,
+    source: SearchSource,
     todo: Todo,
     known: ExtractionLog,
     report: ExtractionReport,
@@ -286,7 +286,7 @@ def _search(
     run.faces_written(written)
 
 
-def _draw_missing(run: SideRun, source: FrameSource, names: set[str]) -> None:
+def _draw_missing(run: SideRun, source: SearchSource, names: set[str]) -> None:
     """Draw the debug images of frames that were searched without --debug."""
     side = run.side
     there = {path.name for path in list_files(side.debug_dir)}

@@ -8,7 +8,7 @@ from typing import Protocol
 from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image
 from facewright.core.workspace import Side
-from facewright.extract.detection import READ_AHEAD, Frame
+from facewright.extract.detection import READ_AHEAD, FrameInput
 from facewright.extract.log import ExtractionLog, frames_to_search
 
 
@@ -23,13 +23,13 @@ class Todo:
         before: How many of the chosen frames need no search.
     """
 
-    frames: Iterable[Frame] = ()
+    frames: Iterable[FrameInput] = ()
     count: int | None = 0
     changed: Sequence[Path] = ()
     before: int = 0
 
 
-class FrameSource(Protocol):
+class SearchSource(Protocol):
     """Frames of one side.
 
     Attributes:
@@ -87,14 +87,14 @@ class FolderSource:
         self.video = video_of_frames(self.side)
 
     def todo(self, log: ExtractionLog, again: Container[str], leave: Container[str]) -> Todo:
-        """See `FrameSource`."""
+        """See `SearchSource`."""
         chosen = [path for path in self.frames if path.stem not in leave]
         new, changed = log.split(chosen)
         wanted = {*new, *changed, *(path for path in chosen if path.name in again)}
         return Todo(sorted(wanted), len(wanted), changed, len(self.frames) - len(wanted))
 
     def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
-        """See `FrameSource`."""
+        """See `SearchSource`."""
         for path in self._all:
             if path.name in lacking:
                 try:
@@ -103,15 +103,15 @@ class FolderSource:
                     continue  # the search named it
 
     def names(self, log: ExtractionLog) -> set[str]:
-        """See `FrameSource`."""
+        """See `SearchSource`."""
         return {path.name for path in self._all}
 
     def end(self) -> dict[str, list[int]]:
-        """See `FrameSource`: the folder tells by itself."""
+        """See `SearchSource`: the folder tells by itself."""
         return {}
 
     def damage(self) -> UserError | None:
-        """See `FrameSource`: each file was named on its own."""
+        """See `SearchSource`: each file was named on its own."""
         return None
 
 

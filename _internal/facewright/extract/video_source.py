@@ -37,7 +37,7 @@ class VideoSource:
         self._complaints = 0
 
     def todo(self, log: ExtractionLog, again: Container[str], leave: Container[str]) -> Todo:
-        """See `FrameSource`. A video that was never read to its end is read on until it ends."""
+        """See `SearchSource`. A video that was never read to its end is read on until it ends."""
 
         def waiting(number: int) -> bool:
             path = self._path(number)
@@ -57,20 +57,20 @@ class VideoSource:
         return Todo(self._decoded(missing[0], missing[-1], waiting), len(missing), (), before)
 
     def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
-        """See `FrameSource`."""
+        """See `SearchSource`."""
         for frame in self._decoded(1, self._last, lambda number: self._path(number).name in lacking):
             yield frame.path, frame.image
 
     def names(self, log: ExtractionLog) -> set[str]:
-        """See `FrameSource`."""
+        """See `SearchSource`."""
         return set(log.entries)
 
     def end(self) -> dict[str, list[int]]:
-        """See `FrameSource`: the number of the last frame, as far as one of `every` tells."""
+        """See `SearchSource`: the number of the last frame, as far as one of `every` tells."""
         return {} if self._last is None else {"end": [self.every, self._last]}
 
     def damage(self) -> UserError | None:
-        """See `FrameSource`: it held less than it claims."""
+        """See `SearchSource`: it held less than it claims."""
         info = self._info
         missing = info.frame_count - (self._last or 0) - self.every
         if self._last is None or not self._complaints or not info.counted or self.fps or missing < 0:

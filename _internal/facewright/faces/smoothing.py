@@ -1,14 +1,14 @@
-"""Landmarks smoothed over time, so that a swapped face does not tremble; nothing lags, for the future is known.
+"""Landmarks smoothed over time, against their jitter; nothing lags, for the future is known.
 
 A face's points are split into where it lies (middle, size, roll: the similarity that places it) and its shape, which
 is what the mean face's square shows. The place is smoothed strongly, the shape lightly and part by part, so that
 speech and blinks stay as they are.
 
 Each value is the middle of a line fitted to the frames around it (Cleveland, "Robust locally weighted regression",
-JASA 1979). How many frames: as many as a longer line still agrees with all shorter ones, within what the trembling
-alone explains (Lepski 1990; Goldenshluger and Nemirovski, "On spatially adaptive estimation", 1997). So a head at
+JASA 1979). How many frames: as many as a longer line still agrees with all shorter ones, within what jitter alone
+explains (Lepski 1990; Goldenshluger and Nemirovski, "On spatially adaptive estimation", 1997). So a head at
 rest is averaged over a second, and one that turns, a blink, an opening mouth over a frame or two, or not at all.
-How much the points tremble is measured on each track, by third differences, which no even motion has.
+The jitter is measured on each track, by third differences, which no even motion has.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +26,17 @@ from facewright.faces.tracks import Sighting, join_tracks, square
 REACHES = (1, 2, 3, 4, 6, 8, 12)  # frames on each side of the middle one
 # The parts of a face that move as one: jaw, brows, nose, eyes, mouth.
 PARTS = tuple(slice(*ends) for ends in ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68)))
-BY_HAND = 4.0  # weight of a face that a person placed, for its neighbours
-# No more than this is taken for trembling, in sides of the mean face's square: measured were 0.0007 to 0.003 in seven
+MANUAL_WEIGHT = 4.0  # weight of a manually placed face, for its neighbours
+# No more than this is taken for jitter, in sides of the mean face's square: measured were 0.0007 to 0.003 in seven
 # clips. Where frames lie far apart in time, true motion would otherwise look like it.
-LARGEST_TREMBLE = 0.003
-LARGEST_PIXELS = 0.15  # or this, where the face is small
-# What trembles in the place more than this many times the shape is the video itself (a shaking camera, frames that a
+MAX_JITTER = 0.003
+MAX_JITTER_PX = 0.15  # or this, where the face is small
+# Jitter of the place above this many times that of the shape is the video itself (a shaking camera, frames that a
 # coder repeats or moves in steps): middle in sides, logarithm of the size, roll in radians.
-MIDDLE, SIZE, ROLL = 0.8, 2.5, 1.4
-FEWEST = 5  # third differences, from which trembling is measured: eight frames
+CENTER_RATIO, SIZE_RATIO, ROLL_RATIO = 0.8, 2.5, 1.4
+MIN_DIFFERENCES = 5  # third differences from which jitter is measured: eight frames
 # A choice of frames does not change from frame to frame, which would be seen itself.
-EVEN = 2
+EVEN_FRAMES = 2
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Strength:
 
     Attributes:
         reach: Frames on each side that count at most, for the place.
-        keen: A line is too long when it departs this many times the trembling from a shorter one.
-        shape_reach, shape_keen: The same for the shape.
+        tolerance: A line is too long when it departs this many times the jitter from a shorter one.
+        shape_reach, shape_tolerance: The same for the shape.
     """
 
     reach: int
-    keen: float
+    tolerance: float
     shape_reach: int
-    shape_keen: float
+    shape_tolerance: float
 
 
 STRENGTHS: Mapping[str, Strength] = MappingProxyType(
@@ -73,7 +73,7 @@ def smooth_faces(faces: Sequence[Sighting], strength: Strength) -> list[NDArray[
     """
     smoothed = [np.asarray(face.points, np.float32) for face in faces]
     for track in join_tracks(faces):
-        if len(track) < FEWEST + 3:
+        if len(track) < MIN_DIFFERENCES + 3:
             continue
         along = [faces[index] for index in track]
         for index, points in zip(track, smooth_track(along, strength), strict=True):
@@ -92,31 +92,31 @@ def smooth_track(faces: Sequence[Sighting], strength: Strength) -> NDArray[np.fl
     points = np.array([face.points for face in faces], np.float64)
     times = np.array([face.time for face in faces]) - faces[0].time
     weights = np.zeros(times[-1] + 1)
-    weights[times] = [BY_HAND if face.fixed else 1.0 for face in faces]
+    weights[times] = [MANUAL_WEIGHT if face.fixed else 1.0 for face in faces]
     to_mean = [similarity(p[INNER:], MEAN_FACE) for p in points]
     shapes = np.array([transform_points(p, matrix) for p, matrix in zip(points, to_mean, strict=True)])
     linear = np.array([invert(matrix)[:, 0] for matrix in to_mean]) @ (1, 1j)  # side and roll as one complex number
     middles = points[:, INNER:].mean(1)
     side = float(np.median(np.abs(linear)))
-    largest = max(LARGEST_TREMBLE, LARGEST_PIXELS / side)
+    largest = max(MAX_JITTER, MAX_JITTER_PX / side)
 
     def dense(values: NDArray[np.float64]) -> NDArray[np.float64]:
         rows = np.zeros((len(weights), values[0].size))
         rows[times] = values.reshape(len(values), -1)
         return rows
 
-    def along(values: NDArray[np.float64], most: float, reach: int, keen: float) -> NDArray[np.float64]:
+    def along(values: NDArray[np.float64], most: float, reach: int, tolerance: float) -> NDArray[np.float64]:
         rows = dense(values)
-        tremble = min(_tremble(rows, weights), most)
-        return _steady(rows, weights, tremble, reach, keen)[times].reshape(values.shape)
+        jitter = min(_jitter(rows, weights), most)
+        return _steady(rows, weights, jitter, reach, tolerance)[times].reshape(values.shape)
 
-    in_shape = min(float(np.median([_tremble(dense(shapes[:, part]), weights) for part in PARTS])), largest)
+    in_shape = min(float(np.median([_jitter(dense(shapes[:, part]), weights) for part in PARTS])), largest)
     # Sizes and distances are taken as logarithms and in sides: then it does not matter how large the face is.
-    centre = along(middles / side, MIDDLE * in_shape, strength.reach, strength.keen) * side
-    size = along(np.log(np.abs(linear)), SIZE * in_shape, strength.reach, strength.keen)
-    roll = along(np.unwrap(np.angle(linear)), ROLL * in_shape, strength.reach, strength.keen)
+    centre = along(middles / side, CENTER_RATIO * in_shape, strength.reach, strength.tolerance) * side
+    size = along(np.log(np.abs(linear)), SIZE_RATIO * in_shape, strength.reach, strength.tolerance)
+    roll = along(np.unwrap(np.angle(linear)), ROLL_RATIO * in_shape, strength.reach, strength.tolerance)
     for part in PARTS:
-        shapes[:, part] = along(shapes[:, part], largest, strength.shape_reach, strength.shape_keen)
+        shapes[:, part] = along(shapes[:, part], largest, strength.shape_reach, strength.shape_tolerance)
     placed = np.exp(size + 1j * roll)
     return np.array([_compose(*one) for one in zip(shapes, centre, placed, strict=True)])
 
@@ -129,16 +129,16 @@ def _compose(shape: NDArray[np.float64], centre: NDArray[np.float64], placed: co
 
 
 def _steady(
-    values: NDArray[np.float64], weights: NDArray[np.float64], tremble: float, reach: int, keen: float
+    values: NDArray[np.float64], weights: NDArray[np.float64], jitter: float, reach: int, tolerance: float
 ) -> NDArray[np.float64]:
     """Smooth vectors over time.
 
     Args:
         values: (n, d), one row per frame; anything where the weight is 0.
         weights: (n,), 0 where the face was not seen.
-        tremble: Standard deviation of what is taken for trembling, in the units of the values.
+        jitter: Standard deviation of what is taken for jitter, in the units of the values.
         reach: Frames on each side at most.
-        keen: See `Strength`.
+        tolerance: See `Strength`.
     """
     reaches = [r for r in REACHES if r <= reach]
     around = sliding_window_view(np.pad(weights, reach), 2 * reach + 1)
@@ -150,8 +150,8 @@ def _steady(
     for long in range(1, len(fits)):
         for short in range(long):
             departs = ((fits[long] - fits[short]) ** 2).mean(1)
-            explained = ((shares[long] - shares[short]) ** 2 / np.maximum(around, 1e-9)).sum(1) * tremble**2
-            agrees &= departs <= keen**2 * explained + 1e-18
+            explained = ((shares[long] - shares[short]) ** 2 / np.maximum(around, 1e-9)).sum(1) * jitter**2
+            agrees &= departs <= tolerance**2 * explained + 1e-18
         chosen[agrees] = long
     chosen[weights == 0] = len(fits) - 1  # has no say
     level = _even(chosen)
@@ -163,13 +163,13 @@ def _steady(
     return np.asarray(stack[low, rows] * (1 - part) + stack[high, rows] * part)
 
 
-def _tremble(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return the standard deviation of the trembling, per number; 0 where too few frames follow each other."""
+def _jitter(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the standard deviation of the jitter, per number; 0 where too few frames follow each other."""
     if len(values) < 4:
         return 0.0
     whole = sliding_window_view(weights > 0, 4).all(1)
     jerks = (np.diff(values, 3, axis=0)[whole] ** 2).mean(1)
-    if len(jerks) < FEWEST:
+    if len(jerks) < MIN_DIFFERENCES:
         return 0.0
     # A third difference of independent numbers has 1 + 9 + 9 + 1 times their variance. The median of a mean of d
     # squares lies below its mean (Wilson and Hilferty 1931).
@@ -195,12 +195,12 @@ def _line(around: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
 
 def _even(chosen: NDArray[np.int_]) -> NDArray[np.float64]:
     """Return numbers that change slowly over time and nowhere exceed the chosen ones."""
-    least = sliding_window_view(np.pad(chosen, EVEN, mode="edge"), 2 * EVEN + 1).min(1)
-    return np.asarray(sliding_window_view(np.pad(least, EVEN, mode="edge"), 2 * EVEN + 1).mean(1))
+    least = sliding_window_view(np.pad(chosen, EVEN_FRAMES, mode="edge"), 2 * EVEN_FRAMES + 1).min(1)
+    return np.asarray(sliding_window_view(np.pad(least, EVEN_FRAMES, mode="edge"), 2 * EVEN_FRAMES + 1).mean(1))
 
 
-SPAN = 4  # frames before and after, over which the speed is measured
-AT_REST = 0.3  # per cent of the eyes' distance per frame
+SPEED_SPAN = 4  # frames before and after, over which the speed is measured
+MAX_REST_SPEED = 0.3  # per cent of the eyes' distance per frame
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ class Steadiness:
 
     @property
     def gain(self) -> float:
-        """By how many per cent the square's trembling fell; NaN where the face never rests."""
+        """By how many per cent the square's jitter fell; NaN where the face never rests."""
         return 100 * (1 - self.square[1] / self.square[0]) if self.square[0] > 0 else float("nan")
 
 
@@ -238,13 +238,16 @@ def measure(before: NDArray[np.floating], after: NDArray[np.floating]) -> Steadi
         before: (n, 68, 2) landmarks in n successive frames, as they were found.
         after: (n, 68, 2), smoothed.
     """
-    if len(before) < 2 * SPAN + 3:
+    if len(before) < 2 * SPEED_SPAN + 3:
         return None
     eyes = float(np.linalg.norm(before[:, 36] - before[:, 45], axis=1).mean()) / 100
     one, two = (np.array([square(points) for points in track]) / eyes for track in (before, after))
-    slow = np.linalg.norm(two[2 * SPAN :] - two[: -2 * SPAN], axis=2).mean(1) / (2 * SPAN) < AT_REST
+    slow = (
+        np.linalg.norm(two[2 * SPEED_SPAN :] - two[: -2 * SPEED_SPAN], axis=2).mean(1) / (2 * SPEED_SPAN)
+        < MAX_REST_SPEED
+    )
     rest = np.zeros(len(before), bool)
-    rest[SPAN:-SPAN] = slow
+    rest[SPEED_SPAN:-SPEED_SPAN] = slow
     velocity = (one[2:] - one[:-2]) / 2
     speed = np.linalg.norm(velocity, axis=2).mean(1)
     fast = speed >= np.quantile(speed, 0.9)
@@ -252,8 +255,8 @@ def measure(before: NDArray[np.floating], after: NDArray[np.floating]) -> Steadi
     return Steadiness(
         frames=len(before),
         at_rest=int(rest.sum()),
-        square=(_trembling(one, rest), _trembling(two, rest)),
-        points=(_trembling(before[:, INNER:] / eyes, rest), _trembling(after[:, INNER:] / eyes, rest)),
+        square=(_jitter_at_rest(one, rest), _jitter_at_rest(two, rest)),
+        points=(_jitter_at_rest(before[:, INNER:] / eyes, rest), _jitter_at_rest(after[:, INNER:] / eyes, rest)),
         speed=float(speed[fast].mean()),
         deviation=float(np.linalg.norm(apart, axis=2).mean(1)[fast].mean()),
         # After = before(t - lag): to first order it departs by -lag times the velocity.
@@ -270,6 +273,6 @@ def second_differences(track: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(np.diff(np.asarray(track, np.float64), 2, axis=0), axis=2).mean(1))
 
 
-def _trembling(track: NDArray[np.floating], rest: NDArray[np.bool_]) -> float:
+def _jitter_at_rest(track: NDArray[np.floating], rest: NDArray[np.bool_]) -> float:
     lengths = second_differences(track)[rest[1:-1]]
     return float(np.median(lengths)) if len(lengths) else float("nan")

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from facewright.faces.align import MEAN_FACE, Matrix, Points, invert, similarity, transform_points
 from facewright.faces.record import INNER
 
-GAP = 2  # frames without the face that do not end its track
+MAX_GAP = 2  # frames without the face that do not end its track
 # From one frame to the next, no head moves, grows or tilts faster than this.
-FARTHEST = 0.5  # of the side of the mean face's square
-GROWTH = 0.22  # of the logarithm of its size
-TILT = 25.0  # degrees
+MAX_SHIFT = 0.5  # of the side of the mean face's square
+MAX_SIZE_CHANGE = 0.22  # of the logarithm of its size
+MAX_TILT_CHANGE = 25.0  # degrees
 # A jump is a cut when it is this much larger than each step of the frames around it, and no smaller than that share
 # of the side. Where every second frame repeats the one before, the steps around are as large.
-CUT = 4.0
-SMALLEST_CUT = 0.05
-AROUND = 3  # frames
+CUT_RATIO = 4.0
+MIN_CUT = 0.05
+CUT_NEIGHBOURS = 3  # frames
 CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
 
 
@@ -75,7 +75,7 @@ def join_tracks(faces: Sequence[Sighting]) -> list[list[int]]:
     tracks: list[list[int]] = []
     live: list[list[int]] = []
     for time, here in _by_time(faces):
-        live = [track for track in live if time - faces[track[-1]].time <= GAP + 1]
+        live = [track for track in live if time - faces[track[-1]].time <= MAX_GAP + 1]
         near = sorted(
             (apart, number, index)
             for number, track in enumerate(live)
@@ -123,7 +123,12 @@ def _apart(faces: Sequence[Sighting], places: Sequence[_Place | None], before: i
     distance = float(np.linalg.norm(one.middle - two.middle)) / np.sqrt(one.side * two.side)
     growth = abs(np.log(two.side / one.side))
     tilt = abs((two.roll - one.roll + 180) % 360 - 180)
-    same = distance < FARTHEST * frames and growth < GROWTH * frames and tilt < TILT * frames and len(persons) < 2
+    same = (
+        distance < MAX_SHIFT * frames
+        and growth < MAX_SIZE_CHANGE * frames
+        and tilt < MAX_TILT_CHANGE * frames
+        and len(persons) < 2
+    )
     return distance if same else None
 
 
@@ -137,7 +142,9 @@ def _shots(faces: Sequence[Sighting], track: list[int]) -> list[list[int]]:
     steps = np.linalg.norm(np.diff(squares, axis=0), axis=2).mean(1) / np.sqrt(sides[1:] * sides[:-1]) / frames
     cuts = []
     for number, step in enumerate(steps):
-        others = np.concatenate([steps[max(0, number - AROUND) : number], steps[number + 1 : number + 1 + AROUND]])
-        if step > SMALLEST_CUT and step > CUT * others.max():
+        others = np.concatenate(
+            [steps[max(0, number - CUT_NEIGHBOURS) : number], steps[number + 1 : number + 1 + CUT_NEIGHBOURS]]
+        )
+        if step > MIN_CUT and step > CUT_RATIO * others.max():
             cuts.append(number + 1)
     return [track[start:end] for start, end in zip([0, *cuts], [*cuts, len(track)], strict=True)]

@@ -22,7 +22,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Request:
+class RestoreRequest:
     """What the user asked for.
 
     Attributes:
@@ -97,7 +97,7 @@ class Kind:
     """
 
     help: str
-    run: Callable[[Request], RestoreReport]
+    run: Callable[[RestoreRequest], RestoreReport]
 
 
 def nothing_there(workspace: Workspace, what: str) -> UserError:

@@ -8,7 +8,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import read_json
 from facewright.nn import backups, checkpoint
-from facewright.restore.choice import Request, RestoreReport, Row
+from facewright.restore.choice import RestoreReport, RestoreRequest, Row
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _state(path: Path) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def restore_model(request: Request) -> RestoreReport:
+def restore_model(request: RestoreRequest) -> RestoreReport:
     """Make an older state the one that is trained on and converted with; newer ones go to the trash.
 
     Raises:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import Batch, FreeNames, Item, batches, make_folder, move, tidy
+from facewright.core.files import Batch, FreeNames, TrashedFile, batches, make_folder, move, tidy
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.record import load_record
 from facewright.facesets.rename import finish
-from facewright.restore.choice import Request, RestoreReport, Row, nothing_there
+from facewright.restore.choice import RestoreReport, RestoreRequest, Row, nothing_there
 
 LOCKS = ("data_src", "data_dst", "model", "result")
 
 
-def restore_faces(request: Request) -> RestoreReport:
+def restore_faces(request: RestoreRequest) -> RestoreReport:
     """Bring back the faces of a side that one step put away; taken names get another number.
 
     Which frame a face belongs to is written inside it, so another name changes nothing.
@@ -59,7 +59,7 @@ def _no_faces(workspace: Workspace, side: Side) -> UserError:
     )
 
 
-def faces_of(batch: Batch, side: Side) -> list[Item]:
+def faces_of(batch: Batch, side: Side) -> list[TrashedFile]:
     """Return the faces of a side in a batch; where no origin was noted, every PNG with a face record."""
     pictures = [item for item in batch.items if item.path.suffix.lower() == ".png" and item.path.name[0] != "."]
     return [
@@ -73,7 +73,7 @@ def faces_of(batch: Batch, side: Side) -> list[Item]:
     ]
 
 
-def _is_face(item: Item) -> bool:
+def _is_face(item: TrashedFile) -> bool:
     try:
         load_record(item.path)
     except UserError:
@@ -81,7 +81,7 @@ def _is_face(item: Item) -> bool:
     return True
 
 
-def restore_files(request: Request) -> RestoreReport:
+def restore_files(request: RestoreRequest) -> RestoreReport:
     """Bring back all of one folder of the trash, each file to where it was; nothing there is overwritten.
 
     Raises:
@@ -128,7 +128,7 @@ class _Names:
         return self._free[folder].find(origin.name)
 
 
-def _put_back(item: Item, names: _Names) -> bool:
+def _put_back(item: TrashedFile, names: _Names) -> bool:
     if item.origin is None:
         return False
     try:

@@ -18,7 +18,7 @@ from facewright.nn import backups, checkpoint
 from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
 from facewright.train.keys import TrainingCommand
 from facewright.train.status import PreviewImage, RunState, TrainingStatus
-from facewright.ui.page import NOT_FOUND, STYLE, Answer, Request
+from facewright.ui.page import NOT_FOUND, STYLE, PageAnswer, PageRequest
 
 HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 92  # of the JPEG
@@ -49,11 +49,11 @@ class TrainingPage:
         self._encoded: tuple[PreviewImage, bytes] | None = None
         self._curves: dict[int, tuple[float, bytes]] = {}
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request; called in several threads at once."""
+    def answer(self, request: PageRequest) -> PageAnswer:
+        """PageAnswer one request; called in several threads at once."""
         match request.method, request.path:
             case "GET", "":
-                return Answer(self._html, "text/html; charset=utf-8")
+                return PageAnswer(self._html, "text/html; charset=utf-8")
             case "GET", "state":
                 self._status.note_request()
                 return _json(self._state())
@@ -63,7 +63,7 @@ class TrainingPage:
                 return self._answer_preview()
             case "GET", "seen":
                 self._status.note_end_seen()
-                return Answer(b"")
+                return PageAnswer(b"")
             case "POST", "press":
                 return self._answer_press(request.body)
         return NOT_FOUND
@@ -99,19 +99,19 @@ class TrainingPage:
             ],
         }
 
-    def _answer_preview(self) -> Answer:
+    def _answer_preview(self) -> PageAnswer:
         preview = self._status.preview
         if preview is None:
             return NOT_FOUND
         with self._lock:
             if self._encoded is None or self._encoded[0] is not preview:
                 self._encoded = preview, encode(preview.image, ".jpg", quality=JPEG_QUALITY)
-            return Answer(self._encoded[1], "image/jpeg")
+            return PageAnswer(self._encoded[1], "image/jpeg")
 
-    def _answer_curves(self, query: str) -> Answer:
+    def _answer_curves(self, query: str) -> PageAnswer:
         last = parse_qs(query).get("last", ["0"])[0]
         if last not in map(str, RANGES):
-            return Answer(b"There is no such span.", status=HTTPStatus.BAD_REQUEST)
+            return PageAnswer(b"There is no such span.", status=HTTPStatus.BAD_REQUEST)
         span = int(last)
         with self._lock:
             due, body = self._curves.get(span, (0.0, b""))
@@ -120,19 +120,19 @@ class TrainingPage:
                 body = _dump(curves(self._status.history.names, self._status.history.values, span))
                 now = time.monotonic()
                 self._curves[span] = now + max(SECONDS_BETWEEN_CURVES, (now - began) / MAX_TIME_SHARE), body
-        return Answer(body, "application/json")
+        return PageAnswer(body, "application/json")
 
-    def _answer_press(self, body: bytes) -> Answer:
+    def _answer_press(self, body: bytes) -> PageAnswer:
         try:
             value = json.loads(body)
             command = TrainingCommand(value["press"])
         except (ValueError, KeyError, TypeError, RecursionError):
             words = f"There is no such button. Buttons: {', '.join(TrainingCommand)}."
-            return Answer(words.encode(), status=HTTPStatus.BAD_REQUEST)
+            return PageAnswer(words.encode(), status=HTTPStatus.BAD_REQUEST)
         if self._status.state is RunState.OVER:
-            return Answer(b"The training has ended.", status=HTTPStatus.CONFLICT)
+            return PageAnswer(b"The training has ended.", status=HTTPStatus.CONFLICT)
         self._status.send(command)
-        return Answer(b"")
+        return PageAnswer(b"")
 
 
 def curves(names: tuple[str, ...], values: Losses, last: int) -> dict[str, Any]:
@@ -179,8 +179,8 @@ def _age(paths: list[Path]) -> float | None:
         return None
 
 
-def _json(value: Any) -> Answer:
-    return Answer(_dump(value), "application/json")
+def _json(value: Any) -> PageAnswer:
+    return PageAnswer(_dump(value), "application/json")
 
 
 def _dump(value: Any) -> bytes:

@@ -60,7 +60,7 @@ button:focus-visible, select:focus-visible { outline: 3px solid var(--accent); o
 
 
 @dataclass(frozen=True)
-class Request:
+class PageRequest:
     """A request of a browser.
 
     Attributes:
@@ -77,7 +77,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageAnswer:
     """The answer to a request.
 
     Attributes:
@@ -93,8 +93,8 @@ class Answer:
     more: dict[str, str] = field(default_factory=dict)
 
 
-NOT_FOUND = Answer(b"There is nothing here.", status=HTTPStatus.NOT_FOUND)
-FORBIDDEN = Answer(b"The address must hold the token that the program printed.", status=HTTPStatus.FORBIDDEN)
+NOT_FOUND = PageAnswer(b"There is nothing here.", status=HTTPStatus.NOT_FOUND)
+FORBIDDEN = PageAnswer(b"The address must hold the token that the program printed.", status=HTTPStatus.FORBIDDEN)
 
 
 class Page:
@@ -105,7 +105,7 @@ class Page:
         port: The port.
     """
 
-    def __init__(self, answer: Callable[[Request], Answer], port: int = 0) -> None:
+    def __init__(self, answer: Callable[[PageRequest], PageAnswer], port: int = 0) -> None:
         """Start serving.
 
         Args:
@@ -154,7 +154,7 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = os.name != "nt"  # under Windows it would share a port that is taken
 
-    def __init__(self, place: tuple[str, int], token: str, answer: Callable[[Request], Answer]) -> None:
+    def __init__(self, place: tuple[str, int], token: str, answer: Callable[[PageRequest], PageAnswer]) -> None:
         self.token = token
         self.answer = answer
         super().__init__(place, _Handler)
@@ -170,15 +170,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Answer a GET."""
+        """PageAnswer a GET."""
         self._serve(b"")
 
     def do_POST(self) -> None:
-        """Answer a POST."""
+        """PageAnswer a POST."""
         length = self.headers.get("Content-Length", "")
         if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
-            self._send(Answer(b"Too much, or of unknown length.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
+            self._send(PageAnswer(b"Too much, or of unknown length.", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
             return
         self._serve(self.rfile.read(int(length)))
 
@@ -189,7 +189,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not known or not self._from_here():
             self._send(FORBIDDEN)
         else:
-            self._send(self.server.answer(Request(str(self.command), rest, parts.query, body)))
+            self._send(self.server.answer(PageRequest(str(self.command), rest, parts.query, body)))
 
     def _from_here(self) -> bool:
         """Whether the Host header names this machine, and so does the page that sends something."""
@@ -197,7 +197,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         named = [self.headers.get("Host", "")] + ([urlsplit(origin).netloc] if origin else [])
         return all(name.rpartition(":")[0] in HOSTS or name in HOSTS for name in named)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: PageAnswer) -> None:
         self.send_response(answer.status)
         headers = {
             "Content-Type": answer.kind,
@@ -225,7 +225,7 @@ def check_port(port: int) -> None:
         UserError: The port is taken or may not be used.
     """
     if port:
-        Page(lambda request: Answer(b""), port).close()
+        Page(lambda request: PageAnswer(b""), port).close()
 
 
 def _user() -> str:

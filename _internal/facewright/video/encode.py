@@ -63,7 +63,7 @@ class EncodeSettings:
 
 
 @dataclass(frozen=True)
-class Segment:
+class VideoSegment:
     """A segment of the result.
 
     Attributes:
@@ -77,13 +77,13 @@ class Segment:
     path: Path
 
 
-def plan_segments(frames: Sequence[Path], settings: EncodeSettings, folder: Path) -> list[Segment]:
+def plan_segments(frames: Sequence[Path], settings: EncodeSettings, folder: Path) -> list[VideoSegment]:
     """Cut the frames into segments of about two seconds."""
     length = max(MIN_SEGMENT_FRAMES, round(SEGMENT_SECONDS * settings.rate))
     planned = []
     for first in range(0, len(frames), length):
         chunk = frames[first : first + length]
-        planned.append(Segment(first, len(chunk), folder / f"{_key(chunk, settings)}.nut"))
+        planned.append(VideoSegment(first, len(chunk), folder / f"{_key(chunk, settings)}.nut"))
     return planned
 
 
@@ -98,7 +98,10 @@ def _key(frames: Sequence[Path], settings: EncodeSettings) -> str:
 
 
 def encode_segments(
-    frames: Sequence[Path], segments: Sequence[Segment], settings: EncodeSettings, on_progress: Callable[[int], Any]
+    frames: Sequence[Path],
+    segments: Sequence[VideoSegment],
+    settings: EncodeSettings,
+    on_progress: Callable[[int], Any],
 ) -> int:
     """Encode the segments that are not there yet.
 
@@ -127,7 +130,7 @@ def encode_segments(
 
 def _encode_run(
     frames: Sequence[Path],
-    segments: list[Segment],
+    segments: list[VideoSegment],
     settings: EncodeSettings,
     size: tuple[int, int],
     on_progress: Callable[[int], Any],
@@ -146,7 +149,7 @@ def _encode_run(
 
 
 def _sort_into_segments(
-    run: FfmpegRun, segments: list[Segment], tick: Fraction, on_progress: Callable[[int], Any]
+    run: FfmpegRun, segments: list[VideoSegment], tick: Fraction, on_progress: Callable[[int], Any]
 ) -> int:
     try:
         container = open_pipe(run.stdout, "nut")
@@ -176,7 +179,7 @@ def _sort_into_segments(
     return finished
 
 
-def _write_segment(segment: Segment, stream: Any, packets: list[tuple[int, Any]], tick: Fraction) -> int:
+def _write_segment(segment: VideoSegment, stream: Any, packets: list[tuple[int, Any]], tick: Fraction) -> int:
     """Write a segment if it is whole; return its number of frames."""
     if sorted(index for index, _ in packets) != list(range(segment.count)):
         return 0
@@ -193,7 +196,7 @@ def _write_segment(segment: Segment, stream: Any, packets: list[tuple[int, Any]]
     return segment.count
 
 
-def segment_packets(segment: Segment, tick: Fraction) -> Iterator[tuple[int, Any]]:
+def segment_packets(segment: VideoSegment, tick: Fraction) -> Iterator[tuple[int, Any]]:
     """Yield (index of the frame in the result, packet) in the order of decoding."""
     with av.open(str(segment.path), format="nut") as container:
         for packet in container.demux(video=0):

@@ -14,7 +14,7 @@ import ffmpeg
 from av.error import FFmpegError
 
 from facewright.core.files import disk_errors, fsync_folder
-from facewright.video.encode import Segment, segment_packets
+from facewright.video.encode import VideoSegment, segment_packets
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import AudioStream, file_url, open_pipe, open_video
 
@@ -57,7 +57,7 @@ def audio_is_copied(audio: AudioStream, container: str) -> bool:
 
 
 def join(
-    segments: Sequence[Segment],
+    segments: Sequence[VideoSegment],
     segment_tick: Fraction,
     timeline: Timeline,
     source: Path | None,
@@ -133,7 +133,7 @@ def _ticks(timeline: Timeline, base: Fraction, container: str) -> _Ticks:
 
 
 def _video_packets(
-    segments: Sequence[Segment], segment_tick: Fraction, times: _Ticks, stream: Any
+    segments: Sequence[VideoSegment], segment_tick: Fraction, times: _Ticks, stream: Any
 ) -> Iterator[tuple[float, int, Any]]:
     """Yield (time in seconds, 0, packet) with every frame's own time, in the order of decoding."""
     delay = _delay(segments, segment_tick)
@@ -151,7 +151,7 @@ def _video_packets(
             order += 1
 
 
-def _delay(segments: Sequence[Segment], segment_tick: Fraction) -> int:
+def _delay(segments: Sequence[VideoSegment], segment_tick: Fraction) -> int:
     """Return by how many places the coder moved a frame at most."""
     order, most = 0, 0
     for segment in segments:
