@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "extract": ("core", "faces", "video", "ui"),
     "annotate": ("core", "faces", "extract", "ui"),
     "facesets": ("core", "faces", "extract", "interop", "ui"),
-    "models": ("core", "faces", "data", "nn", "ui"),
+    "models": ("core", "faces", "data", "nn", "ui", "marking"),
     "train": ("core", "faces", "data", "nn", "models", "ui"),
     "restore": ("core", "faces", "facesets", "nn"),
     "doctor_checks": ("core", "ui", "video", "nn"),

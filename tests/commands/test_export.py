@@ -16,9 +16,9 @@ from facewright.commands.export import Options
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import SOURCE_TYPE
-from facewright.models import dfm
+from facewright.models import dfm, dfm_export
 from facewright.models import dfm_check as check
-from facewright.nn.onnx_graph import OnnxFile, read_tags
+from facewright.nn.onnx_file import OnnxFile, read_tags
 from facewright.train.session import TrainingSession
 from train import tiny
 
@@ -75,7 +75,7 @@ def test_a_model_that_was_only_pretrained_is_refused(trained, capsys):
 def test_a_second_run_does_nothing(trained, capsys, monkeypatch):
     step.run(trained, Options())
     before = target(trained).stat().st_mtime_ns
-    monkeypatch.setattr(step, "_write", None)
+    monkeypatch.setattr(dfm_export, "_write", None)
     step.run(trained, Options())
     assert target(trained).stat().st_mtime_ns == before
     assert "is there already" in capsys.readouterr().out
@@ -217,13 +217,14 @@ tiny.use_tiny()
 from facewright.core.workspace import Workspace
 from facewright.models import dfm
 from facewright.commands import export
+from facewright.models import dfm_export
 moment = sys.argv[2]
 def die(*given, **more):
     os.kill(os.getpid(), signal.SIGKILL)
 if moment == "check":
     dfm.wanted = die
 else:
-    export.move_to_trash = die
+    dfm_export.move_to_trash = die
 from pathlib import Path
 export.run(Workspace(Path(sys.argv[1])), export.Options())
 """

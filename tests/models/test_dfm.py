@@ -9,7 +9,7 @@ from facewright.models import base, dfm, registry
 from facewright.models.registry import model_class
 from facewright.models.trained import TrainedModel
 from facewright.nn import devices
-from facewright.nn.onnx_graph import OnnxFile
+from facewright.nn.onnx_file import OnnxFile
 
 NAMES = [name for name in registry.model_names() if not model_class(name).portrait]
 SCALE = 1 / 8

@@ -8,7 +8,8 @@ from keras import layers, ops
 
 from facewright.nn import devices
 from facewright.nn.blocks import PixelNorm, PixelShuffle
-from facewright.nn.onnx_graph import OPSET, OnnxFile, build_onnx, read_tags, set_tags
+from facewright.nn.onnx_file import OnnxFile, read_tags
+from facewright.nn.onnx_graph import OPSET, build_onnx, set_tags
 
 
 @pytest.fixture(autouse=True)

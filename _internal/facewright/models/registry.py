@@ -8,7 +8,16 @@ from facewright.core.errors import UserError
 from facewright.models.base import FaceModel
 
 FOLDER = Path(__file__).parent
-SHARED = ("base", "dfm", "dfm_check", "layouts", "registry", "spec", "trained")  # files here that are no models
+SHARED = (
+    "base",
+    "dfm",
+    "dfm_check",
+    "dfm_export",
+    "layouts",
+    "registry",
+    "spec",
+    "trained",
+)  # files here that are no models
 
 
 @cache
