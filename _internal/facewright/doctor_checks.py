@@ -1,4 +1,7 @@
-"""Is the installation complete, and does it work? Each check of `doctor` yields findings and never ends the program."""
+"""Is the installation complete, and does it work? Each check of `doctor` yields findings and never ends the program.
+
+A check imports what it checks by itself: where that fails, it is a finding, and the other checks go on.
+"""
 
 import contextlib
 import importlib.metadata

@@ -101,7 +101,8 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         annotated = _annotate(side_run, frames, kinds, options)
         number_new(side_run)
         smooth_side(side_run)  # as the extraction did: new faces steady their neighbours
-        unsearched = sum(map(len, side_run.log.split(frames)))
+        if annotated:  # an accepted frame counts as searched
+            unsearched = sum(map(len, side_run.log.split(frames)))
     console.say(f"Next: {side.extractor if unsearched else NEXT_SCRIPT[side.name]}.")
     return FixResult(found, annotated, unsearched)
 

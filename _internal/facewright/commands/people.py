@@ -14,8 +14,6 @@ from facewright.extract.side_run import ModelLoader, open_side
 from facewright.faces.grouping import MAX_GROUP_DISTANCE
 from facewright.facesets.people_sheet import present_people
 
-KEEP_SCRIPTS = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}
-
 
 @dataclass(frozen=True)
 class Options:
@@ -49,8 +47,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     with open_side(workspace, side, models) as side_run:
         people = number_people(side_run, threshold=options.threshold, anew=options.renumber)
         present_people(workspace, side, people)
-    keep = KEEP_SCRIPTS[side.name]
-    console.say(f"Next: {keep} keeps whom you choose; sort --by person puts each one's faces together.")
+    console.say(f"Next: {side.keep_script} keeps whom you choose; sort --by person puts each one's faces together.")
     return people
 
 

@@ -9,19 +9,18 @@ on a page in a browser, which has a button for each key.
 
 import signal
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facewright.core.command import Command, MoreOptions
 from facewright.core.errors import UserError
 from facewright.core.options import PromptPlan, declared
 from facewright.core.workspace import Workspace
-from facewright.nn import checkpoint, devices, saved_models
+from facewright.models import registry
+from facewright.nn import checkpoint, saved_models
 from facewright.train import model_prompt
 from facewright.train.options import MODELS, Options
+from facewright.train.pipeline import TrainingReport, train
 from facewright.train.signals import STOP_SIGNALS
-
-if TYPE_CHECKING:
-    from facewright.train.pipeline import TrainingReport
 
 
 def plan_prompts(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
@@ -32,9 +31,6 @@ def plan_prompts(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
 
 def more_options(workspace: Workspace, options: Options) -> type | None:
     """Return the chosen model's options; those of a saved model are not asked again, but for those that may change."""
-    devices.prepare()
-    from facewright.models import registry
-
     settings = registry.model_class(options.model).Options
     if not declared(settings):
         return None
@@ -53,7 +49,7 @@ def known_answers(workspace: Workspace) -> dict[str, Any]:
     return {"model": trained[0]} if trained else {}
 
 
-def run(workspace: Workspace, options: Options, more: Any = None) -> "TrainingReport":
+def run(workspace: Workspace, options: Options, more: Any = None) -> TrainingReport:
     """Train until the target or until the user stops it.
 
     Args:
@@ -65,10 +61,7 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> "TrainingRe
         UserError: No faces, unreadable ones, a model folder that cannot be used, a full disk.
         SystemExit: A signal stopped the training before its target.
     """
-    devices.prepare()
-    from facewright.train import pipeline  # keras: seconds that the help of a subcommand need not wait for
-
-    report = pipeline.train(workspace, options, more)
+    report = train(workspace, options, more)
     if options.target_iter and report.result and report.result.reason in STOP_SIGNALS:
         # Everything is saved, but not all that was asked for is done: what comes after this step must not begin.
         raise SystemExit(128 + getattr(signal, report.result.reason))

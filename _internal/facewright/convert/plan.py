@@ -182,12 +182,14 @@ def list_frames(side: Side) -> list[Path]:
     Raises:
         UserError: There are none.
     """
-    frames = side.distinct_frames()
+    frames, doubles = side.distinct_frames()
+    for path, kept in doubles.items():
+        console.warn(f"{path.name} is passed over: {kept.name} has the same name.")
     if not frames:
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
             "the frames of the video data_dst.",
-            "run 3_extract_png_from_dst first.",
+            f"run {side.frames_script} first.",
         )
     return frames
 

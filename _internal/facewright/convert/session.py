@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,11 @@ from facewright.faces.align import FaceType
 from facewright.marking.provenance import mark_image, mark_png
 from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
+from facewright.models.trained import TrainedModel, load_trained
 from facewright.nn import checkpoint, devices
 from facewright.nn.saved_models import check_trained, list_saved_models
 from facewright.ui.contact_sheet import contact_sheet, evenly
 from facewright.video.frame_io import ImageFileSink
-
-if TYPE_CHECKING:  # these import keras
-    from facewright.models.trained import TrainedModel
 
 TRASH_NAME = "convert"
 SHEET_NAME = "merged_sheet.png"
@@ -63,7 +61,7 @@ class Models(Protocol):
             UserError: The model was only pretrained so far.
         """
 
-    def load(self, model_dir: Path, name: str) -> "TrainedModel":
+    def load(self, model_dir: Path, name: str) -> TrainedModel:
         """Build the network and read its newest whole state.
 
         Raises:
@@ -96,13 +94,11 @@ class SavedModels:
             kind.portrait,
         )
 
-    def load(self, model_dir: Path, name: str) -> "TrainedModel":
+    def load(self, model_dir: Path, name: str) -> TrainedModel:
         """See `Models`."""
         device, _ = devices.start("float32")
         console.say(device.describe())
-        from facewright.models import trained  # it imports keras, for which the device must be chosen first
-
-        return trained.load_trained(model_dir, name)
+        return load_trained(model_dir, name)
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         return _report(plan, done, side, sheet)
 
 
-def state_of(model: "TrainedModel") -> TrainedState:
+def state_of(model: TrainedModel) -> TrainedState:
     """Return what the plan depends on of a loaded model."""
     wanted = ModelInput(model.resolution, model.face_type)
     return TrainedState(model.name, model.fingerprint, wanted, model.converter, model.model.portrait)
@@ -207,7 +203,7 @@ def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path) -> N
         console.say(f"{len(foreign)} images in merged/ that no run has noted as its own were moved to {moved}.")
 
 
-def _run(todo: Sequence[Planned], side: Side, model: "TrainedModel", state: TrainedState) -> list[Done]:
+def _run(todo: Sequence[Planned], side: Side, model: TrainedModel, state: TrainedState) -> list[Done]:
     def predict(faces: NDArray[np.float32]) -> Prediction:
         image, mask = model.predict(faces)
         return Prediction(image, (mask,))

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, disk_errors, list_files, make_folder, read_json, write_json
 
@@ -39,6 +38,16 @@ class Side:
     def extractor(self) -> str:
         """Name of the script that extracts this side's faces."""
         return {"data_src": "4_src_extract_faces", "data_dst": "5_dst_extract_faces"}[self.name]
+
+    @property
+    def frames_script(self) -> str:
+        """Name of the script that takes the frames out of this side's video."""
+        return {"data_src": "2_extract_png_from_src", "data_dst": "3_extract_png_from_dst"}[self.name]
+
+    @property
+    def keep_script(self) -> str:
+        """Name of the script that keeps one person of this side."""
+        return {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}[self.name]
 
     @property
     def restore_command(self) -> str:
@@ -89,18 +98,17 @@ class Side:
         """Return the frames, sorted by name."""
         return list_files(self.frames_dir, IMAGE_EXTENSIONS)
 
-    def distinct_frames(self) -> list[Path]:
-        """Return the frames, one per name without its ending: faces and results are named by it.
+    def distinct_frames(self) -> tuple[list[Path], dict[Path, Path]]:
+        """Return the frames, one per name without its ending, and each other one with the frame that has its name.
 
-        Each other one is warned of.
+        Faces and results are named by the frame without its ending.
         """
         chosen: dict[str, Path] = {}
+        doubles: dict[Path, Path] = {}
         for path in self.frames():
-            if path.stem in chosen:
-                console.warn(f"{path.name} is skipped: {chosen[path.stem].name} has the same name but for its ending.")
-            else:
-                chosen[path.stem] = path
-        return list(chosen.values())
+            if chosen.setdefault(path.stem, path) != path:
+                doubles[path] = chosen[path.stem]
+        return list(chosen.values()), doubles
 
     def aligned(self) -> list[Path]:
         """Return the PNG files of the aligned folder, sorted by name."""

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Side
@@ -133,14 +134,16 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
     Raises:
         UserError: There are none.
     """
-    frames = side.distinct_frames()
+    frames, doubles = side.distinct_frames()
+    for path, kept in doubles.items():
+        console.warn(f"{path.name} is skipped: {kept.name} has the same name but for its ending.")
     if not frames:
-        script = "2_extract_png_from_src" if side.name == "data_src" else "3_extract_png_from_dst"
         straight = or_video and side.name == "data_src" and side.videos()
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
             "images such as 00001.png.",
-            f"run {script} first" + (", or extract straight from the video: --from-video." if straight else "."),
+            f"run {side.frames_script} first"
+            + (", or extract straight from the video: --from-video." if straight else "."),
         )
     return frames
 

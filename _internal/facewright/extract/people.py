@@ -19,9 +19,8 @@ from facewright.faces.align import cut
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.grouping import MAX_GROUP_DISTANCE, keep_numbers, persons
 
-MAX_SAME_IMAGE_DIFFERENCE = (
-    12.0  # mean difference of grey values up to which an image is the one that was cut out of a frame
-)
+# Mean difference of grey values up to which an image is the one that was cut out of a frame.
+MAX_SAME_IMAGE_DIFFERENCE = 12.0
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,7 @@ def number_after_extraction(run: SideRun, options: PeopleOptions) -> None:
     people = number_people(run)
     console.say(summary(people))
     if len(people.persons) > 1:
-        script = {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}[run.side.name]
-        console.say(f"  {script} shows them and keeps whom you choose.")
+        console.say(f"  {run.side.keep_script} shows them and keeps whom you choose.")
 
 
 def number_new(run: SideRun) -> None:

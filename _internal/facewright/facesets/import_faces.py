@@ -18,6 +18,8 @@ from facewright.core.options import option
 from facewright.core.png import set_text
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
+from facewright.extract.detectors.base import Box
+from facewright.extract.landmarkers.base import make_landmarker
 from facewright.faces.record import KEYWORD, FaceRecord
 from facewright.facesets.common import load_side_faces
 from facewright.facesets.incoming import (
@@ -156,9 +158,6 @@ def _pack(image: Image, record: FaceRecord) -> bytes:
 
 def landmark_finder() -> LandmarkFinder:
     """Load the landmark predictor, to find the face in the middle of an image."""
-    from facewright.extract.detectors.base import Box
-    from facewright.extract.landmarkers.base import make_landmarker
-
     landmarker = make_landmarker()
 
     def find(image: Image) -> NDArray[np.float32]:
