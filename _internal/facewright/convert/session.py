@@ -148,16 +148,18 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         frames, groups = list_frames(side), list_faces(side)
         warn_of_orphans(groups, frames)
         _remove_temporaries(make_folder(side.merged_dir))
-        plan = make_plan(frames, groups, side, options, models.newest(workspace.model_dir, options.model))
+        newest = models.newest(workspace.model_dir, options.model)
+        plan = make_plan(frames, groups, side, options, newest)
         _remove_orphans(side, plan, workspace.trash)
         written = read_journal(side.convert_journal, "frame")
         done: list[Done] = []
-        if _outdated(plan, side, written):
+        todo = _outdated(plan, side, written)
+        if todo:
             model = models.load(workspace.model_dir, options.model)
-            # The newest generation may have turned out damaged: then an older one is in use.
             state = state_of(model)
-            plan = make_plan(frames, groups, side, options, state)
-            todo = _outdated(plan, side, written)
+            if state != newest:  # the newest generation has turned out damaged, and an older one is in use
+                plan = make_plan(frames, groups, side, options, state)
+                todo = _outdated(plan, side, written)
             _keep_retouched(todo, written, workspace.trash)
             how = "every image is a portrait" if state.portrait else f"mode {options.mode}"
             console.say(f"Model {model.name}, {model.iteration} iterations; {how}.")
