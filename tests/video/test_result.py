@@ -11,10 +11,11 @@ import pytest
 
 from clips import ffmpeg, flash_and_beep, flash_clip, greys_of, pts_of
 from facewright.core.errors import UserError
+from facewright.video.audio import AudioStream, audio_is_copied
 from facewright.video.encode import EncodeSettings, encode_segments, image_size, plan_segments
 from facewright.video.frames import FrameSettings, write_frames
-from facewright.video.mux import Timeline, audio_is_copied, join
-from facewright.video.probe import AudioStream, Colour, probe
+from facewright.video.mux import Timeline, join
+from facewright.video.probe import Colour, probe
 from facewright.video.result import Result, ResultPlan, ResultSettings
 
 BT709 = Colour("bt709", "bt709", "bt709", "tv")

@@ -12,6 +12,7 @@ from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.video.extraction import ExtractFramesReport, extract_frames
 from facewright.video.frames import FrameSettings
+from facewright.video.probe import VideoInfo
 
 SIDES = {"src": "data_src, the face to take", "dst": "data_dst, the video to change (always every frame)"}
 FORMATS = {"png": "exact, larger", "jpg": "a third of the size, not quite exact"}
@@ -73,9 +74,21 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
     for change in timing.changes:
         console.say(f"The frames were {change}.")
     if side == "dst":
-        console.say("It has no audio." if timing.audio is None else f"Its audio ({timing.audio.codec}) is noted.")
-    if info.audio_count > 1:
-        console.say(f"It has {info.audio_count} audio tracks; the result will get the main one.")
+        say_audio(info)
+
+
+def say_audio(info: VideoInfo) -> None:
+    """Say which audio the result will get."""
+    tracks, audio = info.audio_tracks, info.audio
+    if not tracks:
+        console.say("It has no audio.")
+    elif audio is None:
+        console.warn("ffmpeg cannot read its audio (unknown codec): the result will be silent.")
+    elif len(tracks) == 1:
+        console.say(f"Its audio ({audio.codec}) is noted.")
+    else:
+        console.say(f"It has {len(tracks)} audio tracks: {', '.join(map(str, tracks))}.")
+        console.say(f"The result will get the main one, {audio.track}; 8_to_mp4 --audio-track N takes another.")
 
 
 COMMAND = Command(__doc__, Options, run)

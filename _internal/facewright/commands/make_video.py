@@ -36,6 +36,15 @@ class Options:
         applies_when=lambda values: not values["bitrate"],
     )
     container: str = option("mp4", "Kind of file.", choices=CONTAINERS, remember=False)
+    audio: bool = option(True, "Give the result the audio of data_dst; --no-audio makes a silent one.", remember=False)
+    audio_track: int = option(
+        0,
+        "Number of the audio track to take where data_dst has several; 0 takes the main one.",
+        low=0,
+        high=1000,
+        remember=False,
+        applies_when=lambda values: values["audio"],
+    )
     fill_missing: bool = option(
         False, "Take the untouched frame of data_dst where a converted one is missing.", remember=False
     )
@@ -47,7 +56,9 @@ def run(workspace: Workspace, options: Options) -> MakeVideoReport:
     Raises:
         UserError: No converted frames, some missing, no video for the audio, or a full disk.
     """
-    settings = ResultSettings(options.crf, options.bitrate, options.container)
+    settings = ResultSettings(
+        options.crf, options.bitrate, options.container, audio=options.audio, audio_track=options.audio_track
+    )
     report = make_video(workspace, settings, container_tags(), fill_missing=options.fill_missing)
     if not report.written:
         console.say(f"{report.video} is made of these very frames and settings already; nothing to do.")

@@ -17,6 +17,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, move_to_trash, read_json, write_json
 from facewright.core.workspace import Workspace
+from facewright.video.audio import AudioStream, fits_aac, for_aac, mixed_down_note
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import deinterlaced
 from facewright.video.probe import VideoInfo, file_url, open_pipe, probe
@@ -118,8 +119,7 @@ def _command(info: VideoInfo, start: Fraction, end: Fraction | None) -> list[str
         limits["t"] = f"{float(end - start):.6f}"
     source = ffmpeg.input(file_url(info.path), protocol_whitelist="file", **limits)
     streams = [deinterlaced(source[str(info.index)], info)]
-    if info.audio is not None:
-        streams.append(source[str(info.audio.index)])
+    streams += [for_aac(source[str(audio.index)], audio) for audio in _tracks(info)]
     # Full colour resolution where halving it would lose something: odd sizes, RGB.
     odd = info.size[0] % 2 or info.size[1] % 2
     layout = ("yuv444p" if odd or info.rgb or "444" in info.pixel_format else "yuv420p") + ("10le" if info.deep else "")
@@ -135,6 +135,11 @@ def _command(info: VideoInfo, start: Fraction, end: Fraction | None) -> list[str
         **{"c:v": "libx264", "c:a": "aac", "b:a": AUDIO_BITRATE},
     )
     return command(output, "-max_error_rate", "1")
+
+
+def _tracks(info: VideoInfo) -> list[AudioStream]:
+    """Return the audio tracks that can be read, the main one first: it is the main one of the cut too."""
+    return sorted((audio for audio in info.audio_tracks if audio.readable), key=lambda audio: audio != info.audio)
 
 
 STATE = ".cut_video.json"
@@ -182,6 +187,9 @@ def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutR
         if start == 0 and end is None:
             console.say("From the beginning to the end: nothing to cut.")
             return CutReport(info.path, 0)
+        for audio in _tracks(info):
+            if not fits_aac(audio):
+                console.warn(mixed_down_note(audio))
         with console.progress_bar(_expected_frames(info, start, end), title="Cutting", unit="frames") as bar:
             count = write_cut(info, start, end, ready, bar.update)
         write_json(workspace.root / STATE, _state(ready, start, end))

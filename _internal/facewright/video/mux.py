@@ -14,13 +14,12 @@ import ffmpeg
 from av.error import FFmpegError
 
 from facewright.core.files import disk_errors, fsync_folder
+from facewright.video.audio import AudioStream, audio_is_copied, for_aac
 from facewright.video.encode import VideoSegment, segment_packets
 from facewright.video.ffmpeg import FfmpegRun, command
-from facewright.video.probe import AudioStream, file_url, open_pipe, open_video
+from facewright.video.probe import file_url, open_pipe, open_video
 
 CONTAINERS = ("mp4", "avi")
-# Audio that common players take inside an mp4; other kinds become AAC.
-COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
 AAC_BITRATE = "192k"
 # An encoder's run-in before the first sample: shorter than this it is cut off rather than shown as a lead.
 MAX_PRIMING = Fraction(1, 20)
@@ -49,11 +48,6 @@ class Timeline:
         """Return the timeline of `count` frames at a constant rate, from `start` in seconds on."""
         step = 1 / rate
         return cls(tuple(start + i * step for i in range(count)), start + count * step, rate, step)
-
-
-def audio_is_copied(audio: AudioStream, container: str) -> bool:
-    """Whether the audio goes into the result bit by bit."""
-    return container == "mp4" and audio.codec in COPIED
 
 
 def join(
@@ -199,7 +193,7 @@ def _moved(given: Any, stream: Any, target: Any, base_ticks: int) -> Iterator[tu
 def _audio_command(source: Path, audio: AudioStream, base: Fraction, container: str) -> list[str]:
     node = ffmpeg.input(file_url(source), protocol_whitelist="file")[str(audio.index)]
     if container == "mp4":
-        node = node.filter("aresample", **{"async": 1})
+        node = for_aac(node, audio).filter("aresample", **{"async": 1})
         output = node.output(
             "pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", **{"c:a": "aac", "b:a": AAC_BITRATE}
         )

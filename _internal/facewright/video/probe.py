@@ -11,6 +11,7 @@ import av
 from av.error import FFmpegError
 
 from facewright.core.errors import UserError
+from facewright.video.audio import AudioStream, audio_tracks, main_track
 
 PROBED_FRAMES = 8
 
@@ -68,21 +69,6 @@ class Colour:
 
 
 @dataclass(frozen=True)
-class AudioStream:
-    """The audio stream that goes into the result.
-
-    Attributes:
-        index: Stream index in the file.
-        codec: Name, for example "aac".
-        start: Time of the first sample in seconds, on the same clock as the frames.
-    """
-
-    index: int
-    codec: str
-    start: Fraction
-
-
-@dataclass(frozen=True)
 class VideoInfo:
     """A video file.
 
@@ -106,8 +92,8 @@ class VideoInfo:
         pixel_aspect: Width : height of one pixel.
         interlaced: The stream is flagged as interlaced.
         colour: Its tags.
-        audio: The audio, None in a silent video.
-        audio_count: Number of audio streams.
+        audio: The main audio track, None where there is none that can be read.
+        audio_tracks: All audio tracks.
     """
 
     path: Path
@@ -130,7 +116,7 @@ class VideoInfo:
     interlaced: bool
     colour: Colour
     audio: AudioStream | None
-    audio_count: int
+    audio_tracks: tuple[AudioStream, ...]
 
     @property
     def hdr(self) -> bool:
@@ -236,7 +222,7 @@ def probe(path: Path) -> VideoInfo:
                 "a file with a video stream.",
                 "copy a video there.",
             )
-        audio = container.streams.best("audio")
+        tracks, best = audio_tracks(container), container.streams.best("audio")
         start = stream.start_time or 0
         duration = _duration(container, stream)
         average = Fraction(stream.average_rate or stream.guessed_rate or 25)
@@ -264,8 +250,8 @@ def probe(path: Path) -> VideoInfo:
             pixel_aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
             interlaced=context.field_order in INTERLACED_ORDERS or any(f.interlaced_frame for f in frames),
             colour=_colour(context, first),
-            audio=_audio(audio) if audio is not None else None,
-            audio_count=len(container.streams.audio),
+            audio=main_track(tracks, best.index if best is not None else None),
+            audio_tracks=tracks,
         )
 
 
@@ -306,12 +292,6 @@ def _colour(context: Any, frame: Any) -> Colour:
         tag(TRANSFERS, "color_trc"),
         tag(MATRICES, "colorspace"),
         tag(RANGES, "color_range"),
-    )
-
-
-def _audio(stream: Any) -> AudioStream:
-    return AudioStream(
-        stream.index, stream.codec_context.name, Fraction(stream.start_time or 0) * Fraction(stream.time_base)
     )
 
 

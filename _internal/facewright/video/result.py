@@ -15,10 +15,11 @@ from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.core.workspace import Side, Workspace
+from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
 from facewright.video.encode import EncodeSettings, encode_segments, identity, image_size, plan_segments
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
-from facewright.video.probe import AudioStream, Colour, VideoInfo, packet_times, probe
+from facewright.video.probe import Colour, VideoInfo, packet_times, probe
 from facewright.video.timing import Timing, frame_stem, is_rising, read_timing
 
 MAX_NAMED = 10
@@ -148,11 +149,15 @@ class ResultSettings:
         crf: Quality of x264, 0 to 51; used when `bitrate` is 0.
         bitrate: Megabits per second, or 0.
         container: "mp4" or "avi".
+        audio: Whether the result gets audio.
+        audio_track: Number of the track, from 1; 0 is the main one.
     """
 
     crf: int
     bitrate: float
     container: str
+    audio: bool = True
+    audio_track: int = 0
 
 
 def encode_settings(plan: ResultPlan, settings: ResultSettings) -> EncodeSettings:
@@ -245,7 +250,7 @@ class Result:
     def _made_of(self) -> str:
         timeline, encoding = self._plan.timeline, encode_settings(self._plan, self._settings)
         parts = [
-            repr([*astuple(encoding), self._audio and astuple(self._audio), *sorted(self._tags.items())]),
+            repr([*astuple(encoding), self._audio and astuple(self._audio)[:3], *sorted(self._tags.items())]),
             repr((timeline.rate, timeline.tick, timeline.end)),
             *map(str, timeline.timestamps),
             *(repr(identity(f)) for f in self._plan.frames),
@@ -291,8 +296,9 @@ def make_video(
     """
     target = workspace.result.with_suffix(f".{settings.container}")
     with workspace.lock("result"):
-        plan, source, audio = _plan_result(workspace.dst, fill_missing=fill_missing)
-        _say_plan(plan, audio)
+        plan, source, audio = _plan_result(workspace.dst, settings, fill_missing=fill_missing)
+        _say_plan(plan)
+        _say_audio(audio, settings)
         result = Result(target, plan, settings, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
@@ -304,16 +310,32 @@ def make_video(
     return MakeVideoReport(target, len(plan.frames), written, resumed, float(timeline.rate), seconds)
 
 
-def _plan_result(side: Side, *, fill_missing: bool) -> tuple[ResultPlan, Path | None, AudioStream | None]:
+def _plan_result(
+    side: Side, settings: ResultSettings, *, fill_missing: bool
+) -> tuple[ResultPlan, Path | None, AudioStream | None]:
     """Return the frames with their times, the file with the audio, and the audio."""
     timing = read_timing(side.timing_file)
     if timing is None:
         info = probe(side.video())
         console.warn(f"{side.timing_file} is missing: the times are taken from {info.path.name}.")
-        return plan_from_video(info, side.merged_dir), info.path, info.audio
+        return plan_from_video(info, side.merged_dir), info.path, _wanted_audio(info, settings)
     plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, fill_missing=fill_missing)
-    if timing.audio is None:
+    if not settings.audio or (timing.audio is None and not settings.audio_track):
         return plan, None, None
+    try:
+        info = _same_video(side, timing)
+    except UserError as error:
+        error.add_note("Or make the result without its audio: add --no-audio.")
+        raise
+    return plan, info.path, _wanted_audio(info, settings)
+
+
+def _same_video(side: Side, timing: Timing) -> VideoInfo:
+    """Return the video that the frames were made of.
+
+    Raises:
+        UserError: It is gone, or another one is there.
+    """
     info = probe(side.video())
     if (info.path.name, info.byte_count) != (timing.source_name, timing.source_bytes):
         raise UserError(
@@ -322,10 +344,21 @@ def _plan_result(side: Side, *, fill_missing: bool) -> tuple[ResultPlan, Path | 
             "the same video as in 3_extract_png_from_dst.",
             "put that video back, or run 3_extract_png_from_dst and the steps after it again.",
         )
-    return plan, info.path, info.audio
+    return info
 
 
-def _say_plan(plan: ResultPlan, audio: AudioStream | None) -> None:
+def _wanted_audio(info: VideoInfo, settings: ResultSettings) -> AudioStream | None:
+    if not settings.audio:
+        return None
+    if settings.audio_track:
+        return chosen_track(info.path, info.audio_tracks, settings.audio_track)
+    if len(info.audio_tracks) > 1:
+        tracks = ", ".join(map(str, info.audio_tracks))
+        console.say(f"{info.path.name} has several audio tracks: {tracks}. --audio-track N takes another one.")
+    return info.audio
+
+
+def _say_plan(plan: ResultPlan) -> None:
     """Say what is unusual about the frames; nothing is filled or left out in silence."""
     if plan.filled:
         names = listed(plan.filled, MAX_NAMED)
@@ -338,8 +371,15 @@ def _say_plan(plan: ResultPlan, audio: AudioStream | None) -> None:
     if plan.orphans:
         names = listed(plan.orphans, MAX_NAMED)
         console.warn(f"{len(plan.orphans)} images in merged belong to no frame, left out: {names}.")
+
+
+def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
+    """Say what becomes of the audio, as far as it does not stay as it is."""
     if audio is None:
-        console.say("data_dst has no audio; the result is silent.")
+        reason = "data_dst has no audio that ffmpeg can read" if settings.audio else "--no-audio"
+        console.say(f"The result is silent ({reason}).")
+    elif settings.container == "mp4" and not audio_is_copied(audio, "mp4") and not fits_aac(audio):
+        console.warn(f"{mixed_down_note(audio)} 8.1_to_avi keeps them.")
 
 
 def _say_limits(plan: ResultPlan, container: str) -> None:
