@@ -97,6 +97,26 @@ def test_extract_twice_and_deleted_frames(workspace: Workspace, capsys: pytest.C
     assert "nothing to do" in said and "1 of them were deleted" in said and "Next: 4_src_extract_faces" in said
 
 
+def test_a_video_of_another_name_is_offered(workspace: Workspace, typed: Callable[..., list[str]]) -> None:
+    clip(workspace.root / "my_clip.MPG", frames=3)
+    with pytest.raises(UserError, match=r"my_clip\.MPG"):
+        extract(workspace)
+    questions = typed("n")
+    with pytest.raises(UserError, match=r"my_clip\.MPG"):
+        cut_video.run(workspace, cut_video.Options(start="0.04"))
+    assert "my_clip.MPG to data_dst.mpg" in questions[0] and (workspace.root / "my_clip.MPG").exists()
+    typed("y")
+    extract(workspace)
+    assert workspace.dst.video().name == "data_dst.mpg" and count(workspace.dst.frames_dir, "*.png") == 3
+
+
+def test_a_file_in_the_place_of_the_frames(workspace: Workspace) -> None:
+    clip(workspace.root / "data_dst.mp4", frames=3)
+    workspace.dst.frames_dir.write_bytes(b"")
+    with pytest.raises(UserError, match="needed as a folder"):
+        extract(workspace)
+
+
 def test_fps_counts_for_src_only(workspace: Workspace) -> None:
     for side in ("src", "dst"):
         clip(workspace.root / f"data_{side}.mp4")

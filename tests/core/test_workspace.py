@@ -30,6 +30,44 @@ def test_video_is_found_whatever_its_ending(workspace: Workspace) -> None:
     assert workspace.src.video().name == "data_src.MOV"
 
 
+@pytest.mark.parametrize("name", ["DATA_DST.MP4", "data_dst.mp4.mp4", "Data_Dst.mov", "data_dst.MP4.mp4"])
+def test_a_name_that_differs_by_case_or_has_its_ending_twice(workspace: Workspace, name: str) -> None:
+    (workspace.root / name).write_bytes(b"")
+    assert workspace.dst.video().name == name
+    (workspace.root / "data_dst.avi").write_bytes(b"")
+    assert workspace.dst.video().name == "data_dst.avi"  # exactly so called: there is no doubt
+
+
+def test_other_names_are_no_videos_of_a_side(workspace: Workspace) -> None:
+    for name in ("data_dst.old.mp4", "data_dst2.mp4", "my.data_dst.mp4", "data_dst", "result.mp4", "data_src.mp4"):
+        (workspace.root / name).write_bytes(b"")
+    assert workspace.dst.videos() == [] and workspace.dst.other_videos() == [workspace.root / "my.data_dst.mp4"]
+
+
+def pasted(line: str) -> None:
+    """Do what a message says after its last colon, as a user at a terminal would."""
+    if os.name == "nt":
+        pytest.skip("the line is one for cmd.exe")
+    subprocess.run(["sh", "-c", line.rsplit(": ", 1)[1]], check=True)
+
+
+def test_a_file_without_an_ending_is_named(workspace: Workspace) -> None:
+    (workspace.root / "data_dst").write_bytes(b"video")
+    with pytest.raises(UserError, match="without an ending") as caught:
+        workspace.dst.video()
+    pasted(caught.value.fix)
+    assert workspace.dst.video().read_bytes() == b"video"
+
+
+def test_the_one_video_of_another_name_is_named(workspace: Workspace) -> None:
+    (workspace.root / "result.mp4").write_bytes(b"")
+    (workspace.root / "it's my clip.MPG").write_bytes(b"video")
+    with pytest.raises(UserError, match="only it's my clip") as caught:
+        workspace.dst.video()
+    pasted(caught.value.fix)
+    assert workspace.dst.video().read_bytes() == b"video" and workspace.dst.video().name == "data_dst.mpg"
+
+
 def test_no_video(workspace: Workspace) -> None:
     with pytest.raises(UserError, match=r"no video data_dst\.\*"):
         workspace.dst.video()

@@ -107,7 +107,7 @@ def say_report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:
     if emptied:
         console.say("The trash was deleted.")
     for side in (workspace.src, workspace.dst):
-        found = [path.name for path in list_files(workspace.root) if path.stem == side.name]
+        found = [path.name for path in side.videos()]
         console.say(f"  {side.name}: {', '.join(found) if found else 'copy your video here, with its own ending'}")
     console.say("Next: 2_extract_png_from_src")
 

@@ -129,7 +129,7 @@ def read_json(path: Path, default: Any = None) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return default
     except ValueError as error:
         raise UserError(

@@ -10,6 +10,7 @@ workspace/
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,14 @@ SIDES = ("src", "dst")
 # What the option `side` offers, by what a command works on.
 FRAMES_OF_SIDES = {"src": "data_src, the face that is put in", "dst": "data_dst, the video that is changed"}
 FACES_OF_SIDES = {side: f"faces of data_{side}" for side in SIDES}
-NOT_VIDEO = (*IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
+# A file data_dst.* with any other ending may be the video: ffmpeg goes by its content.
+NOT_VIDEO = ("", *IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
+# By these a video that has another name is known.
+VIDEO_EXTENSIONS = (
+    *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob"),
+    *(".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".dv", ".y4m", ".gif"),
+)
+MADE_VIDEOS = ("result", "timelapse")  # the beginning of the names of those that steps write
 
 
 @dataclass(frozen=True)
@@ -115,8 +123,20 @@ class Side:
         return list_files(self.aligned_dir, (".png",))
 
     def videos(self) -> list[Path]:
-        """Return all files that may be the video of this side."""
-        return [p for p in list_files(self.root) if p.stem == self.name and p.suffix.lower() not in NOT_VIDEO]
+        """Return all files that may be the video of this side.
+
+        Where none is called so exactly, those do that differ by case, or have their ending twice because a file
+        manager hides it: DATA_DST.MP4, data_dst.mp4.mp4.
+        """
+        files = [path for path in list_files(self.root) if path.suffix.lower() not in NOT_VIDEO]
+        exact = [path for path in files if path.stem == self.name]
+        return exact or [path for path in files if _plain_stem(path.name.lower()) == self.name]
+
+    def other_videos(self) -> list[Path]:
+        """Return the videos in the workspace whose names say nothing: not those of a side, none that a step wrote."""
+        named = (*MADE_VIDEOS, *(f"data_{side}" for side in SIDES))
+        files = [path for path in list_files(self.root) if path.suffix.lower() in VIDEO_EXTENSIONS]
+        return [path for path in files if not path.name.lower().startswith(named)]
 
     def video(self) -> Path:
         """Return the one video of this side.
@@ -126,11 +146,7 @@ class Side:
         """
         found = self.videos()
         if not found:
-            raise UserError(
-                f"There is no video {self.name}.* in {self.root}.",
-                f"one video, for example {self.name}.mp4.",
-                f"copy your video there and name it {self.name} with its own ending.",
-            )
+            raise self._no_video()
         if len(found) > 1:
             raise UserError(
                 f"There are {len(found)} candidates: {', '.join(p.name for p in found)}.",
@@ -138,6 +154,42 @@ class Side:
                 "move the others out of that folder.",
             )
         return found[0]
+
+    def _no_video(self) -> UserError:
+        expected = f"one video, for example {self.name}.mp4."
+        if self.frames_dir.is_file():
+            named = self.frames_dir.with_suffix(".mp4")
+            return UserError(
+                f"{self.frames_dir} is a file without an ending, where the folder of the frames belongs.",
+                expected,
+                f"if it is the video, give it its ending: {_renaming(self.frames_dir, named)}",
+            )
+        happened = f"There is no video {self.name}.* in {self.root}"
+        others = self.other_videos()
+        if not others:
+            return UserError(
+                f"{happened}.", expected, f"copy your video there and name it {self.name} with its own ending."
+            )
+        first = others[0]
+        line = _renaming(first, first.with_name(f"{self.name}{first.suffix.lower()}"))
+        return UserError(
+            f"{happened}, only {', '.join(path.name for path in others)}.",
+            expected,
+            f"if {first.name} is the one, rename it: {line}",
+        )
+
+
+def _plain_stem(name: str) -> str:
+    """Return a file's name without its ending, also where that stands twice."""
+    ending = Path(name).suffix
+    return name.removesuffix(ending).removesuffix(ending)
+
+
+def _renaming(path: Path, target: Path) -> str:
+    """Return the line that renames a file in this system's terminal."""
+    if os.name == "nt":
+        return f'ren "{path}" "{target.name}"'
+    return f"mv {shlex.quote(str(path))} {shlex.quote(str(target))}"
 
 
 @dataclass(frozen=True)

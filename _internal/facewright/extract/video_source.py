@@ -11,6 +11,7 @@ from facewright.extract.detection import READ_AHEAD, DecodedFrame
 from facewright.extract.log import ExtractionLog
 from facewright.extract.sources import Todo, video_identity
 from facewright.video.frames import VideoFrames, expected_count
+from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import frame_stem
 
@@ -30,7 +31,7 @@ class VideoSource:
 
     def __post_init__(self) -> None:
         """Look into the video."""
-        self._info: VideoInfo = probe(self.side.video())
+        self._info: VideoInfo = probe(side_video(self.side))
         self.video = video_identity(self._info.path.name, self._info.byte_count, self.fps)
         self.ahead = max(2, min(READ_AHEAD, MAX_PIXELS_AHEAD // max(1, self._info.size[0] * self._info.size[1])))
         self._last: int | None = None

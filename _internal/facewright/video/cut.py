@@ -20,6 +20,7 @@ from facewright.core.workspace import Workspace
 from facewright.video.audio import AudioStream, fits_aac, for_aac, mixed_down_note
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import deinterlaced
+from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, file_url, open_pipe, probe
 
 CRF = 16
@@ -179,7 +180,7 @@ def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutR
         ready = workspace.root / f".{side.name}.cut.mp4"
         if _finish_killed_run(workspace, ready, target):
             return CutReport(target, 0)
-        info = probe(side.video())
+        info = probe(side_video(side))
         if read_json(workspace.root / STATE, {}) == _state(info.path, start, end):
             console.say(f"{info.path.name} was cut at these very times already; nothing to do.")
             return CutReport(info.path, 0)

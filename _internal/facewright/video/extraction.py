@@ -9,6 +9,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.workspace import Side, Workspace
 from facewright.video.frames import FrameSettings, expected_count, made_from, partial_made_from, write_frames
+from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import Timing, read_timing
 
@@ -62,7 +63,7 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
     Raises:
         UserError: No video, a full disk, or other frames and nobody who agrees that they are moved.
     """
-    info = probe(side.video())
+    info = probe(side_video(side))
     with workspace.lock(side.name):
         if finished(side, info, settings):
             return ExtractFramesReport(side.frames_dir, info, read_timing(side.timing_file), 0, 0, len(side.frames()))
