@@ -20,7 +20,7 @@ from facewright.convert.parameters import Options, Parameters, resolve_parameter
 from facewright.convert.pipeline import ModelInput
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import fingerprint
+from facewright.core.files import fingerprint, natural
 from facewright.core.options import output_values
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile, load_faceset
@@ -222,7 +222,7 @@ def warn_of_orphans(groups: Mapping[str, Sequence[FaceFile]], frames: Sequence[P
     stems = {frame.stem for frame in frames}
     lost = [face for stem, faces in groups.items() if stem not in stems for face in faces]
     if lost:
-        names = ", ".join(sorted({face.record.frame for face in lost})[:NAMED])
+        names = ", ".join(sorted({face.record.frame for face in lost}, key=natural)[:NAMED])
         console.warn(f"{len(lost)} faces belong to frames that are not there any more ({names} …): they are left out.")
 
 

@@ -22,8 +22,18 @@ TAIL = 64 << 10
 NOTE = ".origin.json"  # in a folder of the trash: who put what there, and from where
 
 
+def natural(name: str) -> tuple[list[str | int], str]:
+    """Return a key that sorts names as people count: 2.png before 10.png, 99999.png before 100000.png.
+
+    Wherever frames or faces are put in order, it is by this key.
+    """
+    parts: list[str | int] = list(re.split("([0-9]+)", name))
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
+
+
 def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
-    """Return the visible files of a folder, sorted by name.
+    """Return the visible files of a folder, in natural order of their names (see `natural`).
 
     Args:
         folder: A folder; an absent one has no files.
@@ -41,7 +51,7 @@ def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
         raise UserError(
             f"{folder} cannot be read: {error.strerror}.", "a folder that this user may read.", "change its rights."
         ) from error
-    return [folder / n for n in sorted(names) if not extensions or Path(n).suffix.lower() in extensions]
+    return [folder / n for n in sorted(names, key=natural) if not extensions or Path(n).suffix.lower() in extensions]
 
 
 def fsync_folder(folder: Path) -> None:
@@ -317,8 +327,8 @@ def _read(folder: Path, root: Path) -> Batch:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
+        folders.sort(key=natural)
+        for name in sorted(names, key=natural):
             if not (name == NOTE and Path(place) == folder):
                 yield Path(place, name)
 

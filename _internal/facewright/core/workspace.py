@@ -103,7 +103,7 @@ class Side:
         return self.frames_dir / "converted.jsonl"
 
     def frames(self) -> list[Path]:
-        """Return the frames, sorted by name."""
+        """Return the frames, in natural order of their names."""
         return list_files(self.frames_dir, IMAGE_EXTENSIONS)
 
     def distinct_frames(self) -> tuple[list[Path], dict[Path, Path]]:
@@ -119,7 +119,7 @@ class Side:
         return list(chosen.values()), doubles
 
     def aligned(self) -> list[Path]:
-        """Return the PNG files of the aligned folder, sorted by name."""
+        """Return the PNG files of the aligned folder, in natural order of their names."""
         return list_files(self.aligned_dir, (".png",))
 
     def videos(self) -> list[Path]:

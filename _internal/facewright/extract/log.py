@@ -12,6 +12,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import natural
 from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Side
 from facewright.extract.pipeline import ExtractedFrame
@@ -93,9 +94,8 @@ class ExtractionLog:
 
         A face that was found and left out (too small, another person) is a face.
         """
-        return sorted(
-            name for name, entry in self.entries.items() if not entry.get("faces") and not entry.get("dropped")
-        )
+        without = (name for name, entry in self.entries.items() if not entry.get("faces") and not entry.get("dropped"))
+        return sorted(without, key=natural)
 
     def unfinished(self) -> list[str]:
         """Return those of the faceless frames that no person said are right without a face, sorted."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import natural
 from facewright.core.images import Image, read_image
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
@@ -116,7 +117,7 @@ def number_new(run: SideRun) -> None:
 def people_of(faceset: FaceIndex) -> People:
     """Return the people as the records have them; nothing is computed."""
     groups: dict[int, list[FaceFile]] = {}
-    for face in sorted(faceset.faces, key=lambda face: (face.record.frame, face.path.name)):
+    for face in sorted(faceset.faces, key=lambda face: (natural(face.record.frame), natural(face.path.name))):
         groups.setdefault(face.record.person or 0, []).append(face)
     unknown = groups.pop(0, [])
     return People([Person(number, groups[number]) for number in sorted(groups)], unknown, faceset.bad)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import natural
 from facewright.core.workspace import Side
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import ExtractedFrame
@@ -66,7 +67,7 @@ class ExtractionReport:
         """
         self.empty = [frame for frame in log.faceless() if frame in present]
         self.rotated = all(log.entries[frame].get("turns") for frame in self.empty)
-        self.gone = sorted({*(frame for frame in log.entries if frame not in present), *self.gone})
+        self.gone = sorted({*(frame for frame in log.entries if frame not in present), *self.gone}, key=natural)
         self.problem = _unreadable(self.unreadable) if self.unreadable else damage
 
     def say(self) -> None:

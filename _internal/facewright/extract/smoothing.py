@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core import console
+from facewright.core.files import natural
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
@@ -101,7 +102,7 @@ def _sightings(run: SideRun, files: Sequence[FaceFile]) -> list[Sighting]:
     """Number the frames, also those without a face and those that are gone, by their names."""
     names = {path.name for path in run.side.frames()} | set(run.log.entries)
     names |= {file.record.frame for file in files}
-    number = {name: index for index, name in enumerate(sorted(names))}
+    number = {name: index for index, name in enumerate(sorted(names, key=natural))}
     return [
         Sighting(
             number[file.record.frame],

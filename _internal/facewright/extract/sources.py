@@ -90,8 +90,9 @@ class FolderSource:
         """See `SearchSource`."""
         chosen = [path for path in self.frames if path.stem not in leave]
         new, changed = log.split(chosen)
-        wanted = {*new, *changed, *(path for path in chosen if path.name in again)}
-        return Todo(sorted(wanted), len(wanted), changed, len(self.frames) - len(wanted))
+        search = {*new, *changed, *(path for path in chosen if path.name in again)}
+        wanted = [path for path in chosen if path in search]
+        return Todo(wanted, len(wanted), changed, len(self.frames) - len(wanted))
 
     def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
         """See `SearchSource`."""

@@ -13,7 +13,7 @@ from facewright.extract.sources import Todo, video_identity
 from facewright.video.frames import VideoFrames, expected_count
 from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
-from facewright.video.timing import frame_stem
+from facewright.video.timing import DIGITS, frame_digits, frame_number, frame_stem
 
 MAX_PIXELS_AHEAD = 64_000_000  # of a video's frames, which all stay in memory until their faces are saved
 
@@ -34,6 +34,7 @@ class VideoSource:
         self._info: VideoInfo = probe(side_video(self.side))
         self.video = video_identity(self._info.path.name, self._info.byte_count, self.fps)
         self.ahead = max(2, min(READ_AHEAD, MAX_PIXELS_AHEAD // max(1, self._info.size[0] * self._info.size[1])))
+        self._digits = DIGITS
         self._last: int | None = None
         self._complaints = 0
 
@@ -46,8 +47,9 @@ class VideoSource:
 
         self._last = log.last_frame(self.every)
         probably = self._last or expected_count(self._info, self.fps)
-        known = [int(stem) for name in log.entries if (stem := Path(name).stem).isdecimal()]
-        grid = range(1, (self._last or max(probably, 0, *known)) + 1, self.every)
+        known = [stem for name in log.entries if frame_number(stem := Path(name).stem)]
+        self._digits = min(map(len, known), default=frame_digits(probably))
+        grid = range(1, (self._last or max(probably, 0, *map(int, known))) + 1, self.every)
         missing = [number for number in grid if waiting(number)]
         before = len(grid) - len(missing)
         if self._last is None:
@@ -84,7 +86,7 @@ class VideoSource:
         )
 
     def _path(self, number: int) -> Path:
-        return self.side.frames_dir / f"{frame_stem(number)}.png"
+        return self.side.frames_dir / f"{frame_stem(number, self._digits)}.png"
 
     def _decoded(self, first: int, last: int | None, wanted: Callable[[int], bool]) -> Iterator[DecodedFrame]:
         """Yield the wanted frames from one number to another; None: to the end, which is then known."""

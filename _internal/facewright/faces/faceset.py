@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core.errors import UserError
-from facewright.core.files import list_files
+from facewright.core.files import list_files, natural
 from facewright.faces.mask import decode_mask
 from facewright.faces.record import FaceRecord, load_record, update_record
 
@@ -51,9 +51,9 @@ class FaceIndex:
         return list(self._faces.values())
 
     def by_frame(self) -> dict[str, list[FaceFile]]:
-        """Group the faces by the stem of their frame; both levels sorted by name."""
+        """Group the faces by the stem of their frame; both levels in natural order of the names."""
         groups: dict[str, list[FaceFile]] = {}
-        for face in sorted(self.faces, key=lambda face: (face.stem, face.path.name)):
+        for face in sorted(self.faces, key=lambda face: (natural(face.stem), natural(face.path.name))):
             groups.setdefault(face.stem, []).append(face)
         return groups
 
@@ -62,7 +62,7 @@ class FaceIndex:
         new = face.path not in self._faces
         self._faces[face.path] = face
         if new:
-            self._faces = dict(sorted(self._faces.items(), key=lambda item: item[0].name))
+            self._faces = dict(sorted(self._faces.items(), key=lambda item: natural(item[0].name)))
 
     def discard(self, paths: Iterable[Path]) -> None:
         """Drop faces whose files are gone."""

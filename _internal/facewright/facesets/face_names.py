@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from facewright.core import console
-from facewright.core.files import list_files
+from facewright.core.files import list_files, natural
 from facewright.core.workspace import Workspace
 from facewright.faces.faceset import FaceFile
 from facewright.facesets.common import load_side_faces
@@ -61,9 +62,9 @@ def recover_names(workspace: Workspace, side_name: str) -> None:
         console.say(f"Left as they are, because no file can be called after their frame: {console.listed(left)}.")
 
 
-def _order(face: FaceFile) -> tuple[str, float, str]:
+def _order(face: FaceFile) -> tuple[Any, float, Any]:
     left, top, right, bottom = face.record.rect
-    return face.stem.lower(), -abs((right - left) * (bottom - top)), face.path.name
+    return natural(face.stem.lower()), -abs((right - left) * (bottom - top)), natural(face.path.name)
 
 
 def plan(files: list[tuple[str, str]], taken: list[str]) -> list[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import IMAGE_EXTENSIONS, list_files, move_to_trash, read_json, write_json
+from facewright.core.files import IMAGE_EXTENSIONS, list_files, move_to_trash, natural, read_json, write_json
 from facewright.core.images import Image, read_image
 from facewright.core.machine import cores
 from facewright.core.options import option
@@ -152,13 +152,13 @@ def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptio
     targets = [side.aligned_dir / face.file for face in saved.values()]
     old = OldVersions(workspace, targets, BY)
     results: dict[str, Restored] = {}
-    for key in console.progress(sorted(chosen), total=len(chosen), title="Restoring", unit="faces"):
+    for key in console.progress(sorted(chosen, key=natural), total=len(chosen), title="Restoring", unit="faces"):
         results[chosen[key].name] = _restore(side, chosen[key], saved[key], old)
     in_place = folder == side.aligned_dir
     done = [chosen[key] for key in chosen if not results[chosen[key].name].problem]
     if in_place:
         move_to_trash([path for path in done if path.suffix.lower() != ".png"], workspace.trash, by=BY)
-    _report(side, results, unknown, ambiguous, sorted(set(saved) - set(chosen)))
+    _report(side, results, unknown, ambiguous, sorted(set(saved) - set(chosen), key=natural))
     old.report()
 
 

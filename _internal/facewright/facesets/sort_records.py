@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.core.files import natural
 from facewright.faces.align import FaceType, align_matrix, transform_points
 from facewright.facesets.distances import CityBlock
 from facewright.facesets.orders import chain, most_different_first
 from facewright.facesets.sort_base import FaceToSort, Sorted, descending, sort_method
 
 
-def by_text(names: NDArray[Any]) -> Sequence[int]:
-    """Order by text; equal ones keep their order."""
-    return sorted(range(len(names)), key=lambda index: str(names[index]))
+def by_name(names: NDArray[Any]) -> Sequence[int]:
+    """Order by name, as the frames lie in the video; equal ones keep their order."""
+    return sorted(range(len(names)), key=lambda index: natural(str(names[index])))
 
 
 @sort_method("face-yaw", "looking left (in the image) to looking right", descending)
@@ -42,7 +43,7 @@ def face_source_rect_size(face: FaceToSort) -> float:
     return source_area(face)
 
 
-@sort_method("origname", "by the frame it came from: the order of the video", by_text)
+@sort_method("origname", "by the frame it came from: the order of the video", by_name)
 def origname(face: FaceToSort) -> str:
     """Name of the frame."""
     return face.record.frame
@@ -51,7 +52,7 @@ def origname(face: FaceToSort) -> str:
 def alone_in_their_frame(names: NDArray[Any]) -> Sorted:
     """Keep the faces whose frame has no other, in the order of the frames."""
     count = Counter(names.tolist())
-    order = by_text(names)
+    order = by_name(names)
     return Sorted(
         [index for index in order if count[names[index]] == 1], [index for index in order if count[names[index]] > 1]
     )
@@ -88,7 +89,12 @@ def landmarks_of(face: FaceToSort) -> NDArray[np.float32]:
 
 def by_person(measures: NDArray[Any]) -> Sequence[int]:
     """Order by the person's number, then by the frame; faces without a number come last."""
-    return sorted(range(len(measures)), key=lambda index: (int(measures[index][0]) or 1 << 31, str(measures[index][1])))
+
+    def place(index: int) -> Any:
+        person, frame = measures[index]
+        return int(person) or 1 << 31, natural(str(frame))
+
+    return sorted(range(len(measures)), key=place)
 
 
 @sort_method("person", "one person after the other (see the people step), inside a person by the frame", by_person)

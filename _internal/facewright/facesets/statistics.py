@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import natural
 from facewright.core.images import Image, read_image
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
@@ -159,12 +160,12 @@ class Statistics:
     @property
     def faceless(self) -> list[str]:
         """Names of the frames without a face, sorted."""
-        return sorted(self.frames - self.per_frame.keys())
+        return sorted(self.frames - self.per_frame.keys(), key=natural)
 
     @property
     def crowded(self) -> list[str]:
         """Names of the frames with several faces, sorted."""
-        return sorted(frame for frame, count in self.per_frame.items() if count > 1)
+        return sorted((frame for frame, count in self.per_frame.items() if count > 1), key=natural)
 
 
 def measure_faces(
@@ -339,7 +340,7 @@ def _dst(stats: Statistics, src: NDArray[np.float64]) -> Iterator[Advice]:
             )
         else:
             yield Advice("Every frame has a face.", fine=True)
-        gone = sorted(stats.per_frame.keys() - stats.frames)
+        gone = sorted(stats.per_frame.keys() - stats.frames, key=natural)
         if gone:
             yield Advice(f"Frames that are gone: {len(gone)} ({_some(gone)}). Their faces cannot be converted.")
     if stats.crowded:

@@ -7,6 +7,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import natural
 from facewright.core.workspace import SIDES, Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 
@@ -50,7 +51,8 @@ def load_pretraining_faces(folder: Path) -> FaceStreams:
     Raises:
         UserError: There is no such folder, or it has too few faces.
     """
-    faceset = load_faceset(sorted(path for path in folder.rglob("*.png") if not path.name.startswith(".")))
+    found = (path for path in folder.rglob("*.png") if not path.name.startswith("."))
+    faceset = load_faceset(sorted(found, key=lambda path: natural(str(path))))
     if faceset.bad:
         names = [str(path.relative_to(folder)) for path, _ in faceset.bad]
         console.warn(f"{len(names)} images in {folder} are not aligned faces and are left out: {console.listed(names)}")

@@ -19,7 +19,7 @@ from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import changes_of, deinterlaced, matrix_of, result_colour, select_frames, to_image
 from facewright.video.frame_io import Frame
 from facewright.video.probe import VideoInfo, file_url, open_pipe
-from facewright.video.timing import AudioTiming, Timing, frame_stem, is_rising, true_rate, write_timing
+from facewright.video.timing import AudioTiming, Timing, frame_digits, frame_stem, is_rising, true_rate, write_timing
 
 PARTIAL = ".frames.partial.jsonl"
 HEADER = "header"
@@ -90,9 +90,10 @@ def write_frames(
     """
     make_folder(folder)
     timing_file.unlink(missing_ok=True)
-    done = _finished_frames(folder, info, settings)
+    digits = _digits(folder, info, settings)
+    done = _finished_frames(folder, info, settings, digits)
     on_progress(len(done))
-    errors, new = _decode_frames(info, folder, settings, done, on_progress)
+    errors, new = _decode_frames(info, folder, settings, done, digits, on_progress)
     pts = (*done, *new)
     if not pts:
         raise UserError(
@@ -101,7 +102,7 @@ def write_frames(
             "check that the file plays in a video player; if it does, convert it to mp4 and try again.",
         )
     missing = info.counted and not settings.fps and errors > 0 and len(pts) < info.frame_count
-    timing = _timing(info, folder, settings, pts, whole=not missing)
+    timing = _timing(info, _size(folder, settings, len(pts), digits), settings, pts, whole=not missing)
     write_timing(timing_file, timing)
     (folder / PARTIAL).unlink(missing_ok=True)
     for left in folder.glob(f".*.{settings.image_format}.*.tmp"):  # the frame in work when a run was killed
@@ -109,12 +110,18 @@ def write_frames(
     return FrameReport(timing, len(new), len(done), info.frame_count if missing else 0)
 
 
-def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings) -> list[int]:
+def _digits(folder: Path, info: VideoInfo, settings: FrameSettings) -> int:
+    """Return how many digits the frames' names have; a broken-off run goes on with its own."""
+    begun = read_journal(folder / PARTIAL, "frame").keys() - {HEADER}
+    return min(map(len, begun), default=frame_digits(expected_count(info, settings.fps)))
+
+
+def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings, digits: int) -> list[int]:
     """Return the times of the frames that a broken-off run has left, up to the first one that is not whole."""
     entries = read_journal(folder / PARTIAL, "frame")
     done: list[int] = []
     if partial_made_from(folder) == made_from(info, settings):
-        while (entry := entries.get(frame_stem(len(done) + 1))) is not None:
+        while (entry := entries.get(frame_stem(len(done) + 1, digits))) is not None:
             path = folder / f"{entry['frame']}.{settings.image_format}"
             # A frame that its user deleted meanwhile counts as done; an empty one was lost in a power cut.
             if path.exists() and path.stat().st_size == 0:
@@ -124,7 +131,12 @@ def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings) -> 
 
 
 def _decode_frames(
-    info: VideoInfo, folder: Path, settings: FrameSettings, done: list[int], on_progress: Callable[[int], Any]
+    info: VideoInfo,
+    folder: Path,
+    settings: FrameSettings,
+    done: list[int],
+    digits: int,
+    on_progress: Callable[[int], Any],
 ) -> tuple[int, list[int]]:
     """Return the number of complaints of the decoder, and the times of the new frames in ticks."""
     journal_file = folder / PARTIAL
@@ -137,7 +149,7 @@ def _decode_frames(
         if not done:
             journal.add({"frame": HEADER, **made_from(info, settings)})
         for data, seconds in encoded_images(run):
-            stem = frame_stem(len(done) + len(new) + 1)
+            stem = frame_stem(len(done) + len(new) + 1, digits)
             write_bytes(folder / f"{stem}.{settings.image_format}", data)
             new.append(round((seconds - shift) / info.time_base))
             journal.add({"frame": stem, "pts": new[-1]})
@@ -174,7 +186,9 @@ def encoded_images(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
                 yield bytes(packet), Fraction(packet.pts) * Fraction(packet.time_base)
 
 
-def _timing(info: VideoInfo, folder: Path, settings: FrameSettings, pts: tuple[int, ...], *, whole: bool) -> Timing:
+def _timing(
+    info: VideoInfo, size: tuple[int, int], settings: FrameSettings, pts: tuple[int, ...], *, whole: bool
+) -> Timing:
     rate, constant = true_rate(pts, info.time_base, (info.average_rate, info.nominal_rate))
     first = pts[0] * info.time_base
     audio = info.audio
@@ -188,7 +202,7 @@ def _timing(info: VideoInfo, folder: Path, settings: FrameSettings, pts: tuple[i
         end=_end(info, pts, rate, constant=constant, whole=whole and not settings.fps),
         rate=rate,
         constant=constant,
-        size=_size(folder, settings, len(pts)),
+        size=size,
         colour=result_colour(info),
         assumed_matrix=matrix_of(info),
         audio=AudioTiming(audio.codec, audio.start, audio.start - first) if audio else None,
@@ -206,10 +220,10 @@ def _end(info: VideoInfo, pts: tuple[int, ...], rate: Fraction, *, constant: boo
     return claimed if 0 < last <= MAX_LAST_FRAME_SECONDS else usual
 
 
-def _size(folder: Path, settings: FrameSettings, count: int) -> tuple[int, int]:
+def _size(folder: Path, settings: FrameSettings, count: int, digits: int) -> tuple[int, int]:
     """Return (h, w) of the first frame that is still there."""
     for number in range(1, count + 1):
-        path = folder / f"{frame_stem(number)}.{settings.image_format}"
+        path = folder / f"{frame_stem(number, digits)}.{settings.image_format}"
         if path.exists():
             height, width = read_image(path).shape[:2]
             return height, width

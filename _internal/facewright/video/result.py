@@ -20,7 +20,7 @@ from facewright.video.encode import EncodeSettings, encode_segments, identity, i
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, VideoInfo, packet_times, probe
-from facewright.video.timing import Timing, frame_stem, is_rising, read_timing
+from facewright.video.timing import Timing, frame_number, frame_stem, is_rising, read_timing
 
 MAX_NAMED = 10
 MIN_TICK = Fraction(1, 1_000_000)
@@ -61,27 +61,27 @@ def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill
     Raises:
         UserError: Nothing is converted, or converted frames are missing and may not be filled.
     """
-    merged = _by_stem(merged_dir)
+    merged = _by_number(merged_dir)
     if not merged:
         raise _nothing_merged(merged_dir)
-    untouched = _by_stem(frames_dir)
-    wanted = [frame_stem(n) for n in range(1, len(timing.pts) + 1)]
-    missing = [s for s in wanted if s not in merged and s in untouched]
+    untouched = _by_number(frames_dir)
+    wanted = range(1, len(timing.pts) + 1)
+    missing = [untouched[n].stem for n in wanted if n not in merged and n in untouched]
     if missing and not fill_missing:
         raise UserError(
             f"{len(missing)} of {len(wanted)} frames are missing in {merged_dir}: {listed(missing, MAX_NAMED)}.",
             "a converted frame for each frame of the video.",
             "run 7_convert again, or add --fill-missing to take the untouched frames in their place.",
         )
-    chosen = [(i, merged.get(s) or untouched[s]) for i, s in enumerate(wanted) if s in merged or s in untouched]
+    chosen = [(n - 1, merged.get(n) or untouched[n]) for n in wanted if n in merged or n in untouched]
     return ResultPlan(
         frames=tuple(path for _, path in chosen),
         timeline=_timeline(timing, [i for i, _ in chosen]),
         colour=timing.colour,
         matrix=timing.assumed_matrix,
         filled=tuple(missing),
-        repeated=tuple(s for s in wanted if s not in merged and s not in untouched),
-        orphans=tuple(sorted(p.name for s, p in merged.items() if s not in set(wanted))),
+        repeated=tuple(frame_stem(n) for n in wanted if n not in merged and n not in untouched),
+        orphans=tuple(path.name for key, path in merged.items() if key not in wanted),
     )
 
 
@@ -91,7 +91,7 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
     Raises:
         UserError: Their number does not fit the video.
     """
-    frames = tuple(sorted(_by_stem(merged_dir).values()))
+    frames = tuple(_by_number(merged_dir).values())
     if not frames:
         raise _nothing_merged(merged_dir)
     times = packet_times(info)
@@ -110,13 +110,18 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
     return ResultPlan(frames, timeline, result_colour(info), matrix_of(info))
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """Return the images of a folder by name; of several endings the newest counts."""
-    found: dict[str, Path] = {}
+def _by_number(folder: Path) -> dict[int | str, Path]:
+    """Return the images of a folder by their number, else by their name; of several the newest counts.
+
+    They are in natural order. 7.png, 00007.png and 00007.jpg have one number: other programs write fewer digits.
+    """
+    found: dict[int | str, Path] = {}
     for path in list_files(folder, IMAGE_EXTENSIONS):
-        other = found.get(path.stem)
+        number = frame_number(path.stem)
+        key = path.stem if number is None else number
+        other = found.get(key)
         if other is None or path.stat().st_mtime_ns > other.stat().st_mtime_ns:
-            found[path.stem] = path
+            found[key] = path
     return found
 
 

@@ -44,7 +44,7 @@ def make_timelapse(folder: Path, seconds: float, rate: float) -> TimelapseReport
     Raises:
         UserError: There are no previews, one cannot be read, or the disk is full.
     """
-    images = sorted(list_files(folder / "history", (".jpg",)), key=lambda path: (len(path.stem), path.stem))
+    images = list_files(folder / "history", (".jpg",))
     if not images:
         raise UserError(
             f"There are no previews in {folder / 'history'}.",

@@ -19,7 +19,8 @@
       "changes": ["rotated by 90 degrees"]   what was done to the frames, for people
     }
 
-Frame number n (from 1) is the file named by `frame_stem(n)`; a frame that a user deleted keeps its entry.
+Frame number n (from 1) is the file whose name is that number, with any zeros before it (see `frame_stem`); a frame
+that a user deleted keeps its entry.
 """
 
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from facewright.video.probe import Colour
 FORMAT = "facewright frames"
 VERSION = 1
 MAX_FRAMES = 50_000_000
+DIGITS = 5  # of a frame's name, where there are not more frames
 
 # Where a container rounds its times (Matroska: to a millisecond) the rate people meant is one of these.
 USUAL_RATES = tuple(
@@ -83,9 +85,19 @@ class Timing:
         return [p * self.time_base for p in self.pts]
 
 
-def frame_stem(number: int) -> str:
+def frame_stem(number: int, digits: int = DIGITS) -> str:
     """Return the name of a frame without its ending; numbers start at 1."""
-    return f"{number:05d}"
+    return f"{number:0{digits}d}"
+
+
+def frame_number(stem: str) -> int | None:
+    """Return the number of a frame by its name without the ending, None where that is not a number alone."""
+    return int(stem) if stem.isdecimal() and stem.isascii() else None
+
+
+def frame_digits(count: int) -> int:
+    """Return how many digits the names of so many frames have, so that they sort in every program; 0: not known."""
+    return max(DIGITS, len(str(count)))
 
 
 def is_rising(times: Sequence[int]) -> bool:
