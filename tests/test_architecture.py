@@ -66,6 +66,7 @@ ALLOWED_IN = {
     "click": ("cli.py",),
 }
 OPEN_TO_ALL = {"numpy", "cv2", "facewright", "msvcrt"}
+OF_ONE_SYSTEM = {"msvcrt", "ctypes", "termios", "tty"}
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}
 UNPICKLER = "interop/safe_pickle.py"  # its `find_class` imports nothing; anywhere else pickle runs what a file says
 LONGEST_FILE, LONGEST_FUNCTION = 600, 60
@@ -190,6 +191,24 @@ def hidden(path: Path) -> Iterator[str]:
 def test_nothing_hidden() -> None:
     """No star import, no bare except, no eval or exec, no state that outlives a call."""
     assert not offences(FILES, hidden)
+
+
+def unexplained_imports(path: Path) -> Iterator[str]:
+    """Imports inside of functions where neither the line nor the one before says why."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    functions = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    late = {
+        node for function in functions for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    for node in late:
+        module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+        explained = any("#" in lines[at] for at in (node.lineno - 1, node.lineno - 2))
+        if not explained and module not in OF_ONE_SYSTEM:
+            yield f"line {node.lineno}: an import inside of a function says in a comment why it is late"
+
+
+def test_late_imports_say_why() -> None:
+    assert not offences(FILES, unexplained_imports)
 
 
 def is_changeable(value: ast.expr | None) -> bool:

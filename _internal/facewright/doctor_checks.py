@@ -124,14 +124,14 @@ def weights() -> Iterator[Finding]:
 
 def ffmpeg() -> Iterator[Finding]:
     """The ffmpeg program that does the video steps."""
-    from facewright.video import ffmpeg
+    from facewright.video import ffmpeg  # only now: a damaged package costs this finding, not the whole report
 
     yield Finding("ffmpeg", True, f"{ffmpeg.ffmpeg_version()}, {ffmpeg.ffmpeg_exe()}")
 
 
 def windows() -> Iterator[Finding]:
     """Screen, OpenCV's windows (preview of the training) and Tk's (manual annotation); none of them is needed."""
-    import cv2
+    import cv2  # only now: see `ffmpeg`
 
     screen = has_screen()
     headless = re.search(r"GUI:\s+NONE", cv2.getBuildInformation()) is not None
@@ -170,7 +170,7 @@ def disk_space(workspace: Workspace) -> Iterator[Finding]:
 
 def device() -> Iterator[Finding]:
     """The device that the networks will run on, proved with a convolution."""
-    from facewright.nn import device_check, devices, gpus
+    from facewright.nn import device_check, devices, gpus  # only now: see `ffmpeg`
 
     there = gpus.list_gpus()
     for card in there:

@@ -186,7 +186,7 @@ def _check(path: Path, model: TrainedModel, workspace: Workspace, limit: float) 
     Raises:
         UserError: They differ.
     """
-    from facewright.models import dfm
+    from facewright.models import dfm  # late: see `_write`
 
     faces, what = faces_of(workspace.dst.aligned(), model.face_type, model.resolution)
     try:
