@@ -115,7 +115,7 @@ def clone(source: Image, under: Image, inside: NDArray[np.bool_]) -> Image:
     if box is None or min(box.size) < MIN_REGION_PX:
         return under
     height, width = inside.shape
-    pad = max(min(max(min(box.size) // 4, 8), height - 1, width - 1), 1)
+    pad = max(min(box.size) // 4, 8)
     edges = (box.top < 2, box.bottom > height - 2, box.left < 2, box.right > width - 2)
     top, bottom, left, right = (pad if touches else 0 for touches in edges)
     sides = (top, bottom, left, right)
@@ -124,9 +124,7 @@ def clone(source: Image, under: Image, inside: NDArray[np.bool_]) -> Image:
         inside = _continued(inside.astype(np.uint8), sides) > 0
     mask = np.zeros(inside.shape, np.uint8)
     mask[1:-1, 1:-1] = inside[1:-1, 1:-1] * 255  # OpenCV clears the outermost pixels: the box must know
-    box = region_of(mask)
-    if box is None or min(box.size) < MIN_REGION_PX:
-        return under[top : top + height, left : left + width]
+    box = region_of(mask) or box
     centre = (box.left + (box.right - box.left) // 2, box.top + (box.bottom - box.top) // 2)
     cloned = cv2.seamlessClone(source, under, mask, centre, cv2.NORMAL_CLONE)
     return np.asarray(cloned[top : top + height, left : left + width], np.uint8)
