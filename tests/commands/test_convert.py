@@ -273,7 +273,6 @@ def test_two_runs_at_once_are_refused(workspace, models):
         other.wait()
 
 
-@pytest.mark.parametrize(("mode", "asked"), [("hist-match", 1), ("hist-match-bw", 1), ("seamless", 0), ("overlay", 0)])
 def left_half():
     """Return a record's mask: white where x of the aligned image of 64 px is in its left half."""
     mask = np.zeros((64, 64), np.uint8)
