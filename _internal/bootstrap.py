@@ -96,9 +96,11 @@ def read_marker(env: Path) -> dict[str, Any]:
     """Return the marker, empty when it is absent or damaged."""
     try:
         value = json.loads((env / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    names = value.get("packages") if isinstance(value, dict) else None
+    right = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return value if right else {}
 
 
 def write_marker(env: Path, *, dev: bool) -> None:

@@ -262,3 +262,14 @@ def test_the_list_of_commands_is_light() -> None:
 def test_bootstrap_needs_the_standard_library_only(name: str) -> None:
     for module in imports_of(tree_of(INTERNAL / name)):
         assert module.split(".")[0] in {*sys.stdlib_module_names, "bootstrap", "bootstrap_build"}
+
+
+def test_json_has_one_reader() -> None:
+    """`core/json_data.py` alone knows the limits of what strangers wrote."""
+
+    def readers(path: Path) -> Iterator[str]:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.load", "json.loads", "json.JSONDecoder"):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+    assert not offences([path for path in FILES if path.name != "json_data.py"], readers)

@@ -48,7 +48,11 @@ def record(seed: int = 0, frame: str = "00001.png", mask: str | None = None) -> 
     )
 
 
-NAMES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="/\\:\0"), min_size=1, max_size=60)
+NAMES = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc", "Cf", "Zl", "Zp"), blacklist_characters="/\\:"),
+    min_size=1,
+    max_size=60,
+)
 
 
 @settings(max_examples=60, deadline=None)

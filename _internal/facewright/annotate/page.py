@@ -5,8 +5,6 @@ other become one. So a slow line makes the picture lag by one round trip and nev
 the picture is coarser; when it rests the page asks for a fine one.
 """
 
-import json
-import math
 import threading
 import time
 from http import HTTPStatus
@@ -16,11 +14,13 @@ from facewright.annotate.session import AnnotationSession
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import encode
+from facewright.core.json_data import BadJson, choice, fields, flag, list_of, number, parse_json, text, whole
 from facewright.ui.events import Do, Event, coalesced
 from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest
 
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
+MAX_STEPS = 1000  # notches of the wheel, or repeats of a key that is held
 LAST_LOOK = 2.0  # seconds in which the page may fetch the last picture
 
 HTML = """<!DOCTYPE html>
@@ -149,23 +149,33 @@ def read_events(body: bytes) -> tuple[list[Event], bool]:
     Raises:
         ValueError: It is anything else.
     """
-    try:
-        value = json.loads(body)
-    except RecursionError as error:
-        raise ValueError("too deep") from error
-    if not isinstance(value, dict) or not isinstance(value.get("events"), list):
-        raise ValueError("no list of events")
-    return [_event(one) for one in value["events"][:MOST_EVENTS]], value.get("fine") is True
+    value = parse_json(body, EVENTS_SCHEMA)
+    return [_event(one) for one in value["events"][:MOST_EVENTS]], value.get("fine", False)
 
 
-def _event(value: Any) -> Event:
-    if not isinstance(value, dict) or value.get("do") not in list(Do):
-        raise ValueError("an event of no known kind")
-    numbers = [value.get(name, 0) for name in ("x", "y", "steps")]
-    if not all(isinstance(n, int | float) and math.isfinite(n) and abs(n) < 1e6 for n in numbers):
-        raise ValueError("a place that is no number")
-    x, y, steps = numbers
-    return Event(Do(value["do"]), float(x), float(y), str(value.get("what", ""))[:20], int(steps))
+def _event(value: dict[str, Any]) -> Event:
+    x, y = float(value.get("x", 0)), float(value.get("y", 0))
+    return Event(Do(value["do"]), x, y, value.get("what", "")[:20], value.get("steps", 0))
+
+
+def _share(value: Any) -> Any:
+    """Take a place as a share of the picture's side: there is nothing outside of it."""
+    if not 0 <= number(value) <= 1:
+        raise BadJson(f"the place {value:g} is outside of the picture")
+    return value
+
+
+EVENTS_SCHEMA = fields(
+    {
+        "events": list_of(
+            fields(
+                {"do": choice(*map(str, Do))},
+                {"x": _share, "y": _share, "what": text, "steps": whole(-MAX_STEPS, MAX_STEPS)},
+            )
+        )
+    },
+    {"fine": flag},
+)
 
 
 def work(session: AnnotationSession, port: int) -> None:

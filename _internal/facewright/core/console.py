@@ -18,6 +18,7 @@ import colorama
 from tqdm import tqdm
 
 from facewright.core.errors import UserError
+from facewright.core.names import shown
 
 Item = TypeVar("Item")
 
@@ -36,6 +37,7 @@ class Answers(enum.Enum):
 
 
 ANSWERS: ContextVar[Answers] = ContextVar("answers", default=Answers.TYPED)
+_SAID: ContextVar[frozenset[str]] = ContextVar("said", default=frozenset())  # by warn_once
 
 
 def set_up() -> None:
@@ -72,6 +74,11 @@ def _paint(text: str, colour: str) -> str:
     return text
 
 
+def _safe(text: str) -> str:
+    """Escape what would move the cursor or colour the terminal: names of files come from whoever made them."""
+    return shown(text, keep="\n\t")
+
+
 def say(text: str = "", *, secret: str = "") -> None:
     """Print a line without tearing a progress bar.
 
@@ -79,23 +86,33 @@ def say(text: str = "", *, secret: str = "") -> None:
         text: The line.
         secret: A part of it that must not go into the log.
     """
+    text = _safe(text)
     _print(text)
     LOG.info("%s", text.replace(secret, "…") if secret else text)
 
 
 def warn(text: str) -> None:
     """Print a line that deserves attention."""
+    text = _safe(text)
     _print(_paint(text, colorama.Fore.YELLOW))
     LOG.warning("%s", text)
 
 
+def warn_once(text: str) -> None:
+    """Print a line that deserves attention, unless it was printed before: a folder is looked through several times."""
+    if text not in _SAID.get():
+        _SAID.set(_SAID.get() | {text})
+        warn(text)
+
+
 def note(text: str) -> None:
     """Write a line into the log without printing it."""
-    LOG.info("%s", text)
+    LOG.info("%s", _safe(text))
 
 
 def heading(text: str) -> None:
     """Print the title of a step."""
+    text = _safe(text)
     _print(_paint(text, colorama.Style.BRIGHT))
     LOG.info("%s", text)
 
@@ -123,7 +140,7 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 def error(problem: UserError) -> None:
     """Print a mistake that the user can fix: what happened, what was expected, how to fix it; then its notes."""
     for line in [*str(problem).splitlines(), *getattr(problem, "__notes__", ())]:
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(_safe(line), file=sys.stderr)
 
 
 def ask(text: str) -> str:
@@ -132,7 +149,7 @@ def ask(text: str) -> str:
     Raises:
         UserError: The input ended (Ctrl-D) before an answer came.
     """
-    question = text
+    question = text = _safe(text)
     if not sys.stdout.isatty() and sys.stderr.isatty():  # the output goes to a file: the question must be seen
         sys.stderr.write(text)
         sys.stderr.flush()

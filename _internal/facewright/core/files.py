@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.json_data import BadJson, Schema, anything, dict_of, either, fields, nothing, parse_json, text
+from facewright.core.names import problem_of, shown
 
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 TAIL = 64 << 10
 NOTE = ".origin.json"  # in a folder of the trash: who put what there, and from where
+NOTE_SCHEMA = fields({}, {"by": text, "files": dict_of(either(nothing, text))})
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
@@ -33,7 +37,7 @@ def natural(name: str) -> tuple[list[str | int], str]:
 
 
 def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
-    """Return the visible files of a folder, in natural order of their names (see `natural`).
+    """Return the visible files of a folder, in natural order (see `natural`); unusable names get a warning.
 
     Args:
         folder: A folder; an absent one has no files.
@@ -51,7 +55,15 @@ def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
         raise UserError(
             f"{folder} cannot be read: {error.strerror}.", "a folder that this user may read.", "change its rights."
         ) from error
-    return [folder / n for n in sorted(names, key=natural) if not extensions or Path(n).suffix.lower() in extensions]
+    wanted = [name for name in sorted(names, key=natural) if not extensions or Path(name).suffix.lower() in extensions]
+    return [folder / name for name in wanted if not _passed_over(folder, name)]
+
+
+def _passed_over(folder: Path, name: str) -> bool:
+    problem = problem_of(name)
+    if problem:
+        console.warn_once(f"{shown(name)[:100]} in {folder} is passed over, for its name is {problem}: rename it.")
+    return bool(problem)
 
 
 def fsync_folder(folder: Path) -> None:
@@ -131,17 +143,22 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8"), durable=True)
 
 
-def read_json(path: Path, default: Any = None) -> Any:
+def read_json(path: Path, default: Any = None, *, schema: Schema = anything) -> Any:
     """Read a JSON file; `default` when it is absent.
 
+    Args:
+        path: The file.
+        default: What stands for an absent one.
+        schema: What its content must fit.
+
     Raises:
-        UserError: The file is not JSON or cannot be read.
+        UserError: The file is not JSON, does not fit, or cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes(), schema)
     except (FileNotFoundError, NotADirectoryError):
         return default
-    except ValueError as error:
+    except BadJson as error:
         raise UserError(
             f"{path} is damaged: {error}.",
             "a JSON file written by facewright.",
@@ -308,21 +325,17 @@ def _read(folder: Path, root: Path) -> Batch:
     match = STAMP.fullmatch(folder.name)
     assert match is not None
     try:
-        note = read_json(folder / NOTE, {})
+        note = read_json(folder / NOTE, {}, schema=NOTE_SCHEMA)
     except UserError:
         note = {}
-    note = note if isinstance(note, dict) else {}
-    files = note.get("files")
-    files = files if isinstance(files, dict) else {}
+    files = note.get("files", {})
     items = []
     for path in _files_below(folder):
         first, *rest = path.relative_to(folder).parts
         start = _inside(files.get(first), root)
         items.append(TrashedFile(path, None if start is None else start.joinpath(*rest)))
-    by = note.get("by")
-    return Batch(
-        folder, f"{match[1]} {match[2]}:{match[3]}:{match[4]}", by if isinstance(by, str) else "", tuple(items)
-    )
+    when = f"{match[1]} {match[2]}:{match[3]}:{match[4]}"
+    return Batch(folder, when, note.get("by", ""), tuple(items))
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -2,31 +2,34 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from facewright.core.files import disk_errors
+from facewright.core.json_data import BadJson, Schema, fields, parse_json, text
 
 
-def read_journal(path: Path, key: str) -> dict[str, dict[str, Any]]:
-    """Return the last entry of every item; lines that were cut off by a kill are passed over.
+def read_journal(path: Path, key: str, optional: Mapping[str, Schema] | None = None) -> dict[str, dict[str, Any]]:
+    """Return the last entry of every item; lines that were cut off by a kill, or do not fit, are passed over.
 
     Args:
         path: The journal; an absent one is empty.
         key: The field that names the item.
+        optional: Schemas of other fields, which an entry may lack.
     """
     entries: dict[str, dict[str, Any]] = {}
     if not path.exists():
         return entries
-    with open(path, encoding="utf-8", errors="replace") as file:
+    schema = fields({key: text}, optional)
+    with open(path, "rb") as file:
         for line in file:
             try:
-                entry = json.loads(line)
-            except ValueError:
+                entry = parse_json(line, schema)
+            except BadJson:
                 continue
-            if isinstance(entry, dict) and isinstance(entry.get(key), str):
-                entries[entry[key]] = entry
+            entries[entry[key]] = entry
     return entries
 
 

@@ -228,19 +228,18 @@ def resolve(
         if given is not None:
             answers[spec.name] = given
             continue
-        default = _recall(spec, remembered)
+        default = kept_value(spec, remembered) if spec.remember else spec.default
         if spec.ask and spec.name not in skip and console.interactive() and spec.applies(answers):
             default = question(spec, default)
         answers[spec.name] = default
     return settings(**answers)
 
 
-def _recall(spec: Option, remembered: Mapping[str, Any]) -> Value:
-    if not spec.remember or spec.name not in remembered:
-        return spec.default
+def kept_value(spec: Option, values: Mapping[str, Any]) -> Value:
+    """Return an option's value out of a file; its default where the file has none, or one that does not fit."""
     try:
-        return spec.parse(show(remembered[spec.name]))
-    except UserError:
+        return spec.parse(show(values[spec.name]))
+    except (KeyError, UserError):
         return spec.default
 
 

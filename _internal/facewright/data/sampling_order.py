@@ -125,8 +125,10 @@ class IdentityPairs:
         """Continue; start over when these are other people."""
         people, drawn = state.get("people"), state.get("drawn")
         same = isinstance(people, list) and len(people) == len(self._people) and isinstance(drawn, int) and drawn >= 0
-        self._drawn = drawn if same and isinstance(drawn, int) else 0
-        for order, saved in zip(self._people, people if same and people else [{}] * len(self._people), strict=True):
+        if not same or not all(isinstance(saved, dict) for saved in people or ()):
+            people, drawn = [{}] * len(self._people), 0
+        self._drawn = drawn or 0
+        for order, saved in zip(self._people, people or (), strict=True):
             order.set_state(saved)
 
 

@@ -6,19 +6,32 @@ deleted stays deleted. The first line holds the settings alone, under the empty 
 
 import contextlib
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.core.journal import Journal, read_journal
+from facewright.core.json_data import Schema, dict_of, either, flag, list_of, number, text
 from facewright.core.workspace import Side
 from facewright.extract.pipeline import ExtractedFrame
 
 Settings = dict[str, str | int | float]
 Entry = dict[str, Any]
+# The fields of an entry that are more than compared.
+ENTRY_SCHEMA: Mapping[str, Schema] = MappingProxyType(
+    {
+        "settings": dict_of(either(text, flag, number)),
+        "faces": list_of(text),
+        "dropped": list_of(text),
+        "turns": list_of(number),
+        "tried": text,
+        "video": text,
+    }
+)
 FINISHED_MANUALLY = "hand"  # what stands under "by" in the entry of a frame that a person finished
 
 
@@ -39,7 +52,7 @@ class ExtractionLog:
     @classmethod
     def read(cls, side: Side) -> "ExtractionLog":
         """Read the journal of a side; one that is absent is empty."""
-        entries = read_journal(side.extract_journal, "frame")
+        entries = read_journal(side.extract_journal, "frame", ENTRY_SCHEMA)
         header = entries.pop("", {})
         return cls(side.extract_journal, entries, header)
 

@@ -1,7 +1,7 @@
 """The extraction of one side: which frames are left, the search itself, and what is done over all faces at its end."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash
 from facewright.core.images import write_image
+from facewright.core.options import declared, kept_value
 from facewright.core.workspace import Side
 from facewright.extract.detectors.base import MANUAL_CHOICE, Detector
 from facewright.extract.filters import BlurFilter, EachFace, FaceFilter, reject_false_face
@@ -152,8 +153,8 @@ def make_extractor(
 
 def options_of_settings(side: Side, settings: Settings) -> ExtractOptions:
     """Return the options of an earlier run, as far as its journal notes them."""
-    known = {field.name for field in fields(ExtractOptions)} & settings.keys()
-    return ExtractOptions(side=side.name.removeprefix("data_"), **{name: settings[name] for name in known})  # type: ignore[arg-type]
+    known = {spec.name: kept_value(spec, settings) for spec in declared(ExtractOptions) if spec.name in settings}
+    return ExtractOptions(**{**known, "side": side.name.removeprefix("data_")})  # type: ignore[arg-type]
 
 
 def _choose_source(side: Side, options: ExtractOptions, *, on_disk: bool) -> SearchSource:

@@ -7,7 +7,7 @@ import base64
 import json
 import math
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
+from facewright.core.json_data import BadJson, bare_name, parse_json
 from facewright.core.png import DamagedPng, get_text, read_text, set_text
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.landmarks import IBUG68
@@ -171,9 +172,18 @@ def parse_record(text: str) -> FaceRecord:
         BadRecord: It does not fit the schema.
     """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRecord("its record is not JSON") from error
+        value = parse_json(text)
+    except BadJson as error:
+        raise BadRecord(f"its record cannot be read: {error}") from error
+    return read_record(value)
+
+
+def read_record(value: Any) -> FaceRecord:
+    """Check a record that came with other JSON.
+
+    Raises:
+        BadRecord: It does not fit the schema.
+    """
     if not isinstance(value, dict):
         raise BadRecord("its record is not a JSON object")
     version = value.get("version")
@@ -257,10 +267,10 @@ def _one_of(value: Any, known: tuple[str, ...], name: str) -> str:
 
 def _frame_name(value: Any) -> str:
     name = _text(value, "frame name", 255)
-    bare = name not in ("", ".", "..") and "\0" not in name
-    if not bare or PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
-        raise BadRecord(f"its frame name {name[:60]!r} is not a bare file name")
-    return name
+    try:
+        return str(bare_name(name))
+    except BadJson as error:
+        raise BadRecord(f"its frame name {error}") from error
 
 
 def load_record(path: Path) -> FaceRecord:

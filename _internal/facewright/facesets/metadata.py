@@ -1,6 +1,5 @@
 """Save the records of all faces beside them, and put them back after an edit in another program."""
 
-import json
 import stat
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,16 +13,24 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files, move_to_trash, natural, read_json, write_json
 from facewright.core.images import Image, read_image
+from facewright.core.json_data import bare_name, choice, fields, list_of, parse_json, whole
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.record import BadRecord, FaceRecord, load_record, parse_record, save_face, update_record
+from facewright.faces.record import BadRecord, FaceRecord, load_record, read_record, save_face, update_record
 from facewright.facesets.common import OldVersions, load_side_faces
 
 VERSION = 1
 MAX_FILE_BYTES = 1 << 30
+MAX_SIDE = 100_000  # px
 BY = "faceset --action restore-metadata"
+METADATA_SCHEMA = fields(
+    {
+        "version": choice(VERSION),
+        "faces": list_of(fields({"file": bare_name, "size": list_of(whole(1, MAX_SIDE), 2), "record": fields({})})),
+    }
+)
 MAX_RATIO_ERROR = 0.02  # by what share two proportions may differ and be the same
 
 
@@ -68,7 +75,7 @@ def save_metadata(workspace: Workspace, side_name: str, executor: Executor) -> N
         if size is None:
             console.warn(f"{face.path.name} is left out: its image is damaged.")
             continue
-        entries.append({"file": face.path.name, "size": size, "record": json.loads(face.record.to_json())})
+        entries.append({"file": face.path.name, "size": size, "record": parse_json(face.record.to_json())})
     target = metadata_file(side)
     if target.exists():
         move_to_trash([target], workspace.trash, by="faceset --action save-metadata")
@@ -95,27 +102,16 @@ def read_metadata(path: Path) -> dict[str, SavedFace]:
         raise UserError(f"There is no {path}.", expected, "run faceset with save-metadata before the edit.")
     if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > MAX_FILE_BYTES:
         raise UserError(f"{path} is too large or no file.", expected, "restore it from a copy of the workspace.")
-    value = read_json(path)
+    faces = read_json(path, schema=METADATA_SCHEMA)["faces"]
     try:
-        return dict(_entry(entry) for entry in _entries(value))
-    except (BadRecord, KeyError, TypeError, ValueError) as error:
+        return dict(_entry(entry) for entry in faces)
+    except BadRecord as error:
         raise UserError(f"{path} is damaged: {error}.", expected, "restore it from a copy of the workspace.") from error
 
 
-def _entries(value: Any) -> list[Any]:
-    if not isinstance(value, dict) or value.get("version") != VERSION or not isinstance(value.get("faces"), list):
-        raise ValueError(f"it is no list of faces of version {VERSION}")
-    return list(value["faces"])
-
-
-def _entry(entry: Any) -> tuple[str, SavedFace]:
-    name, size = entry["file"], entry["size"]
-    if not isinstance(name, str) or Path(name).name != name:
-        raise ValueError("a file's name is not bare")
-    right = isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 100_000 for side in size)
-    if not right:
-        raise ValueError(f"{name} has no size")
-    return _key(name), SavedFace(name, (size[0], size[1]), parse_record(json.dumps(entry["record"])))
+def _entry(entry: dict[str, Any]) -> tuple[str, SavedFace]:
+    name, (height, width) = entry["file"], entry["size"]
+    return _key(name), SavedFace(name, (height, width), read_record(entry["record"]))
 
 
 def _key(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import FreeNames, disk_errors, fsync_folder, move_to_trash, read_json, write_json
+from facewright.core.json_data import BadJson, bare_name, choice, fields, list_of, text
 
 PLAN = ".sorting.json"
 
@@ -121,30 +122,23 @@ def _move(folder: Path, pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    plan = read_json(path)
-    if plan is None:
-        return None
-    right = isinstance(plan, dict) and plan.get("pass") in (0, 1, 2) and isinstance(plan.get("moves"), list)
-    right = right and isinstance(plan.get("by", ""), str) and isinstance(plan.get("rejected", []), list)
-    if (
-        not right
-        or not all(_is_move(move) for move in plan["moves"])
-        or not all(map(_is_bare, plan.get("rejected", [])))
-    ):
-        raise UserError(
-            f"{path} is damaged.",
-            "the plan of an interrupted renaming, as sort wrote it.",
-            "delete that file and sort again; the faces keep their frame inside, whatever their names.",
-        )
+    try:
+        plan: dict[str, Any] | None = read_json(path, schema=PLAN_SCHEMA)
+    except UserError as error:
+        error.expected = "the plan of an interrupted renaming, as sort wrote it."
+        error.fix = "delete that file and sort again; the faces keep their frame inside, whatever their names."
+        raise
     return plan
 
 
-def _is_move(move: Any) -> bool:
-    """Whether a move is three bare file names."""
-    return isinstance(move, list) and len(move) == 3 and all(map(_is_bare, move))
+def _visible_name(value: Any) -> Any:
+    name = bare_name(value)
+    if name.startswith("."):
+        raise BadJson(f"{name[:60]!r} would hide a file")
+    return name
 
 
-def _is_bare(name: Any) -> bool:
-    if not isinstance(name, str) or not name or name.startswith(".") or "\0" in name:
-        return False
-    return Path(name).name == name
+PLAN_SCHEMA = fields(
+    {"pass": choice(0, 1, 2), "moves": list_of(list_of(_visible_name, 3))},
+    {"by": text, "rejected": list_of(_visible_name)},
+)

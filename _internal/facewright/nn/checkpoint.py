@@ -21,6 +21,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -32,6 +33,20 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, make_folder
+from facewright.core.json_data import (
+    BadJson,
+    Schema,
+    anything,
+    dict_of,
+    either,
+    fields,
+    flag,
+    list_of,
+    number,
+    parse_json,
+    text,
+    whole,
+)
 from facewright.nn.safetensors_file import header_of, read_arrays, write_arrays
 
 FORMAT = 1
@@ -43,6 +58,25 @@ BACKUPS = "backups"
 LEFTOVER = ".saving_*"
 SUFFIX = ".safetensors"
 LARGEST_JSON = 64 << 20
+
+MANIFEST_SCHEMA = fields({"format": whole(1), "files": dict_of(fields({"size": whole(0), "sha256": text}))})
+# What is read of a state, by whomever; options and settings are checked by their declarations.
+STATE_SCHEMA = fields(
+    {},
+    {
+        "model": text,
+        "options": dict_of(anything),
+        "settings": dict_of(anything),
+        "iteration": whole(0, 10**12),
+        "losses": list_of(text),
+        "samplers": dict_of(dict_of(anything)),
+        "saved": text,
+        "trial": dict_of(either(text, number)),
+        "faces": dict_of(fields({}, {"count": whole(0), "print": text})),
+        "pretrain": flag,
+        "started_from": text,
+    },
+)
 
 
 class DamagedGeneration(ValueError):
@@ -113,7 +147,7 @@ def generations(folder: Path) -> list[Path]:
     """Return the generations of one model, the newest first, whole or not."""
     if not folder.is_dir():
         return []
-    found = [p for p in folder.iterdir() if p.name.startswith(PREFIX) and p.name[len(PREFIX) :].isdigit()]
+    found = [p for p in folder.iterdir() if re.fullmatch(PREFIX + "[0-9]{1,12}", p.name)]
     return sorted((p for p in found if p.is_dir()), key=number_of, reverse=True)
 
 
@@ -257,7 +291,7 @@ def check(path: Path, need: tuple[str, ...] | None = None) -> Generation:
     for name in (STATE, "weights" + SUFFIX):
         if name not in entries:
             raise DamagedGeneration(f"its {MANIFEST} does not name {name}")
-    state = _read_json(path / STATE)
+    state = _read_json(path / STATE, STATE_SCHEMA)
     return Generation(path, number_of(path), state, _fingerprint(entries))
 
 
@@ -274,32 +308,27 @@ def set_aside(path: Path) -> Path:
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    manifest = _read_json(path / MANIFEST)
-    version = manifest.get("format")
-    if not isinstance(version, int):
-        raise DamagedGeneration(f"its {MANIFEST} has no format version")
+    manifest = _read_json(path / MANIFEST, MANIFEST_SCHEMA)
+    version = manifest["format"]
     if version > FORMAT:
         raise UserError(
             f"{path} was saved by a newer facewright (format {version}).",
             f"format {FORMAT} or older.",
             "update facewright; nothing was changed.",
         )
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all(isinstance(e, dict) and n == Path(n).name for n, e in files.items()):
-        raise DamagedGeneration(f"its {MANIFEST} lists no files")
+    if not all(name == Path(name).name for name in manifest["files"]):
+        raise DamagedGeneration(f"its {MANIFEST} names files elsewhere")
     return manifest
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, schema: Schema) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
-            value = json.loads(file.read(LARGEST_JSON))
+            value: dict[str, Any] = parse_json(file.read(LARGEST_JSON), schema)
     except OSError as error:
         raise DamagedGeneration(f"{path.name} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedGeneration(f"{path.name} is not JSON") from error
-    if not isinstance(value, dict):
-        raise DamagedGeneration(f"{path.name} is not a JSON object")
+    except BadJson as error:
+        raise DamagedGeneration(f"{path.name}: {error}") from error
     return value
 
 

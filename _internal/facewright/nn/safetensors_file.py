@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.core.json_data import choice, dict_of, fields, list_of, parse_json, whole
+
 LARGEST_HEADER = 64 << 20
 DTYPES = {
     "float64": "F64",
@@ -27,6 +29,9 @@ DTYPES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
+HEADER_SCHEMA = dict_of(
+    fields({"dtype": choice(*DTYPES.values()), "shape": list_of(whole(0)), "data_offsets": list_of(whole(0), 2)})
+)
 
 
 class DamagedArrays(ValueError):
@@ -92,9 +97,9 @@ def read_header(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any], i
             raise DamagedArrays(f"{path.name} has no header")
         text = file.read(length)
     try:
-        entries = json.loads(text)
-        found = {str(name): _entry(entry, 8 + length) for name, entry in entries.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        entries = parse_json(text, HEADER_SCHEMA)
+        found = {name: _entry(entry, 8 + length) for name, entry in entries.items()}
+    except ValueError as error:
         raise DamagedArrays(f"{path.name} has a damaged header") from error
     if any(start + _bytes(shape, dtype) > size for shape, dtype, start in found.values()):
         raise DamagedArrays(f"{path.name} is cut off")
@@ -121,9 +126,9 @@ def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 def _entry(entry: dict[str, Any], base: int) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     kinds = {short: name for name, short in DTYPES.items()}
     dtype = np.dtype(kinds[entry["dtype"]]).newbyteorder("<")
-    shape = tuple(int(n) for n in entry["shape"])
-    start, end = (int(n) for n in entry["data_offsets"])
-    if min((0, *shape)) < 0 or start < 0 or end - start != _bytes(shape, dtype):
+    shape = tuple(entry["shape"])
+    start, end = entry["data_offsets"]
+    if end - start != _bytes(shape, dtype):
         raise ValueError("sizes that do not fit")
     return shape, dtype, base + start
 

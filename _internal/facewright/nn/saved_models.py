@@ -10,7 +10,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, move_to_trash, read_json
-from facewright.nn.checkpoint import STATE, generations, trained_models
+from facewright.nn.checkpoint import STATE, STATE_SCHEMA, generations, trained_models
 
 NAME = re.compile(r"[^\W_][\w .-]{0,59}(?<![ .])")
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # Windows gives such names to devices
@@ -56,13 +56,13 @@ def read_model_info(model_dir: Path, name: str) -> SavedModelInfo:
     """Return what the newest readable state of a model tells; blanks when there is none."""
     for path in generations(model_dir / name):
         try:
-            state = read_json(path / STATE, {})
+            state = read_json(path / STATE, {}, schema=STATE_SCHEMA)
         except UserError:
             continue
-        if isinstance(state, dict) and state.get("model"):
-            iteration = state.get("iteration", 0)
-            known = iteration if isinstance(iteration, int) else 0
-            return SavedModelInfo(name, str(state["model"])[:40], known, str(state.get("saved", ""))[:40], state)
+        if state.get("model"):
+            return SavedModelInfo(
+                name, state["model"][:40], state.get("iteration", 0), state.get("saved", "")[:40], state
+            )
     return SavedModelInfo(name, "", 0, "")
 
 

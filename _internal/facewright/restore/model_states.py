@@ -35,18 +35,17 @@ def saved_states(model_dir: Path) -> list[Saved]:
         folder = model_dir / model
         for path in [*checkpoint.generations(folder)[1:], *backups.backups(folder)]:
             state = _state(path)
-            iteration = state.get("iteration")
             name = path.relative_to(model_dir).as_posix()
-            found.append(Saved(path, name, iteration if isinstance(iteration, int) else 0, str(state.get("saved", ""))))
+            found.append(Saved(path, name, state.get("iteration", 0), state.get("saved", "")))
     return sorted(found, key=lambda saved: saved.when, reverse=True)
 
 
 def _state(path: Path) -> dict[str, Any]:
     try:
-        state = read_json(path / checkpoint.STATE, {})
+        state: dict[str, Any] = read_json(path / checkpoint.STATE, {}, schema=checkpoint.STATE_SCHEMA)
     except UserError:
         return {}
-    return state if isinstance(state, dict) else {}
+    return state
 
 
 def restore_model(request: RestoreRequest) -> RestoreReport:

@@ -14,12 +14,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from facewright.core.images import encode
+from facewright.core.json_data import fields, parse_json, text
 from facewright.nn import backups, checkpoint
 from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
 from facewright.train.keys import TrainingCommand
 from facewright.train.status import PreviewImage, RunState, TrainingStatus
 from facewright.ui.page import NOT_FOUND, STYLE, PageAnswer, PageRequest
 
+PRESS_SCHEMA = fields({"press": text})
 HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 92  # of the JPEG
 CURVE_COLUMNS = 300  # of the curves
@@ -124,9 +126,8 @@ class TrainingPage:
 
     def _answer_press(self, body: bytes) -> PageAnswer:
         try:
-            value = json.loads(body)
-            command = TrainingCommand(value["press"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+            command = TrainingCommand(parse_json(body, PRESS_SCHEMA)["press"])
+        except ValueError:
             words = f"There is no such button. Buttons: {', '.join(TrainingCommand)}."
             return PageAnswer(words.encode(), status=HTTPStatus.BAD_REQUEST)
         if self._status.state is RunState.OVER:

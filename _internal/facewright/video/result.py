@@ -14,6 +14,7 @@ from facewright.core.console import listed
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
 from facewright.core.images import IMAGE_EXTENSIONS
+from facewright.core.json_data import fields
 from facewright.core.workspace import Side, Workspace
 from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
 from facewright.video.encode import EncodeSettings, encode_segments, identity, image_size, plan_segments
@@ -244,10 +245,10 @@ class Result:
 
     def _remembered(self) -> dict[str, Any]:
         try:
-            state = read_json(self._state, {})
+            state: dict[str, Any] = read_json(self._state, {}, schema=fields({}))
         except UserError:  # a state that cannot be read remembers nothing
             return {}
-        return state if isinstance(state, dict) else {}
+        return state
 
     def _file(self) -> list[Any] | None:
         return identity(self.target)[1:] if self.target.exists() else None

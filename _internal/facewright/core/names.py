@@ -1,0 +1,43 @@
+"""File names that no step can work with, and the way in which odd letters are shown.
+
+A name comes from whoever made the file. Letters that move the cursor, turn the direction of the text or begin a new
+line would let it pass for something that the program says.
+"""
+
+import os
+import re
+
+MAX_NAME = 230  # of the 255 that file systems allow: faces, temporary files and the trash add to the names of frames
+# Control characters (C0, C1), line and paragraph separators, turns of the direction, and what stands for a byte of a
+# name that is not UTF-8.
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name can be shown in a line and written as UTF-8."""
+    return not _ODD.search(name)
+
+
+def shown(text: str, keep: str = "") -> str:
+    """Return a text in which odd letters are replaced by their escapes.
+
+    Args:
+        text: Anything.
+        keep: Odd letters that stay: the line feed, where a text has several lines.
+    """
+    return _ODD.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
+
+
+def problem_of(name: str) -> str:
+    """Return why no step takes a file of that name, "" where all do."""
+    if not is_plain(name):
+        return "no text that can be shown (control characters, or not UTF-8)"
+    # A name is measured in bytes, but on Windows in letters.
+    return f"longer than {MAX_NAME} bytes" if len(name if os.name == "nt" else os.fsencode(name)) > MAX_NAME else ""
+
+
+def _escape(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

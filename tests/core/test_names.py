@@ -1,0 +1,49 @@
+"""File names from strangers: those that no step can use are passed over with a word, and shown escaped."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import list_files
+from facewright.core.names import MAX_NAME, shown
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"\x1b[2Jcleared.png", b"two\nlines.png", b"\xe2\x80\xaegnp.exe.png"])
+def test_a_file_of_an_odd_name_is_passed_over_with_a_word(
+    tmp_path: Path, name: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for other in (b"b.png", b"a.png", name):
+        (tmp_path / os.fsdecode(other)).write_bytes(b"")
+    for _ in range(2):
+        assert [path.name for path in list_files(tmp_path)] == ["a.png", "b.png"]
+    said = capsys.readouterr().out
+    assert said.count("is passed over") == 1 and said.count("\n") == 1
+    assert "\x1b[2J" not in said and "\u202e" not in said
+    said.encode("utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it is the number of letters that counts")
+def test_a_name_that_leaves_no_room_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    usable, long, letters = "n" * (MAX_NAME - 4) + ".png", "n" * 236 + ".png", "花" * 83 + ".png"
+    for name in (usable, long, letters):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in list_files(tmp_path, (".png",))] == [usable]
+    assert capsys.readouterr().out.count("is passed over") == 2
+
+
+def test_what_is_printed_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    for say in (console.say, console.warn, console.heading):
+        say("a\x1b]0;title\x07b\tc\nd\x9b2J\udcff")
+    console.error(UserError("a\x1b[2J", "b", "c"))
+    out, error = capsys.readouterr()
+    assert out == "a\\x1b]0;title\\x07b\tc\nd\\x9b2J\\xff\n" * 3
+    assert error.splitlines()[0] == "a\\x1b[2J"
+
+
+def test_letters_are_shown_as_they_are() -> None:
+    assert shown("Ünï 花 😀 é.png") == "Ünï 花 😀 é.png"
+    assert shown("a\nb\u202ec\udce9") == "a\\x0ab\\u202ec\\xe9"
