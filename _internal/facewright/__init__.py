@@ -1,5 +1,6 @@
 """facewright: a face-replacement workshop run as numbered scripts; its commands are functions too (docs/library.md)."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -13,6 +14,10 @@ __all__ = (
     "run_command",
     "train_model",
 )
+
+# Pixels of the largest picture that is decoded; a file of some kilobytes may claim any number. OpenCV reads this once,
+# when it is loaded, and looks at the header of every format before it takes memory (core/images.py).
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 
 if TYPE_CHECKING:
     from facewright.library import (

@@ -106,7 +106,7 @@ def test_a_repainted_mask_is_noticed(faces):
     image = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)  # a file of more than 64 KiB
     for value in (254, 255):
         mask = base64.b64encode(encode(np.full((96, 96), value, np.uint8))).decode()
-        save_face(path, image, replace(record, mask=mask))
+        save_face(path, image, replace(record, size=256, mask=mask))
         assert open_cache(cache_path(faces.parent, "src", samples), list(keyed(faces))) is None
         row = list(keyed(faces).values()).index(path)
         assert build(faces, samples).face(row).masks["record"].max() == value

@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 
+from bombs import BOMBS
 from convert.drawn_faces import landmarks
 from facewright.core.images import encode
 from facewright.faces.mask import decode_mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask
@@ -67,6 +68,11 @@ def test_a_records_mask_comes_back_grey(channels):
 @pytest.mark.parametrize("text", ["", "no base64 ä", base64.b64encode(b"no image").decode()])
 def test_a_mask_that_cannot_be_read_is_none(text):
     assert decode_mask(text) is None
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_mask_that_says_it_is_huge_is_none(kind):
+    assert decode_mask(base64.b64encode(BOMBS[kind](10_000, 10_000)).decode()) is None
 
 
 @pytest.mark.parametrize(("share", "pixels"), [(0.1, 5), (0.02, 1), (0.005, 0)])

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bombs import png
 from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.core.png import set_text
@@ -70,7 +71,7 @@ def test_round_trip(seed: int, frame: str) -> None:
 
 
 def test_pixels_are_untouched_and_viewers_open_it(tmp_path: Path) -> None:
-    image = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    image = np.random.default_rng(1).integers(0, 256, (256, 256, 3), np.uint8)
     path = tmp_path / "gesicht ü_0.png"
     save_face(path, image, record(mask="aGVsbG8="))
     np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR), image)
@@ -121,7 +122,7 @@ def test_future_version_says_so(tmp_path: Path) -> None:
     value = json.loads(record().to_json())
     value["version"] = VERSION + 1
     path = tmp_path / "new.png"
-    path.write_bytes(set_text(encode(np.zeros((8, 8, 3), np.uint8)), KEYWORD, json.dumps(value)))
+    path.write_bytes(set_text(encode(np.zeros((256, 256, 3), np.uint8)), KEYWORD, json.dumps(value)))
     with pytest.raises(UserError, match=f"version {VERSION + 1}") as caught:
         load_record(path)
     assert "update" in caught.value.fix
@@ -130,7 +131,7 @@ def test_future_version_says_so(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_flipped_and_cut_files_never_crash(data: st.DataObject) -> None:
-    good = bytearray(set_text(encode(np.zeros((8, 8, 3), np.uint8)), KEYWORD, record().to_json()))
+    good = bytearray(set_text(encode(np.zeros((256, 256, 3), np.uint8)), KEYWORD, record().to_json()))
     for _ in range(data.draw(st.integers(1, 4))):
         good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
     bad = bytes(good[: data.draw(st.integers(0, len(good)))])
@@ -142,8 +143,17 @@ def test_flipped_and_cut_files_never_crash(data: st.DataObject) -> None:
                 read(path)
 
 
+def test_an_image_of_another_size_than_its_record_says_is_not_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(set_text(png(16_000, 16_000), KEYWORD, record().to_json()))
+    for read in (load_record, load_face):
+        with pytest.raises(UserError, match="16000 x 16000 px, its record is of one of 256"):
+            read(path)
+    assert load_record(path, any_size=True).size == 256
+
+
 def test_faceset_groups_by_frame_and_names_bad_files(tmp_path: Path) -> None:
-    image = np.zeros((8, 8, 3), np.uint8)
+    image = np.zeros((256, 256, 3), np.uint8)
     save_face(tmp_path / "b.png", image, record(frame="00002.png"))
     save_face(tmp_path / "a.png", image, record(frame="00002.png"))
     save_face(tmp_path / "c.png", image, record(frame="00001.jpg"))
@@ -207,7 +217,7 @@ def test_false_raw_landmarks_are_refused(raw: object) -> None:
 
 def test_another_record_leaves_the_pixels_alone(tmp_path: Path) -> None:
     path = tmp_path / "face.png"
-    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
     save_face(path, image, record(1))
     update_record(path, replace(record(1), person=2))
     pixels, after = load_face(path)

@@ -16,6 +16,7 @@ from facewright.core.jpeg import jpeg_size
 from facewright.core.png import png_size
 
 Image = NDArray[np.uint8]
+MAX_PIXELS = 1 << 28  # of a picture: no camera and no video has more
 
 
 def encoded_size(data: bytes) -> tuple[int, int]:
@@ -27,22 +28,26 @@ def encoded_size(data: bytes) -> tuple[int, int]:
     return jpeg_size(data) if data.startswith(JPEG_START) else png_size(data)
 
 
-def decode(data: bytes, name: str) -> Image:
+def decode(data: bytes, name: str, *, most: int = MAX_PIXELS) -> Image:
     """Decode an image to (h, w, 3) uint8 BGR.
 
     Args:
         data: The file's bytes.
         name: The file's name, for the message.
+        most: Most pixels that it may have. Its header is looked at before anything is decoded. Below `MAX_PIXELS`
+            only PNG and JPEG are read: the headers of other formats are known to OpenCV alone.
 
     Raises:
-        UserError: The bytes are not an image that OpenCV reads.
+        UserError: The bytes are not an image that OpenCV reads, or one of too many pixels.
     """
+    _check_pixels(data, name, most)
     picture = None
     if data:
         try:
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error:  # more pixels than OpenCV's limit
-            picture = None
+        except cv2.error as error:
+            if "pixels" in str(error):
+                raise _too_large(name, f"more than {most / 1e6:.0f} million pixels") from error
     if picture is None:
         raise UserError(
             f"{name} is not a picture that can be read (empty, cut off or of another format).",
@@ -50,6 +55,25 @@ def decode(data: bytes, name: str) -> Image:
             "delete this file, or make it again with the step that wrote it.",
         )
     return np.asarray(picture, np.uint8)
+
+
+def _check_pixels(data: bytes, name: str, most: int) -> None:
+    try:
+        height, width = encoded_size(data)
+    except ValueError:
+        if most < MAX_PIXELS:
+            raise UserError(f"{name} is neither PNG nor JPEG.", "one of these.", "make it again.") from None
+        return  # another format, or damaged: OpenCV looks at it
+    if height * width > most:
+        raise _too_large(name, f"{width} x {height} pixels")
+
+
+def _too_large(name: str, size: str) -> UserError:
+    return UserError(
+        f"{name} says that it has {size}; it is not decoded, for that would fill the memory.",
+        f"a picture of at most {MAX_PIXELS / 1e6:.0f} million pixels.",
+        "make the picture smaller, or delete it.",
+    )
 
 
 def read_image(path: Path) -> Image:

@@ -30,6 +30,7 @@ FACE_HULLS: tuple[tuple[int, ...], ...] = (
     (*BROWS, 0, 27, 16, 33),
 )
 
+MAX_MASK_PIXELS = 1 << 24  # of a mask in a record: 4096 x 4096
 FINE = 4
 SHIFT = 4  # coordinates are handed to OpenCV in 1/16 px
 
@@ -78,11 +79,17 @@ def decode_mask(text: str) -> Mask | None:
     Returns:
         (h, w), None where it cannot be read.
     """
+    grey = decode_grey(text)
+    return None if grey is None else np.asarray(grey, np.float32) / np.float32(255)
+
+
+def decode_grey(text: str) -> NDArray[np.uint8] | None:
+    """Return the mask of a record as it is stored, (h, w) uint8; None where it cannot be read."""
     try:
-        grey = cv2.cvtColor(decode(base64.b64decode(text), "mask"), cv2.COLOR_BGR2GRAY)
+        picture = decode(base64.b64decode(text), "mask", most=MAX_MASK_PIXELS)
     except (UserError, ValueError):
         return None
-    return np.asarray(grey, np.float32) / np.float32(255)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, int]) -> Mask:

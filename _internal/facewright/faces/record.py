@@ -17,7 +17,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
 from facewright.core.json_data import BadJson, bare_name, parse_json
-from facewright.core.png import DamagedPng, get_text, read_text, set_text
+from facewright.core.png import DamagedPng, get_text, png_size, read_head, set_text
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.pose import head_pose
@@ -273,19 +273,23 @@ def _frame_name(value: Any) -> str:
         raise BadRecord(f"its frame name {error}") from error
 
 
-def load_record(path: Path) -> FaceRecord:
+def load_record(path: Path, *, any_size: bool = False) -> FaceRecord:
     """Read the record of an aligned PNG; its pixels are neither read nor decoded.
 
+    Args:
+        path: The file.
+        any_size: Whether the picture may have another size than the record says: it was edited since.
+
     Raises:
-        UserError: No PNG, no record, a damaged one, or one of a future version.
+        UserError: No PNG, no record, a damaged one, one of a future version, or one of another picture.
     """
     try:
-        text = read_text(path, KEYWORD)
+        data, size = read_head(path)
+        return _record_of(data, path, size=size, any_size=any_size)
     except OSError as error:
         raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
     except DamagedPng as error:
         raise _unreadable(path, str(error)) from error
-    return _parsed(text, path)
 
 
 def load_face(path: Path) -> tuple[Image, FaceRecord]:
@@ -326,21 +330,20 @@ def update_record(path: Path, record: FaceRecord) -> None:
     write_bytes(path, changed)
 
 
-def _record_of(data: bytes, path: Path) -> FaceRecord:
+def _record_of(data: bytes, path: Path, *, size: int | None = None, any_size: bool = False) -> FaceRecord:
+    """Return the record in a PNG or its head; `size` is that of the whole file, where this is the head."""
     try:
-        text = get_text(data, KEYWORD)
-    except DamagedPng as error:
+        text = get_text(data, KEYWORD, size=size)
+        if text is None:
+            raise _unreadable(path, "it holds no face record")
+        record = parse_record(text)
+        height, width = png_size(data)
+    except (DamagedPng, BadRecord) as error:
         raise _unreadable(path, str(error)) from error
-    return _parsed(text, path)
-
-
-def _parsed(text: str | None, path: Path) -> FaceRecord:
-    if text is None:
-        raise _unreadable(path, "it holds no face record")
-    try:
-        return parse_record(text)
-    except BadRecord as error:
-        raise _unreadable(path, str(error)) from error
+    if not any_size and record.size and (height, width) != (record.size, record.size):
+        # Landmarks and mask would not fit; and a picture of some kilobytes may say that it fills the memory.
+        raise _unreadable(path, f"its image is {width} x {height} px, its record is of one of {record.size} px")
+    return record
 
 
 def _unreadable(path: Path, reason: str) -> UserError:

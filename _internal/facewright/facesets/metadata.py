@@ -183,7 +183,7 @@ def match(files: list[Path], saved: dict[str, SavedFace]) -> tuple[dict[str, Pat
 
 def _has_record(path: Path) -> bool:
     try:
-        load_record(path)
+        load_record(path, any_size=True)
     except UserError:
         return False
     return True
@@ -214,7 +214,7 @@ def _restore(side: Side, path: Path, face: SavedFace, old: OldVersions) -> Resto
 
 def _own_record(path: Path) -> FaceRecord | None:
     try:
-        return load_record(path)
+        return load_record(path, any_size=True)
     except UserError:
         return None
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from facewright.core.errors import UserError
-from facewright.core.images import Image, decode, encode
+from facewright.core.images import Image, encode
 from facewright.faces.align import (
     FaceType,
     Matrix,
@@ -21,6 +20,7 @@ from facewright.faces.align import (
     square_lies_inside,
     transform_points,
 )
+from facewright.faces.mask import decode_grey
 from facewright.faces.record import FaceRecord
 
 SAME_CUT_PX = 0.25  # pixels: a cut that lies nearer than this to another is the same
@@ -112,9 +112,8 @@ def move_mask(mask: str, step: Matrix, size: tuple[int, int]) -> str | None:
     Returns:
         The same form, None where the old one cannot be read.
     """
-    try:
-        grey = cv2.cvtColor(decode(base64.b64decode(mask), "mask"), cv2.COLOR_BGR2GRAY)
-    except (UserError, ValueError):
+    grey = decode_grey(mask)
+    if grey is None:
         return None
     moved = np.asarray(cv2.warpAffine(grey, step, size[::-1], flags=cv2.INTER_LINEAR), np.uint8)
     return base64.b64encode(encode(moved)).decode("ascii")

@@ -28,6 +28,7 @@ from facewright.faces.align import (
     transform_points,
 )
 from facewright.faces.landmarks import IBUG68
+from facewright.faces.mask import MAX_MASK_PIXELS
 from facewright.faces.pose import head_pose
 from facewright.faces.record import KEYWORD, BadRecord, FaceRecord, parse_record
 from facewright.interop.deepfacelab_faces import read_deepfacelab
@@ -153,9 +154,8 @@ def _largest_inside(foreign: ForeignFace, matrix: Matrix, side: int) -> FaceType
 def _mask(data: bytes, side: int) -> str | None:
     """Return a learned mask as our record keeps it: base64 of a grey PNG of the image's size."""
     try:
-        _check_size(data)
-        grey = cv2.cvtColor(decode(data, "mask"), cv2.COLOR_BGR2GRAY)
-    except (UserError, NotImportable, DamagedPng, DamagedJpeg):
+        grey = cv2.cvtColor(decode(data, "mask", most=MAX_MASK_PIXELS), cv2.COLOR_BGR2GRAY)
+    except UserError:
         return None
     fitted = np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
     text = base64.b64encode(encode(fitted)).decode("ascii")
