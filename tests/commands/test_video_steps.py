@@ -153,9 +153,13 @@ def test_another_video_moves_the_old_frames_to_the_trash(workspace: Workspace, t
 def test_frames_of_unknown_origin_and_a_damaged_timing_file(workspace: Workspace) -> None:
     clip(workspace.root / "data_dst.mp4")
     extract(workspace)
-    workspace.dst.timing_file.write_text("{")
-    with pytest.raises(UserError, match="is damaged"):
-        extract(workspace)
+    for damaged in ("{", '{"format": "facewright frames", "version": 1, "pts": [3, 2, 1]}'):
+        workspace.dst.timing_file.write_text(damaged)
+        with pytest.raises(UserError, match="is damaged") as caught:
+            extract(workspace)
+        assert "--redo" in caught.value.fix
+        extract(workspace, redo=True)
+        assert count(workspace.dst.frames_dir, "*.png") == 25
     workspace.dst.timing_file.unlink()
     with pytest.raises(UserError, match=r"frames\.json is missing"):
         extract(workspace)

@@ -13,6 +13,7 @@ from facewright.core.workspace import Workspace
 from facewright.video.extraction import ExtractFramesReport, extract_frames
 from facewright.video.frames import FrameSettings
 from facewright.video.probe import VideoInfo
+from facewright.video.timing import Timing
 
 SIDES = {"src": "data_src, the face to take", "dst": "data_dst, the video to change (always every frame)"}
 FORMATS = {"png": "exact, larger", "jpg": "a third of the size, not quite exact"}
@@ -74,10 +75,10 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
     for change in timing.changes:
         console.say(f"The frames were {change}.")
     if side == "dst":
-        say_audio(info)
+        say_audio(info, timing)
 
 
-def say_audio(info: VideoInfo) -> None:
+def say_audio(info: VideoInfo, timing: Timing) -> None:
     """Say which audio the result will get."""
     tracks, audio = info.audio_tracks, info.audio
     if not tracks:
@@ -89,6 +90,8 @@ def say_audio(info: VideoInfo) -> None:
     else:
         console.say(f"It has {len(tracks)} audio tracks: {', '.join(map(str, tracks))}.")
         console.say(f"The result will get the main one, {audio.track}; 8_to_mp4 --audio-track N takes another.")
+    if timing.audio is not None and timing.audio.breaks:
+        console.say(f"Its time stamps do not run on either (breaks: {timing.audio.breaks}): it moves with the frames.")
 
 
 COMMAND = Command(__doc__, Options, run)

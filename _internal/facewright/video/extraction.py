@@ -65,9 +65,11 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
     """
     info = probe(side_video(side))
     with workspace.lock(side.name):
-        if finished(side, info, settings):
+        found = differences(side, info, settings, redo=redo)
+        if not found and side.timing_file.exists() and side.frames():
             return ExtractFramesReport(side.frames_dir, info, read_timing(side.timing_file), 0, 0, len(side.frames()))
-        move_other_frames(workspace, side, info, settings, redo=redo)
+        if found:
+            move_other_frames(workspace, side, info, "; ".join(found), redo=redo)
         total = expected_count(info, settings.fps) or None
         with console.progress_bar(total, title=f"Frames of {info.path.name}", unit="frames") as bar:
             report = write_frames(info, side.frames_dir, side.timing_file, settings, bar.update)
@@ -77,15 +79,19 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
     )
 
 
-def finished(side: Side, info: VideoInfo, settings: FrameSettings) -> bool:
-    """Whether the frames of this very video with these settings were written to the end, and some are left."""
-    return side.timing_file.exists() and bool(side.frames()) and not differences(side, info, settings)
+def differences(side: Side, info: VideoInfo, settings: FrameSettings, *, redo: bool) -> list[str]:
+    """Return in words what differs from what the present frames were made of; empty when nothing does.
 
-
-def differences(side: Side, info: VideoInfo, settings: FrameSettings) -> list[str]:
-    """Return in words what differs from what the present frames were made of; empty when nothing does."""
+    Raises:
+        UserError: frames.json is damaged, and `redo` does not say that its frames may go.
+    """
     wanted = made_from(info, settings)
-    timing = read_timing(side.timing_file)
+    try:
+        timing = read_timing(side.timing_file)
+    except UserError as error:
+        if not redo:
+            raise
+        return [error.happened]
     if timing is not None:
         made_of: dict[str, Any] | None = {
             "name": timing.source_name,
@@ -102,23 +108,12 @@ def differences(side: Side, info: VideoInfo, settings: FrameSettings) -> list[st
     return [words[k].format(made_of[k]) for k in wanted if made_of.get(k) != wanted[k] and k in made_of]
 
 
-def move_other_frames(
-    workspace: Workspace, side: Side, info: VideoInfo, settings: FrameSettings, *, redo: bool
-) -> None:
+def move_other_frames(workspace: Workspace, side: Side, info: VideoInfo, reason: str, *, redo: bool) -> None:
     """Move frames of another origin, and what was made of them, to the trash.
 
     Raises:
         UserError: The user said no, or nobody could be asked.
     """
-    try:
-        found = differences(side, info, settings)
-    except UserError as error:
-        if not redo:
-            raise
-        found = [error.happened]
-    if not found:
-        return
-    reason = "; ".join(found)
     question = f"{side.frames_dir} holds other frames ({reason}). Move them and the faces made of them to the trash?"
     if not redo and not console.confirm(question):
         raise UserError(

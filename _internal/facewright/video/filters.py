@@ -5,7 +5,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.video.ffmpeg import has_filters
-from facewright.video.probe import Colour, VideoInfo
+from facewright.video.probe import MAX_GAP, Colour, VideoInfo
 
 # The YUV matrices that the scaler knows, under its names.
 SCALER_MATRICES = {
@@ -68,21 +68,41 @@ def deinterlaced(node: Any, info: VideoInfo) -> Any:
     return node.filter("bwdif", mode="send_frame", deint="interlaced") if info.interlaced else node
 
 
-def select_frames(node: Any, fps: float, after: Fraction | None) -> Any:
-    """Keep the frames of a lower rate, and only those later than a time; none is ever doubled.
+def select_frames(node: Any, info: VideoInfo, fps: float, first: int, every: int = 1) -> Any:
+    """Keep the frames of a lower rate, and of those every nth from one on; none is ever doubled.
 
     Args:
         node: Frames in order.
+        info: The video.
         fps: Rate to thin out to; 0 keeps all.
-        after: Seconds on the frames' clock, or None.
+        first: Number of the first wanted frame after the thinning, from 1.
+        every: Of those, every nth.
     """
     if fps > 0:
-        # The first frame of each slice of 1/fps seconds; the small shift is for times that a container rounded.
-        slot, before = f"floor((t-start_t)*{fps:g}+0.02)", f"floor((prev_selected_t-start_t)*{fps:g}+0.02)"
-        node = node.filter("select", f"isnan(prev_selected_t)+gt({slot},{before})")
-    if after is not None:
-        node = node.filter("select", f"gt(t,{float(after) + 1e-7!r})")
+        # The first frame of each slice of 1/fps seconds. The clock, in variable 0, runs on where the time stamps fall
+        # back or jump. The small shift is for times that a container rounded.
+        step = f"if(isnan(prev_t),0,if(between(t-prev_t,0,{float(MAX_GAP)}),t-prev_t,{float(1 / info.average_rate)!r}))"
+        clock = f"st(0,ld(0)+{step});st(1,floor(ld(0)*{fps:g}+0.02))"
+        node = node.filter("select", f"{clock};if(isnan(prev_selected_t)+gt(ld(1),ld(2)),st(2,ld(1))+1)")
+    if first > 1 or every > 1:
+        node = node.filter("select", f"gte(n,{first - 1})*not(mod(n,{every}))")
     return node
+
+
+def carry_stamps(node: Any, tick: Fraction) -> Any:
+    """Let time stamps of any kind through a container that takes rising ones only.
+
+    A step forward becomes the next even number, none or a step back the next odd one: see `carried_step`.
+    """
+    step = "st(0,PTS-if(isnan(PREV_INPTS),0,PREV_INPTS))"
+    before = "if(isnan(PREV_OUTPTS),0,PREV_OUTPTS)"
+    node = node.filter("settb", str(tick))
+    return node.filter("setpts", f"{step};{before}+if(gt(ld(0),0),2*ld(0),1-2*ld(0))")
+
+
+def carried_step(step: int) -> int:
+    """Undo `carry_stamps` for the distance of two neighbours; return the step between their time stamps."""
+    return -(step // 2) if step % 2 else step // 2
 
 
 def to_image(node: Any, info: VideoInfo, image_format: str) -> Any:

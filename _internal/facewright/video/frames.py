@@ -16,10 +16,20 @@ from facewright.core.files import make_folder, write_bytes
 from facewright.core.images import Image, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.video.ffmpeg import FfmpegRun, command
-from facewright.video.filters import changes_of, deinterlaced, matrix_of, result_colour, select_frames, to_image
+from facewright.video.filters import (
+    carried_step,
+    carry_stamps,
+    changes_of,
+    deinterlaced,
+    matrix_of,
+    result_colour,
+    select_frames,
+    to_image,
+)
 from facewright.video.frame_io import Frame
 from facewright.video.probe import VideoInfo, file_url, open_pipe
-from facewright.video.timing import AudioTiming, Timing, frame_digits, frame_stem, is_rising, true_rate, write_timing
+from facewright.video.timeline import Straightened, clean_times
+from facewright.video.timing import Timing, frame_digits, frame_stem, true_rate, write_timing
 
 PARTIAL = ".frames.partial.jsonl"
 HEADER = "header"
@@ -127,7 +137,7 @@ def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings, dig
             if path.exists() and path.stat().st_size == 0:
                 break
             done.append(int(entry["pts"]))
-    return done if is_rising(done) else []
+    return done
 
 
 def _decode_frames(
@@ -142,82 +152,94 @@ def _decode_frames(
     journal_file = folder / PARTIAL
     if not done:
         journal_file.unlink(missing_ok=True)
-    shift = max(0, -info.start) * info.time_base
-    after = done[-1] * info.time_base + shift if done else None
     new: list[int] = []
-    with FfmpegRun(_command(info, settings, after)) as run, Journal(journal_file) as journal:
+    with FfmpegRun(_command(info, settings, len(done) + 1)) as run, Journal(journal_file) as journal:
         if not done:
             journal.add({"frame": HEADER, **made_from(info, settings)})
-        for data, seconds in encoded_images(run):
+        for packet, stamp in stamped_packets(run, info.time_base, READ_BLOCK):
             stem = frame_stem(len(done) + len(new) + 1, digits)
-            write_bytes(folder / f"{stem}.{settings.image_format}", data)
-            new.append(round((seconds - shift) / info.time_base))
-            journal.add({"frame": stem, "pts": new[-1]})
+            write_bytes(folder / f"{stem}.{settings.image_format}", bytes(packet))
+            new.append(stamp)
+            journal.add({"frame": stem, "pts": stamp})
             on_progress(1)
         run.finish(f"{info.path.name} could not be decoded to its end")
         return run.error_count, new
 
 
-def _command(info: VideoInfo, settings: FrameSettings, after: Fraction | None) -> list[str]:
+def _command(info: VideoInfo, settings: FrameSettings, first: int) -> list[str]:
     node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
-    if info.start < 0:
-        node = node.filter("setpts", f"PTS+{-info.start}")  # the pipe's container has no times below 0
-    node = select_frames(deinterlaced(node, info), settings.fps, after)
+    node = carry_stamps(select_frames(deinterlaced(node, info), info, settings.fps, first), info.time_base)
     node = to_image(node, info, settings.image_format)
     codec: dict[str, Any] = {"c:v": "mjpeg", "q:v": JPEG_QUALITY, "huffman": "default"}
     if settings.image_format == "png":
         # Level 1 with the "up" predictor: the fastest of all settings, and on camera frames not the largest.
         codec = {"c:v": "png", "compression_level": 1, "pred": "up"}
+    return _to_pipe(node, codec)
+
+
+def _to_pipe(node: Any, codec: dict[str, Any]) -> list[str]:
     output = node.output("pipe:1", format="nut", fps_mode="passthrough", enc_time_base="filter", **codec)
     return command(output, "-copyts", "-max_error_rate", "1")
 
 
-def encoded_images(run: FfmpegRun) -> Iterator[tuple[bytes, Fraction]]:
-    """Read whole image files and their times in seconds from a run that writes NUT to its pipe."""
+def stamped_packets(run: FfmpegRun, tick: Fraction, block: int) -> Iterator[tuple[Any, int]]:
+    """Read whole frames and their time stamps in ticks from a run that writes to its pipe.
+
+    Args:
+        run: Its frames went through `carry_stamps`.
+        tick: As there.
+        block: Bytes to read at once.
+    """
     try:
-        container = open_pipe(
-            run.stdout, "nut", READ_BLOCK, {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
-        )
+        # The demuxer needs nothing but the stream's header: it is complete in NUT.
+        options = {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
+        container = open_pipe(run.stdout, "nut", block, options)
     except FFmpegError:  # nothing was written; the caller's `finish` says why, or there was no frame
         return
+    before = stamp = 0
     with closing(container):
         for packet in run.checked(container.demux(video=0)):
             if packet.size and packet.pts is not None:
-                yield bytes(packet), Fraction(packet.pts) * Fraction(packet.time_base)
+                carried = round(packet.pts * Fraction(packet.time_base) / tick)
+                stamp += carried_step(carried - before)
+                before = carried
+                yield packet, stamp
 
 
 def _timing(
-    info: VideoInfo, size: tuple[int, int], settings: FrameSettings, pts: tuple[int, ...], *, whole: bool
+    info: VideoInfo, size: tuple[int, int], settings: FrameSettings, stamps: tuple[int, ...], *, whole: bool
 ) -> Timing:
-    rate, constant = true_rate(pts, info.time_base, (info.average_rate, info.nominal_rate))
-    first = pts[0] * info.time_base
-    audio = info.audio
+    times = clean_times(info, stamps)
+    clean = times.frames
+    rate, constant = true_rate(clean.pts, clean.time_base, (info.average_rate, info.nominal_rate))
+    claimed = whole and not constant and not settings.fps and not times.sections
     return Timing(
         source_name=info.path.name,
         source_bytes=info.byte_count,
         fps=settings.fps,
         image_format=settings.image_format,
-        time_base=info.time_base,
-        pts=pts,
-        end=_end(info, pts, rate, constant=constant, whole=whole and not settings.fps),
+        time_base=clean.time_base,
+        pts=clean.pts,
+        end=_end(info, clean, rate, claimed=claimed),
         rate=rate,
         constant=constant,
         size=size,
         colour=result_colour(info),
         assumed_matrix=matrix_of(info),
-        audio=AudioTiming(audio.codec, audio.start, audio.start - first) if audio else None,
-        changes=tuple(changes_of(info)),
+        audio=times.audio,
+        changes=(*changes_of(info), *clean.changes),
+        sections=times.sections,
     )
 
 
-def _end(info: VideoInfo, pts: tuple[int, ...], rate: Fraction, *, constant: bool, whole: bool) -> int:
-    """Return when the last frame is over, in ticks."""
-    usual = pts[-1] + max(1, round(1 / rate / info.time_base))
-    if constant or not whole or info.duration is None:
-        return usual
-    claimed = round((info.start * info.time_base + info.duration) / info.time_base)
-    last = (claimed - pts[-1]) * info.time_base
-    return claimed if 0 < last <= MAX_LAST_FRAME_SECONDS else usual
+def _end(info: VideoInfo, clean: Straightened, rate: Fraction, *, claimed: bool) -> int:
+    """Return when the last frame is over, in ticks; `claimed` takes the file's word for it, where it is sensible."""
+    pts, tick = clean.pts, clean.time_base
+    if claimed and info.duration is not None:
+        end = round((info.start * info.time_base + info.duration) / tick)
+        if 0 < (end - pts[-1]) * tick <= MAX_LAST_FRAME_SECONDS:
+            return end
+    return pts[-1] + max(1, round(1 / rate / tick))
 
 
 def _size(folder: Path, settings: FrameSettings, count: int, digits: int) -> tuple[int, int]:
@@ -231,8 +253,6 @@ def _size(folder: Path, settings: FrameSettings, count: int, digits: int) -> tup
 
 
 STREAM_BLOCK = 1 << 20
-# Ask the demuxer for nothing but the stream's header: it is complete in NUT.
-QUICK_OPEN = {"probesize": "32", "analyzeduration": "0", "fflags": "+noparse"}
 
 
 class VideoFrames:
@@ -275,28 +295,15 @@ class VideoFrames:
     def _command(self) -> list[str]:
         info = self._info
         node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
-        if info.start < 0:
-            node = node.filter("setpts", f"PTS+{-info.start}")
-        node = select_frames(deinterlaced(node, info), self._fps, None)
-        if self._first > 1 or self._every > 1:
-            node = node.filter("select", f"gte(n,{self._first - 1})*not(mod(n,{self._every}))")
-        node = to_image(node, info, "png").filter("format", "bgr24")
-        raw: dict[str, Any] = {"c:v": "rawvideo", "fps_mode": "passthrough", "enc_time_base": "filter"}
-        return command(node.output("pipe:1", format="nut", **raw), "-copyts", "-max_error_rate", "1")
+        node = select_frames(deinterlaced(node, info), info, self._fps, self._first, self._every)
+        node = to_image(carry_stamps(node, info.time_base), info, "png").filter("format", "bgr24")
+        return _to_pipe(node, {"c:v": "rawvideo"})
 
     def _images(self, run: FfmpegRun) -> Iterator[tuple[Fraction, Image]]:
-        try:
-            container = open_pipe(run.stdout, "nut", STREAM_BLOCK, QUICK_OPEN)
-        except FFmpegError:  # nothing was written; `finish` says why, or there was no frame
-            return
-        shift = max(0, -self._info.start) * self._info.time_base
-        with closing(container):
-            context = container.streams.video[0].codec_context
+        for packet, stamp in stamped_packets(run, self._info.time_base, STREAM_BLOCK):
+            context = packet.stream.codec_context
             shape = (context.height, context.width, 3)
-            for packet in run.checked(container.demux(video=0)):
-                if packet.size and packet.pts is not None:
-                    time = Fraction(packet.pts) * Fraction(packet.time_base) - shift
-                    yield time, np.frombuffer(bytes(packet), np.uint8).reshape(shape)
+            yield stamp * self._info.time_base, np.frombuffer(bytes(packet), np.uint8).reshape(shape)
 
 
 def expected_count(info: VideoInfo, fps: float) -> int:

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import av
-import ffmpeg
 from av.error import FFmpegError
 
 from facewright.core.files import disk_errors, fsync_folder
 from facewright.video.audio import AudioStream, audio_is_copied, for_aac
+from facewright.video.audio_placing import PlacedAudio
 from facewright.video.encode import VideoSegment, segment_packets
 from facewright.video.ffmpeg import FfmpegRun, command
-from facewright.video.probe import file_url, open_pipe, open_video
+from facewright.video.probe import open_pipe, open_video, readable_packets
+from facewright.video.timing import Section
 
 CONTAINERS = ("mp4", "avi")
 AAC_BITRATE = "192k"
@@ -36,12 +37,14 @@ class Timeline:
         end: When the last frame is over.
         rate: Average frames per second.
         tick: Time base for the result; all times are multiples of it after the first one.
+        sections: How the source's audio is moved; empty where its time stamps are taken as they are.
     """
 
     timestamps: tuple[Fraction, ...]
     end: Fraction
     rate: Fraction
     tick: Fraction
+    sections: tuple[Section, ...] = ()
 
     @classmethod
     def constant(cls, count: int, rate: Fraction, start: Fraction) -> "Timeline":
@@ -75,7 +78,8 @@ def join(
     Raises:
         UserError: The disk is full, or the audio cannot be read.
     """
-    base = _base(timeline, audio)
+    sound = PlacedAudio(source, audio.index, timeline.sections) if audio is not None and source is not None else None
+    base = _base(timeline, sound, audio)
     times = _ticks(timeline, base, container)
     temporary = target.with_name(f".{target.name}.tmp")
     options = {"movflags": "+faststart+use_metadata_tags"} if container == "mp4" else {}
@@ -89,8 +93,8 @@ def join(
         video = out.add_stream_from_template(template.streams.video[0])
         video.time_base = times.tick
         sources = [_video_packets(segments, segment_tick, times, video)]
-        if audio is not None and source is not None:
-            sources.append(_audio_packets(stack, source, audio, base, container, out))
+        if sound is not None and audio is not None:
+            sources.append(_audio_packets(stack, sound, audio, base, container, out))
         for _, _, packet in heapq.merge(*sources, key=lambda item: item[:2]):
             out.mux_one(packet)
         out.close()
@@ -100,10 +104,14 @@ def join(
         fsync_folder(target.parent)
 
 
-def _base(timeline: Timeline, audio: AudioStream | None) -> Fraction:
+def _base(timeline: Timeline, sound: PlacedAudio | None, audio: AudioStream | None) -> Fraction:
     """Return the moment on the source's clock that becomes 0 in the result."""
     first = timeline.timestamps[0]
-    return audio.start if audio is not None and audio.start < first - MAX_PRIMING else first
+    if sound is None or audio is None:
+        return first
+    # The stream says it more exactly than its first packet, which may begin with an encoder's run-in.
+    start = sound.start if timeline.sections else audio.start
+    return start if start is not None and start < first - MAX_PRIMING else first
 
 
 @dataclass(frozen=True)
@@ -156,42 +164,34 @@ def _delay(segments: Sequence[VideoSegment], segment_tick: Fraction) -> int:
 
 
 def _audio_packets(
-    stack: ExitStack, source: Path, audio: AudioStream, base: Fraction, container: str, out: Any
+    stack: ExitStack, sound: PlacedAudio, audio: AudioStream, base: Fraction, container: str, out: Any
 ) -> Iterator[tuple[float, int, Any]]:
     """Add the audio stream to the result; return its (time in seconds, 1, packet)."""
     if audio_is_copied(audio, container):
-        given = stack.enter_context(closing(open_video(source)))
-        stream = given.streams[audio.index]
-        base_ticks = round(base / Fraction(stream.time_base))
-        return _moved(given, stream, out.add_stream_from_template(stream), base_ticks)
-    run = stack.enter_context(FfmpegRun(_audio_command(source, audio, base, container)))
+        stream, packets = sound.packets(stack.enter_context(closing(open_video(sound.source))))
+        return _moved(packets, out.add_stream_from_template(stream), round(base / Fraction(stream.time_base)))
+    node, feed = sound.node()
+    base += sound.lead
+    run = stack.enter_context(FfmpegRun(_audio_command(node, audio, base, container), feed))
     try:
         given = stack.enter_context(closing(open_pipe(run.stdout, "mp4" if container == "mp4" else "nut")))
     except FFmpegError as error:
-        raise run.failure(f"The audio of {source.name} could not be read") from error
+        raise run.failure(f"The audio of {sound.source.name} could not be read") from error
     stream = given.streams.audio[0]
     base_ticks = round(base / Fraction(stream.time_base)) if container == "mp4" else 0
-    return _moved(given, stream, out.add_stream_from_template(stream), base_ticks)
+    return _moved(readable_packets(given, stream), out.add_stream_from_template(stream), base_ticks)
 
 
-def _moved(given: Any, stream: Any, target: Any, base_ticks: int) -> Iterator[tuple[float, int, Any]]:
-    """Yield the packets of a stream with `base_ticks` as the new 0."""
-    demuxer = given.demux(stream)
-    while True:
-        try:
-            packet = next(demuxer)
-        except (StopIteration, FFmpegError):  # the end, or the place where a damaged file ends
-            return
-        if not packet.size or packet.pts is None:
-            continue
+def _moved(packets: Iterator[Any], target: Any, base_ticks: int) -> Iterator[tuple[float, int, Any]]:
+    """Yield packets with `base_ticks` as the new 0."""
+    for packet in packets:
         packet.pts -= base_ticks
         packet.dts = packet.pts
         packet.stream = target
         yield float(packet.pts * Fraction(packet.time_base)), 1, packet
 
 
-def _audio_command(source: Path, audio: AudioStream, base: Fraction, container: str) -> list[str]:
-    node = ffmpeg.input(file_url(source), protocol_whitelist="file")[str(audio.index)]
+def _audio_command(node: Any, audio: AudioStream, base: Fraction, container: str) -> list[str]:
     if container == "mp4":
         node = for_aac(node, audio).filter("aresample", **{"async": 1})
         output = node.output(

@@ -1,6 +1,7 @@
 """What is inside a video file: streams, times, colour, rotation. Read with PyAV, so no ffprobe is needed."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -14,6 +15,8 @@ from facewright.core.errors import UserError
 from facewright.video.audio import AudioStream, audio_tracks, main_track
 
 PROBED_FRAMES = 8
+# A step between two time stamps that is longer than this, in seconds, is one of the clock, not of the picture.
+MAX_GAP = Fraction(5)
 
 # ISO/IEC 23091-2 code points, under the names that ffmpeg's options take. What is absent here is unspecified.
 PRIMARIES = {
@@ -296,11 +299,28 @@ def _colour(context: Any, frame: Any) -> Colour:
 
 
 def packet_times(info: VideoInfo) -> list[int]:
-    """Return the times of all frames in ticks of `info.time_base`, sorted, from the file's index or packets.
+    """Return the time stamps of all frames in ticks of `info.time_base`, in the order of showing, from the packets.
 
-    Much faster than decoding, and the same for whole files.
+    Much faster than decoding, and the same for whole files. Where the file begins its time stamps anew, so do these.
     """
-    container = open_video(info.path)
-    with closing(container):
-        stream = container.streams[info.index]
-        return sorted(p.pts for p in container.demux(stream) if p.pts is not None and p.size and not p.is_discard)
+    limit = MAX_GAP / info.time_base
+    ordered: list[int] = []
+    section: list[int] = []
+    last: int | None = None
+    with closing(open_video(info.path)) as container:
+        for packet in readable_packets(container, container.streams[info.index]):
+            if packet.is_discard:
+                continue
+            dts = packet.dts
+            if dts is not None and last is not None and not 0 <= dts - last <= limit:
+                ordered += sorted(section)
+                section = []
+            section.append(packet.pts)
+            last = dts if dts is not None else last
+    return ordered + sorted(section)
+
+
+def readable_packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield the packets of a stream that have a time, up to a place where a damaged file cannot be read on."""
+    with suppress(FFmpegError):
+        yield from (packet for packet in container.demux(stream) if packet.size and packet.pts is not None)

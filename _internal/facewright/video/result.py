@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,8 @@ from facewright.video.encode import EncodeSettings, encode_segments, identity, i
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, VideoInfo, packet_times, probe
-from facewright.video.timing import Timing, frame_number, frame_stem, is_rising, read_timing
+from facewright.video.timeline import clean_times
+from facewright.video.timing import Section, Timing, frame_number, frame_stem, read_timing
 
 MAX_NAMED = 10
 MIN_TICK = Fraction(1, 1_000_000)
@@ -95,20 +96,28 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
     frames = tuple(_by_number(merged_dir).values())
     if not frames:
         raise _nothing_merged(merged_dir)
-    times = packet_times(info)
-    if len(frames) != len(times) or not is_rising(times):
-        if len(frames) != info.frame_count:
-            raise UserError(
-                f"{merged_dir} holds {len(frames)} frames, but {info.path.name} has {len(times)}, "
-                "and there is no frames.json that says when each one is shown.",
-                "one frame for each frame of the video.",
-                "run 3_extract_png_from_dst and convert its frames, or bring as many frames as the video has.",
-            )
+    stamps = packet_times(info)
+    if len(frames) == len(stamps):
+        timeline = _timeline_of(info, stamps)
+    elif len(frames) == info.frame_count:
         timeline = Timeline.constant(len(frames), info.average_rate, info.start * info.time_base)
     else:
-        end = times[-1] + max(1, round(1 / info.average_rate / info.time_base))
-        timeline = _uneven([t * info.time_base for t in times], end * info.time_base, info.average_rate, info.time_base)
+        raise UserError(
+            f"{merged_dir} holds {len(frames)} frames, but {info.path.name} has {len(stamps)}, "
+            "and there is no frames.json that says when each one is shown.",
+            "one frame for each frame of the video.",
+            "run 3_extract_png_from_dst and convert its frames, or bring as many frames as the video has.",
+        )
     return ResultPlan(frames, timeline, result_colour(info), matrix_of(info))
+
+
+def _timeline_of(info: VideoInfo, stamps: list[int]) -> Timeline:
+    """Return the timeline of all frames of a video."""
+    times = clean_times(info, stamps)
+    tick = times.frames.time_base
+    seconds = [t * tick for t in times.frames.pts]
+    end = seconds[-1] + max(tick, 1 / info.average_rate)
+    return _uneven(seconds, end, info.average_rate, tick, times.sections)
 
 
 def _by_number(folder: Path) -> dict[int | str, Path]:
@@ -134,13 +143,16 @@ def _timeline(timing: Timing, kept: list[int]) -> Timeline:
     """Return the timeline of the frames with these indices."""
     if not timing.constant:
         seconds = timing.seconds
-        return _uneven([seconds[i] for i in kept], timing.end * timing.time_base, timing.rate, timing.time_base)
+        end = timing.end * timing.time_base
+        return _uneven([seconds[i] for i in kept], end, timing.rate, timing.time_base, timing.sections)
     full = Timeline.constant(len(timing.pts), timing.rate, timing.pts[0] * timing.time_base)
-    return Timeline(tuple(full.timestamps[i] for i in kept), full.end, full.rate, full.tick)
+    return replace(full, timestamps=tuple(full.timestamps[i] for i in kept), sections=timing.sections)
 
 
-def _uneven(seconds: list[Fraction], end: Fraction, rate: Fraction, tick: Fraction) -> Timeline:
-    return Timeline(tuple(seconds), end, rate, max(tick, MIN_TICK))
+def _uneven(
+    seconds: list[Fraction], end: Fraction, rate: Fraction, tick: Fraction, sections: tuple[Section, ...]
+) -> Timeline:
+    return Timeline(tuple(seconds), end, rate, max(tick, MIN_TICK), sections)
 
 
 SCRATCH = ".make_video"
@@ -257,7 +269,7 @@ class Result:
         timeline, encoding = self._plan.timeline, encode_settings(self._plan, self._settings)
         parts = [
             repr([*astuple(encoding), self._audio and astuple(self._audio)[:3], *sorted(self._tags.items())]),
-            repr((timeline.rate, timeline.tick, timeline.end)),
+            repr((timeline.rate, timeline.tick, timeline.end, *timeline.sections)),
             *map(str, timeline.timestamps),
             *(repr(identity(f)) for f in self._plan.frames),
             repr(identity(self._source)[1:] if self._source else None),

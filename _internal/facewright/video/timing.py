@@ -6,7 +6,7 @@
       "settings": {"fps": 0.0, "image_format": "png"},           0 fps means every frame
       "time_base": [1, 12800],         seconds per tick, as a fraction
       "pts": [0, 512, 1024],           when frame 00001, 00002, 00003 is shown, in ticks, rising; the clock is
-                                       that of the source file, so that its audio fits without a shift
+                                       that of the source file (of its first section), so that its audio fits
       "end": 1536,                     when the last frame is over, in ticks
       "rate": [25, 1],                 true average frames per second (never a VFR file's r_frame_rate)
       "constant": true,                the frames lie on an even grid of that rate
@@ -14,8 +14,12 @@
       "colour": {"primaries": "bt709", "transfer": "bt709", "matrix": "bt709", "range": "tv"},
                                        the tags the result gets; "" where the source does not say
       "assumed_matrix": "bt709",       the YUV matrix that the frames were decoded with
-      "sound": {"codec": "aac", "start": [0, 1], "offset": [0, 1]},
-                                       null in a silent video; seconds: on the source's clock, and after frame 00001
+      "sound": {"codec": "aac", "start": [0, 1], "offset": [0, 1], "breaks": 0},
+                                       null in a silent video; seconds: on the clock of the pts, and after frame 00001;
+                                       how often its time stamps do not run on
+      "sections": [[0, 1024, 0], [0, 512, 1024]],
+                                       only where the source's time stamps do not run on: each stretch of them in
+                                       ticks, its first and its end in the source, and what was added to its times
       "changes": ["rotated by 90 degrees"]   what was done to the frames, for people
     }
 
@@ -24,7 +28,7 @@ that a user deleted keeps its entry.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -51,13 +55,30 @@ class AudioTiming:
 
     Attributes:
         codec: Its name.
-        start: Seconds, on the source's clock.
+        start: Seconds, on the clock of the frames.
         offset: Seconds after the first frame; negative when the audio starts first.
+        breaks: How often its time stamps do not run on; with breaks it is placed by the sections of the frames.
     """
 
     codec: str
     start: Fraction
     offset: Fraction
+    breaks: int = 0
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stretch of a source whose time stamps run on.
+
+    Attributes:
+        begin: Time stamp of its first frame in the source, in seconds.
+        end: When its last frame is over, likewise.
+        shift: Seconds that were added to its time stamps, to come after the section before.
+    """
+
+    begin: Fraction
+    end: Fraction
+    shift: Fraction
 
 
 @dataclass(frozen=True)
@@ -78,6 +99,7 @@ class Timing:
     assumed_matrix: str
     audio: AudioTiming | None
     changes: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     @property
     def seconds(self) -> list[Fraction]:
@@ -163,8 +185,10 @@ def write_timing(path: Path, timing: Timing) -> None:
                 "codec": audio.codec,
                 "start": list(audio.start.as_integer_ratio()),
                 "offset": list(audio.offset.as_integer_ratio()),
+                "breaks": audio.breaks,
             },
             "changes": list(timing.changes),
+            "sections": [[int(time / timing.time_base) for time in astuple(section)] for section in timing.sections],
         },
     )
 
@@ -175,17 +199,21 @@ def read_timing(path: Path) -> Timing | None:
     Raises:
         UserError: It is damaged or of a future version.
     """
-    data = read_json(path)
-    if data is None:
-        return None
     try:
-        return _parse(data)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}).",
-            f"a file of the format {FORMAT!r}, version {VERSION}, as extract-frames writes it.",
-            "run the step that extracts the frames again with --redo.",
-        ) from error
+        data = read_json(path)
+        return None if data is None else _parse(data)
+    except UserError as error:
+        raise _damaged(error.happened) from error
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        raise _damaged(f"{path} is damaged ({error}).") from error
+
+
+def _damaged(happened: str) -> UserError:
+    return UserError(
+        happened,
+        f"a file of the format {FORMAT!r}, version {VERSION}, as extract-frames writes it.",
+        "run the step that extracts the frames again with --redo.",
+    )
 
 
 def _parse(data: Any) -> Timing:
@@ -214,11 +242,15 @@ def _parse(data: Any) -> Timing:
         size=(int(height), int(width)),
         colour=Colour(**{k: str(v) for k, v in data["colour"].items()}),
         assumed_matrix=str(data["assumed_matrix"]),
-        audio=None
-        if audio is None
-        else AudioTiming(str(audio["codec"]), _fraction(audio["start"]), _fraction(audio["offset"])),
+        audio=None if audio is None else _parse_audio(audio),
         changes=tuple(str(c) for c in data["changes"]),
+        sections=tuple(Section(*(int(t) * time_base for t in section)) for section in data.get("sections", ())),
     )
+
+
+def _parse_audio(data: Any) -> AudioTiming:
+    start, offset = _fraction(data["start"]), _fraction(data["offset"])
+    return AudioTiming(str(data["codec"]), start, offset, int(data.get("breaks", 0)))
 
 
 def _fraction(pair: Any) -> Fraction:
