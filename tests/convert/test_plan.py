@@ -2,6 +2,8 @@
 
 import base64
 import dataclasses
+import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from facewright.convert.parameters import Options, Parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.plan import TrainedState, count_masked_faces, job_key, list_faces, list_frames, make_plan
 from facewright.convert.session import SavedModels
-from facewright.core.images import encode, write_image
+from facewright.core.files import png_fingerprint
+from facewright.core.images import encode, read_image, write_image
 from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
@@ -143,6 +146,28 @@ def test_every_frame_of_a_portrait_video_has_a_face_and_depends_on_no_option_of_
     assert keys(workspace, trained=portrait) == keys(workspace, others, portrait)
     assert changed(keys(workspace, trained=portrait), keys(workspace)) == ALL
     assert not any(planned.job.faces for planned in make_plan(frames, {}, side, BASE, portrait))
+
+
+def test_what_an_earlier_program_converted_needs_no_other_conversion(workspace):
+    """It knew a frame by its length and its end, which tells compressed images only."""
+    side = workspace.dst
+
+    def planned():
+        return make_plan(list_frames(side), list_faces(side), side, BASE, STATE)[0]
+
+    def earlier(one):
+        parts = {**one.parts, "content": png_fingerprint(one.job.source)}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+    noted = earlier(planned())
+    assert planned().has_key(noted) and planned().has_key(planned().key) and not planned().has_key(None)
+    frame = side.frames_dir / "00001.png"
+    image = read_image(frame)
+    write_image(frame, image[::-1])
+    assert not planned().has_key(noted)
+    frame.unlink()
+    write_image(frame.with_suffix(".bmp"), image)
+    assert not planned().has_key(earlier(planned()))
 
 
 def test_a_portrait_depends_on_the_frame_whose_face_it_shows(workspace):

@@ -19,8 +19,9 @@ from facewright.convert.masks import DstFace, MaskKind, RecordMask
 from facewright.convert.parameters import Options, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.core import console
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
-from facewright.core.files import fingerprint, natural
+from facewright.core.files import natural, png_fingerprint
 from facewright.core.options import output_values
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile, load_faceset
@@ -30,6 +31,7 @@ from facewright.models.spec import ConverterDefaults
 # Goes up when the same parameters give another image, so that older results are made again.
 VERSION = 1
 NAMED = 3  # files named in a message
+COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,17 @@ class Planned:
 
     job: Job
     key: str
+    parts: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def has_key(self, noted: Any) -> bool:
+        """Whether a key of the journal says that the result is up to date.
+
+        Earlier programs knew a frame by its end alone, which serves for compressed images.
+        """
+        source = self.job.source
+        return noted == self.key or (
+            source.suffix.lower() in COMPRESSED and noted == _hashed({**self.parts, "content": png_fingerprint(source)})
+        )
 
 
 def make_plan(
@@ -91,6 +104,7 @@ def make_plan(
     side: Side,
     options: Options,
     trained: TrainedState,
+    contents: Contents | None = None,
 ) -> list[Planned]:
     """Return one job per frame, in order.
 
@@ -100,6 +114,7 @@ def make_plan(
         side: Whose merged folder the results go to.
         options: The user's.
         trained: The model's.
+        contents: Those of the workspace.
     """
     # A portrait is not blended, so nothing of that counts for it.
     parameters = Parameters() if trained.portrait else resolve_parameters(options, trained.defaults)
@@ -117,13 +132,20 @@ def make_plan(
     ]
     if trained.portrait and any(job.faces for job in jobs):
         jobs = portrait_jobs(jobs)
-    return [Planned(job, job_key(job, trained, values)) for job in jobs]
+    contents = contents or Contents()
+    contents.look_through(frames, title="Looking at the frames")
+    return [_planned(job, trained, values, contents) for job in jobs]
 
 
 def _dst_face(face: FaceFile, own_mask: bool) -> DstFace:
     record = face.record
     mask = RecordMask(record.mask, record.matrix) if own_mask and record.mask is not None else None
     return DstFace(record.frame_landmarks, mask)
+
+
+def _planned(job: Job, trained: TrainedState, values: Mapping[str, Any], contents: Contents) -> Planned:
+    parts = _parts(job, trained, values, contents)
+    return Planned(job, _hashed(parts), parts)
 
 
 def job_key(job: Job, trained: TrainedState, values: Mapping[str, Any]) -> str:
@@ -134,13 +156,21 @@ def job_key(job: Job, trained: TrainedState, values: Mapping[str, Any]) -> str:
         trained: The model's state.
         values: The options that affect the output: name -> value.
     """
-    parts: dict[str, Any] = {"frame": job.frame.name, "content": fingerprint(job.source), "target": job.target.name}
+    return _planned(job, trained, values, Contents()).key
+
+
+def _parts(job: Job, trained: TrainedState, values: Mapping[str, Any], contents: Contents) -> dict[str, Any]:
+    parts: dict[str, Any] = {"frame": job.frame.name, "content": contents.of(job.source), "target": job.target.name}
     if job.faces:
         parts["version"] = VERSION
         parts["trained"] = [trained.name, trained.fingerprint, *dataclasses.astuple(trained.wanted)]
         parts["options"] = dict(values)
         parts["parameters"] = dataclasses.asdict(job.parameters)
         parts["faces"] = [_face_key(face) for face in job.faces]
+    return parts
+
+
+def _hashed(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -23,7 +23,8 @@ from facewright.convert.plan import (
 )
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
-from facewright.core.files import fingerprint, list_files, make_folder, move_to_trash, write_bytes
+from facewright.core.contents import Contents
+from facewright.core.files import list_files, make_folder, move_to_trash, write_bytes
 from facewright.core.images import IMAGE_EXTENSIONS, encode, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
@@ -143,13 +144,13 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
     Raises:
         UserError: No frames, no faces, files that are no faces, no trained model, or a full disk.
     """
-    side, models = workspace.dst, models or SavedModels()
+    side, models, contents = workspace.dst, models or SavedModels(), Contents(workspace.root)
     with workspace.lock("data_dst"):
         frames, groups = list_frames(side), list_faces(side)
         warn_of_orphans(groups, frames)
         _remove_temporaries(make_folder(side.merged_dir))
         newest = models.newest(workspace.model_dir, options.model)
-        plan = make_plan(frames, groups, side, options, newest)
+        plan = make_plan(frames, groups, side, options, newest, contents)
         _remove_orphans(side, plan, workspace.trash)
         written = read_journal(side.convert_journal, "frame")
         done: list[Done] = []
@@ -158,12 +159,12 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
             model = models.load(workspace.model_dir, options.model)
             state = state_of(model)
             if state != newest:  # the newest generation has turned out damaged, and an older one is in use
-                plan = make_plan(frames, groups, side, options, state)
+                plan = make_plan(frames, groups, side, options, state, contents)
                 todo = _outdated(plan, side, written)
-            _keep_retouched(todo, written, workspace.trash)
+            _keep_retouched(todo, written, workspace.trash, contents)
             how = "every image is a portrait" if state.portrait else f"mode {options.mode}"
             console.say(f"Model {model.name}, {model.iteration} iterations; {how}.")
-            done = _run(todo, side, model, state)
+            done = _run(todo, side, model, state, contents)
         sheet = workspace.root / SHEET_NAME
         if done or not sheet.exists():
             _write_sheet([planned.job for planned in plan], sheet)
@@ -178,7 +179,12 @@ def state_of(model: TrainedModel) -> TrainedState:
 
 def _outdated(plan: Sequence[Planned], side: Side, written: Entries) -> list[Planned]:
     there = {path.name for path in list_files(side.merged_dir, IMAGE_EXTENSIONS)}
-    return [p for p in plan if p.job.target.name not in there or written.get(p.job.frame.name, {}).get("key") != p.key]
+    return [
+        planned
+        for planned in plan
+        if planned.job.target.name not in there
+        or not planned.has_key(written.get(planned.job.frame.name, {}).get("key"))
+    ]
 
 
 def _remove_temporaries(folder: Path) -> None:
@@ -196,16 +202,18 @@ def _remove_orphans(side: Side, plan: Sequence[Planned], trash: Path) -> None:
         console.say(f"{len(orphans)} older images that belong to no frame were moved from merged/ to {moved}.")
 
 
-def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path) -> None:
+def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, contents: Contents) -> None:
     """Move images away that would be overwritten and are not as this step wrote them: somebody worked on them."""
     there = [(p.job.target, written.get(p.job.frame.name, {}).get("made")) for p in todo if p.job.target.exists()]
-    foreign = [path for path, made in there if made != fingerprint(path)]
+    foreign = [path for path, made in there if not contents.same(path, made)]
     moved = move_to_trash(foreign, trash, by=TRASH_NAME)
     if moved:
         console.say(f"{len(foreign)} images in merged/ that no run has noted as its own were moved to {moved}.")
 
 
-def _run(todo: Sequence[Planned], side: Side, model: TrainedModel, state: TrainedState) -> list[Done]:
+def _run(
+    todo: Sequence[Planned], side: Side, model: TrainedModel, state: TrainedState, contents: Contents
+) -> list[Done]:
     def predict(faces: NDArray[np.float32]) -> Prediction:
         image, mask = model.predict(faces)
         return Prediction(image, (mask,))
@@ -223,7 +231,7 @@ def _run(todo: Sequence[Planned], side: Side, model: TrainedModel, state: Traine
         for result in convert_stream(jobs, converter, executor):
             job = result.job
             entry = {"frame": job.frame.name, "key": keys[job.frame], "faces": result.faces}
-            journal.add({**entry, "made": fingerprint(job.target)})
+            journal.add({**entry, "made": contents.of(job.target)})
             done.append(result)
             bar.update(1)
     return done

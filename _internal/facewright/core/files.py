@@ -126,11 +126,10 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
             fsync_folder(path.parent)
 
 
-def fingerprint(path: Path) -> list[int]:
-    """Return what tells a changed file without reading all of it: its length and the checksum of its last 64 KiB.
+def png_fingerprint(path: Path) -> list[int]:
+    """Return what tells a changed PNG without reading all of it: its length and the checksum of its last 64 KiB.
 
-    A PNG ends with a checksum of all its pixels. The time of the last change is left out on purpose: a copy
-    of a workspace is a backup, and copying changes the times.
+    A PNG ends with a checksum of all its pixels. Files of other formats do not: see `facewright.core.contents`.
     """
     with open(path, "rb") as file:
         length = file.seek(0, os.SEEK_END)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,6 +33,11 @@ def read_journal(path: Path, key: str, optional: Mapping[str, Schema] | None = N
     return entries
 
 
+def as_lines(entries: Iterable[dict[str, Any]]) -> bytes:
+    """Return entries as they are written."""
+    return b"".join(json.dumps(entry, ensure_ascii=False).encode("utf-8") + b"\n" for entry in entries)
+
+
 class Journal:
     """Appends entries; each is on its way to the disk before `add` returns."""
 
@@ -45,13 +50,13 @@ class Journal:
         if self._file.tell() and not _ends_with_newline(path):
             self._write(b"\n")
 
-    def add(self, entry: dict[str, Any]) -> None:
-        """Append one entry.
+    def add(self, *entries: dict[str, Any]) -> None:
+        """Append entries.
 
         Raises:
             UserError: The disk is full.
         """
-        self._write(json.dumps(entry, ensure_ascii=False).encode("utf-8") + b"\n")
+        self._write(as_lines(entries))
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

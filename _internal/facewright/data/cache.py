@@ -29,7 +29,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.core.files import fingerprint
+from facewright.core.files import png_fingerprint
 from facewright.core.json_data import fields, list_of, parse_json, text, whole
 from facewright.core.workers import ordered_map
 from facewright.data.sample import PreparedFace, Sample, masks_needed, shrunk_landmarks
@@ -128,7 +128,7 @@ def face_key(face: FaceFile) -> bytes:
     """Return 16 bytes that another face, or the same one with other landmarks or another mask, does not have."""
     record = face.record
     points = np.asarray(record.landmarks, "<f4").tobytes()
-    said = f"{fingerprint(face.path)} {record.face_type} {record.size} ".encode()
+    said = f"{png_fingerprint(face.path)} {record.face_type} {record.size} ".encode()
     # The fingerprint does not cover the record, which is at the head of the file.
     return hashlib.blake2b(said + points + (record.mask or "").encode(), digest_size=16).digest()
 

@@ -23,7 +23,7 @@ from facewright.extract.report import ExtractionReport
 from facewright.extract.rotation import parse_angles
 from facewright.extract.side_run import SideRun
 from facewright.extract.smoothing import smooth_side
-from facewright.extract.sources import FolderSource, SearchSource, Todo, video_of_frames
+from facewright.extract.sources import FolderSource, SearchSource, Todo, same_video, video_of_frames
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 
@@ -197,8 +197,8 @@ def _same_video(run: SideRun, source: SearchSource) -> bool:
     """Whether the frames are those that were searched, as far as the video tells; files are looked at one by one."""
     was = str(run.log.header.get("video", ""))
     if source.straight:
-        return (was or video_of_frames(run.side)) == source.video
-    return not was or was == source.video
+        return same_video(was or video_of_frames(run.side), source.video)
+    return not was or same_video(was, source.video)
 
 
 def _ask_to_move(run: SideRun, settings: Settings, source: SearchSource) -> None:

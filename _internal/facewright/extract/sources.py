@@ -1,5 +1,6 @@
 """Where the frames of an extraction come from; here: files in the frames' folder."""
 
+import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from facewright.core.images import Image, read_image
 from facewright.core.workspace import Side
 from facewright.extract.detection import READ_AHEAD, FrameInput
 from facewright.extract.log import ExtractionLog, frames_to_search
+
+CHECKSUM = re.compile(r" \(checksum [0-9a-f]{8}\)")
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,26 @@ def video_of_frames(side: Side) -> str:
         timing = read_timing(side.timing_file)
     except UserError:  # the step that needs the times will tell
         return ""
-    return video_identity(timing.source_name, timing.source_bytes, timing.fps) if timing and side.frames() else ""
+    if timing is None or not side.frames():
+        return ""
+    return video_identity(timing.source_name, timing.source_bytes, timing.fps, timing.source_content)
 
 
-def video_identity(name: str, size: int, fps: float) -> str:
-    """Tell a video, thinned out to a rate, from another."""
-    return f"{name}, {size} bytes" + (f", {fps:g} frames per second" if fps else "")
+def video_identity(name: str, size: int, fps: float, content: str = "") -> str:
+    """Tell a video, thinned out to a rate, from another.
+
+    Args:
+        name: Of the file.
+        size: Its bytes.
+        fps: The rate, 0 for all frames.
+        content: See `facewright.core.contents`; "" where it is not known.
+    """
+    checksum = f" (checksum {content.partition(':')[2]})" if content else ""
+    return f"{name}, {size} bytes{checksum}" + (f", {fps:g} frames per second" if fps else "")
+
+
+def same_video(one: str, other: str) -> bool:
+    """Whether two identities are of one video; earlier programs noted no checksum."""
+    if not (CHECKSUM.search(one) and CHECKSUM.search(other)):
+        one, other = CHECKSUM.sub("", one), CHECKSUM.sub("", other)
+    return one == other

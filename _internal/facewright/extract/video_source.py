@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.core.workspace import Side
@@ -31,8 +32,8 @@ class VideoSource:
 
     def __post_init__(self) -> None:
         """Look into the video."""
-        self._info: VideoInfo = probe(side_video(self.side))
-        self.video = video_identity(self._info.path.name, self._info.byte_count, self.fps)
+        self._info: VideoInfo = probe(side_video(self.side), Contents(self.side.root))
+        self.video = video_identity(self._info.path.name, self._info.byte_count, self.fps, self._info.content)
         self.ahead = max(2, min(READ_AHEAD, MAX_PIXELS_AHEAD // max(1, self._info.size[0] * self._info.size[1])))
         self._digits = DIGITS
         self._last: int | None = None

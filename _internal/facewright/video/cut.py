@@ -14,6 +14,7 @@ import ffmpeg
 from av.error import FFmpegError
 
 from facewright.core import console
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, move_to_trash, read_json, write_json
 from facewright.core.workspace import Workspace
@@ -181,7 +182,7 @@ def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutR
         if _finish_killed_run(workspace, ready, target):
             return CutReport(target, 0)
         info = probe(side_video(side))
-        if read_json(workspace.root / STATE, {}) == _state(info.path, start, end):
+        if _is_cut(workspace, info.path, start, end):
             console.say(f"{info.path.name} was cut at these very times already; nothing to do.")
             return CutReport(info.path, 0)
         _check_times(info, start, end)
@@ -193,7 +194,7 @@ def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutR
                 console.warn(mixed_down_note(audio))
         with console.progress_bar(_expected_frames(info, start, end), title="Cutting", unit="frames") as bar:
             count = write_cut(info, start, end, ready, bar.update)
-        write_json(workspace.root / STATE, _state(ready, start, end))
+        write_json(workspace.root / STATE, _state(ready, start, end, Contents(workspace.root)))
         trash = move_to_trash([info.path], workspace.trash, by="cut-video")
         os.replace(ready, target)
         return CutReport(target, count, trash, info.interlaced)
@@ -220,9 +221,19 @@ def _expected_frames(info: VideoInfo, start: Fraction, end: Fraction | None) -> 
     return round(((min(end, info.duration) if end is not None else info.duration) - start) * info.average_rate) or None
 
 
-def _state(video: Path, start: Fraction, end: Fraction | None) -> dict[str, Any]:
+def _state(video: Path, start: Fraction, end: Fraction | None, contents: Contents) -> dict[str, Any]:
     """Return what identifies the cut at these times."""
-    return {"bytes": video.stat().st_size, "start": str(start), "end": str(end)}
+    content = contents.of(video)
+    return {"bytes": video.stat().st_size, "content": content, "start": str(start), "end": str(end)}
+
+
+def _is_cut(workspace: Workspace, video: Path, start: Fraction, end: Fraction | None) -> bool:
+    """Whether a video is the last cut, made at these times; earlier programs noted no content."""
+    state = read_json(workspace.root / STATE, {})
+    if not isinstance(state, dict) or state.get("bytes") != video.stat().st_size:
+        return False
+    wanted = _state(video, start, end, Contents(workspace.root))
+    return {"content": wanted["content"], **state} == wanted
 
 
 def _finish_killed_run(workspace: Workspace, ready: Path, target: Path) -> bool:

@@ -20,8 +20,9 @@ import av
 import ffmpeg
 from av.error import FFmpegError
 
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
-from facewright.core.files import fingerprint, write_bytes
+from facewright.core.files import write_bytes
 from facewright.core.images import decode, encode, encoded_size
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
@@ -77,23 +78,33 @@ class VideoSegment:
     path: Path
 
 
-def plan_segments(frames: Sequence[Path], settings: EncodeSettings, folder: Path) -> list[VideoSegment]:
-    """Cut the frames into segments of about two seconds."""
+def plan_segments(
+    frames: Sequence[Path], settings: EncodeSettings, folder: Path, contents: Contents | None = None
+) -> list[VideoSegment]:
+    """Cut the frames into segments of about two seconds.
+
+    Args:
+        frames: All frames of the result, in order.
+        settings: How they are encoded.
+        folder: Of the segments.
+        contents: Those of the workspace.
+    """
+    contents = contents or Contents()
     length = max(MIN_SEGMENT_FRAMES, round(SEGMENT_SECONDS * settings.rate))
     planned = []
     for first in range(0, len(frames), length):
         chunk = frames[first : first + length]
-        planned.append(VideoSegment(first, len(chunk), folder / f"{_key(chunk, settings)}.nut"))
+        planned.append(VideoSegment(first, len(chunk), folder / f"{_key(chunk, settings, contents)}.nut"))
     return planned
 
 
-def identity(path: Path) -> list[Any]:
+def identity(path: Path, contents: Contents) -> list[str]:
     """Return what identifies a frame: folder, name, content."""
-    return [path.parent.name, path.name, *fingerprint(path)]
+    return [path.parent.name, path.name, contents.of(path)]
 
 
-def _key(frames: Sequence[Path], settings: EncodeSettings) -> str:
-    made_of = [repr(settings), *map(identity, frames)]
+def _key(frames: Sequence[Path], settings: EncodeSettings, contents: Contents) -> str:
+    made_of = [repr(settings), *(identity(frame, contents) for frame in frames)]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core import console
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.workspace import Side, Workspace
-from facewright.video.frames import FrameSettings, expected_count, made_from, partial_made_from, write_frames
+from facewright.video.frames import FrameSettings, differing, expected_count, made_from, partial_made_from, write_frames
 from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import Timing, read_timing
@@ -63,7 +64,7 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
     Raises:
         UserError: No video, a full disk, or other frames and nobody who agrees that they are moved.
     """
-    info = probe(side_video(side))
+    info = probe(side_video(side), Contents(workspace.root))
     with workspace.lock(side.name):
         found = differences(side, info, settings, redo=redo)
         if not found and side.timing_file.exists() and side.frames():
@@ -96,6 +97,7 @@ def differences(side: Side, info: VideoInfo, settings: FrameSettings, *, redo: b
         made_of: dict[str, Any] | None = {
             "name": timing.source_name,
             "bytes": timing.source_bytes,
+            "content": timing.source_content,
             "fps": timing.fps,
             "image_format": timing.image_format,
         }
@@ -105,7 +107,10 @@ def differences(side: Side, info: VideoInfo, settings: FrameSettings, *, redo: b
         return ["they were not made by this step (frames.json is missing)"] if side.frames() else []
     words = {"name": "the video was {}", "bytes": "the video had {} bytes", "fps": "the rate was {:g} fps"}
     words["image_format"] = "the format was {}"
-    return [words[k].format(made_of[k]) for k in wanted if made_of.get(k) != wanted[k] and k in made_of]
+    found = [key for key in differing(made_of, wanted) if key in made_of]
+    if found == ["content"]:
+        return ["the video was another one of the same name and length"]
+    return [words[key].format(made_of[key]) for key in found if key in words]
 
 
 def move_other_frames(workspace: Workspace, side: Side, info: VideoInfo, reason: str, *, redo: bool) -> None:

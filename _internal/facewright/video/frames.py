@@ -1,6 +1,6 @@
 """Video -> frames 00001.png ... with every frame's exact time; a killed run goes on after its last whole frame."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -72,7 +72,13 @@ class FrameReport:
 
 def made_from(info: VideoInfo, settings: FrameSettings) -> dict[str, Any]:
     """Return what identifies the frames: the video and the settings."""
-    return {"name": info.path.name, "bytes": info.byte_count, **asdict(settings)}
+    return {"name": info.path.name, "bytes": info.byte_count, "content": info.content, **asdict(settings)}
+
+
+def differing(made_of: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return the fields in which two origins differ; a content that one of them does not know is passed over."""
+    known = made_of.get("content") and wanted.get("content")
+    return [key for key in wanted if made_of.get(key) != wanted[key] and (known or key != "content")]
 
 
 def partial_made_from(folder: Path) -> dict[str, Any] | None:
@@ -130,7 +136,8 @@ def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings, dig
     """Return the times of the frames that a broken-off run has left, up to the first one that is not whole."""
     entries = read_journal(folder / PARTIAL, "frame")
     done: list[int] = []
-    if partial_made_from(folder) == made_from(info, settings):
+    origin = partial_made_from(folder)
+    if origin is not None and not differing(origin, made_from(info, settings)):
         while (entry := entries.get(frame_stem(len(done) + 1, digits))) is not None:
             path = folder / f"{entry['frame']}.{settings.image_format}"
             # A frame that its user deleted meanwhile counts as done; an empty one was lost in a power cut.
@@ -229,6 +236,7 @@ def _timing(
         audio=times.audio,
         changes=(*changes_of(info), *clean.changes),
         sections=times.sections,
+        source_content=info.content,
     )
 
 

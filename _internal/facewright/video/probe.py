@@ -11,6 +11,7 @@ from typing import IO, Any
 import av
 from av.error import FFmpegError
 
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.video.audio import AudioStream, audio_tracks, main_track
 
@@ -97,6 +98,7 @@ class VideoInfo:
         colour: Its tags.
         audio: The main audio track, None where there is none that can be read.
         audio_tracks: All audio tracks.
+        content: What is in the file (see `facewright.core.contents`); "" where nobody asked.
     """
 
     path: Path
@@ -120,6 +122,7 @@ class VideoInfo:
     colour: Colour
     audio: AudioStream | None
     audio_tracks: tuple[AudioStream, ...]
+    content: str = ""
 
     @property
     def hdr(self) -> bool:
@@ -210,8 +213,12 @@ def _has_atom(path: Path, wanted: bytes) -> bool:
     return False
 
 
-def probe(path: Path) -> VideoInfo:
+def probe(path: Path, contents: Contents | None = None) -> VideoInfo:
     """Read what a video file is, decoding its first few frames.
+
+    Args:
+        path: The file.
+        contents: Those of the workspace, where the whole content is asked for.
 
     Raises:
         UserError: The file is no video, is cut off, or holds audio only.
@@ -255,6 +262,7 @@ def probe(path: Path) -> VideoInfo:
             colour=_colour(context, first),
             audio=main_track(tracks, best.index if best is not None else None),
             audio_tracks=tracks,
+            content=contents.of(path) if contents else "",
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.console import listed
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
 from facewright.core.images import IMAGE_EXTENSIONS
@@ -216,11 +217,12 @@ class Result:
         self._trash = trash
         self._scratch = target.parent / SCRATCH
         self._state = self._scratch / f"{target.name}.json"
+        self._contents = Contents(target.parent)
 
     def finished(self) -> bool:
         """Whether the file is there and was made of exactly these frames, settings and audio."""
         state = self._remembered()
-        return state.get("made_of") == self._made_of() and state.get("file") == self._file()
+        return self._is_ours(state) and state.get("made_of") == self._made_of()
 
     def make(self, on_progress: Callable[[int], Any]) -> int:
         """Encode what is missing and join it.
@@ -236,10 +238,10 @@ class Result:
         """
         encoding = encode_settings(self._plan, self._settings)
         segments_dir = make_folder(self._scratch / self._settings.container)
-        segments = plan_segments(self._plan.frames, encoding, segments_dir)
+        segments = plan_segments(self._plan.frames, encoding, segments_dir, self._contents)
         made_of = self._made_of()
         encoded = encode_segments(self._plan.frames, segments, encoding, on_progress)
-        if self.target.exists() and self._remembered().get("file") != self._file():
+        if self.target.exists() and not self._is_ours(self._remembered()):
             move_to_trash([self.target], self._trash, by="make-video")
         join(
             segments,
@@ -251,7 +253,7 @@ class Result:
             self._settings.container,
             self._tags,
         )
-        write_json(self._state, {"made_of": made_of, "file": self._file()})
+        write_json(self._state, {"made_of": made_of, "file": self._contents.of(self.target)})
         shutil.rmtree(segments_dir, ignore_errors=True)
         return len(self._plan.frames) - encoded
 
@@ -262,17 +264,21 @@ class Result:
             return {}
         return state
 
-    def _file(self) -> list[Any] | None:
-        return identity(self.target)[1:] if self.target.exists() else None
+    def _is_ours(self, state: dict[str, Any]) -> bool:
+        """Whether the file at the place of the result is there, and is the one that an earlier run wrote."""
+        noted = state.get("file")
+        noted = noted[1:] if isinstance(noted, list) else noted  # earlier programs noted the name, too
+        return self.target.exists() and self._contents.same(self.target, noted)
 
     def _made_of(self) -> str:
+        self._contents.look_through(self._plan.frames, title="Looking at the frames")
         timeline, encoding = self._plan.timeline, encode_settings(self._plan, self._settings)
         parts = [
             repr([*astuple(encoding), self._audio and astuple(self._audio)[:3], *sorted(self._tags.items())]),
             repr((timeline.rate, timeline.tick, timeline.end, *timeline.sections)),
             *map(str, timeline.timestamps),
-            *(repr(identity(f)) for f in self._plan.frames),
-            repr(identity(self._source)[1:] if self._source else None),
+            *(repr(identity(frame, self._contents)) for frame in self._plan.frames),
+            repr(identity(self._source, self._contents)[1:] if self._source else None),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -354,11 +360,13 @@ def _same_video(side: Side, timing: Timing) -> VideoInfo:
     Raises:
         UserError: It is gone, or another one is there.
     """
-    info = probe(side.video())
-    if (info.path.name, info.byte_count) != (timing.source_name, timing.source_bytes):
+    info = probe(side.video(), Contents(side.root))
+    same = (info.path.name, info.byte_count) == (timing.source_name, timing.source_bytes)
+    if not same or timing.source_content not in ("", info.content):
+        other = "another content, " if same else ""
         raise UserError(
             f"{info.path.name} ({info.byte_count} bytes) is not the video that the frames were made of "
-            f"({timing.source_name}, {timing.source_bytes} bytes), so its audio would not fit.",
+            f"({other}{timing.source_name}, {timing.source_bytes} bytes), so its audio would not fit.",
             "the same video as in 3_extract_png_from_dst.",
             "put that video back, or run 3_extract_png_from_dst and the steps after it again.",
         )

@@ -2,7 +2,9 @@
 
     {
       "format": "facewright frames", "version": 1,
-      "source": {"name": "data_dst.mp4", "bytes": 710662},      the video the frames were made of
+      "source": {"name": "data_dst.mp4", "bytes": 710662, "content": "710662:0a1b2c3d"},
+                                       the video the frames were made of; content: length and CRC-32 of all bytes
+                                       (facewright/core/contents.py), absent in files of earlier programs
       "settings": {"fps": 0.0, "image_format": "png"},           0 fps means every frame
       "time_base": [1, 12800],         seconds per tick, as a fraction
       "pts": [0, 512, 1024],           when frame 00001, 00002, 00003 is shown, in ticks, rising; the clock is
@@ -100,6 +102,7 @@ class Timing:
     audio: AudioTiming | None
     changes: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
+    source_content: str = ""
 
     @property
     def seconds(self) -> list[Fraction]:
@@ -169,7 +172,11 @@ def write_timing(path: Path, timing: Timing) -> None:
         {
             "format": FORMAT,
             "version": VERSION,
-            "source": {"name": timing.source_name, "bytes": timing.source_bytes},
+            "source": {
+                "name": timing.source_name,
+                "bytes": timing.source_bytes,
+                **({"content": timing.source_content} if timing.source_content else {}),
+            },
             "settings": {"fps": timing.fps, "image_format": timing.image_format},
             "time_base": list(timing.time_base.as_integer_ratio()),
             "pts": list(timing.pts),
@@ -245,6 +252,7 @@ def _parse(data: Any) -> Timing:
         audio=None if audio is None else _parse_audio(audio),
         changes=tuple(str(c) for c in data["changes"]),
         sections=tuple(Section(*(int(t) * time_base for t in section)) for section in data.get("sections", ())),
+        source_content=str(data["source"].get("content", "")),
     )
 
 
