@@ -178,8 +178,63 @@ def test_wrong_command_lines(
     assert main(*arguments) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == happened
+    assert "\x1b" not in "".join(lines), "colour is for terminals"
     assert [line.split(":")[0] for line in lines[1:3]] == ["  Expected", "  To fix it"]
     assert probe.CALLS == []
+
+
+MEANT = [
+    (["prob", "--rate", "3"], "probe --rate 3"),
+    (["probe", "--rat", "3"], "probe --rate 3"),
+    (["probe", "--rat=3", "--yes"], "probe --rate=3 --yes"),
+    (["probe", "--workspac", "/x"], "probe --workspace /x"),
+    (["probe", "--mode", "fancy", "--dept", "3"], "probe --mode fancy --depth 3"),
+    (["probe", "--mode", "fanzy"], "--mode fancy?"),
+    (["probe", "--zzz"], "probe --help"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "line"), MEANT)
+def test_what_was_probably_meant_is_named(
+    arguments: list[str], line: str, probe: Module, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(*arguments) == 1
+    assert capsys.readouterr().err.rstrip().endswith(line)
+
+
+def test_the_first_line_names_the_workspace(
+    probe: Module, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(workspace, "--yes") == 0
+    assert str(workspace.root) in capsys.readouterr().out.splitlines()[0]
+
+
+def test_quiet_and_verbose(probe: Module, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("go-wrong", "--workspace", str(workspace.root), "--how", "user", "--quiet") == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and "The cup is empty." in shown.err and "Traceback" not in shown.err
+    assert main("go-wrong", "--workspace", str(workspace.root), "--how", "user", "--verbose") == 1
+    shown = capsys.readouterr()
+    assert "Options of go-wrong" in shown.out and "Traceback" in shown.err
+    logged = [path.read_text() for path in sorted((workspace.root / "logs").iterdir())]
+    assert all("Options of go-wrong" in text and "Workspace:" in text for text in logged)
+
+
+def test_a_quiet_run_still_asks(
+    probe: Module, workspace: Workspace, typed: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = typed("3", "2", "n", "5")
+    assert run(workspace, "--quiet") == 0
+    assert len(shown) == 4
+    assert "fancy" in capsys.readouterr().out, "the choices of a question are shown"
+
+
+def test_the_help_is_in_the_order_of_the_work_and_lists_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    places = [shown.index(f"\n  {name} ") for name in ("extract-frames", "extract", "train", "convert", "make-video")]
+    assert places == sorted(places)
+    assert re.search(r"Exit codes:\n  0 .*\n  1 [^$]*\n  130 ", shown)
 
 
 def test_questions_are_asked_and_answers_remembered(
@@ -273,6 +328,7 @@ def test_real_terminal(workspace: Workspace, save_drawn_face: Callable[..., Path
     assert process.wait(30) == 0
     text = shown.decode()
     assert text.count("Sort by [") == 4
+    assert f"Workspace: {workspace.root}" in text
     assert "What decides the order." in text
     assert "'nonsense' does not fit --by" in text and "'99' does not fit --by" in text
     assert json.loads((workspace.root / "answers.json").read_text())["sort"] == {"by": "brightness"}

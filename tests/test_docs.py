@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from facewright.core.command import Command, CommandPackage
+from facewright.core.hints import SCRIPTS
 from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.doc_tables import documents, fill, marked, tables
-from facewright.launchers import LAUNCHERS
 from facewright.marking.origin import read_origin
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = documents(REPOSITORY)
-COMMON_FLAGS = {"--workspace", "--yes", "--help"}
+COMMON_FLAGS = {"--workspace", "--yes", "--help", "--quiet", "--verbose"}
 # Flags that are no option of a command -> whose they are.
 OTHER_FLAGS = {
     "--all": "run_tests: the slow tests too",
@@ -133,7 +133,7 @@ def flags_of_tools() -> set[str]:
 def test_flags_named_in_the_documents_are_declared():
     """Where the code names a script or a command the flag is one of its own, elsewhere one of some command."""
     commands = {name: flags_of(command) for name, command in CommandPackage().load_all().items()}
-    by_name = {**commands, **{script: commands[line.split()[0]] for script, line in LAUNCHERS.items()}}
+    by_name = {**commands, **{script: commands[line.split()[0]] for script, line in SCRIPTS.items()}}
     of_tools = flags_of_tools()
     by_name["tests/benchmarks/gpu"] = of_tools
     every = set().union(*commands.values(), OTHER_FLAGS, of_tools)
@@ -153,7 +153,7 @@ def test_scripts_named_in_the_documents_exist():
     def unknown(path: Path, text: str) -> Iterator[str]:
         for code in code_of(text):
             for name in re.findall(r"(?<![\w./-])(?:\./)?(\d(?:\.\d)?_[a-z_]+\d?)(?:\.sh|\.bat)?(?![\w.*])", code):
-                if name not in LAUNCHERS:
+                if name not in SCRIPTS:
                     yield name
 
     assert not problems(unknown)

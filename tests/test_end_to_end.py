@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from clips import ffmpeg
+from facewright.core.hints import SCRIPTS
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
-from facewright.launchers import LAUNCHERS
 from sample import SAMPLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -34,7 +34,7 @@ GOLDEN_SIDE, MOST_DIFFERENCE = 64, 4.0
 
 def script(workspace: Workspace, name: str, *flags: str) -> str:
     """Run a numbered script's command line; return what it printed."""
-    line = [*LAUNCHERS[name].split(), *flags, "--yes", "--workspace", str(workspace.root)]
+    line = [*SCRIPTS[name].split(), *flags, "--yes", "--workspace", str(workspace.root)]
     done = subprocess.run(
         [sys.executable, str(REPOSITORY / "main.py"), *line],
         capture_output=True,

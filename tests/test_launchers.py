@@ -10,7 +10,8 @@ import pytest
 
 from facewright.cli import build
 from facewright.core.command import CommandPackage
-from facewright.launchers import LAUNCHERS, TESTS, all_files, render, unlisted_scripts, write_launchers
+from facewright.core.hints import SCRIPTS
+from facewright.launchers import TESTS, all_files, render, unlisted_scripts, write_launchers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -32,9 +33,9 @@ def test_no_further_numbered_script() -> None:
     assert unlisted_scripts(REPOSITORY) == []
 
 
-@pytest.mark.parametrize("name", list(LAUNCHERS))
+@pytest.mark.parametrize("name", list(SCRIPTS))
 def test_every_row_parses(name: str) -> None:
-    command_name, *flags = LAUNCHERS[name].split()
+    command_name, *flags = SCRIPTS[name].split()
     group = build(CommandPackage())
     with group.make_context("main.py", [command_name, *flags], resilient_parsing=True) as context:
         command = group.get_command(context, command_name)
@@ -47,14 +48,14 @@ def test_every_row_parses(name: str) -> None:
 
 def test_every_command_is_reachable() -> None:
     """A command without a script is one of the few that are typed."""
-    scripted = {line.split()[0] for line in LAUNCHERS.values()}
-    typed = {"doctor", "benchmark", "faceset", "inspect", "people", "restore"}
+    scripted = {line.split()[0] for line in SCRIPTS.values()}
+    typed = {"benchmark", "inspect"}
     assert CommandPackage().modules.keys() <= scripted | typed
 
 
 def test_writing_repairs_what_differs(tmp_path: Path) -> None:
     written = write_launchers(tmp_path)
-    assert len(written) == 2 * (len(LAUNCHERS) + 1)
+    assert len(written) == 2 * (len(SCRIPTS) + 1)
     assert write_launchers(tmp_path) == []
     (tmp_path / "6_train.sh").write_text("echo broken")
     (tmp_path / "6_train.sh").chmod(0o644)
@@ -65,7 +66,7 @@ def test_writing_repairs_what_differs(tmp_path: Path) -> None:
 
 
 def test_scripts_are_ascii_and_short() -> None:
-    for name in (*LAUNCHERS, TESTS):
+    for name in (*SCRIPTS, TESTS):
         for data in render(name).values():
             assert data.isascii()
             assert len(data.splitlines()) < 20

@@ -1,5 +1,6 @@
 """Command line -> command: one subcommand per file of commands/, questions for what is missing, exit codes."""
 
+import difflib
 import os
 import shlex
 import sys
@@ -12,15 +13,14 @@ import click
 from facewright import __version__
 from facewright.core import console
 from facewright.core.command import Command, CommandPackage
-from facewright.core.errors import UserError
+from facewright.core.errors import EXIT_CODES, UserError
 from facewright.core.files import make_folder
+from facewright.core.hints import PROGRAM, REPOSITORY, SCRIPTS, USUAL_WORKSPACE, hint
 from facewright.core.log_file import log_file, versions
 from facewright.core.options import Option, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import unlisted_scripts, write_launchers
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PROGRAM = "main.py"
 RAW_ARGUMENTS = "facewright.raw_arguments"
 
 
@@ -79,13 +79,18 @@ def common_options() -> list[click.Parameter]:
             ["--workspace", "workspace_"],
             metavar="DIR",
             default=None,
-            help=f"Folder of the project. [default: {REPOSITORY / 'workspace'}]",
+            help=f"Folder of the project. [default: {USUAL_WORKSPACE}]",
         ),
         click.Option(
             ["--yes", "yes_"],
             is_flag=True,
             default=False,
             help="Ask nothing: take flags, the answers of the last run, and defaults.",
+        ),
+        click.Option(
+            ["--quiet/--verbose", "-q/-v", "quiet_"],
+            default=None,
+            help="Print warnings and errors only; or also what otherwise goes into the log file alone.",
         ),
     ]
 
@@ -133,12 +138,18 @@ class Subcommand(click.Command):
     def start(self, given: dict[str, Any]) -> None:
         """Ask what is missing and run the command; its log file tells of it."""
         answers = console.Answers.YES if given.pop("yes_") else console.ANSWERS.get()
+        verbosity = {True: console.Verbosity.QUIET, False: console.Verbosity.VERBOSE, None: console.VERBOSITY.get()}
         workspace = open_workspace(given.pop("workspace_"), may_be_new=self.command.makes_workspace)
         ctx = click.get_current_context()
         header = [f"facewright {__version__}: {shlex.join([PROGRAM, self.command.name, *ctx.meta[RAW_ARGUMENTS]])}"]
-        header += [f"Workspace: {workspace.root}", versions()]
-        with console.answered_by(answers), log_file(workspace.root, self.command.name, header):
-            self.command.execute(workspace, given, lambda more: self._rest(ctx, more))
+        header.append(versions())
+        with (
+            console.printing(verbosity[given.pop("quiet_")]),
+            console.answered_by(answers),
+            log_file(workspace.root, self.command.name, header),
+        ):
+            words = ctx.meta[RAW_ARGUMENTS]
+            self.command.execute(workspace, given, lambda more: self._rest(ctx, more), words=words)
 
     def _rest(self, ctx: click.Context, more: type | None) -> dict[str, Any]:
         """Read the flags that only the second settings class knows; others are refused."""
@@ -159,7 +170,7 @@ def _as_help(docstring: str) -> str:
 
 def workspace_root(folder: str | None) -> Path:
     """The project folder: as named, or `workspace/` beside main.py."""
-    return Path(os.path.expanduser(folder)).absolute() if folder else REPOSITORY / "workspace"
+    return Path(os.path.expanduser(folder)).absolute() if folder else USUAL_WORKSPACE
 
 
 def open_workspace(folder: str | None, *, may_be_new: bool) -> Workspace:
@@ -176,7 +187,7 @@ def open_workspace(folder: str | None, *, may_be_new: bool) -> Workspace:
             raise UserError(
                 f"There is no folder {root}.",
                 "the folder of a project behind --workspace.",
-                f"check the spelling, or make it: 1_clear_workspace --workspace {folder}",
+                f"check the spelling, or make it:{hint('clear --workspace', folder)}",
             )
         if not folder:
             make_folder(root)
@@ -191,8 +202,10 @@ class Program(click.Group):
         super().__init__(PROGRAM, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the subcommands, sorted."""
-        return sorted([*self.package.modules, *self.commands])
+        """Return the subcommands in the order of the work; those without a script last."""
+        order = {line.split()[0]: None for line in SCRIPTS.values()}
+        known = {*self.package.modules, *self.commands}
+        return [*(name for name in order if name in known), *sorted(known - order.keys())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a subcommand, None for an unknown one."""
@@ -200,12 +213,19 @@ class Program(click.Group):
             return Subcommand(self.package.load(cmd_name))
         return self.commands.get(cmd_name)
 
+    def flags(self, name: str) -> list[str]:
+        """Return the flags of a subcommand."""
+        command = self.get_command(click.Context(self), name)
+        return [flag for parameter in (command.params if command else ()) for flag in parameter.opts if flag[0] == "-"]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a line per subcommand."""
         rows = {name: self.package.summary(name) for name in self.package.modules}
         rows |= {name: command.get_short_help_str(200) for name, command in self.commands.items()}
         with formatter.section("Subcommands"):
-            formatter.write_dl(sorted(rows.items()))
+            formatter.write_dl([(name, rows[name]) for name in self.list_commands(ctx)])
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), text) for code, text in EXIT_CODES.items()])
 
 
 def launchers_command() -> click.Command:
@@ -218,7 +238,7 @@ def launchers_command() -> click.Command:
     )
 
 
-def _write_launchers(workspace_: str | None, yes_: bool) -> None:
+def _write_launchers(**common: Any) -> None:
     written = write_launchers(REPOSITORY)
     console.say(f"Wrote {len(written)} scripts to {REPOSITORY}; the others were right already.")
     for name in unlisted_scripts(REPOSITORY):
@@ -229,7 +249,7 @@ def _write_launchers(workspace_: str | None, yes_: bool) -> None:
         console.say(f"Brought the tables of {path.relative_to(REPOSITORY)} up to date.")
 
 
-def build(package: CommandPackage) -> click.Group:
+def build(package: CommandPackage) -> Program:
     """Return the whole command line."""
     program = Program(
         package,
@@ -240,7 +260,8 @@ def build(package: CommandPackage) -> click.Group:
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 110},
         subcommand_metavar="SUBCOMMAND [flags]",
     )
-    return click.version_option(__version__, prog_name="facewright")(program)
+    click.version_option(__version__, prog_name="facewright")(program)
+    return program
 
 
 @click.pass_context
@@ -249,13 +270,32 @@ def _show_help(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-def usage_error(problem: click.ClickException, arguments: Sequence[str], program: click.Group) -> UserError:
-    """Say click's complaint in the three lines of all our errors."""
+def usage_error(problem: click.ClickException, arguments: Sequence[str], program: Program) -> UserError:
+    """Say click's complaint in the three lines of all our errors; the last one is the line that was meant."""
     names = program.list_commands(click.Context(program))
     command = next((word for word in arguments if not word.startswith("-")), "")
+    happened = getattr(problem, "message", problem.format_message())
     if command not in names:
-        return UserError(problem.format_message(), f"one of {', '.join(names)}.", f"see {PROGRAM} --help")
-    return UserError(problem.format_message(), f"the flags of {command}.", f"see {PROGRAM} {command} --help")
+        return UserError(happened, f"one of {', '.join(names)}.", _meant(command, names, arguments) or _see("--help"))
+    expected = f"the flags of {command}."
+    if isinstance(problem, click.NoSuchOption):
+        wrong = problem.option_name
+        flags = [*program.flags(command), *(problem.possibilities or ())]
+        return UserError(happened, expected, _meant(wrong, flags, arguments) or _see(f"{command} --help"))
+    return UserError(happened, expected, _see(f"{command} --help"))
+
+
+def _meant(wrong: str, known: Sequence[str], arguments: Sequence[str]) -> str:
+    """Return the command line with the nearest known word in place of a wrong one; empty where none is near."""
+    near = difflib.get_close_matches(wrong, known, 1)
+    if not near or not wrong:
+        return ""
+    words = [near[0] + word[len(wrong) :] if word.partition("=")[0] == wrong else word for word in arguments]
+    return f"did you mean {near[0]}?{hint('', *words)}"
+
+
+def _see(line: str) -> str:
+    return f"see what there is:{hint(line)}"
 
 
 def missing_package(problem: ModuleNotFoundError) -> UserError:
@@ -275,7 +315,7 @@ def main(argv: Sequence[str] | None = None, *, commands: str = "facewright.comma
         commands: The package whose files are the subcommands.
 
     Returns:
-        0 when all was done, 1 for a mistake that the user can fix, 130 when stopped with Ctrl-C.
+        One of `EXIT_CODES`.
     """
     console.set_up()
     arguments = list(sys.argv[1:] if argv is None else argv)

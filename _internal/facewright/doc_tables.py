@@ -12,11 +12,12 @@ from pathlib import Path
 
 from facewright.convert.parameters import MODES
 from facewright.core.command import CommandPackage
+from facewright.core.errors import EXIT_CODES
 from facewright.core.files import write_bytes
+from facewright.core.hints import SCRIPTS
 from facewright.core.options import Option, declared, show
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.facesets.sort_base import methods
-from facewright.launchers import LAUNCHERS
 from facewright.models.registry import model_classes
 from facewright.ui.events import HELP
 
@@ -27,8 +28,9 @@ def tables() -> dict[str, str]:
     """Return every generated table as Markdown, by the name of its marker."""
     commands = CommandPackage()
     return {
-        "scripts": _table(("Script", "What it does"), [(f"`{n}`", _help_of(line)) for n, line in LAUNCHERS.items()]),
+        "scripts": _table(("Script", "What it does"), [(f"`{n}`", _help_of(line)) for n, line in SCRIPTS.items()]),
         "commands": _table(("Command", "What it does"), [(f"`{n}`", commands.summary(n)) for n in commands.modules]),
+        "exit codes": _table(("Exit code", "What it means"), [(str(code), text) for code, text in EXIT_CODES.items()]),
         "models": _table(("Model", "What it is for", "Face", "Million parameters", "Memory of a training"), _models()),
         "detectors": _table(("Detector", "What it is for"), _detectors()),
         "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),

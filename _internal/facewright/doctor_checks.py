@@ -142,7 +142,7 @@ def windows() -> Iterator[Finding]:
         yield Finding("windows", True, f"a screen, and OpenCV {cv2.__version__} with windows")
     else:
         text = "no screen (DISPLAY is not set): previews go to PNG files, keys to the terminal"
-        yield Finding("windows", True, text, "6_train and 5.3_dst_fix_faces have pages instead of windows: --serve")
+        yield Finding("windows", True, text, "training and annotation have pages instead of windows: --serve")
     if importlib.util.find_spec("_tkinter"):
         yield Finding("Tk", True, "there, for the window of manual annotation")
     else:

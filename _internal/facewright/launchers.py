@@ -1,39 +1,13 @@
-"""The numbered scripts: one table, script name -> subcommand line, and the two files that each row becomes.
+"""The two files that each script of the table in core/hints.py becomes.
 
 `python main.py launchers` writes them; a test compares the files on disk with this table.
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from facewright.core.files import list_files, make_folder, write_bytes
-
-LAUNCHERS: Mapping[str, str] = MappingProxyType(
-    {
-        "quickstart": "quickstart",
-        "1_clear_workspace": "clear",
-        "2_extract_png_from_src": "extract-frames --side src",
-        "3_extract_png_from_dst": "extract-frames --side dst",
-        "3.1_cut_dst_video": "cut-video",
-        "4_src_extract_faces": "extract --side src",
-        "4.1_src_view_faces": "view --side src",
-        "4.2_src_sort_faces": "sort --side src",
-        "4.3_src_keep_person": "keep --side src",
-        "5_dst_extract_faces": "extract --side dst",
-        "5.1_dst_view_faces": "view --side dst",
-        "5.2_dst_sort_faces": "sort --side dst",
-        "5.3_dst_fix_faces": "fix --side dst",
-        "5.4_dst_keep_person": "keep --side dst",
-        "6_train": "train",
-        "6.1_train_timelapse": "timelapse",
-        "6.2_export_dfm": "export",
-        "7_convert": "convert",
-        "8_to_mp4": "make-video",
-        "8.1_to_avi": "make-video --container avi",
-    }
-)
+from facewright.core.hints import SCRIPTS
 
 # The tests are no subcommand: they run with tools that users do not need.
 TESTS = "run_tests"
@@ -73,7 +47,7 @@ def render(name: str) -> dict[str, bytes]:
         # "cd" comes last: after it cmd may take %~dp0 of a script that was named by a relative path for another folder.
         batch = BATCH.format(prepare='set "dev=--dev"', call='cd /d "%~dp0" && "%python%" -m pytest %*')
     else:
-        line = LAUNCHERS[name]
+        line = SCRIPTS[name]
         shell = SHELL.format(prepare="dev=\n", call=f'exec "$python" "$root/main.py" {line} "$@"')
         batch = BATCH.format(prepare='set "dev="', call=f'"%python%" "%~dp0main.py" {line} %*')
     return {
@@ -84,7 +58,7 @@ def render(name: str) -> dict[str, bytes]:
 
 def all_files() -> dict[str, bytes]:
     """Return every launcher: file name -> bytes."""
-    return {file: data for name in (*LAUNCHERS, TESTS) for file, data in render(name).items()}
+    return {file: data for name in (*SCRIPTS, TESTS) for file, data in render(name).items()}
 
 
 def write_launchers(folder: Path) -> list[Path]:

@@ -179,7 +179,7 @@ def test_fix_without_a_screen_says_how(workspace: Workspace, squares: Squares, c
     extract(workspace)
     fix(workspace)
     text = capsys.readouterr().out
-    assert "main.py fix --side dst --look usual --serve" in text and text.endswith("Next: 6_train.\n")
+    assert "5.3_dst_fix_faces" in text and "--look usual --serve" in text and "6_train" in text.splitlines()[-1]
     with pytest.raises(UserError, match="no screen"):
         fix(workspace, look="several")
 

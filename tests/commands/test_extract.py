@@ -62,7 +62,7 @@ def test_end_to_end_on_the_sample(workspace: Workspace, capsys: pytest.CaptureFi
         assert face.record.detector == "mtcnn" and face.record.score > 0.8
     assert len(list(side.debug_dir.glob("*_debug.jpg"))) == 6
     text = capsys.readouterr().out
-    assert "Frames searched: 6. Faces saved: 6" in text and "Next: 6_train" in text
+    assert "Frames searched: 6. Faces saved: 6" in text and "6_train" in text.splitlines()[-1]
 
 
 def test_what_is_written_and_said(workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]) -> None:
@@ -319,11 +319,11 @@ def test_fix_with_nothing_to_do(workspace: Workspace, squares: Squares, capsys: 
     run(workspace, Options(side="dst"), squares)
     fix_faces.run(workspace, fix_faces.Options(), SquareModels(squares))
     text = capsys.readouterr().out
-    assert "Every frame has exactly one face" in text and text.endswith("Next: 6_train.\n")
+    assert "Every frame has exactly one face" in text and "6_train" in text.splitlines()[-1]
     write_image(workspace.dst.frames_dir / "2.png", frame_with([(10, 10, 90)]))
     fix_faces.run(workspace, fix_faces.Options(), SquareModels(squares))
     text = capsys.readouterr().out
-    assert "Frames not searched yet: 1" in text and text.endswith("Next: 5_dst_extract_faces.\n")
+    assert "Frames not searched yet: 1" in text and "5_dst_extract_faces" in text.splitlines()[-1]
 
 
 def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(

@@ -187,7 +187,7 @@ def test_keep_asks_and_says_again(
     assert set(numbers(crowd).values()) == {1}
     told = capsys.readouterr().out
     assert "1,3 two of them" in told
-    assert "main.py restore --side dst brings them back" in told
+    assert "restore.sh --side dst" in told or "restore.bat --side dst" in told
 
 
 def test_nobody_to_ask_is_a_sentence(workspace: Workspace, crowd: Side) -> None:

@@ -4,13 +4,13 @@ import pytest
 
 from facewright.commands import quickstart
 from facewright.core.errors import UserError
+from facewright.core.hints import SCRIPTS
 from facewright.core.workspace import Workspace
-from facewright.launchers import LAUNCHERS
 
 
 def test_every_row_is_that_of_the_numbered_script() -> None:
     for step in quickstart.steps(quickstart.Options()):
-        assert step.line.startswith(LAUNCHERS[step.script])
+        assert step.line.startswith(SCRIPTS[step.script])
 
 
 def test_empty_workspace_is_taken(workspace: Workspace) -> None:

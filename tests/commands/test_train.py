@@ -24,7 +24,7 @@ from train import tiny
 def test_trains_resumes_and_stops_at_the_target(filled, capsys):
     run(filled, target_iter=3)
     said = capsys.readouterr().out
-    assert "6 src, 6 dst" in said and "Next: 7_convert" in said and "CPU" in said
+    assert "6 src, 6 dst" in said and "7_convert" in said and "CPU" in said
     assert (filled.model_dir / "preview.png").exists()
     assert iteration(filled) == 3
     run(filled, target_iter=5)
@@ -104,7 +104,7 @@ def test_faces_that_show_too_little_are_named(filled, monkeypatch, tmp_path):
         UserError, match=r"6 face\(s\) of data_src show less than the model h64 needs: 00000_0.png"
     ) as it:
         run(filled)
-    assert "4_src_extract_faces --face-type head" in it.value.fix
+    assert "4_src_extract_faces" in it.value.fix and "--face-type head" in it.value.fix
     folder = tmp_path / "many"
     tiny.save_faces(folder, 3)
     with pytest.raises(UserError) as it:

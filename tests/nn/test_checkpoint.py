@@ -141,7 +141,7 @@ def test_where_there_is_a_backup_the_way_back_to_it_is_named(tmp_path):
     os.truncate(newest / "weights.safetensors", 30)
     with pytest.raises(UserError) as caught:
         checkpoint.newest(tmp_path)
-    assert "main.py restore --what model" in caught.value.fix
+    assert "--what model" in caught.value.fix
 
 
 def test_the_weights_of_another_model_are_not_called_cut_off(tmp_path):

@@ -10,6 +10,7 @@ from facewright.annotate.storage import FaceStorage
 from facewright.annotate.suspicious import suspicious
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.extract.log import Settings, finished_manually
 from facewright.extract.session import Annotated, frames_without_faces
@@ -61,7 +62,7 @@ def annotation_contradiction(options: GapOptions, detector: str, *, from_video: 
         return UserError(
             "Faces are placed in frames on disk, not straight in a video.",
             "frames as files.",
-            "run 2_extract_png_from_src, then extract without --from-video.",
+            f"take the frames out first, then extract without --from-video:{hint('extract-frames --side src')}",
         )
     return None if can_show(options) else no_screen()
 

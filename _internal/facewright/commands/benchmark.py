@@ -12,6 +12,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 
@@ -59,13 +60,14 @@ def run(workspace: Workspace, options: Options) -> BenchmarkReport:
     if not options.name:
         for name, text in known.items():
             console.say(f"  {name:<24}{text}")
-        console.say("Run one: main.py benchmark --name NAME")
+        if known:
+            console.say(f"To run one:{hint('benchmark --name', next(iter(known)))}")
         return BenchmarkReport(tuple(known), "")
     if options.name not in known:
         raise UserError(
             f"There is no benchmark {options.name!r}.",
             f"one of {', '.join(known)}.",
-            "run main.py benchmark without --name to see them.",
+            f"see them:{hint('benchmark')}",
         )
     script = FOLDER / f"{options.name}.py"
     start = f"import sys, runpy; sys.path.insert(0, {str(REPOSITORY / '_internal')!r}); sys.argv = sys.argv[1:]; "

@@ -11,6 +11,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.files import disk_errors, list_files, make_folder, move_to_trash
+from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 
@@ -99,7 +100,7 @@ def _empty_trash(workspace: Workspace) -> bool:
 def say_report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:
     """Print what was moved and what comes next."""
     if moved:
-        console.say(f"Moved to {moved}. To have the room on the disk: 1_clear_workspace --empty-trash")
+        console.say(f"Moved to {moved}. To have the room on the disk:{hint('clear --empty-trash')}")
     elif left := made_by_steps(workspace):
         console.say(f"Nothing was moved: {', '.join(path.name for path in left)} stay in {workspace.root}.")
     else:
@@ -109,7 +110,7 @@ def say_report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:
     for side in (workspace.src, workspace.dst):
         found = [path.name for path in side.videos()]
         console.say(f"  {side.name}: {', '.join(found) if found else 'copy your video here, with its own ending'}")
-    console.say("Next: 2_extract_png_from_src")
+    console.say(f"Next, the frames of data_src:{hint('extract-frames --side src')}")
 
 
 def _size_of(path: Path) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from facewright.convert.parameters import Options
 from facewright.convert.session import ConvertReport, convert
 from facewright.core import console
 from facewright.core.command import Command
+from facewright.core.hints import hint
 from facewright.core.workspace import Workspace
 
 
@@ -44,7 +45,7 @@ def say_report(report: ConvertReport) -> None:
         )
     if report.sheet:
         console.say(f"Before and after at a glance: {report.sheet}")
-    console.say("Next: 8_to_mp4")
+    console.say(f"Next, make the video:{hint('make-video')}")
 
 
 COMMAND = Command(__doc__, Options, run)

@@ -62,8 +62,8 @@ def run(workspace: Workspace, options: Options) -> CutReport:
         if report.deinterlaced:
             console.say("They were deinterlaced, because the video is flagged as interlaced.")
         if workspace.dst.frames():
-            console.warn("The frames in data_dst are those of the whole video: run 3_extract_png_from_dst again.")
-        console.say("Next: 3_extract_png_from_dst.")
+            console.warn("The frames in data_dst are those of the whole video: take them out again.")
+        console.say(f"Next, its frames:{workspace.dst.hint('extract-frames')}")
     return report
 
 

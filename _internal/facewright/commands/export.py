@@ -5,13 +5,13 @@ before it takes its place; an older one goes to the trash. docs/deepfacelive.md 
 """
 
 import importlib.util
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 
@@ -57,8 +57,7 @@ def check_packages() -> None:
         raise UserError(
             f"The environment lacks {' and '.join(missing)}.",
             "the packages of _internal/requirements.txt.",
-            f"run 6.2_export_dfm, which completes the environment, or: {sys.executable} -m pip install "
-            "-r _internal/requirements.txt -c _internal/constraints.txt",
+            f"run the script, which completes the environment:{hint('export')}",
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from facewright.core import console
 from facewright.core.command import Command
+from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.video.extraction import ExtractFramesReport, extract_frames
@@ -50,7 +51,10 @@ def run(workspace: Workspace, options: Options) -> ExtractFramesReport:
     report = extract_frames(workspace, side, settings, redo=options.redo)
     say_report(report, options.side)
     report.check_whole()
-    console.say(f"Next: {'3_extract_png_from_dst' if options.side == 'src' else '4_src_extract_faces'}.")
+    if options.side == "src":
+        console.say(f"Next, the frames of data_dst:{hint('extract-frames --side dst')}")
+    else:
+        console.say(f"Next, the faces of data_src:{hint('extract --side src')}")
     return report
 
 
@@ -89,7 +93,9 @@ def say_audio(info: VideoInfo, timing: Timing) -> None:
         console.say(f"Its audio ({audio.codec}) is noted.")
     else:
         console.say(f"It has {len(tracks)} audio tracks: {', '.join(map(str, tracks))}.")
-        console.say(f"The result will get the main one, {audio.track}; 8_to_mp4 --audio-track N takes another.")
+        other = next(track.track for track in tracks if track.track != audio.track)
+        line = hint(f"make-video --audio-track {other}")
+        console.say(f"The result will get the main one, {audio.track}. To take another in the end:{line}")
     if timing.audio is not None and timing.audio.breaks:
         console.say(f"Its time stamps do not run on either (breaks: {timing.audio.breaks}): it moves with the frames.")
 

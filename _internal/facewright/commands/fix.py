@@ -25,7 +25,7 @@ from facewright.core.options import option
 from facewright.core.workspace import FRAMES_OF_SIDES, Side, Workspace
 from facewright.extract.log import frames_to_search
 from facewright.extract.people import number_new
-from facewright.extract.report import NEXT_SCRIPT
+from facewright.extract.report import say_next
 from facewright.extract.second_search import QUICK_PASSES, SLOW_PASSES, search_again
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
 from facewright.extract.smoothing import smooth_side
@@ -89,7 +89,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
             raise UserError(
                 f"The faces of {side.name} were not extracted yet.",
                 "an earlier run of the extraction, whose gaps are filled here.",
-                f"run {side.extractor} first.",
+                f"extract them first:{side.hint('extract')}",
             )
         names = set(side_run.log.unfinished())
         faceless = [path for path in frames if path.name in names]
@@ -103,7 +103,10 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         smooth_side(side_run)  # as the extraction did: new faces steady their neighbours
         if annotated:  # an accepted frame counts as searched
             unsearched = sum(map(len, side_run.log.split(frames)))
-    console.say(f"Next: {side.extractor if unsearched else NEXT_SCRIPT[side.name]}.")
+    if unsearched:
+        console.say(f"Next, the frames that were not searched yet:{side.hint('extract')}")
+    else:
+        say_next(side)
     return FixResult(found, annotated, unsearched)
 
 
@@ -118,9 +121,8 @@ def _annotate(side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[P
             chosen = list(USUAL_KINDS)
         else:
             if any(kinds[name] for name in USUAL_KINDS):
-                how = "" if can_show(options) else " --serve"
-                side = side_run.side.name.removeprefix("data_")
-                console.say(f"To annotate them: main.py fix --side {side} --look usual{how}")
+                how = () if can_show(options) else ("--serve",)
+                console.say(f"To annotate them:{side_run.side.hint('fix', '--look', 'usual', *how)}")
             return 0
     else:
         chosen = []
@@ -148,7 +150,7 @@ def _lines(
     if deleted := names["deleted"]:
         yield f"Frames whose faces were deleted: {len(deleted)} ({console.listed(deleted)}). They are left alone."
     if unsearched:
-        yield f"Frames not searched yet: {unsearched}. Run {side.extractor} again."
+        yield f"Frames not searched yet: {unsearched}."
     if not (found or left or crowded or odd or deleted or unsearched):
         yield "Every frame has exactly one face, or was finished by a person."
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.faces.record import FaceRecord, load_record
@@ -45,7 +46,11 @@ def run(workspace: Workspace, options: Options) -> InspectReport:
         UserError: No file is named, or it is no image or video that can be read.
     """
     if not options.file:
-        raise UserError("No file is named.", "an image or a video.", "main.py inspect workspace/result.mp4")
+        raise UserError(
+            "No file is named.",
+            "an image or a video.",
+            f"name one:{hint('inspect', str(workspace.result))}",
+        )
     path = Path(options.file).expanduser()
     origin, face = read_origin(path), _face_of(path)
     console.heading(str(path))

@@ -11,10 +11,11 @@ from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
+from facewright.core.hints import again
 from facewright.core.options import option
 from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.extract.people import People, number_people
-from facewright.extract.report import NEXT_SCRIPT
+from facewright.extract.report import say_next
 from facewright.extract.side_run import ModelLoader, open_side
 from facewright.facesets.people_sheet import present_people
 from facewright.ui.file_viewer import open_in_viewer
@@ -69,7 +70,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         else:
             chosen = parse(options.person, people) if options.person else _ask(workspace, side.name, people)
             report = _keep(workspace, side, people, chosen)
-    console.say(f"Next: {NEXT_SCRIPT[side.name]}.")
+    say_next(side)
     return report
 
 
@@ -104,7 +105,7 @@ def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
         raise UserError(
             "There is nobody to ask who stays.",
             "a terminal, or the number of a person.",
-            "add --person 1 (or another number of the table) and --yes.",
+            f"name one or more numbers of the table:{again('--person', '1', '--yes')}",
         )
     open_in_viewer(workspace.root / f"{name}_people.png")
     while True:
@@ -136,7 +137,7 @@ def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int
     target = move_to_trash(faces, workspace.trash, by=f"keep --person {','.join(map(str, chosen))}")
     kept = sum(len(person.faces) for person in people.persons if person.number in chosen)
     console.say(f"Kept {kept} faces (person {names}). {len(faces)} faces of others are in {target}.")
-    console.say(f"  {side.restore_command} brings them back.")
+    console.say(f"To bring them back:{side.hint('restore')}")
     if people.unknown:
         console.say(f"  {len(people.unknown)} faces without a number stayed; look at them.")
     return KeepReport(tuple(chosen), len(faces), target)

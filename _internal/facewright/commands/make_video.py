@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from facewright.core import console
 from facewright.core.command import Command
+from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import container_tags
@@ -66,7 +67,7 @@ def run(workspace: Workspace, options: Options) -> MakeVideoReport:
     console.say(f"Wrote {report.video}: {report.frames} frames, {report.rate:.6g} per second, {report.seconds:.2f} s.")
     if report.resumed:
         console.say(f"Skipped {report.resumed} frames that the run before had encoded.")
-    console.say("Next: watch it. To change it, run 7_convert with other settings and this step again.")
+    console.say(f"Next, watch it. To change it, convert with other settings and run this step again:{hint('convert')}")
     return report
 
 

@@ -47,7 +47,8 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     with open_side(workspace, side, models) as side_run:
         people = number_people(side_run, threshold=options.threshold, anew=options.renumber)
         present_people(workspace, side, people)
-    console.say(f"Next: {side.keep_script} keeps whom you choose; sort --by person puts each one's faces together.")
+    lines = side.hint("keep") + side.hint("sort --by person")
+    console.say(f"Next, keep whom you choose, or put each one's faces together:{lines}")
     return people
 
 

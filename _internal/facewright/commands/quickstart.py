@@ -14,6 +14,7 @@ from facewright.core import console
 from facewright.core.command import Command, CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, write_bytes
+from facewright.core.hints import hint
 from facewright.core.log_file import FOLDER as LOGS
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
@@ -68,7 +69,7 @@ def run(workspace: Workspace, options: Options) -> QuickstartReport:
     began = time.monotonic()
     took = {}
     for step in steps(options):
-        console.heading(f"\n== {step.script}   (main.py {step.line})")
+        console.heading(f"\n== {step.script}   ({step.line})")
         started = time.monotonic()
         run_step(workspace, step)
         took[step.script] = time.monotonic() - started
@@ -115,7 +116,7 @@ def place_for_sample(workspace: Workspace) -> Workspace:
         raise UserError(
             f"{neighbour} holds clips that are not the sample's.",
             "an empty folder, or one that an earlier quickstart made.",
-            "move that folder away, or name another: quickstart --workspace DIR",
+            f"move that folder away, or name another:{hint('quickstart --workspace DIR')}",
         )
     return Workspace(put_clips(neighbour))
 
@@ -158,9 +159,9 @@ def say_report(workspace: Workspace, took: Mapping[str, float], total: float) ->
         if path.exists():
             console.say(f"  {title:<24}{path}")
     console.say(
-        "\nNow with clips of your own: copy them into the workspace as data_src.* and data_dst.* (move the sample's"
+        "\nNow with clips of your own: copy them into the workspace as data_src.* and data_dst.* (move the sample's\n"
+        f"away), then run the numbered scripts in order, beginning with:{hint('clear')}"
     )
-    console.say("away), run 1_clear_workspace, then the other numbered scripts in order.")
 
 
 COMMAND = Command(__doc__, Options, run, makes_workspace=True)

@@ -101,7 +101,7 @@ def _dry_run(workspace: Workspace, side: Side, method: Method, options: Options,
         console.say(f"  {name:<{width}}  ->  trash")
     if options.contact_sheet:
         _write_sheet(workspace, side, plan)
-    console.say(f"Nothing was renamed. Sort without --dry-run to do it: {method.name}.")
+    console.say(f"Nothing was renamed. To do it:{side.hint('sort --by', method.name)}")
     return SortReport(side.aligned_dir, len(plan.moves), 0, 0, None)
 
 
@@ -122,12 +122,12 @@ def _report(side: Side, method: Method, plan: SortPlan, done: Finished | None) -
         f"{count} faces of {side.name} sorted by {method.name}, {plan.changed} files renamed in {side.aligned_dir}."
     )
     if done and done.trash:
-        console.say(f"{len(plan.rejected)} faces went to {done.trash}. Bring them back: {side.restore_command}.")
+        console.say(f"{len(plan.rejected)} faces went to {done.trash}. To bring them back:{side.hint('restore')}")
         if side.name == "data_dst":
             console.warn("A face of data_dst that is in the trash is not converted: its frame stays as it is.")
     if plan.unreadable:
         console.say(f"{plan.unreadable} files that are not usable faces were left as they are.")
-    console.say(f"Next: {'4.1_src' if side.name == 'data_src' else '5.1_dst'}_view_faces, delete what does not belong.")
+    console.say(f"Next, look at them and delete what does not belong:{side.hint('view')}")
 
 
 COMMAND = Command(__doc__, Options, run, MoreOptions("by", more_options))

@@ -65,9 +65,7 @@ def run(workspace: Workspace, options: Options) -> ViewReport:
         console.say("Opened in the system's viewer.")
     with threads(cores()) as executor:
         report = _describe(workspace, options, side, faceset, executor, with_page=not opened)
-    console.say(
-        f"Delete the files that do not belong. Next: {'4.2_src' if options.side == 'src' else '5.2_dst'}_sort_faces"
-    )
+    console.say(f"Delete the files that do not belong. Next, sort them:{side.hint('sort')}")
     return report
 
 

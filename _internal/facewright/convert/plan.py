@@ -219,7 +219,7 @@ def list_frames(side: Side) -> list[Path]:
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
             "the frames of the video data_dst.",
-            f"run {side.frames_script} first.",
+            f"take the frames out of the video first:{side.hint('extract-frames')}",
         )
     return frames
 
@@ -242,7 +242,7 @@ def list_faces(side: Side) -> dict[str, list[FaceFile]]:
         raise UserError(
             f"There are no faces in {side.aligned_dir}.",
             "at least one aligned face of the person who is to be replaced.",
-            "run 5_dst_extract_faces first.",
+            f"extract the faces first:{side.hint('extract')}",
         )
     return faceset.by_frame()
 

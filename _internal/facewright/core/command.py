@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core import console
-from facewright.core.options import PromptPlan, declared, resolve, show
+from facewright.core.hints import hints_of
+from facewright.core.options import Option, PromptPlan, declared, resolve, several, show
 from facewright.core.workspace import Workspace
 
 OptionValue = bool | int | float | str | Path | Sequence[str]
@@ -98,6 +99,7 @@ class Command:
         more_flags: Callable[[type | None], Mapping[str, Any]],
         *,
         use_answers: bool = True,
+        words: Sequence[str] = (),
     ) -> Any:
         """Settle every option from flags, answers, the workspace and defaults, then run it.
 
@@ -106,10 +108,24 @@ class Command:
             flags: Checked values by name of the option; None where there is none.
             more_flags: Called with the second settings class, None where there is none; returns its flags.
             use_answers: Whether the workspace's remembered answers count.
+            words: The command line, for hints; only what follows the subcommand.
 
         Returns:
             The result of `run`.
         """
+        with hints_of(workspace.root, (self.name, *words)) as another_workspace:
+            if another_workspace:
+                console.say(f"Workspace: {workspace.root}")
+            return self._execute(workspace, flags, more_flags, use_answers=use_answers)
+
+    def _execute(
+        self,
+        workspace: Workspace,
+        flags: Mapping[str, Any],
+        more_flags: Callable[[type | None], Mapping[str, Any]],
+        *,
+        use_answers: bool,
+    ) -> Any:
         plan = self.plan(workspace, flags)
         known = self.remembered(workspace) if use_answers else self.known_answers(workspace)
         flags, known = {**flags, **plan.flags}, {**known, **plan.remembered}
@@ -156,7 +172,9 @@ class Command:
             more(None)
         try:
             with console.answered_by(answers):
-                return self.execute(workspace, _checked(self.options, first), more, use_answers=use_answers)
+                flags = _checked(self.options, first)
+                words = _as_words(declared(self.options), flags)
+                return self.execute(workspace, flags, more, use_answers=use_answers, words=words)
         except SystemExit as stop:  # a training that was stopped before its target has saved, and says so in this way
             raise KeyboardInterrupt from stop
 
@@ -172,6 +190,19 @@ def _checked(settings: type, values: Mapping[str, OptionValue]) -> dict[str, Any
         UserError: One does not fit its option.
     """
     return {spec.name: spec.parse(_text(values[spec.name])) for spec in declared(settings) if spec.name in values}
+
+
+def _as_words(specs: Sequence[Option], flags: Mapping[str, Any]) -> list[str]:
+    """Return the flags as they would be typed."""
+    words: list[str] = []
+    for spec in specs:
+        value = flags.get(spec.name)
+        if isinstance(value, bool):
+            words.append(spec.flag if value else f"--no-{spec.flag[2:]}")
+        elif value is not None:
+            texts = several(str(value)) if spec.many else [show(value)]
+            words += [word for text in texts for word in ((text,) if spec.positional else (spec.flag, text))]
+    return words
 
 
 def _text(value: OptionValue) -> str:

@@ -10,14 +10,16 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import colorama
 from tqdm import tqdm
 
 from facewright.core.errors import UserError
+from facewright.core.hints import again
 from facewright.core.names import shown
 
 Item = TypeVar("Item")
@@ -36,6 +38,15 @@ class Answers(enum.Enum):
     YES = "yes"  # nobody: what needs a decision is done (--yes)
 
 
+class Verbosity(enum.Enum):
+    """How much is printed. All of it goes into the log in any case."""
+
+    QUIET = "quiet"  # warnings, errors and questions
+    NORMAL = "normal"
+    VERBOSE = "verbose"  # also what otherwise stands in the log alone, and the cause of an error
+
+
+VERBOSITY: ContextVar[Verbosity] = ContextVar("verbosity", default=Verbosity.NORMAL)
 ANSWERS: ContextVar[Answers] = ContextVar("answers", default=Answers.TYPED)
 _SAID: ContextVar[frozenset[str]] = ContextVar("said", default=frozenset())  # by warn_once
 
@@ -58,6 +69,25 @@ def answered_by(answers: Answers) -> Iterator[None]:
         ANSWERS.reset(before)
 
 
+@contextlib.contextmanager
+def printing(verbosity: Verbosity) -> Iterator[None]:
+    """Decide for the block how much is printed; in a verbose run an error gets its traceback as a note."""
+    before = VERBOSITY.set(verbosity)
+    try:
+        yield
+    except UserError as problem:
+        if verbosity is Verbosity.VERBOSE:
+            problem.add_note("".join(traceback.format_exception(problem)).rstrip())
+        raise
+    finally:
+        VERBOSITY.reset(before)
+
+
+def quiet() -> bool:
+    """Whether only warnings, errors and questions are printed."""
+    return VERBOSITY.get() is Verbosity.QUIET
+
+
 def says_yes() -> bool:
     """Whether `--yes` was given: what would be asked is answered with yes or with the default."""
     return ANSWERS.get() is Answers.YES
@@ -68,8 +98,8 @@ def interactive() -> bool:
     return ANSWERS.get() is Answers.TYPED and sys.stdin is not None and sys.stdin.isatty()
 
 
-def _paint(text: str, colour: str) -> str:
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+def _paint(text: str, colour: str, stream: TextIO | None = None) -> str:
+    if (stream or sys.stdout).isatty() and "NO_COLOR" not in os.environ:
         return f"{colour}{text}{colorama.Style.RESET_ALL}"
     return text
 
@@ -79,15 +109,17 @@ def _safe(text: str) -> str:
     return shown(text, keep="\n\t")
 
 
-def say(text: str = "", *, secret: str = "") -> None:
+def say(text: str = "", *, secret: str = "", needed: bool = False) -> None:
     """Print a line without tearing a progress bar.
 
     Args:
         text: The line.
         secret: A part of it that must not go into the log.
+        needed: Print it in a quiet run too: a question cannot be answered without it.
     """
     text = _safe(text)
-    _print(text)
+    if needed or not quiet():
+        _print(text)
     LOG.info("%s", text.replace(secret, "…") if secret else text)
 
 
@@ -106,14 +138,18 @@ def warn_once(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Write a line into the log without printing it."""
-    LOG.info("%s", _safe(text))
+    """Write a line into the log; it is printed in a verbose run only."""
+    text = _safe(text)
+    if VERBOSITY.get() is Verbosity.VERBOSE:
+        _print(_paint(text, colorama.Style.DIM))
+    LOG.info("%s", text)
 
 
 def heading(text: str) -> None:
     """Print the title of a step."""
     text = _safe(text)
-    _print(_paint(text, colorama.Style.BRIGHT))
+    if not quiet():
+        _print(_paint(text, colorama.Style.BRIGHT))
     LOG.info("%s", text)
 
 
@@ -139,7 +175,9 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 def error(problem: UserError) -> None:
     """Print a mistake that the user can fix: what happened, what was expected, how to fix it; then its notes."""
-    for line in [*str(problem).splitlines(), *getattr(problem, "__notes__", ())]:
+    happened, *rest = [*str(problem).splitlines(), *getattr(problem, "__notes__", ())] or [""]
+    tqdm.write(_paint(_safe(happened), colorama.Fore.RED, sys.stderr), file=sys.stderr)
+    for line in rest:
         tqdm.write(_safe(line), file=sys.stderr)
 
 
@@ -161,7 +199,7 @@ def ask(text: str) -> str:
         raise UserError(
             "The input ended before all questions were answered.",
             "an answer, or Enter for the default.",
-            "run the step again, or add --yes to take the defaults.",
+            f"run the step again, or take the defaults:{again('--yes')}",
         ) from end
     LOG.info("%s%s", question, typed)
     return typed
@@ -196,7 +234,7 @@ def allowed(question: str, *, default: bool) -> bool:
         return True
     if not interactive():
         raise UserError(
-            f"There is nobody to answer: {question}", "a terminal, or --yes.", "add --yes when you mean it."
+            f"There is nobody to answer: {question}", "a terminal, or --yes.", f"when you mean it:{again('--yes')}"
         )
     return confirm(question, default=default)
 
@@ -223,6 +261,7 @@ def progress_bar(total: int | None, *, title: str, unit: str) -> "Iterator[tqdm[
         dynamic_ncols=terminal,
         mininterval=0.2 if terminal else 15,
         file=sys.stderr,
+        disable=quiet(),
     ) as bar:
         yield bar
 

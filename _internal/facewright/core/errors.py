@@ -1,4 +1,17 @@
-"""The one exception for errors that a user can fix."""
+"""The one exception for errors that a user can fix, and the exit codes."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+EXIT_CODES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "all was done",
+        1: "a mistake that the message explains, a wrong command line too; or a bug, with its traceback",
+        129: "a training was stopped before its target because the terminal closed; the model is saved",
+        130: "stopped with Ctrl-C; the next run goes on from there",
+        143: "a training was stopped before its target by the system (SIGTERM); the model is saved",
+    }
+)
 
 
 class UserError(Exception):

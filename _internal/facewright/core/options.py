@@ -11,6 +11,7 @@ finished work again (`output_values`), `saved_with_model` and `per_run` say how 
 """
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -96,10 +97,13 @@ class Option:
         """
         value = self._convert(text.strip())
         if value is None or not self._allowed(value):
+            meant = difflib.get_close_matches(text.strip().lower(), self.choices, 1)
             raise UserError(
                 f"{text.strip()!r} does not fit {self.flag}.",
                 f"{self.range_text()}.",
-                f"give another value, for example {self.flag} {self.example()}.",
+                f"did you mean {self.flag} {meant[0]}?"
+                if meant
+                else f"give another value, for example {self.flag} {self.example()}.",
             )
         if self.check and isinstance(value, str):
             self.check(value)
@@ -248,7 +252,7 @@ def question(spec: Option, default: Value) -> Value:
     names = list(spec.choices)
     digits, width = len(str(len(names))), max(map(len, names), default=0)
     for number, (name, explanation) in enumerate(spec.choices.items(), 1):
-        console.say(f"  {number:>{digits}}  {name:<{width}}  {explanation}")
+        console.say(f"  {number:>{digits}}  {name:<{width}}  {explanation}", needed=True)
     shown = str(names.index(str(default)) + 1) if default in names else show(default)
     hint = f"1..{len(names)}" if names else spec.range_text()
     while True:
@@ -256,7 +260,7 @@ def question(spec: Option, default: Value) -> Value:
         if not text:
             return default
         if text == "?":
-            console.say(f"  {spec.help}")
+            console.say(f"  {spec.help}", needed=True)
             continue
         try:
             return spec.parse(text)

@@ -9,6 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from facewright.core.errors import UserError
@@ -23,11 +24,19 @@ def threads(count: int) -> Iterator[Executor]:
 
     On leaving, waiting items are dropped and running ones are awaited.
     """
-    pool = ThreadPoolExecutor(max(1, count))
+    pool = _Threads(max(1, count))
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads that know what the submitting one knows: whose run it is, how much is printed."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start a call in a copy of this context."""
+        return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
 @contextlib.contextmanager

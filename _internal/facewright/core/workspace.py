@@ -20,6 +20,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, disk_errors, list_files, make_folder, read_json, write_json
+from facewright.core.hints import hint
 from facewright.core.json_data import anything, dict_of
 
 SIDES = ("src", "dst")
@@ -44,24 +45,14 @@ class Side:
     name: str
 
     @property
-    def extractor(self) -> str:
-        """Name of the script that extracts this side's faces."""
-        return {"data_src": "4_src_extract_faces", "data_dst": "5_dst_extract_faces"}[self.name]
+    def short(self) -> str:
+        """The side as it is named in flags: src or dst."""
+        return self.name.removeprefix("data_")
 
-    @property
-    def frames_script(self) -> str:
-        """Name of the script that takes the frames out of this side's video."""
-        return {"data_src": "2_extract_png_from_src", "data_dst": "3_extract_png_from_dst"}[self.name]
-
-    @property
-    def keep_script(self) -> str:
-        """Name of the script that keeps one person of this side."""
-        return {"data_src": "4.3_src_keep_person", "data_dst": "5.4_dst_keep_person"}[self.name]
-
-    @property
-    def restore_command(self) -> str:
-        """The command line that brings this side's faces back from the trash."""
-        return f"main.py restore --side {self.name.removeprefix('data_')}"
+    def hint(self, command: str, *words: str) -> str:
+        """Return the line that runs a subcommand for this side; see `facewright.core.hints.hint`."""
+        name, _, flags = command.partition(" ")
+        return hint(f"{name} --side {self.short} {flags}", *words)
 
     @property
     def frames_dir(self) -> Path:

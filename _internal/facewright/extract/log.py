@@ -14,6 +14,7 @@ from typing import Any
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import natural
+from facewright.core.hints import again
 from facewright.core.journal import Journal, read_journal
 from facewright.core.json_data import Schema, dict_of, either, flag, list_of, number, text
 from facewright.core.workspace import Side
@@ -155,8 +156,10 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
         raise UserError(
             f"There are no frames in {side.frames_dir}.",
             "images such as 00001.png.",
-            f"run {side.frames_script} first"
-            + (", or extract straight from the video: --from-video." if straight else "."),
+            "take the frames out of the video first"
+            + (", or extract straight from it (second line):" if straight else ":")
+            + side.hint("extract-frames")
+            + (again("--from-video") if straight else ""),
         )
     return frames
 

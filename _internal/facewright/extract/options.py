@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.options import declared, option, output_values, several, show
 from facewright.core.workspace import FRAMES_OF_SIDES
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, MANUAL_CHOICE, detector_specs
@@ -237,7 +238,8 @@ def _rules(options: ExtractOptions) -> Iterator[tuple[bool, UserError]]:
         UserError(
             "--from-video is for src only: the conversion needs the frames of dst on disk.",
             "--side src, or frames of dst as files.",
-            "run 3_extract_png_from_dst, then 5_dst_extract_faces without --from-video.",
+            "take the frames out, then extract without --from-video:"
+            f"{hint('extract-frames --side dst')}{hint('extract --side dst')}",
         ),
     )
     yield (

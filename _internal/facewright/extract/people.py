@@ -105,7 +105,7 @@ def number_after_extraction(run: SideRun, options: PeopleOptions) -> None:
     people = number_people(run)
     console.say(summary(people))
     if len(people.persons) > 1:
-        console.say(f"  {run.side.keep_script} shows them and keeps whom you choose.")
+        console.say(f"  To see them and keep whom you choose:{run.side.hint('keep')}")
 
 
 def number_new(run: SideRun) -> None:

@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import natural
+from facewright.core.hints import hint
 from facewright.core.workspace import Side
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import ExtractedFrame
 
-NEXT_SCRIPT = {"data_src": "5_dst_extract_faces", "data_dst": "6_train"}
+
+def say_next(side: Side) -> None:
+    """Say what comes after the faces of a side."""
+    if side.short == "src":
+        console.say(f"Next, the faces of data_dst:{hint('extract --side dst')}")
+    else:
+        console.say(f"Next, train:{hint('train')}")
 
 
 @dataclass
@@ -85,17 +92,18 @@ class ExtractionReport:
             console.warn("No face is left: loosen what leaves them out (--debug shows it), with --redo.")
         if self.empty:
             console.say(f"Frames without a face: {len(self.empty)} ({console.listed(self.empty)}).")
-            console.say(f"  {self._second_search()}.")
+            console.say(f"  {self._second_search()}")
         if self.gone:
             frames = console.listed(self.gone)
             console.say(f"Frames that are no longer there: {len(self.gone)} ({frames}). Their faces stay.")
-        console.say(f"Next: {NEXT_SCRIPT[side.name]}.")
+        say_next(side)
 
     def _second_search(self) -> str:
         """Say what else can be tried in frames without a face."""
-        fixing = "5.3_dst_fix_faces" if self.side.name == "data_dst" else "main.py fix --side src"
-        first = ", after 2_extract_png_from_src" if self.straight else ""
-        return f"{fixing} searches them again{first}{'' if self.rotated else '; so does --rotate on'}"
+        first = "take the frames out, then " if self.straight else ""
+        lines = (self.side.hint("extract-frames") if self.straight else "") + self.side.hint("fix")
+        turned = "" if self.rotated else " (or extract with --rotate on)"
+        return f"To search them again, {first}look for them at lower thresholds{turned}:{lines}"
 
 
 def _unreadable(problems: Sequence[UserError]) -> UserError:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash
+from facewright.core.hints import again
 from facewright.core.images import write_image
 from facewright.core.options import declared, kept_value
 from facewright.core.workspace import Side
@@ -215,7 +216,7 @@ def _ask_to_move(run: SideRun, settings: Settings, source: SearchSource) -> None
     raise UserError(
         happened,
         "the same settings as before, to go on, or --redo to begin anew.",
-        "add --redo (the old faces are moved to the trash folder), or give the old settings.",
+        f"give the old settings, or begin anew (the old faces are moved to the trash folder):{again('--redo')}",
     )
 
 

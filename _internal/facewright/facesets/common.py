@@ -92,11 +92,11 @@ def no_faces(side: Side, bad: Bad = ()) -> UserError:
         return UserError(
             f"There are no faces in {side.aligned_dir}.",
             "aligned PNG files, as the extraction writes them.",
-            f"run {side.extractor} first.",
+            f"extract them first:{side.hint('extract')}",
         )
     return UserError(
         f"None of the {len(bad)} PNG files in {side.aligned_dir} is a face that can be used.",
         "aligned PNG files with the data of their face inside, as the extraction writes them.",
-        f"put the data back where another program lost it: main.py faceset --action restore-metadata --side "
-        f"{side.name.removeprefix('data_')}. Or move them away and run {side.extractor}.",
+        "put the data back where another program lost it (first line), or move them away and extract anew (second):"
+        f"{side.hint('faceset --action restore-metadata')}{side.hint('extract')}",
     )

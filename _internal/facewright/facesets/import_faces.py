@@ -181,4 +181,4 @@ def _report(side: Side, side_name: str, found: Found, taken: Taken, here: bool |
     if side_name == "dst" and here is False:
         console.warn(f"The frames in {side.frames_dir} are not those that these faces were cut from.")
         console.warn("  Conversion would put faces where there are none: extract the faces anew instead.")
-    console.say(f"Next: {'4.1_src' if side_name == 'src' else '5.1_dst'}_view_faces.")
+    console.say(f"Next, look at them:{side.hint('view')}")

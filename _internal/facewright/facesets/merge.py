@@ -53,8 +53,11 @@ def merge(workspace: Workspace, side_name: str, options: MergeOptions, executor:
     taken = take_in(side, incoming, own.faces, prefix, executor)
     report(side, taken)
     if taken.written and own.faces and (numbered or any(face.record.person is not None for face in other.faces)):
-        console.say("The new faces have no person's number, for the numbers of two sets do not agree: run people.")
-    console.say("Next: 4.1_src_view_faces, then 4.2_src_sort_faces.")
+        console.say(
+            "The new faces have no person's number, for the numbers of two sets do not agree. To number all anew:"
+            f"{side.hint('people --renumber')}"
+        )
+    console.say(f"Next, look at them and sort them:{side.hint('view')}{side.hint('sort')}")
 
 
 def _other(side: Side, source: str) -> tuple[Path, FaceIndex]:

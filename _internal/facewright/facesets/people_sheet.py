@@ -10,6 +10,7 @@ import numpy as np
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
+from facewright.core.hints import command_line
 from facewright.core.images import Image, encode, read_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, Person
@@ -31,6 +32,7 @@ h2 {{ margin: 24px 0 6px }} h2 small {{ font-weight: normal; color: var(--soft) 
 </style>
 <h1>{title}</h1>
 <p>{advice}</p>
+<pre>{line}</pre>
 {persons}
 """
 
@@ -94,13 +96,15 @@ def _write(row: Image, text: str, height: int, size: float) -> None:
 def _page(side: Side, people: People) -> str:
     title = f"{side.name}: {len(people.persons)} people"
     advice = (
-        f"To keep person 2 only: main.py keep --side {side.name.removeprefix('data_')} --person 2. "
-        "The faces of the others move to the trash folder. Groups of few faces are often no faces at all."
+        "Groups of few faces are often no faces at all. "
+        "To keep person 2 only, for example (the faces of the others move to the trash folder):"
     )
+    line = command_line(f"keep --side {side.short} --person 2")
     persons = [_section(side, f"Person {person.number}", person) for person in people.persons]
     if people.unknown:
         persons.append(_section(side, "Not compared", Person(0, people.unknown)))
-    return PAGE.format(style=STYLE, title=html.escape(title), advice=html.escape(advice), persons="\n".join(persons))
+    texts = {name: html.escape(text) for name, text in (("title", title), ("advice", advice), ("line", line))}
+    return PAGE.format(style=STYLE, persons="\n".join(persons), **texts)
 
 
 def _section(side: Side, title: str, person: Person) -> str:

@@ -336,7 +336,7 @@ def _dst(stats: Statistics, src: NDArray[np.float64]) -> Iterator[Advice]:
         if without:
             yield Advice(
                 f"Frames without a face: {len(without)} of {len(stats.frames)} ({_some(without)}). "
-                "They stay as they are. Where somebody is to be seen: 5.3_dst_fix_faces."
+                "They stay as they are. Where somebody is to be seen: search again with fix."
             )
         else:
             yield Advice("Every frame has a face.", fine=True)

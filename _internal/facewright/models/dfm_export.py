@@ -8,6 +8,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, make_folder, move_to_trash, write_bytes
+from facewright.core.hints import hint
 from facewright.core.workspace import Workspace
 from facewright.faces.align import PADDING
 from facewright.marking.provenance import network_tags
@@ -84,7 +85,7 @@ def _choose(model_dir: Path, wanted: str) -> str:
         raise UserError(
             f"There is no trained model {wanted!r} in {model_dir}." if wanted else f"No trained model in {model_dir}.",
             f"one of {known}." if known else "a model that replaces faces, trained.",
-            "name one of them with --model." if known else "run 6_train first.",
+            "name one of them with --model." if known else f"train one first:{hint('train')}",
         )
     if named and named[0] in fitting:
         return wanted
@@ -114,7 +115,7 @@ def _makes_portraits(model: SavedModelInfo) -> UserError:
     return UserError(
         f"{model.name} ({model.kind}) makes portraits; DeepFaceLive lays a face back into the frame it was cut from.",
         "a model that replaces faces, such as quick, df or liaef128.",
-        "name another model with --model, or train one with 6_train.",
+        f"name another model with --model, or train one:{hint('train')}",
     )
 
 
@@ -199,7 +200,8 @@ def _check(path: Path, model: TrainedModel, workspace: Workspace, limit: float) 
         raise UserError(
             f"The exported file does not answer as the network does: {problem}.",
             f"the same pictures, to {limit:g}.",
-            "nothing was written; use 7_convert, and report this with the name of the model.",
+            "nothing was written; convert instead, and report this with the name of the model."
+            f"{hint('convert')}{hint('doctor')}",
         )
     return (
         f"Checked on {what}: the greatest difference from the network is {found.difference:.1g}. A face takes "

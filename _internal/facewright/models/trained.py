@@ -7,6 +7,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.faces.align import FaceType
 from facewright.models import registry
@@ -170,5 +171,5 @@ def _nothing_trained(model_dir: Path, what: str) -> UserError:
     return UserError(
         f"There is {what} in {model_dir}.",
         f"one of {', '.join(registry.model_names())}, trained.",
-        "run 6_train first.",
+        f"train one first:{hint('train')}",
     )

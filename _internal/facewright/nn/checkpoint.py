@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, make_folder
+from facewright.core.hints import hint
 from facewright.core.json_data import (
     BadJson,
     Schema,
@@ -265,7 +266,7 @@ def newest(folder: Path, need: tuple[str, ...] | None = None) -> Found | None:
     raise UserError(
         f"No saved state of the model in {folder} is whole ({listed}).",
         f"a folder {PREFIX}… as the training step wrote it.",
-        "main.py restore --what model goes back to a backup."
+        f"go back to a backup:{hint('restore --what model')}"
         if generations(folder / BACKUPS)
         else f"put {folder} back from a copy of your own, or move it away and train anew.",
     )

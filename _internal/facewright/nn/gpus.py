@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from facewright.core import machine
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.nn.devices import Device, find
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -120,7 +121,7 @@ def check_gpus(text: str) -> list[int]:
         raise UserError(
             f"{text[:60]!r} does not name graphics cards.",
             "all, or numbers with commas between them.",
-            "for example --gpus 0 or --gpus 0,1; main.py doctor lists the cards.",
+            f"give, for example, --gpus 0 or --gpus 0,1. The cards are listed by:{hint('doctor')}",
         )
     return list(dict.fromkeys(map(int, words)))
 
@@ -148,7 +149,7 @@ def _known(by_number: dict[int, Gpu], number: int) -> Gpu:
         raise UserError(
             f"There is no graphics card {number}.",
             f"one of the cards: {there}.",
-            "main.py doctor lists the cards; without such a flag the best one, or the processor, is used.",
+            f"leave the flag out to use the best one, or the processor. The cards are listed by:{hint('doctor')}",
         )
     return by_number[number]
 

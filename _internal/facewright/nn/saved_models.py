@@ -10,6 +10,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, move_to_trash, read_json
+from facewright.core.hints import hint
 from facewright.nn.checkpoint import STATE, STATE_SCHEMA, generations, trained_models
 
 NAME = re.compile(r"[^\W_][\w .-]{0,59}(?<![ .])")
@@ -77,7 +78,8 @@ def check_trained(model: SavedModelInfo) -> None:
             f"The model {model.name} was only pretrained (iteration {model.iteration}): it has not seen your two "
             "people yet.",
             "a model that was trained on the faces of data_src and data_dst.",
-            f"run 6_train --name {model.name} without --pretrain first; or name another model with --model.",
+            "name another model with --model, or train this one on your two people first:"
+            f"{hint('train --name', model.name)}",
         )
 
 

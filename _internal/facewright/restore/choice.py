@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.hints import again, hint
 from facewright.core.workspace import Side, Workspace
 
 
@@ -68,7 +69,7 @@ def _find(which: str, names: Sequence[str]) -> int:
     raise UserError(
         f"There is nothing {which!r} to restore.",
         f"a number from 1 (the newest) to {len(names)}, or a name of the list.",
-        "see them with main.py restore --list",
+        f"see them:{again('--list')}",
     )
 
 
@@ -105,5 +106,5 @@ def nothing_there(workspace: Workspace, what: str) -> UserError:
     return UserError(
         f"There are no {what} in {workspace.trash}.",
         "files that a step put there: sort --by final, clear, or an extraction with --redo, say.",
-        "nothing needs to be done. restore --list --what all shows all that the trash holds.",
+        f"nothing needs to be done. All that the trash holds is shown by:{hint('restore --list --what all')}",
     )

@@ -7,6 +7,7 @@ from typing import Any
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import read_json
+from facewright.core.hints import hint
 from facewright.nn import backups, checkpoint
 from facewright.restore.choice import RestoreReport, RestoreRequest, Row
 
@@ -60,7 +61,7 @@ def restore_model(request: RestoreRequest) -> RestoreReport:
     nothing = UserError(
         f"There is no older saved state of a model in {workspace.model_dir}.",
         "a state before the newest one, or a backup.",
-        "nothing was changed; 6_train --keep N keeps more states, --autobackup-hours H makes backups.",
+        "nothing was changed; a training keeps more states with --keep N, and makes backups with --autobackup-hours H.",
     )
     index = request.choose(rows, nothing)
     listed = tuple(row.name for row in rows)
@@ -72,6 +73,7 @@ def restore_model(request: RestoreRequest) -> RestoreReport:
     name = generation.folder.parent.name
     console.say(
         f"The model {name} is back at iteration {generation.state.get('iteration')} ({chosen.name}). Newer states are "
-        f"in {workspace.trash}. Next: 6_train trains on from here, 7_convert converts with it."
+        f"in {workspace.trash}. Next, train on from here, or convert with it:"
+        f"{hint('train --name', name)}{hint('convert')}"
     )
     return RestoreReport(listed, chosen.name, 1)

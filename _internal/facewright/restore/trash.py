@@ -41,7 +41,7 @@ def restore_faces(request: RestoreRequest) -> RestoreReport:
     console.say(f"{len(back)} faces of {side.name} are back in {side.aligned_dir}.")
     if renamed:
         console.say(f"{renamed} of them have another number, for theirs was taken. They still know their frames.")
-    console.say(f"Next: {'4.1_src' if side.name == 'data_src' else '5.1_dst'}_view_faces")
+    console.say(f"Next, look at them:{side.hint('view')}")
     return RestoreReport(listed, batch.folder.name, len(back))
 
 
@@ -55,7 +55,7 @@ def _no_faces(workspace: Workspace, side: Side) -> UserError:
     return UserError(
         problem.happened,
         problem.expected,
-        f"it holds {count} faces of {other.name}. For those: {other.restore_command}",
+        f"it holds {count} faces of {other.name}. To bring those back:{other.hint('restore')}",
     )
 
 

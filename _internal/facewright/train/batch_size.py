@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from facewright.core.errors import UserError
+from facewright.core.hints import again
 from facewright.data.sample import Batch
 from facewright.models.base import Trainable
 from facewright.nn.devices import Device
@@ -107,5 +108,5 @@ def too_large(size: int, fitting: int) -> UserError:
     return UserError(
         f"The memory does not hold a batch of {size} + {size} faces.",
         f"a batch of {fitting} or less, as a trial has shown; the model is as it was last saved.",
-        f"run the step again with --batch-size {fitting}",
+        f"train with a smaller batch:{again('--batch-size', str(fitting))}",
     )

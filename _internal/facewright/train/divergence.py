@@ -4,6 +4,7 @@ from collections import deque
 from enum import Enum
 
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.train.callbacks import Callback, StepResult, TrainingRun
 
 SKIPS_TO_ROLLBACK, SKIP_WINDOW = 5, 50  # this many skipped steps of this many: the weights themselves went astray
@@ -79,9 +80,8 @@ class DivergenceMonitor(Callback):
                 f"The training diverged again at iteration {at}, after {ROLLBACKS_TO_ABORT - 1} rollbacks to a saved "
                 "state.",
                 "a loss that falls.",
-                "the last saved state is usable. Look for damaged faces with 4.1_src_view_faces, try "
-                "--precision float32 or a larger --batch-size, or go back further with "
-                "main.py restore --what model.",
+                "the last saved state is usable. Look for damaged faces, try --precision float32 or a larger "
+                f"--batch-size, or go back further:{hint('view --side src')}{hint('restore --what model')}",
             )
         run.session.recover()
         saved = run.session.iteration

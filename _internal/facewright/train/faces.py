@@ -28,7 +28,8 @@ def load_face_pair(workspace: Workspace) -> FaceStreams:
         raise UserError(
             f"{workspace.src.aligned_dir} and {workspace.dst.aligned_dir} hold the same faces.",
             "faces of two people: who is put in, and who is replaced.",
-            "see which folder is wrong with 4.1_src_view_faces and 5.1_dst_view_faces, then extract its faces again.",
+            "see which folder is wrong, then extract its faces again:"
+            f"{workspace.src.hint('view')}{workspace.dst.hint('view')}",
         )
     common = len(set(map(_row, src)) & set(map(_row, dst)))
     if common:
@@ -67,25 +68,24 @@ def load_pretraining_faces(folder: Path) -> FaceStreams:
 
 def _load_side(side: Side) -> list[FaceFile]:
     faceset = load_faceset(side.aligned_dir)
-    extractor = side.extractor
     if faceset.bad:
-        raise _unusable(side, [(path, error.happened) for path, error in faceset.bad], extractor)
+        raise _unusable(side, [(path, error.happened) for path, error in faceset.bad])
     if not faceset.faces:
         raise UserError(
             f"There are no faces in {side.aligned_dir}.",
             f"aligned faces of {side.name}.",
-            f"run {extractor} first.",
+            f"extract them first:{side.hint('extract')}",
         )
     return faceset.faces
 
 
-def _unusable(side: Side, problems: list[tuple[Path, str]], extractor: str) -> UserError:
+def _unusable(side: Side, problems: list[tuple[Path, str]]) -> UserError:
     listed = "; ".join(reason for _, reason in problems[:MAX_LISTED])
     more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
     return UserError(
         f"{len(problems)} file(s) in {side.aligned_dir} cannot be trained on: {listed}{more}",
-        f"only faces that {extractor} wrote.",
-        f"move these files out of that folder, or run {extractor} again.",
+        "only faces that the extraction wrote.",
+        f"move these files out of that folder, or extract the faces again:{side.hint('extract --redo')}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from facewright.core import console, machine
+from facewright.core.hints import hint
 from facewright.core.images import single_threaded_opencv, write_image
 from facewright.core.workers import threads
 from facewright.core.workspace import Workspace
@@ -118,7 +119,7 @@ def _target_reached(found: Found | None, options: Options) -> bool:
         return False
     console.say(
         f"The model {options.name} is at iteration {iteration} already; the target was {options.target_iter}: nothing "
-        "to do. Next: 7_convert, or train on with a larger --target-iter."
+        f"to do. Train on with a larger --target-iter, or convert next:{hint('convert')}"
     )
     return True
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from facewright.core import console, machine
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.workspace import Workspace
 from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
 from facewright.data.sample import Sample, with_record_masks
@@ -134,14 +135,13 @@ def _check_types(
     small = [f for f in files if not f.record.face_type.contains(needed)]
     if small:
         kinds = ", ".join(sorted({str(f.record.face_type) for f in small}))
-        extractor = {"src": "4_src_extract_faces", "dst": "5_dst_extract_faces"}[side]
-        place, again = f"data_{side}", f"{extractor} --face-type {needed} --redo"
+        place, fix = f"data_{side}", f"extract them again:{hint(f'extract --side {side} --face-type {needed} --redo')}"
         if options.pretrain:
             place = options.pretrain
-            again = f"--face-type {needed}, in the workspace that they come from; or take them out of that folder"
+            fix = f"take them out of that folder, or extract again where they come from, with --face-type {needed}."
         raise UserError(
             f"{len(small)} face(s) of {place} show less than the model {session.name} needs: "
             f"{console.listed([f.path.name for f in small], MAX_LISTED)} ({kinds}).",
             f"faces extracted as {needed} or a larger type.",
-            f"extract again: {again}; or choose a model for {kinds} faces.",
+            f"choose a model for {kinds} faces, or {fix}",
         )

@@ -10,6 +10,7 @@ from typing import Any
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder, move_to_trash
+from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.core.workspace import Workspace
 from facewright.models import registry
@@ -162,7 +163,7 @@ def save_first_state(workspace: Workspace, session: TrainingSession, found: Foun
     """
     if found is not None:
         kept = backups.back_up(found.generation.folder)
-        console.say(f"The pretrained state is kept in {kept}; main.py restore --what model goes back to it.")
+        console.say(f"The pretrained state is kept in {kept}. To go back to it:{hint('restore --what model')}")
     moved = move_to_trash([session.folder / HISTORY], workspace.trash, by="train")
     if moved:
         console.say(f"The previews of the earlier training are in {moved / HISTORY}.")

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from facewright.core import console
+from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.train.console_line import duration
 from facewright.train.loop import TrainingResult
@@ -82,6 +83,7 @@ def print_ending(session: TrainingSession, result: TrainingResult, *, preview: b
     if preview:
         console.say(f"The preview is {session.model_dir / 'preview.png'}.")
     if pretrain:
-        console.say("Next: 6_train without --pretrain: the same model then learns your two people.")
+        line = hint("train --name", session.name)
+        console.say(f"Next, train without --pretrain: the same model then learns your two people:{line}")
     else:
-        console.say("Next: 7_convert. Or run 6_train again: it continues from here.")
+        console.say(f"Next, convert; or train on, it continues from here:{hint('convert')}{hint('train')}")

@@ -244,5 +244,6 @@ def _finish_killed_run(workspace: Workspace, ready: Path, target: Path) -> bool:
         ready.unlink()  # the whole video is still in its place: this run cuts it anew
         return False
     os.replace(ready, target)
-    console.say("Finished the cut of the run before: data_dst.mp4 is in its place. Next: 3_extract_png_from_dst.")
+    console.say("Finished the cut of the run before: data_dst.mp4 is in its place.")
+    console.say(f"Next, its frames:{workspace.dst.hint('extract-frames')}")
     return True

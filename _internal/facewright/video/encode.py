@@ -23,6 +23,7 @@ from av.error import FFmpegError
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
+from facewright.core.hints import hint
 from facewright.core.images import decode, encode, encoded_size
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
@@ -273,7 +274,7 @@ def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator
             raise UserError(
                 f"{path} is {found[1]}x{found[0]}, but {frames[0].name} and others are {size[1]}x{size[0]}.",
                 "frames of one size.",
-                "delete that frame and make it again with the step that wrote it (7_convert).",
+                f"delete that frame and make it again with the step that wrote it:{hint('convert')}",
             )
         yield data if CODECS.get(path.suffix.lower()) == codec else encode(decode(data, str(path)), ".png")
 
@@ -300,5 +301,5 @@ def image_size(data: bytes, path: Path) -> tuple[int, int]:
     raise UserError(
         f"{path} is damaged or cut off.",
         "a whole image of the format that its name says.",
-        "delete it and make it again with the step that wrote it (7_convert).",
+        f"delete it and make it again with the step that wrote it:{hint('convert')}",
     )

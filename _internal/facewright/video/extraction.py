@@ -8,6 +8,7 @@ from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
+from facewright.core.hints import again
 from facewright.core.workspace import Side, Workspace
 from facewright.video.frames import FrameSettings, differing, expected_count, made_from, partial_made_from, write_frames
 from facewright.video.named import side_video
@@ -124,7 +125,7 @@ def move_other_frames(workspace: Workspace, side: Side, info: VideoInfo, reason:
         raise UserError(
             f"{side.frames_dir} holds other frames: {reason}.",
             f"no frames there, or those of {info.path.name} at the same settings.",
-            "add --redo to move them, and the faces and results made of them, to the trash.",
+            f"move them, and the faces and results made of them, to the trash:{again('--redo')}",
         )
     # The whole folder in one rename: a kill cannot tear frames and faces apart.
     target = move_to_trash([side.frames_dir], workspace.trash, by="extract-frames")

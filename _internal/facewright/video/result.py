@@ -14,6 +14,7 @@ from facewright.core.console import listed
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
+from facewright.core.hints import again, hint
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.core.json_data import fields
 from facewright.core.workspace import Side, Workspace
@@ -74,7 +75,8 @@ def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill
         raise UserError(
             f"{len(missing)} of {len(wanted)} frames are missing in {merged_dir}: {listed(missing, MAX_NAMED)}.",
             "a converted frame for each frame of the video.",
-            "run 7_convert again, or add --fill-missing to take the untouched frames in their place.",
+            "convert again (first line), or take the untouched frames in their place (second):"
+            f"{hint('convert')}{again('--fill-missing')}",
         )
     chosen = [(n - 1, merged.get(n) or untouched[n]) for n in wanted if n in merged or n in untouched]
     return ResultPlan(
@@ -107,7 +109,8 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
             f"{merged_dir} holds {len(frames)} frames, but {info.path.name} has {len(stamps)}, "
             "and there is no frames.json that says when each one is shown.",
             "one frame for each frame of the video.",
-            "run 3_extract_png_from_dst and convert its frames, or bring as many frames as the video has.",
+            "bring as many frames as the video has, or take them out and convert them:"
+            f"{hint('extract-frames --side dst')}{hint('convert')}",
         )
     return ResultPlan(frames, timeline, result_colour(info), matrix_of(info))
 
@@ -137,7 +140,8 @@ def _by_number(folder: Path) -> dict[int | str, Path]:
 
 
 def _nothing_merged(merged_dir: Path) -> UserError:
-    return UserError(f"There are no frames in {merged_dir}.", "the converted frames.", "run 7_convert first.")
+    fix = f"convert first:{hint('convert')}"
+    return UserError(f"There are no frames in {merged_dir}.", "the converted frames.", fix)
 
 
 def _timeline(timing: Timing, kept: list[int]) -> Timeline:
@@ -367,8 +371,8 @@ def _same_video(side: Side, timing: Timing) -> VideoInfo:
         raise UserError(
             f"{info.path.name} ({info.byte_count} bytes) is not the video that the frames were made of "
             f"({other}{timing.source_name}, {timing.source_bytes} bytes), so its audio would not fit.",
-            "the same video as in 3_extract_png_from_dst.",
-            "put that video back, or run 3_extract_png_from_dst and the steps after it again.",
+            "the same video as when its frames were taken out.",
+            f"put that video back, or begin again with its frames:{hint('extract-frames --side dst')}",
         )
     return info
 
@@ -405,7 +409,7 @@ def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
         reason = "data_dst has no audio that ffmpeg can read" if settings.audio else "--no-audio"
         console.say(f"The result is silent ({reason}).")
     elif settings.container == "mp4" and not audio_is_copied(audio, "mp4") and not fits_aac(audio):
-        console.warn(f"{mixed_down_note(audio)} 8.1_to_avi keeps them.")
+        console.warn(f"{mixed_down_note(audio)} To keep them:{hint('make-video --container avi')}")
 
 
 def _say_limits(plan: ResultPlan, container: str) -> None:

@@ -10,6 +10,7 @@ import ffmpeg
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, list_files
+from facewright.core.hints import hint
 from facewright.video.encode import image_size
 from facewright.video.ffmpeg import FfmpegRun, command
 
@@ -48,8 +49,8 @@ def make_timelapse(folder: Path, seconds: float, rate: float) -> TimelapseReport
     if not images:
         raise UserError(
             f"There are no previews in {folder / 'history'}.",
-            "the images that 6_train keeps every 10 iterations when it is asked to.",
-            "train with --write-preview-history, then run this step again.",
+            "the images that a training keeps when it is asked to.",
+            f"train with --write-preview-history, then run this step again:{hint('train --write-preview-history')}",
         )
     wanted = max(1, round(seconds * rate))
     chosen = [images[k * len(images) // wanted] for k in range(wanted)] if len(images) > wanted else images

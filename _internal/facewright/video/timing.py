@@ -38,6 +38,7 @@ from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import read_json, write_json
+from facewright.core.hints import hint
 from facewright.video.probe import Colour
 
 FORMAT = "facewright frames"
@@ -210,16 +211,17 @@ def read_timing(path: Path) -> Timing | None:
         data = read_json(path)
         return None if data is None else _parse(data)
     except UserError as error:
-        raise _damaged(error.happened) from error
+        raise _damaged(path, error.happened) from error
     except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
-        raise _damaged(f"{path} is damaged ({error}).") from error
+        raise _damaged(path, f"{path} is damaged ({error}).") from error
 
 
-def _damaged(happened: str) -> UserError:
+def _damaged(path: Path, happened: str) -> UserError:
+    side = path.parent.name.removeprefix("data_")
     return UserError(
         happened,
         f"a file of the format {FORMAT!r}, version {VERSION}, as extract-frames writes it.",
-        "run the step that extracts the frames again with --redo.",
+        f"take the frames out again:{hint(f'extract-frames --side {side} --redo')}",
     )
 
 
