@@ -59,6 +59,7 @@ ALLOWED_IN = {
     "imageio_ffmpeg": ("video/",),
     "av": ("video/",),
     "psutil": ("core/machine.py",),
+    "filelock": ("core/locks.py",),
     "tensorboardX": ("train/tensorboard.py",),
     "tqdm": ("core/console.py",),
     "colorama": ("core/console.py",),

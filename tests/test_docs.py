@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from facewright.cli import common_options
 from facewright.core.command import Command, CommandPackage
 from facewright.core.hints import SCRIPTS
 from facewright.core.options import declared
@@ -18,7 +19,10 @@ from facewright.marking.origin import read_origin
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = documents(REPOSITORY)
-COMMON_FLAGS = {"--workspace", "--yes", "--help", "--quiet", "--verbose"}
+COMMON_FLAGS = {
+    "--help",
+    *(flag for parameter in common_options() for flag in [*parameter.opts, *parameter.secondary_opts]),
+}
 # Flags that are no option of a command -> whose they are.
 OTHER_FLAGS = {
     "--all": "run_tests: the slow tests too",

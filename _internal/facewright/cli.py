@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from facewright import __version__
-from facewright.core import console
+from facewright.core import console, links
 from facewright.core.command import Command, CommandPackage
 from facewright.core.errors import EXIT_CODES, UserError
 from facewright.core.files import make_folder
@@ -92,6 +92,12 @@ def common_options() -> list[click.Parameter]:
             default=None,
             help="Print warnings and errors only; or also what otherwise goes into the log file alone.",
         ),
+        click.Option(
+            [links.FLAG, "follow_links_"],
+            is_flag=True,
+            default=False,
+            help="Follow links in the workspace that lead to other folders, without a question.",
+        ),
     ]
 
 
@@ -138,6 +144,7 @@ class Subcommand(click.Command):
     def start(self, given: dict[str, Any]) -> None:
         """Ask what is missing and run the command; its log file tells of it."""
         answers = console.Answers.YES if given.pop("yes_") else console.ANSWERS.get()
+        follow = given.pop("follow_links_")
         verbosity = {True: console.Verbosity.QUIET, False: console.Verbosity.VERBOSE, None: console.VERBOSITY.get()}
         workspace = open_workspace(given.pop("workspace_"), may_be_new=self.command.makes_workspace)
         ctx = click.get_current_context()
@@ -146,6 +153,7 @@ class Subcommand(click.Command):
         with (
             console.printing(verbosity[given.pop("quiet_")]),
             console.answered_by(answers),
+            links.following(follow),
             log_file(workspace.root, self.command.name, header),
         ):
             words = ctx.meta[RAW_ARGUMENTS]

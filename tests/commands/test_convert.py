@@ -263,14 +263,8 @@ def test_without_a_model(workspace):
 
 
 def test_two_runs_at_once_are_refused(workspace, models):
-    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
-        (workspace.root / ".lock_data_dst").write_text(str(other.pid))
-        with pytest.raises(UserError, match="in use"):
-            run(workspace, models)
-    finally:
-        other.kill()
-        other.wait()
+    with workspace.lock("data_dst"), pytest.raises(UserError, match="in use"):
+        run(workspace, models)
 
 
 def left_half():

@@ -205,11 +205,8 @@ def test_no_frames(workspace: Workspace) -> None:
 
 def test_one_run_at_a_time(workspace: Workspace, squares: Squares) -> None:
     fill(workspace.src)
-    with workspace.lock("data_src"):
-        lock = workspace.root / ".lock_data_src"
-        lock.write_text(lock.read_text().replace(str(os.getpid()), "1", 1).split()[0])
-        with pytest.raises(UserError, match="in use"):
-            run(workspace, Options(side="src"), squares)
+    with workspace.lock("data_src"), pytest.raises(UserError, match="in use"):
+        run(workspace, Options(side="src"), squares)
 
 
 def test_one_pixel(workspace: Workspace) -> None:

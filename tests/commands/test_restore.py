@@ -141,6 +141,6 @@ def test_a_file_where_a_folder_was(faces: Workspace) -> None:
 
 def test_another_run_has_the_folder(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     move_to_trash(faces.src.aligned()[:1], faces.trash)
-    (faces.root / ".lock_data_src").write_text("1")  # process 1 lives wherever this test runs
-    assert run(faces, "restore") == 1
+    with faces.lock("data_src"):
+        assert run(faces, "restore") == 1
     assert "in use by another facewright" in capsys.readouterr().err

@@ -242,13 +242,12 @@ def test_a_face_that_vanishes_after_the_plan(faces: Workspace) -> None:
 
 def test_two_sorts_at_once(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     before = names_and_frames(faces)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        (faces.root / ".lock_data_src").write_text(str(other.pid))
+    with faces.lock("data_src"):
         assert sort(faces) == 1
-        assert f"process {other.pid}" in capsys.readouterr().err
+        assert f"process {os.getpid()}" in capsys.readouterr().err
         assert sort(faces, "--dry-run") == 0, "looking is allowed"
-        other.kill()
     assert names_and_frames(faces) == before
+    (faces.root / ".lock_data_src").write_text(f" {os.getpid()}")
     assert sort(faces, "--by", "origname") == 0, "a stale lock is taken over"
 
 

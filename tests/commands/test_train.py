@@ -232,11 +232,8 @@ def test_a_model_of_a_newer_program_is_refused(filled):
 
 
 def test_two_trainings_on_one_model_are_refused(filled):
-    with filled.lock("model"):
-        owner = filled.root / ".lock_model"
-        owner.write_text(f"{os.getppid()}")
-        with pytest.raises(UserError, match="model is in use by another facewright"):
-            run(filled, target_iter=1)
+    with filled.lock("model"), pytest.raises(UserError, match="model is in use by another facewright"):
+        run(filled, target_iter=1)
 
 
 def test_a_disk_that_fills_keeps_the_old_state(filled, monkeypatch):

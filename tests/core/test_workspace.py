@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -136,15 +137,46 @@ def test_lock_of_a_killed_process_is_taken_over(workspace: Workspace, holder: su
     assert not (workspace.root / ".lock_model").exists()
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="start times are told by /proc")
-def test_lock_of_a_reused_process_number_is_taken_over(workspace: Workspace, holder: subprocess.Popen) -> None:
-    (workspace.root / ".lock_model").write_text(f"{holder.pid} 12345")
-    with workspace.lock("model"):
+def test_a_copied_workspace_has_locks_of_its_own(
+    workspace: Workspace, holder: subprocess.Popen, tmp_path: Path
+) -> None:
+    copy = Workspace(tmp_path / "copy")
+    shutil.copytree(workspace.root, copy.root)
+    assert (copy.root / ".lock_model").exists()
+    with copy.lock("model"):
         pass
 
 
-@pytest.mark.parametrize("text", ["", "no number", "-5 x"])
-def test_damaged_lock_is_taken_over(workspace: Workspace, text: str) -> None:
+STARTERS, ROUNDS, TURNS = 4, 5, 40
+IN_TURN = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from facewright.core.errors import UserError
+from facewright.core.workspace import Workspace
+workspace, alone = Workspace(Path(sys.argv[2])), Path(sys.argv[2]) / "alone"
+for _ in range(int(sys.argv[3])):
+    try:
+        with workspace.lock("model"):
+            os.close(os.open(alone, os.O_CREAT | os.O_EXCL))
+            os.unlink(alone)
+    except UserError:
+        pass
+"""
+
+
+def test_two_runs_never_hold_one_lock(workspace: Workspace) -> None:
+    """Locks that killed runs have left, several starters at once, many times over."""
+    workspace.root.mkdir(exist_ok=True)
+    for _ in range(ROUNDS):
+        (workspace.root / ".lock_model").write_text("999999999 1")
+        command = [sys.executable, "-c", IN_TURN, str(INTERNAL), str(workspace.root), str(TURNS)]
+        runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(STARTERS)]
+        assert [run.communicate()[1] for run in runs] == [""] * STARTERS
+
+
+@pytest.mark.parametrize("text", ["", "no number", "-5 x", "1 12345"])
+def test_a_lock_that_nobody_holds_is_taken_over(workspace: Workspace, text: str) -> None:
     (workspace.root / ".lock_model").write_text(text)
     with workspace.lock("model"):
         pass

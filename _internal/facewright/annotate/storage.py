@@ -15,6 +15,7 @@ from facewright.annotate.face import Face, square_of
 from facewright.core.errors import UserError
 from facewright.core.files import copy_to_trash, make_folder, move_to_trash
 from facewright.core.images import Image, decode, write_image
+from facewright.core.safe_files import read_regular
 from facewright.extract.detection import FrameFile
 from facewright.extract.log import FINISHED_MANUALLY, Settings, finished_manually
 from facewright.extract.overlay import debug_file, draw_faces
@@ -46,7 +47,7 @@ def open_frame(path: Path) -> OpenFrame:
     """Read a frame; one that is gone or not an image says so and nothing is raised."""
     try:
         status = path.stat()
-        data = path.read_bytes()
+        data = read_regular(path, links=True)
         picture = decode(data, path.name)
     except OSError as error:
         return OpenFrame(path, problem=f"{path.name} cannot be read: {error.strerror}.")

@@ -3,7 +3,6 @@
 Nothing is deleted unless --empty-trash asks for it.
 """
 
-import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from facewright.core.command import Command
 from facewright.core.files import disk_errors, list_files, make_folder, move_to_trash
 from facewright.core.hints import hint
 from facewright.core.options import option
+from facewright.core.safe_files import remove_tree
 from facewright.core.workspace import Workspace
 
 VIDEO_STEMS = ("data_src", "data_dst")
@@ -93,7 +93,9 @@ def _empty_trash(workspace: Workspace) -> bool:
     if not console.allowed(f"Delete {count} files ({_readable(size)}) in {workspace.trash} for good?", default=False):
         return False
     with disk_errors(workspace.trash):
-        shutil.rmtree(workspace.trash)
+        for path in workspace.trash.iterdir():  # one by one: the trash may be a link to another disk
+            remove_tree(path, completely=True) if path.is_dir() else path.unlink()
+        remove_tree(workspace.trash, completely=True)
     return True
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from facewright.core import console
 from facewright.core.command import Command
+from facewright.core.links import check_links
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-from facewright.nn.saved_models import list_saved_models
+from facewright.nn.saved_models import check_chosen, list_saved_models
 from facewright.video.timelapse import TimelapseReport, make_timelapse
 
 
@@ -17,7 +18,7 @@ from facewright.video.timelapse import TimelapseReport, make_timelapse
 class Options:
     """Which training, and how fast."""
 
-    name: str = option("", "Which model; without it the one that was saved last.")
+    name: str = option("", "Which model; without it the one that was saved last.", check=check_chosen)
     seconds: float = option(20.0, "Length of the video; of many previews every nth is shown.", low=1, high=3600)
     fps: float = option(25.0, "Frames per second.", low=1, high=120)
 
@@ -26,10 +27,11 @@ def run(workspace: Workspace, options: Options) -> TimelapseReport:
     """Write the video.
 
     Raises:
-        UserError: There are no previews, or the disk is full.
+        UserError: There are no previews, the disk is full, or the model is behind a link that is not to be followed.
     """
     names = [options.name] if options.name else [model.name for model in list_saved_models(workspace.model_dir)]
     folder = workspace.model_dir / names[0] if names else workspace.model_dir
+    check_links([folder])
     report = make_timelapse(folder, options.seconds, options.fps)
     seconds = report.frames / options.fps
     console.say(f"{report.frames} of {report.previews} previews, {seconds:.1f} s: {report.video}")

@@ -85,7 +85,7 @@ class Command:
 
     def remembered(self, workspace: Workspace) -> dict[str, Any]:
         """Return the defaults of the questions that are not the declared ones."""
-        return {**workspace.answers(self.name), **self.known_answers(workspace)}
+        return {**typed_answers(workspace, self.name, self.options), **self.known_answers(workspace)}
 
     def call(self, workspace: Workspace, options: Any, more: Any = None) -> Any:
         """Run it with resolved options; return its result."""
@@ -137,7 +137,7 @@ class Command:
         if settings is None:
             return self.call(workspace, options)
         key = f"{self.name}.{settings.__module__.rpartition('.')[2].removeprefix(f'{self.name}_').lstrip('_')}"
-        known = workspace.answers(key) if use_answers else {}
+        known = typed_answers(workspace, key, settings) if use_answers else {}
         return self.call(workspace, options, settle(workspace, key, settings, given, known))
 
     def run_by_name(
@@ -234,11 +234,27 @@ def settle(
     """
     specs = declared(settings)
     options: Any = resolve(settings, flags, remembered, skip=() if ask else tuple(spec.name for spec in specs))
-    asked = {spec.name for spec in specs if spec.ask and spec.remember and flags.get(spec.name) is None}
+    asked = {name for name in _kept_answers(settings) if flags.get(name) is None}
     if ask and asked and console.interactive():
         answers = {name: getattr(options, name) for name in sorted(asked)}
         workspace.remember(key, {**workspace.answers(key), **answers})
     return options
+
+
+def typed_answers(workspace: Workspace, key: str, settings: type) -> dict[str, Any]:
+    """Return what the workspace remembers of the questions that are asked; what else stands there, nobody answered.
+
+    Args:
+        workspace: The project; it may be a stranger's.
+        key: Under this name it keeps the answers.
+        settings: A dataclass of options.
+    """
+    kept = _kept_answers(settings)
+    return {name: value for name, value in workspace.answers(key).items() if name in kept}
+
+
+def _kept_answers(settings: type) -> set[str]:
+    return {spec.name for spec in declared(settings) if spec.ask and spec.remember}
 
 
 def command_name(module: str) -> str:

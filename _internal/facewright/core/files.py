@@ -7,18 +7,19 @@ import os
 import re
 import shutil
 import time
-import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.json_data import BadJson, Schema, anything, dict_of, either, fields, nothing, parse_json, text
 from facewright.core.names import problem_of, shown
+from facewright.core.safe_files import NotRegular, inside, is_link, open_regular, read_regular, replacing
+from facewright.core.safe_files import fsync_folder as fsync_folder
 
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 TAIL = 64 << 10
@@ -66,17 +67,6 @@ def _passed_over(folder: Path, name: str) -> bool:
     return bool(problem)
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make a rename inside the folder survive a power cut (no-op where the system has no such call)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk, a read-only folder and a missing right into a UserError that names the path."""
@@ -95,6 +85,18 @@ def disk_errors(path: Path) -> Iterator[None]:
                 "a folder that this user may write to.",
                 "change the folder's rights, or name another one with --workspace DIR.",
             ) from error
+        if error.errno == errno.EFBIG:
+            raise UserError(
+                f"{path} could not be written: it is longer than the disk's file system allows.",
+                "a disk that takes files of any length: FAT32, the usual format of memory sticks, ends at 4 GB.",
+                "move the workspace to another disk and run the same step again: it goes on where it was.",
+            ) from error
+        if isinstance(error, NotRegular) or error.errno in (errno.EISDIR, errno.ELOOP):
+            raise UserError(
+                f"{path} could not be written: {error.strerror}.",
+                "a file, or nothing, at that place.",
+                "move away what lies there and run the step again.",
+            ) from error
         raise
 
 
@@ -110,20 +112,8 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     Raises:
         UserError: The disk is full or the folder is read-only.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    with disk_errors(path):
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        if durable:
-            fsync_folder(path.parent)
+    with disk_errors(path), replacing(path, durable=durable) as temporary:
+        temporary.write_bytes(data)
 
 
 def png_fingerprint(path: Path) -> list[int]:
@@ -131,7 +121,7 @@ def png_fingerprint(path: Path) -> list[int]:
 
     A PNG ends with a checksum of all its pixels. Files of other formats do not: see `facewright.core.contents`.
     """
-    with open(path, "rb") as file:
+    with open_regular(path, links=True) as file:
         length = file.seek(0, os.SEEK_END)
         file.seek(max(0, length - TAIL))
         return [length, zlib.crc32(file.read())]
@@ -154,7 +144,7 @@ def read_json(path: Path, default: Any = None, *, schema: Schema = anything) -> 
         UserError: The file is not JSON, does not fit, or cannot be read.
     """
     try:
-        return parse_json(path.read_bytes(), schema)
+        return parse_json(read_regular(path), schema)
     except (FileNotFoundError, NotADirectoryError):
         return default
     except BadJson as error:
@@ -309,7 +299,7 @@ def batches(trash: Path) -> list[Batch]:
     """Return all batches with something in them, the newest first; origins lie in the folder that holds `trash`."""
     if not trash.is_dir():
         return []
-    folders = [path for path in trash.iterdir() if path.is_dir() and STAMP.fullmatch(path.name)]
+    folders = [path for path in trash.iterdir() if STAMP.fullmatch(path.name) and path.is_dir() and not is_link(path)]
     found = [_read(folder, trash.parent) for folder in sorted(folders, key=_age, reverse=True)]
     return [batch for batch in found if batch.items]
 
@@ -331,7 +321,7 @@ def _read(folder: Path, root: Path) -> Batch:
     items = []
     for path in _files_below(folder):
         first, *rest = path.relative_to(folder).parts
-        start = _inside(files.get(first), root)
+        start = inside(root, files.get(first))
         items.append(TrashedFile(path, None if start is None else start.joinpath(*rest)))
     when = f"{match[1]} {match[2]}:{match[3]}:{match[4]}"
     return Batch(folder, when, note.get("by", ""), tuple(items))
@@ -343,15 +333,6 @@ def _files_below(folder: Path) -> Iterator[Path]:
         for name in sorted(names, key=natural):
             if not (name == NOTE and Path(place) == folder):
                 yield Path(place, name)
-
-
-def _inside(origin: Any, root: Path) -> Path | None:
-    """Return the noted origin where it is one below the workspace: a note may have been written by anybody."""
-    if not isinstance(origin, str) or "\0" in origin:
-        return None
-    parts = PurePosixPath(origin).parts
-    plain = parts and not any(part in ("/", "..") or "\\" in part or ":" in part for part in parts)
-    return root.joinpath(*parts) if plain else None
 
 
 class FreeNames:

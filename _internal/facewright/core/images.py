@@ -14,6 +14,7 @@ from facewright.core.files import write_bytes
 from facewright.core.jpeg import START as JPEG_START
 from facewright.core.jpeg import jpeg_size
 from facewright.core.png import png_size
+from facewright.core.safe_files import read_regular
 
 Image = NDArray[np.uint8]
 MAX_PIXELS = 1 << 28  # of a picture: no camera and no video has more
@@ -83,7 +84,7 @@ def read_image(path: Path) -> Image:
         UserError: The file is absent or not an image.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, links=True)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.",

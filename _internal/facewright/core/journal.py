@@ -7,8 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from facewright.core.errors import UserError
 from facewright.core.files import disk_errors
 from facewright.core.json_data import BadJson, Schema, fields, parse_json, text
+from facewright.core.safe_files import open_append, open_regular
 
 
 def read_journal(path: Path, key: str, optional: Mapping[str, Schema] | None = None) -> dict[str, dict[str, Any]]:
@@ -18,12 +20,23 @@ def read_journal(path: Path, key: str, optional: Mapping[str, Schema] | None = N
         path: The journal; an absent one is empty.
         key: The field that names the item.
         optional: Schemas of other fields, which an entry may lack.
+
+    Raises:
+        UserError: It cannot be read, or is no file: a link or a pipe, say.
     """
     entries: dict[str, dict[str, Any]] = {}
-    if not path.exists():
+    try:
+        opened = open_regular(path)
+    except (FileNotFoundError, NotADirectoryError):
         return entries
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.",
+            "the list of what this step has done, as the step wrote it.",
+            "move it away and run the step again.",
+        ) from error
     schema = fields({key: text}, optional)
-    with open(path, "rb") as file:
+    with opened as file:
         for line in file:
             try:
                 entry = parse_json(line, schema)
@@ -45,9 +58,9 @@ class Journal:
         self._path = path
         with disk_errors(path):
             # Unbuffered: nothing is left to be written when the disk is full and the file is closed.
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed in __exit__
+            self._file = open_append(path)
         # A kill may have left half a line: the next entry starts on a fresh one.
-        if self._file.tell() and not _ends_with_newline(path):
+        if self._file.seek(0, os.SEEK_END) and not self._ends_with_newline():
             self._write(b"\n")
 
     def add(self, *entries: dict[str, Any]) -> None:
@@ -74,8 +87,6 @@ class Journal:
         """Close the file."""
         self._file.close()
 
-
-def _ends_with_newline(path: Path) -> bool:
-    with open(path, "rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+    def _ends_with_newline(self) -> bool:
+        self._file.seek(-1, os.SEEK_END)
+        return self._file.read(1) == b"\n"

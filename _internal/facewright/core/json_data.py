@@ -7,10 +7,10 @@ What it returns is plain data within limits, and fits a schema: a function that 
 import json
 import math
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
 from facewright.core.names import is_plain
+from facewright.core.safe_files import is_bare
 
 MAX_DEPTH = 16  # nothing of ours is nested deeper; a deep value would overflow the stack of whoever walks through it
 MAX_DIGITS = 60  # of a whole number; those of a random generator's state have 39
@@ -102,8 +102,7 @@ def text(value: Any) -> Any:
 def bare_name(value: Any) -> Any:
     """Take a file name that leads nowhere else, on any system, and can be shown in a line."""
     name = text(value)
-    led_away = PurePosixPath(name).name != name or PureWindowsPath(name).name != name
-    if name in ("", ".", "..") or led_away or not is_plain(name):
+    if not is_bare(name) or not is_plain(name):
         raise BadJson(f"{_shown(name)} is not a bare file name")
     return name
 

@@ -57,6 +57,11 @@ def _left_in(group: Path, limit: int) -> int:
         return limit
 
 
+def process_exists(number: int) -> bool:
+    """Whether a process of this number, below 2**31, is running."""
+    return bool(psutil.pid_exists(number))
+
+
 def nvidia_smi(*fields: str) -> list[str]:
     """Ask the tool of NVIDIA's driver about its GPUs.
 

@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from facewright.core.safe_files import open_regular, open_unbuffered
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_TEXT = 1 << 20  # bytes of a chunk
 MAX_HEAD = 16 << 20  # bytes before the pixels; colour profiles and thumbnails of cameras take some
@@ -64,7 +66,7 @@ def read_head(path: Path, longest: int = MAX_HEAD) -> tuple[bytes, int]:
         DamagedPng: There are more than `longest` bytes before the pixels.
     """
     # Unbuffered: a buffer would read on into the pixels.
-    with open(path, "rb", buffering=0) as file:
+    with open_unbuffered(path, links=True) as file:
         size = os.fstat(file.fileno()).st_size
         data = bytearray(file.read(HEAD_BLOCK))
         while (missing := _missing_head(data)) and len(data) < size:
@@ -85,7 +87,7 @@ def read_size(path: Path) -> tuple[int, int]:
         OSError: The file cannot be read.
         DamagedPng: No PNG.
     """
-    with open(path, "rb") as file:
+    with open_regular(path, links=True) as file:
         return png_size(file.read(33))  # signature and IHDR
 
 

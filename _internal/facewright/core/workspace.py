@@ -11,7 +11,6 @@ workspace/
 
 import os
 import shlex
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
-from facewright.core.files import IMAGE_EXTENSIONS, disk_errors, list_files, make_folder, read_json, write_json
+from facewright.core.files import IMAGE_EXTENSIONS, list_files, make_folder, read_json, write_json
 from facewright.core.hints import hint
 from facewright.core.json_data import anything, dict_of
+from facewright.core.links import check_links
+from facewright.core.locks import held
+from facewright.core.safe_files import remove_leftovers
 
 SIDES = ("src", "dst")
 # What the option `side` offers, by what a command works on.
@@ -35,6 +37,14 @@ VIDEO_EXTENSIONS = (
     *(".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".dv", ".y4m", ".gif"),
 )
 MADE_VIDEOS = ("result", "timelapse")  # the beginning of the names of those that steps write
+# What is written under a lock, besides files in the workspace itself and the trash.
+WRITTEN = {
+    "data_src": ("data_src",),
+    "data_dst": ("data_dst",),
+    "model": ("model",),
+    "export": ("model",),
+    "result": (".make_video",),
+}
 
 
 @dataclass(frozen=True)
@@ -244,75 +254,21 @@ class Workspace:
     def lock(self, what: str) -> Iterator[None]:
         """Hold a lock for a folder that two runs must not write at once.
 
-        The file names its owner's process; a lock whose owner is gone is taken over.
+        The system lets go of it when its owner ends, however that happens; a copy of the workspace has locks of its
+        own. Before anything is done in the folder, the user is asked about links in it, and what killed runs left
+        half written is removed.
 
         Args:
             what: Short name, for example "data_dst" or "model".
 
         Raises:
-            UserError: Another living process holds it, or the folder cannot be written.
+            UserError: Another living process holds it, the folder cannot be written, or there is a link to another
+                folder that the user does not want to be followed.
         """
-        path = make_folder(self.root) / f".lock_{what}"
-        with disk_errors(path):
-            _take(path, what)
-        try:
+        with held(make_folder(self.root) / f".lock_{what}", what):
+            written = [self.root / name for name in WRITTEN.get(what, ())]
+            check_links([*written, self.trash])
+            remove_leftovers(self.root)
+            for folder in written:
+                remove_leftovers(folder, below=True)
             yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _take(path: Path, what: str) -> None:
-    for _ in range(3):
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except FileExistsError:
-            owner = _owner(path)
-            if owner and owner != os.getpid() and _alive(owner):
-                raise UserError(
-                    f"{what} is in use by another facewright (process {owner}).",
-                    "one run at a time on the same folder.",
-                    f"wait for it or stop it; if no such run exists, delete {path}.",
-                ) from None
-            path.unlink(missing_ok=True)
-            continue
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{os.getpid()} {_started(os.getpid())}")
-        return
-    raise UserError(
-        f"The lock {path} could not be taken.", "a workspace folder that can be written.", f"delete {path}."
-    )
-
-
-def _owner(path: Path) -> int:
-    """Return the pid in a lock file, 0 when it is unreadable or the pid now belongs to another program."""
-    try:
-        words = path.read_text().split()
-        pid = int(words[0])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pid if len(words) < 2 or words[1] == _started(pid) else 0
-
-
-def _started(pid: int) -> str:
-    """Return the process's start time where the system tells it, so that a re-used pid is noticed."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return "0"
-
-
-def _alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        import ctypes
-
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
-        if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

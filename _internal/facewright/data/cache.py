@@ -18,7 +18,6 @@ import mmap
 import os
 import shutil
 import time
-import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 
 from facewright.core.files import png_fingerprint
 from facewright.core.json_data import fields, list_of, parse_json, text, whole
+from facewright.core.safe_files import open_regular, remove_leftovers, replacing
 from facewright.core.workers import ordered_map
 from facewright.data.sample import PreparedFace, Sample, masks_needed, shrunk_landmarks
 from facewright.data.store import bytes_of, decode_face
@@ -75,7 +75,7 @@ class CachedFaces:
     """
 
     def __init__(self, path: Path) -> None:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
         head, arrays = _read_index(self._map)
         self._masks: list[str] = head["masks"]
@@ -200,18 +200,15 @@ def _replace(
 ) -> None:
     old = _old(path)
     made = ordered_map(lambda item: _prepared(*item, old, samples), faces.items(), executor, ahead=FACES_AHEAD)
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            _write(file, zip(faces, made, strict=True), len(faces), masks_needed(samples), each)
-            file.flush()
-            os.fsync(file.fileno())
-        if old:
-            old.close()  # Windows replaces no file that is mapped
-        with contextlib.suppress(PermissionError):  # another run has it open there, and it is the same
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with replacing(path, durable=True) as temporary:
+            with open(temporary, "wb") as file:
+                _write(file, zip(faces, made, strict=True), len(faces), masks_needed(samples), each)
+            if old:
+                old.close()  # Windows replaces no file that is mapped
+    except PermissionError:
+        if not path.exists():
+            raise  # else another run has it open, on Windows, and it is the same
 
 
 def _old(path: Path) -> CachedFaces | None:
@@ -306,8 +303,9 @@ def _check_places(positions: NDArray[Any], sides: NDArray[Any], planes: int, end
 def _tidy(path: Path) -> None:
     """Remove what killed runs left, and this side's oldest files; they are made again when they are needed."""
     label = path.name.rsplit("_", 1)[0]
+    remove_leftovers(path.parent)
     now = time.time()
-    for left in path.parent.glob(f"{label}_*.tmp"):
+    for left in path.parent.glob(f"{label}_*.tmp"):  # of earlier versions
         with contextlib.suppress(OSError):
             if now - left.stat().st_mtime > ABANDONED_AFTER_S:
                 left.unlink()

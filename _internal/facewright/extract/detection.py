@@ -13,6 +13,7 @@ import numpy as np
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import Image, decode
+from facewright.core.safe_files import read_regular
 from facewright.extract.detectors.base import Box, Detector, sort_largest_first
 from facewright.extract.rotation import Rotation
 
@@ -158,7 +159,7 @@ def _load(frame: FrameInput, max_side: int, zoom: float) -> _LoadedFrame:
         return _LoadedFrame(Detections(frame.path, file, frame.image), *_view(frame.image, max_side, zoom))
     try:
         status = frame.stat()
-        data = frame.read_bytes()
+        data = read_regular(frame, links=True)
         image = decode(data, frame.name)
     except OSError as error:
         problem = UserError(f"{frame.name} cannot be read: {error.strerror}.", "a frame.", "extract the frames again.")

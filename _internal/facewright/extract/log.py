@@ -17,6 +17,7 @@ from facewright.core.files import natural
 from facewright.core.hints import again
 from facewright.core.journal import Journal, read_journal
 from facewright.core.json_data import Schema, dict_of, either, flag, list_of, number, text
+from facewright.core.safe_files import read_regular
 from facewright.core.workspace import Side
 from facewright.extract.pipeline import ExtractedFrame
 
@@ -176,6 +177,8 @@ def _changed(path: Path, entry: Entry) -> bool:
         status = path.stat()
         if status.st_size != entry.get("size"):
             return True
-        return status.st_mtime_ns != entry.get("mtime") and zlib.crc32(path.read_bytes()) != entry.get("crc")
+        if status.st_mtime_ns == entry.get("mtime"):
+            return False
+        return zlib.crc32(read_regular(path, links=True)) != entry.get("crc")
     except OSError:
         return False

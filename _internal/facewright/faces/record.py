@@ -18,6 +18,7 @@ from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
 from facewright.core.json_data import BadJson, bare_name, parse_json
 from facewright.core.png import DamagedPng, get_text, png_size, read_head, set_text
+from facewright.core.safe_files import read_regular
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.pose import head_pose
@@ -302,7 +303,7 @@ def load_face(path: Path) -> tuple[Image, FaceRecord]:
         UserError: As `load_record`, or the picture is damaged.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, links=True)
     except OSError as error:
         raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
     record = _record_of(data, path)
@@ -321,7 +322,7 @@ def update_record(path: Path, record: FaceRecord) -> None:
         UserError: The file cannot be opened, or is no PNG.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, links=True)
         changed = set_text(data, KEYWORD, record.to_json())
     except OSError as error:
         raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error

@@ -16,6 +16,7 @@ from facewright.core.images import Image, encode
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.png import set_text
+from facewright.core.safe_files import read_regular
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Box
@@ -112,7 +113,7 @@ def _source_files(source: str) -> tuple[Path, list[SourceFile]]:
 def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise NotImportable(f"it has more than {MAX_FILE_BYTES >> 20} MiB")
-    return path.read_bytes()
+    return read_regular(path, links=True)
 
 
 def _read_all(files: list[SourceFile], executor: Executor) -> tuple[Found, list[tuple[str, str]]]:

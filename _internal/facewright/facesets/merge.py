@@ -10,6 +10,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.core.options import option
 from facewright.core.png import set_text
+from facewright.core.safe_files import read_regular
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.record import KEYWORD, FaceRecord, load_face
@@ -89,4 +90,4 @@ def _incoming(face: FaceFile, *, drop_person: bool) -> Incoming:
 
 def _pack(path: Path, image: Image, record: FaceRecord) -> bytes:
     # The pixels stay the very same bytes.
-    return set_text(path.read_bytes(), KEYWORD, record.to_json())
+    return set_text(read_regular(path, links=True), KEYWORD, record.to_json())

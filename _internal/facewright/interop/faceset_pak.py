@@ -9,6 +9,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from facewright.core.safe_files import open_regular
+
 NAME = "faceset.pak"
 VERSION = 1
 MOST_FACES = 2_000_000
@@ -35,7 +37,7 @@ def members(path: Path) -> list[Member]:
         OSError: It cannot be read.
     """
     whole = path.stat().st_size
-    with open(path, "rb") as file:
+    with open_regular(path, links=True) as file:
         head = file.read(16)
         if len(head) < 16 or struct.unpack_from("<Q", head)[0] != VERSION:
             raise BadPack("it is no packed faceset of version 1")
@@ -67,6 +69,6 @@ def _members(offsets: list[int], start: int, whole: int) -> list[Member]:
 
 def read_member(path: Path, member: Member) -> bytes:
     """Return the bytes of one file."""
-    with open(path, "rb") as file:
+    with open_regular(path, links=True) as file:
         file.seek(member.start)
         return file.read(member.length)

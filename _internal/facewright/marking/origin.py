@@ -7,6 +7,7 @@ from pathlib import Path
 from facewright.core.errors import UserError
 from facewright.core.jpeg import APP0, COMMENT, START, segments
 from facewright.core.png import MAX_TEXT, SIGNATURE, get_text
+from facewright.core.safe_files import open_regular, read_regular
 from facewright.marking.provenance import JPEG_XMP, PNG_COMMENT, PNG_XMP
 from facewright.video.probe import read_tags
 
@@ -49,10 +50,10 @@ def read_origin(path: Path) -> Origin | None:
     """
     expected, fix = "a whole PNG, JPEG or video.", "name another file, or make it again."
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, links=True) as file:
             head = file.read(len(SIGNATURE))
         if head == SIGNATURE or head.startswith(START):
-            return origin_of_image(path.read_bytes())
+            return origin_of_image(read_regular(path, links=True))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"{path} cannot be read: {reason}.", expected, fix) from error

@@ -8,10 +8,12 @@ They are there for a training that went wrong slowly, which the two newest gener
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, make_folder, move_to_trash
+from facewright.core.safe_files import open_regular, remove_tree
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import BACKUPS, Generation
 
@@ -46,14 +48,15 @@ def back_up(generation: Path, preview: Path | None = None) -> Path:
     if not target.exists():
         _copy(generation, target, preview)
         for old in backups(generation.parent)[MOST:]:
-            shutil.rmtree(old, ignore_errors=True)
+            remove_tree(old)
     return target
 
 
 def restore(source: Path, trash: Path) -> Generation:
     """Make a generation or a backup the newest generation of its model.
 
-    All generations that are newer, and one of the same number, move to the trash: nothing is lost.
+    All generations that are newer, and one of the same number, move to the trash: nothing is lost. Whenever a kill
+    comes, the newest generation is the one of before or the restored one.
 
     Args:
         source: Folder of a generation or of a backup.
@@ -63,25 +66,29 @@ def restore(source: Path, trash: Path) -> Generation:
         UserError: It is damaged, or the disk is full; the model is then as it was.
     """
     try:
-        checkpoint.check(source)
+        wanted = checkpoint.check(source)
     except checkpoint.DamagedGeneration as problem:
         raise UserError(
             f"{source} is damaged: {problem}.", "a whole generation.", "choose another one; nothing was changed."
         ) from problem
-    backup = source.parent.name == BACKUPS
-    folder = source.parent.parent if backup else source.parent
     number = checkpoint.number_of(source)
-    if backup:
-        arrived = checkpoint.scratch(folder)
-        _copy(source, arrived, None)
-    newer = [p for p in checkpoint.generations(folder) if checkpoint.number_of(p) >= number and p != source]
-    move_to_trash(newer, trash, by="restore --what model")
-    target = folder / source.name
-    if backup:
-        with disk_errors(target):
-            os.rename(arrived, target)
-            fsync_folder(folder)
+    target = source if source.parent.name != BACKUPS else _copied_back(source, wanted)
+    newer = [p for p in checkpoint.generations(target.parent) if checkpoint.number_of(p) >= number and p != target]
+    move_to_trash(newer[::-1], trash, by="restore --what model")  # the newest at last: it counts until it is gone
     return checkpoint.check(target)
+
+
+def _copied_back(backup: Path, wanted: Generation) -> Path:
+    """Return a backup's copy among the generations of its model: under its own number, or as the newest of them."""
+    folder = backup.parent.parent
+    target = folder / backup.name
+    if target.exists():
+        with suppress(checkpoint.DamagedGeneration):
+            if checkpoint.check(target).fingerprint == wanted.fingerprint:
+                return target
+        target = folder / f"{checkpoint.PREFIX}{checkpoint.next_number(folder):06d}"
+    _copy(backup, target, None)
+    return target
 
 
 def _copy(source: Path, target: Path, preview: Path | None) -> None:
@@ -97,13 +104,13 @@ def _copy(source: Path, target: Path, preview: Path | None) -> None:
             fsync_folder(temporary)
             os.rename(temporary, target)
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
             raise
         fsync_folder(target.parent)
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    with open(source, "rb") as read, open(target, "wb") as write:
+    with open_regular(source) as read, open(target, "xb") as write:
         shutil.copyfileobj(read, write, 1 << 20)
         write.flush()
         os.fsync(write.fileno())

@@ -48,6 +48,7 @@ from facewright.core.json_data import (
     text,
     whole,
 )
+from facewright.core.safe_files import open_regular, remove_tree
 from facewright.nn.safetensors_file import header_of, read_arrays, write_arrays
 
 FORMAT = 1
@@ -176,7 +177,7 @@ def save(
             generation = _write(temporary, target, number, state, {n: a for n, a in files.items() if a})
             os.rename(temporary, target)
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
             raise
         fsync_folder(folder)
     prune(folder, keep)
@@ -191,7 +192,7 @@ def next_number(folder: Path) -> int:
 def scratch(folder: Path) -> Path:
     """Return a new temporary name inside a folder; what a killed run left under such a name is removed."""
     for leftover in folder.glob(LEFTOVER):
-        shutil.rmtree(leftover, ignore_errors=True)
+        remove_tree(leftover)
     return folder / LEFTOVER.replace("*", uuid.uuid4().hex[:8])
 
 
@@ -221,7 +222,7 @@ class _HashedFile:
     """A file that is hashed while it is written and fsynced when it is closed."""
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed in __exit__
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed in __exit__
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -324,7 +325,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path, schema: Schema) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             value: dict[str, Any] = parse_json(file.read(LARGEST_JSON), schema)
     except OSError as error:
         raise DamagedGeneration(f"{path.name} cannot be read ({error.strerror})") from error
@@ -341,7 +342,7 @@ def _file_problem(path: Path, entry: Mapping[str, Any]) -> str:
             longer = isinstance(wanted, int) and size > wanted
             words = "is not the file that was saved" if longer else "is cut off"
             return f"{words} ({size} of {wanted} bytes)"
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             right = hashlib.file_digest(file, "sha256").hexdigest() == entry.get("sha256")
     except OSError as error:
         return f"cannot be read ({error.strerror})"
@@ -353,7 +354,7 @@ def prune(folder: Path, keep: int) -> None:
     whole = 0
     for path in generations(folder):
         if whole >= max(1, keep):
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path)
             continue
         try:
             entries = _manifest(path)["files"]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.json_data import choice, dict_of, fields, list_of, parse_json, whole
+from facewright.core.safe_files import open_regular
 
 LARGEST_HEADER = 64 << 20
 DTYPES = {
@@ -91,7 +92,7 @@ def read_header(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any], i
         DamagedArrays: The header is not of this layout or does not fit the file.
     """
     size = path.stat().st_size
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length <= min(LARGEST_HEADER, size):
             raise DamagedArrays(f"{path.name} has no header")
@@ -116,7 +117,7 @@ def read_arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
         DamagedArrays: The file is not of this layout or cut off.
     """
     entries = read_header(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         for name, (shape, dtype, start) in entries.items():
             file.seek(start)
             values = np.fromfile(file, dtype, int(np.prod(shape, dtype=np.int64)))

@@ -11,6 +11,7 @@ from typing import Any
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, move_to_trash, read_json
 from facewright.core.hints import hint
+from facewright.core.safe_files import is_bare
 from facewright.nn.checkpoint import STATE, STATE_SCHEMA, generations, trained_models
 
 NAME = re.compile(r"[^\W_][\w .-]{0,59}(?<![ .])")
@@ -94,6 +95,20 @@ def check_name(name: str) -> None:
             f"{name[:80]!r} cannot be the name of a model.",
             "letters, digits, blanks, dots, - and _, beginning with a letter or digit; 60 at most.",
             "choose another name.",
+        )
+
+
+def check_chosen(name: str) -> None:
+    """Check the name of a model that is there, or "" for none: whatever it is, it leads out of no folder.
+
+    Raises:
+        UserError: It is a path.
+    """
+    if name and not is_bare(name):
+        raise UserError(
+            f"{name[:80]!r} is not the name of a model.",
+            "the name of a folder in model/, not a path.",
+            "give the name; --workspace DIR chooses another workspace.",
         )
 
 

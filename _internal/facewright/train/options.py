@@ -6,6 +6,7 @@ from facewright.core.options import option
 from facewright.models.registry import model_classes
 from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
+from facewright.nn.saved_models import check_chosen
 
 MODELS = {name: model.title for name, model in model_classes().items()}
 MASKS = {
@@ -22,7 +23,9 @@ class Options:
         "quick" if "quick" in MODELS else next(iter(MODELS)), "Network of the model.", choices=MODELS, ask="Model"
     )
     name: str = option(
-        "", "Name of the model: its folder in model/; without it the model saved last, or the network's name."
+        "",
+        "Name of the model: its folder in model/; without it the model saved last, or the network's name.",
+        check=check_chosen,
     )
     target_iter: int = option(
         0,

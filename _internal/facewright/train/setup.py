@@ -60,6 +60,7 @@ def find_saved_state(workspace: Workspace, name: str, kind: str, *, pretrain: bo
         UserError: None is whole, it is made of another network than `kind`, or it is to be pretrained and has
             been trained on two people already.
     """
+    saved_models.check_chosen(name)
     found = checkpoint.newest(workspace.model_dir / name)
     saved = str(found.generation.state.get("model")) if found else kind
     if saved != kind:

@@ -17,6 +17,7 @@ from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, move_to_trash, read_json, write_json
+from facewright.core.safe_files import replacing
 from facewright.core.workspace import Workspace
 from facewright.video.audio import AudioStream, fits_aac, for_aac, mixed_down_note
 from facewright.video.ffmpeg import FfmpegRun, command
@@ -74,10 +75,9 @@ def write_cut(
     Raises:
         UserError: Nothing lies between the times, the video cannot be decoded, or the disk is full.
     """
-    temporary = target.with_name(f".{target.name.lstrip('.')}.tmp")
     count = 0
     with disk_errors(target), ExitStack() as stack:
-        stack.callback(temporary.unlink, missing_ok=True)
+        temporary = stack.enter_context(replacing(target, durable=True))
         run = stack.enter_context(FfmpegRun(_command(info, start, end)))
         try:
             given = stack.enter_context(closing(open_pipe(run.stdout, "mp4")))
@@ -99,9 +99,6 @@ def write_cut(
         if not count:
             raise _nothing(info, start, end)
         out.close()
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
     return count
 
 

@@ -25,6 +25,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.hints import hint
 from facewright.core.images import decode, encode, encoded_size
+from facewright.core.safe_files import is_regular, read_regular
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
 
@@ -129,9 +130,9 @@ def encode_segments(
     Raises:
         UserError: A frame is damaged or of another size, or the disk is full.
     """
-    size = image_size(frames[0].read_bytes(), frames[0])
+    size = image_size(read_regular(frames[0], links=True), frames[0])
     encoded = 0
-    for present, group in itertools.groupby(segments, lambda s: s.path.exists()):
+    for present, group in itertools.groupby(segments, lambda s: is_regular(s.path)):
         neighbours = list(group)
         if present:
             on_progress(sum(segment.count for segment in neighbours))
@@ -264,7 +265,7 @@ def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator
     """Yield the bytes of every frame, in the one format that the pipe carries."""
     for path in frames:
         try:
-            data = path.read_bytes()
+            data = read_regular(path, links=True)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be read: {error.strerror}.", "the frame.", "run the step that makes it again."

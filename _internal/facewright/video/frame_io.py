@@ -8,6 +8,7 @@ from typing import Protocol
 
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode
+from facewright.core.safe_files import read_regular
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class ImageFileSink:
 
     def copy(self, index: int, path: Path) -> None:
         """See `FrameSink`: the bytes of the file, or its pixels where the format is another. Nothing is marked."""
-        target, data = self._targets[index], path.read_bytes()
+        target, data = self._targets[index], read_regular(path, links=True)
         image = decode(data, str(path))
         same = path.suffix.lower() == target.suffix.lower()
         write_bytes(target, data if same else encode(image, target.suffix))

@@ -1,7 +1,6 @@
 """Encoded segments + exact times + audio -> one mp4 or avi, whole or absent."""
 
 import heapq
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
-from facewright.core.files import disk_errors, fsync_folder
+from facewright.core.files import disk_errors
+from facewright.core.safe_files import replacing
 from facewright.video.audio import AudioStream, audio_is_copied, for_aac
 from facewright.video.audio_placing import PlacedAudio
 from facewright.video.encode import VideoSegment, segment_packets
@@ -81,10 +81,9 @@ def join(
     sound = PlacedAudio(source, audio.index, timeline.sections) if audio is not None and source is not None else None
     base = _base(timeline, sound, audio)
     times = _ticks(timeline, base, container)
-    temporary = target.with_name(f".{target.name}.tmp")
     options = {"movflags": "+faststart+use_metadata_tags"} if container == "mp4" else {}
     with disk_errors(target), ExitStack() as stack:
-        stack.callback(temporary.unlink, missing_ok=True)
+        temporary = stack.enter_context(replacing(target, durable=True))
         out = stack.enter_context(
             closing(av.open(f"file:{temporary.resolve()}", "w", format=container, options=options))
         )
@@ -98,10 +97,6 @@ def join(
         for _, _, packet in heapq.merge(*sources, key=lambda item: item[:2]):
             out.mux_one(packet)
         out.close()
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        fsync_folder(target.parent)
 
 
 def _base(timeline: Timeline, sound: PlacedAudio | None, audio: AudioStream | None) -> Fraction:

@@ -13,6 +13,7 @@ from av.error import FFmpegError
 
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
+from facewright.core.safe_files import open_regular
 from facewright.video.audio import AudioStream, audio_tracks, main_track
 
 PROBED_FRAMES = 8
@@ -142,6 +143,7 @@ def open_video(path: Path) -> Any:
         UserError: It cannot be read, is cut off before its index, or is no video.
     """
     try:
+        open_regular(path, links=True).close()  # ffmpeg would wait for a pipe
         # Local files only: a playlist that was given a video's name must not fetch anything.
         return av.open(file_url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (FFmpegError, OSError) as error:
@@ -176,7 +178,7 @@ def open_pipe(pipe: IO[bytes], kind: str, block: int = 1 << 16, options: dict[st
 def _not_a_video(path: Path, error: Exception) -> UserError:
     expected = "a video that ffmpeg reads, for example mp4, mov, mkv, avi, webm or gif."
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, links=True) as file:
             head = file.read(12)
     except OSError as reason:  # PyAV's own error for it is one of ffmpeg's too
         return UserError(f"{path} cannot be read: {reason.strerror}.", expected, "check the file's rights and name.")
@@ -199,7 +201,7 @@ def _has_atom(path: Path, wanted: bytes) -> bool:
     """Walk through the top-level atoms of an ISO media file."""
     length = path.stat().st_size
     position = 0
-    with open(path, "rb") as file:
+    with open_regular(path, links=True) as file:
         while position + 8 <= length:
             file.seek(position)
             head = file.read(16)

@@ -1,7 +1,6 @@
 """The finished video of a workspace: encoded in segments, joined, remembered, so that a second run does nothing."""
 
 import hashlib
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
@@ -17,6 +16,7 @@ from facewright.core.files import list_files, make_folder, move_to_trash, read_j
 from facewright.core.hints import again, hint
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.core.json_data import fields
+from facewright.core.safe_files import read_regular, remove_tree
 from facewright.core.workspace import Side, Workspace
 from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
 from facewright.video.encode import EncodeSettings, encode_segments, identity, image_size, plan_segments
@@ -258,7 +258,7 @@ class Result:
             self._tags,
         )
         write_json(self._state, {"made_of": made_of, "file": self._contents.of(self.target)})
-        shutil.rmtree(segments_dir, ignore_errors=True)
+        remove_tree(segments_dir)
         return len(self._plan.frames) - encoded
 
     def _remembered(self) -> dict[str, Any]:
@@ -414,7 +414,7 @@ def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
 
 def _say_limits(plan: ResultPlan, container: str) -> None:
     """Say what the format of the result does not hold exactly."""
-    height, width = image_size(plan.frames[0].read_bytes(), plan.frames[0])
+    height, width = image_size(read_regular(plan.frames[0], links=True), plan.frames[0])
     if height % 2 or width % 2:
         console.say(
             f"The frames are {width}x{height}; H.264 needs even sizes, "

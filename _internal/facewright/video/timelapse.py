@@ -1,7 +1,5 @@
 """The previews that a training kept, as a video."""
 
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ import ffmpeg
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, list_files
 from facewright.core.hints import hint
+from facewright.core.safe_files import read_regular, remove_leftovers, replacing
 from facewright.video.encode import image_size
 from facewright.video.ffmpeg import FfmpegRun, command
 
@@ -55,6 +54,7 @@ def make_timelapse(folder: Path, seconds: float, rate: float) -> TimelapseReport
     wanted = max(1, round(seconds * rate))
     chosen = [images[k * len(images) // wanted] for k in range(wanted)] if len(images) > wanted else images
     target = folder / "timelapse.mp4"
+    remove_leftovers(folder)
     count = write_timelapse([*chosen[:-1], images[-1]], target, rate)
     return TimelapseReport(target, count, len(images), len(chosen) - count)
 
@@ -78,16 +78,11 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float) -> int:
     node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": "mjpeg"}, framerate=f"{rate:g}").video
     node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
     node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
-    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.tmp")
-    output = node.output(str(temporary), format="mp4", movflags="+faststart", crf=CRF, **{"c:v": "libx264"})
-    try:
-        with FfmpegRun(command(output), _feed(shown)) as run:
+    with disk_errors(target), replacing(target) as temporary:
+        output = node.output(str(temporary), format="mp4", movflags="+faststart", crf=CRF, **{"c:v": "libx264"})
+        with FfmpegRun(command(output, "-y"), _feed(shown)) as run:
             run.stdout.read()
             run.finish(f"{target} could not be written")
-        with disk_errors(target):
-            os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
     return len(shown)
 
 
@@ -98,7 +93,7 @@ def _feed(images: Sequence[Path]) -> Iterator[bytes]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, links=True)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.", "an image.", "delete it and run the step again."

@@ -1,0 +1,94 @@
+"""Links to folders inside a workspace: a step works through one only when the user said so.
+
+All that a step writes, moves away or removes below such a link happens at another place. A user may want that (the
+frames on a second disk); a workspace that somebody sent may hold one that leads to the user's own pictures. Links to
+files are no danger: what is written replaces the link (core/safe_files.py). The workspace itself may be a link.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.safe_files import is_link
+
+FLAG = "--follow-links"
+SHOWN = 5
+FOLLOWED: ContextVar[bool] = ContextVar("follow_links", default=False)
+
+
+@contextmanager
+def following(follow: bool = True) -> Iterator[None]:
+    """Decide for the block whether links to folders are followed without a question."""
+    before = FOLLOWED.set(follow or FOLLOWED.get())
+    try:
+        yield
+    finally:
+        FOLLOWED.reset(before)
+
+
+def check_links(places: Iterable[Path]) -> None:
+    """Tell the user of each link to a folder at or below some places, and ask whether to work through it.
+
+    Behind a link that is followed the search goes on: there may be more of them.
+
+    Args:
+        places: Folders, links to folders, or nothing.
+
+    Raises:
+        UserError: There is a link that the user did not allow, or nobody to ask; or a folder cannot be searched.
+    """
+    seen: set[str] = set()
+    found = [link for place in places for link in _links_below(place)]
+    while found:
+        found = [link for link in found if os.path.realpath(link) not in seen]
+        _ask(found)
+        seen |= {os.path.realpath(link) for link in found}
+        found = [link for outer in found for link in _links_below(Path(os.path.realpath(outer)))]
+
+
+def _links_below(place: Path) -> Iterator[Path]:
+    """Yield the links to folders at or below a place, without going through them."""
+    if is_link(place):
+        if place.is_dir():
+            yield place
+        return
+    folders = [place]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_symlink() or (os.name == "nt" and is_link(Path(entry))):
+                        if entry.is_dir():
+                            yield Path(entry)
+                    elif entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UserError(
+                f"{error.filename} cannot be searched for links: {error.strerror}.",
+                "folders that this user may read.",
+                "change its rights, or move it out of the workspace.",
+            ) from error
+
+
+def _ask(links: list[Path]) -> None:
+    if not links:
+        return
+    lines = [f"{link} leads to {os.path.realpath(link)}" for link in links]
+    told = console.listed(lines, SHOWN)
+    if FOLLOWED.get():
+        console.say(f"Followed: {told}.")
+        return
+    console.warn(f"Links to other folders are in this workspace: {told}.")
+    if console.confirm("Write, move and remove files there too?", default=False):
+        return
+    raise UserError(
+        f"The workspace holds {len(links)} {'link' if len(links) == 1 else 'links'} to other folders: {told}.",
+        "folders of its own, or links that you made yourself and want to be followed.",
+        f"if they are yours, run the same step with {FLAG}; else delete them (the links only).",
+    )
