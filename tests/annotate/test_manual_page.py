@@ -193,7 +193,9 @@ def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
         b"", b"no json", b"[]", b"{}", b'{"events": 5}', b'{"events": [5]}', b'{"events": [{"do": "jump"}]}',
         b'{"events": [{"do": "move", "x": "1"}]}', b'{"events": [{"do": "move", "x": null}]}',
         b'{"events": [{"do": "move", "x": 1e300}]}', b'{"events": [{"do": "move", "x": NaN}]}',
-        b'{"events": [{"do": ["move"]}]}', b"[" * 100_000,
+        b'{"events": [{"do": ["move"]}]}', b"[" * 100_000, b'{"events": [{"do": "move", "x": 1.01}]}',
+        b'{"events": [{"do": "down", "y": -0.1}]}', b'{"events": [{"do": "wheel", "steps": 1e400}]}',
+        b'{"events": [{"do": "key", "what": "\\ud800"}]}', b'{"events": [], "fine": "yes"}',
     ],
 )  # fmt: skip
 def test_what_is_no_event_is_refused(workspace: Workspace, body: bytes) -> None:

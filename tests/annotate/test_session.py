@@ -263,6 +263,28 @@ def test_moves_are_coalesced_and_clicks_are_not() -> None:
     ]  # fmt: skip
 
 
+def test_a_held_key_is_one_larger_step(workspace: Workspace) -> None:
+    larger, turn, accept = (Event(Do.KEY, what=name) for name in ("+", "r", "Enter"))
+    assert coalesced([larger, larger, Event(Do.KEY, what="+", steps=3), turn, accept, accept]) == [
+        Event(Do.KEY, what="+", steps=5), turn, accept, accept,
+    ]  # fmt: skip
+    fill(workspace.dst)
+    pressed, held = lay(workspace), lay(workspace)
+    for event in [larger] * 5 + [turn] * 3:
+        pressed.handle(event)
+    for event in (Event(Do.KEY, what="+", steps=5), Event(Do.KEY, what="r", steps=3)):
+        held.handle(event)
+    np.testing.assert_array_equal(pressed.picture(), held.picture())
+
+
+def test_a_place_outside_of_the_picture_is_on_its_edge(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    outside, edge = lay(workspace), lay(workspace)
+    outside.handle(Event(Do.MOVE, -40.0, -1e5))
+    edge.handle(Event(Do.MOVE, 0.0, 0.0))
+    np.testing.assert_array_equal(outside.picture(), edge.picture())
+
+
 def test_the_mean_face_of_the_tests_lies_as_the_square() -> None:
     from facewright.extract.detectors.base import Box
 

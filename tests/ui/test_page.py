@@ -1,7 +1,9 @@
 """The page server: who gets in, who does not, and what a broken request does."""
 
+import contextlib
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.log_file import log_file
-from facewright.ui.page import MAX_BODY_BYTES, Page, PageAnswer, PageRequest, check_port
+from facewright.ui.page import MAX_ANSWERS, MAX_BODY_BYTES, MAX_CONNECTIONS, Page, PageAnswer, PageRequest, check_port
 
 
 @pytest.fixture
@@ -71,7 +73,10 @@ def test_tokens_differ_and_are_long() -> None:
     assert len(addresses) == 3
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "10.0.0.1:80"])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "10.0.0.1:80", "localhost:x", "localhost:"],
+)
 def test_a_strange_host_is_refused(page: Page, host: str) -> None:
     assert ask(page.address, Host=host)[0] == 403
 
@@ -84,7 +89,11 @@ def test_the_host_of_a_tunnel_is_accepted(page: Page, host: str) -> None:
 def test_a_strange_page_may_not_send(page: Page) -> None:
     assert ask(page.address + "events", b"{}", Origin="https://evil.example")[0] == 403
     assert ask(page.address + "events", b"{}", Origin="null")[0] == 403
-    assert ask(page.address + "events", b"{}", Origin="http://localhost:9000")[0] == 200
+    here = f"127.0.0.1:{page.port}"
+    for origin in ("http://localhost:9000", f"https://{here}", f"http://{here}/", f"http://{here}.evil.example", ""):
+        assert ask(page.address + "events", b"{}", Origin=origin)[0] == 403
+    assert ask(page.address + "events", b"{}", Origin=f"http://{here}")[0] == 200
+    assert ask(page.address + "events", b"{}", Host="localhost:9000", Origin="http://localhost:9000")[0] == 200
 
 
 @pytest.mark.parametrize("length", ["", "-1", "x", str(MAX_BODY_BYTES + 1), "99999999999999"])
@@ -102,6 +111,64 @@ def test_rubbish_and_lost_lines_do_no_harm(page: Page, capsys: pytest.CaptureFix
     assert ask(page.address)[0] == 200
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"DELETE /x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+    ],
+)
+def test_every_refusal_carries_the_same_headers_and_ends_the_connection(page: Page, text: bytes) -> None:
+    head, _, body = raw(page, text).partition(b"\r\n\r\n")
+    assert head[9:10] in (b"4", b"5") and b"frame-ancestors 'none'" in head and b"nosniff" in head
+    assert b"Python" not in head and b"<" not in body
+
+
+def test_a_flood_of_connections_leaves_the_processor_to_others() -> None:
+    answered: list[float] = []
+
+    def answer(request: PageRequest) -> PageAnswer:
+        answered.append(time.monotonic())
+        return PageAnswer(b"")
+
+    over = threading.Event()
+
+    def knock(address: str) -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                ask(address)
+
+    with Page(answer) as served:
+        flood = [threading.Thread(target=knock, args=(served.address,), daemon=True) for _ in range(30)]
+        for thread in flood:
+            thread.start()
+        time.sleep(1)
+        times = list(answered)
+        over.set()
+        for thread in flood:
+            thread.join(10)
+    assert 10 < len(times) <= 1.05 * MAX_ANSWERS * (times[-1] - times[0]) + 2
+
+
+def test_connections_have_a_bound_and_come_free_again(page: Page) -> None:
+    held = [socket.create_connection(("127.0.0.1", page.port), timeout=10) for _ in range(MAX_CONNECTIONS)]
+    with socket.create_connection(("127.0.0.1", page.port), timeout=10) as one_more:
+        assert one_more.recv(1) == b""
+    for line in held:
+        line.close()
+    until = time.monotonic() + 10
+    while True:
+        with contextlib.suppress(OSError):
+            assert ask(page.address)[0] == 200
+            break
+        assert time.monotonic() < until
 
 
 def test_it_listens_on_this_machine_only(page: Page) -> None:

@@ -20,7 +20,7 @@ from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest
 
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
-MAX_STEPS = 1000  # notches of the wheel, or repeats of a key that is held
+MAX_STEPS = 1_000_000  # notches of the wheel, or repeats of a key that is held
 LAST_LOOK = 2.0  # seconds in which the page may fetch the last picture
 
 HTML = """<!DOCTYPE html>
@@ -37,10 +37,14 @@ img { max-width: 100vw; max-height: 100vh; cursor: crosshair; user-select: none;
 <script>
 "use strict";
 const table = document.getElementById("table"), lost = document.getElementById("lost");
+const ADDING = new Set(["+", "=", "-", "e", "r", "E", "R"]);  // of other keys that are held, one waits at most
 let queue = [], busy = false, fine = false, done = false, rest = 0;
 function add(event) {
   const last = queue[queue.length - 1];
-  if (last && last.do === "move" && event.do === "move") queue[queue.length - 1] = event; else queue.push(event);
+  if (last && last.do === event.do && event.do === "move") queue[queue.length - 1] = event;
+  else if (last && last.do === event.do && event.do === "wheel") last.steps += event.steps;
+  else if (last && last.do === event.do && event.held && last.what === event.what) last.steps += ADDING.has(event.what);
+  else queue.push(event);
   send(false);
 }
 async function send(wantFine) {
@@ -52,6 +56,7 @@ async function send(wantFine) {
   let failed = false;
   try {
     const answer = await fetch("events", { method: "POST", body: JSON.stringify({ events, fine: wantFine }) });
+    if (answer.status === 400) events.length = 0;  // they would be refused again
     if (!answer.ok) { done = answer.status === 500; lost.textContent = await answer.text(); throw new Error() }
     const url = URL.createObjectURL(await answer.blob());
     await new Promise(shown => { table.onload = table.onerror = shown; const old = table.src; table.src = url;
@@ -72,7 +77,8 @@ async function send(wantFine) {
 }
 function mouse(kind, event) {
   const box = table.getBoundingClientRect();
-  return { do: kind, x: (event.clientX - box.left) / (box.width || 1), y: (event.clientY - box.top) / (box.height || 1),
+  const share = (at, side) => Math.min(Math.max(at / (side || 1), 0), 1);  // a drag may leave the picture
+  return { do: kind, x: share(event.clientX - box.left, box.width), y: share(event.clientY - box.top, box.height),
     what: event.button === 2 ? "right" : "left" };
 }
 table.addEventListener("pointermove", event => add(mouse("move", event)));
@@ -91,7 +97,7 @@ document.addEventListener("contextmenu", event => event.preventDefault());
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  add({ do: "key", what: event.key });
+  add({ do: "key", what: event.key, steps: 1, held: event.repeat });
 });
 send(true);
 </script>

@@ -105,7 +105,7 @@ class AnnotationSession:
         if event.do is Do.KEY:
             pressed = key_named(event.what)
             if pressed is not None:
-                self._key(pressed)
+                self._key(pressed, max(1, event.steps))
         elif self._frame.picture is not None:
             self._mouse(event)
 
@@ -130,7 +130,7 @@ class AnnotationSession:
             case _:
                 self._state = steps.wheel(self._state, event.steps, view)
 
-    def _key(self, pressed: Key) -> None:
+    def _key(self, pressed: Key, times: int) -> None:
         match pressed:
             case Key.ACCEPT:
                 self._accept()
@@ -143,9 +143,9 @@ class AnnotationSession:
             case Key.HELP:
                 self._help = not self._help
             case _ if self._frame.picture is not None:
-                self._key_on_faces(pressed)
+                self._key_on_faces(pressed, times)
 
-    def _key_on_faces(self, pressed: Key) -> None:
+    def _key_on_faces(self, pressed: Key, times: int) -> None:
         if pressed is Key.UNDO:
             if self._earlier:
                 self._state = self._earlier.pop()
@@ -155,7 +155,7 @@ class AnnotationSession:
         else:
             if pressed not in (Key.LARGER, Key.SMALLER):
                 self._remember()
-            self._state = steps.key(self._state, pressed, self._frame_view())
+            self._state = steps.key(self._state, pressed, self._frame_view(), times)
 
     def _accept(self) -> None:
         """Save all faces, the one in hand too, and go on; a frame that is not an image is skipped."""
@@ -215,9 +215,9 @@ class AnnotationSession:
         return self._state.mouse[0] / width, self._state.mouse[1] / height
 
     def _place(self, event: Event) -> tuple[float, float]:
-        """Return the event's place in frame pixels; the centre of the first pixel is (0, 0)."""
+        """Return the event's place in the frame, in its pixels; the centre of the first pixel is (0, 0)."""
         height, width = self._view.shape[:2]
-        x, y = event.x * width, min(event.y * (height + BAR), height)
+        x, y = min(max(event.x, 0.0), 1.0) * width, min(max(event.y, 0.0) * (height + BAR), height)
         return x * self._pixel - 0.5, y * self._pixel - 0.5
 
     def _frame_view(self) -> FrameView:

@@ -233,8 +233,8 @@ def wheel(state: State, steps: int, view: FrameView) -> State:
     return replace(_held_in(state, lambda square: replace(square, half=half), view), half=half)
 
 
-def key(state: State, pressed: Key, view: FrameView) -> State:
-    """A key that concerns the faces of the frame; others leave the state as it is."""
+def key(state: State, pressed: Key, view: FrameView, times: int = 1) -> State:
+    """A key that concerns the faces of the frame, those in `ADDING` pressed so often; others change nothing."""
     match pressed:
         case Key.NEW:
             return take_new(state, view)
@@ -243,9 +243,9 @@ def key(state: State, pressed: Key, view: FrameView) -> State:
         case Key.GIVE_UP:
             return release(state)
         case Key.LARGER | Key.SMALLER:
-            return wheel(state, 1 if pressed is Key.LARGER else -1, view)
+            return wheel(state, times if pressed is Key.LARGER else -times, view)
         case Key.TURN_LEFT | Key.TURN_RIGHT:
-            turn = TURN if pressed is Key.TURN_RIGHT else -TURN
+            turn = (TURN if pressed is Key.TURN_RIGHT else -TURN) * times
             return _held_in(state, lambda square: replace(square, roll=(square.roll + turn + 180) % 360 - 180), view)
         case _:
             return state

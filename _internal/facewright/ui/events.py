@@ -22,7 +22,8 @@ class Event:
         do: What happened.
         x, y: Where the mouse is, as a share of the shown image's width and height (0..1).
         what: The button ("left", "right") or the key's name.
-        steps: Notches of the wheel; positive is away from the user.
+        steps: Notches of the wheel; positive is away from the user. Of a key in `ADDING`, how often it was pressed
+            (0 counts as once).
     """
 
     do: Do
@@ -52,6 +53,8 @@ class Key(StrEnum):
     QUIT = "q"
 
 
+# Presses of these add up: while one is held down, they are one larger step.
+ADDING = frozenset((Key.LARGER, Key.SMALLER, Key.TURN_LEFT, Key.TURN_RIGHT))
 # Other names of the same keys, as browsers and keyboards have them.
 ALIASES = {" ": Key.SKIP, "Backspace": Key.DELETE, "Esc": Key.GIVE_UP, "Del": Key.DELETE, "=": Key.LARGER}
 
@@ -84,7 +87,7 @@ def key_named(name: str) -> Key | None:
 
 
 def coalesced(events: list[Event]) -> list[Event]:
-    """Drop moves that are directly followed by another move, and add up the notches of the wheel."""
+    """Drop moves that are directly followed by another move, and add up the notches of the wheel and held keys."""
     kept: list[Event] = []
     for event in events:
         last = kept[-1] if kept else None
@@ -92,6 +95,8 @@ def coalesced(events: list[Event]) -> list[Event]:
             kept[-1] = event
         elif last and last.do is event.do is Do.WHEEL:
             kept[-1] = Event(Do.WHEEL, event.x, event.y, steps=last.steps + event.steps)
+        elif last and last.do is event.do is Do.KEY and last.what == event.what and key_named(event.what) in ADDING:
+            kept[-1] = Event(Do.KEY, what=event.what, steps=max(1, last.steps) + max(1, event.steps))
         else:
             kept.append(event)
     return kept

@@ -2,27 +2,35 @@
 
 The server listens on 127.0.0.1 alone. A random token is the first part of every path; a request without it is
 answered with 403, after the same time whatever was guessed. The Host header must name this machine, so that another
-web page cannot reach the server under a name of its own (DNS rebinding).
+web page cannot reach the server under a name of its own (DNS rebinding), and a page that sends something must come
+from that very address. Connections and answers per second have a bound: whatever knocks, the training goes on.
 """
 
 import getpass
 import http.server
 import os
+import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 from facewright.core import console
 from facewright.core.errors import UserError
 
 MAX_BODY_BYTES = 1 << 20
-IDLE_SECONDS = 120.0
-HOSTS = ("127.0.0.1", "localhost", "[::1]")
+FIRST_SECONDS = 10.0  # until a connection has named the token
+IDLE_SECONDS = 120.0  # between two requests afterwards
+MAX_CONNECTIONS = 16  # at once; a browser opens six
+MAX_ANSWERS = 100  # per second, over all connections
+REFUSAL_SECONDS = 0.05  # of pause after a connection too many
+HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
 # The page may load what it comes with and from here, and nothing else; nobody may show it in a frame.
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -150,6 +158,23 @@ class Page:
         self.close()
 
 
+class _Pace:
+    """Lets so many through per second: who comes early waits."""
+
+    def __init__(self, per_second: float) -> None:
+        self._step = 1 / per_second
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Wait for one's turn."""
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._step
+        time.sleep(turn - now)
+
+
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = os.name != "nt"  # under Windows it would share a port that is taken
@@ -157,7 +182,24 @@ class _Server(http.server.ThreadingHTTPServer):
     def __init__(self, place: tuple[str, int], token: str, answer: Callable[[PageRequest], PageAnswer]) -> None:
         self.token = token
         self.answer = answer
+        self.pace = _Pace(MAX_ANSWERS)
+        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__(place, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a connection into a thread, or close it where there are too many."""
+        if self._slots.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+            time.sleep(REFUSAL_SECONDS)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer a connection until it ends."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that goes away in the middle of an answer is nothing to report."""
@@ -165,9 +207,14 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
+    timeout = FIRST_SECONDS
     disable_nagle_algorithm = True
     server: _Server
+
+    def parse_request(self) -> bool:
+        """Read a request when it is its turn."""
+        self.server.pace.wait()
+        return super().parse_request()
 
     def do_GET(self) -> None:
         """PageAnswer a GET."""
@@ -187,17 +234,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         token, _, rest = parts.path.removeprefix("/").partition("/")
         known = secrets.compare_digest(token.encode("utf-8", "replace"), self.server.token.encode())
         if not known or not self._from_here():
+            self.close_connection = True
             self._send(FORBIDDEN)
         else:
+            self.connection.settimeout(IDLE_SECONDS)
             self._send(self.server.answer(PageRequest(str(self.command), rest, parts.query, body)))
 
     def _from_here(self) -> bool:
-        """Whether the Host header names this machine, and so does the page that sends something."""
-        origin = self.headers.get("Origin")
-        named = [self.headers.get("Host", "")] + ([urlsplit(origin).netloc] if origin else [])
-        return all(name.rpartition(":")[0] in HOSTS or name in HOSTS for name in named)
+        """Whether the Host header names this machine, and a page that sends something comes from that address."""
+        hosts, origins = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
+        return len(hosts) == 1 and bool(HOST.fullmatch(hosts[0])) and set(origins) <= {f"http://{hosts[0]}"}
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request of ours, with the same headers as everything."""
+        self.close_connection = True
+        self._send(PageAnswer(b"This is no request that is understood here.", status=HTTPStatus(code)))
 
     def _send(self, answer: PageAnswer) -> None:
+        self.request_version = self.protocol_version  # headers go to those too that speak an older one
         self.send_response(answer.status)
         headers = {
             "Content-Type": answer.kind,
