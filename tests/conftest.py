@@ -61,6 +61,12 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def no_defaults_of_the_developer(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of a user's own defaults is a test's own."""
+    monkeypatch.setenv("FACEWRIGHT_DEFAULTS", str(tmp_path_factory.getbasetemp() / "settings" / "defaults.toml"))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace below a folder with a blank and an umlaut in its name."""

@@ -60,6 +60,7 @@ ALLOWED_IN = {
     "av": ("video/",),
     "psutil": ("core/machine.py",),
     "filelock": ("core/locks.py",),
+    "platformdirs": ("core/user_defaults.py",),
     "tensorboardX": ("train/tensorboard.py",),
     "tqdm": ("core/console.py",),
     "colorama": ("core/console.py",),

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from facewright.cli import common_options
 from facewright.core.command import Command, CommandPackage
 from facewright.core.hints import SCRIPTS
-from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.doc_tables import documents, fill, marked, tables
 from facewright.marking.origin import read_origin
@@ -119,12 +117,7 @@ def code_of(text: str) -> Iterator[str]:
 
 def flags_of(command: Command) -> set[str]:
     """Return every flag of a command, whatever is chosen first."""
-    classes = [command.options]
-    if command.more:
-        spec = next(spec for spec in declared(command.options) if spec.name == command.more.by)
-        chosen = (replace(command.options(), **{spec.name: choice}) for choice in spec.choices)
-        classes += [found for options in chosen if (found := command.more.of(Workspace(REPOSITORY), options))]
-    flags = {spec.flag for kind in classes for spec in declared(kind)} | COMMON_FLAGS
+    flags = {spec.flag for spec in command.every_option(Workspace(REPOSITORY))} | COMMON_FLAGS
     return flags | {f"--no-{flag[2:]}" for flag in flags}
 
 

@@ -4,6 +4,7 @@ A check imports what it checks by itself: where that fails, it is a finding, and
 """
 
 import contextlib
+import difflib
 import importlib.metadata
 import importlib.util
 import platform
@@ -16,7 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.core import machine
+from facewright.core.command import CommandPackage
 from facewright.core.errors import UserError
+from facewright.core.options import show
+from facewright.core.user_defaults import defaults_file, read_defaults
 from facewright.core.workspace import Workspace
 from facewright.ui.window import has_screen
 
@@ -62,6 +66,7 @@ def all_checks(workspace: Workspace) -> Iterator[Finding]:
         ("weights", weights),
         ("ffmpeg", ffmpeg),
         ("windows", windows),
+        ("defaults", lambda: defaults(workspace)),
         ("disk space", lambda: disk_space(workspace)),
         ("device", device),
     ]
@@ -148,6 +153,23 @@ def windows() -> Iterator[Finding]:
     else:
         text = "not part of this Python: manual annotation uses a page (--serve), not a window"
         yield Finding("Tk", True, text, NO_TK if screen else "")
+
+
+def defaults(workspace: Workspace) -> Iterator[Finding]:
+    """The user's own file of defaults, with all its values checked."""
+    path, tables, commands = defaults_file(), read_defaults(), CommandPackage()
+    if not tables:
+        yield Finding("defaults", True, f"those of the program; yours would be in {path}")
+        return
+    found = []
+    for name in tables:
+        if name not in commands.modules:
+            near = difflib.get_close_matches(name, commands.modules, 1)
+            yield Finding("defaults", False, f"{path}: no command {name}", f"write [{near[0] if near else 'train'}].")
+            return
+        own = commands.load(name).own_defaults(workspace)
+        found += [f"{name} {key.replace('_', '-')} {show(value)}" for key, value in own.items()]
+    yield Finding("defaults", True, f"{', '.join(found)}; from {path}")
 
 
 def disk_space(workspace: Workspace) -> Iterator[Finding]:

@@ -4,17 +4,27 @@ Ends with exit code 1 when something is wrong.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from facewright.core import console
+from facewright.core.bug_report import pack_logs
 from facewright.core.command import Command
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
+from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.doctor_checks import Finding, all_checks
 
 
 @dataclass(frozen=True)
 class Options:
-    """There is nothing to choose."""
+    """What is done beside the checks."""
+
+    report: bool = option(
+        False,
+        "Pack the log files for a bug report: no pictures, paths shortened, no addresses of pages.",
+        remember=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -23,9 +33,11 @@ class DoctorReport:
 
     Attributes:
         findings: A line each.
+        packed: The file for a bug report, None where none was asked for.
     """
 
     findings: tuple[Finding, ...]
+    packed: Path | None = None
 
 
 def run(workspace: Workspace, options: Options) -> DoctorReport:
@@ -35,6 +47,7 @@ def run(workspace: Workspace, options: Options) -> DoctorReport:
         UserError: Something is wrong.
     """
     findings: list[Finding] = []
+    packed = None
     for finding in all_checks(workspace):
         findings.append(finding)
         line = f"{'ok' if finding.right else 'WRONG':<6}{finding.what:<13}{finding.text}"
@@ -44,15 +57,19 @@ def run(workspace: Workspace, options: Options) -> DoctorReport:
             console.warn(line)
         if finding.advice:
             console.say(f"{'':<19}{'-> ' if finding.right else 'To fix it: '}{finding.advice}")
+    if options.report:
+        packed = pack_logs(workspace.root)
+        console.say(f"\nThe logs of this workspace, without pictures and with shortened paths: {packed}")
+        console.say("Look into it before you send it.")
     wrong = [finding for finding in findings if not finding.right]
     if wrong:
         raise UserError(
             f"\nNot all is well: {', '.join(finding.what for finding in wrong)}.",
             "every line above to begin with ok.",
-            "follow the advice in those lines and run doctor again.",
+            f"follow the advice in those lines and run doctor again:{hint('doctor')}",
         )
     console.say("\nAll is well.")
-    return DoctorReport(tuple(findings))
+    return DoctorReport(tuple(findings), packed)
 
 
 COMMAND = Command(__doc__, Options, run, makes_workspace=True)

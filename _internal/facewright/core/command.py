@@ -26,7 +26,8 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.hints import hints_of
-from facewright.core.options import Option, PromptPlan, declared, resolve, several, show
+from facewright.core.options import Option, PromptPlan, Value, declared, resolve, several, show
+from facewright.core.user_defaults import own_defaults, read_defaults
 from facewright.core.workspace import Workspace
 
 OptionValue = bool | int | float | str | Path | Sequence[str]
@@ -87,6 +88,25 @@ class Command:
         """Return the defaults of the questions that are not the declared ones."""
         return {**typed_answers(workspace, self.name, self.options), **self.known_answers(workspace)}
 
+    def every_option(self, workspace: Workspace) -> list[Option]:
+        """Return all its options: those of the second settings class for each choice of the first."""
+        found = {spec.name: spec for spec in declared(self.options)}
+        if self.more:
+            spec = found[self.more.by]
+            for choice in spec.choices:
+                settings = self.more.of(workspace, self.options(**{spec.name: choice}))
+                found = {**{other.name: other for other in (declared(settings) if settings else ())}, **found}
+        return list(found.values())
+
+    def own_defaults(self, workspace: Workspace) -> dict[str, Value]:
+        """Return the checked values of the user's own file.
+
+        Raises:
+            UserError: It is damaged, or names what this command does not have.
+        """
+        table = read_defaults().get(self.name)
+        return own_defaults(self.name, self.every_option(workspace), table) if table else {}
+
     def call(self, workspace: Workspace, options: Any, more: Any = None) -> Any:
         """Run it with resolved options; return its result."""
         console.note(f"Options of {self.name}: {options}" + (f", {more}" if more else ""))
@@ -127,9 +147,10 @@ class Command:
         use_answers: bool,
     ) -> Any:
         plan = self.plan(workspace, flags)
+        own = self.own_defaults(workspace) if use_answers else {}
         known = self.remembered(workspace) if use_answers else self.known_answers(workspace)
         flags, known = {**flags, **plan.flags}, {**known, **plan.remembered}
-        options = settle(workspace, self.name, self.options, flags, known, ask=plan.ask)
+        options = settle(workspace, self.name, self.options, flags, known, ask=plan.ask, own=own)
         if self.more is None:
             return self.call(workspace, options)
         settings = self.more.of(workspace, options)
@@ -138,7 +159,7 @@ class Command:
             return self.call(workspace, options)
         key = f"{self.name}.{settings.__module__.rpartition('.')[2].removeprefix(f'{self.name}_').lstrip('_')}"
         known = typed_answers(workspace, key, settings) if use_answers else {}
-        return self.call(workspace, options, settle(workspace, key, settings, given, known))
+        return self.call(workspace, options, settle(workspace, key, settings, given, known, own=own))
 
     def run_by_name(
         self, workspace: Workspace, values: Mapping[str, OptionValue], answers: console.Answers, *, use_answers: bool
@@ -221,6 +242,7 @@ def settle(
     remembered: Mapping[str, Any],
     *,
     ask: bool = True,
+    own: Mapping[str, Value] | None = None,
 ) -> Any:
     """Resolve a settings class, with questions; the workspace keeps typed answers for the next run.
 
@@ -231,9 +253,10 @@ def settle(
         flags: Values of the command line, None where there is none.
         remembered: Defaults that count more than the declared ones.
         ask: Whether questions are asked where there is somebody to answer.
+        own: The user's own defaults.
     """
     specs = declared(settings)
-    options: Any = resolve(settings, flags, remembered, skip=() if ask else tuple(spec.name for spec in specs))
+    options: Any = resolve(settings, flags, remembered, skip=() if ask else tuple(spec.name for spec in specs), own=own)
     asked = {name for name in _kept_answers(settings) if flags.get(name) is None}
     if ask and asked and console.interactive():
         answers = {name: getattr(options, name) for name in sorted(asked)}

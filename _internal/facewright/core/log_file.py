@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facewright.core.console import LOG
+from facewright.core.errors import UserError
+from facewright.core.hints import USUAL_WORKSPACE, hint
 
 FOLDER = "logs"
 KEPT = 20
@@ -56,6 +58,9 @@ def log_file(root: Path, command: str, header: Sequence[str]) -> Iterator[Path |
         LOG.error("%s", "".join(traceback.format_exception(error)).rstrip())
         if isinstance(error, Exception):
             error.add_note(f"  Log file: {path}")
+            if not isinstance(error, UserError):
+                where = () if root == USUAL_WORKSPACE else ("--workspace", str(root))
+                error.add_note(f"  To report this, pack the logs:{hint('doctor --report', *where)}")
         raise
     finally:
         LOG.removeHandler(handler)
@@ -71,6 +76,15 @@ def versions() -> str:
     return ", ".join(found)
 
 
+def log_files(root: Path) -> list[Path]:
+    """Return the log files of a workspace, the oldest first; links are none of them."""
+    folder = root / FOLDER
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    logs = [path for path in folder.iterdir() if NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink()]
+    return sorted(logs, key=lambda path: (path.stat().st_mtime, path.name))
+
+
 def _new_file(root: Path, command: str) -> Path | None:
     """Make an empty log file; remove those that are too many. None where that cannot be done."""
     if not root.is_dir():
@@ -82,10 +96,7 @@ def _new_file(root: Path, command: str) -> Path | None:
             return None
         folder.mkdir(exist_ok=True)
         path = next(path for path in _names(folder, stem) if _made(path))
-        logs = sorted(
-            (p for p in folder.iterdir() if NAME.fullmatch(p.name)), key=lambda p: (p.stat().st_mtime, p.name)
-        )
-        for old in logs[:-KEPT]:
+        for old in log_files(root)[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError:
         return None

@@ -4,7 +4,7 @@
     class Options:
         fps: float = option(0.0, "Frames per second to take; 0 takes every frame.", low=0, high=240, ask="FPS")
 
-Order of precedence: flag, typed answer, remembered answer, default.
+Order of precedence: flag, typed answer, remembered answer, default of the user's own file, declared default.
 
 What depends on an option is declared with it: `affects_output` puts it into the keys by which a step knows its
 finished work again (`output_values`), `saved_with_model` and `per_run` say how a model keeps it.
@@ -217,6 +217,7 @@ def resolve(
     remembered: Mapping[str, Any],
     *,
     skip: tuple[str, ...] = (),
+    own: Mapping[str, Value] | None = None,
 ) -> Settings:
     """Build the settings of a step from flags, answers, remembered answers and defaults.
 
@@ -225,9 +226,11 @@ def resolve(
         flags: Checked values from the command line; None or absent when not given.
         remembered: Values of the last run; what no longer fits is ignored.
         skip: Names that are not asked.
+        own: The user's own defaults; they count more than the declared ones.
     """
     answers: dict[str, Value] = {}
     for spec in declared(settings):
+        spec = dataclasses.replace(spec, default=(own or {}).get(spec.name, spec.default))
         given = flags.get(spec.name)
         if given is not None:
             answers[spec.name] = given
