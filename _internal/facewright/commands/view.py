@@ -12,6 +12,7 @@ from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.files import write_bytes
 from facewright.core.images import encode
+from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import threads
@@ -55,6 +56,7 @@ def run(workspace: Workspace, options: Options) -> ViewReport:
         UserError: There are no faces, or the workspace cannot be written.
     """
     side = workspace.side(options.side)
+    warn_of_left_out_faces(side)
     faceset = load_faceset(side.aligned_dir)
     if not faceset.faces:
         raise no_faces(side, faceset.bad)

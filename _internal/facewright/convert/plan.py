@@ -22,6 +22,7 @@ from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import natural, png_fingerprint
+from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.options import output_values
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile, load_faceset
@@ -230,6 +231,7 @@ def list_faces(side: Side) -> dict[str, list[FaceFile]]:
     Raises:
         UserError: There are none, or files that are no faces.
     """
+    warn_of_left_out_faces(side)
     faceset = load_faceset(side.aligned_dir)
     if faceset.bad:
         more = f" (and {len(faceset.bad) - NAMED} more)" if len(faceset.bad) > NAMED else ""

@@ -21,7 +21,13 @@ from facewright.core.names import problem_of, shown
 from facewright.core.safe_files import NotRegular, inside, is_link, open_regular, read_regular, replacing
 from facewright.core.safe_files import fsync_folder as fsync_folder
 
-IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+JPEG_EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif")
+STILL_EXTENSIONS = (
+    *(".png", *JPEG_EXTENSIONS, ".tif", ".tiff", ".bmp", ".dib", ".webp", ".avif", ".jp2"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
+PHONE_EXTENSIONS = (".heic", ".heif", ".hif", ".jxl")  # the extraction makes a PNG of each, which steps then read
+IMAGE_EXTENSIONS = (*STILL_EXTENSIONS, ".gif")  # a GIF may be a video too; as an image it is its first frame
 TAIL = 64 << 10
 NOTE = ".origin.json"  # in a folder of the trash: who put what there, and from where
 NOTE_SCHEMA = fields({}, {"by": text, "files": dict_of(either(nothing, text))})

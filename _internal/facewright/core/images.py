@@ -9,24 +9,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
+from facewright.core.exif import UPRIGHT, orientation
 from facewright.core.files import IMAGE_EXTENSIONS as IMAGE_EXTENSIONS
-from facewright.core.files import write_bytes
+from facewright.core.files import JPEG_EXTENSIONS, write_bytes
 from facewright.core.jpeg import START as JPEG_START
-from facewright.core.jpeg import jpeg_size
-from facewright.core.png import png_size
+from facewright.core.jpeg import jpeg_end, jpeg_size
+from facewright.core.png import SIGNATURE as PNG_SIGNATURE
+from facewright.core.png import png_end, png_size
 from facewright.core.safe_files import read_regular
 
 Image = NDArray[np.uint8]
 MAX_PIXELS = 1 << 28  # of a picture: no camera and no video has more
+TURNED_SIDEWAYS = range(5, 9)  # orientations by which width and height change places
+
+
+def format_of(data: bytes) -> str:
+    """Return ".png" or ".jpg" by what the first bytes say, whatever the file is called; "" for any other image."""
+    if data.startswith(JPEG_START):
+        return ".jpg"
+    return ".png" if data.startswith(PNG_SIGNATURE) else ""
 
 
 def encoded_size(data: bytes) -> tuple[int, int]:
-    """Return (h, w) of a PNG or JPEG in pixels; it is not decoded.
+    """Return (h, w) in pixels of a PNG or JPEG as it is shown, turned as its EXIF data ask; it is not decoded.
 
     Raises:
         ValueError: It is neither, or damaged.
     """
-    return jpeg_size(data) if data.startswith(JPEG_START) else png_size(data)
+    height, width = jpeg_size(data) if format_of(data) == ".jpg" else png_size(data)
+    return (width, height) if orientation(data) in TURNED_SIDEWAYS else (height, width)
+
+
+def picture_of(data: bytes, extension: str) -> bytes | None:
+    """Return the picture in a file as it can be used without decoding; None where it has to be made anew.
+
+    Args:
+        data: The file.
+        extension: The wanted format. A JPEG that is called .png, or one that is to be turned, has to be made anew.
+
+    Returns:
+        The file without what some programs append to it.
+
+    Raises:
+        ValueError: The file is damaged or cut off.
+    """
+    found = format_of(data)
+    if not found:
+        return None
+    end = jpeg_end(data) if found == ".jpg" else png_end(data)
+    wanted = ".jpg" if extension.lower() in JPEG_EXTENSIONS else extension.lower()
+    return data[:end] if found == wanted and orientation(data) == UPRIGHT else None
 
 
 def decode(data: bytes, name: str, *, most: int = MAX_PIXELS) -> Image:
@@ -104,7 +136,8 @@ def encode(image: Image, extension: str = ".png", *, quality: int = 95, compress
         compression: For PNG, 0..9; None is OpenCV's default, its fastest compressed one.
     """
     flags: list[int] = []
-    if extension.lower() in (".jpg", ".jpeg"):
+    if extension.lower() in JPEG_EXTENSIONS:
+        extension = ".jpg"
         flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
     elif extension.lower() == ".webp":
         flags = [cv2.IMWRITE_WEBP_QUALITY, quality]

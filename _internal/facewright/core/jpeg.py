@@ -78,3 +78,17 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack_from(">HH", segment.content, 1)
             return height, width
     raise DamagedJpeg("there is no image in it")
+
+
+def jpeg_end(data: bytes) -> int:
+    """Return where the picture ends; what follows is no part of it (cameras append previews and depth maps).
+
+    Raises:
+        DamagedJpeg: No JPEG, or cut off.
+    """
+    start = max((segment.end for segment in segments(data)), default=len(START))
+    # In the coded picture each FF is followed by 00 or belongs to a marker, so that this cannot be a part of it.
+    end = data.find(bytes((0xFF, END)), start)
+    if end < 0:
+        raise DamagedJpeg("the picture is cut off")
+    return end + 2

@@ -202,3 +202,12 @@ def png_size(data: bytes) -> tuple[int, int]:
             width, height = struct.unpack_from(">II", data, start + 8)
             return height, width
     raise DamagedPng("it has no header")
+
+
+def png_end(data: bytes) -> int:
+    """Return where the picture ends; what follows is no part of it.
+
+    Raises:
+        DamagedPng: No PNG, or cut off.
+    """
+    return max(start + 12 + length for kind, start, length in _chunks(data, whole=True))

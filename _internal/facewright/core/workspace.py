@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
-from facewright.core.files import IMAGE_EXTENSIONS, list_files, make_folder, read_json, write_json
+from facewright.core.files import (
+    IMAGE_EXTENSIONS,
+    PHONE_EXTENSIONS,
+    STILL_EXTENSIONS,
+    list_files,
+    make_folder,
+    read_json,
+    write_json,
+)
 from facewright.core.hints import hint
 from facewright.core.json_data import anything, dict_of
 from facewright.core.links import check_links
@@ -30,7 +38,7 @@ SIDES = ("src", "dst")
 FRAMES_OF_SIDES = {"src": "data_src, the face that is put in", "dst": "data_dst, the video that is changed"}
 FACES_OF_SIDES = {side: f"faces of data_{side}" for side in SIDES}
 # A file data_dst.* with any other ending may be the video: ffmpeg goes by its content.
-NOT_VIDEO = ("", *IMAGE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
+NOT_VIDEO = ("", *STILL_EXTENSIONS, *PHONE_EXTENSIONS, ".txt", ".json", ".srt", ".md", ".tmp")
 # By these a video that has another name is known.
 VIDEO_EXTENSIONS = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob"),

@@ -13,6 +13,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files
 from facewright.core.images import read_image
+from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.options import several
 from facewright.extract.detection import detect_in_file
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, Detector
@@ -112,6 +113,7 @@ def embeddings_of_photos(
         if not path.is_dir():
             found.append(_face(path, flag, detector, landmarker, embedder))
             continue
+        warn_of_left_out_images(path)
         before = len(found)
         for photo in list_files(path, IMAGE_EXTENSIONS):
             try:

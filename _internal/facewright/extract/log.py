@@ -17,8 +17,10 @@ from facewright.core.files import natural
 from facewright.core.hints import again
 from facewright.core.journal import Journal, read_journal
 from facewright.core.json_data import Schema, dict_of, either, flag, list_of, number, text
+from facewright.core.left_out import warn_of_left_out_frames
 from facewright.core.safe_files import read_regular
 from facewright.core.workspace import Side
+from facewright.extract.phone_photos import make_pngs
 from facewright.extract.pipeline import ExtractedFrame
 
 Settings = dict[str, str | int | float]
@@ -149,6 +151,8 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
     Raises:
         UserError: There are none.
     """
+    make_pngs(side)
+    warn_of_left_out_frames(side)
     frames, doubles = side.distinct_frames()
     for path, kept in doubles.items():
         console.warn(f"{path.name} is skipped: {kept.name} has the same name but for its ending.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import NOTE, copy_to_trash, disk_errors, write_json
+from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.facesets.rename import finish
@@ -60,6 +61,7 @@ def load_side_faces(workspace: Workspace, side: Side, *, needed: bool = True) ->
     """
     if done := finish(side.aligned_dir, workspace.trash):
         console.say(f"An earlier renaming was interrupted: its {done.renamed} files have their new names now.")
+    warn_of_left_out_faces(side)
     faceset = load_faceset(side.aligned_dir)
     if needed and not faceset.faces:
         raise no_faces(side, faceset.bad)

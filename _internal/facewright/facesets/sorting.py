@@ -15,6 +15,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, write_bytes
 from facewright.core.images import Image, encode, read_image
+from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
@@ -62,6 +63,7 @@ def plan_sort(side: Side, method: Method, settings: Any, executor: Executor) -> 
     Raises:
         UserError: There are no faces.
     """
+    warn_of_left_out_faces(side)
     faceset = load_faceset(side.aligned_dir)
     if not faceset.faces:
         raise no_faces(side, faceset.bad)

@@ -8,6 +8,7 @@ from typing import Any
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import natural
+from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.workspace import SIDES, Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 
@@ -67,6 +68,7 @@ def load_pretraining_faces(folder: Path) -> FaceStreams:
 
 
 def _load_side(side: Side) -> list[FaceFile]:
+    warn_of_left_out_faces(side)
     faceset = load_faceset(side.aligned_dir)
     if faceset.bad:
         raise _unusable(side, [(path, error.happened) for path, error in faceset.bad])

@@ -22,10 +22,11 @@ from av.error import FFmpegError
 
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
+from facewright.core.exif import UPRIGHT, orientation
 from facewright.core.files import write_bytes
 from facewright.core.hints import hint
-from facewright.core.images import decode, encode, encoded_size
-from facewright.core.safe_files import is_regular, read_regular
+from facewright.core.images import decode, encode, encoded_size, format_of, picture_of
+from facewright.core.safe_files import is_regular, open_regular, read_regular
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
 
@@ -33,8 +34,8 @@ SEGMENT_SECONDS = 2
 MIN_SEGMENT_FRAMES = 12
 # H.264 reorders over 16 frames at most; the shift keeps "shown" from being before "decoded" in a segment.
 MAX_REORDER = 16
-TAIL = 32  # bytes at the end of a whole image, among which its end marker is
-CODECS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
+HEAD = 1 << 16  # bytes of a file, in which its EXIF data lie
+FEEDS = {"png": ".png", "mjpeg": ".jpg"}  # what the pipe can carry: codec -> format
 
 
 @dataclass(frozen=True)
@@ -257,8 +258,17 @@ def _command(settings: EncodeSettings, codec: str, size: tuple[int, int], keyfra
 
 
 def _feed_codec(frames: Sequence[Path]) -> str:
-    kinds = {CODECS.get(f.suffix.lower(), "") for f in frames}
-    return kinds.pop() if kinds in ({"png"}, {"mjpeg"}) else "png"
+    """Return what the pipe carries: JPEG where all files are such and upright, else PNG, which holds all exactly."""
+    return "mjpeg" if all(_is_upright_jpeg(path) for path in frames) else "png"
+
+
+def _is_upright_jpeg(path: Path) -> bool:
+    try:
+        with open_regular(path, links=True) as file:
+            head = file.read(HEAD)
+    except OSError:  # the feed will say so
+        return False
+    return format_of(head) == ".jpg" and orientation(head) == UPRIGHT
 
 
 def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator[bytes]:
@@ -277,30 +287,28 @@ def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator
                 "frames of one size.",
                 f"delete that frame and make it again with the step that wrote it:{hint('convert')}",
             )
-        yield data if CODECS.get(path.suffix.lower()) == codec else encode(decode(data, str(path)), ".png")
+        yield picture_of(data, FEEDS[codec]) or encode(decode(data, str(path)), FEEDS[codec], quality=100)
 
 
 def image_size(data: bytes, path: Path) -> tuple[int, int]:
-    """Return (h, w) of an encoded image.
+    """Return (h, w) of an encoded image as it is shown.
 
     Args:
         data: The whole file; PNG and JPEG are not decoded.
-        path: Its name says the format.
+        path: Its name, for the message.
 
     Raises:
         UserError: It is damaged or cut off.
     """
-    kind = CODECS.get(path.suffix.lower())
     try:
-        if kind is None:
-            height, width = decode(data, str(path)).shape[:2]
-            return height, width
-        if {"png": b"IEND", "mjpeg": b"\xff\xd9"}[kind] in data[-TAIL:]:
+        if extension := format_of(data):
+            picture_of(data, extension)
             return encoded_size(data)
-    except ValueError:  # neither PNG nor JPEG
-        pass
-    raise UserError(
-        f"{path} is damaged or cut off.",
-        "a whole image of the format that its name says.",
-        f"delete it and make it again with the step that wrote it:{hint('convert')}",
-    )
+    except ValueError as error:
+        raise UserError(
+            f"{path} is damaged or cut off ({error}).",
+            "a whole image.",
+            f"delete it and make it again with the step that wrote it:{hint('convert')}",
+        ) from error
+    height, width = decode(data, str(path)).shape[:2]
+    return height, width

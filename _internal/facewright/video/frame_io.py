@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from facewright.core.files import write_bytes
-from facewright.core.images import Image, decode, encode
+from facewright.core.images import Image, decode, encode, picture_of
 from facewright.core.safe_files import read_regular
 
 
@@ -81,8 +81,11 @@ class ImageFileSink:
         write_bytes(target, self._mark(encode(frame.image, target.suffix), target.suffix))
 
     def copy(self, index: int, path: Path) -> None:
-        """See `FrameSink`: the bytes of the file, or its pixels where the format is another. Nothing is marked."""
+        """See `FrameSink`: the bytes of the file, or its pixels where they cannot stay. Nothing is marked."""
         target, data = self._targets[index], read_regular(path, links=True)
         image = decode(data, str(path))
-        same = path.suffix.lower() == target.suffix.lower()
-        write_bytes(target, data if same else encode(image, target.suffix))
+        try:
+            picture = picture_of(data, target.suffix)
+        except ValueError:  # cut off, but OpenCV made something of it
+            picture = None
+        write_bytes(target, picture or encode(image, target.suffix))

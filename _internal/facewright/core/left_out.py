@@ -1,0 +1,52 @@
+"""What lies in a side's folders and no step reads: named, so that nothing is missed in silence."""
+
+from pathlib import Path
+
+from facewright.core import console
+from facewright.core.console import listed
+from facewright.core.files import IMAGE_EXTENSIONS, PHONE_EXTENSIONS, list_files
+from facewright.core.workspace import Side
+
+FACE_EXTENSIONS = (".png",)
+# Lists, notes and what file managers leave: nobody takes them for images.
+NO_IMAGES = (".json", ".jsonl", ".txt", ".md", ".html", ".ini", ".db", ".tmp", ".lock")
+
+
+def warn_of_left_out_images(folder: Path, own: tuple[Path, ...] = ()) -> None:
+    """Name the files in a folder of images that cannot be read as such, and the images in its subfolders.
+
+    Args:
+        folder: The folder; an absent one has nothing in it.
+        own: Subfolders that belong there.
+    """
+    _warn(folder, IMAGE_EXTENSIONS, own, "they are of no format that is read here")
+
+
+def warn_of_left_out_frames(side: Side) -> None:
+    """Do so for the frames of a side."""
+    warn_of_left_out_images(side.frames_dir, (side.aligned_dir, side.debug_dir, side.blurry_dir, side.merged_dir))
+
+
+def warn_of_left_out_faces(side: Side) -> None:
+    """Name the files among a side's faces that are no PNG, and images in subfolders."""
+    _warn(side.aligned_dir, FACE_EXTENSIONS, (), "a face is a PNG file")
+
+
+def _warn(folder: Path, extensions: tuple[str, ...], own: tuple[Path, ...], reason: str) -> None:
+    if not folder.is_dir():
+        return
+    files = list_files(folder)
+    taken = {path.stem for path in files if path.suffix.lower() in extensions}
+    others = [
+        path.name
+        for path in files
+        if path.suffix.lower() not in (*extensions, *NO_IMAGES)
+        and not (path.suffix.lower() in PHONE_EXTENSIONS and path.stem in taken)
+    ]
+    if others:
+        console.warn(f"Left out of {folder}, because {reason}: {listed(others)}.")
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and path not in own and path.name[0] != "."]
+    counts = {path.name: len(list_files(path, extensions)) for path in below}
+    named = [f"{name} ({count})" for name, count in counts.items() if count]
+    if named:
+        console.warn(f"Left out: the images in subfolders of {folder}: {listed(named)}. To use them, move them up.")
