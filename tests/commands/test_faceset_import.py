@@ -5,11 +5,14 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bombs import png
 from commands.faceset_runs import names, run
 from facewright import cli
 from facewright.core.images import encode, write_image
+from facewright.core.png import set_text
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.record import load_record
@@ -102,6 +105,36 @@ def test_import_of_evil_faces_runs_nothing(
     error = capsys.readouterr().err
     assert "nothing of it was run" in error and "system" in error
     assert not proof.exists() and names(workspace.src) == []
+
+
+def test_one_odd_file_aborts_no_import(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = dfl_folder(tmp_path, others.dfl_2018, ".png", 1)
+    points, picture = others.landmarks(), others.frame()
+    for name in ("\x1b[2J.png", "..", "two\nlines.png"):
+        (folder / f"name {len(name)}.png").write_bytes(others.dfl_2018(points, picture, name))
+    odd = {
+        "box": {"source_rect": np.array(3)},
+        "tiny": {"source_landmarks": (points * 1e-300).tolist()},
+        "deep": {"landmarks": [[[[[[[[[[[[[[1]]]]]]]]]]]]]]},
+        "long": {"source_rect": [10**400] * 4},
+    }
+    good = {"landmarks": points.tolist(), "source_landmarks": points.tolist(), "source_filename": "a.png"}
+    for name, changed in odd.items():
+        body = pickle.dumps({**good, "face_type": "full_face", "source_rect": [1, 2, 3, 4], **changed}, 2)
+        (folder / f"{name}.png").write_bytes(others.with_chunk(encode(picture), body))
+    (folder / "text.png").write_bytes(set_text(encode(picture), "faceswap", "9" * 1_000_000))
+    half = repr({"alignments": {"landmarks_xy": points.tolist(), **dict.fromkeys("xywh", 1)}, "source": {}})
+    half = half.replace("'source': {}", r"'source': {'source_filename': '\ud800.png'}")
+    (folder / "half a pair.png").write_bytes(set_text(encode(picture[:256, :256].copy()), "faceswap", half))
+    (folder / "bomb.png").write_bytes(png(60_000, 60_000))
+    assert run(workspace, "import", "--source", str(folder)) == 0
+    assert names(workspace.src) == ["00000_0.png"]
+    told = capsys.readouterr().out
+    for path in folder.iterdir():
+        assert path.name in told or path.name == "00000.png"
+    assert "\x1b" not in told
 
 
 def test_import_asks_for_the_folder(workspace: Workspace, tmp_path: Path, typed: Callable[..., list[str]]) -> None:

@@ -3,12 +3,16 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import list_files
-from facewright.core.names import MAX_NAME, shown
+from facewright.core.files import list_files, write_bytes
+from facewright.core.images import write_image
+from facewright.core.names import MAX_FRAME_NAME, MAX_NAME, shown
+from facewright.core.workspace import Workspace
+from facewright.facesets.face_names import FaceNames, usable_stem
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
@@ -28,11 +32,25 @@ def test_a_file_of_an_odd_name_is_passed_over_with_a_word(
 
 @pytest.mark.skipif(os.name == "nt", reason="there it is the number of letters that counts")
 def test_a_name_that_leaves_no_room_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    usable, long, letters = "n" * (MAX_NAME - 4) + ".png", "n" * 236 + ".png", "花" * 83 + ".png"
+    usable, long, letters = "n" * (MAX_NAME - 4) + ".png", "n" * (MAX_NAME - 3) + ".png", "花" * 83 + ".png"
     for name in (usable, long, letters):
         (tmp_path / name).write_bytes(b"")
     assert [path.name for path in list_files(tmp_path, (".png",))] == [usable]
     assert capsys.readouterr().out.count("is passed over") == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it is the number of letters that counts")
+def test_the_faces_of_every_frame_that_is_taken_find_their_place(workspace: Workspace) -> None:
+    workspace.src.aligned_dir.mkdir(parents=True)
+    for length in (MAX_FRAME_NAME, MAX_FRAME_NAME + 1):
+        write_image(workspace.src.frames_dir / ("n" * (length - 4) + ".png"), np.zeros((8, 8, 3), np.uint8))
+    (frame,) = workspace.src.frames()
+    stem = usable_stem(frame.name)
+    assert stem is not None
+    names = FaceNames(())
+    for name in [names.take(stem) for _ in range(1001)][::1000]:
+        write_bytes(workspace.src.aligned_dir / name, b"x")
+        assert workspace.src.aligned_dir / name in workspace.src.aligned()
 
 
 def test_what_is_printed_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:

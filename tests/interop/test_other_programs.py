@@ -121,6 +121,8 @@ def dfl_face(value: object) -> bytes:
         {"landmarks": [[float("nan"), 0]] * 68}, {"landmarks": [[1e30, 0]] * 68}, {"landmarks": [[5, 5]] * 68},
         {"landmarks": [["a", "b"]] * 68}, {"source_landmarks": {}}, {"source_filename": ""}, {"source_filename": 5},
         {"source_filename": None}, {"source_filename": "/"}, {"source_filename": "x" * 300}, {"source_rect": [1, 2]},
+        {"source_rect": np.array(3)}, {"source_rect": np.eye(4)}, {"source_landmarks": (POINTS * 1e-300).tolist()},
+        {"landmarks": (POINTS * 1e-9).tolist()}, {"source_rect": [10**400] * 4},
         {"source_rect": "abcd"}, {"source_rect": [1, 2, 3, float("inf")]}, {"source_rect": [1, 2, 3, None]},
     ],
 )  # fmt: skip

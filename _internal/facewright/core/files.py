@@ -17,7 +17,7 @@ from typing import Any
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.json_data import BadJson, Schema, anything, dict_of, either, fields, nothing, parse_json, text
-from facewright.core.names import problem_of, shown
+from facewright.core.names import MAX_NAME, problem_of, shown
 from facewright.core.safe_files import NotRegular, inside, is_link, open_regular, read_regular, replacing
 from facewright.core.safe_files import fsync_folder as fsync_folder
 
@@ -43,12 +43,13 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return parts, name
 
 
-def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
+def list_files(folder: Path, extensions: tuple[str, ...] = (), *, longest: int = MAX_NAME) -> list[Path]:
     """Return the visible files of a folder, in natural order (see `natural`); unusable names get a warning.
 
     Args:
         folder: A folder; an absent one has no files.
         extensions: Lower-case suffixes with the dot; empty takes every file.
+        longest: Most bytes of a name.
 
     Raises:
         UserError: This user may not look into the folder.
@@ -63,11 +64,11 @@ def list_files(folder: Path, extensions: tuple[str, ...] = ()) -> list[Path]:
             f"{folder} cannot be read: {error.strerror}.", "a folder that this user may read.", "change its rights."
         ) from error
     wanted = [name for name in sorted(names, key=natural) if not extensions or Path(name).suffix.lower() in extensions]
-    return [folder / name for name in wanted if not _passed_over(folder, name)]
+    return [folder / name for name in wanted if not _passed_over(folder, name, longest)]
 
 
-def _passed_over(folder: Path, name: str) -> bool:
-    problem = problem_of(name)
+def _passed_over(folder: Path, name: str, longest: int) -> bool:
+    problem = problem_of(name, longest)
     if problem:
         console.warn_once(f"{shown(name)[:100]} in {folder} is passed over, for its name is {problem}: rename it.")
     return bool(problem)

@@ -7,7 +7,9 @@ line would let it pass for something that the program says.
 import os
 import re
 
-MAX_NAME = 230  # of the 255 that file systems allow: faces, temporary files and the trash add to the names of frames
+# Bytes of a name. File systems allow 255; a renaming and the trash add a number, faces add one to the names of frames.
+MAX_NAME = 240
+MAX_FRAME_NAME = 220
 # Control characters (C0, C1), line and paragraph separators, turns of the direction, and what stands for a byte of a
 # name that is not UTF-8.
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -28,12 +30,21 @@ def shown(text: str, keep: str = "") -> str:
     return _ODD.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
 
 
-def problem_of(name: str) -> str:
-    """Return why no step takes a file of that name, "" where all do."""
+def is_longer(name: str, longest: int) -> bool:
+    """Whether a name takes more than so many bytes; on Windows it is measured in letters."""
+    return len(name if os.name == "nt" else os.fsencode(name)) > longest
+
+
+def problem_of(name: str, longest: int = MAX_NAME) -> str:
+    """Return why no step takes a file of that name, "" where all do.
+
+    Args:
+        name: The file's.
+        longest: Most bytes that it may have.
+    """
     if not is_plain(name):
         return "no text that can be shown (control characters, or not UTF-8)"
-    # A name is measured in bytes, but on Windows in letters.
-    return f"longer than {MAX_NAME} bytes" if len(name if os.name == "nt" else os.fsencode(name)) > MAX_NAME else ""
+    return f"longer than {longest} bytes" if is_longer(name, longest) else ""
 
 
 def _escape(letter: str) -> str:

@@ -31,6 +31,7 @@ from facewright.core.hints import hint
 from facewright.core.json_data import anything, dict_of
 from facewright.core.links import check_links
 from facewright.core.locks import held
+from facewright.core.names import MAX_FRAME_NAME
 from facewright.core.safe_files import remove_leftovers
 
 SIDES = ("src", "dst")
@@ -114,7 +115,7 @@ class Side:
 
     def frames(self) -> list[Path]:
         """Return the frames, in natural order of their names."""
-        return list_files(self.frames_dir, IMAGE_EXTENSIONS)
+        return list_files(self.frames_dir, IMAGE_EXTENSIONS, longest=MAX_FRAME_NAME)
 
     def distinct_frames(self) -> tuple[list[Path], dict[Path, Path]]:
         """Return the frames, one per name without its ending, and each other one with the frame that has its name.

@@ -30,6 +30,7 @@ MASK_SOURCES = ("hull", "imported", "predicted", "painted")
 INNER = IBUG68.inner  # landmarks from here on (all but the jaw) place a face
 EMBEDDING = 128  # numbers that describe who a face is
 LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
+MIN_SPAN = 1e-3  # pixels that a face's points are apart at least; records keep no smaller distance
 MANUAL_DETECTOR = "manual"  # stands for the detector in the record of a face that a person placed or moved
 
 
@@ -238,7 +239,7 @@ def _numbers(
 
 def _landmarks(value: dict[str, Any], name: str) -> NDArray[np.float32]:
     points = _numbers(value.get(name), (68, 2), name).astype(np.float32)
-    if not np.ptp(points[INNER:], axis=0).any():
+    if np.ptp(points[INNER:], axis=0).max() < MIN_SPAN:
         raise BadRecord(f"its {name} are all at one place")
     return points
 

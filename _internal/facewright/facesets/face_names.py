@@ -1,18 +1,17 @@
 """The names of face files: <frame>_<k>.png, k per frame; and how all faces of a side get them back."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from facewright.core import console
 from facewright.core.files import list_files, natural
+from facewright.core.names import MAX_FRAME_NAME, is_longer, is_plain
 from facewright.core.workspace import Workspace
 from facewright.faces.faceset import FaceFile
 from facewright.facesets.common import load_side_faces
 from facewright.facesets.rename import rename_all
 
-MAX_NAME_BYTES = 240  # most file systems end at 255, and temporary names are longer
 FORBIDDEN = set('<>:"/\\|?*')  # in no file name of Windows
 
 
@@ -20,7 +19,7 @@ def usable_stem(frame: str) -> str | None:
     """Return the part of a face's file name that names its frame; None where no file can be called that."""
     stem = Path(frame).stem
     bad = stem.startswith(".") or stem != stem.strip() or any(c in FORBIDDEN or ord(c) < 32 for c in stem)
-    return None if bad or not stem or len(os.fsencode(stem)) > MAX_NAME_BYTES else stem
+    return None if bad or not stem or not is_plain(stem) or is_longer(stem, MAX_FRAME_NAME) else stem
 
 
 class FaceNames:

@@ -29,6 +29,7 @@ from facewright.facesets.incoming import (
     choose_prefix,
     frames_belong,
     prefix_from,
+    reason,
     report,
     take_in,
 )
@@ -122,10 +123,8 @@ def _read_all(files: list[SourceFile], executor: Executor) -> tuple[Found, list[
     def read(file: SourceFile) -> ForeignFace | str:
         try:
             return read_face(file.read())
-        except NotImportable as problem:
-            return str(problem)
-        except OSError as error:
-            return f"it cannot be read ({error.strerror})"
+        except Exception as error:
+            return reason(error)
 
     found, problems = [], []
     results: Iterator[ForeignFace | str] = ordered_map(read, files, executor, ahead=4 * cores())
@@ -142,10 +141,7 @@ def _incoming(found: Found) -> list[Incoming]:
     find_landmarks = landmark_finder() if any(foreign.landmarks is None for _, foreign in found) else None
 
     def load(file: SourceFile, foreign: ForeignFace) -> tuple[Image, FaceRecord]:
-        try:
-            return to_record(foreign, file.read(), find_landmarks)
-        except OSError as error:
-            raise NotImportable(f"it cannot be read ({error.strerror})") from error
+        return to_record(foreign, file.read(), find_landmarks)
 
     return [
         Incoming(file.name, foreign.frame, foreign.frame_landmarks, partial(load, file, foreign), _pack)

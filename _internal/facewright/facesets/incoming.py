@@ -6,6 +6,7 @@ right: the frame stayed where it was.
 """
 
 import re
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, write_bytes
 from facewright.core.images import Image, read_image
 from facewright.core.machine import cores
+from facewright.core.names import MAX_FRAME_NAME, is_longer
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
 from facewright.faces.align import FaceType, cut
@@ -147,14 +149,27 @@ def _make(face: Incoming, prefix: str) -> bytes | str:
         if prefix:
             record = _renamed(record, prefix)
         return face.pack(image, record)
-    except NotImportable as problem:
-        return str(problem)
-    except UserError as problem:
-        return problem.happened.rstrip(".")
+    except Exception as error:
+        return reason(error)
+
+
+def reason(error: Exception) -> str:
+    """Say why a face is left out. Whatever is wrong with a file of a stranger, the others come in."""
+    if isinstance(error, NotImportable):
+        return str(error)
+    if isinstance(error, UserError):
+        return error.happened.rstrip(".")
+    if isinstance(error, OSError):
+        return f"it cannot be read ({error.strerror})"
+    console.note("".join(traceback.format_exception(error)).rstrip())
+    return f"there is something in it that nobody thought of ({type(error).__name__}; the log file says more)"
 
 
 def _renamed(record: FaceRecord, prefix: str) -> FaceRecord:
-    return replace(record, frame=prefix + record.frame)
+    name = prefix + record.frame
+    if is_longer(name, MAX_FRAME_NAME):
+        raise NotImportable("the name of its frame is too long")
+    return replace(record, frame=name)
 
 
 def frames_belong(side: Side, incoming: Sequence[Incoming]) -> bool | None:
@@ -169,7 +184,7 @@ def frames_belong(side: Side, incoming: Sequence[Incoming]) -> bool | None:
         try:
             image, record = found[index].load()
             frame = read_image(frames[record.frame])
-        except (NotImportable, UserError):
+        except Exception:  # said when the face is taken in
             continue
         there = frame if record.face_type is FaceType.MARK_ONLY else cut(frame, record.matrix, record.size)
         likenesses.append(likeness(image, np.asarray(there, np.uint8)))

@@ -83,8 +83,9 @@ def _mask(value: Any) -> bytes | None:
 def _box(value: Any, points: NDArray[np.float64]) -> Box:
     if value is None:
         return (*points.min(0).tolist(), *points.max(0).tolist())
-    sides = list(value) if isinstance(value, list | tuple | np.ndarray) else []
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    sides = value if isinstance(value, list | tuple) else ()
     if len(sides) != 4:
         raise NotImportable("its box is not four numbers")
-    left, top, right, bottom = (number(side.item() if isinstance(side, np.generic) else side) for side in sides)
+    left, top, right, bottom = (number(side) for side in sides)
     return left, top, right, bottom

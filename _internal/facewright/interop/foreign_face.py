@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facewright.faces.align import FaceType
 from facewright.faces.landmarks import IBUG68
-from facewright.faces.record import LARGEST
+from facewright.faces.record import LARGEST, MIN_SPAN
 
 Box = tuple[float, float, float, float]
 
@@ -76,7 +76,7 @@ def landmarks(value: Any, what: str) -> NDArray[np.float64]:
     if (
         not np.isfinite(points).all()
         or np.abs(points).max() > LARGEST
-        or not np.ptp(points[IBUG68.inner :], axis=0).any()
+        or np.ptp(points[IBUG68.inner :], axis=0).max() < MIN_SPAN
     ):
         raise NotImportable(f"its {what} are not finite, out of range or all at one place")
     return points
