@@ -15,6 +15,7 @@ from facewright.commands import fix as fix_faces
 from facewright.commands.extract import Options
 from facewright.core.errors import UserError
 from facewright.core.images import Image, write_image
+from facewright.core.options import declared
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Box
 from facewright.extract.log import ExtractionLog
@@ -57,9 +58,27 @@ def test_the_journal_notes_what_was_chosen_and_nothing_else(workspace: Workspace
     assert settings(workspace) == {**plain, **more}
 
 
+# Written down, so that nobody takes one out of the settings unseen.
+SETTINGS = {
+    *("detector", "face_type", "size", "min_face", "max_faces", "false_face_filter", "blur_threshold", "align_eyes"),
+    *("second_pass", "person", "not_person", "threshold"),
+}
+
+
+def test_what_changes_the_faces_is_a_setting() -> None:
+    assert {spec.name for spec in declared(Options) if spec.affects_output} == SETTINGS
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"min_face": 30}, {"max_faces": 2}, {"blur_threshold": 9.0}, {"align_eyes": True}, {"false_face_filter": False}],
+    [
+        {"min_face": 30},
+        {"max_faces": 2},
+        {"blur_threshold": 9.0},
+        {"align_eyes": True},
+        {"false_face_filter": False},
+        {"second_pass": True},
+    ],
 )
 def test_other_rules_ask_first(workspace: Workspace, squares: Squares, change: dict[str, object]) -> None:
     fill(workspace.src)

@@ -321,6 +321,20 @@ def test_photos_are_looked_at_before_anything_moves(workspace: Workspace, tmp_pa
     assert set(numbers(side)) == {"00002_0", "00005_0"}
 
 
+def test_another_photo_under_the_same_name_is_another_choice(workspace: Workspace, tmp_path: Path) -> None:
+    side = workspace.dst
+    side.frames_dir.mkdir(parents=True)
+    write_image(side.frames_dir / "00001.png", sample_frames("dst", (30,))[0])
+    photo = tmp_path / "photo.png"
+    write_image(photo, sample_frames("dst", (30,))[0])
+    options = extract_faces.Options(side="dst", person=str(photo))
+    assert extract_faces.run(workspace, options).faces == 1
+    assert extract_faces.run(workspace, options).frames == 0
+    write_image(photo, sample_frames("dst", (31,))[0])
+    with pytest.raises(UserError, match="the same settings as before"):
+        extract_faces.run(workspace, options)
+
+
 def test_comparing_can_be_left_out(workspace: Workspace) -> None:
     side = workspace.src
     side.frames_dir.mkdir(parents=True)

@@ -1,5 +1,6 @@
 """Frames + times + audio -> a video: what is shown when, and what is heard when."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -239,3 +240,49 @@ def test_a_file_of_the_users_is_not_overwritten(tmp_path: Path) -> None:
         path.replace(frames[n])
     make(tmp_path, frames, Timeline.constant(12, Fraction(25), Fraction(0)))  # ours: replaced without a copy
     assert len(list((tmp_path / "trash").rglob("result.mp4"))) == 1 and probe(tmp_path / "result.mp4").size == (48, 66)
+
+
+def test_whatever_a_result_is_made_of_makes_it_anew(tmp_path: Path) -> None:
+    source = flash_clip(tmp_path / "a.mp4", audio=["-c:a", "aac"])
+    other_source = tmp_path / "b.mp4"
+    other_source.write_bytes(source.read_bytes() + bytes(8))
+    audio = probe(source).audio
+    assert audio is not None
+    frames = tuple(drawn_frames(tmp_path / "m", 10))
+    timeline = Timeline.constant(10, Fraction(25), Fraction(0))
+    plan = ResultPlan(frames, timeline, BT709, "bt709")
+    settings = ResultSettings(16, 0.0, "mp4")
+
+    def result(
+        plan: ResultPlan = plan,
+        settings: ResultSettings = settings,
+        source: Path | None = source,
+        audio: AudioStream | None = audio,
+        tags: dict[str, str] = TAGS,
+    ) -> Result:
+        return Result(tmp_path / "result.mp4", plan, settings, source, audio, tags, tmp_path / "trash")
+
+    assert not result().finished()
+    result().make(lambda n: None)
+    assert result().finished()
+    moved = tuple(time + Fraction(n // 9, 100) for n, time in enumerate(timeline.timestamps))
+    others = {
+        "a frame less": result(replace(plan, frames=frames[:-1])),
+        "frames in another order": result(replace(plan, frames=(frames[1], frames[0], *frames[2:]))),
+        "a frame at another time": result(replace(plan, timeline=replace(timeline, timestamps=moved))),
+        "another end": result(replace(plan, timeline=replace(timeline, end=timeline.end + 1))),
+        "another rate": result(replace(plan, timeline=replace(timeline, rate=Fraction(30)))),
+        "another tick": result(replace(plan, timeline=replace(timeline, tick=Fraction(1, 1000)))),
+        "other tags of colour": result(replace(plan, colour=Colour("bt470bg", "smpte170m", "bt470bg", "tv"))),
+        "another matrix": result(replace(plan, matrix="bt601")),
+        "another quality": result(settings=replace(settings, crf=17)),
+        "a bitrate": result(settings=replace(settings, bitrate=2.0)),
+        "no audio": result(audio=None),
+        "another audio track": result(audio=replace(audio, index=audio.index + 1)),
+        "audio that begins later": result(audio=replace(audio, start=audio.start + 1)),
+        "audio of another file": result(source=other_source),
+        "other metadata": result(tags={**TAGS, "title": "x"}),
+    }
+    assert [name for name, other in others.items() if other.finished()] == []
+    frames[3].write_bytes(frames[4].read_bytes())
+    assert not result().finished()

@@ -12,8 +12,11 @@ is noted beside the settings; another video asks to begin anew as well.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 from facewright.core.errors import UserError
+from facewright.core.files import IMAGE_EXTENSIONS, list_files
 from facewright.core.hints import hint
 from facewright.core.options import declared, option, output_values, several, show
 from facewright.core.workspace import FRAMES_OF_SIDES
@@ -24,6 +27,7 @@ from facewright.extract.rotation import parse_angles
 # Of 4,900 faces of ten people a single photo keeps 99.9 % of the person's own and 0.3 % of the others' (three photos:
 # 100 % and 0.4 %); at dlib's 0.6 it is 100 % and 1.7 %, people who look alike (tests/benchmarks/people.py).
 MAX_PHOTO_DISTANCE = 0.5
+PHOTOS = "photos"  # beside the settings: what was on them
 
 
 @dataclass(frozen=True)
@@ -201,9 +205,17 @@ def settings_of(options: ExtractOptions) -> Settings:
     """Return what the journal notes of the options.
 
     The basic ones are always noted, the others where they differ from their default: an older journal, which knows
-    nothing of them, stays valid.
+    nothing of them, stays valid. Photos stand with a checksum of their content too, under PHOTOS.
+
+    Raises:
+        OSError: A photo cannot be read.
     """
-    return {**output_values(options, group=BasicOptions), **output_values(options, omit_defaults=True)}
+    values = {**output_values(options, group=BasicOptions), **output_values(options, omit_defaults=True)}
+    paths = [Path(text).expanduser() for text in several(f"{options.person}\n{options.not_person}")]
+    photos = [photo for path in paths for photo in (list_files(path, IMAGE_EXTENSIONS) if path.is_dir() else [path])]
+    if photos:
+        values[PHOTOS] = sha256(b"".join(sha256(photo.read_bytes()).digest() for photo in photos)).hexdigest()[:8]
+    return values
 
 
 def describe_settings(settings: Settings, video: str = "") -> str:
@@ -214,6 +226,7 @@ def describe_settings(settings: Settings, video: str = "") -> str:
         for spec in declared(ExtractOptions)
         if spec.affects_output and spec.name not in basic and spec.name in settings
     ]
+    extra += [f"{PHOTOS} {settings[PHOTOS]}"] if PHOTOS in settings else []
     base = [str(settings.get("detector")), str(settings.get("face_type")), f"{settings.get('size')} px"]
     return f"with {', '.join([*base, *extra])}" + (f", straight from {video}" if video else "")
 

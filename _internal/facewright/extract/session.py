@@ -92,7 +92,8 @@ def extract_side(
     source = _choose_source(run.side, options, on_disk=on_disk)
     # Photos are looked at before anything moves: if one does not serve, or lies among the old faces, nothing is lost.
     filters = make_filters(options, run) if options.person or options.not_person else None
-    known = _open_log(run, options, source)
+    settings = settings_of(options)
+    known = _open_log(run, options, settings, source)
     todo = _todo(run, options, source, known)
     make_folder(run.side.aligned_dir)
     if todo.changed:
@@ -100,12 +101,12 @@ def extract_side(
     report = ExtractionReport(run.side, before=todo.before, straight=source.straight)
     if todo.count != 0 or todo.frames:
         if options.detector in MANUAL_CHOICE:
-            _annotate(run, options, annotator, todo, report)
+            _annotate(run, settings, annotator, todo, report)
         else:
-            _search(run, options, source, todo, known, report, filters)
+            _search(run, options, settings, source, todo, known, report, filters)
     if fill_gaps and options.detector not in MANUAL_CHOICE and annotator is not None:
         frames = frames_to_search(run.side, or_video=False)
-        annotator(run, frames, frames_without_faces(run, frames), settings_of(options))
+        annotator(run, frames, frames_without_faces(run, frames), settings)
     for step in AFTER_SEARCH:
         step(run, options)
     names = source.names(run.log)
@@ -174,9 +175,8 @@ def _choose_source(side: Side, options: ExtractOptions, *, on_disk: bool) -> Sea
     return VideoSource(side, options.fps, options.every)
 
 
-def _open_log(run: SideRun, options: ExtractOptions, source: SearchSource) -> ExtractionLog:
+def _open_log(run: SideRun, options: ExtractOptions, settings: Settings, source: SearchSource) -> ExtractionLog:
     """Return the log that counts; faces of other settings or another video move to the trash if the user agrees."""
-    settings = settings_of(options)
     if options.skip_existing:
         return run.log.only_made_with(settings)
     if not options.redo:
@@ -243,18 +243,19 @@ def _set_aside(run: SideRun, changed: Sequence[Path]) -> None:
 
 
 def _annotate(
-    run: SideRun, options: ExtractOptions, annotator: Annotator | None, todo: Todo, report: ExtractionReport
+    run: SideRun, settings: Settings, annotator: Annotator | None, todo: Todo, report: ExtractionReport
 ) -> None:
     if annotator is None:
         raise ValueError("the detector 'manual' needs an annotator")
     wanted = [frame for frame in todo.frames if isinstance(frame, Path)]
-    done = annotator(run, frames_to_search(run.side), wanted, settings_of(options))
+    done = annotator(run, frames_to_search(run.side), wanted, settings)
     report.frames, report.faces = done.frames, done.faces
 
 
 def _search(
     run: SideRun,
     options: ExtractOptions,
+    settings: Settings,
     source: SearchSource,
     todo: Todo,
     known: ExtractionLog,
@@ -266,7 +267,6 @@ def _search(
     debug_dir = make_folder(run.side.debug_dir) if options.debug else None
     filters = make_filters(options, run) if filters is None else filters
     extractor = make_extractor(run, options, detector, filters, debug_dir=debug_dir)
-    settings = settings_of(options)
     angles = list(extractor.config.rotations)
     header: dict[str, Any] = {key: known.header[key] for key in ("video", "end") if key in known.header}
     if source.straight:
