@@ -4,7 +4,7 @@
         --arguments "[--model h64 df] [--batch 4 16] [--rounds 3] [--steps 8] [--no-stock]"
 
 "keras" calls train_on_batch with the same arrays again and again, on the network with keras' own convolution and Adam;
-"bare" does so with ours (nn/convolution.py, nn/optimizers.py); "loop" is the whole loop of step 6 with its sampler,
+"bare" does so with ours (nn/conv.py, nn/optimizers.py); "loop" is the whole loop of step 6 with its sampler,
 threads and status line (no saving, no preview). A ratio is loop / the other: 1.00 is as fast, 0.50 twice as fast.
 """
 

@@ -98,11 +98,12 @@ def mask(side: int) -> str:
     return base64.b64encode(encode(drawn)).decode()
 
 
-def test_the_mask_moves_with_the_face(workspace: Workspace) -> None:
+@pytest.mark.parametrize("name", ["mask", "occlusion"])
+def test_masks_move_with_the_face(workspace: Workspace, name: str) -> None:
     record = add_face(workspace.src, 1)
-    _, larger = from_frame(others.frame(1), replace(record, mask=mask(128)), FaceType.HEAD, 256)
-    assert larger.mask
-    grey = cv2.imdecode(np.frombuffer(base64.b64decode(larger.mask), np.uint8), cv2.IMREAD_GRAYSCALE)
+    _, larger = from_frame(others.frame(1), replace(record, **{name: mask(128)}), FaceType.HEAD, 256)
+    moved = base64.b64decode(getattr(larger, name))
+    grey = cv2.imdecode(np.frombuffer(moved, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert grey.shape == (256, 256)
     area = np.pi * (128 * 1.6 / 4.0 / 2) ** 2 / 1  # a quarter of 1.6 face squares, seen at 256 px for 4.0 of them
     assert abs((grey > 127).sum() - area) < 0.05 * area

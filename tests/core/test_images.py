@@ -30,3 +30,14 @@ def test_a_bound_of_ones_own_holds_for_every_format():
             decode(picture, "small", most=2499)
     with pytest.raises(UserError, match="neither"):
         decode(encode(np.zeros((50, 50, 3), np.uint8), ".bmp"), "mask", most=2500)
+
+
+def test_opencvs_threads_come_back() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        with single_threaded_opencv():
+            assert cv2.getNumThreads() == 1
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)

@@ -120,7 +120,7 @@ class PageServer:
         self._lock = threading.Lock()
 
     def answer(self, request: PageRequest) -> PageAnswer:
-        """PageAnswer the page itself, or events with the newest picture."""
+        """Answer with the page itself, or events with the newest picture."""
         if (request.method, request.path) == ("GET", ""):
             return PageAnswer(HTML.encode("utf-8"), "text/html; charset=utf-8")
         if (request.method, request.path) != ("POST", "events"):

@@ -25,6 +25,8 @@ from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
 from facewright.faces.record import MANUAL_DETECTOR, FaceRecord, save_face
 
+BY = "manual annotation"  # who put a file into the trash
+
 
 @dataclass(frozen=True)
 class OpenFrame:
@@ -100,7 +102,7 @@ class FaceStorage:
         kept = [self._save(frame.path, frame.picture, face) for face in self._named(frame.path, faces)]
         staying = {file.path for file in kept}
         removed = [file.path for file in before if file.path not in staying]
-        move_to_trash(removed, self._trash, by="faces by hand")
+        move_to_trash(removed, self._trash, by=BY)
         self._run.faces.discard(removed)
         for file in kept:
             self._run.faces.put(file)
@@ -132,7 +134,7 @@ class FaceStorage:
             return face.file
         record = self._record(frame.name, face)
         if path.exists():
-            copy_to_trash(path, self._trash)
+            copy_to_trash(path, self._trash, by=BY)
         save_face(path, record.cut(picture), record)
         return FaceFile(path, record)
 

@@ -187,7 +187,7 @@ def make_folder(path: Path) -> Path:
 def move_to_trash(paths: list[Path], trash: Path, *, by: str = "") -> Path | None:
     """Move files or folders into a new dated folder below `trash`; nothing is deleted.
 
-    A note inside it (`NOTE`) says where each came from; core/trash.py and the restore step bring them back.
+    A note inside it (`NOTE`) says where each came from; the restore step brings them back.
 
     Args:
         paths: What to move; what is absent or vanishes meanwhile is passed over.

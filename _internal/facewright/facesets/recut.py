@@ -88,16 +88,19 @@ def _is_flat(matrix: Matrix) -> bool:
 
 
 def _placed(record: FaceRecord, matrix: Matrix, kind: FaceType, shape: tuple[int, ...]) -> FaceRecord:
-    mask = None
-    if record.mask is not None and not _is_flat(record.matrix):
-        mask = move_mask(record.mask, between(record.matrix, matrix), (shape[0], shape[1]))
+    def moved(mask: str | None) -> str | None:
+        if mask is None or _is_flat(record.matrix):
+            return None
+        return move_mask(mask, between(record.matrix, matrix), (shape[0], shape[1]))
+
     return replace(
         record,
         face_type=kind,
         size=0 if kind is FaceType.MARK_ONLY else shape[0],
         landmarks=transform_points(record.frame_landmarks, matrix).astype(np.float32),
         matrix=matrix,
-        mask=mask,
+        mask=moved(record.mask),
+        occlusion=moved(record.occlusion),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from facewright import nn
 from facewright.faces.align import FaceType
 from facewright.models.layouts import InTurn
-from facewright.models.spec import ConverterDefaults
+from facewright.models.spec import CONVERTER_DEFAULTS
 
 
 class DF(InTurn):
@@ -15,7 +15,7 @@ class DF(InTurn):
     title = "full face, 128 px: src's own face and shape, for faces of like shape and light"
     resolution = 128
     face_type = FaceType.FULL
-    converter = ConverterDefaults(erode=30, blur=0, border=0.046875)
+    converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 138_400_520})
     memory = MappingProxyType({4: 3.7})

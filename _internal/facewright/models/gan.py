@@ -19,7 +19,7 @@ from facewright.core.options import option
 from facewright.core.workspace import SIDES
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
-from facewright.models.spec import ConverterDefaults, ModelOptions
+from facewright.models.spec import CONVERTER_DEFAULTS, ModelOptions
 
 if TYPE_CHECKING:  # it imports keras
     from facewright.nn.train_step import TrainStep
@@ -40,7 +40,7 @@ class GAN(SharedEncoder):
     )
     resolution = 64
     face_type = FaceType.HALF
-    converter = ConverterDefaults(erode=100, blur=100)
+    converter = CONVERTER_DEFAULTS[face_type]
     reported = ("src", "dst", "critics")
     default_batch = 8
     parameters = MappingProxyType({"full": 96_666_378})

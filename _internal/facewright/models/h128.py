@@ -6,7 +6,7 @@ from typing import Any
 from facewright import nn
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
-from facewright.models.spec import ConverterDefaults, LightOptions
+from facewright.models.spec import CONVERTER_DEFAULTS, LightOptions
 
 
 class H128(SharedEncoder):
@@ -15,7 +15,7 @@ class H128(SharedEncoder):
     title = "half face, 128 px: as h64 with twice the detail, four times as slow"
     resolution = 128
     face_type = FaceType.HALF
-    converter = ConverterDefaults(erode=100, blur=100)
+    converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 138_400_520, "light": 55_918_600})
     memory = MappingProxyType({4: 3.4})

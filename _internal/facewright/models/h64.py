@@ -6,7 +6,7 @@ from typing import Any
 from facewright import nn
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
-from facewright.models.spec import ConverterDefaults, LightOptions
+from facewright.models.spec import CONVERTER_DEFAULTS, LightOptions
 
 
 class H64(SharedEncoder):
@@ -15,7 +15,7 @@ class H64(SharedEncoder):
     title = "half face, 64 px: the classic; robust, light on memory, blurred when the face is near"
     resolution = 64
     face_type = FaceType.HALF
-    converter = ConverterDefaults(erode=100, blur=100)
+    converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 112_753_288, "light": 44_507_144})
     memory = MappingProxyType({4: 2.6})

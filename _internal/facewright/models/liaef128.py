@@ -10,7 +10,7 @@ from typing import Any
 from facewright import nn
 from facewright.faces.align import FaceType
 from facewright.models.layouts import InTurn
-from facewright.models.spec import ConverterDefaults
+from facewright.models.spec import CONVERTER_DEFAULTS
 
 INTERS = {"src": ("inter_ab", "inter_ab"), "dst": ("inter_b", "inter_ab")}
 
@@ -21,7 +21,7 @@ class LIAEF128(InTurn):
     title = "full face, 128 px: src's features in dst's shape and light, for faces that differ"
     resolution = 128
     face_type = FaceType.FULL
-    converter = ConverterDefaults(erode=30, blur=0, border=0.046875)
+    converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 136_056_068})
     memory = MappingProxyType({4: 4.0})

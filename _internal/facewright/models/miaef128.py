@@ -13,7 +13,7 @@ from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
 from facewright.models.layouts import InTurn
 from facewright.models.liaef128 import inter
-from facewright.models.spec import ConverterDefaults
+from facewright.models.spec import CONVERTER_DEFAULTS
 
 PATHS = {
     "src": ("encoder", "inter_a", "common_a", "head_bw", "head_mask"),
@@ -27,7 +27,7 @@ class MIAEF128(InTurn):
     title = "full face, 128 px: shape from a grey src, colour from dst alone, for light that differs much"
     resolution = 128
     face_type = FaceType.FULL
-    converter = ConverterDefaults(erode=30, blur=0, masked_hist_match=False, border=0.046875)
+    converter = replace(CONVERTER_DEFAULTS[face_type], masked_hist_match=False)
     default_batch = 4
     parameters = MappingProxyType({"full": 157_899_141})
     memory = MappingProxyType({4: 4.2})

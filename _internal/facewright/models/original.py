@@ -1,5 +1,6 @@
 """ORIGINAL: the first face-swapping autoencoder, half face at 64 px, without a mask (FaceSwap, spring 2018)."""
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -7,7 +8,7 @@ from facewright import nn
 from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
-from facewright.models.spec import ConverterDefaults
+from facewright.models.spec import CONVERTER_DEFAULTS
 
 
 class Original(SharedEncoder):
@@ -16,7 +17,7 @@ class Original(SharedEncoder):
     title = "half face, 64 px: the first of its kind, without a mask of its own"
     resolution = 64
     face_type = FaceType.HALF
-    converter = ConverterDefaults(erode=100, blur=100, within_hull=True)
+    converter = replace(CONVERTER_DEFAULTS[face_type], within_hull=True)
     default_batch = 16
     parameters = MappingProxyType({"full": 82_062_470})
     memory = MappingProxyType({4: 2.1})

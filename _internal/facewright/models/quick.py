@@ -20,7 +20,7 @@ from facewright import nn
 from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
-from facewright.models.spec import ConverterDefaults
+from facewright.models.spec import CONVERTER_DEFAULTS
 
 SIDE = 128
 ENCODER = (24, 48, 96, 192)  # channels, 64 px down to 8 px
@@ -39,7 +39,7 @@ class Quick(SharedEncoder):
     flip = False
     jitter = 0.2
     ema = 0.99
-    converter = ConverterDefaults(erode=0, blur=40, border=0.046875, within_hull=True)
+    converter = replace(CONVERTER_DEFAULTS[face_type], erode=0, blur=40, within_hull=True)
     default_batch = 8
     parameters = MappingProxyType({"full": 7_824_800})
     memory = MappingProxyType({4: 0.9})

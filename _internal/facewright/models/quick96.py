@@ -13,7 +13,7 @@ from facewright import nn
 from facewright.data.sample import Batch
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
-from facewright.models.spec import ConverterDefaults
+from facewright.models.spec import CONVERTER_DEFAULTS
 
 SIDE = 96
 WINDOW = 8  # of SSIM: int(side / 11.6)
@@ -29,7 +29,7 @@ class Quick96(SharedEncoder):
     resolution = 96
     face_type = FaceType.FULL
     flip = False
-    converter = ConverterDefaults(erode=30, blur=0, border=0.046875)
+    converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 38_294_330})
     memory = MappingProxyType({4: 1.7})

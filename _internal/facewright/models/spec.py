@@ -31,6 +31,15 @@ class ConverterDefaults:
     within_hull: bool = False
 
 
+# What a model of a face type starts from; one that needs something else replaces that.
+CONVERTER_DEFAULTS = MappingProxyType(
+    {
+        FaceType.HALF: ConverterDefaults(erode=100, blur=100),
+        FaceType.FULL: ConverterDefaults(erode=30, blur=0, border=0.046875),
+    }
+)
+
+
 @dataclass(frozen=True)
 class ModelOptions:
     """Options of a model, fixed when it is created. A model with more of them subclasses this."""

@@ -22,7 +22,7 @@ def load_variables(what: str, variables: Mapping[str, Any], reader: ArrayReader)
 
     Raises:
         UserError: Names or shapes differ: the file belongs to another network.
-        DamagedArrays: The file is not of the layout of `nn.array_file`.
+        DamagedArrays: The file is not of the layout of `nn.safetensors_file`.
     """
     missing = set(variables)
     for name, array in reader:

@@ -87,7 +87,7 @@ def draw_text(lines: Sequence[str], width: int) -> Image:
 
 
 def write_text(image: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (220, 220, 220)) -> None:
-    """Write a line of text into a image."""
+    """Write a line of text into an image."""
     ui_text.draw_text(image, text, *at, color=colour)
 
 
