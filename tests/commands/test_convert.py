@@ -177,7 +177,7 @@ def test_frames_as_jpeg(workspace, models):
 def test_two_frames_of_one_name(workspace, models, capsys):
     (workspace.dst.frames_dir / "00001.jpg").write_bytes(encode(scene(60, 80), ".jpg"))
     run(workspace, models)
-    assert "00001.png is passed over" in capsys.readouterr().out
+    assert "00001.png is skipped" in capsys.readouterr().out
     assert len(merged(workspace)) == FRAMES
 
 
@@ -376,5 +376,5 @@ def test_a_model_that_was_only_pretrained_is_refused(workspace):
     for name in ("", "hero"):
         with pytest.raises(UserError, match="hero was only pretrained") as caught:
             step.run(workspace, Options(model=name))
-        assert "run 6_train --name hero without --pretrain" in caught.value.fix
+        assert "6_train.sh --name hero" in caught.value.fix and "--pretrain" not in caught.value.fix
     assert [path.name for path in merged(workspace)] == [older.name]

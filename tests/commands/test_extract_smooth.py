@@ -15,7 +15,7 @@ from facewright.core.images import Image, write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Box
 from facewright.extract.side_run import open_side
-from facewright.extract.smoothing import smooth_side
+from facewright.extract.smooth_side import smooth_side
 from facewright.faces.align import FaceType, align_matrix, transform_points
 from facewright.faces.faceset import load_faceset
 from facewright.faces.pose import head_pose

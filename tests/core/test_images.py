@@ -1,11 +1,12 @@
 """Images as files: their size without decoding, and what is not decoded for its size."""
 
+import cv2
 import numpy as np
 import pytest
 
 from bombs import BOMBS
 from facewright.core.errors import UserError
-from facewright.core.images import decode, encode, encoded_size
+from facewright.core.images import decode, encode, encoded_size, single_threaded_opencv
 
 
 @pytest.mark.parametrize("extension", [".png", ".jpg"])

@@ -51,9 +51,6 @@ def test_eyes_and_mouth_lie_inside_the_face_and_apart():
     assert 0 < eyes.sum() < mouth.sum() < face.sum()
     assert (eyes * mouth).max() == 0
     assert ((face < 0.5) & (mouth > 0.9)).sum() == 0
-    grown = eyes_mask(points, (200, 200), grow=0.1)
-    assert (grown >= eyes).all() and grown.sum() > 2 * eyes.sum()
-    assert mouth_mask(points, (200, 200), grow=0.1).sum() > mouth.sum()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -73,16 +70,6 @@ def test_a_mask_that_cannot_be_read_is_none(text):
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_mask_that_says_it_is_huge_is_none(kind):
     assert decode_mask(base64.b64encode(BOMBS[kind](10_000, 10_000)).decode()) is None
-
-
-@pytest.mark.parametrize(("share", "pixels"), [(0.1, 5), (0.02, 1), (0.005, 0)])
-def test_growth_is_a_share_of_the_distance_between_the_eyes(share, pixels):
-    """The eyes' middles are 53.7 px apart here: a tenth of it is 5 px on every side."""
-    points = landmarks((100, 100), 100)
-    for draw in (eyes_mask, mouth_mask):
-        plain, grown = (np.argwhere(draw(points, (200, 200), grow=grow) > 0.5) for grow in (0.0, share))
-        np.testing.assert_array_equal(grown.min(0), plain.min(0) - pixels)
-        np.testing.assert_array_equal(grown.max(0), plain.max(0) + pixels)
 
 
 def test_mirrored_twice_is_as_before_and_left_becomes_right():

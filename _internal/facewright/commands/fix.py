@@ -28,7 +28,7 @@ from facewright.extract.people import number_new
 from facewright.extract.report import say_next
 from facewright.extract.second_search import QUICK_PASSES, SLOW_PASSES, search_again
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
-from facewright.extract.smoothing import smooth_side
+from facewright.extract.smooth_side import smooth_side
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def make_plan(
     """Return one job per frame, in order.
 
     Args:
-        frames: From `list_frames`.
+        frames: From `Side.distinct_frames`.
         groups: From `list_faces`.
         side: Whose merged folder the results go to.
         options: The user's.
@@ -205,24 +205,6 @@ def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
         shown = None if current is job else current.frame
         result.append(dataclasses.replace(job, faces=(largest,), shown=shown))
     return result
-
-
-def list_frames(side: Side) -> list[Path]:
-    """Return the frames, one per name without its suffix.
-
-    Raises:
-        UserError: There are none.
-    """
-    frames, doubles = side.distinct_frames()
-    for path, kept in doubles.items():
-        console.warn(f"{path.name} is passed over: {kept.name} has the same name.")
-    if not frames:
-        raise UserError(
-            f"There are no frames in {side.frames_dir}.",
-            "the frames of the video data_dst.",
-            f"take the frames out of the video first:{side.hint('extract-frames')}",
-        )
-    return frames
 
 
 def list_faces(side: Side) -> dict[str, list[FaceFile]]:

@@ -17,7 +17,6 @@ from facewright.convert.plan import (
     TrainedState,
     count_masked_faces,
     list_faces,
-    list_frames,
     make_plan,
     warn_of_orphans,
 )
@@ -146,7 +145,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
     """
     side, models, contents = workspace.dst, models or SavedModels(), Contents(workspace.root)
     with workspace.lock("data_dst"):
-        frames, groups = list_frames(side), list_faces(side)
+        frames, groups = side.distinct_frames(), list_faces(side)
         warn_of_orphans(groups, frames)
         _remove_temporaries(make_folder(side.merged_dir))
         newest = models.newest(workspace.model_dir, options.model)

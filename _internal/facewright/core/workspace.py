@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import (
     IMAGE_EXTENSIONS,
@@ -117,17 +118,29 @@ class Side:
         """Return the frames, in natural order of their names."""
         return list_files(self.frames_dir, IMAGE_EXTENSIONS, longest=MAX_FRAME_NAME)
 
-    def distinct_frames(self) -> tuple[list[Path], dict[Path, Path]]:
-        """Return the frames, one per name without its ending, and each other one with the frame that has its name.
+    def distinct_frames(self, otherwise: str = "") -> list[Path]:
+        """Return the frames, one per name without its ending: faces and results are named so.
 
-        Faces and results are named by the frame without its ending.
+        Args:
+            otherwise: The line of a run that needs no frames, for the message; see `facewright.core.hints`.
+
+        Raises:
+            UserError: There are none.
         """
         chosen: dict[str, Path] = {}
-        doubles: dict[Path, Path] = {}
         for path in self.frames():
-            if chosen.setdefault(path.stem, path) != path:
-                doubles[path] = chosen[path.stem]
-        return list(chosen.values()), doubles
+            if (kept := chosen.setdefault(path.stem, path)) != path:
+                console.warn(f"{path.name} is skipped: {kept.name} has the same name but for its ending.")
+        if not chosen:
+            raise UserError(
+                f"There are no frames in {self.frames_dir}.",
+                "images such as 00001.png.",
+                "take the frames out of the video first"
+                + (", or extract straight from it (second line):" if otherwise else ":")
+                + self.hint("extract-frames")
+                + otherwise,
+            )
+        return list(chosen.values())
 
     def aligned(self) -> list[Path]:
         """Return the PNG files of the aligned folder, in natural order of their names."""

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from facewright.core import console
-from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.core.hints import again
 from facewright.core.journal import Journal, read_journal
@@ -153,20 +151,8 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
     """
     make_pngs(side)
     warn_of_left_out_frames(side)
-    frames, doubles = side.distinct_frames()
-    for path, kept in doubles.items():
-        console.warn(f"{path.name} is skipped: {kept.name} has the same name but for its ending.")
-    if not frames:
-        straight = or_video and side.name == "data_src" and side.videos()
-        raise UserError(
-            f"There are no frames in {side.frames_dir}.",
-            "images such as 00001.png.",
-            "take the frames out of the video first"
-            + (", or extract straight from it (second line):" if straight else ":")
-            + side.hint("extract-frames")
-            + (again("--from-video") if straight else ""),
-        )
-    return frames
+    straight = or_video and side.name == "data_src" and side.videos()
+    return side.distinct_frames(otherwise=again("--from-video") if straight else "")
 
 
 def _changed(path: Path, entry: Entry) -> bool:

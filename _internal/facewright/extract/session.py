@@ -23,7 +23,7 @@ from facewright.extract.pipeline import ExtractionConfig, FaceExtractor, extract
 from facewright.extract.report import ExtractionReport
 from facewright.extract.rotation import parse_angles
 from facewright.extract.side_run import SideRun
-from facewright.extract.smoothing import smooth_side
+from facewright.extract.smooth_side import smooth_side
 from facewright.extract.sources import FolderSource, SearchSource, Todo, same_video, video_of_frames
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset

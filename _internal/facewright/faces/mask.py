@@ -48,26 +48,24 @@ def hull_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
     return _fill(landmarks, FACE_HULLS, size)
 
 
-def eyes_mask(landmarks: Points, size: tuple[int, int], *, grow: float = 0.0) -> Mask:
+def eyes_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
     """Return the mask of both eyes, lid to lid.
 
     Args:
         landmarks: (68, 2) points.
-        size: (h, w) of the picture.
-        grow: Widen the eyes on every side by this share of the distance between their centres, 0..1.
+        size: (h, w) of the image.
     """
-    return _widened(_fill(landmarks, (tuple(RIGHT_EYE), tuple(LEFT_EYE)), size), landmarks, grow)
+    return _fill(landmarks, (tuple(RIGHT_EYE), tuple(LEFT_EYE)), size)
 
 
-def mouth_mask(landmarks: Points, size: tuple[int, int], *, grow: float = 0.0) -> Mask:
+def mouth_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
     """Return the mask of the mouth with its lips.
 
     Args:
         landmarks: (68, 2) points.
-        size: (h, w) of the picture.
-        grow: Widen the mouth on every side by this share of the distance between the eyes, 0..1.
+        size: (h, w) of the image.
     """
-    return _widened(_fill(landmarks, (tuple(MOUTH),), size), landmarks, grow)
+    return _fill(landmarks, (tuple(MOUTH),), size)
 
 
 def decode_mask(text: str) -> Mask | None:
@@ -111,16 +109,6 @@ def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, 
     small = cv2.resize(canvas, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     mask[top:bottom, left:right] = small.astype(np.float32) / np.float32(255)
     return mask
-
-
-def _widened(mask: Mask, landmarks: Points, grow: float) -> Mask:
-    points = np.asarray(landmarks, np.float64)
-    distance = np.linalg.norm(points[LEFT_EYE].mean(0) - points[RIGHT_EYE].mean(0))
-    radius = round(float(distance) * grow)
-    if radius < 1:
-        return mask
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(cv2.dilate(mask, kernel), np.float32)
 
 
 SWAPPED = IBUG68.mirror

@@ -1,9 +1,8 @@
 """dlib's two face detectors: HOG (quick, frontal faces) and the mmod network (thorough, slow without a card)."""
 
 import math
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -11,6 +10,7 @@ import numpy as np
 
 from facewright.core.images import Image
 from facewright.core.machine import cores
+from facewright.core.workers import ordered_map, threads
 from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
 from facewright.extract.dlib_files import load_dlib, model_file
 
@@ -18,7 +18,7 @@ MIN_FRAME_SIDE_PX = 80  # side in pixels of the smallest face both were trained 
 
 
 class HogDetector:
-    """See `facewright.extract.detectors.base.Detector`; one detector per thread, as its buffers are its own."""
+    """See `facewright.extract.detectors.base.Detector`; one network per core, as its buffers are its own."""
 
     name = "dlib-hog"
     max_side = 1920
@@ -34,8 +34,9 @@ class HogDetector:
         self._dlib = load_dlib()
         self._upsample = upsample
         self._threshold = threshold
-        self._own = threading.local()
-        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="dlib-hog")
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(cores()):
+            self._free.put(self._dlib.get_frontal_face_detector())
 
     def batch_size(self, height: int, width: int) -> int:
         """Return one frame per core."""
@@ -43,17 +44,19 @@ class HogDetector:
 
     def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
         """Return the boxes of each frame, largest first."""
-        return list(self._pool.map(self._one, frames))
+        with threads(cores()) as executor:
+            return list(ordered_map(self._one, frames, executor, ahead=len(frames)))
 
     def face_square(self, box: Box) -> Box:
         """Return the box: this detector draws the face square itself."""
         return box
 
     def _one(self, frame: Image) -> list[Box]:
-        detector = getattr(self._own, "detector", None)
-        if detector is None:
-            detector = self._own.detector = self._dlib.get_frontal_face_detector()
-        found, scores, _ = detector.run(_rgb(frame), self._upsample, self._threshold)
+        detector = self._free.get()
+        try:
+            found, scores, _ = detector.run(_rgb(frame), self._upsample, self._threshold)
+        finally:
+            self._free.put(detector)
         return sort_largest_first([_box(rect, score) for rect, score in zip(found, scores, strict=True)])
 
 
