@@ -1,6 +1,5 @@
 """The audio of a source on the timeline of its frames: each packet moves with its section of the video."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
@@ -17,6 +16,10 @@ from facewright.video.timing import Section
 MAX_SILENCE = Fraction(1)
 # Containers round the times of audio: a fall by less than this, in seconds, is none.
 ROUNDING = Fraction(1, 10)
+# Sections leave small holes in the audio where they meet; longer ones than this, in seconds, become silence.
+MAX_HOLE = 0.01
+# Seconds that times in a pipe are ahead of those of the timeline, where these may be below 0.
+LEAD = 3600
 ALL_TIMES = Section(Fraction(-1 << 40), Fraction(1 << 40), Fraction(0))
 
 
@@ -25,46 +28,64 @@ class PlacedAudio:
 
     Args:
         source: The file.
-        index: Of the stream in the file.
+        indices: Of its streams in the file, the main one first.
         sections: Of the video; empty where the time stamps are taken as they are.
 
     Attributes:
         source: The file.
-        start: When the audio begins, in seconds on the timeline of the frames; None without a packet.
-        lead: Seconds that `node` adds to all times: a pipe has none below 0.
+        start: When the main stream begins, in seconds on the timeline of the frames; None without a packet.
+        lead: Seconds that `nodes` adds to all times: a pipe has none below 0.
     """
 
-    def __init__(self, source: Path, index: int, sections: Sequence[Section]) -> None:
+    def __init__(self, source: Path, indices: Sequence[int], sections: Sequence[Section]) -> None:
         self.source = source
-        self._index = index
+        self._indices = indices
         self._sections = sections
         with closing(open_video(source)) as container:
-            stream = container.streams[index]
-            first = next(placed_packets(container, stream, sections), None)
-            self.start = None if first is None else first.pts * Fraction(stream.time_base)
-        self.lead = math.ceil(max(0, -(self.start or 0))) if sections else 0
+            first = next(self.packets(container), None) if indices else None
+            self.start = None if first is None else first.pts * Fraction(first.time_base)
+        self.lead = LEAD if sections else 0
 
-    def packets(self, container: Any) -> tuple[Any, Iterator[Any]]:
-        """Return the stream and its packets from the open source."""
-        stream = container.streams[self._index]
-        return stream, placed_packets(container, stream, self._sections)
+    def packets(self, container: Any) -> Iterator[Any]:
+        """Yield the packets of the streams of the open source with their places for a time stamp; these rise."""
+        streams = [container.streams[index] for index in self._indices]
+        placers = {s.index: AudioPlacer(self._sections or (ALL_TIMES,), Fraction(s.time_base)) for s in streams}
+        for packet in readable_packets(container, *streams):
+            place = placers[packet.stream_index].place(packet.pts, packet.duration or 0)
+            if place is not None:
+                packet.pts = packet.dts = place
+                yield packet
 
-    def node(self) -> tuple[Any, Iterator[bytes] | None]:
-        """Return ffmpeg's input, and what to feed to its standard input, if that is where it comes from."""
-        if not self._sections:
-            return ffmpeg.input(file_url(self.source), protocol_whitelist="file")[str(self._index)], None
-        return ffmpeg.input("pipe:0", format="nut")["0"], self._feed()
+    def nodes(self, **options: Any) -> tuple[list[Any], Iterator[bytes] | None]:
+        """Return ffmpeg's inputs, and what to feed to its standard input, if that is where they come from.
+
+        Args:
+            options: Of the input where it is the file itself.
+        """
+        if self._sections and self._indices:
+            pipe = ffmpeg.input("pipe:0", format="nut")
+            return [pipe[str(n)] for n in range(len(self._indices))], self._feed()
+        file = ffmpeg.input(file_url(self.source), **{"protocol_whitelist": "file", **options})
+        return [file[str(index)] for index in self._indices], None
+
+    def filled(self, node: Any, **options: Any) -> Any:
+        """Let silence fill the holes of one of the `nodes`, so that what follows stays at its time.
+
+        Args:
+            node: The audio, filtered perhaps.
+            options: More for the filter `aresample`.
+        """
+        holes = {"min_hard_comp": MAX_HOLE} if self._sections else {}
+        return node.filter("aresample", **{"async": 1, **holes, **options})
 
     def _feed(self) -> Iterator[bytes]:
         blocks = _Blocks()
         with closing(open_video(self.source)) as container, av.open(blocks, "w", format="nut") as out:
-            stream, packets = self.packets(container)
-            target = out.add_stream_from_template(stream)
-            lead = round(self.lead / Fraction(stream.time_base))
-            for packet in packets:
-                packet.pts += lead
+            targets = {index: out.add_stream_from_template(container.streams[index]) for index in self._indices}
+            for packet in self.packets(container):
+                packet.pts += round(self.lead / Fraction(packet.time_base))
                 packet.dts = packet.pts
-                packet.stream = target
+                packet.stream = targets[packet.stream_index]
                 out.mux_one(packet)
                 yield blocks.take()
         yield blocks.take()
@@ -84,22 +105,6 @@ class _Blocks:
         data = bytes(self._data)
         self._data.clear()
         return data
-
-
-def placed_packets(container: Any, stream: Any, sections: Sequence[Section]) -> Iterator[Any]:
-    """Yield the packets of an audio stream with their places for a time stamp; these rise.
-
-    Args:
-        container: The open source.
-        stream: Its audio.
-        sections: Of the video; empty where it needs none.
-    """
-    placer = AudioPlacer(sections or (ALL_TIMES,), Fraction(stream.time_base))
-    for packet in readable_packets(container, stream):
-        place = placer.place(packet.pts, packet.duration or 0)
-        if place is not None:
-            packet.pts = packet.dts = place
-            yield packet
 
 
 class _TickSection(NamedTuple):

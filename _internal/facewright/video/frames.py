@@ -112,11 +112,7 @@ def write_frames(
     errors, new = _decode_frames(info, folder, settings, done, digits, on_progress)
     pts = (*done, *new)
     if not pts:
-        raise UserError(
-            f"No frame of {info.path.name} could be decoded ({info.codec}).",
-            "a video with at least one whole frame.",
-            "check that the file plays in a video player; if it does, convert it to mp4 and try again.",
-        )
+        raise _no_frame(info)
     missing = info.counted and not settings.fps and errors > 0 and len(pts) < info.frame_count
     timing = _timing(info, _size(folder, settings, len(pts), digits), settings, pts, whole=not missing)
     write_timing(timing_file, timing)
@@ -130,6 +126,14 @@ def _digits(folder: Path, info: VideoInfo, settings: FrameSettings) -> int:
     """Return how many digits the frames' names have; a broken-off run goes on with its own."""
     begun = read_journal(folder / PARTIAL, "frame").keys() - {HEADER}
     return min(map(len, begun), default=frame_digits(expected_count(info, settings.fps)))
+
+
+def _no_frame(info: VideoInfo) -> UserError:
+    return UserError(
+        f"No frame of {info.path.name} could be decoded ({info.codec}).",
+        "a video with at least one whole frame.",
+        "check that the file plays in a video player; if it does, convert it to mp4 and try again.",
+    )
 
 
 def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings, digits: int) -> list[int]:
@@ -187,6 +191,27 @@ def _command(info: VideoInfo, settings: FrameSettings, first: int) -> list[str]:
 def _to_pipe(node: Any, codec: dict[str, Any]) -> list[str]:
     output = node.output("pipe:1", format="nut", fps_mode="passthrough", enc_time_base="filter", **codec)
     return command(output, "-copyts", "-max_error_rate", "1")
+
+
+def decoded_stamps(info: VideoInfo, most: int = 0) -> list[int]:
+    """Return the time stamps of all frames that can be decoded, in ticks of `info.time_base`, as the video has them.
+
+    Args:
+        info: The video.
+        most: Frames after which to stop; 0 goes on to the end.
+
+    Raises:
+        UserError: None can be decoded, or ffmpeg breaks off.
+    """
+    node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
+    node = carry_stamps(deinterlaced(node, info), info.time_base).filter("scale", 2, 2).filter("format", "gray")
+    limit = {"frames:v": most} if most else {}
+    with FfmpegRun(_to_pipe(node, {"c:v": "rawvideo", **limit})) as run:
+        stamps = [stamp for _, stamp in stamped_packets(run, info.time_base, READ_BLOCK)]
+        run.finish(f"{info.path.name} could not be decoded to its end")
+    if not stamps:
+        raise _no_frame(info)
+    return stamps
 
 
 def stamped_packets(run: FfmpegRun, tick: Fraction, block: int) -> Iterator[tuple[Any, int]]:

@@ -78,7 +78,7 @@ def join(
     Raises:
         UserError: The disk is full, or the audio cannot be read.
     """
-    sound = PlacedAudio(source, audio.index, timeline.sections) if audio is not None and source is not None else None
+    sound = PlacedAudio(source, [audio.index], timeline.sections) if audio is not None and source is not None else None
     base = _base(timeline, sound, audio)
     times = _ticks(timeline, base, container)
     options = {"movflags": "+faststart+use_metadata_tags"} if container == "mp4" else {}
@@ -163,11 +163,13 @@ def _audio_packets(
 ) -> Iterator[tuple[float, int, Any]]:
     """Add the audio stream to the result; return its (time in seconds, 1, packet)."""
     if audio_is_copied(audio, container):
-        stream, packets = sound.packets(stack.enter_context(closing(open_video(sound.source))))
-        return _moved(packets, out.add_stream_from_template(stream), round(base / Fraction(stream.time_base)))
-    node, feed = sound.node()
+        given = stack.enter_context(closing(open_video(sound.source)))
+        stream = given.streams[audio.index]
+        base_ticks = round(base / Fraction(stream.time_base))
+        return _moved(sound.packets(given), out.add_stream_from_template(stream), base_ticks)
+    (node,), feed = sound.nodes()
     base += sound.lead
-    run = stack.enter_context(FfmpegRun(_audio_command(node, audio, base, container), feed))
+    run = stack.enter_context(FfmpegRun(_audio_command(sound, node, audio, base, container), feed))
     try:
         given = stack.enter_context(closing(open_pipe(run.stdout, "mp4" if container == "mp4" else "nut")))
     except FFmpegError as error:
@@ -186,14 +188,14 @@ def _moved(packets: Iterator[Any], target: Any, base_ticks: int) -> Iterator[tup
         yield float(packet.pts * Fraction(packet.time_base)), 1, packet
 
 
-def _audio_command(node: Any, audio: AudioStream, base: Fraction, container: str) -> list[str]:
+def _audio_command(sound: PlacedAudio, node: Any, audio: AudioStream, base: Fraction, container: str) -> list[str]:
     if container == "mp4":
-        node = for_aac(node, audio).filter("aresample", **{"async": 1})
+        node = sound.filled(for_aac(node, audio))
         output = node.output(
             "pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", **{"c:a": "aac", "b:a": AAC_BITRATE}
         )
         return command(output, "-copyts")
     # AVI has no start time of a stream: silence fills the gap, and what lies before the first frame is cut.
     node = node.filter("asetpts", f"PTS-({float(base)!r})/TB").filter("atrim", start=0)
-    node = node.filter("aresample", **{"async": 1, "first_pts": 0})
+    node = sound.filled(node, first_pts=0)
     return command(node.output("pipe:1", format="nut", **{"c:a": "pcm_s16le"}), "-copyts")

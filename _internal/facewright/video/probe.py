@@ -80,6 +80,7 @@ class VideoInfo:
     Attributes:
         path: The file.
         byte_count: Its length.
+        container: Its format by ffmpeg's name, for example "mov,mp4,m4a,3gp,3g2,mj2".
         index: Index of the video stream.
         codec: Its codec, for example "h264".
         size: (h, w) as stored, before rotation and before non-square pixels are made square.
@@ -104,6 +105,7 @@ class VideoInfo:
 
     path: Path
     byte_count: int
+    container: str
     index: int
     codec: str
     size: tuple[int, int]
@@ -245,6 +247,7 @@ def probe(path: Path, contents: Contents | None = None) -> VideoInfo:
         return VideoInfo(
             path=path,
             byte_count=path.stat().st_size,
+            container=container.format.name,
             index=stream.index,
             codec=context.name,
             size=(context.height, context.width),
@@ -313,9 +316,14 @@ def packet_times(info: VideoInfo) -> list[int]:
 
     Much faster than decoding, and the same for whole files. Where the file begins its time stamps anew, so do these.
     """
+    return [stamp for stamp, _ in frame_index(info)]
+
+
+def frame_index(info: VideoInfo) -> list[tuple[int, bool]]:
+    """Return for each frame its time stamp, as `packet_times` does, and whether it is a keyframe."""
     limit = MAX_GAP / info.time_base
-    ordered: list[int] = []
-    section: list[int] = []
+    ordered: list[tuple[int, bool]] = []
+    section: list[tuple[int, bool]] = []
     last: int | None = None
     with closing(open_video(info.path)) as container:
         for packet in readable_packets(container, container.streams[info.index]):
@@ -325,12 +333,12 @@ def packet_times(info: VideoInfo) -> list[int]:
             if dts is not None and last is not None and not 0 <= dts - last <= limit:
                 ordered += sorted(section)
                 section = []
-            section.append(packet.pts)
+            section.append((packet.pts, bool(packet.is_keyframe)))
             last = dts if dts is not None else last
     return ordered + sorted(section)
 
 
-def readable_packets(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield the packets of a stream that have a time, up to a place where a damaged file cannot be read on."""
+def readable_packets(container: Any, *streams: Any) -> Iterator[Any]:
+    """Yield the packets of streams that have a time, up to a place where a damaged file cannot be read on."""
     with suppress(FFmpegError):
-        yield from (packet for packet in container.demux(stream) if packet.size and packet.pts is not None)
+        yield from (packet for packet in container.demux(*streams) if packet.size and packet.pts is not None)

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median_low
@@ -68,19 +68,34 @@ def clean_times(info: VideoInfo, stamps: Sequence[int]) -> VideoTimes:
         stamps: The time stamps of its frames in ticks, in the order of showing; at least one.
     """
     audio = info.audio
+    if info.container == "avi":  # it stores no times of showing: the decoder's delay is in them
+        stamps = [stamp - stamps[0] + info.start for stamp in stamps]
     if audio is None:
-        return VideoTimes(straighten(stamps, info.time_base, info.average_rate), None)
+        return VideoTimes(_evened(info, straighten(stamps, info.time_base, info.average_rate)), None)
     with closing(open_video(info.path)) as container:
         stream = container.streams[audio.index]
         tick = Fraction(stream.time_base)
         packets = [(packet.pts, packet.duration or 0) for packet in readable_packets(container, stream)]
-    frames = straighten(stamps, info.time_base, info.average_rate, _heard(packets, tick))
+    frames = _evened(info, straighten(stamps, info.time_base, info.average_rate, _heard(packets, tick)))
     placer = AudioPlacer(frames.sections, tick)
     places = (placer.place(start, duration) for start, duration in packets)
     placed = [place for place in places if place is not None]
     start = placed[0] * tick if placed and (frames.changes or placer.breaks) else audio.start
     offset = start - frames.pts[0] * frames.time_base
     return VideoTimes(frames, AudioTiming(audio.codec, start, offset, placer.breaks))
+
+
+def _evened(info: VideoInfo, clean: Straightened) -> Straightened:
+    """Put the frames of a program stream on an even grid, if they lie within a frame of it.
+
+    Such a file times some frames only; the times of the others are guessed, now and then one frame too late.
+    """
+    pts, step = clean.pts, 1 / info.nominal_rate / clean.time_base
+    off = [abs(time - pts[0] - n * step) for n, time in enumerate(pts)]
+    if info.container != "mpeg" or max(off) > 1.5 * step or off[-1] > 0.5 * step:
+        return clean
+    changes = clean.changes if len(clean.sections) > 1 else ()
+    return replace(clean, pts=tuple(round(pts[0] + n * step) for n in range(len(pts))), changes=changes)
 
 
 def _heard(packets: Sequence[tuple[int, int]], tick: Fraction) -> Callable[[Fraction, Fraction], bool]:
