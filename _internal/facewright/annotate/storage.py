@@ -55,7 +55,8 @@ def open_frame(path: Path) -> OpenFrame:
         return OpenFrame(path, problem=f"{path.name} cannot be read: {error.strerror}.")
     except UserError as error:
         return OpenFrame(path, problem=error.happened)
-    return OpenFrame(path, FrameFile(path.name, len(data), status.st_mtime_ns, zlib.crc32(data)), picture)
+    file = FrameFile(path.name, len(data), status.st_mtime_ns, zlib.crc32(data), shape=picture.shape[:2])
+    return OpenFrame(path, file, picture)
 
 
 class FaceStorage:

@@ -43,6 +43,13 @@ def say_report(report: ConvertReport) -> None:
             f"{report.skipped_faces} faces were left as they are: the model saw no face there. Train longer, or look "
             "at these frames."
         )
+    if report.scaled_faces:
+        console.say(f"{report.scaled_faces} faces were scaled with their frames, which had another size before.")
+    if report.missed:
+        console.warn(
+            f"Frames whose faces were left out: {len(report.missed)} ({console.listed(report.missed)}). They show "
+            f"something else now than when the faces were found. Search them again:{hint('extract', '--side', 'dst')}"
+        )
     if report.sheet:
         console.say(f"Before and after at a glance: {report.sheet}")
     console.say(f"Next, make the video:{hint('make-video')}")

@@ -7,6 +7,7 @@ face; the next one is then asked. The model's own mask always counts; what a pro
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
@@ -42,16 +43,33 @@ class RecordMask:
 
 
 @dataclass(frozen=True, eq=False)
+class FoundIn:
+    """What a face was found in, where its frame is not as it was then.
+
+    Attributes:
+        shape: (h, w) of that frame; zeros where nobody noted it.
+        aligned: The aligned image, which shows what lay there.
+        matrix: 2x3, that frame -> aligned image; None where the aligned image is the whole frame.
+    """
+
+    shape: tuple[int, int]
+    aligned: Path
+    matrix: Matrix | None
+
+
+@dataclass(frozen=True, eq=False)
 class DstFace:
     """A face of dst that is to be replaced.
 
     Attributes:
         landmarks: (68, 2), (x, y) in pixels of the frame.
         mask: Its own mask; None without one.
+        found_in: Where the frame has changed since the face was found: by what it is seen whether it still lies there.
     """
 
     landmarks: Points
     mask: RecordMask | None = None
+    found_in: FoundIn | None = None
 
 
 class MaskProvider(Protocol):

@@ -15,23 +15,28 @@ from typing import Any
 
 import numpy as np
 
-from facewright.convert.masks import DstFace, MaskKind, RecordMask
+from facewright.convert.masks import DstFace, FoundIn, MaskKind, RecordMask
+from facewright.convert.matching import Groups, Matched, Shape, faces_there
 from facewright.convert.parameters import Options, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
-from facewright.core.files import natural, png_fingerprint
+from facewright.core.files import png_fingerprint
+from facewright.core.images import read_image
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.options import output_values
 from facewright.core.workspace import Side
+from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.mask import decode_mask
 from facewright.models.spec import ConverterDefaults
+from facewright.ui.contact_sheet import evenly
 
 # Goes up when the same parameters give another image, so that older results are made again.
 VERSION = 1
 NAMED = 3  # files named in a message
+LOOKED_AT = 8  # changed frames
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
 
 
@@ -101,7 +106,7 @@ class Planned:
 
 def make_plan(
     frames: Sequence[Path],
-    groups: Mapping[str, Sequence[FaceFile]],
+    matched: Matched | Groups,
     side: Side,
     options: Options,
     trained: TrainedState,
@@ -111,7 +116,7 @@ def make_plan(
 
     Args:
         frames: From `Side.distinct_frames`.
-        groups: From `list_faces`.
+        matched: From `match_faces`, or the faces as `list_faces` has them.
         side: Whose merged folder the results go to.
         options: The user's.
         trained: The model's.
@@ -121,12 +126,15 @@ def make_plan(
     parameters = Parameters() if trained.portrait else resolve_parameters(options, trained.defaults)
     values = {} if trained.portrait else output_values(options)
     own_masks = MaskKind.RECORD in parameters.masks
+    faces = matched if isinstance(matched, Matched) else Matched(matched)
     jobs: Sequence[Job] = [
         Job(
             index,
             frame,
             side.merged_dir / f"{frame.stem}.{options.format}",
-            tuple(_dst_face(face, own_masks) for face in groups.get(frame.stem, ())),
+            tuple(
+                _dst_face(face, own_masks, faces.changed.get(frame.stem)) for face in faces.groups.get(frame.stem, ())
+            ),
             parameters,
         )
         for index, frame in enumerate(frames, 1)
@@ -138,10 +146,12 @@ def make_plan(
     return [_planned(job, trained, values, contents) for job in jobs]
 
 
-def _dst_face(face: FaceFile, own_mask: bool) -> DstFace:
+def _dst_face(face: FaceFile, own_mask: bool, shape: Shape | None) -> DstFace:
+    """Return a face as the conversion takes it; `shape` is that of a frame that has changed since, as it was then."""
     record = face.record
     mask = RecordMask(record.mask, record.matrix) if own_mask and record.mask is not None else None
-    return DstFace(record.frame_landmarks, mask)
+    matrix = None if record.face_type is FaceType.MARK_ONLY else record.matrix
+    return DstFace(record.frame_landmarks, mask, shape and FoundIn(shape, face.path, matrix))
 
 
 def _planned(job: Job, trained: TrainedState, values: Mapping[str, Any], contents: Contents) -> Planned:
@@ -177,7 +187,8 @@ def _hashed(parts: Mapping[str, Any]) -> str:
 
 def _face_key(face: DstFace) -> list[Any]:
     mask = face.mask and [hashlib.sha256(face.mask.text.encode()).hexdigest(), face.mask.matrix.round(6).tolist()]
-    return [np.asarray(face.landmarks, float).round(3).tolist(), mask]
+    key = [np.asarray(face.landmarks, float).round(3).tolist(), mask]
+    return [*key, face.found_in.shape] if face.found_in else key
 
 
 def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
@@ -231,13 +242,24 @@ def list_faces(side: Side) -> dict[str, list[FaceFile]]:
     return faceset.by_frame()
 
 
-def warn_of_orphans(groups: Mapping[str, Sequence[FaceFile]], frames: Sequence[Path]) -> None:
-    """Say which faces belong to frames that are gone."""
-    stems = {frame.stem for frame in frames}
-    lost = [face for stem, faces in groups.items() if stem not in stems for face in faces]
-    if lost:
-        names = ", ".join(sorted({face.record.frame for face in lost}, key=natural)[:NAMED])
-        console.warn(f"{len(lost)} faces belong to frames that are not there any more ({names} …): they are left out.")
+def check_frames(jobs: Sequence[Job], side: Side) -> None:
+    """Look at a few of the frames that have changed since their faces were found, where most have.
+
+    Raises:
+        UserError: None of them shows its face.
+    """
+    with_faces = [job for job in jobs if job.faces]
+    changed = [job for job in with_faces if job.faces[0].found_in]
+    looked_at = [changed[index] for index in evenly(len(changed), LOOKED_AT)]
+    if 2 * len(changed) <= len(with_faces) or any(faces_there(read_image(job.source), job.faces) for job in looked_at):
+        return
+    names = console.listed([job.source.name for job in changed], NAMED)
+    raise UserError(
+        f"{len(changed)} of {len(with_faces)} frames are not those that their faces were found in: {names}. "
+        "They show something else where the faces were.",
+        "the frames of the extraction, also graded, or scaled as a whole.",
+        f"put the old frames back, or search the changed frames again:{side.hint('extract')}",
+    )
 
 
 def count_masked_faces(plan: Sequence[Planned]) -> int:

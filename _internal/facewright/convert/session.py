@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.masks import MaskKind
+from facewright.convert.matching import match_faces, say_matched, without_copies
 from facewright.convert.parameters import Options
 from facewright.convert.pipeline import ModelInput, Prediction
 from facewright.convert.plan import (
     Job,
     Planned,
     TrainedState,
+    check_frames,
     count_masked_faces,
     list_faces,
     make_plan,
-    warn_of_orphans,
 )
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
@@ -113,6 +114,8 @@ class ConvertReport:
         copied: Those of them without a face, copied as they are.
         replaced_faces: Faces replaced by this run.
         skipped_faces: Faces left as they are, because the model saw no face there.
+        scaled_faces: Faces scaled by this run with their frames, which have another size than when they were found.
+        missed: Names of the frames that are others than those in which their faces were found; these are left out.
         up_to_date: Frames that earlier runs had converted.
         borrowed: Frames without a face that show the portrait of a frame beside them.
         faces: Faces of all frames.
@@ -126,6 +129,8 @@ class ConvertReport:
     copied: int
     replaced_faces: int
     skipped_faces: int
+    scaled_faces: int
+    missed: tuple[str, ...]
     up_to_date: int
     borrowed: int
     faces: int
@@ -146,19 +151,22 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
     side, models, contents = workspace.dst, models or SavedModels(), Contents(workspace.root)
     with workspace.lock("data_dst"):
         frames, groups = side.distinct_frames(), list_faces(side)
-        warn_of_orphans(groups, frames)
+        groups, copies = without_copies(groups)
+        matched = match_faces(frames, groups, side, contents)
+        say_matched(matched, copies, side)
         _remove_temporaries(make_folder(side.merged_dir))
         newest = models.newest(workspace.model_dir, options.model)
-        plan = make_plan(frames, groups, side, options, newest, contents)
+        plan = make_plan(frames, matched, side, options, newest, contents)
         _remove_orphans(side, plan, workspace.trash)
         written = read_journal(side.convert_journal, "frame")
         done: list[Done] = []
         todo = _outdated(plan, side, written)
         if todo:
+            check_frames([planned.job for planned in plan], side)
             model = models.load(workspace.model_dir, options.model)
             state = state_of(model)
             if state != newest:  # the newest generation has turned out damaged, and an older one is in use
-                plan = make_plan(frames, groups, side, options, state, contents)
+                plan = make_plan(frames, matched, side, options, state, contents)
                 todo = _outdated(plan, side, written)
             _keep_retouched(todo, written, workspace.trash, contents)
             how = "every image is a portrait" if state.portrait else f"mode {options.mode}"
@@ -167,7 +175,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         sheet = workspace.root / SHEET_NAME
         if done or not sheet.exists():
             _write_sheet([planned.job for planned in plan], sheet)
-        return _report(plan, done, side, sheet)
+        return _report(plan, done, written, side, sheet)
 
 
 def state_of(model: TrainedModel) -> TrainedState:
@@ -230,7 +238,8 @@ def _run(
         for result in convert_stream(jobs, converter, executor):
             job = result.job
             entry = {"frame": job.frame.name, "key": keys[job.frame], "faces": result.faces}
-            journal.add({**entry, "made": contents.of(job.target)})
+            missed = {"missed": result.missed} if result.missed else {}
+            journal.add({**entry, **missed, "made": contents.of(job.target)})
             done.append(result)
             bar.update(1)
     return done
@@ -250,7 +259,9 @@ def _write_sheet(jobs: Iterable[Job], path: Path) -> None:
         write_bytes(path, mark_png(encode(contact_sheet(cells, SHEET_COLUMNS, SHEET_WIDTH))))
 
 
-def _report(plan: Sequence[Planned], done: Sequence[Done], side: Side, sheet: Path) -> ConvertReport:
+def _report(plan: Sequence[Planned], done: Sequence[Done], written: Entries, side: Side, sheet: Path) -> ConvertReport:
+    missed = {job.frame: bool(written.get(job.frame.name, {}).get("missed")) for job in (p.job for p in plan)}
+    missed |= {result.job.frame: bool(result.missed) for result in done}
     return ConvertReport(
         merged_dir=side.merged_dir,
         sheet=sheet if sheet.exists() else None,
@@ -258,7 +269,9 @@ def _report(plan: Sequence[Planned], done: Sequence[Done], side: Side, sheet: Pa
         changed=sum(result.faces > 0 for result in done),
         copied=sum(not result.job.faces for result in done),
         replaced_faces=sum(result.faces for result in done),
-        skipped_faces=sum(len(result.job.faces) - result.faces for result in done),
+        skipped_faces=sum(len(result.job.faces) - result.faces - result.missed for result in done),
+        scaled_faces=sum(result.scaled for result in done),
+        missed=tuple(frame.name for frame, some in missed.items() if some),
         up_to_date=len(plan) - len(done),
         borrowed=sum(planned.job.shown is not None for planned in plan),
         faces=sum(len(planned.job.faces) for planned in plan),

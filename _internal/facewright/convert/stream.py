@@ -11,6 +11,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.convert.matching import faces_there
 from facewright.convert.pipeline import (
     FrameFaces,
     ModelInput,
@@ -32,10 +33,19 @@ FRAMES_AT_START = 2  # frames in memory until the size of one is known
 
 @dataclass(frozen=True)
 class Done:
-    """A job whose result was written, and how many of its faces were replaced."""
+    """A job whose result was written.
+
+    Attributes:
+        job: The job.
+        faces: How many of its faces were replaced.
+        scaled: How many faces were scaled with their frame.
+        missed: How many do not lie in the frame any more: it is another one now.
+    """
 
     job: Job
     faces: int
+    scaled: int = 0
+    missed: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class _Loaded:
     job: Job
     image: Image
     faces: FrameFaces
+    scaled: int
+    missed: int
 
 
 def convert_stream(
@@ -83,7 +95,7 @@ def convert_stream(
     with OrderedTasks[_Loaded](executor) as loading, OrderedTasks[Done](executor) as finishing:
         while True:
             for job in islice(source, max(0, limit - len(loading) - len(finishing))):
-                loading.submit(_load, job, converter.wanted)
+                loading.submit(_load, job, converter)
             if loading:
                 batch = _next_batch(loading, converter.batch)
                 # Two batches in work and one being read, as far as the memory allows.
@@ -99,10 +111,14 @@ def convert_stream(
                 yield finishing.next()
 
 
-def _load(job: Job, wanted: ModelInput) -> _Loaded:
+def _load(job: Job, converter: Converter) -> _Loaded:
     # Without a face there is nothing to predict, and the frame is not needed either: its copy is made in one go.
     image = read_image(job.source) if job.faces else np.empty((0, 0, 3), np.uint8)
-    return _Loaded(job, image, cut_faces(image, job.faces, wanted, job.parameters))
+    there = faces_there(image, job.faces)
+    missed = len(job.faces) - len(there)
+    scaled = sum(face not in job.faces for face in there)
+    chosen = job.faces if converter.portrait and missed else there  # every image of a portrait video is a portrait
+    return _Loaded(job, image, cut_faces(image, chosen, converter.wanted, job.parameters), scaled, missed)
 
 
 def _next_batch(loading: OrderedTasks[_Loaded], wanted: int) -> list[_Loaded]:
@@ -151,4 +167,4 @@ def _finish(loaded: _Loaded, prediction: Prediction, converter: Converter) -> Do
         converter.sink.write(Frame(job.index, None, image))
     else:
         converter.sink.copy(job.index, job.frame)
-    return Done(job, replaced)
+    return Done(job, replaced, loaded.scaled, loaded.missed)

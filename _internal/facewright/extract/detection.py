@@ -30,7 +30,8 @@ class FrameFile:
         size: In bytes.
         mtime: Time of its last change in nanoseconds.
         crc: CRC-32 of its bytes.
-        video: What tells the video that it came straight from; empty for a file, 0 stands in the other fields else.
+        video: What tells the video that it came straight from; empty for a file, 0 stands in size, mtime and crc else.
+        shape: (h, w) in pixels; zeros where nobody noted it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class FrameFile:
     mtime: int
     crc: int
     video: str = ""
+    shape: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _shape(loaded: _LoadedFrame) -> tuple[int, ...]:
 
 def _load(frame: FrameInput, max_side: int, zoom: float) -> _LoadedFrame:
     if isinstance(frame, DecodedFrame):
-        file = FrameFile(frame.path.name, 0, 0, 0, frame.video)
+        file = FrameFile(frame.path.name, 0, 0, 0, frame.video, frame.image.shape[:2])
         return _LoadedFrame(Detections(frame.path, file, frame.image), *_view(frame.image, max_side, zoom))
     try:
         status = frame.stat()
@@ -166,7 +168,7 @@ def _load(frame: FrameInput, max_side: int, zoom: float) -> _LoadedFrame:
         return _LoadedFrame(Detections(frame, problem=problem))
     except UserError as error:
         return _LoadedFrame(Detections(frame, problem=error))
-    file = FrameFile(frame.name, len(data), status.st_mtime_ns, zlib.crc32(data))
+    file = FrameFile(frame.name, len(data), status.st_mtime_ns, zlib.crc32(data), shape=image.shape[:2])
     kept = image if image.shape[0] * image.shape[1] <= MAX_KEPT_PIXELS else None
     return _LoadedFrame(Detections(frame, file, kept), *_view(image, max_side, zoom))
 

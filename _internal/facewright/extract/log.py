@@ -92,6 +92,8 @@ class ExtractionLog:
         known: Entry = (
             {"video": file.video} if file.video else {"size": file.size, "mtime": file.mtime, "crc": file.crc}
         )
+        if any(file.shape):
+            known["shape"] = list(file.shape)
         dropped = [rejection.reason for rejection in result.rejections if not rejection.not_a_face]
         if dropped:
             known["dropped"] = dropped

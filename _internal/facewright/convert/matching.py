@@ -1,0 +1,199 @@
+"""Which faces belong to which frame: by the content that the extraction noted, then by what the aligned images show.
+
+Names alone would put faces anywhere once frames were renumbered, scaled or replaced.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facewright.convert.masks import DstFace, FoundIn, RecordMask
+from facewright.core import console
+from facewright.core.contents import Contents, content_text
+from facewright.core.errors import UserError
+from facewright.core.files import natural
+from facewright.core.images import Image, read_image
+from facewright.core.journal import read_journal
+from facewright.core.json_data import list_of, whole
+from facewright.core.workspace import Side
+from facewright.faces.align import Matrix, cut
+from facewright.faces.faceset import FaceFile
+from facewright.faces.likeness import alike
+from facewright.faces.record import MANUAL_DETECTOR
+
+Groups = Mapping[str, Sequence[FaceFile]]  # stem of a frame -> its faces
+Shape = tuple[int, int]
+NOT_NOTED: Shape = (0, 0)
+NOTED = {"size": whole(0), "crc": whole(0, 0xFFFFFFFF), "shape": list_of(whole(1, 1 << 20), 2)}
+SAME_FACE = 0.1  # of a face's size: landmarks of one face, found twice, lie nearer to each other
+ROUNDING = 1.5  # px by which a scaled frame's sides may miss the exact proportion
+
+
+def without_copies(groups: Groups) -> tuple[dict[str, list[FaceFile]], list[FaceFile]]:
+    """Return the faces without those that lie in their frame where another one lies, and these.
+
+    Of faces at one place, one that a person placed counts, else the one with the shortest name.
+    """
+    kept: dict[str, list[FaceFile]] = {}
+    copies: list[FaceFile] = []
+    for stem, faces in groups.items():
+        chosen: list[FaceFile] = []
+        for face in sorted(faces, key=_rank):
+            (copies if any(_same_place(face, other) for other in chosen) else chosen).append(face)
+        names = {face.path for face in chosen}
+        kept[stem] = [face for face in faces if face.path in names]
+    return kept, copies
+
+
+def _rank(face: FaceFile) -> tuple[Any, ...]:
+    return face.record.detector != MANUAL_DETECTOR, len(face.path.name), natural(face.path.name)
+
+
+def _same_place(face: FaceFile, other: FaceFile) -> bool:
+    points, others = face.record.frame_landmarks, other.record.frame_landmarks
+    apart = float(np.linalg.norm(points - others, axis=1).mean())
+    return apart <= SAME_FACE * min(float(np.ptp(one, axis=0).max()) for one in (points, others))
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The faces of the frames that are there.
+
+    Attributes:
+        groups: By the stem that their frame has now.
+        changed: Stems of the frames that are not as the extraction saw them -> their (h, w) then, or `NOT_NOTED`.
+        renamed: Names of the frames that had other names then.
+        lost: Faces whose frames are gone.
+    """
+
+    groups: Groups
+    changed: Mapping[str, Shape] = field(default_factory=dict)
+    renamed: Sequence[str] = ()
+    lost: Sequence[FaceFile] = ()
+
+
+def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Contents) -> Matched:
+    """Find the faces of each frame.
+
+    Args:
+        frames: One per stem.
+        groups: All faces, by the stem of the frame that their records name.
+        side: Whose journal says what each frame was.
+        contents: Those of the workspace.
+    """
+    noted = {Path(name).stem: entry for name, entry in read_journal(side.extract_journal, "frame", NOTED).items()}
+    was = {stem: content_text(entry["size"], entry["crc"]) for stem, entry in noted.items() if "crc" in entry}
+    stems = {content: stem for stem, content in was.items()}
+    found: dict[str, Sequence[FaceFile]] = {}
+    changed: dict[str, Shape] = {}
+    renamed: list[str] = []
+    if was:
+        contents.look_through(frames, title="Looking at the frames")
+    for frame in frames:
+        stem = origin = frame.stem
+        content = contents.of(frame) if was else ""
+        if was and was.get(stem) != content:
+            if content in stems:
+                origin = stems[content]
+                renamed.append(frame.name)
+            elif stem in was and stem in groups:
+                changed[stem] = tuple(noted[stem].get("shape", NOT_NOTED))
+        if origin in groups:
+            found[stem] = groups[origin]
+    used = {face.path for faces in found.values() for face in faces}
+    lost = [face for faces in groups.values() for face in faces if face.path not in used]
+    if NOT_NOTED in changed.values():
+        shape = _shape_of_frames(side)
+        changed = {stem: shape if known == NOT_NOTED else known for stem, known in changed.items()}
+    return Matched(found, changed, renamed, lost)
+
+
+def _shape_of_frames(side: Side) -> Shape:
+    """Return the (h, w) that frames.json names: earlier extractions of faces noted none."""
+    from facewright.video.timing import read_timing  # it leads to the libraries for videos, which take half a second
+
+    try:
+        timing = read_timing(side.timing_file)
+    except UserError:  # the step that needs the times will tell
+        return NOT_NOTED
+    return timing.size if timing else NOT_NOTED
+
+
+def say_matched(matched: Matched, copies: Sequence[FaceFile], side: Side) -> None:
+    """Say what is unusual about faces and frames."""
+    if copies:
+        names = console.listed([face.path.name for face in copies])
+        console.warn(f"Faces that lie twice in {side.aligned_dir}: {len(copies)} ({names}). Each is used once.")
+    if matched.renamed:
+        names = console.listed(matched.renamed)
+        console.say(
+            f"Frames with other names than when their faces were extracted: {len(matched.renamed)} ({names}). "
+            "They are known by their content."
+        )
+    if matched.lost:
+        names = console.listed(sorted({face.record.frame for face in matched.lost}, key=natural))
+        console.warn(f"Faces of frames that are not there any more: {len(matched.lost)} ({names}). They are left out.")
+
+
+def faces_there(image: Image, faces: Sequence[DstFace]) -> list[DstFace]:
+    """Return the faces that lie in a frame where they were found, scaled with it where it has another size now.
+
+    Args:
+        image: The frame, (h, w, 3) uint8 BGR.
+        faces: Those of a frame that has not changed are returned as they are.
+    """
+    return [there for face in faces if (there := _there(image, face)) is not None]
+
+
+def _there(image: Image, face: DstFace) -> DstFace | None:
+    found_in = face.found_in
+    if found_in is None:
+        return face
+    scale = scale_between(found_in.shape, image.shape[:2])
+    return scaled(face, scale) if _shows(image, found_in, scale) else None
+
+
+def scale_between(before: Shape, now: tuple[int, ...]) -> float:
+    """Return by how much a frame was scaled as a whole; 1 where it was not, or where its size is not known.
+
+    Args:
+        before, now: (h, w).
+    """
+    if before == now or min(before) < 1:
+        return 1.0
+    scale = float(np.sqrt(now[0] * now[1] / (before[0] * before[1])))
+    whole = all(abs(old * scale - new) <= ROUNDING for old, new in zip(before, now, strict=True))
+    return scale if whole else 1.0
+
+
+def scaled(face: DstFace, scale: float) -> DstFace:
+    """Return a face in its frame after that was scaled."""
+    if scale == 1:
+        return face
+    shift = (scale - 1) / 2  # pixels are named by their middle
+    mask = face.mask and RecordMask(face.mask.text, _in_scaled_frame(face.mask.matrix, scale))
+    return dataclasses.replace(face, landmarks=face.landmarks * scale + shift, mask=mask)
+
+
+def _in_scaled_frame(matrix: Matrix, scale: float) -> Matrix:
+    """Return a matrix frame -> aligned image for the frame after it was scaled."""
+    result = np.array(matrix, np.float64)
+    result[:, :2] /= scale
+    result[:, 2] -= result[:, :2].sum(1) * (scale - 1) / 2
+    return result
+
+
+def _shows(image: Image, found_in: FoundIn, scale: float) -> bool:
+    """Whether the frame shows at the face's place what the aligned image shows."""
+    try:
+        aligned = read_image(found_in.aligned)
+    except UserError:  # it was deleted just now
+        return False
+    there = image
+    if found_in.matrix is not None:
+        there = np.asarray(cut(image, _in_scaled_frame(found_in.matrix, scale), aligned.shape[0]), np.uint8)
+    return alike(aligned, there)
