@@ -51,6 +51,25 @@ def variable_times() -> list[Fraction]:
     return [Fraction(n * 40 + 17 * (n % 3) + 300 * (n > 14), 1000) for n in range(30)]
 
 
+def changing_clip(path: Path, *sizes: str) -> Path:
+    """Ten frames of each size in one stream, as calls and screen recorders write it, each with a white border."""
+    coded = path.with_suffix(".h264")
+    streams = []
+    for size in sizes:
+        ffmpeg(*picture(10, size=size, draw=f"{GREY},drawbox=c=white:t=4"), *X264, "-f", "h264", coded)
+        streams.append(coded.read_bytes())
+    coded.write_bytes(b"".join(streams))
+    ffmpeg("-framerate", "25", "-i", coded, "-c", "copy", path)
+    coded.unlink()
+    return path
+
+
+def box_of(image: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, top, width and height of what is not black."""
+    rows, columns = (np.flatnonzero(image.max(axis=(axis, 2)) > 60) for axis in (1, 0))
+    return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
 def flash_clip(path: Path, *more: str, delay: float = 0.0, audio: Sequence[str] = ()) -> Path:
     """50 frames at 25/s, white from FLASH_AT for 0.1 s, as the beep is; `delay` is when the audio stream begins."""
     draw = f"geq=lum='if(between(T,{FLASH_AT}-0.001,{FLASH_AT}+0.1),235,40)':cb=128:cr=128"

@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clips import (
@@ -18,6 +19,8 @@ from clips import (
     GREY,
     X264,
     beep,
+    box_of,
+    changing_clip,
     clip,
     ffmpeg,
     flash_and_beep,
@@ -414,3 +417,12 @@ def test_rotated_hdr_interlaced_are_said(workspace: Workspace, capsys: pytest.Ca
     info = probe(workspace.result)
     assert info.size == (64, 48) and info.rotation == 0
     assert read_image(workspace.dst.frames()[0]).shape == (64, 48, 3)
+
+
+def test_a_cut_keeps_the_proportions_of_other_sizes(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    changing_clip(workspace.root / "data_dst.ts", "96x72", "48x72", "96x72")
+    cut_video.run(workspace, cut_video.Options(start="0.2", end="1"))
+    assert "48x72" in capsys.readouterr().out
+    extract(workspace)
+    images = [read_image(path) for path in workspace.dst.frames()]
+    assert len(images) == 20 and np.abs(np.subtract(box_of(images[10]), (24, 0, 48, 72))).max() <= 1

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from clips import GREY, X264, clip, ffmpeg, picture, pictures_of, variable_clip, variable_times
+from clips import GREY, X264, box_of, changing_clip, clip, ffmpeg, picture, pictures_of, variable_clip, variable_times
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.video import filters, frames
-from facewright.video.frames import FrameReport, FrameSettings, write_frames
+from facewright.video.frames import FrameReport, FrameSettings, VideoFrames, write_frames
 from facewright.video.probe import probe
 from facewright.video.timing import read_timing
 
@@ -213,3 +213,24 @@ def test_damaged_in_the_middle_of_a_stream_without_pictures(tmp_path: Path) -> N
 def test_frames_are_readable_by_opencv_in_colour(tmp_path: Path) -> None:
     folder, _ = split_all(clip(tmp_path / "a.mp4", frames=2))
     assert cv2.imread(str(folder / "00001.png"), cv2.IMREAD_UNCHANGED).shape == (48, 64, 3)
+
+
+def test_a_size_that_changes_in_mid_stream_keeps_its_proportions(tmp_path: Path) -> None:
+    video = changing_clip(tmp_path / "a.ts", "96x72", "48x72", "96x36", "192x144")
+    folder, report = split_all(video)
+    images = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    assert {image.shape for image in images} == {(72, 96, 3)} and len(images) == 40
+    whole = (0, 0, 96, 72)
+    for first, wanted in ((0, whole), (10, (24, 0, 48, 72)), (20, (0, 18, 96, 36)), (30, whole)):
+        assert np.abs(np.subtract(box_of(images[first + 5]), wanted)).max() <= 1
+    assert report.timing.constant and report.timing.rate == 25
+    assert any("48x72" in change and "192x144" in change for change in report.timing.changes)
+
+
+def test_frames_straight_from_such_a_video_are_the_same(tmp_path: Path) -> None:
+    video = changing_clip(tmp_path / "a.ts", "96x72", "48x72", "96x72")
+    folder, _ = split_all(video)
+    source = VideoFrames(probe(video), every=4, first=3)
+    found = {frame.index: frame.image for frame in source}
+    assert source.sizes == {(72, 48)} and list(found) == list(range(5, 30, 4))
+    assert all((read_image(folder / f"{n:05d}.png") == image).all() for n, image in found.items())

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.images import Image
@@ -11,6 +12,7 @@ from facewright.core.workspace import Side
 from facewright.extract.detection import READ_AHEAD, DecodedFrame
 from facewright.extract.log import ExtractionLog
 from facewright.extract.sources import Todo, video_identity
+from facewright.video.filters import fitted_note
 from facewright.video.frames import VideoFrames, expected_count
 from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
@@ -98,4 +100,6 @@ class VideoSource:
             if frame.index == last:
                 return
         self._complaints = frames.decoder_errors
+        if frames.sizes:
+            console.warn(f"The frames were {fitted_note(self._info, frames.sizes)}.")
         self._last = max(frames.last, first - 1)

@@ -26,6 +26,8 @@ Packet = TypeVar("Packet")
 
 KEPT_LINES = 40
 SHOWN_LINES = 3
+# What a filter graph that is not built anew says of a frame that has another size than the first.
+RESIZED = re.compile(r"incoming frame - w: (\d+) h: (\d+) ")
 
 
 @cache
@@ -90,10 +92,15 @@ class FfmpegRun:
         arguments: From `command`.
         feed: Blocks of bytes for its standard input, written by a thread; None leaves the input closed. An
             exception raised while they are made reaches the caller of `finish`.
+
+    Attributes:
+        error_count: How often it complained.
+        sizes: (h, w) of decoded frames that had another size than the first.
     """
 
     def __init__(self, arguments: list[str], feed: Iterable[bytes] | None = None) -> None:
         self.error_count = 0
+        self.sizes: set[tuple[int, int]] = set()
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._feed_error: BaseException | None = None
         self._process = subprocess.Popen(
@@ -123,6 +130,8 @@ class FfmpegRun:
         assert self._process.stderr is not None
         for line in iter(lambda: self._readline(), b""):
             text = line.decode("utf-8", "replace").strip()
+            if size := RESIZED.search(text):
+                self.sizes.add((int(size[2]), int(size[1])))
             if "[error]" in text or "[fatal]" in text:
                 self.error_count += 1
                 self._lines.append(re.sub(r"\[[^\]]* @ 0x[0-9a-f]+\] |\[(error|fatal|warning)\] ", "", text))

@@ -1,11 +1,14 @@
 """The chain of filters from a decoded frame to an upright 8-bit one with square pixels."""
 
+from collections.abc import Collection
 from fractions import Fraction
 from typing import Any
 
+import ffmpeg
+
 from facewright.core.errors import UserError
 from facewright.video.ffmpeg import has_filters
-from facewright.video.probe import MAX_GAP, Colour, VideoInfo
+from facewright.video.probe import MAX_GAP, Colour, VideoInfo, file_url
 
 # The YUV matrices that the scaler knows, under its names.
 SCALER_MATRICES = {
@@ -61,6 +64,64 @@ def changes_of(info: VideoInfo) -> list[str]:
     if info.deep and not info.hdr:
         said.append("reduced to 8 bits per colour")
     return said
+
+
+def video_input(info: VideoInfo, **options: Any) -> Any:
+    """Open a video for the filters; `video_frames` takes its frames from it.
+
+    Args:
+        info: The video.
+        options: More options of ffmpeg for the input.
+    """
+    # Filters that begin anew at a change lose count of frames and times.
+    kept = {"reinit_filter": 0} if _may_change(info) else {}
+    return ffmpeg.input(file_url(info.path), **{"protocol_whitelist": "file", **kept, **options})
+
+
+def video_frames(source: Any, info: VideoInfo) -> Any:
+    """Return the decoded frames, all of the size of the first: another is fitted in, with black borders.
+
+    Args:
+        source: From `video_input`.
+        info: The video.
+    """
+    node = source[str(info.index)]
+    if not _may_change(info):
+        return node
+    height, width = info.size
+    node = node.filter(
+        "scale",
+        width,
+        height,
+        force_original_aspect_ratio="decrease",
+        eval="frame",
+        flags="bicubic+accurate_rnd+full_chroma_int",
+    )
+    return node.filter("pad", width, height, -1, -1, eval="frame").filter("setsar", str(info.pixel_aspect))
+
+
+def _may_change(info: VideoInfo) -> bool:
+    """Whether frames of another size are fitted in.
+
+    Not where ffmpeg turns them first, nor where the scaler or the borders could change frames that need no fitting:
+    RGB, palettes, odd sizes.
+    """
+    height, width = info.size
+    return not info.rgb and not info.rotation % 360 and not width % 2 and not height % 2
+
+
+def fitted_note(info: VideoInfo, sizes: Collection[tuple[int, int]]) -> str:
+    """Say that frames were fitted in.
+
+    Args:
+        info: The video.
+        sizes: (h, w) of the frames that had another size.
+    """
+    others = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
+    return (
+        f"fitted into {info.size[1]}x{info.size[0]} with black borders where the video changes its picture size "
+        f"(to {others})"
+    )
 
 
 def deinterlaced(node: Any, info: VideoInfo) -> Any:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import ffmpeg
 import numpy as np
 from av.error import FFmpegError
 
@@ -21,13 +20,16 @@ from facewright.video.filters import (
     carry_stamps,
     changes_of,
     deinterlaced,
+    fitted_note,
     matrix_of,
     result_colour,
     select_frames,
     to_image,
+    video_frames,
+    video_input,
 )
 from facewright.video.frame_io import Frame
-from facewright.video.probe import VideoInfo, file_url, open_pipe
+from facewright.video.probe import VideoInfo, open_pipe
 from facewright.video.timeline import Straightened, clean_times
 from facewright.video.timing import Timing, frame_digits, frame_stem, true_rate, write_timing
 
@@ -109,12 +111,14 @@ def write_frames(
     digits = _digits(folder, info, settings)
     done = _finished_frames(folder, info, settings, digits)
     on_progress(len(done))
-    errors, new = _decode_frames(info, folder, settings, done, digits, on_progress)
+    run, new = _decode_frames(info, folder, settings, done, digits, on_progress)
     pts = (*done, *new)
     if not pts:
         raise _no_frame(info)
-    missing = info.counted and not settings.fps and errors > 0 and len(pts) < info.frame_count
+    missing = info.counted and not settings.fps and run.error_count > 0 and len(pts) < info.frame_count
     timing = _timing(info, _size(folder, settings, len(pts), digits), settings, pts, whole=not missing)
+    if run.sizes:
+        timing = replace(timing, changes=(*timing.changes, fitted_note(info, run.sizes)))
     write_timing(timing_file, timing)
     (folder / PARTIAL).unlink(missing_ok=True)
     for left in folder.glob(f".*.{settings.image_format}.*.tmp"):  # the frame in work when a run was killed
@@ -158,8 +162,8 @@ def _decode_frames(
     done: list[int],
     digits: int,
     on_progress: Callable[[int], Any],
-) -> tuple[int, list[int]]:
-    """Return the number of complaints of the decoder, and the times of the new frames in ticks."""
+) -> tuple[FfmpegRun, list[int]]:
+    """Return the decoder that ran, and the times of the new frames in ticks."""
     journal_file = folder / PARTIAL
     if not done:
         journal_file.unlink(missing_ok=True)
@@ -174,11 +178,11 @@ def _decode_frames(
             journal.add({"frame": stem, "pts": stamp})
             on_progress(1)
         run.finish(f"{info.path.name} could not be decoded to its end")
-        return run.error_count, new
+        return run, new
 
 
 def _command(info: VideoInfo, settings: FrameSettings, first: int) -> list[str]:
-    node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
+    node = video_frames(video_input(info), info)
     node = carry_stamps(select_frames(deinterlaced(node, info), info, settings.fps, first), info.time_base)
     node = to_image(node, info, settings.image_format)
     codec: dict[str, Any] = {"c:v": "mjpeg", "q:v": JPEG_QUALITY, "huffman": "default"}
@@ -203,7 +207,7 @@ def decoded_stamps(info: VideoInfo, most: int = 0) -> list[int]:
     Raises:
         UserError: None can be decoded, or ffmpeg breaks off.
     """
-    node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
+    node = video_frames(video_input(info), info)
     node = carry_stamps(deinterlaced(node, info), info.time_base).filter("scale", 2, 2).filter("format", "gray")
     limit = {"frames:v": most} if most else {}
     with FfmpegRun(_to_pipe(node, {"c:v": "rawvideo", **limit})) as run:
@@ -300,6 +304,7 @@ class VideoFrames:
     Attributes:
         last: Number of the last frame that was yielded; 0 before the first.
         decoder_errors: How often the decoder complained, once all is read.
+        sizes: (h, w) of frames that had another size than the first and were fitted into it, once all is read.
     """
 
     def __init__(self, info: VideoInfo, *, fps: float = 0.0, every: int = 1, first: int = 1) -> None:
@@ -309,6 +314,7 @@ class VideoFrames:
         self._first = first + (1 - first) % every
         self.last = 0
         self.decoder_errors = 0
+        self.sizes: set[tuple[int, int]] = set()
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; their indices are those of the frames on disk.
@@ -324,10 +330,11 @@ class VideoFrames:
                 yield Frame(index, time, image)
             run.finish(f"{self._info.path.name} could not be decoded to its end")
             self.decoder_errors = run.error_count
+            self.sizes = run.sizes
 
     def _command(self) -> list[str]:
         info = self._info
-        node = ffmpeg.input(file_url(info.path), protocol_whitelist="file")[str(info.index)]
+        node = video_frames(video_input(info), info)
         node = select_frames(deinterlaced(node, info), info, self._fps, self._first, self._every)
         node = to_image(carry_stamps(node, info.time_base), info, "png").filter("format", "bgr24")
         return _to_pipe(node, {"c:v": "rawvideo"})

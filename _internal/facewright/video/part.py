@@ -24,10 +24,10 @@ from facewright.core.safe_files import replacing
 from facewright.video.audio import AudioStream, for_aac
 from facewright.video.audio_placing import PlacedAudio
 from facewright.video.ffmpeg import FfmpegRun, command
-from facewright.video.filters import deinterlaced
+from facewright.video.filters import deinterlaced, fitted_note, video_frames, video_input
 from facewright.video.frames import decoded_stamps
 from facewright.video.mux import MAX_PRIMING
-from facewright.video.probe import VideoInfo, file_url, frame_index, open_pipe, packet_times, probe
+from facewright.video.probe import VideoInfo, frame_index, open_pipe, packet_times, probe
 from facewright.video.timeline import VideoTimes, clean_times
 
 CRF = 16
@@ -222,6 +222,8 @@ def _encode(part: Part, target: Path, note: Callable[[], None]) -> bool:
             out.mux_one(packet)
         if part.decoded:
             run.finish(problem)
+        if run.sizes:
+            console.say(f"The frames were {fitted_note(info, run.sizes)}.")
         out.close()
     return place.count == part.count
 
@@ -267,7 +269,7 @@ def _command(part: Part, sound: PlacedAudio) -> tuple[list[str], Iterator[bytes]
         # A frame whose references are missing is not to come at all.
         options |= {"ss": f"{float(part.seek):.6f}", "seek_timestamp": 1, "noaccurate_seek": None}
         options["flags"] = "-output_corrupt"
-    node = deinterlaced(ffmpeg.input(file_url(info.path), **options)[str(info.index)], info)
+    node = deinterlaced(video_frames(video_input(info, **options), info), info)
     node = node.filter("settb", str(info.time_base))
     lead = round(LEAD / info.time_base)
     if part.decoded:
