@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "annotate": ("core", "faces", "extract", "ui"),
     "facesets": ("core", "faces", "extract", "interop", "ui"),
     "models": ("core", "faces", "data", "nn", "ui", "marking"),
-    "train": ("core", "faces", "data", "nn", "models", "ui"),
+    "train": ("core", "faces", "data", "nn", "models", "ui", "marking"),
     "restore": ("core", "faces", "facesets", "nn"),
     "doctor_checks": ("core", "ui", "video", "nn"),
     "commands": (

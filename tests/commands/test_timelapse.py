@@ -8,6 +8,7 @@ import pytest
 
 from facewright import cli
 from facewright.core.images import write_image
+from facewright.marking.origin import read_origin
 from facewright.nn import checkpoint
 
 
@@ -42,6 +43,8 @@ def test_all_previews_in_order(trained, capsys):
     said = capsys.readouterr().out
     assert "61 of 62 previews" in said and "1 previews of another size" in said
     assert not list(target.parent.glob(".*"))
+    origin = read_origin(target)
+    assert origin is not None and origin.made_with_network and "neural network" in origin.comment
 
 
 def test_many_previews_are_thinned_and_the_last_one_stays(trained):

@@ -13,6 +13,7 @@ from facewright.core.workspace import Workspace
 from facewright.data.sample import Sample
 from facewright.data.sampler import Sampler
 from facewright.faces.align import FaceType
+from facewright.marking.origin import read_origin
 from facewright.models.base import Trainable, to_numpy
 from facewright.nn import backups, checkpoint, devices
 from facewright.train.callbacks import Callback
@@ -79,6 +80,9 @@ def test_previews_and_their_history(tmp_path, faces):
     train(session, sources, preview=preview, commands=Commands(_2=NEXT, _3=PREVIEW), target=11)
     assert cv2.imread(str(tmp_path / "preview.png")).shape[1] == 640
     assert [p.name for p in (tmp_path / "tiny" / "history").iterdir()] == ["000010.jpg"]
+    for image in (tmp_path / "preview.png", tmp_path / "tiny" / "history" / "000010.jpg"):
+        origin = read_origin(image)
+        assert origin is not None and origin.made_with_network
 
 
 def test_the_terminal_gets_the_faces_that_were_requested(tmp_path, faces):

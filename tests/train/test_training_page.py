@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from facewright.marking.origin import origin_of_image
 from facewright.train.history import LossHistory
 from facewright.train.keys import TrainingCommand
 from facewright.train.page import CURVE_COLUMNS, TrainingPage, curves
@@ -151,6 +152,8 @@ def test_a_preview_is_encoded_once(status: TrainingStatus, page: TrainingPage) -
         first = page.answer(PageRequest("GET", "preview.jpg", "7")).body
         image = cv2.imdecode(np.frombuffer(first, np.uint8), cv2.IMREAD_COLOR)
         assert image.shape == (8, 10, 3) and abs(int(image.mean()) - level) < 3
+        origin = origin_of_image(first)
+        assert origin is not None and origin.made_with_network
         assert page.answer(PageRequest("GET", "preview.jpg", "8")).body is first
 
 

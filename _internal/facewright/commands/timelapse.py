@@ -10,6 +10,7 @@ from facewright.core.command import Command
 from facewright.core.links import check_links
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
+from facewright.marking.provenance import container_tags
 from facewright.nn.saved_models import check_chosen, list_saved_models
 from facewright.video.timelapse import TimelapseReport, make_timelapse
 
@@ -32,7 +33,7 @@ def run(workspace: Workspace, options: Options) -> TimelapseReport:
     names = [options.name] if options.name else [model.name for model in list_saved_models(workspace.model_dir)]
     folder = workspace.model_dir / names[0] if names else workspace.model_dir
     check_links([folder])
-    report = make_timelapse(folder, options.seconds, options.fps)
+    report = make_timelapse(folder, options.seconds, options.fps, container_tags())
     seconds = report.frames / options.fps
     console.say(f"{report.frames} of {report.previews} previews, {seconds:.1f} s: {report.video}")
     if report.other_size:

@@ -24,13 +24,13 @@ from facewright.convert.plan import (
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
 from facewright.core.contents import Contents
-from facewright.core.files import list_files, make_folder, move_to_trash, write_bytes
-from facewright.core.images import IMAGE_EXTENSIONS, encode, read_image
+from facewright.core.files import list_files, make_folder, move_to_trash
+from facewright.core.images import IMAGE_EXTENSIONS, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.align import FaceType
-from facewright.marking.provenance import mark_image, mark_png
+from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
 from facewright.models.trained import TrainedModel, load_trained
@@ -256,7 +256,7 @@ def _write_sheet(jobs: Iterable[Job], path: Path) -> None:
         cells += [(job.frame.name, read_image(job.frame)) for job in row] + blank
         cells += [(f"merged/{job.target.name}", read_image(job.target)) for job in row] + blank
     if cells:
-        write_bytes(path, mark_png(encode(contact_sheet(cells, SHEET_COLUMNS, SHEET_WIDTH))))
+        write_marked(path, contact_sheet(cells, SHEET_COLUMNS, SHEET_WIDTH))
 
 
 def _report(plan: Sequence[Planned], done: Sequence[Done], written: Entries, side: Side, sheet: Path) -> ConvertReport:

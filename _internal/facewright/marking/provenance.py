@@ -6,7 +6,10 @@ The term means: a composite in which a trained network made a part (https://cv.i
 """
 
 import struct
+from pathlib import Path
 
+from facewright.core.files import write_bytes
+from facewright.core.images import Image, encode
 from facewright.core.jpeg import APP0, COMMENT, START, segments
 from facewright.core.png import set_text
 
@@ -91,6 +94,19 @@ def mark_image(data: bytes, extension: str) -> bytes:
     if extension.lower() in (".jpg", ".jpeg"):
         return mark_jpeg(data)
     raise ValueError(f"no marks are written into {extension} files")
+
+
+def write_marked(path: Path, image: Image) -> None:
+    """Write an image atomically, with both marks: whatever shows faces that a network made.
+
+    Args:
+        path: PNG or JPEG, by its suffix.
+        image: (h, w, 3) uint8 BGR.
+
+    Raises:
+        UserError: The disk is full or the folder is read-only.
+    """
+    write_bytes(path, mark_image(encode(image, path.suffix), path.suffix))
 
 
 def _segment(marker: int, content: bytes) -> bytes:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from facewright.core.images import encode
 from facewright.core.json_data import fields, parse_json, text
+from facewright.marking.provenance import mark_jpeg
 from facewright.nn import backups, checkpoint
 from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
 from facewright.train.keys import TrainingCommand
@@ -107,7 +108,7 @@ class TrainingPage:
             return NOT_FOUND
         with self._lock:
             if self._encoded is None or self._encoded[0] is not preview:
-                self._encoded = preview, encode(preview.image, ".jpg", quality=JPEG_QUALITY)
+                self._encoded = preview, mark_jpeg(encode(preview.image, ".jpg", quality=JPEG_QUALITY))
             return PageAnswer(self._encoded[1], "image/jpeg")
 
     def _answer_curves(self, query: str) -> PageAnswer:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from facewright.core.files import make_folder
-from facewright.core.images import Image, write_image
+from facewright.core.images import Image
 from facewright.data.sampler import Sampler
+from facewright.marking.provenance import write_marked
 from facewright.train.history import RANGES
 from facewright.train.keys import HELP
 from facewright.train.preview import ROWS, Columns, draw_faces, draw_preview, draw_tiles, with_titles
@@ -96,7 +97,7 @@ class PreviewWriter:
         if self._window:
             self._window.show(image)
         try:
-            write_image(self.path, image)
+            write_marked(self.path, image)
         finally:  # on a full disk the next one comes no sooner
             self._drawn = self._clock()
             self._cost = self._drawn - began
@@ -120,7 +121,7 @@ class PreviewWriter:
         """Write the JPEG of this iteration where it is due."""
         if self._write_history and self._session.iteration % HISTORY_STEP == 0:
             path = make_folder(self.history_folder) / f"{self._session.iteration:06d}.jpg"
-            write_image(path, draw_faces(self._faces(0)))
+            write_marked(path, draw_faces(self._faces(0)))
 
     def _faces(self, page: int) -> Columns:
         batches = {}

@@ -1,6 +1,6 @@
 """The previews that a training kept, as a video."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +33,14 @@ class TimelapseReport:
     other_size: int
 
 
-def make_timelapse(folder: Path, seconds: float, rate: float) -> TimelapseReport:
+def make_timelapse(folder: Path, seconds: float, rate: float, tags: Mapping[str, str]) -> TimelapseReport:
     """Write timelapse.mp4 of the previews that a model's folder keeps, evenly spread where there are many.
 
     Args:
         folder: Of the model; its previews are JPEG files in history/, named by their iteration.
         seconds: Longest duration of the video.
         rate: Frames per second.
+        tags: Metadata of the video.
 
     Raises:
         UserError: There are no previews, one cannot be read, or the disk is full.
@@ -55,17 +56,18 @@ def make_timelapse(folder: Path, seconds: float, rate: float) -> TimelapseReport
     chosen = [images[k * len(images) // wanted] for k in range(wanted)] if len(images) > wanted else images
     target = folder / "timelapse.mp4"
     remove_leftovers(folder)
-    count = write_timelapse([*chosen[:-1], images[-1]], target, rate)
+    count = write_timelapse([*chosen[:-1], images[-1]], target, rate, tags)
     return TimelapseReport(target, count, len(images), len(chosen) - count)
 
 
-def write_timelapse(images: Sequence[Path], target: Path, rate: float) -> int:
+def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Mapping[str, str]) -> int:
     """Write JPEG images one after another as an mp4; images of another size than the last one are left out.
 
     Args:
         images: In the order of the video; at least one.
         target: The video; whole or not there.
         rate: Pictures per second.
+        tags: Metadata of the video.
 
     Returns:
         How many images it shows.
@@ -79,7 +81,10 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float) -> int:
     node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
     node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
     with disk_errors(target), replacing(target) as temporary:
-        output = node.output(str(temporary), format="mp4", movflags="+faststart", crf=CRF, **{"c:v": "libx264"})
+        # The number after "g" (of the whole file) is there to make several options of one.
+        marks = {f"metadata:g:{number}": f"{name}={text}" for number, (name, text) in enumerate(tags.items())}
+        codec = {"c:v": "libx264", "crf": CRF, "movflags": "+faststart+use_metadata_tags"}
+        output = node.output(str(temporary), format="mp4", **codec, **marks)
         with FfmpegRun(command(output, "-y"), _feed(shown)) as run:
             run.stdout.read()
             run.finish(f"{target} could not be written")
