@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from facewright.facesets.rename import PLAN, finish
 from facewright.nn import checkpoint, saved_models
 from facewright.nn.safetensors_file import DamagedArrays, read_header
 from facewright.restore.model_states import saved_states
-from facewright.video.timing import read_timing
+from facewright.video.probe import Colour
+from facewright.video.timing import AudioTiming, Section, Timing, read_timing, write_timing
 
 WRONG_KINDS: dict[str, Any] = {
     "a list": [], "a list of lists": [[[]]], "a number": 5, "a text": "x", "null": None, "a float": 1e300,
@@ -73,6 +75,35 @@ def test_a_file_of_a_stranger_is_named_or_passed_over(workspace: Workspace, data
             said = path.name
         assert path.name in said or path.parent.name in said
         path.unlink(missing_ok=True)
+
+
+TIMING = Timing(
+    *("data_dst.mp4", 1000, 0.0, "png", Fraction(1, 25), (0, 1, 2), 3, Fraction(25), True, (40, 60)),
+    *(Colour("bt709", "bt709", "bt709", "tv"), "bt709", AudioTiming("aac", Fraction(-1, 3), Fraction(2, 7), 1)),
+    *(("rotated",), (Section(Fraction(0), Fraction(3, 25), Fraction(0)),), "12:0a"),
+)
+ODD = ([], {}, [[]], None, "x", -1, 1.5, 10**59, True, [1], [1, 0], [[1, 2]], {"a": []}, "tv:eval=1;[x]", ["\\"])
+
+
+def test_every_field_of_the_frames_times_may_be_odd(tmp_path: Path) -> None:
+    path = tmp_path / "frames.json"
+    write_timing(path, TIMING)
+    assert read_timing(path) == TIMING
+    right = json.loads(path.read_text())
+    places = [(right, name) for name in right]
+    places += [(part, name) for part in right.values() if isinstance(part, dict) for name in part]
+    for part, name in places:
+        before = part[name]
+        for part[name] in ODD:
+            path.write_text(json.dumps(right))
+            try:
+                timing = read_timing(path)
+            except UserError as problem:
+                timing = None
+                said = problem.happened
+            assert timing is not None or "frames.json" in said
+            assert timing is None or (timing.rate < 10**7 and ":" not in timing.colour.range)
+        part[name] = before
 
 
 @pytest.mark.parametrize("data", CONTENTS.values(), ids=CONTENTS.keys())

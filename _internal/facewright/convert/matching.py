@@ -86,7 +86,11 @@ def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Co
         contents: Those of the workspace.
     """
     noted = {Path(name).stem: entry for name, entry in read_journal(side.extract_journal, "frame", NOTED).items()}
-    was = {stem: content_text(entry["size"], entry["crc"]) for stem, entry in noted.items() if "crc" in entry}
+    was = {
+        stem: content_text(entry["size"], entry["crc"])
+        for stem, entry in noted.items()
+        if {"size", "crc"} <= entry.keys()
+    }
     stems = {content: stem for stem, content in was.items()}
     found: dict[str, Sequence[FaceFile]] = {}
     changed: dict[str, Shape] = {}

@@ -11,6 +11,7 @@ from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash, read_json, write_json
+from facewright.core.json_data import fields
 from facewright.core.workspace import Workspace
 from facewright.video.audio import fits_aac, mixed_down_note
 from facewright.video.named import side_video
@@ -133,8 +134,8 @@ def _state(video: Path, start: Fraction, end: Fraction | None, contents: Content
 
 def _is_cut(workspace: Workspace, video: Path, start: Fraction, end: Fraction | None) -> bool:
     """Whether a video is the last cut, made at these times; earlier programs noted no content."""
-    state = read_json(workspace.root / STATE, {})
-    if not isinstance(state, dict) or state.get("bytes") != video.stat().st_size:
+    state = read_json(workspace.root / STATE, {}, schema=fields({}))
+    if state.get("bytes") != video.stat().st_size:
         return False
     wanted = _state(video, start, end, Contents(workspace.root))
     return {"content": wanted["content"], **state} == wanted

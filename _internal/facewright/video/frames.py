@@ -14,6 +14,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import make_folder, write_bytes
 from facewright.core.images import Image, read_image
 from facewright.core.journal import Journal, read_journal
+from facewright.core.json_data import whole
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import (
     carried_step,
@@ -83,9 +84,15 @@ def differing(made_of: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
     return [key for key in wanted if made_of.get(key) != wanted[key] and (known or key != "content")]
 
 
+def _journal(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the lines of a broken-off run: the header, and those of frames with a time."""
+    entries = read_journal(folder / PARTIAL, "frame", {"pts": whole()})
+    return {name: entry for name, entry in entries.items() if name == HEADER or "pts" in entry}
+
+
 def partial_made_from(folder: Path) -> dict[str, Any] | None:
     """Return the origin of a broken-off run in this folder, None when there is no such run."""
-    entry = read_journal(folder / PARTIAL, "frame").get(HEADER)
+    entry = _journal(folder).get(HEADER)
     if entry is None:
         return None
     return {k: v for k, v in entry.items() if k != "frame"}
@@ -128,7 +135,7 @@ def write_frames(
 
 def _digits(folder: Path, info: VideoInfo, settings: FrameSettings) -> int:
     """Return how many digits the frames' names have; a broken-off run goes on with its own."""
-    begun = read_journal(folder / PARTIAL, "frame").keys() - {HEADER}
+    begun = _journal(folder).keys() - {HEADER}
     return min(map(len, begun), default=frame_digits(expected_count(info, settings.fps)))
 
 
@@ -142,7 +149,7 @@ def _no_frame(info: VideoInfo) -> UserError:
 
 def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings, digits: int) -> list[int]:
     """Return the times of the frames that a broken-off run has left, up to the first one that is not whole."""
-    entries = read_journal(folder / PARTIAL, "frame")
+    entries = _journal(folder)
     done: list[int] = []
     origin = partial_made_from(folder)
     if origin is not None and not differing(origin, made_from(info, settings)):
@@ -151,7 +158,7 @@ def _finished_frames(folder: Path, info: VideoInfo, settings: FrameSettings, dig
             # A frame that its user deleted meanwhile counts as done; an empty one was lost in a power cut.
             if path.exists() and path.stat().st_size == 0:
                 break
-            done.append(int(entry["pts"]))
+            done.append(entry["pts"])
     return done
 
 

@@ -29,8 +29,10 @@ Frame number n (from 1) is the file whose name is that number, with any zeros be
 that a user deleted keeps its entry.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
+from dataclasses import fields as dataclass_fields
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -39,11 +41,14 @@ from typing import Any
 from facewright.core.errors import UserError
 from facewright.core.files import read_json, write_json
 from facewright.core.hints import hint
+from facewright.core.json_data import BadJson, choice, either, fields, flag, list_of, nothing, number, text, whole
 from facewright.video.probe import Colour
 
 FORMAT = "facewright frames"
 VERSION = 1
 MAX_FRAMES = 50_000_000
+MAX_RATE = 1_000_000  # frames per second
+MAX_SIDE = 1 << 20  # px
 DIGITS = 5  # of a frame's name, where there are not more frames
 
 # Where a container rounds its times (Matroska: to a millisecond) the rate people meant is one of these.
@@ -208,11 +213,11 @@ def read_timing(path: Path) -> Timing | None:
         UserError: It is damaged or of a future version.
     """
     try:
-        data = read_json(path)
+        data = read_json(path, schema=either(nothing, FRAMES_SCHEMA))
         return None if data is None else _parse(data)
     except UserError as error:
         raise _damaged(path, error.happened) from error
-    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+    except ValueError as error:
         raise _damaged(path, f"{path} is damaged ({error}).") from error
 
 
@@ -225,44 +230,72 @@ def _damaged(path: Path, happened: str) -> UserError:
     )
 
 
-def _parse(data: Any) -> Timing:
-    if data["format"] != FORMAT or data["version"] != VERSION:
-        raise ValueError(f"format {data['format']!r}, version {data['version']!r}")
-    pts = tuple(int(p) for p in data["pts"])
-    time_base = _fraction(data["time_base"])
-    rate = _fraction(data["rate"])
-    end = int(data["end"])
-    if time_base <= 0 or rate <= 0:
-        raise ValueError("a time base or a rate that is not above 0")
+def _parse(data: dict[str, Any]) -> Timing:
+    pts, end = tuple(data["pts"]), data["end"]
+    time_base, rate = Fraction(*data["time_base"]), Fraction(*data["rate"])
+    if rate > MAX_RATE:
+        raise ValueError("a rate that no video has")
     if not pts or len(pts) > MAX_FRAMES or not is_rising(pts) or end <= pts[-1]:
         raise ValueError("times that do not rise")
     height, width = data["size"]
-    audio = data["sound"]
+    source, settings, audio = data["source"], data["settings"], data["sound"]
     return Timing(
-        source_name=str(data["source"]["name"]),
-        source_bytes=int(data["source"]["bytes"]),
-        fps=float(data["settings"]["fps"]),
-        image_format=str(data["settings"]["image_format"]),
+        source_name=source["name"],
+        source_bytes=source["bytes"],
+        fps=float(settings["fps"]),
+        image_format=settings["image_format"],
         time_base=time_base,
         pts=pts,
         end=end,
         rate=rate,
-        constant=bool(data["constant"]),
-        size=(int(height), int(width)),
-        colour=Colour(**{k: str(v) for k, v in data["colour"].items()}),
-        assumed_matrix=str(data["assumed_matrix"]),
+        constant=data["constant"],
+        size=(height, width),
+        colour=Colour(**{part: data["colour"][part] for part in COLOUR_PARTS}),
+        assumed_matrix=data["assumed_matrix"],
         audio=None if audio is None else _parse_audio(audio),
-        changes=tuple(str(c) for c in data["changes"]),
-        sections=tuple(Section(*(int(t) * time_base for t in section)) for section in data.get("sections", ())),
-        source_content=str(data["source"].get("content", "")),
+        changes=tuple(data["changes"]),
+        sections=tuple(Section(*(ticks * time_base for ticks in section)) for section in data.get("sections", ())),
+        source_content=source.get("content", ""),
     )
 
 
-def _parse_audio(data: Any) -> AudioTiming:
-    start, offset = _fraction(data["start"]), _fraction(data["offset"])
-    return AudioTiming(str(data["codec"]), start, offset, int(data.get("breaks", 0)))
+def _parse_audio(data: dict[str, Any]) -> AudioTiming:
+    return AudioTiming(data["codec"], Fraction(*data["start"]), Fraction(*data["offset"]), data.get("breaks", 0))
 
 
-def _fraction(pair: Any) -> Fraction:
-    numerator, denominator = pair
-    return Fraction(int(numerator), int(denominator))
+def _fraction(value: Any) -> Any:
+    """Take [numerator, denominator] (see `core.json_data`)."""
+    list_of(whole(), 2)(value)
+    whole(1)(value[1])
+    return value
+
+
+def _tag(value: Any) -> Any:
+    """Take a name as ffmpeg writes it: it becomes an argument of a filter."""
+    if not re.fullmatch(r"[\w.-]{0,40}", text(value), re.ASCII):
+        raise BadJson(f"{value[:40]!r} is no name of ffmpeg's")
+    return value
+
+
+COLOUR_PARTS = tuple(part.name for part in dataclass_fields(Colour))
+FRAMES_SCHEMA = fields(
+    {
+        "format": choice(FORMAT),
+        "version": choice(VERSION),
+        "source": fields({"name": text, "bytes": whole(0)}, {"content": text}),
+        "settings": fields({"fps": number, "image_format": text}),
+        "time_base": list_of(whole(1), 2),
+        "pts": list_of(whole()),
+        "end": whole(),
+        "rate": list_of(whole(1), 2),
+        "constant": flag,
+        "size": list_of(whole(0, MAX_SIDE), 2),
+        "colour": fields(dict.fromkeys(COLOUR_PARTS, _tag)),
+        "assumed_matrix": _tag,
+        "sound": either(
+            nothing, fields({"codec": text, "start": _fraction, "offset": _fraction}, {"breaks": whole(0)})
+        ),
+        "changes": list_of(text),
+    },
+    {"sections": list_of(list_of(whole(), 3))},
+)
