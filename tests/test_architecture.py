@@ -213,6 +213,36 @@ def test_late_imports_say_why() -> None:
     assert not offences(FILES, unexplained_imports)
 
 
+DOOR = "core/safe_files.py"
+# These open only what comes with the program, or with the system.
+OPEN_THEIR_OWN = (
+    *("launchers.py", "doc_tables.py", "doctor_checks.py", "commands/benchmark.py", "commands/quickstart.py"),
+    *("core/command.py", "core/console.py", "core/machine.py", "core/user_defaults.py", "nn/devices.py"),
+    *("extract/detectors/mtcnn.py", "extract/embedding.py", "train/page.py"),
+)
+
+
+def opened_beside_the_door(path: Path) -> Iterator[str]:
+    if path.relative_to(PACKAGE).as_posix() in (DOOR, *OPEN_THEIR_OWN):
+        return
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        new = any(isinstance(value, ast.Constant) and value.value == "xb" for value in node.args)
+        of_replacing = any(isinstance(value, ast.Name) and value.id == "temporary" for value in ast.walk(node))
+        direct = called in ("open", "os.open", "shutil.rmtree") or called.endswith(
+            (".read_bytes", ".read_text", ".write_bytes")
+        )
+        if direct and not new and not of_replacing:
+            yield f"line {node.lineno}: {called}(...): use core/safe_files.py"
+
+
+def test_files_of_users_are_opened_through_one_door() -> None:
+    """No link is written through, no pipe waited for, no folder behind a link removed."""
+    assert not offences(FILES, opened_beside_the_door)
+
+
 def is_changeable(value: ast.expr | None) -> bool:
     if isinstance(value, ast.Call):
         return getattr(value.func, "id", getattr(value.func, "attr", "")) in ("dict", "list", "set", "defaultdict")

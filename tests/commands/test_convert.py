@@ -97,6 +97,16 @@ def test_a_retouched_picture_goes_to_the_trash_before_it_is_made_again(workspace
     assert len(list(workspace.trash.rglob("*.png"))) == 1, "what the step wrote itself is simply made again"
 
 
+def test_an_image_that_a_killed_run_wrote_is_no_retouched_one(workspace, models):
+    for mode in ("overlay", "hist-match"):
+        run(workspace, models, Options(mode=mode))
+        journal = workspace.dst.convert_journal
+        lines = journal.read_bytes().splitlines(keepends=True)
+        journal.write_bytes(b"".join(lines[:-1]))  # killed before the last image was noted as finished
+    run(workspace, models)
+    assert not workspace.trash.exists()
+
+
 def test_renaming_faces_changes_nothing(workspace, models):
     run(workspace, models)
     before = times(workspace)
@@ -354,6 +364,7 @@ def test_killed_at_any_moment_the_next_run_goes_on(tmp_path, models):
     run(workspace, models)
     after = times(workspace)
     assert len(after) == 60 and not list(workspace.dst.merged_dir.glob(".*"))
+    assert not workspace.trash.exists(), "nobody has retouched anything"
     # What was journaled is not made again: at most the look-ahead of the killed run is.
     assert sum(after[name] != before[name] for name in before) <= 24
     fresh = Workspace(tmp_path / "fresh")

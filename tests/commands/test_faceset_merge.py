@@ -53,6 +53,20 @@ def test_merge_without_a_clash_keeps_the_names(workspace: Workspace, tmp_path: P
     assert names(workspace.src) == ["00001_0.png", "00007_0.png", "00008_0.png"]
 
 
+def test_a_merge_that_was_stopped_goes_on_with_the_numbers_of_people(workspace: Workspace, tmp_path: Path) -> None:
+    other = other_workspace(tmp_path, "b", (7, 8, 9), shift=40)  # all are person 1
+    assert run(workspace, "merge", "--source", str(other.root)) == 0
+    faces = workspace.src.aligned()
+    for path in faces[1:]:
+        path.unlink()
+    assert run(workspace, "merge", "--source", str(other.root)) == 0
+    assert [load_record(path).person for path in workspace.src.aligned()] == [1, 1, 1]
+    faces[1].unlink()
+    update_record(faces[0], replace(load_record(faces[0]), person=2))  # numbered anew meanwhile
+    assert run(workspace, "merge", "--source", str(other.root)) == 0
+    assert [load_record(path).person for path in faces] == [2, None, 1]
+
+
 def test_merge_twice_from_folders_of_one_name(workspace: Workspace, tmp_path: Path) -> None:
     add_face(workspace.src, 1)
     (tmp_path / "a").mkdir()

@@ -1,5 +1,6 @@
 """A conversion: plan the frames, load the model if anything is to be done, convert, note it in the journal."""
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from facewright.convert.plan import (
 )
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
-from facewright.core.contents import Contents
+from facewright.core.contents import Contents, content_text
 from facewright.core.files import list_files, make_folder, move_to_trash
 from facewright.core.images import IMAGE_EXTENSIONS, read_image
 from facewright.core.journal import Journal, read_journal
@@ -168,10 +169,10 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
             if state != newest:  # the newest generation has turned out damaged, and an older one is in use
                 plan = make_plan(frames, matched, side, options, state, contents)
                 todo = _outdated(plan, side, written)
-            _keep_retouched(todo, written, workspace.trash, contents)
+            ours = _keep_retouched(todo, written, workspace.trash, contents)
             how = "every image is a portrait" if state.portrait else f"mode {options.mode}"
             console.say(f"Model {model.name}, {model.iteration} iterations; {how}.")
-            done = _run(todo, side, model, state, contents)
+            done = _run(todo, side, model, state, contents, ours)
         sheet = workspace.root / SHEET_NAME
         if done or not sheet.exists():
             _write_sheet([planned.job for planned in plan], sheet)
@@ -209,25 +210,39 @@ def _remove_orphans(side: Side, plan: Sequence[Planned], trash: Path) -> None:
         console.say(f"{len(orphans)} older images that belong to no frame were moved from merged/ to {moved}.")
 
 
-def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, contents: Contents) -> None:
-    """Move images away that would be overwritten and are not as this step wrote them: somebody worked on them."""
-    there = [(p.job.target, written.get(p.job.frame.name, {}).get("made")) for p in todo if p.job.target.exists()]
-    foreign = [path for path, made in there if not contents.same(path, made)]
+def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, contents: Contents) -> dict[Path, str]:
+    """Move images away that would be overwritten and are not as this step wrote them: somebody worked on them.
+
+    Returns:
+        The others, with their contents.
+    """
+    foreign, ours = [], {}
+    for job in (planned.job for planned in todo if planned.job.target.exists()):
+        entry = written.get(job.frame.name, {})
+        # A run that was killed while it wrote this image has noted both: what was there, and what it was writing.
+        if any(contents.same(job.target, entry.get(name)) for name in ("made", "writing")):
+            ours[job.target] = contents.of(job.target)
+        else:
+            foreign.append(job.target)
     moved = move_to_trash(foreign, trash, by=TRASH_NAME)
     if moved:
         console.say(f"{len(foreign)} images in merged/ that no run has noted as its own were moved to {moved}.")
+    return ours
 
 
 def _run(
-    todo: Sequence[Planned], side: Side, model: TrainedModel, state: TrainedState, contents: Contents
+    todo: Sequence[Planned],
+    side: Side,
+    model: TrainedModel,
+    state: TrainedState,
+    contents: Contents,
+    ours: Mapping[Path, str],
 ) -> list[Done]:
     def predict(faces: NDArray[np.float32]) -> Prediction:
         image, mask = model.predict(faces)
         return Prediction(image, (mask,))
 
-    jobs = [planned.job for planned in todo]
-    sink = ImageFileSink({job.index: job.target for job in jobs}, mark_image)
-    converter = Converter(predict, state.wanted, sink, portrait=state.portrait)
+    jobs = {planned.job.index: planned.job for planned in todo}
     keys = {planned.job.frame: planned.key for planned in todo}
     done: list[Done] = []
     with (
@@ -235,7 +250,14 @@ def _run(
         workers.threads(cores()) as executor,
         console.progress_bar(len(todo), title="Converting", unit="frames") as bar,
     ):
-        for result in convert_stream(jobs, converter, executor):
+
+        def announce(index: int, data: bytes) -> None:
+            job, content = jobs[index], content_text(len(data), zlib.crc32(data))
+            journal.add({"frame": job.frame.name, "made": ours.get(job.target), "writing": content})
+
+        sink = ImageFileSink({index: job.target for index, job in jobs.items()}, mark_image, announce)
+        converter = Converter(predict, state.wanted, sink, portrait=state.portrait)
+        for result in convert_stream(jobs.values(), converter, executor):
             job = result.job
             entry = {"frame": job.frame.name, "key": keys[job.frame], "faces": result.faces}
             missed = {"missed": result.missed} if result.missed else {}

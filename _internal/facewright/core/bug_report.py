@@ -11,6 +11,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.hints import REPOSITORY
 from facewright.core.log_file import log_files
+from facewright.core.safe_files import read_regular
 
 MAX_BYTES = 1_000_000  # of a log, its end: what went wrong stands there
 QUOTED = re.compile(r"""(["'`])((?:/|[A-Za-z]:[\\/])[^"'`\n]+)\1""")
@@ -39,7 +40,7 @@ def pack_logs(root: Path) -> Path:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for log in logs:
-            text = log.read_bytes()[-MAX_BYTES:].decode("utf-8", "replace")
+            text = read_regular(log)[-MAX_BYTES:].decode("utf-8", "replace")
             file.writestr(log.name, shortened(text, root))
     target = root / f"report_{time.strftime('%Y-%m-%d_%H-%M-%S')}.zip"
     write_bytes(target, packed.getvalue())

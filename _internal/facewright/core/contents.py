@@ -19,6 +19,7 @@ from facewright.core.files import png_fingerprint, write_bytes
 from facewright.core.journal import Journal, as_lines, read_journal
 from facewright.core.machine import cores
 from facewright.core.names import is_plain
+from facewright.core.safe_files import open_regular
 from facewright.core.workers import ordered_map, threads
 
 MEMORY = ".contents.jsonl"
@@ -127,7 +128,7 @@ def _stamp(path: Path) -> list[int]:
 def _read(path: Path) -> dict[str, Any]:
     stamp, checksum = _stamp(path), 0  # whoever changes the file meanwhile changes its times too
     length = 0
-    with open(path, "rb") as file:
+    with open_regular(path, links=True) as file:
         while block := file.read(BLOCK):
             checksum = zlib.crc32(block, checksum)
             length += len(block)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +57,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
         with disk_errors(path):
             # Unbuffered: nothing is left to be written when the disk is full and the file is closed.
             self._file = open_append(path)
@@ -64,7 +66,7 @@ class Journal:
             self._write(b"\n")
 
     def add(self, *entries: dict[str, Any]) -> None:
-        """Append entries.
+        """Append entries; several threads may do so at once.
 
         Raises:
             UserError: The disk is full.
@@ -73,7 +75,7 @@ class Journal:
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
-        with disk_errors(self._path):
+        with self._lock, disk_errors(self._path):
             while view:
                 view = view[self._file.write(view) :]
 

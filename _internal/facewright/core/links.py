@@ -13,6 +13,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.hints import again
 from facewright.core.safe_files import is_link
 
 FLAG = "--follow-links"
@@ -90,5 +91,5 @@ def _ask(links: list[Path]) -> None:
     raise UserError(
         f"The workspace holds {len(links)} {'link' if len(links) == 1 else 'links'} to other folders: {told}.",
         "folders of its own, or links that you made yourself and want to be followed.",
-        f"if they are yours, run the same step with {FLAG}; else delete them (the links only).",
+        f"if they are not yours, delete them (the links only); if they are:{again(FLAG)}",
     )

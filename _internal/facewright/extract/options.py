@@ -19,6 +19,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files
 from facewright.core.hints import hint
 from facewright.core.options import declared, option, output_values, several, show
+from facewright.core.safe_files import read_regular
 from facewright.core.workspace import FRAMES_OF_SIDES
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, MANUAL_CHOICE, detector_specs
 from facewright.extract.log import Settings
@@ -214,7 +215,9 @@ def settings_of(options: ExtractOptions) -> Settings:
     paths = [Path(text).expanduser() for text in several(f"{options.person}\n{options.not_person}")]
     photos = [photo for path in paths for photo in (list_files(path, IMAGE_EXTENSIONS) if path.is_dir() else [path])]
     if photos:
-        values[PHOTOS] = sha256(b"".join(sha256(photo.read_bytes()).digest() for photo in photos)).hexdigest()[:8]
+        values[PHOTOS] = sha256(
+            b"".join(sha256(read_regular(photo, links=True)).digest() for photo in photos)
+        ).hexdigest()[:8]
     return values
 
 

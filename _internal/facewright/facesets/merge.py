@@ -1,5 +1,6 @@
 """Merge the src faces of another workspace or folder into this one."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,15 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.record import KEYWORD, FaceRecord, load_face
 from facewright.facesets.common import load_side_faces
-from facewright.facesets.incoming import Incoming, choose_prefix, frames_belong, prefix_from, report, take_in
+from facewright.facesets.incoming import (
+    Incoming,
+    choose_prefix,
+    frames_belong,
+    key_of,
+    prefix_from,
+    report,
+    take_in,
+)
 
 
 @dataclass(frozen=True)
@@ -48,17 +57,31 @@ def merge(workspace: Workspace, side_name: str, options: MergeOptions, executor:
     for path, problem in other.bad:
         console.warn(f"{path.name} is left out: {problem.happened}")
     numbered = any(face.record.person is not None for face in own.faces)
-    incoming = [_incoming(face, drop_person=bool(own.faces)) for face in other.faces]
+    incoming = [_incoming(face, drop_person=True) for face in other.faces]
     foreign = frozenset() if frames_belong(side, incoming) else frozenset(path.name for path in side.frames())
     prefix = choose_prefix(incoming, own.faces, foreign, prefix_from(folder))
+    keeping = _are_numbered_alike(own.faces, incoming, other.faces, prefix)
+    if keeping:
+        incoming = [_incoming(face, drop_person=False) for face in other.faces]
     taken = take_in(side, incoming, own.faces, prefix, executor)
     report(side, taken)
-    if taken.written and own.faces and (numbered or any(face.record.person is not None for face in other.faces)):
+    if taken.written and not keeping and (numbered or any(face.record.person is not None for face in other.faces)):
         console.say(
             "The new faces have no person's number, for the numbers of two sets do not agree. To number all anew:"
             f"{side.hint('people --renumber')}"
         )
     console.say(f"Next, look at them and sort them:{side.hint('view')}{side.hint('sort')}")
+
+
+def _are_numbered_alike(
+    own: Sequence[FaceFile], incoming: Sequence[Incoming], theirs: Sequence[FaceFile], prefix: str
+) -> bool:
+    """Whether all faces here came from there, with the numbers of their people: a merge that was stopped goes on."""
+    people = {face.key(prefix): file.record.person for face, file in zip(incoming, theirs, strict=True)}
+    return all(
+        (key := key_of(file.record.frame, file.record.found_landmarks)) in people and people[key] == file.record.person
+        for file in own
+    )
 
 
 def _other(side: Side, source: str) -> tuple[Path, FaceIndex]:

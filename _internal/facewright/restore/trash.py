@@ -6,6 +6,8 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import Batch, FreeNames, TrashedFile, batches, make_folder, move, tidy
+from facewright.core.links import FLAG, FOLLOWED
+from facewright.core.safe_files import is_link
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.record import load_record
 from facewright.facesets.rename import finish
@@ -34,7 +36,7 @@ def restore_faces(request: RestoreRequest) -> RestoreReport:
     with workspace.lock(side.name):
         finish(make_folder(side.aligned_dir), workspace.trash)
         names = FreeNames(side.aligned_dir)
-        targets = [(item, names.find((item.origin or item.path).name)) for item in items]
+        targets = [(item, names.find((item.origin or item.path).name)) for item in items if not _stays(item)]
         back = [(item, target) for item, target in targets if move(item.path, target)]
     tidy(batch)
     renamed = sum(target.name != (item.origin or item.path).name for item, target in back)
@@ -104,7 +106,10 @@ def restore_files(request: RestoreRequest) -> RestoreReport:
         back = sum(_put_back(item, names) for names in [_Names(workspace)] for item in batch.items)
     tidy(batch)
     console.say(f"{back} of {len(batch.items)} files are back where they were.")
-    left = [item.path for item in batch.items if item.path.exists()]
+    links = [item.path for item in batch.items if _stays(item)]
+    if links:
+        console.say(f"{len(links)} links to elsewhere stay in {batch.folder}; with {FLAG} they go back too.")
+    left = [item.path for item in batch.items if item.path.exists() and item.path not in links]
     if left:
         shown = console.listed([path.relative_to(batch.folder).as_posix() for path in left])
         console.say(f"{len(left)} stay in {batch.folder}, for another file is in their place: {shown}.")
@@ -128,8 +133,13 @@ class _Names:
         return self._free[folder].find(origin.name)
 
 
+def _stays(item: TrashedFile) -> bool:
+    """Whether it is a link: somebody's trash could lay one to anywhere, for the files after it to go through."""
+    return is_link(item.path) and not FOLLOWED.get()
+
+
 def _put_back(item: TrashedFile, names: _Names) -> bool:
-    if item.origin is None:
+    if item.origin is None or _stays(item):
         return False
     try:
         target = names.target(item.origin)

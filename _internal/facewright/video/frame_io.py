@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, decode, encode, picture_of
@@ -69,23 +69,34 @@ class ImageFileSink:
     Args:
         targets: Index -> file; its suffix decides the format.
         mark: (encoded image, suffix) -> the same with the mark of its origin; for changed frames only.
+        before: Called with index and bytes just before a file is written.
     """
 
-    def __init__(self, targets: Mapping[int, Path], mark: Callable[[bytes, str], bytes]) -> None:
+    def __init__(
+        self,
+        targets: Mapping[int, Path],
+        mark: Callable[[bytes, str], bytes],
+        before: Callable[[int, bytes], Any] = lambda index, data: None,
+    ) -> None:
         self._targets = dict(targets)
         self._mark = mark
+        self._before = before
 
     def write(self, frame: Frame) -> None:
         """See `FrameSink`."""
-        target = self._targets[frame.index]
-        write_bytes(target, self._mark(encode(frame.image, target.suffix), target.suffix))
+        suffix = self._targets[frame.index].suffix
+        self._write(frame.index, self._mark(encode(frame.image, suffix), suffix))
 
     def copy(self, index: int, path: Path) -> None:
         """See `FrameSink`: the bytes of the file, or its pixels where they cannot stay. Nothing is marked."""
-        target, data = self._targets[index], read_regular(path, links=True)
+        suffix, data = self._targets[index].suffix, read_regular(path, links=True)
         image = decode(data, str(path))
         try:
-            picture = picture_of(data, target.suffix)
+            picture = picture_of(data, suffix)
         except ValueError:  # cut off, but OpenCV made something of it
             picture = None
-        write_bytes(target, picture or encode(image, target.suffix))
+        self._write(index, picture or encode(image, suffix))
+
+    def _write(self, index: int, data: bytes) -> None:
+        self._before(index, data)
+        write_bytes(self._targets[index], data)
