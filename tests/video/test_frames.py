@@ -95,6 +95,34 @@ def test_rotation_is_applied(tmp_path: Path) -> None:
     assert any("rotated by 90" in c for c in report.timing.changes)
 
 
+@pytest.mark.parametrize(
+    ("matrix", "said", "dark"),
+    [
+        (["-display_hflip"], "mirrored,", np.s_[:, -8:]),
+        (["-display_vflip"], "rotated by 180 degrees and mirrored", np.s_[:, :8]),
+        (["-display_rotation", "90", "-display_hflip"], "rotated by 90 degrees and mirrored", np.s_[-8:]),
+        (["-display_rotation", "180"], "rotated by 180 degrees,", np.s_[:, -8:]),
+    ],
+)
+def test_mirrored_is_not_called_rotated(tmp_path: Path, matrix: list[str], said: str, dark: tuple[slice, ...]) -> None:
+    ffmpeg(*picture(3, draw="geq=lum='if(lt(X,32),40,200)':cb=128:cr=128"), *X264, tmp_path / "flat.mp4")
+    ffmpeg(*matrix, "-i", tmp_path / "flat.mp4", "-c", "copy", tmp_path / "a.mp4")
+    folder, report = split_all(tmp_path / "a.mp4")
+    assert report.timing.changes[0].startswith(said)
+    assert read_image(folder / "00001.png")[dark].mean() < 60
+
+
+@pytest.mark.parametrize(("alpha", "said"), [(120, True), (255, False)])
+@pytest.mark.parametrize(("name", "codec"), [("a.mov", ["png"]), ("b.mov", ["prores_ks", "-profile:v", "4444"])])
+def test_transparency_that_is_dropped_is_said(
+    tmp_path: Path, name: str, codec: list[str], alpha: int, said: bool
+) -> None:
+    draw = f"format=rgba,geq=r=90:g=60:b=30:a={alpha}"
+    ffmpeg(*picture(3, draw=draw), "-c:v", *codec, tmp_path / name)
+    _, report = split_all(tmp_path / name)
+    assert any("transparen" in change for change in report.timing.changes) == said
+
+
 def test_pixels_become_square(tmp_path: Path) -> None:
     ffmpeg(*picture(3, draw=f"{GREY},setsar=3/2"), *X264, tmp_path / "a.mp4")
     folder, report = split_all(tmp_path / "a.mp4")
@@ -126,6 +154,28 @@ def test_hdr_is_tone_mapped(tmp_path: Path, transfer: str) -> None:
     assert report.timing.colour == filters.SDR and any("tone-mapped" in c for c in report.timing.changes)
     frame = read_image(folder / "00001.png").astype(float)
     assert 170 < frame.mean() < 250 and np.ptp(frame.mean(axis=(0, 1))) < 6
+
+
+@pytest.mark.parametrize(
+    ("size", "primaries", "matrix", "layout"),
+    [
+        ("63x47", "bt2020", "bt2020nc", "yuv420p10le"),
+        ("64x48", "film", "fcc", "yuv420p10le"),
+        ("64x48", "unknown", "unknown", "yuv420p10le"),
+        ("64x48", "bt2020", "bt2020c", "yuv420p10le"),
+        ("64x48", "jedec-p22", "ictcp", "yuv420p10le"),
+        ("63x47", "bt2020", "gbr", "gbrp10le"),
+    ],
+)
+@pytest.mark.parametrize("transfer", ["smpte2084", "bt709"])
+def test_rare_sizes_and_tags(
+    tmp_path: Path, size: str, primaries: str, matrix: str, layout: str, transfer: str
+) -> None:
+    tags = f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
+    ffmpeg(*picture(2, size=size, draw=f"format={layout},{tags}"), "-c:v", "ffv1", tmp_path / "a.mkv")
+    folder, report = split_all(tmp_path / "a.mkv")
+    assert report.written == 2 and read_image(folder / "00001.png").shape[1::-1] == tuple(map(int, size.split("x")))
+    assert any("matrix" in change for change in report.timing.changes) == (matrix == "ictcp")
 
 
 def test_hdr_without_tone_mapping_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,17 @@ SCALER_MATRICES = {
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
 }
+# Those whose tag ffmpeg's scaler refuses, though it can work with the matrix.
+REFUSED_TAGS = ("bt2020c",)
 SDR = Colour("bt709", "bt709", "bt709", "tv")
 
 # Diffuse white of PQ and HLG by ITU-R BT.2408, in cd/m2.
 REFERENCE_WHITE = 203
+
+
+# What the tone mapper knows of the tags; HDR with any other is mostly BT.2020 that was tagged wrongly.
+TONE_MAPPED_PRIMARIES = ("bt2020", "bt709", "smpte432", "smpte431", "bt470bg", "smpte170m")
+TONE_MAPPED_MATRICES = ("bt2020nc", "bt709", "bt470bg", "smpte170m")
 
 
 def matrix_of(info: VideoInfo) -> str:
@@ -51,8 +58,12 @@ def result_colour(info: VideoInfo) -> Colour:
 def changes_of(info: VideoInfo) -> list[str]:
     """Say in words what the chain does to the frames of this video."""
     said = []
-    if info.rotation % 360:
-        said.append(f"rotated by {info.rotation % 360} degrees, as the file's display matrix asks")
+    angle = info.rotation % 360
+    turned = [*([f"rotated by {angle} degrees"] if angle else []), *(["mirrored"] if info.mirrored else [])]
+    if turned:
+        said.append(f"{' and '.join(turned)}, as the file's display matrix asks")
+    if info.transparent:
+        said.append("taken without their transparency: what was not opaque is now")
     if info.interlaced:
         said.append("deinterlaced (bwdif), because the video is flagged as interlaced")
     if info.hdr:
@@ -61,6 +72,11 @@ def changes_of(info: VideoInfo) -> list[str]:
     if info.pixel_aspect != 1:
         ratio = f"{info.pixel_aspect.numerator}:{info.pixel_aspect.denominator}"
         said.append(f"resized to square pixels (the video's are {ratio})")
+    if not info.rgb and info.colour.matrix and info.colour.matrix not in SCALER_MATRICES:
+        used = "bt2020" if info.hdr else matrix_of(info)
+        said.append(
+            f"decoded as if {used} was the colour matrix, for the video's own, {info.colour.matrix}, is unknown"
+        )
     if info.deep and not info.hdr:
         said.append("reduced to 8 bits per colour")
     return said
@@ -86,6 +102,9 @@ def video_frames(source: Any, info: VideoInfo) -> Any:
         info: The video.
     """
     node = source[str(info.index)]
+    matrix = info.colour.matrix
+    if not info.rgb and matrix and (matrix not in SCALER_MATRICES or matrix in REFUSED_TAGS):
+        node = node.filter("setparams", colorspace="bt2020nc" if matrix in REFUSED_TAGS else "unknown")
     if not _may_change(info):
         return node
     height, width = info.size
@@ -107,7 +126,8 @@ def _may_change(info: VideoInfo) -> bool:
     RGB, palettes, odd sizes.
     """
     height, width = info.size
-    return not info.rgb and not info.rotation % 360 and not width % 2 and not height % 2
+    turned = info.mirrored or info.rotation % 360
+    return not info.rgb and not turned and not width % 2 and not height % 2
 
 
 def fitted_note(info: VideoInfo, sizes: Collection[tuple[int, int]]) -> str:
@@ -206,12 +226,23 @@ def _tone_mapped(node: Any, info: VideoInfo) -> Any:
             "a video in SDR, or the bundled ffmpeg with zscale and tonemap.",
             "export the video as SDR (BT.709) with a video editor, or repair the environment with quickstart.",
         )
-    given = {
-        "tin": info.colour.transfer,
-        "pin": info.colour.primaries or "bt2020",
-        "min": "bt2020nc" if info.colour.matrix in ("", "bt2020c", "gbr", "ycgco") else info.colour.matrix,
-        "rin": info.colour.range or "tv",
-    }
-    node = node.filter("zscale", t="linear", npl=REFERENCE_WHITE, **given).filter("format", "gbrpf32le")
+    tags = _tone_mapper_tags(info)
+    # Colour at full resolution where the tone mapper could not halve it.
+    odd = info.size[0] % 2 or info.size[1] % 2
+    node = node.filter("format", "yuv444p16le") if odd and not info.rgb else node
+    node = node.filter("setparams", **tags)
+    node = node.filter("zscale", t="linear", npl=REFERENCE_WHITE).filter("format", "gbrpf32le")
     node = node.filter("zscale", p="bt709").filter("tonemap", "mobius", desat=0)
     return node.filter("zscale", t="bt709", p="bt709", m="bt709", r="tv").filter("format", "yuv444p")
+
+
+def _tone_mapper_tags(info: VideoInfo) -> dict[str, str]:
+    """Return the tags to tone-map by: those of the video, where the tone mapper knows them, else the usual ones."""
+    colour = info.colour
+    matrix = colour.matrix if colour.matrix in TONE_MAPPED_MATRICES else "bt2020nc"
+    return {
+        "color_primaries": colour.primaries if colour.primaries in TONE_MAPPED_PRIMARIES else "bt2020",
+        "color_trc": colour.transfer,
+        "colorspace": "gbr" if info.rgb else matrix,
+        "range": "pc" if info.rgb else colour.range or "tv",
+    }

@@ -1,6 +1,8 @@
 """What is inside a video file: streams, times, colour, rotation. Read with PyAV, so no ffprobe is needed."""
 
-from collections.abc import Iterator
+import math
+import struct
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +12,7 @@ from typing import IO, Any
 
 import av
 from av.error import FFmpegError
+from av.sidedata.sidedata import Type
 
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
@@ -57,9 +60,14 @@ MATRICES = {
     8: "ycgco",
     9: "bt2020nc",
     10: "bt2020c",
+    11: "smpte2085",
+    12: "chroma-derived-nc",
+    13: "chroma-derived-c",
+    14: "ictcp",
 }
 RANGES = {1: "tv", 2: "pc"}
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
+OPAQUE = 255
 INTERLACED_ORDERS = (2, 3, 4, 5)  # AVFieldOrder; 1 is progressive, 0 is unspecified
 
 
@@ -95,6 +103,8 @@ class VideoInfo:
         average_rate: Frames per second by the container.
         nominal_rate: The rate that the time stamps are multiples of (`r_frame_rate`); not the true one of a VFR file.
         rotation: Degrees counter-clockwise that the display matrix asks for.
+        mirrored: It asks to swap left and right after that.
+        transparent: Some of the first frames are not opaque everywhere, or the file says so.
         pixel_aspect: Width : height of one pixel.
         interlaced: The stream is flagged as interlaced.
         colour: Its tags.
@@ -120,6 +130,8 @@ class VideoInfo:
     average_rate: Fraction
     nominal_rate: Fraction
     rotation: int
+    mirrored: bool
+    transparent: bool
     pixel_aspect: Fraction
     interlaced: bool
     colour: Colour
@@ -242,6 +254,7 @@ def probe(path: Path, contents: Contents | None = None) -> VideoInfo:
         average = Fraction(stream.average_rate or stream.guessed_rate or 25)
         frames = _first_frames(container, stream)
         first = frames[0] if frames else None
+        rotation, mirrored = _orientation(first)
         context = stream.codec_context
         pixel_format: Any = context.format or (first.format if first else None)
         return VideoInfo(
@@ -261,7 +274,9 @@ def probe(path: Path, contents: Contents | None = None) -> VideoInfo:
             duration=duration,
             average_rate=average,
             nominal_rate=Fraction(stream.guessed_rate or average),
-            rotation=round(first.rotation) if first else 0,
+            rotation=rotation,
+            mirrored=mirrored,
+            transparent=stream.metadata.get("alpha_mode") == "1" or _shows_through(frames),
             pixel_aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
             interlaced=context.field_order in INTERLACED_ORDERS or any(f.interlaced_frame for f in frames),
             colour=_colour(context, first),
@@ -295,6 +310,22 @@ def _first_frames(container: Any, stream: Any) -> list[Any]:
         return list(islice(container.decode(stream), PROBED_FRAMES))
     except FFmpegError:  # a damaged start: ffmpeg itself will skip it
         return []
+
+
+def _orientation(frame: Any) -> tuple[int, bool]:
+    """Return by how many degrees a frame is to be rotated counter-clockwise, and whether it is mirrored after that."""
+    matrices = [data for data in frame.side_data if data.type is Type.DISPLAYMATRIX] if frame is not None else []
+    if not matrices:
+        return 0, False
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrices[0]))
+    mirrored = a * d - b * c < 0
+    return round(-math.degrees(math.atan2(b, -a if mirrored else a))), mirrored
+
+
+def _shows_through(frames: Sequence[Any]) -> bool:
+    """Whether a frame has an alpha channel, and not opaque everywhere."""
+    with_alpha = [frame for frame in frames if any(part.is_alpha for part in frame.format.components)]
+    return any(frame.to_ndarray(format="rgba")[..., 3].min() < OPAQUE for frame in with_alpha)
 
 
 def _colour(context: Any, frame: Any) -> Colour:
