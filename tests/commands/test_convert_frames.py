@@ -166,6 +166,18 @@ def test_a_frame_that_shows_something_else_keeps_its_face_and_is_named(
     assert np.isnan(replaced(extracted, "00002.png")).all() and np.isfinite(replaced(extracted, "00003.png")).all()
 
 
+def test_faces_of_another_project_get_a_word(extracted: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    convert(extracted)
+    assert "faces of other frames" not in capsys.readouterr().out
+    for number, path in enumerate(extracted.dst.aligned(), 1):
+        record = load_record(path)
+        save_face(path, record.cut(drawn(number + 50)), record)
+    for path in extracted.dst.merged_dir.iterdir():
+        path.unlink()
+    convert(extracted)
+    assert "they seem to be faces of other frames" in capsys.readouterr().out
+
+
 def test_renumbered_frames_are_known_by_their_content(extracted: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     side = extracted.dst
     convert(extracted)

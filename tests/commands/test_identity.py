@@ -16,7 +16,7 @@ from extract.squares import Squares
 from facewright import cli
 from facewright.commands.extract import Options
 from facewright.core.errors import UserError
-from facewright.core.files import list_files, read_json, write_json
+from facewright.core.files import list_files, png_fingerprint, read_json, write_json
 from facewright.core.images import read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.workspace import Workspace
@@ -184,6 +184,21 @@ def test_a_frame_that_was_painted_in_place_is_converted_again(uncompressed: Work
     after = times(side.merged_dir)
     assert [name for name in after if after[name] != before[name]] == ["00002.png"]
     assert (read_image(side.merged_dir / "00002.png")[place] == (0, 255, 0)).all()
+
+
+def test_a_result_that_an_earlier_program_noted_is_not_moved_away(uncompressed: Workspace) -> None:
+    side, result = uncompressed.dst, uncompressed.result
+    shutil.copytree(side.frames_dir, side.merged_dir, ignore=shutil.ignore_patterns("aligned"))
+    frames = side.frames_dir / f"%05d{side.frames()[0].suffix}"
+    ffmpeg("-framerate", "25", "-i", frames, "-c:v", "ffv1", uncompressed.root / "data_dst.mkv")
+    assert step(uncompressed, "make-video") == 0
+    state = uncompressed.root / ".make_video" / "result.mp4.json"
+    write_json(state, {"made_of": "noted otherwise", "file": [result.name, *png_fingerprint(result)]})
+    assert step(uncompressed, "make-video") == 0 and not uncompressed.trash.exists()
+    with open(result, "ab") as file:
+        file.write(b"of the user's")
+    assert step(uncompressed, "make-video") == 0
+    assert len(list(uncompressed.trash.rglob("result.mp4"))) == 1
 
 
 def test_a_converted_frame_that_was_painted_in_place_is_encoded_again(uncompressed: Workspace) -> None:

@@ -4,7 +4,8 @@ Names alone would put faces anywhere once frames were renumbered, scaled or repl
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,18 @@ from facewright.core.images import Image, read_image
 from facewright.core.journal import read_journal
 from facewright.core.json_data import list_of, whole
 from facewright.core.workspace import Side
-from facewright.faces.align import Matrix, cut
+from facewright.faces.align import FaceType, Matrix, cut
 from facewright.faces.faceset import FaceFile
 from facewright.faces.likeness import alike
 from facewright.faces.record import MANUAL_DETECTOR
+from facewright.ui.contact_sheet import evenly
 
 Groups = Mapping[str, Sequence[FaceFile]]  # stem of a frame -> its faces
 Shape = tuple[int, int]
 NOT_NOTED: Shape = (0, 0)
 NOTED = {"size": whole(0), "crc": whole(0, 0xFFFFFFFF), "shape": list_of(whole(1, 1 << 20), 2)}
 SAME_FACE = 0.1  # of a face's size: landmarks of one face, found twice, lie nearer to each other
+LOOKED_AT = 8  # frames that stand for all
 ROUNDING = 1.5  # px by which a scaled frame's sides may miss the exact proportion
 
 
@@ -143,6 +146,38 @@ def say_matched(matched: Matched, copies: Sequence[FaceFile], side: Side) -> Non
         console.warn(f"Faces of frames that are not there any more: {len(matched.lost)} ({names}). They are left out.")
 
 
+def warn_of_strangers(frames: Sequence[Path], matched: Matched) -> None:
+    """Say so where no face shows what its frame shows: a folder of faces may have come from another project."""
+    known = [frame for frame in frames if frame.stem in matched.groups and frame.stem not in matched.changed]
+    looked_at = [known[index] for index in evenly(len(known), LOOKED_AT)]
+    if looked_at and not any(_shows_one_of(frame, matched.groups[frame.stem]) for frame in looked_at):
+        names = console.listed([frame.name for frame in looked_at])
+        console.warn(
+            f"The faces do not show what lies at their places in {names}: they seem to be faces of other frames. Look "
+            "at the converted frames before you go on."
+        )
+
+
+def _shows_one_of(frame: Path, faces: Sequence[FaceFile]) -> bool:
+    return any(_shows(image, found_in(face, NOT_NOTED), 1.0) for image in _readable(frame) for face in faces)
+
+
+def _readable(frame: Path) -> Iterator[Image]:
+    """Yield a frame's image; one that cannot be read is for its conversion to name."""
+    with suppress(UserError):
+        yield read_image(frame)
+
+
+def shows_faces(frame: Path, faces: Sequence[DstFace]) -> bool:
+    """Whether a frame shows at least one of its faces, see `faces_there`."""
+    return any(faces_there(image, faces) for image in _readable(frame))
+
+
+def found_in(face: FaceFile, shape: Shape) -> FoundIn:
+    """Return by what it is seen whether a face lies in a frame; `shape` is that of the frame it was found in."""
+    return FoundIn(shape, face.path, None if face.record.face_type is FaceType.MARK_ONLY else face.record.matrix)
+
+
 def faces_there(image: Image, faces: Sequence[DstFace]) -> list[DstFace]:
     """Return the faces that lie in a frame where they were found, scaled with it where it has another size now.
 
@@ -154,11 +189,10 @@ def faces_there(image: Image, faces: Sequence[DstFace]) -> list[DstFace]:
 
 
 def _there(image: Image, face: DstFace) -> DstFace | None:
-    found_in = face.found_in
-    if found_in is None:
+    if face.found_in is None:
         return face
-    scale = scale_between(found_in.shape, image.shape[:2])
-    return scaled(face, scale) if _shows(image, found_in, scale) else None
+    scale = scale_between(face.found_in.shape, image.shape[:2])
+    return scaled(face, scale) if _shows(image, face.found_in, scale) else None
 
 
 def scale_between(before: Shape, now: tuple[int, ...]) -> float:
@@ -191,13 +225,13 @@ def _in_scaled_frame(matrix: Matrix, scale: float) -> Matrix:
     return result
 
 
-def _shows(image: Image, found_in: FoundIn, scale: float) -> bool:
+def _shows(image: Image, found: FoundIn, scale: float) -> bool:
     """Whether the frame shows at the face's place what the aligned image shows."""
     try:
-        aligned = read_image(found_in.aligned)
+        aligned = read_image(found.aligned)
     except UserError:  # it was deleted just now
         return False
     there = image
-    if found_in.matrix is not None:
-        there = np.asarray(cut(image, _in_scaled_frame(found_in.matrix, scale), aligned.shape[0]), np.uint8)
+    if found.matrix is not None:
+        there = np.asarray(cut(image, _in_scaled_frame(found.matrix, scale), aligned.shape[0]), np.uint8)
     return alike(aligned, there)

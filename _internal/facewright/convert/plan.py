@@ -15,19 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from facewright.convert.masks import DstFace, FoundIn, MaskKind, RecordMask
-from facewright.convert.matching import Groups, Matched, Shape, faces_there
+from facewright.convert.masks import DstFace, MaskKind, RecordMask
+from facewright.convert.matching import LOOKED_AT, Groups, Matched, Shape, found_in, shows_faces
 from facewright.convert.parameters import Options, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
-from facewright.core.images import read_image
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.options import output_values
 from facewright.core.workspace import Side
-from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.mask import decode_mask
 from facewright.models.spec import ConverterDefaults
@@ -36,7 +34,6 @@ from facewright.ui.contact_sheet import evenly
 # Goes up when the same parameters give another image, so that older results are made again.
 VERSION = 1
 NAMED = 3  # files named in a message
-LOOKED_AT = 8  # changed frames
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
 
 
@@ -150,8 +147,7 @@ def _dst_face(face: FaceFile, own_mask: bool, shape: Shape | None) -> DstFace:
     """Return a face as the conversion takes it; `shape` is that of a frame that has changed since, as it was then."""
     record = face.record
     mask = RecordMask(record.mask, record.matrix) if own_mask and record.mask is not None else None
-    matrix = None if record.face_type is FaceType.MARK_ONLY else record.matrix
-    return DstFace(record.frame_landmarks, mask, shape and FoundIn(shape, face.path, matrix))
+    return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape))
 
 
 def _planned(job: Job, trained: TrainedState, values: Mapping[str, Any], contents: Contents) -> Planned:
@@ -251,7 +247,7 @@ def check_frames(jobs: Sequence[Job], side: Side) -> None:
     with_faces = [job for job in jobs if job.faces]
     changed = [job for job in with_faces if job.faces[0].found_in]
     looked_at = [changed[index] for index in evenly(len(changed), LOOKED_AT)]
-    if 2 * len(changed) <= len(with_faces) or any(faces_there(read_image(job.source), job.faces) for job in looked_at):
+    if 2 * len(changed) <= len(with_faces) or any(shows_faces(job.source, job.faces) for job in looked_at):
         return
     names = console.listed([job.source.name for job in changed], NAMED)
     raise UserError(

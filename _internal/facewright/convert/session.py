@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.masks import MaskKind
-from facewright.convert.matching import match_faces, say_matched, without_copies
+from facewright.convert.matching import match_faces, say_matched, warn_of_strangers, without_copies
 from facewright.convert.parameters import Options
 from facewright.convert.pipeline import ModelInput, Prediction
 from facewright.convert.plan import (
@@ -164,6 +164,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         todo = _outdated(plan, side, written)
         if todo:
             check_frames([planned.job for planned in plan], side)
+            warn_of_strangers(frames, matched)
             model = models.load(workspace.model_dir, options.model)
             state = state_of(model)
             if state != newest:  # the newest generation has turned out damaged, and an older one is in use
