@@ -12,7 +12,7 @@ from clips import FLASH_AT, GREY, X264, beep, ffmpeg, flash_and_beep, greys_of, 
 from facewright.commands import extract_frames, make_video
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
-from facewright.video.audio_placing import AudioPlacer
+from facewright.video.audio_placing import AudioPackets, place_audio
 from facewright.video.frames import FrameSettings, VideoFrames, write_frames
 from facewright.video.probe import packet_times, probe
 from facewright.video.timeline import Straightened, straighten
@@ -97,9 +97,13 @@ def test_any_times_rise(seed: int) -> None:
     assert (found.pts[-1] - found.pts[0]) * found.time_base < 200 * 9
 
 
-def placed(sections: Sequence[tuple[int, int, int]], starts: Sequence[int], duration: int = 20) -> list[int | None]:
-    placer = AudioPlacer([Section(*(t * MS for t in section)) for section in sections], MS)
-    return [placer.place(start, duration) for start in starts]
+def placed(
+    sections: Sequence[tuple[int, int, int]], starts: Sequence[int], restarts: Sequence[int] = ()
+) -> list[int | None]:
+    """Place packets of 20 ms; `restarts` is how often the video began anew before each."""
+    noted = list(restarts) or [0] * len(starts)
+    audio = AudioPackets(MS, list(starts), [20] * len(starts), noted, max(noted))
+    return place_audio(audio, [Section(*(t * MS for t in section)) for section in sections]).places
 
 
 TWO = [(0, 1000, 0), (0, 1000, 1000)]
@@ -120,6 +124,16 @@ def test_audio_that_runs_over_the_end_of_its_section_is_left_out() -> None:
 def test_audio_that_breaks_by_itself_goes_on() -> None:
     assert placed([(0, 9000, 0)], [0, 20, 40, -500_000, -499_980, 100, 120]) == [0, 20, 40, 60, 80, 100, 120]
     assert placed([(0, 9000, 0)], [0, 20, 7_200_000, 7_200_020]) == [0, 20, 40, 60]
+
+
+def test_audio_that_one_section_lacks() -> None:
+    three = [(0, 1000, 0), (0, 1000, 1000), (0, 1000, 2000)]
+    assert placed(three, [0, 980, 0, 980], [0, 0, 2, 2]) == [0, 980, 2000, 2980]
+
+
+def test_audio_that_runs_on_where_the_video_breaks() -> None:
+    for section in ((600_000, 601_000, -599_000), (500, 1500, 500)):
+        assert placed([(0, 1000, 0), section], range(0, 2000, 20)) == list(range(0, 2000, 20))
 
 
 def test_audio_that_is_clean_stays() -> None:
@@ -194,6 +208,43 @@ def test_streams_whose_clock_jumps(workspace: Workspace, offset: float) -> None:
     assert [t - first for t in timing.seconds] == [Fraction(n, 25) for n in range(50)]
     flash, heard = flash_and_beep(make(workspace))
     assert abs(flash - 1 - FLASH_AT) < 0.001 and abs(heard - flash) < 0.04
+
+
+def moved_times(stream: bytes, kind: int, first: int, seconds: float, count: int = 1 << 30) -> bytes:
+    """Add seconds to `count` time stamps of a transport stream, from `first` on: audio is 0xC0, video 0xE0."""
+    data, number = bytearray(stream), 0
+    for packet in range(0, len(data) - 187, 188):
+        head = packet + 4 + (data[packet + 4] + 1 if data[packet + 3] & 0x20 else 0)
+        if not data[packet + 1] & 0x40 or data[head : head + 3] != b"\0\0\1" or data[head + 3] & 0xF0 != kind:
+            continue
+        number += 1
+        if not first <= number < first + count:
+            continue
+        for at in range(head + 9, head + 9 + data[head + 8], 5):
+            a, b, c, d, e = data[at : at + 5]
+            time = (a >> 1 & 7) << 30 | b << 22 | c >> 1 << 15 | d << 7 | e >> 1
+            time = (time + round(seconds * 90_000)) % (1 << 33)
+            data[at] = a & 0xF1 | time >> 30 << 1
+            data[at + 1 : at + 5] = (
+                (time >> 22 & 0xFF) << 24
+                | ((time >> 15 & 0x7F) << 1 | 1) << 16
+                | (time >> 7 & 0xFF) << 8
+                | (time & 0x7F) << 1
+                | 1
+            ).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", [0xC0, 0xE0])
+@pytest.mark.parametrize(("seconds", "count"), [(-0.8, 99), (1000, 99), (-0.8, 1), (1000, 1)])
+def test_one_stream_alone_falls_back_or_jumps(workspace: Workspace, kind: int, seconds: float, count: int) -> None:
+    stream = piece(workspace.root / "x.ts", flash=True, more=[*X264, "-c:a", "mp2"])
+    first = 12 if kind == 0xE0 else 3
+    (workspace.root / "data_dst.ts").write_bytes(moved_times(stream, kind, first, seconds, count))
+    timing = extract(workspace)
+    assert all(b > a for a, b in pairwise(timing.pts)) and 0.9 < timing.seconds[-1] - timing.seconds[0] < 1
+    flash, heard = flash_and_beep(make(workspace))
+    assert abs(heard - flash) < 0.03 and abs(flash - FLASH_AT) < 0.05
 
 
 def test_times_of_frames_brought_from_elsewhere(workspace: Workspace) -> None:

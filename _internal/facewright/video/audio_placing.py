@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import ffmpeg
 
-from facewright.video.probe import MAX_GAP, file_url, open_video, readable_packets
+from facewright.video.probe import MAX_GAP, file_url, open_video, readable_packets, video_stream
 from facewright.video.timing import Section
 
 # Packets further apart than this, in seconds, leave a silence between them.
@@ -20,7 +22,166 @@ ROUNDING = Fraction(1, 10)
 MAX_HOLE = 0.01
 # Seconds that times in a pipe are ahead of those of the timeline, where these may be below 0.
 LEAD = 3600
-ALL_TIMES = Section(Fraction(-1 << 40), Fraction(1 << 40), Fraction(0))
+
+
+@dataclass
+class AudioPackets:
+    """The packets of an audio stream that have a time stamp, in the order of the file.
+
+    Attributes:
+        tick: Seconds per tick.
+        starts: Their time stamps in ticks.
+        durations: In ticks; 0 where one is not known.
+        restarts: How often the time stamps of the video began anew or jumped before each of them.
+        all_restarts: How often they did in the whole file.
+    """
+
+    tick: Fraction
+    starts: list[int] = field(default_factory=list)
+    durations: list[int] = field(default_factory=list)
+    restarts: list[int] = field(default_factory=list)
+    all_restarts: int = 0
+
+
+def read_audio(source: Path, indices: Sequence[int]) -> list[AudioPackets]:
+    """Read through a file and return what is known of its audio packets.
+
+    Args:
+        source: The file.
+        indices: Of the audio streams.
+    """
+    with closing(open_video(source)) as container:
+        video = video_stream(container)
+        found = {index: AudioPackets(Fraction(container.streams[index].time_base)) for index in indices}
+        limit = MAX_GAP / Fraction(video.time_base)
+        restarts, last = 0, None
+        for packet in readable_packets(container, video, *(container.streams[index] for index in indices)):
+            if packet.stream_index == video.index:
+                if packet.dts is not None:
+                    restarts += last is not None and not 0 <= packet.dts - last <= limit
+                    last = packet.dts
+                continue
+            audio = found[packet.stream_index]
+            audio.starts.append(packet.pts)
+            audio.durations.append(packet.duration or 0)
+            audio.restarts.append(restarts)
+    for audio in found.values():
+        audio.all_restarts = restarts
+    return [found[index] for index in indices]
+
+
+@dataclass(frozen=True)
+class PlacedPackets:
+    """Where the packets of an audio stream belong.
+
+    Attributes:
+        places: For each when it is heard, in ticks, rising; None where it is to be left out.
+        breaks: How often the time stamps did not run on.
+    """
+
+    places: list[int | None]
+    breaks: int
+
+
+def place_audio(audio: AudioPackets, sections: Sequence[Section]) -> PlacedPackets:
+    """Place the packets of audio: each moves with its section of the video, and a section's audio ends with it.
+
+    Audio that falls back or jumps where the video does not goes on without a break.
+
+    Args:
+        audio: The packets.
+        sections: Of the video, at least one.
+    """
+    ticks = [_TickSection(*(round(t / audio.tick) for t in (s.begin, s.end, s.shift))) for s in sections]
+    follower = _Follower(audio, ticks)
+    moved = [follower.follow(number) for number in range(len(audio.starts))]
+    used = sorted({at for at, _ in moved})
+    over = {at: ticks[later].begin + ticks[later].shift for at, later in pairwise(used)}
+    places: list[int | None] = []
+    last: int | None = None
+    for (at, own), start, duration in zip(moved, audio.starts, audio.durations, strict=True):
+        place = start + ticks[at].shift + own
+        middle = place + duration // 2
+        begin = ticks[at].begin + ticks[at].shift if at else middle
+        if not own and not begin <= middle <= over.get(at, middle):
+            places.append(None)
+            continue
+        last = place if last is None else max(place, last + 1)
+        places.append(last)
+    return PlacedPackets(places, sum(a != b for a, b in pairwise(moved)))
+
+
+class _TickSection(NamedTuple):
+    """A `Section` in ticks."""
+
+    begin: int
+    end: int
+    shift: int
+
+
+class _Follower:
+    """Finds the section of one packet after the other, and what to add where the audio broke by itself."""
+
+    def __init__(self, audio: AudioPackets, sections: Sequence[_TickSection]) -> None:
+        self._audio = audio
+        self._sections = sections
+        self._reach = round(MAX_GAP / audio.tick)
+        self._silence = round(MAX_SILENCE / audio.tick)
+        self._rounding = round(ROUNDING / audio.tick)
+        self._has_hints = audio.all_restarts == len(sections) - 1
+        self._at = 0
+        self._own = 0
+        self._over = 0  # when the packet before was over, on the timeline
+
+    def follow(self, number: int) -> tuple[int, int]:
+        """Return the section of a packet and the ticks to add to it besides; call it with 0, 1, 2 ..."""
+        starts, durations = self._audio.starts, self._audio.durations
+        start = starts[number]
+        if number == 0:
+            self._at = self._nearest(number, 0)
+        else:
+            last = starts[number - 1]
+            jumped = start - last - durations[number - 1] > self._silence
+            if start < last - self._rounding:
+                self._break(number, self._at + 1)
+            elif jumped:
+                self._break(number, self._at)
+            else:
+                self._run_on(start)
+        self._over = start + self._sections[self._at].shift + self._own + durations[number]
+        return self._at, self._own
+
+    def _break(self, number: int, first: int) -> None:
+        """Find the section behind a fall or a jump, from `first` on."""
+        start = self._audio.starts[number]
+        nearest = self._nearest(number, first) if first < len(self._sections) else self._at
+        if nearest >= first and self._distance(nearest, start) <= self._reach:
+            self._at, self._own = nearest, 0
+        else:
+            self._own = self._over - start - self._sections[self._at].shift
+
+    def _run_on(self, start: int) -> None:
+        section = self._sections[self._at]
+        if self._own > 0 and start + section.shift >= self._over:
+            self._own = 0  # what was lost has been caught up
+        later = self._at + 1
+        if later == len(self._sections) or self._sections[later].begin < section.end:
+            return
+        if self._distance(later, start) < self._distance(self._at, start):  # it went through a jump of the video
+            self._at, self._own = later, 0
+
+    def _nearest(self, number: int, first: int) -> int:
+        """Return the section, from `first` on, that holds a packet or nearly so; else the nearest."""
+        start, hint = self._audio.starts[number], self._audio.restarts[number]
+        later = range(first, len(self._sections))
+        holding = [at for at in later if self._distance(at, start) <= self._silence]
+        # A section's first audio may come just before its first frame.
+        hinted = [at for at in (hint, hint + 1) if at in holding] if self._has_hints else []
+        return next(iter(hinted or holding), min(later, key=lambda at: self._distance(at, start)))
+
+    def _distance(self, at: int, start: int) -> int:
+        section = self._sections[at]
+        return max(section.begin - start, start - section.end, 0)
 
 
 class PlacedAudio:
@@ -28,32 +189,39 @@ class PlacedAudio:
 
     Args:
         source: The file.
-        indices: Of its streams in the file, the main one first.
+        indices: Of its audio streams, the main one first.
         sections: Of the video; empty where the time stamps are taken as they are.
 
     Attributes:
         source: The file.
-        start: When the main stream begins, in seconds on the timeline of the frames; None without a packet.
+        start: When the main stream begins, in seconds on the timeline of the frames; None where it is not moved.
         lead: Seconds that `nodes` adds to all times: a pipe has none below 0.
     """
 
     def __init__(self, source: Path, indices: Sequence[int], sections: Sequence[Section]) -> None:
         self.source = source
         self._indices = indices
-        self._sections = sections
-        with closing(open_video(source)) as container:
-            first = next(self.packets(container), None) if indices else None
-            self.start = None if first is None else first.pts * Fraction(first.time_base)
-        self.lead = LEAD if sections else 0
+        self._places: dict[int, list[int | None]] = {}
+        self.start: Fraction | None = None
+        self.lead = 0
+        if sections and indices:
+            self.lead = LEAD
+            found = read_audio(source, indices)
+            self._places = {n: place_audio(audio, sections).places for n, audio in zip(indices, found, strict=True)}
+            first = next((place for place in self._places[indices[0]] if place is not None), None)
+            self.start = None if first is None else first * found[0].tick
 
     def packets(self, container: Any) -> Iterator[Any]:
         """Yield the packets of the streams of the open source with their places for a time stamp; these rise."""
-        streams = [container.streams[index] for index in self._indices]
-        placers = {s.index: AudioPlacer(self._sections or (ALL_TIMES,), Fraction(s.time_base)) for s in streams}
-        for packet in readable_packets(container, *streams):
-            place = placers[packet.stream_index].place(packet.pts, packet.duration or 0)
+        places = {index: iter(places) for index, places in self._places.items()}
+        last: dict[int, int] = {}
+        for packet in readable_packets(container, *(container.streams[index] for index in self._indices)):
+            index = packet.stream_index
+            place = (
+                next(places[index], None) if index in places else max(packet.pts, last.get(index, packet.pts - 1) + 1)
+            )
             if place is not None:
-                packet.pts = packet.dts = place
+                packet.pts = packet.dts = last[index] = place
                 yield packet
 
     def nodes(self, **options: Any) -> tuple[list[Any], Iterator[bytes] | None]:
@@ -62,7 +230,7 @@ class PlacedAudio:
         Args:
             options: Of the input where it is the file itself.
         """
-        if self._sections and self._indices:
+        if self._places:
             pipe = ffmpeg.input("pipe:0", format="nut")
             return [pipe[str(n)] for n in range(len(self._indices))], self._feed()
         file = ffmpeg.input(file_url(self.source), **{"protocol_whitelist": "file", **options})
@@ -75,7 +243,7 @@ class PlacedAudio:
             node: The audio, filtered perhaps.
             options: More for the filter `aresample`.
         """
-        holes = {"min_hard_comp": MAX_HOLE} if self._sections else {}
+        holes = {"min_hard_comp": MAX_HOLE} if self._places else {}
         return node.filter("aresample", **{"async": 1, **holes, **options})
 
     def _feed(self) -> Iterator[bytes]:
@@ -105,98 +273,3 @@ class _Blocks:
         data = bytes(self._data)
         self._data.clear()
         return data
-
-
-class _TickSection(NamedTuple):
-    """A `Section` in ticks."""
-
-    begin: int
-    end: int
-    shift: int
-
-
-class AudioPlacer:
-    """Finds the places of the packets of audio.
-
-    A section's audio ends with it. Audio that falls back or jumps where the video does not goes on without a break.
-
-    Args:
-        sections: Of the video, at least one.
-        tick: Seconds per tick of the audio.
-
-    Attributes:
-        breaks: How often the time stamps of the audio did not run on.
-    """
-
-    def __init__(self, sections: Sequence[Section], tick: Fraction) -> None:
-        self._sections = [
-            _TickSection(round(s.begin / tick), round(s.end / tick), round(s.shift / tick)) for s in sections
-        ]
-        self._reach = round(MAX_GAP / tick)
-        self._silence = round(MAX_SILENCE / tick)
-        self._rounding = round(ROUNDING / tick)
-        self._at = 0  # the section
-        self._own = 0  # ticks to add where the audio broke by itself
-        self._last: int | None = None  # time stamp of the packet before
-        self._end = 0  # when that one was over, by its time stamp
-        self._placed: int | None = None  # where the last one that was kept is
-        self._placed_end = 0
-        self.breaks = 0
-
-    def place(self, start: int, duration: int) -> int | None:
-        """Return when a packet is heard, later than the one before; None when it is to be left out.
-
-        Args:
-            start: Its time stamp in ticks.
-            duration: Its duration in ticks, 0 where it is not known.
-        """
-        before = (self._at, self._own)
-        if self._last is None:
-            self._at = self._nearest(start, 0)
-        else:
-            self._follow(start, self._last)
-            self.breaks += (self._at, self._own) != before
-        self._last, self._end = start, start + duration
-        section = self._sections[self._at]
-        placed = start + section.shift + self._own
-        middle = placed + duration // 2
-        if not self._own and (self._is_over(middle) or (self._at and middle < section.begin + section.shift)):
-            return None
-        if self._placed is not None:
-            placed = max(placed, self._placed + 1)
-        self._placed, self._placed_end = placed, placed + duration
-        return placed
-
-    def _is_over(self, middle: int) -> bool:
-        """Whether the next section has begun."""
-        if self._at + 1 == len(self._sections):
-            return False
-        following = self._sections[self._at + 1]
-        return middle > following.begin + following.shift
-
-    def _follow(self, start: int, last: int) -> None:
-        """Choose the section of the next packet."""
-        section = self._sections[self._at]
-        fell, jumped = start < last - self._rounding, start - self._end > self._silence
-        if not (fell or jumped):
-            if start > section.end:
-                self._at = self._nearest(start, self._at)
-            if self._own > 0 and start + self._sections[self._at].shift >= self._placed_end:
-                self._own = 0  # what was lost has been caught up
-            return
-        first = self._at + 1 if fell else self._at
-        nearest = self._nearest(start, first) if first < len(self._sections) else self._at
-        if nearest >= first and self._distance(nearest, start) <= self._reach:
-            self._at, self._own = nearest, 0
-        else:
-            self._own = 0 if self._placed is None else self._placed_end - start - section.shift
-
-    def _nearest(self, start: int, first: int) -> int:
-        """Return the first section, from `first` on, that holds a time or nearly so; else the nearest."""
-        later = range(first, len(self._sections))
-        holding = (at for at in later if self._distance(at, start) <= self._silence)
-        return next(holding, min(later, key=lambda at: self._distance(at, start)))
-
-    def _distance(self, at: int, start: int) -> int:
-        section = self._sections[at]
-        return max(section.begin - start, start - section.end, 0)

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import av
@@ -240,6 +242,7 @@ class _FramePlaces:
         self._shown = part.shown()
         self._tick = part.times.frames.time_base
         self._step = _step(part)
+        self._before = max(1, round(self._step * part.info.time_base / self._tick))  # in ticks of the result
         self.count = 0
 
     def __call__(self, packet: Any) -> bool:
@@ -252,14 +255,17 @@ class _FramePlaces:
         order = self.count - REORDERED
         packet.time_base = self._tick
         packet.pts = self._shown[index]
-        packet.dts = self._shown[order] if order >= 0 else self._shown[0] + order * self._step
+        packet.dts = self._shown[order] if order >= 0 else self._shown[0] + order * self._before
         packet.duration = 0
         self.count += 1
         return self._part.decoded or packet.pts == self._shown[0] + ticks
 
 
 def _step(part: Part) -> int:
-    return max(1, round(1 / part.info.average_rate / part.info.time_base))
+    """Return the usual distance of two frames in ticks of the file."""
+    steps = [b - a for a, b in pairwise(part.shown())]
+    usual = median_low(steps) * part.times.frames.time_base if steps else 1 / part.info.average_rate
+    return max(1, round(usual / part.info.time_base))
 
 
 def _command(part: Part, sound: PlacedAudio) -> tuple[list[str], Iterator[bytes] | None]:

@@ -24,7 +24,7 @@ from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, VideoInfo, packet_times, probe
 from facewright.video.timeline import clean_times
-from facewright.video.timing import Section, Timing, frame_number, frame_stem, read_timing
+from facewright.video.timing import Section, Timing, frame_number, frame_stem, read_timing, true_rate
 
 MAX_NAMED = 10
 MIN_TICK = Fraction(1, 1_000_000)
@@ -119,9 +119,9 @@ def _timeline_of(info: VideoInfo, stamps: list[int]) -> Timeline:
     """Return the timeline of all frames of a video."""
     times = clean_times(info, stamps)
     tick = times.frames.time_base
+    rate, _ = true_rate(times.frames.pts, tick, (info.average_rate, info.nominal_rate))
     seconds = [t * tick for t in times.frames.pts]
-    end = seconds[-1] + max(tick, 1 / info.average_rate)
-    return _uneven(seconds, end, info.average_rate, tick, times.sections)
+    return _uneven(seconds, seconds[-1] + max(tick, 1 / rate), rate, tick, times.sections)
 
 
 def _by_number(folder: Path) -> dict[int | str, Path]:

@@ -8,15 +8,14 @@ time stamps run on; each section is moved to the end of the one before, and its 
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median_low
 
 from facewright.core.console import listed
-from facewright.video.audio_placing import MAX_SILENCE, AudioPlacer
-from facewright.video.probe import MAX_GAP, VideoInfo, open_video, readable_packets
+from facewright.video.audio_placing import MAX_SILENCE, AudioPackets, place_audio, read_audio
+from facewright.video.probe import MAX_GAP, VideoInfo
 from facewright.video.timing import AudioTiming, Section, frame_stem
 
 # So many frames show whether time stamps stay where they fell or jumped to. Damage leaves one or two wrong ones.
@@ -72,17 +71,14 @@ def clean_times(info: VideoInfo, stamps: Sequence[int]) -> VideoTimes:
         stamps = [stamp - stamps[0] + info.start for stamp in stamps]
     if audio is None:
         return VideoTimes(_evened(info, straighten(stamps, info.time_base, info.average_rate)), None)
-    with closing(open_video(info.path)) as container:
-        stream = container.streams[audio.index]
-        tick = Fraction(stream.time_base)
-        packets = [(packet.pts, packet.duration or 0) for packet in readable_packets(container, stream)]
-    frames = _evened(info, straighten(stamps, info.time_base, info.average_rate, _heard(packets, tick)))
-    placer = AudioPlacer(frames.sections, tick)
-    places = (placer.place(start, duration) for start, duration in packets)
-    placed = [place for place in places if place is not None]
-    start = placed[0] * tick if placed and (frames.changes or placer.breaks) else audio.start
+    (packets,) = read_audio(info.path, [audio.index])
+    frames = _evened(info, straighten(stamps, info.time_base, info.average_rate, _heard(packets)))
+    placed = place_audio(packets, frames.sections)
+    first = next((place for place in placed.places if place is not None), None)
+    moved = first is not None and (frames.changes or placed.breaks)
+    start = first * packets.tick if first is not None and moved else audio.start
     offset = start - frames.pts[0] * frames.time_base
-    return VideoTimes(frames, AudioTiming(audio.codec, start, offset, placer.breaks))
+    return VideoTimes(frames, AudioTiming(audio.codec, start, offset, placed.breaks))
 
 
 def _evened(info: VideoInfo, clean: Straightened) -> Straightened:
@@ -98,9 +94,9 @@ def _evened(info: VideoInfo, clean: Straightened) -> Straightened:
     return replace(clean, pts=tuple(round(pts[0] + n * step) for n in range(len(pts))), changes=changes)
 
 
-def _heard(packets: Sequence[tuple[int, int]], tick: Fraction) -> Callable[[Fraction, Fraction], bool]:
-    """Return a function that says whether sound is heard for more than half of the time between two seconds."""
-    starts = sorted(start for start, _ in packets)
+def _heard(packets: AudioPackets) -> Callable[[Fraction, Fraction], bool]:
+    """Return a function that says whether audio is heard for more than half of the time between two seconds."""
+    starts, tick = sorted(packets.starts), packets.tick
     silence = MAX_SILENCE / tick
 
     def is_heard(begin: Fraction, end: Fraction) -> bool:
