@@ -144,3 +144,23 @@ def test_another_run_has_the_folder(faces: Workspace, capsys: pytest.CaptureFixt
     with faces.lock("data_src"):
         assert run(faces, "restore") == 1
     assert "in use by another facewright" in capsys.readouterr().err
+
+
+def test_what_comes_back_is_said_and_asked(
+    faces: Workspace, typed: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = faces.src.aligned()[0]
+    move_to_trash([face], faces.trash, by="a step")
+    questions = typed("n")
+    assert cli.main(["restore", "--workspace", str(faces.root), "--what", "all"]) == 0
+    assert questions and "a step" in capsys.readouterr().out and not face.exists()
+    typed("y")
+    assert cli.main(["restore", "--workspace", str(faces.root), "--what", "all"]) == 0 and face.exists()
+
+
+def test_without_a_terminal_what_comes_back_is_said(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    for step in ("first", "second"):
+        move_to_trash([faces.src.aligned()[0]], faces.trash, by=step)
+    assert run(faces, "restore", "--what", "all") == 0
+    said = capsys.readouterr().out
+    assert "second" in said and "first" not in said

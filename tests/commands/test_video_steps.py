@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -426,3 +427,16 @@ def test_a_cut_keeps_the_proportions_of_other_sizes(workspace: Workspace, capsys
     extract(workspace)
     images = [read_image(path) for path in workspace.dst.frames()]
     assert len(images) == 20 and np.abs(np.subtract(box_of(images[10]), (24, 0, 48, 72))).max() <= 1
+
+
+@pytest.mark.parametrize(("crf", "said"), [(0, True), (1, False)])
+def test_lossless_is_said_not_to_play_everywhere(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], crf: int, said: bool
+) -> None:
+    clip(workspace.root / "data_dst.mp4", frames=3)
+    extract(workspace)
+    convert_nothing(workspace)
+    make(workspace, crf=crf)
+    assert ("--crf 1" in capsys.readouterr().out) == said
+    with av.open(str(workspace.result)) as container:
+        assert ("4:4:4" in str(container.streams.video[0].codec_context.profile)) == said

@@ -30,6 +30,14 @@ def test_origins_by_and_order(root: Path) -> None:
     assert len(found[0].when) == len("2026-01-31 23:59:59")
 
 
+def test_a_clock_that_was_set_back_does_not_change_the_order(root: Path) -> None:
+    for stamp in ("2199-01-01_00-00-00", "2199-01-01_00-00-00_3", "2020-01-01_00-00-00"):
+        put(root / "trash" / stamp / "old.png")
+    for number in range(3):
+        move_to_trash([put(root / f"{number}.png")], root / "trash", by=f"step {number}")
+    assert [batch.by for batch in batches(root / "trash")][:4] == ["step 2", "step 1", "step 0", ""]
+
+
 def test_files_of_a_moved_folder_know_their_place(root: Path) -> None:
     put(root / "data_src" / "aligned" / "a.png")
     put(root / "data_src" / "b.png")

@@ -30,7 +30,8 @@ class Options:
     )
     crf: int = option(
         16,
-        "Quality of H.264: 0 is lossless and huge, 16 looks like the frames, 23 is small, 51 is the worst.",
+        "Quality of H.264: 0 is lossless, huge and unknown to many players, 16 looks like the frames, 23 is small, "
+        "51 is the worst.",
         ask="Quality (CRF)",
         low=0,
         high=51,

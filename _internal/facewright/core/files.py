@@ -238,8 +238,11 @@ def move(path: Path, target: Path) -> bool:
 
 def _dated_folder(trash: Path) -> Path:
     make_folder(trash)
+    # Never older than what lies there: the clock may have been set back, and the newest folder is the last one filled.
+    newest, last = max((_age(path) for path in trash.iterdir() if STAMP.fullmatch(path.name)), default=("", 0))
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    for count in itertools.count(1):
+    stamp, first = (newest, last + 1) if newest >= stamp else (stamp, 1)
+    for count in itertools.count(first):
         target = trash / (stamp if count == 1 else f"{stamp}_{count}")
         try:
             with disk_errors(target):

@@ -39,7 +39,9 @@ class RestoreRequest:
     show: bool
 
     def choose(self, rows: Sequence[Row], nothing: UserError) -> int | None:
-        """Return the index of the chosen row, None when only the list was wanted.
+        """Return the index of the chosen row, None when only the list was wanted or a person said no.
+
+        A person sees the list and is asked; else the chosen row is named.
 
         Args:
             rows: The newest first.
@@ -50,15 +52,20 @@ class RestoreRequest:
         """
         if not rows:
             raise nothing
-        asking = not self.which and len(rows) > 1 and console.interactive()
+        asking = not self.which and console.interactive()
         if self.show or asking:
             width = max(len(row.name) for row in rows)
             for number, row in enumerate(rows, 1):
                 console.say(f"  {number:>3}  {row.name:<{width}}  {row.text}")
         if self.show:
             return None
+        if asking and len(rows) == 1:
+            return 0 if console.confirm("Bring it back?", default=True) else None
         which = console.ask(f"Which [1] (1..{len(rows)}): ") if asking else self.which
-        return _find(which, [row.name for row in rows]) if which else 0
+        index = _find(which, [row.name for row in rows]) if which else 0
+        if not asking:
+            console.say(f"Bringing back {rows[index].name}: {rows[index].text.strip()}.")
+        return index
 
 
 def _find(which: str, names: Sequence[str]) -> int:

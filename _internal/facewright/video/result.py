@@ -330,7 +330,7 @@ def make_video(
         result = Result(target, plan, settings, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
-            _say_limits(plan, settings.container)
+            _say_limits(plan, settings)
             with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
                 resumed = result.make(bar.update)
     timeline = plan.timeline
@@ -412,7 +412,7 @@ def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
         console.warn(f"{mixed_down_note(audio)} To keep them:{hint('make-video --container avi')}")
 
 
-def _say_limits(plan: ResultPlan, container: str) -> None:
+def _say_limits(plan: ResultPlan, settings: ResultSettings) -> None:
     """Say what the format of the result does not hold exactly."""
     height, width = image_size(read_regular(plan.frames[0], links=True), plan.frames[0])
     if height % 2 or width % 2:
@@ -420,6 +420,11 @@ def _say_limits(plan: ResultPlan, container: str) -> None:
             f"The frames are {width}x{height}; H.264 needs even sizes, "
             f"so the last column or row is doubled: {width + width % 2}x{height + height % 2}."
         )
+    if settings.crf == 0 and not settings.bitrate:
+        console.warn(
+            "--crf 0 makes lossless H.264 (profile High 4:4:4), which many players, phones and televisions do not "
+            "show; --crf 1 looks the same and plays everywhere."
+        )
     timestamps = plan.timeline.timestamps
-    if container == "avi" and any(b - a != plan.timeline.tick for a, b in pairwise(timestamps)):
+    if settings.container == "avi" and any(b - a != plan.timeline.tick for a, b in pairwise(timestamps)):
         console.warn("AVI knows no variable rate: the times are rounded to 1/240 second. result.mp4 keeps them exact.")
