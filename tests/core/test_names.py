@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facewright import cli
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, write_bytes
@@ -60,6 +61,21 @@ def test_what_is_printed_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> 
     out, error = capsys.readouterr()
     assert out == "a\\x1b]0;title\\x07b\tc\nd\\x9b2J\\xff\n" * 3
     assert error.splitlines()[0] == "a\\x1b[2J"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such paths")
+def test_a_path_that_is_no_text_is_refused_with_a_sentence(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    assert cli.main(["view", "--workspace", str(folder), "--yes"]) == 1
+    here = ["--workspace", str(workspace.root), "--yes"]
+    for path in (folder, tmp_path / "two\x1b[2Jlines"):
+        assert cli.main(["faceset", "--action", "import", "--source", str(path), *here]) == 1
+    said = capsys.readouterr().err
+    assert said.count("not UTF-8 or holds control characters") == 3 and "\x1b" not in said
+    assert "caf\\xe9" in said and "Traceback" not in said
 
 
 def test_letters_are_shown_as_they_are() -> None:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.names import is_plain, shown
 
 Value = bool | int | float | str
 Settings = TypeVar("Settings")
@@ -95,6 +96,12 @@ class Option:
         Raises:
             UserError: Not of the kind, out of range, or none of the choices. Nothing is clipped.
         """
+        if not all(map(is_plain, text.split("\n"))):  # the line feed stands between several texts
+            raise UserError(
+                f"What was given for {self.flag}, {shown(text)[:200]}, is not UTF-8 or holds control characters.",
+                "a text, or a path that can be written in UTF-8.",
+                "give another one; a file or folder can be renamed.",
+            )
         value = self._convert(text.strip())
         if value is None or not self._allowed(value):
             meant = difflib.get_close_matches(text.strip().lower(), self.choices, 1)
