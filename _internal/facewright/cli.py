@@ -17,7 +17,7 @@ from facewright.core.errors import EXIT_CODES, UserError
 from facewright.core.files import make_folder
 from facewright.core.hints import PROGRAM, REPOSITORY, SCRIPTS, USUAL_WORKSPACE, hint
 from facewright.core.log_file import log_file, versions
-from facewright.core.names import is_plain, shown
+from facewright.core.names import check_path, is_plain, shown
 from facewright.core.options import Option, Value, declared, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import unlisted_scripts, write_launchers
@@ -188,6 +188,7 @@ def open_workspace(folder: str | None, *, may_be_new: bool) -> Workspace:
     Raises:
         UserError: The named folder is not there, or a file is in its place.
     """
+    check_path(folder or "", "--workspace")
     root = workspace_root(folder)
     if not is_plain(str(root)):  # no journal, no page and no ffmpeg could name what lies in it
         raise UserError(

@@ -81,3 +81,33 @@ def test_a_path_that_is_no_text_is_refused_with_a_sentence(
 def test_letters_are_shown_as_they_are() -> None:
     assert shown("Ünï 花 😀 é.png") == "Ünï 花 😀 é.png"
     assert shown("a\nb\u202ec\udce9") == "a\\x0ab\\u202ec\\xe9"
+
+
+@pytest.mark.parametrize("words", [["view"], ["clear", "--yes"], ["quickstart", "--yes"]])
+def test_a_workspace_whose_name_is_too_long(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in (f"/tmp/{'ä' * 200}/b", "/tmp/" + "a/" * 3000):
+        assert cli.main([*words, "--workspace", folder]) == 1
+        said = capsys.readouterr().err
+        assert "too long" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect"],
+        ["faceset", "--action", "import", "--source"],
+        ["faceset", "--action", "merge", "--source"],
+        ["train", "--pretrain"],
+        ["train", "--name"],
+        ["extract", "--person"],
+        ["export", "--out"],
+        ["doctor", "--report", "--out"],
+    ],
+)
+def test_an_option_whose_path_is_too_long(
+    workspace: Workspace, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--workspace", str(workspace.root), "--yes"]
+    assert cli.main([words[0], *place, *words[1:], "n" * 256]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said and len(said) < 1500

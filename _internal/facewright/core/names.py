@@ -7,9 +7,13 @@ line would let it pass for something that the program says.
 import os
 import re
 
+from facewright.core.errors import UserError
+
 # Bytes of a name. File systems allow 255; a renaming and the trash add a number, faces add one to the names of frames.
 MAX_NAME = 240
 MAX_FRAME_NAME = 220
+# Bytes of a part of a path and of a whole path that file systems take.
+LONGEST_PART, LONGEST_PATH = 255, 4095
 # Control characters (C0, C1), line and paragraph separators, turns of the direction, and what stands for a byte of a
 # name that is not UTF-8.
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -45,6 +49,26 @@ def problem_of(name: str, longest: int = MAX_NAME) -> str:
     if not is_plain(name):
         return "no text that can be shown (control characters, or not UTF-8)"
     return f"longer than {longest} bytes" if is_longer(name, longest) else ""
+
+
+def check_path(text: str, flag: str) -> None:
+    """Check that a typed text can be a path, whether it is meant as one or not.
+
+    Args:
+        text: What was typed.
+        flag: With which flag, for the message.
+
+    Raises:
+        UserError: A part of it is longer than any file system takes, or the whole.
+    """
+    parts = re.split(r"[/\\]" if os.name == "nt" else "/", text)
+    part = next((part for part in parts if is_longer(part, LONGEST_PART)), "")
+    if part or is_longer(text, LONGEST_PATH):
+        raise UserError(
+            f"{shown(part or text)[:40]}… behind {flag} is too long for a name ({len(part or text)} letters).",
+            f"names of {LONGEST_PART} bytes at most, {LONGEST_PATH} with their folders.",
+            "name something shorter.",
+        )
 
 
 def _escape(letter: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.names import is_plain, shown
+from facewright.core.names import check_path, is_plain, shown
 
 Value = bool | int | float | str
 Settings = TypeVar("Settings")
@@ -112,8 +112,11 @@ class Option:
                 if meant
                 else f"give another value, for example {self.flag} {self.example()}.",
             )
-        if self.check and isinstance(value, str):
-            self.check(value)
+        if isinstance(value, str):
+            for line in value.split("\n"):
+                check_path(line, self.flag)
+            if self.check:
+                self.check(value)
         return value
 
     def example(self) -> str:
