@@ -182,6 +182,7 @@ def test_renumbered_frames_are_known_by_their_content(extracted: Workspace, caps
     side = extracted.dst
     convert(extracted)
     before = {int(path.stem): replaced(extracted, path.name) for path in side.frames()}
+    side.timing_file.write_text(TIMING)
     frames = side.frames()
     frames[0].unlink()
     for path in frames[1:]:
@@ -189,7 +190,7 @@ def test_renumbered_frames_are_known_by_their_content(extracted: Workspace, caps
     report = convert(extracted)
     said = capsys.readouterr().out
     assert report.replaced_faces == 5 and not report.missed
-    assert "Frames with other names than when their faces were extracted: 5" in said
+    assert "Frames with other names than when their faces were extracted: 5" in said and "frames.json knows" in said
     assert "Faces of frames that are not there any more: 1 (00001.png)" in said
     for number in range(1, 6):
         np.testing.assert_allclose(replaced(extracted, f"{number:05d}.png"), before[number + 1], atol=1e-6)

@@ -141,6 +141,11 @@ def say_matched(matched: Matched, copies: Sequence[FaceFile], side: Side) -> Non
             f"Frames with other names than when their faces were extracted: {len(matched.renamed)} ({names}). "
             "They are known by their content."
         )
+        if side.timing_file.exists():
+            console.warn(
+                "frames.json knows when they are shown by their old names: give them those before you make the video, "
+                "or its picture and its audio run apart."
+            )
     if matched.lost:
         names = console.listed(sorted({face.record.frame for face in matched.lost}, key=natural))
         console.warn(f"Faces of frames that are not there any more: {len(matched.lost)} ({names}). They are left out.")

@@ -5,18 +5,17 @@ deleted stays deleted. The first line holds the settings alone, under the empty 
 """
 
 import contextlib
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from facewright.core.contents import Contents, content_text
 from facewright.core.files import natural
 from facewright.core.hints import again
 from facewright.core.journal import Journal, read_journal
-from facewright.core.json_data import Schema, dict_of, either, flag, list_of, number, text
+from facewright.core.json_data import Schema, dict_of, either, flag, list_of, number, text, whole
 from facewright.core.left_out import warn_of_left_out_frames
-from facewright.core.safe_files import read_regular
 from facewright.core.workspace import Side
 from facewright.extract.phone_photos import make_pngs
 from facewright.extract.pipeline import ExtractedFrame
@@ -26,6 +25,7 @@ Entry = dict[str, Any]
 # The fields of an entry that are more than compared.
 ENTRY_SCHEMA: Mapping[str, Schema] = MappingProxyType(
     {
+        "crc": whole(0, 0xFFFFFFFF),
         "settings": dict_of(either(text, flag, number)),
         "faces": list_of(text),
         "dropped": list_of(text),
@@ -45,10 +45,10 @@ class ExtractionLog:
         header: The line that holds the settings, whole; empty when there was no extraction.
     """
 
-    def __init__(self, path: Path, entries: dict[str, Entry] | None = None, header: Entry | None = None) -> None:
+    def __init__(self, side: Side, entries: dict[str, Entry] | None = None, header: Entry | None = None) -> None:
+        self._side = side
         self.entries = entries or {}
         self.header = header or {}
-        self._path = path
         self._journal: Journal | None = None
 
     @classmethod
@@ -56,7 +56,7 @@ class ExtractionLog:
         """Read the journal of a side; one that is absent is empty."""
         entries = read_journal(side.extract_journal, "frame", ENTRY_SCHEMA)
         header = entries.pop("", {})
-        return cls(side.extract_journal, entries, header)
+        return cls(side, entries, header)
 
     @property
     def settings(self) -> Settings | None:
@@ -67,12 +67,12 @@ class ExtractionLog:
     def only_made_with(self, settings: Settings) -> "ExtractionLog":
         """Return the log as if only the frames had been searched that were with these settings."""
         same = {name: entry for name, entry in self.entries.items() if entry.get("settings") == settings}
-        return ExtractionLog(self._path, same, self.header)
+        return ExtractionLog(self._side, same, self.header)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator["ExtractionLog"]:
         """Open the file, so that entries can be added."""
-        with Journal(self._path) as journal:
+        with Journal(self._side.extract_journal) as journal:
             self._journal = journal
             try:
                 yield self
@@ -131,8 +131,10 @@ class ExtractionLog:
 
     def split(self, frames: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         """Return the frames that were never searched, and those that were and have changed since."""
+        contents = Contents(self._side.root)
         new = [path for path in frames if path.name not in self.entries]
-        changed = [path for path in frames if path.name in self.entries and _changed(path, self.entries[path.name])]
+        old = [path for path in frames if path.name in self.entries]
+        changed = [path for path in old if _changed(path, self.entries[path.name], contents)]
         return new, changed
 
 
@@ -157,7 +159,7 @@ def frames_to_search(side: Side, *, or_video: bool = True) -> list[Path]:
     return side.distinct_frames(otherwise=again("--from-video") if straight else "")
 
 
-def _changed(path: Path, entry: Entry) -> bool:
+def _changed(path: Path, entry: Entry, contents: Contents) -> bool:
     """Compare size and time first; a copied workspace has new times, its content decides then.
 
     A frame that was searched straight from the video counts as unchanged: whether the files come from that video
@@ -171,6 +173,6 @@ def _changed(path: Path, entry: Entry) -> bool:
             return True
         if status.st_mtime_ns == entry.get("mtime"):
             return False
-        return zlib.crc32(read_regular(path, links=True)) != entry.get("crc")
+        return contents.of(path) != content_text(status.st_size, entry.get("crc", 0))
     except OSError:
         return False
