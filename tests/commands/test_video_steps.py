@@ -342,6 +342,22 @@ def test_full_disk_while_joining(workspace: Workspace) -> None:
     assert len(pts_of(workspace.result)) == 25
 
 
+def test_a_result_that_a_killed_run_was_about_to_replace_is_no_foreign_file(workspace: Workspace) -> None:
+    clip(workspace.root / "data_dst.mp4")
+    extract(workspace)
+    convert_nothing(workspace)
+    make(workspace)
+    first = workspace.result.read_bytes()
+    make(workspace, crf=40)
+    second = workspace.result.read_bytes()
+    workspace.result.write_bytes(first)  # killed just before the second one took its place
+    make(workspace, crf=40)
+    assert workspace.result.read_bytes() == second and not workspace.trash.exists()
+    workspace.result.write_bytes(b"mine")
+    make(workspace, crf=40)
+    assert [path.read_bytes() for path in workspace.trash.rglob("result.mp4")] == [b"mine"]
+
+
 def test_cut_is_exact_and_keeps_the_sound(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     video = flash_clip(workspace.root / "data_dst.mov")
     whole = video.read_bytes()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.links import FLAG, check_links, following
 from facewright.core.workspace import Workspace
@@ -32,14 +33,21 @@ def test_a_lock_is_not_given_where_a_link_leads_elsewhere(workspace: Workspace, 
         pass
 
 
-def test_a_person_may_allow_it(workspace: Workspace, other: Path, typed: Callable[..., list[str]]) -> None:
+def test_a_person_may_allow_it_for_good(workspace: Workspace, other: Path, typed: Callable[..., list[str]]) -> None:
     workspace.dst.frames_dir.mkdir()
     workspace.dst.merged_dir.symlink_to(other)
-    typed("y")
-    with workspace.lock("data_dst"):
-        pass
-    typed("")
+    shown = typed("", "y")
     with pytest.raises(UserError), workspace.lock("data_dst"):
+        pass
+    for _ in range(2):
+        with workspace.lock("data_dst"):
+            pass
+    assert len(shown) == 2
+    with console.answered_by(console.Answers.YES), workspace.lock("data_dst"):
+        pass
+    workspace.dst.merged_dir.unlink()
+    workspace.dst.merged_dir.symlink_to(other / "below")
+    with console.answered_by(console.Answers.YES), pytest.raises(UserError, match="below"), workspace.lock("data_dst"):
         pass
 
 

@@ -155,7 +155,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         groups, copies = without_copies(groups)
         matched = match_faces(frames, groups, side, contents)
         say_matched(matched, copies, side)
-        _remove_temporaries(make_folder(side.merged_dir))
+        make_folder(side.merged_dir)
         newest = models.newest(workspace.model_dir, options.model)
         plan = make_plan(frames, matched, side, options, newest, contents)
         _remove_orphans(side, plan, workspace.trash)
@@ -194,12 +194,6 @@ def _outdated(plan: Sequence[Planned], side: Side, written: Entries) -> list[Pla
         if planned.job.target.name not in there
         or not planned.has_key(written.get(planned.job.frame.name, {}).get("key"))
     ]
-
-
-def _remove_temporaries(folder: Path) -> None:
-    """Remove what a killed run had half written; such a file is never a result."""
-    for path in folder.glob(".*.tmp"):
-        path.unlink(missing_ok=True)
 
 
 def _remove_orphans(side: Side, plan: Sequence[Planned], trash: Path) -> None:

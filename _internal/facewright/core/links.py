@@ -1,4 +1,4 @@
-"""Links to folders inside a workspace: a step works through one only when the user said so.
+"""Links to folders inside a workspace: a step works through one only when the user said so, once for each.
 
 All that a step writes, moves away or removes below such a link happens at another place. A user may want that (the
 frames on a second disk); a workspace that somebody sent may hold one that leads to the user's own pictures. Links to
@@ -7,14 +7,17 @@ files are no danger: what is written replaces the link (core/safe_files.py). The
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import make_folder, read_json, write_json
 from facewright.core.hints import again
+from facewright.core.json_data import dict_of, text
 from facewright.core.safe_files import is_link
+from facewright.core.user_defaults import defaults_file
 
 FLAG = "--follow-links"
 SHOWN = 5
@@ -62,7 +65,8 @@ def _links_below(place: Path) -> Iterator[Path]:
         try:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
-                    if entry.is_symlink() or (os.name == "nt" and is_link(Path(entry))):
+                    # A junction of Windows leads elsewhere too; Python 3.11 knows none.
+                    if entry.is_symlink() or getattr(entry, "is_junction", bool)():
                         if entry.is_dir():
                             yield Path(entry)
                     elif entry.is_dir(follow_symlinks=False):
@@ -77,16 +81,34 @@ def _links_below(place: Path) -> Iterator[Path]:
             ) from error
 
 
+def _memory() -> Path:
+    """Return the file that keeps a user's answers: among his own settings, out of reach of any workspace."""
+    return defaults_file().with_name("followed_links.json")
+
+
+def _confirmed() -> dict[str, str]:
+    """Return the links that the user said yes to, and where they led then."""
+    try:
+        found: dict[str, str] = read_json(_memory(), {}, schema=dict_of(text))
+    except UserError:
+        return {}
+    return found
+
+
 def _ask(links: list[Path]) -> None:
-    if not links:
-        return
-    lines = [f"{link} leads to {os.path.realpath(link)}" for link in links]
+    targets = {str(link): os.path.realpath(link) for link in links}
+    lines = [f"{link} leads to {target}" for link, target in targets.items()]
     told = console.listed(lines, SHOWN)
-    if FOLLOWED.get():
-        console.say(f"Followed: {told}.")
+    known = _confirmed()
+    if FOLLOWED.get() or all(known.get(link) == target for link, target in targets.items()):
+        if links:
+            console.say(f"Followed: {told}.")
         return
     console.warn(f"Links to other folders are in this workspace: {told}.")
-    if console.confirm("Write, move and remove files there too?", default=False):
+    if console.confirm("Write, move and remove files there too, now and in later steps?", default=False):
+        with suppress(UserError):  # then the next step asks again
+            make_folder(_memory().parent)
+            write_json(_memory(), known | targets)
         return
     raise UserError(
         f"The workspace holds {len(links)} {'link' if len(links) == 1 else 'links'} to other folders: {told}.",

@@ -9,6 +9,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, fsync_folder, make_folder, move_to_trash, write_bytes
 from facewright.core.hints import hint
+from facewright.core.safe_files import remove_leftovers
 from facewright.core.workspace import Workspace
 from facewright.faces.align import PADDING
 from facewright.marking.provenance import network_tags
@@ -144,6 +145,7 @@ def _clear_leftovers(target: Path) -> None:
     """Remove what a killed run had written and not checked; such a file is never a result."""
     for path in target.parent.glob(f".*{glob.escape(target.name)}.unchecked*"):
         path.unlink(missing_ok=True)
+    remove_leftovers(target.parent)
 
 
 def _is_made_of(target: Path, fingerprint: str) -> bool:

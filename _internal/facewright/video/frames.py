@@ -128,8 +128,6 @@ def write_frames(
         timing = replace(timing, changes=(*timing.changes, fitted_note(info, run.sizes)))
     write_timing(timing_file, timing)
     (folder / PARTIAL).unlink(missing_ok=True)
-    for left in folder.glob(f".*.{settings.image_format}.*.tmp"):  # the frame in work when a run was killed
-        left.unlink(missing_ok=True)
     return FrameReport(timing, len(new), len(done), info.frame_count if missing else 0)
 
 

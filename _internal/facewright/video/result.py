@@ -1,6 +1,7 @@
 """The finished video of a workspace: encoded in segments, joined, remembered, so that a second run does nothing."""
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
@@ -12,7 +13,15 @@ from facewright.core import console
 from facewright.core.console import listed
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
-from facewright.core.files import list_files, make_folder, move_to_trash, read_json, write_json
+from facewright.core.files import (
+    disk_errors,
+    fsync_folder,
+    list_files,
+    make_folder,
+    move_to_trash,
+    read_json,
+    write_json,
+)
 from facewright.core.hints import again, hint
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.core.json_data import fields
@@ -226,7 +235,7 @@ class Result:
     def finished(self) -> bool:
         """Whether the file is there and was made of exactly these frames, settings and audio."""
         state = self._remembered()
-        return self._is_ours(state) and state.get("made_of") == self._made_of()
+        return self._is_ours(state, "file") and state.get("made_of") == self._made_of()
 
     def make(self, on_progress: Callable[[int], Any]) -> int:
         """Encode what is missing and join it.
@@ -245,21 +254,30 @@ class Result:
         segments = plan_segments(self._plan.frames, encoding, segments_dir, self._contents)
         made_of = self._made_of()
         encoded = encode_segments(self._plan.frames, segments, encoding, on_progress)
-        if self.target.exists() and not self._is_ours(self._remembered()):
-            move_to_trash([self.target], self._trash, by="make-video")
+        ready = self._scratch / self.target.name
         join(
             segments,
             encoding.tick,
             self._plan.timeline,
             self._source,
             self._audio,
-            self.target,
+            ready,
             self._settings.container,
             self._tags,
         )
-        write_json(self._state, {"made_of": made_of, "file": self._contents.of(self.target)})
+        self._put_in_place(ready, made_of)
         remove_tree(segments_dir)
         return len(self._plan.frames) - encoded
+
+    def _put_in_place(self, ready: Path, made_of: str) -> None:
+        """Give the finished file its name; whenever a kill comes, it is known whether the file there is ours."""
+        if self.target.exists() and not self._is_ours(self._remembered()):
+            move_to_trash([self.target], self._trash, by="make-video")
+        before = self._contents.of(self.target) if self.target.exists() else None
+        write_json(self._state, {"made_of": made_of, "file": self._contents.of(ready), "before": before})
+        with disk_errors(self.target):
+            os.replace(ready, self.target)
+            fsync_folder(self.target.parent)
 
     def _remembered(self) -> dict[str, Any]:
         try:
@@ -268,11 +286,16 @@ class Result:
             return {}
         return state
 
-    def _is_ours(self, state: dict[str, Any]) -> bool:
-        """Whether the file at the place of the result is there, and is the one that an earlier run wrote."""
-        noted = state.get("file")
-        noted = noted[1:] if isinstance(noted, list) else noted  # earlier programs noted the name, too
-        return self.target.exists() and self._contents.same(self.target, noted)
+    def _is_ours(self, state: dict[str, Any], *names: str) -> bool:
+        """Whether the file at the place of the result is there, and is one that an earlier run wrote.
+
+        Args:
+            state: What that run noted.
+            names: Of what it noted, as which file; without them also the one that it was about to replace.
+        """
+        notes = [state.get(name) for name in names or ("file", "before")]
+        notes = [note[1:] if isinstance(note, list) else note for note in notes]  # earlier programs noted the name, too
+        return self.target.exists() and any(self._contents.same(self.target, note) for note in notes)
 
     def _made_of(self) -> str:
         self._contents.look_through(self._plan.frames, title="Looking at the frames")
