@@ -23,14 +23,14 @@ class Curve:
     at: NDArray[np.float32]
     to: NDArray[np.float32]
 
-    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Apply the curve to values of any shape; outside its ends it goes on with the end's shift."""
         inside = np.interp(values, self.at, self.to)
         over = np.maximum(values - self.at[-1], 0) + np.minimum(values - self.at[0], 0)
         return (inside + over).astype(np.float32)
 
 
-def matching_curve(source: NDArray[np.float32], template: NDArray[np.float32]) -> Curve:
+def matching_curve(source: NDArray[np.floating], template: NDArray[np.floating]) -> Curve:
     """Return the curve that gives the source's values the template's distribution.
 
     The value at quantile q of the source goes to the template's value at q.
@@ -44,7 +44,7 @@ def matching_curve(source: NDArray[np.float32], template: NDArray[np.float32]) -
     return Curve(at, np.interp(quantiles, places, values).astype(np.float32))
 
 
-def _quantiles(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _quantiles(values: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the distinct values, rising, and the quantile at the middle of each one's share."""
     distinct, counts = np.unique(np.asarray(values, np.float32), return_counts=True)
     ends = np.cumsum(counts)
