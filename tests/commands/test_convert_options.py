@@ -10,7 +10,7 @@ from facewright.core.options import declared, resolve
 from facewright.models.spec import ConverterDefaults
 
 
-@pytest.mark.parametrize(("name", "text"), [("erode", "101"), ("erode", "-101"), ("blur", "201"), ("mode", "6")])
+@pytest.mark.parametrize(("name", "text"), [("erode", "101"), ("erode", "-101"), ("blur", "201"), ("mode", "7")])
 def test_values_out_of_range_are_refused_not_clipped(name, text):
     spec = next(spec for spec in declared(Options) if spec.name == name)
     with pytest.raises(UserError, match="does not fit"):
@@ -29,15 +29,25 @@ def test_the_models_numbers_are_added():
     got = resolve_parameters(Options(mode="hist-match", erode=-20, blur=5), defaults)
     assert (got.mode, got.erode, got.blur, got.masked_hist_match, got.border) == (Mode.HIST_MATCH, 80, 35, False, 0.05)
     assert resolve_parameters(Options(mode="hist-match", masked_hist_match="yes"), defaults).masked_hist_match
-    untouched = resolve_parameters(Options(), defaults)
+    untouched = resolve_parameters(Options(mode="seamless"), defaults)
     assert (untouched.mode, untouched.erode, untouched.blur) == (Mode.SEAMLESS, 100, 30)
+
+
+def test_light_has_an_edge_of_its_own_whatever_the_model():
+    for defaults in (ConverterDefaults(erode=100, blur=30), ConverterDefaults(erode=0, blur=0)):
+        got = resolve_parameters(Options(erode=-20, blur=5), defaults)
+        assert (got.mode, got.erode, got.blur) == (Mode.LIGHT, 50, 85)
 
 
 @pytest.mark.parametrize(("within_hull", "usual"), [(False, MaskKind.MODEL), (True, MaskKind.HULL)])
 def test_the_mask_of_the_record_comes_before_the_models_usual_one(within_hull, usual):
     defaults = ConverterDefaults(0, 0, within_hull=within_hull)
-    assert resolve_parameters(Options(), defaults).masks == (usual,)
-    assert resolve_parameters(Options(mask="record"), defaults).masks == (MaskKind.RECORD, usual)
+    assert resolve_parameters(Options(mode="seamless"), defaults).masks == (usual,)
+    assert resolve_parameters(Options(mode="seamless", mask="record"), defaults).masks == (MaskKind.RECORD, usual)
+
+
+def test_light_never_reaches_the_background():
+    assert resolve_parameters(Options(mode="light"), ConverterDefaults(0, 0)).masks == (MaskKind.HULL,)
 
 
 def test_masked_histogram_matching_is_asked_for_its_modes_only():
@@ -47,7 +57,7 @@ def test_masked_histogram_matching_is_asked_for_its_modes_only():
 
 
 def test_every_slip_at_a_prompt_is_asked_again(typed, capsys):
-    questions = typed("6", "x", "1", "maybe", "2", "101", "2.5", "50", "-101", "201", "?", "70")
+    questions = typed("7", "x", "1", "maybe", "2", "101", "2.5", "50", "-101", "201", "?", "70")
     got = resolve(Options, {}, {})
     assert (got.mode, got.masked_hist_match, got.erode, got.blur) == ("hist-match", "yes", 50, 70)
     assert len(questions) == 12

@@ -27,6 +27,7 @@ class Mode(StrEnum):
     SEAMLESS = "seamless"
     SEAMLESS_HIST_MATCH = "seamless-hist-match"
     OVERLAY = "overlay"
+    LIGHT = "light"
 
     @property
     def clones(self) -> bool:

@@ -4,7 +4,7 @@ A provider takes a face and the place of its aligned image, and returns a mask o
 face; the next one is then asked. The model's own mask always counts; what a provider returns limits it further.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,9 +16,10 @@ import numpy as np
 
 from facewright.convert import edge
 from facewright.faces.align import Matrix, Points, between, resample, transform_points
-from facewright.faces.mask import Mask, decode_mask, hull_mask
+from facewright.faces.mask import Mask, decode_mask, eyes_mask, hull_mask, mouth_opening_mask
 
 HULL_MARGIN = 1 / 128  # share of the side
+ZONE_EDGE = 1 / 64  # share of the side
 
 
 class MaskKind(StrEnum):
@@ -27,6 +28,13 @@ class MaskKind(StrEnum):
     HULL = "hull"
     RECORD = "record"
     MODEL = "model"
+
+
+class KeepZone(StrEnum):
+    """A part of dst's face that may stay."""
+
+    EYES = "eyes"
+    MOUTH = "mouth"
 
 
 @dataclass(frozen=True)
@@ -107,9 +115,30 @@ def everywhere(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
     return np.ones((side, side), np.float32)
 
 
+ZONES: Mapping[KeepZone, Callable[[Points, tuple[int, int]], Mask]] = MappingProxyType(
+    {KeepZone.EYES: eyes_mask, KeepZone.MOUTH: mouth_opening_mask}
+)
+
 PROVIDERS: Mapping[MaskKind, MaskProvider] = MappingProxyType(
     {MaskKind.HULL: hull_of, MaskKind.RECORD: record_mask, MaskKind.MODEL: everywhere}
 )
+
+
+def kept_mask(face: DstFace, matrix: Matrix, side: int, zones: Sequence[KeepZone]) -> Mask:
+    """Return what stays of dst: 1 inside the zones, with a soft edge of about 1 % of the side; 0 without any.
+
+    Args:
+        face, matrix, side: As `MaskProvider` takes them.
+        zones: The parts that stay.
+
+    Returns:
+        (side, side).
+    """
+    points = transform_points(face.landmarks, matrix)
+    mask = np.zeros((side, side), np.float32)
+    for zone in zones:
+        mask = np.maximum(mask, ZONES[zone](points, (side, side)))
+    return edge.soften(mask, round(side * ZONE_EDGE)) if zones else mask
 
 
 def allowed_mask(face: DstFace, matrix: Matrix, side: int, kinds: Sequence[MaskKind]) -> Mask:

@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 
 from facewright.convert.blend import Mode
-from facewright.convert.masks import MaskKind
+from facewright.convert.masks import KeepZone, MaskKind
 from facewright.core.options import option
+from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
 
 MODES = {
     Mode.HIST_MATCH.value: "per-channel histogram matching",
     Mode.HIST_MATCH_BW.value: "the same, from a greyscale face",
-    Mode.SEAMLESS.value: "Poisson blending (default)",
+    Mode.SEAMLESS.value: "Poisson blending",
     Mode.SEAMLESS_HIST_MATCH.value: "Poisson blending, then per-channel histogram matching",
     Mode.OVERLAY.value: "the face exactly as the model predicts it",
+    Mode.LIGHT.value: "features of src, light, contrast and grain of dst (default)",
 }
 MASKED = {
     "model": "as the model advises",
@@ -23,6 +25,25 @@ MASKS = {
     MaskKind.HULL.value: "the model's mask, for some models inside the hull of dst's landmarks",
     MaskKind.RECORD.value: "the model's mask, inside the mask that dst's face carries; faces without one as hull",
 }
+# Base of erode and blur where dst's light leaves no step to hide, whatever the model: just inside the cheek's outline.
+LIGHT_EDGE = (70, 80)
+TRANSFERS = {
+    ColorTransfer.NONE.value: "the colours of the prediction (default)",
+    ColorTransfer.RCT.value: "mean and deviation in Lab (Reinhard)",
+    ColorTransfer.LCT.value: "mean and covariance of the whole square, by their roots",
+    ColorTransfer.MKL.value: "mean and covariance of the whole square, moved least (Monge-Kantorovich)",
+    ColorTransfer.MKL_M.value: "the same, of the face alone",
+    ColorTransfer.IDT.value: "the whole distribution of the square (iterative distribution transfer)",
+    ColorTransfer.IDT_M.value: "the same, of the face alone",
+    ColorTransfer.SOT_M.value: "the whole distribution of the face, by small steps (sliced optimal transport)",
+    ColorTransfer.MIX_M.value: "lightness as lct, colour as sot-m",
+}
+KEEP_ZONES = {
+    "none": "all of the face is replaced (default)",
+    "eyes": "dst's eyes stay",
+    "mouth": "the inside of dst's mouth stays, with its teeth",
+    "eyes+mouth": "both",
+}
 FORMATS = {"png": "lossless", "jpg": "smaller, with slight loss"}
 
 
@@ -31,7 +52,7 @@ class Options:
     """What the user decides."""
 
     mode: str = option(
-        str(Mode.SEAMLESS), "How the face is blended into the frame.", ask="Mode", choices=MODES, affects_output=True
+        str(Mode.LIGHT), "How the face is blended into the frame.", ask="Mode", choices=MODES, affects_output=True
     )
     masked_hist_match: str = option(
         "model",
@@ -64,6 +85,26 @@ class Options:
         choices=MASKS,
         affects_output=True,
     )
+    color_transfer: str = option(
+        str(ColorTransfer.NONE),
+        "Colours of dst's face for the predicted one, before it is blended.",
+        choices=TRANSFERS,
+        affects_output=True,
+    )
+    face_scale: int = option(
+        0, "Makes the new face larger or smaller, in percent of its size.", low=-50, high=50, affects_output=True
+    )
+    sharpen: int = option(
+        0,
+        "Sharpens the new face (more than 0, unsharp mask) or blurs it (less), in percent.",
+        low=-100,
+        high=100,
+        affects_output=True,
+    )
+    opacity: int = option(
+        100, "How much of the new face is seen, in percent; 0 leaves dst's own.", low=0, high=100, affects_output=True
+    )
+    keep: str = option("none", "Parts of dst's face that are not replaced.", choices=KEEP_ZONES, affects_output=True)
     model: str = option("", "Which trained model; without it the one that was saved last.")
     format: str = option("png", "Format of the converted frames.", choices=FORMATS, affects_output=True)
 
@@ -74,19 +115,29 @@ class Parameters:
 
     Attributes:
         mode: How the face is blended.
-        erode: Erode modifier in percent, the model's base plus the user's number.
+        erode: Erode modifier in percent, the base of the model or of the mode plus the user's number.
         blur: Blur modifier in percent, likewise.
         masked_hist_match: Whether histogram matching measures inside the mask only.
         border: Share of the aligned side that is faded out along its edges; 0 for none.
         masks: What limits the replaced area, in order of preference.
+        color_transfer: Colours of dst's face for the predicted one.
+        face_scale: Growth of the new face in percent of its size, about the centre of the aligned square.
+        sharpen: -100..100, see `facewright.convert.detail.sharpened`.
+        opacity: 0..100, percent.
+        keep: Parts of dst's face that stay.
     """
 
-    mode: Mode = Mode.SEAMLESS
+    mode: Mode = Mode.LIGHT
     erode: int = 0
     blur: int = 0
     masked_hist_match: bool = True
     border: float = 0.0
     masks: tuple[MaskKind, ...] = (MaskKind.MODEL,)
+    color_transfer: ColorTransfer = ColorTransfer.NONE
+    face_scale: int = 0
+    sharpen: int = 0
+    opacity: int = 100
+    keep: tuple[KeepZone, ...] = ()
 
 
 def resolve_parameters(options: Options, defaults: ConverterDefaults) -> Parameters:
@@ -98,12 +149,18 @@ def resolve_parameters(options: Options, defaults: ConverterDefaults) -> Paramet
     masked = {"yes": True, "no": False}.get(options.masked_hist_match, defaults.masked_hist_match)
     # Where src's face is the wider one, the rest of the model's mask lies on the background, whose colour would bleed
     # into the cheeks: such models are kept inside the hull.
-    usual = MaskKind.HULL if defaults.within_hull else MaskKind.MODEL
+    usual = MaskKind.HULL if defaults.within_hull or mode is Mode.LIGHT else MaskKind.MODEL
+    erode, blur = LIGHT_EDGE if mode is Mode.LIGHT else (defaults.erode, defaults.blur)
     return Parameters(
         mode=mode,
-        erode=defaults.erode + options.erode,
-        blur=defaults.blur + options.blur,
+        erode=erode + options.erode,
+        blur=blur + options.blur,
         masked_hist_match=masked and mode.matches_first,
         border=defaults.border,
         masks=(MaskKind.RECORD, usual) if options.mask == MaskKind.RECORD else (usual,),
+        color_transfer=ColorTransfer(options.color_transfer),
+        face_scale=options.face_scale,
+        sharpen=options.sharpen,
+        opacity=options.opacity,
+        keep=tuple(zone for zone in KeepZone if zone in options.keep.split("+")),
     )

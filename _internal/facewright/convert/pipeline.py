@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 
 from facewright.convert import edge
 from facewright.convert.blend import Mode, clone, mix, recolour, rematch, to_bytes, visible_mask, warp_back
+from facewright.convert.detail import resized_inside, sharpened
 from facewright.convert.edge import Region
-from facewright.convert.masks import DstFace, allowed_mask
+from facewright.convert.light import relight
+from facewright.convert.masks import DstFace, allowed_mask, kept_mask
 from facewright.convert.parameters import Parameters
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.faces.align import FaceType, Matrix, align_matrix, cut, invert, transform_points
 from facewright.faces.color import Picture
+from facewright.faces.color_transfer import transfer
 from facewright.faces.mask import Mask
 
 MIN_MASK = 0.001  # a predicted mask below it is 0
@@ -92,11 +95,13 @@ class FrameFaces:
         matrices: One 2x3 matrix frame -> aligned image per face.
         images: (n, S, S, 3) float32, BGR, 0..1.
         allowed: Where each face may be replaced, (S, S) float32, 0..1.
+        kept: What stays of it all the same, likewise.
     """
 
     matrices: tuple[Matrix, ...]
     images: NDArray[np.float32]
     allowed: tuple[Mask, ...]
+    kept: tuple[Mask, ...]
 
 
 def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parameters: Parameters) -> FrameFaces:
@@ -106,7 +111,7 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
         frame: (h, w, 3) uint8 BGR.
         faces: Without any, nothing is cut.
         wanted: Side and face type.
-        parameters: Of the frame; here they choose the mask of dst.
+        parameters: Of the frame; here they choose the masks of dst.
     """
     found = [(align_matrix(face.landmarks, wanted.face_type, wanted.side), face) for face in faces]
     # The determinant is small where a frame pixel is small in the aligned image: at a large face.
@@ -115,7 +120,8 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
     for place, (matrix, _) in zip(images, found, strict=True):
         place[...] = _cut(frame, matrix, wanted.side)
     allowed = tuple(allowed_mask(face, matrix, wanted.side, parameters.masks) for matrix, face in found)
-    return FrameFaces(tuple(matrix for matrix, _ in found), images, allowed)
+    kept = tuple(kept_mask(face, matrix, wanted.side, parameters.keep) for matrix, face in found)
+    return FrameFaces(tuple(matrix for matrix, _ in found), images, allowed, kept)
 
 
 def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, parameters: Parameters) -> tuple[Image, int]:
@@ -137,9 +143,10 @@ def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, paramet
     prediction.check_finite()
     result = frame.copy()
     done = 0
-    parts = zip(faces.matrices, faces.images, prediction.image, prediction.mask, faces.allowed, strict=True)
-    for matrix, face, image, mask, allowed in parts:
-        predicted = _PredictedFace(matrix, face, np.clip(image, 0, 1), _clean(mask, allowed))
+    of_dst = zip(faces.matrices, faces.images, faces.allowed, faces.kept, strict=True)
+    for (matrix, face, allowed, kept), image, mask in zip(of_dst, prediction.image, prediction.mask, strict=True):
+        image, mask = (resized_inside(one, parameters.face_scale) for one in (np.clip(image, 0, 1), mask))
+        predicted = _PredictedFace(matrix, face, image, _clean(mask, allowed), kept)
         plan = _plan(predicted, frame.shape[:2], parameters)
         if plan is None:
             continue
@@ -150,12 +157,13 @@ def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, paramet
 
 @dataclass(frozen=True)
 class _PredictedFace:
-    """A face with its prediction: matrix frame -> aligned, (S, S, 3) twice, (S, S)."""
+    """A face with its prediction: matrix frame -> aligned, (S, S, 3) twice, (S, S) twice."""
 
     matrix: Matrix
     face: Picture
     image: Picture
     mask: Mask
+    kept: Mask
 
 
 @dataclass(frozen=True)
@@ -234,26 +242,38 @@ def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, paramet
     under = under_bytes.astype(np.float32) / np.float32(255)
 
     mask = _certain_mask(predicted.mask, predicted.matrix, region)
-    soft = np.clip(edge.soften(edge.erode(mask, plan.erode), plan.blur), 0, 1)
     visible = visible_mask(predicted.matrix, side, result.shape[:2])
-    measured = visible * predicted.mask if parameters.masked_hist_match else visible
-    image = recolour(predicted.image, predicted.face, measured, parameters.mode)
-    over = np.clip(warp_back(image, matrix, region.size, extend=True), 0, 1)
+    over = np.clip(warp_back(_recoloured(predicted, visible, parameters), matrix, region.size, extend=True), 0, 1)
+    if parameters.mode is Mode.LIGHT:
+        over = relight(over, under, mask)
     if parameters.mode.clones:
         # The clone takes its colours from the frame along its own edge. Where src's face is wider than dst's that
         # edge lay on the background, whose grey bled into the cheeks: so it is drawn in as far as the soft mask.
         inside = edge.erode(mask, max(plan.erode, 0)) > edge.CLONE_CERTAINTY
         cloned = clone(to_bytes(mix(under, over, mask)), under_bytes, inside)
         over = cloned.astype(np.float32) / np.float32(255)
+    over = sharpened(over, parameters.sharpen, math.sqrt(np.count_nonzero(mask > edge.CLONE_CERTAINTY)))
+
+    soft = np.clip(edge.soften(edge.erode(mask, plan.erode), plan.blur), 0, 1) * np.float32(parameters.opacity / 100)
     if parameters.border > 0:
         border = np.clip(warp_back(edge.border_mask(side, parameters.border), matrix, region.size), 0, 1)
         over = mix(under, over, border)
         soft = soft * border
+    if parameters.keep:
+        soft = soft * (1 - np.clip(warp_back(predicted.kept, matrix, region.size), 0, 1))
     blended = mix(under, over, soft)
     if parameters.mode is Mode.SEAMLESS_HIST_MATCH:
         again = np.clip(np.asarray(cut(blended, matrix, side), np.float32), 0, 1)
         blended = mix(under, rematch(blended, again, predicted.face, visible), soft)
     region.crop(result)[...] = to_bytes(blended)
+
+
+def _recoloured(predicted: _PredictedFace, visible: Mask, parameters: Parameters) -> Picture:
+    """The aligned prediction with the colours that the parameters ask for; `visible` is where the square shows dst."""
+    inside = visible * predicted.mask
+    image = transfer(parameters.color_transfer, predicted.image, predicted.face, inside, inside)
+    measured = inside if parameters.masked_hist_match else visible
+    return recolour(image, predicted.face, measured, parameters.mode)
 
 
 def portrait(prediction: Prediction) -> Image:

@@ -68,6 +68,16 @@ def mouth_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
     return _fill(landmarks, (tuple(MOUTH),), size)
 
 
+def mouth_opening_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
+    """Return the mask of what lies between the lips: nothing where they are shut.
+
+    Args:
+        landmarks: (68, 2) points.
+        size: (h, w) of the image.
+    """
+    return _fill(landmarks, (tuple(_GROUPS["inner lips"]),), size)
+
+
 def decode_mask(text: str) -> Mask | None:
     """Return the mask that a face record carries, see `FaceRecord.mask`.
 

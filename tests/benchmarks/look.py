@@ -1,0 +1,154 @@
+"""How the modes of a conversion look, in figures and on one sheet: the same predictions, blended in each way.
+
+    main.py benchmark --name look --arguments '--workspace workspace --sheet look.png'
+
+Runs of five neighbouring frames are taken over the whole of dst. Printed for each mode, the mean over the faces:
+
+margin     distance of the face's embedding to dst less that to src (dlib's ResNet): above 0 it is nearer to src
+step       how much the colour changes across the border of the face more than it does in dst, dE; 0 is ideal
+shade      low frequencies of light and colour against dst, dE; 0 is ideal
+eyes, face sharpness (deviation of the Laplacian) against dst; 1 is ideal
+flicker    change of the face's colours from frame to frame, against dst's; 1 is ideal
+ms         blending one face, after its prediction
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "_internal"), str(Path(__file__).parent)]
+
+from swap import embedder, eye_detail  # noqa: E402
+
+from facewright.convert.light import shade  # noqa: E402
+from facewright.convert.masks import DstFace  # noqa: E402
+from facewright.convert.parameters import MODES, Options, resolve_parameters  # noqa: E402
+from facewright.convert.pipeline import ModelInput, Prediction, blend_faces, cut_faces  # noqa: E402
+from facewright.convert.session import SavedModels  # noqa: E402
+from facewright.core.images import read_image, write_image  # noqa: E402
+from facewright.core.workspace import Workspace  # noqa: E402
+from facewright.faces.align import FaceType, align_matrix, cut  # noqa: E402
+from facewright.faces.faceset import load_faceset  # noqa: E402
+from facewright.faces.mask import hull_mask  # noqa: E402
+from facewright.ui.contact_sheet import evenly  # noqa: E402
+
+RUN = 5  # neighbouring frames
+SECTORS = 24  # parts of the border
+RING = 0.07  # width of a ring beside the border, share of the root of the face's area
+SHADE_SIGMA = 0.14  # the same unit
+COLUMNS = ("margin", "step", "shade", "eyes", "face", "flicker", "ms")
+CELL = 320  # px of the sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workspace", type=Path, default=Path(__file__).resolve().parents[2] / "workspace")
+    parser.add_argument("--modes", nargs="+", choices=list(MODES), default=list(MODES))
+    parser.add_argument("--runs", type=int, default=12, help="runs of five frames")
+    parser.add_argument("--sheet", type=Path, help="write a PNG: dst, then a column for each mode")
+    given = parser.parse_args()
+    workspace, embed = Workspace(given.workspace), embedder()
+    model = SavedModels().load(workspace.model_dir, "")
+    wanted = ModelInput(model.resolution, model.face_type)
+    everything = load_faceset(workspace.dst.aligned_dir).faces
+    starts = evenly(max(len(everything) - RUN + 1, 1), given.runs)
+    faces = [everything[start : start + RUN] for start in starts]
+    identities = [mean_identity(side, embed) for side in (workspace.src, workspace.dst)]
+    found = {mode: [] for mode in given.modes}
+    rows = []
+    for run in faces:
+        before = None
+        for at, face in enumerate(run):
+            frame = read_image(workspace.dst.frames_dir / face.record.frame)
+            points = face.record.frame_landmarks
+            colours = {"": tiny(frame, points)}
+            images = []
+            for mode in given.modes:
+                parameters = resolve_parameters(Options(mode=mode), model.converter)
+                cuts = cut_faces(frame, [DstFace(points)], wanted, parameters)
+                image, mask = model.predict(cuts.images)
+                began = time.perf_counter()
+                result, _ = blend_faces(frame, cuts, Prediction(image, (mask,)), parameters)
+                seconds = time.perf_counter() - began
+                colours[mode] = tiny(result, points)
+                flicker = np.nan
+                if before:
+                    moved = {name: np.abs(colours[name] - before[name]).mean() for name in ("", mode)}
+                    flicker = moved[mode] / max(moved[""], 1e-6)
+                found[mode].append((*measures(result, frame, points, embed, identities), flicker, 1000 * seconds))
+                images.append(result)
+            before = colours
+            if at == 0:
+                rows.append(np.hstack([closeup(image, points) for image in (frame, *images)]))
+    print(
+        f"{len(everything)} faces, {sum(map(len, faces))} of them measured, {model.name}, {model.iteration} iterations"
+    )
+    print(f"{'':<21}" + "".join(f"{name:>9}" for name in COLUMNS))
+    for mode, values in found.items():
+        print(f"{mode:<21}" + "".join(f"{value:>9.3f}" for value in np.nanmean(np.array(values), axis=0)))
+    if given.sheet:
+        write_image(given.sheet, np.vstack(rows))
+
+
+def mean_identity(side, embed):
+    faces = load_faceset(side.aligned_dir).faces
+    chosen = [faces[at] for at in evenly(len(faces), 60)]
+    there = [embed(read_image(side.frames_dir / f.record.frame), f.record.frame_landmarks) for f in chosen]
+    return np.mean(there, axis=0)
+
+
+def measures(result, frame, points, embed, identities):
+    """Margin, step, shade, eyes, face."""
+    here = embed(result, points)
+    to_src, to_dst = (float(np.linalg.norm(here - identity)) for identity in identities)
+    left, top = np.maximum(points.min(0).astype(int) - 60, 0)
+    right, bottom = points.max(0).astype(int) + 60
+    crop = np.s_[top:bottom, left:right]
+    hull = hull_mask(points - (left, top), frame[crop].shape[:2]) > 0.5
+    size = np.sqrt(hull.sum())
+    was, now = (cv2.cvtColor(image[crop].astype(np.float32) / 255, cv2.COLOR_BGR2Lab) for image in (frame, result))
+    step = np.linalg.norm(steps(now, hull, size) - steps(was, hull, size), axis=1).mean()
+    weights = hull.astype(np.float32)
+    low = [shade(image, weights, SHADE_SIGMA * size) for image in (was, now)]
+    shades = np.linalg.norm(low[0] - low[1], axis=2)[hull].mean()
+    sharp = [sharpness(image[..., 0], hull, size) for image in (was, now)]
+    eyes = eye_detail(result, points) / max(eye_detail(frame, points), 1e-6)
+    return to_dst - to_src, step, shades, eyes, sharp[1] / max(sharp[0], 1e-6)
+
+
+def steps(lab, hull, size):
+    """Mean colour inside less that outside, for each sector of the border."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(RING * size) + 1,) * 2)
+    inner = hull & ~(cv2.erode(hull.astype(np.uint8), kernel) > 0)
+    outer = ~hull & (cv2.dilate(hull.astype(np.uint8), kernel) > 0)
+    ys, xs = np.indices(hull.shape)
+    angles = np.arctan2(ys - ys[hull].mean(), xs - xs[hull].mean())
+    sectors = ((angles / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
+    parts = [(inner & (sectors == at), outer & (sectors == at)) for at in range(SECTORS)]
+    return np.array([lab[one].mean(0) - lab[other].mean(0) for one, other in parts if one.any() and other.any()])
+
+
+def sharpness(grey, hull, size):
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(0.1 * size) + 1,) * 2)
+    inside = cv2.erode(hull.astype(np.uint8), kernel) > 0
+    return float(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.CV_32F)[inside].std())
+
+
+def tiny(frame, points):
+    """The aligned face at 32 px: its colours without its edges, and without its motion."""
+    small = cut(cv2.GaussianBlur(frame, (0, 0), 2).astype(np.float32), align_matrix(points, FaceType.HALF, 32), 32)
+    return cv2.cvtColor(np.clip(small, 0, 255).astype(np.float32) / 255, cv2.COLOR_BGR2Lab)
+
+
+def closeup(frame, points):
+    centre, reach = (points.min(0) + points.max(0)) / 2, float(np.ptp(points, axis=0).max()) * 0.75
+    matrix = np.float64([[1, 0, reach - centre[0]], [0, 1, reach - centre[1]]]) * (CELL / (2 * reach))
+    return cv2.warpAffine(frame, matrix, (CELL, CELL), flags=cv2.INTER_AREA if reach * 2 > CELL else cv2.INTER_CUBIC)
+
+
+if __name__ == "__main__":
+    main()
