@@ -128,6 +128,23 @@ def test_more_channels_than_aac_takes(
     assert len(loudness(workspace.dst.video())[0]) == 2
 
 
+def test_channels_that_change_in_mid_stream(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = []
+    for number, layout in enumerate(("5.1", "stereo")):
+        part = workspace.root / f"{number}.ts"
+        shape = ["-af", f"aformat=channel_layouts={layout}", "-output_ts_offset", str(number * 0.8)]
+        ffmpeg(*FEW, *beep(0.8, at=0.2), *X264, "-c:a", "aac", *shape, part)
+        parts.append(part.read_bytes())
+        part.unlink()
+    (workspace.root / "data_dst.ts").write_bytes(b"".join(parts))
+    make(workspace)
+    assert "encoded anew" in capsys.readouterr().out
+    with av.open(str(workspace.result)) as container:
+        seconds = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+    assert 1.5 < seconds < 1.75
+    assert len(list(workspace.root.glob(".*.tmp"))) == 0
+
+
 @pytest.mark.parametrize("channel", [0, 2, 3, 9])
 def test_no_channel_is_lost_in_the_mix(workspace: Workspace, channel: int) -> None:
     many_channels(workspace.root / "data_dst.mov", 10, [channel])

@@ -11,6 +11,7 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
+from facewright.core import console
 from facewright.core.files import disk_errors
 from facewright.core.safe_files import replacing
 from facewright.video.audio import AudioStream, audio_is_copied, for_aac
@@ -78,6 +79,34 @@ def join(
     Raises:
         UserError: The disk is full, or the audio cannot be read.
     """
+
+    def write(copied: bool) -> None:
+        _write(segments, segment_tick, timeline, source, audio, target, container, tags, copied=copied)
+
+    copied = audio is not None and audio_is_copied(audio, container)
+    try:
+        write(copied)
+    except (av.error.ArgumentError, av.error.InvalidDataError):
+        if not copied:
+            raise
+        # It changes on its way, from 5.1 to stereo say, or is not what its container calls it.
+        console.warn("The audio cannot be copied as it is: it is encoded anew.")
+        write(False)
+
+
+def _write(
+    segments: Sequence[VideoSegment],
+    segment_tick: Fraction,
+    timeline: Timeline,
+    source: Path | None,
+    audio: AudioStream | None,
+    target: Path,
+    container: str,
+    tags: Mapping[str, str],
+    *,
+    copied: bool,
+) -> None:
+    """Write the result with audio that is copied or encoded; see `join`."""
     sound = PlacedAudio(source, [audio.index], timeline.sections) if audio is not None and source is not None else None
     base = _base(timeline, sound, audio)
     times = _ticks(timeline, base, container)
@@ -93,7 +122,8 @@ def join(
         video.time_base = times.tick
         sources = [_video_packets(segments, segment_tick, times, video)]
         if sound is not None and audio is not None:
-            sources.append(_audio_packets(stack, sound, audio, base, container, out))
+            packets = _copied_packets if copied else _encoded_packets
+            sources.append(packets(stack, sound, audio, base, container, out))
         for _, _, packet in heapq.merge(*sources, key=lambda item: item[:2]):
             out.mux_one(packet)
         out.close()
@@ -158,15 +188,20 @@ def _delay(segments: Sequence[VideoSegment], segment_tick: Fraction) -> int:
     return most
 
 
-def _audio_packets(
+def _copied_packets(
     stack: ExitStack, sound: PlacedAudio, audio: AudioStream, base: Fraction, container: str, out: Any
 ) -> Iterator[tuple[float, int, Any]]:
-    """Add the audio stream to the result; return its (time in seconds, 1, packet)."""
-    if audio_is_copied(audio, container):
-        given = stack.enter_context(closing(open_video(sound.source)))
-        stream = given.streams[audio.index]
-        base_ticks = round(base / Fraction(stream.time_base))
-        return _moved(sound.packets(given), out.add_stream_from_template(stream), base_ticks)
+    """Add the audio stream to the result as it is; return its (time in seconds, 1, packet)."""
+    given = stack.enter_context(closing(open_video(sound.source)))
+    stream = given.streams[audio.index]
+    base_ticks = round(base / Fraction(stream.time_base))
+    return _moved(sound.packets(given), out.add_stream_from_template(stream), base_ticks)
+
+
+def _encoded_packets(
+    stack: ExitStack, sound: PlacedAudio, audio: AudioStream, base: Fraction, container: str, out: Any
+) -> Iterator[tuple[float, int, Any]]:
+    """Do so with the stream encoded anew."""
     (node,), feed = sound.nodes()
     base += sound.lead
     run = stack.enter_context(FfmpegRun(_audio_command(sound, node, audio, base, container), feed))
