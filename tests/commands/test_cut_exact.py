@@ -152,3 +152,11 @@ def test_an_edit_list(workspace: Workspace) -> None:
     found = greys_of(workspace.root / "data_dst.mp4")
     assert len(found) == 25 and abs(heard_at(workspace.root / "data_dst.mp4") - (BEEP_AT - 5)) < 0.03
     assert abs(found[0] - (40 + 125 * 7 % 160 - 16) * 255 / 219) < 1.5
+
+
+def test_a_part_behind_the_end_of_the_audio(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = ["-f", "lavfi", "-i", f"color=s=64x48:r=25:d=6,{GREY}"]
+    ffmpeg(*picture, "-f", "lavfi", "-i", "sine=d=2", *X264, *AAC, workspace.root / "data_dst.mp4")
+    cut_video.run(workspace, cut_video.Options(start="4", end="5"))
+    check(workspace.root / "data_dst.mp4", range(100, 125))
+    assert probe(workspace.root / "data_dst.mp4").audio is None and "left out" in "".join(capsys.readouterr())

@@ -136,6 +136,12 @@ def test_audio_that_runs_on_where_the_video_breaks() -> None:
         assert placed([(0, 1000, 0), section], range(0, 2000, 20)) == list(range(0, 2000, 20))
 
 
+def test_packets_of_the_same_time_stay_apart_at_any_rate_of_sound() -> None:
+    fine = AudioPackets(Fraction(1, 90_000), [0, 0, 0, 900], [0] * 4, [0] * 4)
+    found = place_audio(fine, [Section(Fraction(0), Fraction(1), Fraction(0))]).places
+    assert found == [0, 12, 24, 900]  # each a tick of 8 kHz or more after the one before
+
+
 def test_audio_that_is_clean_stays() -> None:
     for starts in ([0, 20, 40], [-400, -380, 9990], [0, 5000, 30_000, 30_020], [0, 20, 39, 60]):
         assert placed([(0, 31_000, 0)], starts) == starts

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.files import read_json, write_json
 from facewright.video.probe import Colour
-from facewright.video.timing import AudioTiming, Timing, frame_stem, read_timing, true_rate, write_timing
+from facewright.video.timing import AudioTiming, Section, Timing, frame_stem, read_timing, true_rate, write_timing
 
 TIMING = Timing(
     source_name="data_dst.mp4",
@@ -28,11 +29,24 @@ TIMING = Timing(
     changes=("turned",),
 )
 
+MOVED = replace(
+    TIMING,
+    audio=AudioTiming("aac", Fraction(1, 7), Fraction(1, 7), breaks=2),
+    sections=(Section(Fraction(0), Fraction(40, 1000), Fraction(0)), Section(Fraction(9), Fraction(10), Fraction(-8))),
+)
 
-@pytest.mark.parametrize("timing", [TIMING, replace(TIMING, audio=None, colour=Colour())])
+
+@pytest.mark.parametrize("timing", [TIMING, replace(TIMING, audio=None, colour=Colour()), MOVED])
 def test_round_trip(tmp_path: Path, timing: Timing) -> None:
     write_timing(tmp_path / "frames.json", timing)
     assert read_timing(tmp_path / "frames.json") == timing
+
+
+@pytest.mark.parametrize("harm", [{"pts": (0, 40, 40)}, {"end": 97}, {"rate": Fraction(0)}])
+def test_what_no_reader_takes_is_not_written(tmp_path: Path, harm: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        write_timing(tmp_path / "frames.json", replace(TIMING, **harm))
+    assert not list(tmp_path.iterdir())
 
 
 def test_absent(tmp_path: Path) -> None:

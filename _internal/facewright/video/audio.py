@@ -42,13 +42,17 @@ class AudioStream:
 
     @property
     def readable(self) -> bool:
-        """Whether ffmpeg can decode it."""
-        return bool(self.codec)
+        """Whether ffmpeg can decode it; a track without samples has no rate."""
+        return bool(self.codec) and self.rate > 0
 
     def __str__(self) -> str:
         """Return for example "2 (aac, stereo, eng)"."""
         layout = "1 channel" if self.layout == "1 channels" else self.layout
-        what = (self.codec, layout, self.language) if self.readable else ("unknown codec", self.language)
+        what = (
+            (self.codec, layout if self.rate else "empty", self.language)
+            if self.codec
+            else ("unknown codec", self.language)
+        )
         return f"{self.track} ({', '.join(word for word in what if word)})"
 
 

@@ -1,5 +1,6 @@
 """The audio of a source on the timeline of its frames: each packet moves with its section of the video."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from facewright.video.timing import Section
 MAX_SILENCE = Fraction(1)
 # Containers round the times of audio: a fall by less than this, in seconds, is none.
 ROUNDING = Fraction(1, 10)
+# Packets that coincide are put this much apart, in seconds: a tick of the coarsest rate of sound.
+STEP = Fraction(1, 8000)
 # Sections leave small holes in the audio where they meet; longer ones than this, in seconds, become silence.
 MAX_HOLE = 0.01
 # Seconds that times in a pipe are ahead of those of the timeline, where these may be below 0.
@@ -98,6 +101,7 @@ def place_audio(audio: AudioPackets, sections: Sequence[Section]) -> PlacedPacke
     used = sorted({at for at, _ in moved})
     over = {at: ticks[later].begin + ticks[later].shift for at, later in pairwise(used)}
     places: list[int | None] = []
+    step = math.ceil(STEP / audio.tick)
     last: int | None = None
     for (at, own), start, duration in zip(moved, audio.starts, audio.durations, strict=True):
         place = start + ticks[at].shift + own
@@ -106,7 +110,7 @@ def place_audio(audio: AudioPackets, sections: Sequence[Section]) -> PlacedPacke
         if not own and not begin <= middle <= over.get(at, middle):
             places.append(None)
             continue
-        last = place if last is None else max(place, last + 1)
+        last = place if last is None else max(place, last + step)
         places.append(last)
     return PlacedPackets(places, sum(a != b for a, b in pairwise(moved)))
 
@@ -217,11 +221,10 @@ class PlacedAudio:
         last: dict[int, int] = {}
         for packet in readable_packets(container, *(container.streams[index] for index in self._indices)):
             index = packet.stream_index
-            place = (
-                next(places[index], None) if index in places else max(packet.pts, last.get(index, packet.pts - 1) + 1)
-            )
+            place = next(places[index], None) if index in places else packet.pts
             if place is not None:
-                packet.pts = packet.dts = last[index] = place
+                step = math.ceil(STEP / Fraction(packet.time_base))
+                packet.pts = packet.dts = last[index] = max(place, last.get(index, place - step) + step)
                 yield packet
 
     def nodes(self, **options: Any) -> tuple[list[Any], Iterator[bytes] | None]:

@@ -15,7 +15,7 @@ from facewright.core.json_data import fields
 from facewright.core.workspace import Workspace
 from facewright.video.audio import fits_aac, mixed_down_note
 from facewright.video.named import side_video
-from facewright.video.part import Part, choose_part, tracks_of, write_part
+from facewright.video.part import Part, choose_part, write_part
 from facewright.video.probe import probe
 
 TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
@@ -106,8 +106,10 @@ def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutR
         part = choose_part(info, start, end)
         if not part.count:
             raise _nothing(part)
-        for audio in tracks_of(info):
-            if not fits_aac(audio):
+        for audio in info.audio_tracks:
+            if audio not in part.tracks:
+                console.warn(f"Audio track {audio} is left out: nothing of it is heard in this part.")
+            elif not fits_aac(audio):
                 console.warn(mixed_down_note(audio))
         with console.progress_bar(part.count, title="Cutting", unit="frames") as bar:
             part = write_part(part, ready, bar.update)

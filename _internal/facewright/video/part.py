@@ -8,7 +8,7 @@ missing, the video is decoded from its beginning and its frames are counted.
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +24,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import disk_errors
 from facewright.core.safe_files import replacing
 from facewright.video.audio import AudioStream, for_aac
-from facewright.video.audio_placing import PlacedAudio
+from facewright.video.audio_placing import PlacedAudio, place_audio, read_audio
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import deinterlaced, fitted_note, video_frames, video_input
 from facewright.video.frames import decoded_stamps
@@ -59,6 +59,7 @@ class Part:
         count: Number of frames.
         seek: Where to begin to decode, in seconds on the file's clock; None is the beginning.
         decoded: Whether the frames were counted by decoding; else they are what the packets promise.
+        tracks: The audio that is heard in it, the main track first: it is the main one of the part too.
     """
 
     info: VideoInfo
@@ -70,6 +71,7 @@ class Part:
     count: int
     seek: Fraction | None
     decoded: bool
+    tracks: tuple[AudioStream, ...] = ()
 
     @property
     def zero(self) -> Fraction:
@@ -95,11 +97,6 @@ def beginning(times: VideoTimes) -> Fraction:
     first = times.frames.pts[0] * times.frames.time_base
     audio = times.audio
     return audio.start if audio is not None and audio.start < first - MAX_PRIMING else first
-
-
-def tracks_of(info: VideoInfo) -> list[AudioStream]:
-    """Return the audio tracks that can be read, the main one first: it is the main one of a part too."""
-    return sorted((audio for audio in info.audio_tracks if audio.readable), key=lambda audio: audio != info.audio)
 
 
 def choose_part(info: VideoInfo, start: Fraction, end: Fraction | None, *, decode: bool = False) -> Part:
@@ -130,7 +127,24 @@ def choose_part(info: VideoInfo, start: Fraction, end: Fraction | None, *, decod
         # Frames behind the last keyframe may need some before it; one more is a reserve.
         seek = keys[max(0, len(keys) - 3)] * info.time_base - SEEK_MARGIN
         seek = seek if seek > pts[0] * tick else None
-    return Part(info, start, end, times, stamps, first, max(0, last - first), seek, decoded=not index)
+    part = Part(info, start, end, times, stamps, first, max(0, last - first), seek, decoded=not index)
+    return replace(part, tracks=_heard(part)) if part.count else part
+
+
+def _heard(part: Part) -> tuple[AudioStream, ...]:
+    """Return the audio tracks that can be read and have something in the part."""
+    info, sections = part.info, part.times.sections
+    tracks = sorted((audio for audio in info.audio_tracks if audio.readable), key=lambda audio: audio != info.audio)
+    if not tracks:
+        return ()
+    end = None if part.end is None else beginning(part.times) + part.end
+    heard = []
+    for track, packets in zip(tracks, read_audio(info.path, [track.index for track in tracks]), strict=True):
+        places = place_audio(packets, sections).places if sections else packets.starts
+        times = (place * packets.tick for place in places if place is not None)
+        if any(time >= part.zero and (end is None or time < end) for time in times):
+            heard.append(track)
+    return tuple(heard)
 
 
 def _are_as_stamped(times: VideoTimes, stamps: Sequence[int]) -> bool:
@@ -195,7 +209,7 @@ def _not_right(part: Part, written: int) -> UserError:
 def _encode(part: Part, target: Path, note: Callable[[], None]) -> bool:
     """Encode the frames and the audio, calling `note` for each frame; return whether all came, and no other."""
     info = part.info
-    sound = PlacedAudio(info.path, [audio.index for audio in tracks_of(info)], part.times.sections)
+    sound = PlacedAudio(info.path, [audio.index for audio in part.tracks], part.times.sections)
     problem = f"{info.path.name} could not be cut"
     with ExitStack() as stack:
         run = stack.enter_context(FfmpegRun(*_command(part, sound)))
@@ -284,7 +298,7 @@ def _command(part: Part, sound: PlacedAudio) -> tuple[list[str], Iterator[bytes]
         begin, end = part.stamps[first], part.stamps[last]
         node = node.filter("select", f"between(pts,{begin},{end})").filter("setpts", f"PTS-{begin - lead}")
     nodes, feed = sound.nodes(**options)
-    tracks = [_trimmed(audio, node, part, sound) for audio, node in zip(tracks_of(info), nodes, strict=True)]
+    tracks = [_trimmed(audio, node, part, sound) for audio, node in zip(part.tracks, nodes, strict=True)]
     # Full colour resolution where halving it would lose something: odd sizes, RGB.
     odd = info.size[0] % 2 or info.size[1] % 2
     layout = ("yuv444p" if odd or info.rgb or "444" in info.pixel_format else "yuv420p") + ("10le" if info.deep else "")

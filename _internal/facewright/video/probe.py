@@ -3,7 +3,7 @@
 import math
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -371,5 +371,11 @@ def frame_index(info: VideoInfo) -> list[tuple[int, bool]]:
 
 def readable_packets(container: Any, *streams: Any) -> Iterator[Any]:
     """Yield the packets of streams that have a time, up to a place where a damaged file cannot be read on."""
-    with suppress(FFmpegError):
-        yield from (packet for packet in container.demux(*streams) if packet.size and packet.pts is not None)
+    while True:
+        try:
+            yield from (packet for packet in container.demux(*streams) if packet.size and packet.pts is not None)
+        except FFmpegError:
+            return
+        except IndexError:  # PyAV's word for a stream that turns up in mid-file: read on behind it
+            continue
+        return

@@ -171,39 +171,42 @@ def _on_grid(pts: tuple[int, ...], time_base: Fraction, rate: Fraction, slack: F
 
 
 def write_timing(path: Path, timing: Timing) -> None:
-    """Write frames.json atomically and durably."""
+    """Write frames.json atomically and durably.
+
+    Raises:
+        ValueError: No reader would take it: a mistake of this program, which is to show now and not days later.
+    """
     audio = timing.audio
-    write_json(
-        path,
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "source": {
-                "name": timing.source_name,
-                "bytes": timing.source_bytes,
-                **({"content": timing.source_content} if timing.source_content else {}),
-            },
-            "settings": {"fps": timing.fps, "image_format": timing.image_format},
-            "time_base": list(timing.time_base.as_integer_ratio()),
-            "pts": list(timing.pts),
-            "end": timing.end,
-            "rate": list(timing.rate.as_integer_ratio()),
-            "constant": timing.constant,
-            "size": list(timing.size),
-            "colour": asdict(timing.colour),
-            "assumed_matrix": timing.assumed_matrix,
-            "sound": None
-            if audio is None
-            else {
-                "codec": audio.codec,
-                "start": list(audio.start.as_integer_ratio()),
-                "offset": list(audio.offset.as_integer_ratio()),
-                "breaks": audio.breaks,
-            },
-            "changes": list(timing.changes),
-            "sections": [[int(time / timing.time_base) for time in astuple(section)] for section in timing.sections],
+    data = {
+        "format": FORMAT,
+        "version": VERSION,
+        "source": {
+            "name": timing.source_name,
+            "bytes": timing.source_bytes,
+            **({"content": timing.source_content} if timing.source_content else {}),
         },
-    )
+        "settings": {"fps": timing.fps, "image_format": timing.image_format},
+        "time_base": list(timing.time_base.as_integer_ratio()),
+        "pts": list(timing.pts),
+        "end": timing.end,
+        "rate": list(timing.rate.as_integer_ratio()),
+        "constant": timing.constant,
+        "size": list(timing.size),
+        "colour": asdict(timing.colour),
+        "assumed_matrix": timing.assumed_matrix,
+        "sound": None
+        if audio is None
+        else {
+            "codec": audio.codec,
+            "start": list(audio.start.as_integer_ratio()),
+            "offset": list(audio.offset.as_integer_ratio()),
+            "breaks": audio.breaks,
+        },
+        "changes": list(timing.changes),
+        "sections": [[int(time / timing.time_base) for time in astuple(section)] for section in timing.sections],
+    }
+    _parse(data)
+    write_json(path, data)
 
 
 def read_timing(path: Path) -> Timing | None:
