@@ -93,5 +93,10 @@ def test_rate_of_uneven_frames_is_their_average() -> None:
     assert true_rate(pts, Fraction(1, 1000), (Fraction(100),)) == (Fraction(40), False)
 
 
+def test_a_rate_is_one_that_readers_take() -> None:
+    assert true_rate((0, 1, 2), Fraction(1, 10**9), ()) == (Fraction(1_000_000), False)
+    assert true_rate((7,), Fraction(1, 10**9), (Fraction(10**9),)) == (Fraction(1_000_000), True)
+
+
 def test_one_frame() -> None:
     assert true_rate((7,), Fraction(1, 1000), (Fraction(24),)) == (Fraction(24), True)

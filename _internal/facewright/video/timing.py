@@ -145,9 +145,11 @@ def true_rate(pts: tuple[int, ...], time_base: Fraction, hints: tuple[Fraction, 
         hints: Rates the container names; taken when the times bear them out.
     """
     if len(pts) < 2:
-        return (hints[0] if hints else Fraction(25)), True
+        return min(hints[0] if hints else Fraction(25), Fraction(MAX_RATE)), True
     span = (pts[-1] - pts[0]) * time_base
     measured = (len(pts) - 1) / span
+    if measured > MAX_RATE:
+        return Fraction(MAX_RATE), False
     if _on_grid(pts, time_base, measured, time_base / 1000):
         return measured, True
     # What a container may round by: a millisecond, also when it came through Matroska before.
@@ -205,7 +207,7 @@ def write_timing(path: Path, timing: Timing) -> None:
         "changes": list(timing.changes),
         "sections": [[int(time / timing.time_base) for time in astuple(section)] for section in timing.sections],
     }
-    _parse(data)
+    _parse(FRAMES_SCHEMA(data))
     write_json(path, data)
 
 
