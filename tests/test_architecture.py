@@ -41,7 +41,9 @@ MAY_IMPORT = {
     ),
     "library": ("core", "convert", "extract", "train", "video"),
     "launchers": ("core",),
-    "doc_tables": ("core", "ui", "convert", "extract", "annotate", "facesets", "models", "commands", "launchers"),
+    "doc_tables": (
+        *("core", "ui", "convert", "extract", "annotate", "facesets", "models", "train", "commands", "launchers"),
+    ),
     "cli": ("core", "launchers", "doc_tables"),
 }
 # Library -> the packages or files that may import it. numpy and cv2 are open to all.

@@ -19,6 +19,7 @@ from facewright.core.options import Option, declared, show
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.facesets.sort_base import methods
 from facewright.models.registry import model_classes
+from facewright.train.model_advice import WHICH
 from facewright.ui.events import HELP
 
 MARKER = re.compile(r"(<!-- table: (?P<name>[^>]+?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
@@ -32,6 +33,7 @@ def tables() -> dict[str, str]:
         "commands": _table(("Command", "What it does"), [(f"`{n}`", commands.summary(n)) for n in commands.modules]),
         "exit codes": _table(("Exit code", "What it means"), [(str(code), text) for code, text in EXIT_CODES.items()]),
         "models": _table(("Model", "What it is for", "Face", "Million parameters", "Memory of a training"), _models()),
+        "which model": _table(("You have", "Take", "How long"), [_coded(row) for row in WHICH]),
         "detectors": _table(("Detector", "What it is for"), _detectors()),
         "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),
         "modes": _table(("Mode", "What it does"), [(f"`{mode}`", text) for mode, text in MODES.items()]),
@@ -95,6 +97,14 @@ def _models() -> list[tuple[str, ...]]:
         memory = [f"{size:.1f} GiB at batch {batch}" for batch, size in entry.memory.items()]
         rows.append((f"`{name}`", entry.title, f"{entry.face_type}, {side} px", ", ".join(counts), ", ".join(memory)))
     return rows
+
+
+def _coded(row: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a row with the names of models as code, and the document that it names as a link."""
+    names = re.compile(rf"\b({'|'.join(sorted(model_classes(), key=len, reverse=True))})\b(?! frame)")
+    what, which, how_long = row
+    linked = re.sub(r"see (docs/\S+)", r"[\1](\1)", which)
+    return what, names.sub(r"`\1`", linked.partition("[")[0]) + "".join(linked.partition("[")[1:]), how_long
 
 
 def _detectors() -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from facewright.commands import quickstart
 from facewright.core.errors import UserError
 from facewright.core.hints import SCRIPTS
 from facewright.core.workspace import Workspace
+from facewright.train.step_times import note_step_time
 
 
 def test_every_row_is_that_of_the_numbered_script() -> None:
@@ -49,3 +50,10 @@ def test_values_that_do_not_fit_are_refused_and_nothing_runs(workspace: Workspac
     with pytest.raises(UserError, match="no such model"):
         quickstart.run_step(workspace, quickstart.Step("6_train", "train", {"model": "no such model"}))
     assert not workspace.model_dir.exists()
+
+
+def test_it_says_how_long_it_takes(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEWRIGHT_DEFAULTS", str(tmp_path / "defaults.toml"))
+    assert "11 min on two processor cores" in quickstart.how_long(4000)
+    note_step_time("quick", 8, "CPU", 60.0, steps=100)
+    assert "4 min" in quickstart.how_long(4000) and "cores" not in quickstart.how_long(4000)

@@ -24,3 +24,9 @@ def test_a_question_on_a_terminal_goes_through_the_line_editor(monkeypatch):
     monkeypatch.setattr("sys.stdout", Terminal())
     monkeypatch.setattr("builtins.input", lambda text: prompts.append(text) or "")
     assert console.ask("How many? ") == "" and prompts == ["How many? "]
+
+
+def test_a_yes_or_no_question_answers_a_question_mark(typed, capsys):
+    shown = typed("?", "n")
+    assert not console.confirm("Rename 3 files?", default=True)
+    assert len(shown) == 2 and "Enter means y" in capsys.readouterr().out

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from facewright.core import console
 from facewright.train import console_line
-from facewright.train.console_line import ConsoleLine, StepTimes, duration, status_line
+from facewright.train.console_line import ConsoleLine, StepTimes, duration, status_line, time_text
 
 
 def test_times_and_losses():
@@ -17,6 +18,31 @@ def test_times_and_losses():
         times.add(0.2, 0.01)
     line = status_line(12, {"src": 0.25, "dst": 1.0}, times)
     assert line == "#000012     200 ms  data wait 5.0%  src 0.2500  dst 1.0000"
+
+
+def test_the_time_left_is_told_where_there_is_a_target():
+    times = StepTimes()
+    times.add(9.0, 5.0)
+    assert times.seconds_left(1, 1201) is None, "the first step compiles and says nothing about the others"
+    times.add(0.2, 0.0)
+    assert times.seconds_left(2, 1202) == pytest.approx(240)
+    assert "4 min left" in status_line(2, {}, times, target=1202)
+    assert "left" not in status_line(2, {}, times)
+    assert times.seconds_left(1300, 1202) == 0
+
+
+TIMES = [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min"), (3570, "1 h 0 min"), (12_000, "3 h 20 min"), (200_000, "2 d 7 h")]
+
+
+@pytest.mark.parametrize(("seconds", "said"), TIMES)
+def test_long_times(seconds, said):
+    assert time_text(seconds) == said
+
+
+def test_a_quiet_training_prints_no_line(capsys):
+    with console.printing(console.Verbosity.QUIET):
+        ConsoleLine().show("#000001", now=True)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.0004, "0 ms"), (9.9, "9900 ms"), (10.0, "10.0 s"), (99.94, "99.9 s")])

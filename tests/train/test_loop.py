@@ -1,3 +1,4 @@
+import itertools
 import os
 import threading
 import time
@@ -16,7 +17,8 @@ from facewright.faces.align import FaceType
 from facewright.marking.origin import read_origin
 from facewright.models.base import Trainable, to_numpy
 from facewright.nn import backups, checkpoint, devices
-from facewright.train.callbacks import Callback
+from facewright.train.callbacks import Callback, TrainingRun
+from facewright.train.facts import facts
 from facewright.train.keys import TrainingCommand
 from facewright.train.preview_writer import PreviewWriter
 from facewright.train.saver import Snapshot
@@ -83,6 +85,48 @@ def test_previews_and_their_history(tmp_path, faces):
     for image in (tmp_path / "preview.png", tmp_path / "tiny" / "history" / "000010.jpg"):
         origin = read_origin(image)
         assert origin is not None and origin.made_with_network
+
+
+def test_the_history_of_previews_is_bounded(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    preview = PreviewWriter(session, sources, write_history=True, history_images=2, clock=lambda: 0.0)
+    train(session, sources, preview=preview, target=50)
+    assert sorted(p.name for p in (tmp_path / "tiny" / "history").iterdir()) == ["000020.jpg", "000040.jpg"]
+
+
+def test_a_history_that_somebody_wanted_whole_stays(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    folder = tmp_path / "tiny" / "history"
+    folder.mkdir(parents=True)
+    for iteration in (1, 2, 3, 4, 5):
+        (folder / f"{iteration:06d}.jpg").write_bytes(b"an image of an earlier version")
+    preview = PreviewWriter(session, sources, write_history=True, history_images=1, clock=lambda: 0.0)
+    train(session, sources, preview=preview, target=20)
+    assert len(list(folder.iterdir())) >= 6
+
+
+def test_kept_images_take_little_of_the_time(tmp_path, faces):
+    session, sources = new_session(tmp_path, faces)
+    ticks = itertools.count()
+    preview = PreviewWriter(session, sources, write_history=True, clock=lambda: float(next(ticks)))
+    train(session, sources, preview=preview, target=60)
+    assert len(list((tmp_path / "tiny" / "history").iterdir())) < 6
+
+
+def test_the_lines_above_the_preview_say_what_the_page_says(tmp_path, faces):
+    session, _ = new_session(tmp_path, faces)
+    run = TrainingRun(session, target=5000, skipped=2)
+    for _ in range(3):
+        run.times.add(0.5, 0.1)
+    session.iteration = 1000
+    session.save()
+    run.say("Something was said.\nAt length.")
+    text = "\n".join(facts(run))
+    for part in ("iteration 1,000 of 5,000", "500 ms per iteration (2.0/s)", "about 33 min left", "data wait 20.0%"):
+        assert part in text
+    for part in ("saved: iteration 1,000, just now", "no backup", "not applied: 2", "Something was said."):
+        assert part in text
+    assert "At length" not in text
 
 
 def test_the_terminal_gets_the_faces_that_were_requested(tmp_path, faces):

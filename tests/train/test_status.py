@@ -119,7 +119,7 @@ def test_previews_come_sooner_while_a_page_is_open(training):
             before = status.preview
             if open_:
                 status.note_request()
-            preview.refresh_if_due("")
+            preview.refresh_if_due()
             drawn.append(status.preview is not before)
     assert sum(drawn[:120]) == 120 // SECONDS_BETWEEN_PREVIEWS
     assert sum(drawn[120:]) == 120 // SECONDS_BETWEEN_WATCHED
@@ -141,7 +141,7 @@ def test_a_preview_that_takes_long_is_drawn_seldom_even_then(tmp_path, faces):
         now[0] += 1
         status.note_request()
         before = now[0]
-        preview.refresh_if_due("")
+        preview.refresh_if_due()
         spent += now[0] - before
     assert 0.01 * 1000 < spent <= MAX_TIME_SHARE * 1000 + 2
 

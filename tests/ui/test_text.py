@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facewright.ui.text import draw_text, text_width
+from facewright.ui.text import draw_text, text_width, wrap
 
 
 def drawn(text, **more):
@@ -33,3 +33,10 @@ def test_color_and_scale():
     image = drawn("abc", color=(0, 0, 255), x=10)
     assert image[..., 2].max() > 200 and not image[..., :2].any()
     assert text_width("abc", 0.84) > 1.8 * text_width("abc", 0.42)
+
+
+def test_wrapped_lines_fit_and_keep_their_words_whole() -> None:
+    lines = wrap("one two three four five averyveryverylongword six", 80)
+    assert " ".join(lines) == "one two three four five averyveryverylongword six"
+    assert all(text_width(line) <= 80 for line in lines if " " in line)
+    assert wrap("", 80) == [""]

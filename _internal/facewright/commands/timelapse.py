@@ -1,6 +1,6 @@
 """Make a video of a training's previews, from the first iteration to the last.
 
-Reads model/<name>/history/, which 6_train --write-preview-history fills, and writes model/<name>/timelapse.mp4.
+Reads model/<name>/history/, which the training fills, and writes model/<name>/timelapse.mp4.
 """
 
 from dataclasses import dataclass

@@ -205,18 +205,28 @@ def ask(text: str) -> str:
     return typed
 
 
-def confirm(text: str, *, default: bool = False) -> bool:
-    """Ask a yes/no question; without a terminal the default is the answer."""
+def confirm(text: str, *, default: bool = False, help: str = "") -> bool:
+    """Ask a yes/no question; without a terminal the default is the answer.
+
+    Args:
+        text: The question.
+        default: What Enter means.
+        help: What "?" shows.
+    """
     if not interactive():
         return default
     while True:
-        answer = ask(f"{text} [{'Y/n' if default else 'y/N'}]: ").lower()
+        answer = ask(f"{text} [{'Y/n' if default else 'y/N'}, ? for help]: ").lower()
         if not answer:
             return default
         if answer in ("y", "yes"):
             return True
         if answer in ("n", "no"):
             return False
+        if answer == "?":
+            meaning = help or "y does it, n leaves everything as it is."
+            say(f"  {meaning} Enter means {'y' if default else 'n'}.", needed=True)
+            continue
         warn(f"{answer!r} is neither yes nor no.")
 
 

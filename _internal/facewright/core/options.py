@@ -48,6 +48,7 @@ class Option:
         applies_when: Says from the values of the options before it whether this one plays a part at all. One that
             plays none is not asked for, and is in no key. None: it always does.
         saved_with_model: Whether the model keeps the value of its last run as the default of its next one.
+        explain: Returns more for "?" at the question than `help`, what only this machine knows, say; or None.
         per_run: For an option of a model: it may change after the model was created. The others are fixed then.
     """
 
@@ -67,6 +68,7 @@ class Option:
     applies_when: Callable[[Mapping[str, Any]], bool] | None = None
     saved_with_model: bool = False
     per_run: bool = False
+    explain: Callable[[], str] | None = None
 
     @property
     def flag(self) -> str:
@@ -274,6 +276,8 @@ def question(spec: Option, default: Value) -> Value:
             return default
         if text == "?":
             console.say(f"  {spec.help}", needed=True)
+            if spec.explain:
+                console.say(spec.explain(), needed=True)
             continue
         try:
             return spec.parse(text)

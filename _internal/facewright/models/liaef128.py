@@ -25,6 +25,7 @@ class LIAEF128(InTurn):
     default_batch = 4
     parameters = MappingProxyType({"full": 136_056_068})
     memory = MappingProxyType({4: 4.0})
+    cost = 53.0
     batches = MappingProxyType({4.5: 4, 5: 4, 6: 8, 7: 12, 8: 16, 9: 20, 10: 24, 11: 24, 12: 32, 13: 48})
 
     def build(self) -> dict[str, Any]:

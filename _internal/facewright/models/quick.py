@@ -43,6 +43,7 @@ class Quick(SharedEncoder):
     default_batch = 8
     parameters = MappingProxyType({"full": 7_824_800})
     memory = MappingProxyType({4: 0.9})
+    cost = 1.0
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:
         """Return the usual outputs and where eyes and mouth are."""

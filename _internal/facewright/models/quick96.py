@@ -33,6 +33,7 @@ class Quick96(SharedEncoder):
     default_batch = 4
     parameters = MappingProxyType({"full": 38_294_330})
     memory = MappingProxyType({4: 1.7})
+    cost = 7.0
 
     def build(self) -> dict[str, Any]:
         """Build the encoder with its inner network (96 -> 6x6) and both decoders."""

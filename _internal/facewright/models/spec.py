@@ -80,6 +80,8 @@ class ModelSpec(ABC):
         parameters: Name of the version ("full", "light") -> number of parameters.
         memory: Faces per stream and iteration -> GiB that training the full version took on a processor, in float32;
             measured with tests/benchmarks/models.py.
+        cost: Processor time that a face of an iteration takes, src and dst together, as a multiple of QUICK's; 0 where
+            that was not measured. Measured with tests/benchmarks/models.py.
         batches: Memory of the device in GiB -> faces per stream and iteration; see `batch_for`.
         light_below: Memory in GiB below which "auto" takes the light version.
         Options: Dataclass of its options.
@@ -100,6 +102,7 @@ class ModelSpec(ABC):
     default_batch: ClassVar[int] = 8
     parameters: ClassVar[Mapping[str, int]]
     memory: ClassVar[Mapping[int, float]] = MappingProxyType({})
+    cost: ClassVar[float] = 0.0
     batches: ClassVar[Mapping[float, int]] = MappingProxyType({})
     light_below: ClassVar[float] = 0.0
     Options: ClassVar[type[ModelOptions]] = ModelOptions

@@ -14,6 +14,7 @@ from pathlib import Path
 from facewright.core.errors import UserError
 from facewright.nn import backups
 from facewright.train.console_line import RECENT_STEPS, ConsoleLine, StepTimes, status_line
+from facewright.train.facts import facts
 from facewright.train.keys import CommandSource, TrainingCommand
 from facewright.train.preview_writer import PreviewWriter
 from facewright.train.saver import Saver, SaveReport, seconds_to_next
@@ -52,6 +53,8 @@ class TrainingRun:
         times: Durations of the recent iterations.
         steps: Iterations applied in this run.
         skipped: Iterations of this run that were not applied.
+        target: Iteration at which it stops; 0 for none.
+        message: The newest message.
         stop_reason: Why the training stops: "target", "key" or the name of a signal; "" while it goes on.
         leave_requested: Whether somebody wants to leave.
         unsafe_to_save: Whether the weights may be unusable: inside a step, or after it diverged for good.
@@ -67,6 +70,8 @@ class TrainingRun:
     times: StepTimes = field(default_factory=StepTimes)
     steps: int = 0
     skipped: int = 0
+    target: int = 0
+    message: str = ""
     stop_reason: str = ""
     leave_requested: bool = False
     unsafe_to_save: bool = False
@@ -79,7 +84,7 @@ class TrainingRun:
     @property
     def line(self) -> str:
         """Text of the status line."""
-        return status_line(self.session.iteration, self.recent_losses, self.times)
+        return status_line(self.session.iteration, self.recent_losses, self.times, self.target)
 
     @property
     def leaving(self) -> bool:
@@ -88,6 +93,7 @@ class TrainingRun:
 
     def say(self, text: str, *, attention: bool = False) -> None:
         """Print a message, and publish it for a page."""
+        self.message = text.partition("\n")[0]
         if self.status:
             self.status.add_message(text, attention=attention)
         self.console.say(text, attention=attention)
@@ -204,7 +210,7 @@ class PreviewUpdates(Callback):
 
     def between_steps(self, run: TrainingRun) -> None:
         """Draw the preview when the last one is too old."""
-        self._attempt(run, lambda: self._writer.refresh_if_due(run.line))
+        self._attempt(run, lambda: self._writer.refresh_if_due(lambda: facts(run)))
         self._attempt(run, self._writer.keep_history)
 
     def on_stop(self, run: TrainingRun) -> None:
@@ -213,7 +219,7 @@ class PreviewUpdates(Callback):
 
     def refresh(self, run: TrainingRun) -> Path | None:
         """Draw the preview now; return its file, None where it cannot be written."""
-        return self._writer.path if self._attempt(run, lambda: self._writer.refresh(run.line)) else None
+        return self._writer.path if self._attempt(run, lambda: self._writer.refresh(facts(run))) else None
 
     def _attempt(self, run: TrainingRun, work: Callable[[], None]) -> bool:
         """A preview that cannot be written is no reason to stop: False then."""

@@ -43,6 +43,12 @@ class StepTimes:
         """Share of the recent time that was spent waiting for data, 0..1."""
         return sum(waited for _, waited in self._times) / max(sum(seconds for seconds, _ in self._times), 1e-9)
 
+    def seconds_left(self, iteration: int, target: int) -> float | None:
+        """Return the time until the target at the pace of the recent iterations; None where that is not known."""
+        if not target or self._steps < 2:
+            return None
+        return max(0, target - iteration) * self.milliseconds / 1000
+
 
 class ConsoleLine:
     """Prints the status line, and messages above it. A lost terminal or pipe does not end the training."""
@@ -60,6 +66,8 @@ class ConsoleLine:
             text: The line.
             now: Print it in any case, but never twice.
         """
+        if console.quiet():
+            return
         timed = f"{time.strftime('%H:%M:%S')}  {text}"
         with _tolerating_lost_output():
             if self._terminal:
@@ -96,18 +104,33 @@ def _tolerating_lost_output() -> Iterator[None]:
         console.discard_output()
 
 
-def status_line(iteration: int, losses: Mapping[str, float], times: StepTimes) -> str:
+def status_line(iteration: int, losses: Mapping[str, float], times: StepTimes, target: int = 0) -> str:
     """Return the text of the line.
 
     Args:
         iteration: Steps so far.
         losses: Mean of the recent losses by name.
         times: Of the recent iterations.
+        target: Iteration at which the training stops; 0 for none.
     """
+    left = times.seconds_left(iteration, target)
+    until = "" if left is None else f"{time_text(left)} left  "
     shown = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
-    return f"#{iteration:06d}  {duration(times.milliseconds):>9}  data wait {times.waiting:4.1%}  {shown}"
+    return f"#{iteration:06d}  {duration(times.milliseconds):>9}  {until}data wait {times.waiting:4.1%}  {shown}"
 
 
 def duration(milliseconds: float) -> str:
     """Format the duration of an iteration: "200 ms", from ten seconds on "12.3 s"."""
     return f"{milliseconds:.0f} ms" if milliseconds < LONG_MS else f"{milliseconds / 1000:.1f} s"
+
+
+def time_text(seconds: float) -> str:
+    """Format a longer time, as the page does: "40 s", "12 min", "3 h 20 min", "2 d 4 h"."""
+    rounded = round(seconds)
+    minutes = round(rounded / 60)
+    hours = minutes // 60
+    if rounded < 60:
+        return f"{rounded} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"

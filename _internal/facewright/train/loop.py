@@ -111,7 +111,7 @@ def train_session(
         callbacks.append(updates)
     if preview and settings.wait_for_close:
         callbacks.append(WaitForClose(preview))
-    run = TrainingRun(session, callbacks, commands, status)
+    run = TrainingRun(session, callbacks, commands, status, target=settings.target)
     return TrainingLoop(run, sources, settings.batch_size, settings.target).train()
 
 

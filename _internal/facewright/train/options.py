@@ -7,6 +7,7 @@ from facewright.models.registry import model_classes
 from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
 from facewright.nn.saved_models import check_chosen
+from facewright.train.model_advice import explain_models
 
 MODELS = {name: model.title for name, model in model_classes().items()}
 MASKS = {
@@ -20,7 +21,11 @@ class Options:
     """What the user decides at every run."""
 
     model: str = option(
-        "quick" if "quick" in MODELS else next(iter(MODELS)), "Network of the model.", choices=MODELS, ask="Model"
+        "quick" if "quick" in MODELS else next(iter(MODELS)),
+        "Network of the model.",
+        choices=MODELS,
+        ask="Model",
+        explain=explain_models,
     )
     name: str = option(
         "",
@@ -86,7 +91,14 @@ class Options:
         False, "Draw the faces in the terminal too, in coloured blocks: when a preview is requested, and on saving."
     )
     write_preview_history: bool = option(
-        False, "Keep a JPEG of the same faces every 10 iterations.", saved_with_model=True
+        True, "Keep images of the same faces for the time-lapse, at first every 10 iterations.", saved_with_model=True
+    )
+    history_images: int = option(
+        300,
+        "How many of these images there may be at most: when they become too many, every second one goes. 0 keeps all.",
+        low=0,
+        high=1_000_000,
+        saved_with_model=True,
     )
     tensorboard: bool = option(False, "Write the losses for TensorBoard into model/<name>/tensorboard.")
     debug: bool = option(False, "Show the samples that the network gets, and train nothing.")

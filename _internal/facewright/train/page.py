@@ -17,6 +17,7 @@ from facewright.core.images import encode
 from facewright.core.json_data import fields, parse_json, text
 from facewright.marking.provenance import mark_jpeg
 from facewright.nn import backups, checkpoint
+from facewright.train.facts import age_of
 from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
 from facewright.train.keys import TrainingCommand
 from facewright.train.status import PreviewImage, RunState, TrainingStatus
@@ -86,8 +87,8 @@ class TrainingPage:
             "skipped": stats.skipped,
             "saved": stats.saved,
             "saving": stats.saving,
-            "saved_ago": _age(checkpoint.generations(self._folder)),
-            "backup_ago": _age(backups.backups(self._folder)),
+            "saved_ago": age_of(checkpoint.generations(self._folder)),
+            "backup_ago": age_of(backups.backups(self._folder)),
             "picture": preview
             and {
                 "version": preview.version,
@@ -171,14 +172,6 @@ def _column(values: Losses) -> list[float | None]:
 def _number(value: float) -> float | None:
     """Four digits are more than a curve shows; JSON has no NaN."""
     return float(f"{value:.4g}") if math.isfinite(value) else None
-
-
-def _age(paths: list[Path]) -> float | None:
-    """Return the seconds since the newest of some saved states was written; None without any."""
-    try:
-        return round(max(0.0, time.time() - paths[0].stat().st_mtime), 1) if paths else None
-    except OSError:  # it has just been deleted
-        return None
 
 
 def _json(value: Any) -> PageAnswer:

@@ -37,6 +37,7 @@ from facewright.train.preview import draw_samples
 from facewright.train.samplers import make_samplers, worker_count
 from facewright.train.session import TrainingSession
 from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
+from facewright.train.step_times import note_step_time, step_times
 from facewright.train.summary import model_rows, print_box, print_ending
 from facewright.train.watch import open_watchers
 from facewright.train.window import open_window
@@ -99,6 +100,7 @@ def train(workspace: Workspace, options: Options, model_options: Any = None) -> 
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
             result = _run_loop(session, samplers, options, batch)
+            note_step_time(session.kind, batch.size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
     return TrainingReport(session.folder, session.iteration, result)
 
@@ -160,8 +162,17 @@ def _print_summary(
         ("device", device.device.describe()),
         ("precision", device.describe_precision()),
         ("target", target),
+        *_time_rows(session, options),
     ]
     print_box("pretraining" if options.pretrain else "training", rows)
+
+
+def _time_rows(session: TrainingSession, options: Options) -> list[tuple[str, str]]:
+    """Return how long it takes, where that is known."""
+    known = step_times().get(session.kind)
+    if known is None or not options.target_iter:
+        return []
+    return [("time", known.describe(max(0, options.target_iter - session.iteration)))]
 
 
 def _mask_rows(faces: FaceStreams, options: Options) -> list[tuple[str, str]]:

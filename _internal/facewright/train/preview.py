@@ -27,7 +27,7 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
     """Draw the whole preview.
 
     Args:
-        lines: Text above the chart, three lines or fewer.
+        lines: Text above the chart; lines that are too long are wrapped.
         history: The losses so far.
         page: The faces below their titles, (h, w, 3) uint8 BGR.
         last: Iterations that the chart shows; 0 for all.
@@ -41,7 +41,8 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
         write_text(chart, name, (6 + 60 * index, CHART_PX - 6), hue(index, len(history.names)))
     if last:
         write_text(chart, f"the last {last} iterations", (width - 190, CHART_PX - 6))
-    return np.vstack([draw_text(lines, width), chart, page])
+    wrapped = [part for line in lines for part in ui_text.wrap(line, width - 8)]
+    return np.vstack([draw_text(wrapped, width), chart, page])
 
 
 def draw_faces(faces: Columns) -> Image:

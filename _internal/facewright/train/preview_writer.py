@@ -1,12 +1,12 @@
 """Draws previews and hands them on: to a PNG in the model folder, the window, the page and the terminal."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from facewright.core.files import make_folder
+from facewright.core.files import list_files, make_folder
 from facewright.core.images import Image
 from facewright.data.sampler import Sampler
 from facewright.marking.provenance import write_marked
@@ -21,7 +21,7 @@ FILE = "preview.png"
 SECONDS_BETWEEN_PREVIEWS = 30.0  # more where drawing takes long
 SECONDS_BETWEEN_WATCHED = 5.0  # the same while a page is open
 MAX_TIME_SHARE = 0.02  # of the time that previews which nobody requested may take
-HISTORY_STEP = 10  # iterations
+HISTORY_STEP = 10  # iterations between two kept images, at first
 
 
 class PreviewWriter:
@@ -32,7 +32,8 @@ class PreviewWriter:
         samplers: Stream name -> its sampler.
         window: The window, or None.
         status: Where a page finds the preview, or None.
-        write_history: Keep a JPEG of the same faces every `HISTORY_STEP` iterations.
+        write_history: Keep a JPEG of the same faces every `history_step` iterations.
+        history_images: How many of them there may be; 0 for any number.
         terminal: Draws the faces in the terminal, those that somebody requested; or None.
         clock: Seconds that never run backwards.
     """
@@ -45,6 +46,7 @@ class PreviewWriter:
         status: TrainingStatus | None = None,
         *,
         write_history: bool = False,
+        history_images: int = 0,
         terminal: Callable[[Image], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,7 +54,8 @@ class PreviewWriter:
         self._samplers = samplers
         self._window = window
         self._status = status
-        self._write_history = write_history
+        self._write_history, self._history_images = write_history, history_images
+        self._history_step, self._history_due = HISTORY_STEP, float("-inf")
         self._terminal = terminal
         self._clock = clock
         # The same order in every run, so that previews of different days can be compared.
@@ -79,19 +82,18 @@ class PreviewWriter:
         """Where the JPEGs of `write_history` go."""
         return self._session.folder / "history"
 
-    def refresh(self, line: str = "") -> None:
-        """Draw and write the preview now, in the terminal too where there is one."""
-        tiles = self._refresh(line)
+    def refresh(self, facts: Sequence[str] = ()) -> None:
+        """Draw and write the preview now, in the terminal too where there is one; `facts` are lines above it."""
+        tiles = self._refresh(facts)
         if self._terminal:
             self._terminal(tiles)
 
-    def _refresh(self, line: str) -> Image:
+    def _refresh(self, facts: Sequence[str]) -> Image:
         began = self._clock()
         session = self._session
-        title = f"{session.name}   iteration {session.iteration}"
         faces = self._faces(self._page)
         tiles, titles = draw_tiles(faces), tuple(faces)
-        image = draw_preview([title, line, HELP], session.history, with_titles(tiles, titles), RANGES[self._range])
+        image = draw_preview([*facts, HELP], session.history, with_titles(tiles, titles), RANGES[self._range])
         if self._status:
             self._status.publish_preview(tiles, titles, session.iteration)
         if self._window:
@@ -111,17 +113,34 @@ class PreviewWriter:
         """Let the chart show all iterations, or the next longer part of them."""
         self._range = (self._range + 1) % len(RANGES)
 
-    def refresh_if_due(self, line: str) -> None:
+    def refresh_if_due(self, facts: Callable[[], Sequence[str]] = tuple) -> None:
         """Draw the preview if the last one is too old."""
         every = SECONDS_BETWEEN_WATCHED if self._status and self._status.page_open else SECONDS_BETWEEN_PREVIEWS
         if self._clock() - self._drawn >= max(every, self._cost / MAX_TIME_SHARE):
-            self._refresh(line)
+            self._refresh(facts())
 
     def keep_history(self) -> None:
-        """Write the JPEG of this iteration where it is due."""
-        if self._write_history and self._session.iteration % HISTORY_STEP == 0:
-            path = make_folder(self.history_folder) / f"{self._session.iteration:06d}.jpg"
-            write_marked(path, draw_faces(self._faces(0)))
+        """Write the JPEG of this iteration where it is due; where they become too many, every second one goes."""
+        iteration = self._session.iteration
+        step = history_step(iteration, self._history_images)
+        if not self._write_history or iteration % step or not iteration or self._clock() < self._history_due:
+            return
+        began = self._clock()
+        if step != self._history_step:
+            self._thin_history(step)
+            self._history_step = step
+        write_marked(make_folder(self.history_folder) / f"{iteration:06d}.jpg", draw_faces(self._faces(0)))
+        now = self._clock()
+        self._history_due = now + (now - began) / MAX_TIME_SHARE
+
+    def _thin_history(self, step: int) -> None:
+        """Remove images between the steps. Many more than there may be were wanted by somebody: those all stay."""
+        images = list_files(self.history_folder, (".jpg",))
+        if len(images) > 2 * self._history_images:
+            return
+        for path in images:
+            if path.stem.isdecimal() and int(path.stem) % step:
+                path.unlink(missing_ok=True)
 
     def _faces(self, page: int) -> Columns:
         batches = {}
@@ -129,3 +148,16 @@ class PreviewWriter:
             chosen = [order[(page * ROWS + row) % len(order)] for row in range(ROWS)]
             batches[name] = self._samplers[name].untouched(chosen)
         return self._session.model.preview(batches)
+
+
+def history_step(iteration: int, images: int) -> int:
+    """Return how many iterations lie between two kept images: doubled whenever there would be too many.
+
+    Args:
+        iteration: Of the training.
+        images: How many there may be; 0 for any number.
+    """
+    step = HISTORY_STEP
+    while images and iteration > images * step:
+        step *= 2
+    return step

@@ -23,7 +23,7 @@ from facewright.train.options import Options
 from facewright.train.session import TrainingSession
 from facewright.train.transfer import begin_from, find_source, leave_pretraining
 
-HISTORY = "history"  # folder of the previews that --write-preview-history keeps
+HISTORY = "history"  # folder of the previews for the time-lapse
 
 
 @dataclass(frozen=True)

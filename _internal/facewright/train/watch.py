@@ -65,6 +65,7 @@ def open_watchers(session: TrainingSession, samplers: Mapping[str, Sampler], opt
                 window,
                 watchers.status,
                 write_history=options.write_preview_history,
+                history_images=options.history_images,
                 terminal=_print_image if options.terminal_preview else None,
             )
         if options.tensorboard:

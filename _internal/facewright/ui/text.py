@@ -33,6 +33,22 @@ def text_size(text: str, scale: float = SCALE, thickness: int = 1) -> tuple[int,
     return int(width), int(above), int(below)
 
 
+def wrap(text: str, width: int, scale: float = SCALE) -> list[str]:
+    """Return the lines of a text that is to be `width` pixels wide at most.
+
+    Words stay whole; where three blanks part a text into phrases, phrases do.
+    """
+    gap = "   " if "   " in text else " "
+    lines: list[str] = []
+    for word in text.split(gap):
+        longer = f"{lines[-1]}{gap}{word}" if lines else word
+        if lines and text_width(longer, scale) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [line.strip() for line in lines]
+
+
 def draw_text(
     image: Image,
     text: str,

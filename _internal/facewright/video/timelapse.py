@@ -49,8 +49,8 @@ def make_timelapse(folder: Path, seconds: float, rate: float, tags: Mapping[str,
     if not images:
         raise UserError(
             f"There are no previews in {folder / 'history'}.",
-            "the images that a training keeps when it is asked to.",
-            f"train with --write-preview-history, then run this step again:{hint('train --write-preview-history')}",
+            "the images that a training keeps, unless --no-write-preview-history switched that off.",
+            f"train on, then run this step again:{hint('train --write-preview-history')}",
         )
     wanted = max(1, round(seconds * rate))
     chosen = [images[k * len(images) // wanted] for k in range(wanted)] if len(images) > wanted else images

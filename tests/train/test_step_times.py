@@ -1,0 +1,53 @@
+"""How long a training will take: noted on this machine, estimated for models not trained here, told at the question."""
+
+import pytest
+
+from facewright.core.options import declared, question
+from facewright.core.user_defaults import defaults_file
+from facewright.models.registry import model_class
+from facewright.train.options import Options
+from facewright.train.step_times import FILE, note_step_time, step_times
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEWRIGHT_DEFAULTS", str(tmp_path / "settings" / "defaults.toml"))
+
+
+def test_what_was_trained_here_is_known_and_others_are_estimated():
+    assert step_times() == {}
+    note_step_time("quick", 8, "CPU", 150.0, steps=100)
+    times = step_times()
+    assert times["quick"].measured and times["quick"].milliseconds == 150.0
+    assert "10 min" in times["quick"].describe(4000)
+    df = model_class("df")
+    assert not times["df"].measured
+    wanted = 150.0 * df.cost * df.default_batch / (model_class("quick").cost * 8)
+    assert times["df"].milliseconds == pytest.approx(wanted)
+    note_step_time("df", 4, "CPU", 2000.0, steps=100)
+    assert step_times()["df"].milliseconds == 2000.0
+
+
+def test_a_few_steps_and_unknown_models_are_not_noted():
+    note_step_time("quick", 8, "CPU", 150.0, steps=3)
+    note_step_time("no such model", 8, "CPU", 150.0, steps=100)
+    assert step_times() == {}
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", '{"quick": 3}', '{"quick": {"milliseconds": 1e999}}'])
+def test_a_damaged_file_is_passed_over(text):
+    path = defaults_file().with_name(FILE)
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    assert step_times() == {}
+    note_step_time("quick", 8, "CPU", 150.0, steps=100)
+    assert step_times()["quick"].milliseconds == 150.0
+
+
+def test_the_question_for_the_model_explains_which_and_how_long(typed, capsys):
+    note_step_time("quick", 8, "CPU", 150.0, steps=100)
+    spec = next(spec for spec in declared(Options) if spec.name == "model")
+    typed("?", "df")
+    assert question(spec, spec.default) == "df"
+    said = capsys.readouterr().out
+    assert "no graphics card" in said and "150 ms; 4,000 take 10 min" in said and "~" in said
