@@ -106,6 +106,16 @@ def test_jpeg_and_mixed_frames(tmp_path: Path) -> None:
     assert np.abs(np.array(greys_of(make(tmp_path, mixed, timeline, "c.mp4"))) - plain).max() < 3
 
 
+@pytest.mark.parametrize("sampling", [cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444])
+@pytest.mark.parametrize("grey", [30, 120, 235])
+def test_jpeg_frames_are_no_darker(tmp_path: Path, sampling: int, grey: int) -> None:
+    frames = [tmp_path / f"{n:05d}.jpg" for n in range(12)]
+    for path in frames:
+        cv2.imwrite(str(path), np.full((48, 64, 3), grey, np.uint8), [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling])
+    video = make(tmp_path, frames, Timeline.constant(12, Fraction(25), Fraction(0)))
+    assert np.abs(np.array(greys_of(video)) - grey).max() < 1.1
+
+
 def test_damaged_and_misfit_frames_are_named(tmp_path: Path) -> None:
     frames = drawn_frames(tmp_path / "m", 30)
     timeline = Timeline.constant(30, Fraction(25), Fraction(0))

@@ -225,11 +225,12 @@ def _command(settings: EncodeSettings, codec: str, size: tuple[int, int], keyfra
         node = node.filter("format", "gbrp").filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
         node = node.filter("fillborders", right=size[1] % 2, bottom=size[0] % 2, mode="smear")
     colour = settings.colour
+    # Without full_chroma_int frames that are JPEG come out one or two levels too dark.
     node = node.filter(
         "scale",
         out_color_matrix=settings.matrix,
         out_range=colour.range or "tv",
-        flags="bicubic+accurate_rnd+full_chroma_inp",
+        flags="bicubic+accurate_rnd+full_chroma_inp+full_chroma_int",
         **({"in_color_matrix": "bt601", "in_range": "pc"} if codec == "mjpeg" else {}),
     )
     node = node.filter("format", "yuv420p")
