@@ -21,9 +21,9 @@ from facewright.core.images import Image, read_image
 from facewright.core.journal import read_journal
 from facewright.core.json_data import list_of, whole
 from facewright.core.workspace import Side
-from facewright.faces.align import FaceType, Matrix, cut
+from facewright.faces.align import FaceType, Matrix
 from facewright.faces.faceset import FaceFile
-from facewright.faces.likeness import alike
+from facewright.faces.likeness import shows
 from facewright.faces.record import MANUAL_DETECTOR
 from facewright.ui.contact_sheet import evenly
 
@@ -236,7 +236,5 @@ def _shows(image: Image, found: FoundIn, scale: float) -> bool:
         aligned = read_image(found.aligned)
     except UserError:  # it was deleted just now
         return False
-    there = image
-    if found.matrix is not None:
-        there = np.asarray(cut(image, _in_scaled_frame(found.matrix, scale), aligned.shape[0]), np.uint8)
-    return alike(aligned, there)
+    matrix = None if found.matrix is None else _in_scaled_frame(found.matrix, scale)
+    return shows(image, aligned, matrix)

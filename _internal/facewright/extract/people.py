@@ -16,12 +16,9 @@ from facewright.core.workspace import Side
 from facewright.extract.embedding import EMBED_BATCH, chip, holds_chip
 from facewright.extract.options import PeopleOptions
 from facewright.extract.side_run import SideRun
-from facewright.faces.align import cut
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.grouping import MAX_GROUP_DISTANCE, keep_numbers, persons
-
-# Mean difference of grey values up to which an image is the one that was cut out of a frame.
-MAX_SAME_IMAGE_DIFFERENCE = 12.0
+from facewright.faces.likeness import shows
 
 
 @dataclass(frozen=True)
@@ -175,12 +172,7 @@ def chip_of(side: Side) -> Callable[[FaceFile], Image | None]:
         except UserError:
             return None
         # Faces that came from elsewhere may name a frame that is another one here.
-        there = cut(frame, record.matrix, record.size)
-        alike = (
-            there.shape == aligned.shape
-            and np.abs(there.astype(np.float32) - aligned).mean() < MAX_SAME_IMAGE_DIFFERENCE
-        )
-        return chip(frame, record.frame_landmarks) if alike else None
+        return chip(frame, record.frame_landmarks) if shows(frame, aligned, record.matrix) else None
 
     return chip_from
 

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.images import Image
+from facewright.faces.align import Matrix, cut
 
 # Measured on a clip: 0.92 and more where frames were graded, blurred, noisy or scaled (0.86 with faces of 25 px), 0.84
 # and less half a second later, 0.47 and less a tenth of the face's size beside, below 0.4 in other videos.
@@ -12,6 +13,17 @@ ALIKE = 0.85
 COMPARED_SIDE, BLOCKS = 64, 4  # px; blocks in a row
 PLAIN = 2.0  # standard deviation of the grey values: a block below has nothing to correlate
 SAME_GREY = 8.0  # by which plain images may differ
+
+
+def shows(frame: Image, aligned: Image, matrix: Matrix | None) -> bool:
+    """Whether a frame shows at a face's place what the face's aligned image shows.
+
+    Args:
+        frame: (h, w, 3) uint8 BGR.
+        aligned: (side, side, 3) uint8 BGR.
+        matrix: 2x3, frame -> aligned image; None where the aligned image is the whole frame.
+    """
+    return alike(aligned, frame if matrix is None else np.asarray(cut(frame, matrix, aligned.shape[0]), np.uint8))
 
 
 def alike(one: Image, other: Image) -> bool:

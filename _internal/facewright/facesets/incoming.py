@@ -12,7 +12,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +23,9 @@ from facewright.core.machine import cores
 from facewright.core.names import MAX_FRAME_NAME, is_longer
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
-from facewright.faces.align import FaceType, cut
+from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
+from facewright.faces.likeness import shows
 from facewright.faces.record import FaceRecord
 from facewright.facesets.face_names import FaceNames, usable_stem
 from facewright.interop.foreign_face import NotImportable
@@ -34,7 +34,6 @@ from facewright.ui.contact_sheet import evenly
 COMMON_NAMES = ("aligned", "data_src", "data_dst", "workspace", "")
 MAX_PREFIX = 32
 COMPARED_FACES = 8  # faces that are compared with the frames here
-MIN_CORRELATION = 0.7  # correlation from which on a face and its place in a frame show the same
 
 # What tells a face: its frame and where its points lie in it.
 Key = tuple[str, bytes]
@@ -179,27 +178,15 @@ def frames_belong(side: Side, incoming: Sequence[Incoming]) -> bool | None:
     """
     frames = {path.name: path for path in side.frames()}
     found = [face for face in incoming if face.frame in frames]
-    likenesses = []
+    there = []
     for index in evenly(len(found), COMPARED_FACES):
         try:
             image, record = found[index].load()
             frame = read_image(frames[record.frame])
         except Exception:  # said when the face is taken in
             continue
-        there = frame if record.face_type is FaceType.MARK_ONLY else cut(frame, record.matrix, record.size)
-        likenesses.append(likeness(image, np.asarray(there, np.uint8)))
-    return float(np.median(likenesses)) > MIN_CORRELATION if likenesses else None
-
-
-def likeness(first: Image, second: Image) -> float:
-    """Return the correlation, -1..1, of two (h, w, 3) images at 32x32 grey."""
-    a, b = (_small(image) for image in (first, second))
-    return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-9))
-
-
-def _small(image: Image) -> NDArray[np.float64]:
-    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
-    return grey.astype(np.float64) - grey.mean()
+        there.append(shows(frame, image, None if record.face_type is FaceType.MARK_ONLY else record.matrix))
+    return 2 * sum(there) > len(there) if there else None
 
 
 def report(side: Side, taken: Taken) -> None:
