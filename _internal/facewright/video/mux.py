@@ -86,7 +86,7 @@ def join(
     copied = audio is not None and audio_is_copied(audio, container)
     try:
         write(copied)
-    except (av.error.ArgumentError, av.error.InvalidDataError):
+    except (_ChangedError, av.error.ArgumentError, av.error.InvalidDataError):
         if not copied:
             raise
         # It changes on its way, from 5.1 to stereo say, or is not what its container calls it.
@@ -195,7 +195,24 @@ def _copied_packets(
     given = stack.enter_context(closing(open_video(sound.source)))
     stream = given.streams[audio.index]
     base_ticks = round(base / Fraction(stream.time_base))
-    return _moved(sound.packets(given), out.add_stream_from_template(stream), base_ticks)
+    return _moved(_of_one_kind(sound.packets(given)), out.add_stream_from_template(stream), base_ticks)
+
+
+class _ChangedError(Exception):
+    """Audio changes in mid-stream."""
+
+
+def _of_one_kind(packets: Iterator[Any]) -> Iterator[Any]:
+    """Yield packets as long as the head of each AAC frame of a stream names the same rate and channels."""
+    first: tuple[int, int] | None = None
+    for packet in packets:
+        head = bytes(packet)[:4]
+        if len(head) == 4 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:  # ADTS
+            kind = (head[2], head[3] & 0xC0)
+            first = first or kind
+            if kind != first:
+                raise _ChangedError
+        yield packet
 
 
 def _encoded_packets(
