@@ -32,7 +32,7 @@ from clips import (
     variable_clip,
     variable_times,
 )
-from facewright.commands import cut_video, extract_frames, make_video
+from facewright.commands import clear, cut_video, extract_frames, make_video
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.core.options import resolve
@@ -118,8 +118,10 @@ def test_a_video_of_another_name_is_offered(workspace: Workspace, typed: Callabl
 def test_a_file_in_the_place_of_the_frames(workspace: Workspace) -> None:
     clip(workspace.root / "data_dst.mp4", frames=3)
     workspace.dst.frames_dir.write_bytes(b"")
-    with pytest.raises(UserError, match="needed as a folder"):
+    with pytest.raises(UserError, match="data_dst is needed as a folder"):
         extract(workspace)
+    with pytest.raises(UserError, match="data_dst is needed as a folder"):
+        clear.run(workspace, clear.Options())
 
 
 def test_fps_counts_for_src_only(workspace: Workspace) -> None:

@@ -284,3 +284,16 @@ def test_frames_straight_from_such_a_video_are_the_same(tmp_path: Path) -> None:
     found = {frame.index: frame.image for frame in source}
     assert source.sizes == {(72, 48)} and list(found) == list(range(5, 30, 4))
     assert all((read_image(folder / f"{n:05d}.png") == image).all() for n, image in found.items())
+
+
+def test_another_pixel_format_is_no_other_size(tmp_path: Path) -> None:
+    streams = []
+    for layout in ("yuv420p", "yuv444p"):
+        ffmpeg(*picture(10), "-c:v", "libx264", "-bf", "0", "-pix_fmt", layout, "-f", "h264", tmp_path / "a.h264")
+        streams.append((tmp_path / "a.h264").read_bytes())
+    (tmp_path / "a.h264").write_bytes(b"".join(streams))
+    ffmpeg("-framerate", "25", "-i", tmp_path / "a.h264", "-c", "copy", tmp_path / "a.ts")
+    folder, report = split_all(tmp_path / "a.ts")
+    assert report.written == 20 and report.timing.constant and not report.timing.changes
+    found = greys(folder)
+    assert np.abs(np.subtract(found[:10], found[10:])).max() < 1.5

@@ -176,8 +176,9 @@ def make_folder(path: Path) -> Path:
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
+        blocker = next((folder for folder in (path, *path.parents) if folder.exists() and not folder.is_dir()), path)
         raise UserError(
-            f"{path} is needed as a folder, but a file of that name is there.",
+            f"{blocker} is needed as a folder, but a file of that name is there.",
             "a folder, or nothing at that place.",
             "move that file away and run the step again.",
         ) from error

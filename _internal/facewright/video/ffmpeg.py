@@ -26,8 +26,8 @@ Packet = TypeVar("Packet")
 
 KEPT_LINES = 40
 SHOWN_LINES = 3
-# What a filter graph that is not built anew says of a frame that has another size than the first.
-RESIZED = re.compile(r"incoming frame - w: (\d+) h: (\d+) ")
+# What a filter graph that is not built anew says of a frame that has another size, or format, than the first.
+RESIZED = re.compile(r"filter context - (w: \d+ h: \d+) .* incoming frame - (w: (\d+) h: (\d+)) ")
 
 
 @cache
@@ -130,8 +130,9 @@ class FfmpegRun:
         assert self._process.stderr is not None
         for line in iter(lambda: self._readline(), b""):
             text = line.decode("utf-8", "replace").strip()
-            if size := RESIZED.search(text):
-                self.sizes.add((int(size[2]), int(size[1])))
+            change = RESIZED.search(text)
+            if change and change[1] != change[2]:
+                self.sizes.add((int(change[4]), int(change[3])))
             if "[error]" in text or "[fatal]" in text:
                 self.error_count += 1
                 self._lines.append(re.sub(r"\[[^\]]* @ 0x[0-9a-f]+\] |\[(error|fatal|warning)\] ", "", text))
