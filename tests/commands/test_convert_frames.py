@@ -196,6 +196,18 @@ def test_renumbered_frames_are_known_by_their_content(extracted: Workspace, caps
         np.testing.assert_allclose(replaced(extracted, f"{number:05d}.png"), before[number + 1], atol=1e-6)
 
 
+def test_a_frame_that_repeats_its_neighbour_takes_its_face(
+    extracted: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = extracted.dst.frames()[:2]
+    shutil.copyfile(first, second)
+    report = convert(extracted)
+    assert report.replaced_faces == FRAMES and not report.missed
+    assert "other names" not in capsys.readouterr().out
+    merged = extracted.dst.merged_dir
+    np.testing.assert_array_equal(read_image(merged / first.name), read_image(merged / second.name))
+
+
 def test_a_frame_in_another_format_keeps_its_face(extracted: Workspace) -> None:
     frame = extracted.dst.frames()[0]
     write_image(frame.with_suffix(".jpg"), read_image(frame))

@@ -100,13 +100,14 @@ def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Co
     renamed: list[str] = []
     if was:
         contents.look_through(frames, title="Looking at the frames")
+    now = {frame.stem: contents.of(frame) for frame in frames} if was else {}
     for frame in frames:
         stem = origin = frame.stem
-        content = contents.of(frame) if was else ""
-        if was and was.get(stem) != content:
-            if content in stems:
-                origin = stems[content]
-                renamed.append(frame.name)
+        if was and was.get(stem) != now[stem]:
+            if now[stem] in stems:
+                origin = stems[now[stem]]
+                if now.get(origin) != now[stem]:  # else it is a copy of that frame
+                    renamed.append(frame.name)
             elif stem in was and stem in groups:
                 changed[stem] = tuple(noted[stem].get("shape", NOT_NOTED))
         if origin in groups:
