@@ -26,6 +26,11 @@ Packet = TypeVar("Packet")
 
 KEPT_LINES = 40
 SHOWN_LINES = 3
+# What ffmpeg says after the reason, when it winds up.
+CONSEQUENCE = re.compile(
+    "Task finished with error code|Terminating thread|Nothing was written|Error sending frames|Error while filtering|"
+    "before EOF|Conversion failed|maybe incorrect parameters|Last message repeated"
+)
 # What a filter graph that is not built anew says of a frame that has another size, or format, than the first.
 RESIZED = re.compile(r"filter context - (w: \d+ h: \d+) .* incoming frame - (w: (\d+) h: (\d+)) ")
 
@@ -201,8 +206,9 @@ class FfmpegRun:
 
     def failure(self, doing: str) -> UserError:
         """Return the mistake to raise when the result is no good."""
-        last = "; ".join(dict.fromkeys(list(self._lines)[-SHOWN_LINES:])) or f"exit code {self._process.poll()}"
-        full = "No space left" in last
+        lines = [line for line in self._lines if not CONSEQUENCE.search(line)] or list(self._lines)
+        last = "; ".join(list(dict.fromkeys(lines))[-SHOWN_LINES:]) or f"exit code {self._process.poll()}"
+        full = any("No space left" in line for line in self._lines)
         return UserError(
             f"{doing}: ffmpeg says: {last}.",
             "some free space on the disk." if full else "a video that ffmpeg can read, and settings that it takes.",
