@@ -14,6 +14,7 @@ import pytest
 
 from facewright import __version__, cli
 from facewright.core.command import CommandPackage
+from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -341,3 +342,29 @@ def test_yes_ends_with_the_run(probe: Module, workspace: Workspace, typed: Calla
     assert shown == []
     assert run(workspace, "--rate", "3") == 0
     assert len(shown) == 2, "the next run asks again"
+
+
+def test_long_help_stands_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, titles in (("train", ("How it learns:", "Where it runs:")), ("extract", ("Which faces are kept",))):
+        assert cli.main([name, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert all(title in shown for title in titles) and "Options of every command:" in shown
+        assert all(f"  {spec.flag}" in shown for spec in declared(CommandPackage().load(name).options))
+
+
+def test_a_set_is_not_worked_on_without_saying_what(
+    workspace: Workspace, typed: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["faceset", "--yes", "--workspace", str(workspace.root)]) == 1
+    assert "faceset" in capsys.readouterr().err.splitlines()[-2]
+    shown = typed("", "remake")
+    cli.main(["faceset", "--workspace", str(workspace.root)])
+    assert [text.split(" [")[0] for text in shown[:2]] == ["What is to be done"] * 2, "Enter chooses nothing"
+
+
+def test_nothing_is_asked_about_a_video_that_is_not_there(
+    workspace: Workspace, typed: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = typed("25")
+    assert cli.main(["extract-frames", "--side", "src", "--workspace", str(workspace.root)]) == 1
+    assert shown == [] and "no video" in capsys.readouterr().err

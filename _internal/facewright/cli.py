@@ -18,7 +18,7 @@ from facewright.core.files import make_folder
 from facewright.core.hints import PROGRAM, REPOSITORY, SCRIPTS, USUAL_WORKSPACE, hint
 from facewright.core.log_file import log_file, versions
 from facewright.core.names import check_path, is_plain, shown
-from facewright.core.options import Option, Value, declared, resolve, show
+from facewright.core.options import Option, Value, declared, grouped, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import unlisted_scripts, write_launchers
 
@@ -68,7 +68,7 @@ def _help_text(spec: Option) -> str:
         width = max(map(len, spec.choices))
         lines = [f"  {name:<{width}}  {text}" for name, text in spec.choices.items()]
         return "\n".join([spec.help, "", "\b", *lines, *([f"[{default}]"] if default else [])])
-    allowed = "" if spec.kind is bool else spec.range_text()
+    allowed = "" if spec.kind in (bool, str) else spec.range_text()
     notes = "; ".join(note for note in (allowed, default) if note)
     return f"{spec.help} [{notes}]" if notes else spec.help
 
@@ -123,8 +123,15 @@ class Subcommand(click.Command):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, then those that depend on the flags given so far."""
-        super().format_options(ctx, formatter)
+        """Write the options in their groups, then those that depend on the flags given so far."""
+        groups = grouped(self.command.options)
+        by_name = {parameter.name: parameter for parameter in self.get_params(ctx)}
+        for title, specs in groups:
+            records = [by_name.pop(spec.name).get_help_record(ctx) for spec in specs]
+            with formatter.section(title if len(groups) > 1 else "Options"):
+                formatter.write_dl([record for record in records if record])
+        with formatter.section("Options of every command"):
+            formatter.write_dl([record for p in by_name.values() if (record := p.get_help_record(ctx))])
         if self.command.more is None:
             return
         typed, _, _ = self.make_parser(ctx).parse_args(list(ctx.meta[RAW_ARGUMENTS]))
@@ -136,7 +143,7 @@ class Subcommand(click.Command):
         records = [click_option(s).get_help_record(ctx) for s in declared(more)] if more else []
         by = self.command.more.by
         flag, chosen = f"--{by.replace('_', '-')}", getattr(options, by)
-        with formatter.section(f"Options with {flag} {chosen}"):
+        with formatter.section(f"Options with {flag} {chosen or 'NAME'}"):
             if records:
                 formatter.write_dl([record for record in records if record])
             none = "" if records else "None. "

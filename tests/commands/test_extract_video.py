@@ -203,7 +203,7 @@ def test_it_is_offered_where_there_are_no_frames(
     with pytest.raises(UserError, match="no frames"):
         run(workspace, Options(side="src"), squares)
     run(workspace, Options(side="src"), squares)
-    assert "data_src.mp4? [Y/n]" in shown[-1] and len(names(workspace.src)) == 20
+    assert "data_src.mp4? [Y/n" in shown[-1] and len(names(workspace.src)) == 20
 
 
 def test_no_video(workspace: Workspace) -> None:

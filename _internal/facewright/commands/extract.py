@@ -7,9 +7,11 @@ from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.workspace import Workspace
 from facewright.extract.options import ExtractOptions, contradiction
-from facewright.extract.report import ExtractionReport
+from facewright.extract.report import ExtractionReport, say_next
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
+from facewright.faces.faceset import load_faceset
+from facewright.facesets.at_a_glance import at_a_glance
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     with open_side(workspace, side, models) as side_run:
         report = extract_side(side_run, options, ManualAnnotation(options), fill_gaps=options.manual_fix)
         report.say()
+        other = workspace.side("dst" if side.short == "src" else "src")
+        for line in at_a_glance(side, side_run.faces, load_faceset(other.aligned_dir), side_run.executor):
+            console.say(line)
+    if side.aligned():
+        console.say(f"More, with all of them on a page or in the viewer:{side.hint('view')}")
+    say_next(side)
     if report.problem:
         raise report.problem
     return report

@@ -4,12 +4,14 @@ A run that was broken off goes on after its last whole frame; a finished one doe
 settings are not those that the frames were made of, the old frames move to the trash, after a question.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.hints import hint
-from facewright.core.options import option
+from facewright.core.options import PromptPlan, option
 from facewright.core.workspace import Workspace
 from facewright.video.extraction import ExtractFramesReport, extract_frames
 from facewright.video.frames import FrameSettings
@@ -37,6 +39,17 @@ class Options:
     redo: bool = option(
         False, "Move frames of another video or of other settings to the trash without asking.", remember=False
     )
+
+
+def find_video(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
+    """Look for the video before anything is asked about it.
+
+    Raises:
+        UserError: It is not there.
+    """
+    if side := flags.get("side"):
+        workspace.side(side).video()
+    return PromptPlan()
 
 
 def run(workspace: Workspace, options: Options) -> ExtractFramesReport:
@@ -100,4 +113,4 @@ def say_audio(info: VideoInfo, timing: Timing) -> None:
         console.say(f"Its time stamps do not run on either (breaks: {timing.audio.breaks}): it moves with the frames.")
 
 
-COMMAND = Command(__doc__, Options, run)
+COMMAND = Command(__doc__, Options, run, plan=find_video)

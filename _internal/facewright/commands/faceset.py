@@ -19,6 +19,8 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.command import Command, MoreOptions
+from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import threads
@@ -72,10 +74,11 @@ class Options:
     """What is done, and to whose faces."""
 
     action: str = option(
-        "recover-names",
+        "",
         "What is done.",
         choices={name: action.help for name, action in ACTIONS.items()},
         ask="What is to be done",
+        remember=False,
     )
     side: str = option(
         "src",
@@ -102,15 +105,21 @@ class FacesetReport:
 
 def more_options(workspace: Workspace, options: Options) -> type | None:
     """Return what else the action wants to know."""
-    return ACTIONS[options.action].options
+    return ACTIONS[options.action].options if options.action else None
 
 
 def run(workspace: Workspace, options: Options, more: Any) -> FacesetReport:
     """Do it.
 
     Raises:
-        UserError: There are no faces, or what the action needs is not there.
+        UserError: No action is named, there are no faces, or what the action needs is not there.
     """
+    if not options.action:
+        raise UserError(
+            "It is not said what is to be done with the faces.",
+            f"one of {', '.join(ACTIONS)}.",
+            f"name it, for example:{hint('faceset --action recover-names')}",
+        )
     side = workspace.side(options.side)
     console.heading(f"Faces of {side.name}: {options.action}")
     with workspace.lock(side.name), threads(cores()) as executor:

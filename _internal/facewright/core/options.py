@@ -12,6 +12,7 @@ finished work again (`output_values`), `saved_with_model` and `per_run` say how 
 
 import dataclasses
 import difflib
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -123,8 +124,8 @@ class Option:
 
     def example(self) -> str:
         """A value that fits, for messages."""
-        if self.default == "" and not self.choices:
-            return "NAME"
+        if self.default == "":
+            return next(iter(self.choices), "NAME")
         return show(self.default)
 
     def _convert(self, text: str) -> Value | None:
@@ -203,6 +204,16 @@ def declared(settings: type) -> list[Option]:
     return found
 
 
+def grouped(settings: type) -> list[tuple[str, list[Option]]]:
+    """Return the options of a dataclass by the class that declares each: first line of its docstring -> options."""
+    groups, known = [], {spec.name: spec for spec in declared(settings)}
+    for base in reversed(settings.__mro__):
+        own = [known.pop(name) for name in inspect.get_annotations(base) if name in known]
+        if own:
+            groups.append(((base.__doc__ or "").strip().split("\n")[0].removesuffix("."), own))
+    return groups
+
+
 def output_values(options: Any, *, group: type | None = None, omit_defaults: bool = False) -> dict[str, Value]:
     """Return the values that decide what a step writes: those of `affects_output` options that apply.
 
@@ -272,7 +283,7 @@ def question(spec: Option, default: Value) -> Value:
     hint = f"1..{len(names)}" if names else spec.range_text()
     while True:
         text = console.ask(f"{spec.ask} [{shown}] ({hint}, ? for help): ")
-        if not text:
+        if not text and (not names or default in names):
             return default
         if text == "?":
             console.say(f"  {spec.help}", needed=True)

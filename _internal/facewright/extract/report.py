@@ -78,7 +78,7 @@ class ExtractionReport:
         self.problem = _unreadable(self.unreadable) if self.unreadable else damage
 
     def say(self) -> None:
-        """Say what was done, what was not, and what comes next."""
+        """Say what was done and what was not."""
         side = self.side
         if self.before:
             console.say(f"Frames that needed no search: {self.before}.")
@@ -96,7 +96,6 @@ class ExtractionReport:
         if self.gone:
             frames = console.listed(self.gone)
             console.say(f"Frames that are no longer there: {len(self.gone)} ({frames}). Their faces stay.")
-        say_next(side)
 
     def _second_search(self) -> str:
         """Say what else can be tried in frames without a face."""

@@ -301,14 +301,24 @@ def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Adv
                 f"{name.capitalize()} {edges[first]:+.0f} to {edges[last + 1]:+.0f} degrees: "
                 f"{have} faces of src, but {want} of dst."
             )
-    src_cells, dst_cells = _pose_counts(src), _pose_counts(dst)
-    alone = int(dst_cells[src_cells < np.minimum(MIN_FACES_PER_CELL, dst_cells)].sum())
-    if alone >= max(3, MIN_POSE_SHARE * len(dst)):
+    if alone := lacking_faces(src, dst):
         yield Advice(
             f"For {alone} faces of dst ({alone / len(dst):.0%}) src has hardly one of like yaw and pitch together."
         )
     elif not found:
         yield Advice("Src has every pose that dst shows.", fine=True)
+
+
+def lacking_faces(src: NDArray[np.float64], dst: NDArray[np.float64]) -> int:
+    """Return for how many faces of dst src has hardly one of like yaw and pitch together; 0 where they are few.
+
+    Args:
+        src: (n, 2) yaw and pitch in degrees.
+        dst: (m, 2) likewise.
+    """
+    src_cells, dst_cells = _pose_counts(src), _pose_counts(dst)
+    alone = int(dst_cells[src_cells < np.minimum(MIN_FACES_PER_CELL, dst_cells)].sum())
+    return alone if alone >= max(3, MIN_POSE_SHARE * len(dst)) else 0
 
 
 def lacking(src: NDArray[np.float64], dst: NDArray[np.float64], edges: NDArray[np.float64]) -> list[tuple[int, int]]:

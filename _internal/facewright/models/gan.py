@@ -45,6 +45,7 @@ class GAN(SharedEncoder):
     default_batch = 8
     parameters = MappingProxyType({"full": 96_666_378})
     memory = MappingProxyType({4: 2.4})
+    cost = 7.6
 
     @dataclass(frozen=True)
     class Options(ModelOptions):

@@ -21,6 +21,7 @@ class Original(SharedEncoder):
     default_batch = 16
     parameters = MappingProxyType({"full": 82_062_470})
     memory = MappingProxyType({4: 2.1})
+    cost = 3.7
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:
         """Return warped input and target."""

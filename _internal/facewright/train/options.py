@@ -17,8 +17,8 @@ MASKS = {
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the user decides at every run."""
+class ModelOptions:
+    """What is trained, and how long."""
 
     model: str = option(
         "quick" if "quick" in MODELS else next(iter(MODELS)),
@@ -39,6 +39,16 @@ class Options:
         ask="Target iteration",
         saved_with_model=True,
     )
+    start_from: str = option("", "Start a new model from the weights of this one that fit: its name or folder.")
+    new_src: bool = option(False, "With --start-from: src is a different person than that model's.")
+    pretrain: str = option("", "Pretrain on this folder with aligned faces of many people.")
+    seed: int = option(0, "Random seed of a new model.", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class LearningOptions:
+    """How it learns."""
+
     batch_size: int = option(
         0,
         "Faces per side and iteration; 0 chooses what fits the memory.",
@@ -47,6 +57,21 @@ class Options:
         ask="Batch size",
         saved_with_model=True,
     )
+    uniform_yaw: bool = option(False, "Sample all head directions equally often, rare ones too.", saved_with_model=True)
+    mask: str = option(
+        "hull",
+        "Mask that the model learns, if it learns one.",
+        choices=MASKS,
+        saved_with_model=True,
+    )
+    precision: str = option("auto", "Compute precision.", choices=devices.POLICIES, saved_with_model=True)
+    debug: bool = option(False, "Show the samples that the network gets, and train nothing.")
+
+
+@dataclass(frozen=True)
+class SavingOptions:
+    """What is saved."""
+
     save_interval_min: float = option(
         10.0,
         "Longest time between two autosaves in minutes; a new run starts with one minute.",
@@ -62,34 +87,6 @@ class Options:
         high=1000,
         saved_with_model=True,
     )
-    start_from: str = option("", "Start a new model from the weights of this one that fit: its name or folder.")
-    new_src: bool = option(False, "With --start-from: src is a different person than that model's.")
-    pretrain: str = option("", "Pretrain on this folder with aligned faces of many people.")
-    uniform_yaw: bool = option(False, "Sample all head directions equally often, rare ones too.", saved_with_model=True)
-    mask: str = option(
-        "hull",
-        "Mask that the model learns, if it learns one.",
-        choices=MASKS,
-        saved_with_model=True,
-    )
-    precision: str = option("auto", "Compute precision.", choices=devices.POLICIES, saved_with_model=True)
-    gpus: str = option("", "GPUs: all, or their numbers; without it the best one.", check=check_gpus)
-    force_best_gpu_idx: int = option(-1, "GPU that counts as the best; -1: by memory.", low=-1, high=99)
-    choose_worst_gpu: bool = option(False, "Use the GPU with the least memory.")
-    multi_gpu: bool = option(False, "Use all GPUs of the same model as the chosen one.")
-    force_gpu_idxs: str = option("", "Numbers of the GPUs to use; overrides the other GPU options.", check=check_gpus)
-    seed: int = option(0, "Random seed of a new model.", low=0, high=2**31 - 1)
-    window: bool = option(True, "Open a preview window where there is a screen; model/preview.png is written anyway.")
-    serve: bool = option(
-        False,
-        "Show the training on a page in a browser too: preview, curves, buttons; from another machine through ssh -L.",
-        remember=False,
-    )
-    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
-    preview: bool = option(True, "Draw previews.")
-    terminal_preview: bool = option(
-        False, "Draw the faces in the terminal too, in coloured blocks: when a preview is requested, and on saving."
-    )
     write_preview_history: bool = option(
         True, "Keep images of the same faces for the time-lapse, at first every 10 iterations.", saved_with_model=True
     )
@@ -101,4 +98,36 @@ class Options:
         saved_with_model=True,
     )
     tensorboard: bool = option(False, "Write the losses for TensorBoard into model/<name>/tensorboard.")
-    debug: bool = option(False, "Show the samples that the network gets, and train nothing.")
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Where it runs."""
+
+    gpus: str = option("", "GPUs: all, or their numbers; without it the best one.", check=check_gpus)
+    force_best_gpu_idx: int = option(-1, "GPU that counts as the best; -1: by memory.", low=-1, high=99)
+    choose_worst_gpu: bool = option(False, "Use the GPU with the least memory.")
+    multi_gpu: bool = option(False, "Use all GPUs of the same model as the chosen one.")
+    force_gpu_idxs: str = option("", "Numbers of the GPUs to use; overrides the other GPU options.", check=check_gpus)
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """How it is watched."""
+
+    window: bool = option(True, "Open a preview window where there is a screen; model/preview.png is written anyway.")
+    serve: bool = option(
+        False,
+        "Show the training on a page in a browser too: preview, curves, buttons; from another machine through ssh -L.",
+        remember=False,
+    )
+    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+    preview: bool = option(True, "Draw previews.")
+    terminal_preview: bool = option(
+        False, "Draw the faces in the terminal too, in coloured blocks: when a preview is requested, and on saving."
+    )
+
+
+@dataclass(frozen=True)
+class Options(WatchOptions, DeviceOptions, SavingOptions, LearningOptions, ModelOptions):
+    """What the user decides at every run."""
