@@ -196,6 +196,14 @@ def test_renumbered_frames_are_known_by_their_content(extracted: Workspace, caps
         np.testing.assert_allclose(replaced(extracted, f"{number:05d}.png"), before[number + 1], atol=1e-6)
 
 
+def test_names_without_zeros_are_the_same_names(extracted: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    extracted.dst.timing_file.write_text(TIMING)
+    for path in extracted.dst.frames():
+        path.rename(path.with_name(f"{int(path.stem)}.png"))
+    report = convert(extracted)
+    assert report.replaced_faces == FRAMES and "names" not in capsys.readouterr().out
+
+
 def test_a_frame_that_repeats_its_neighbour_takes_its_face(
     extracted: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,7 +106,8 @@ def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Co
         if was and was.get(stem) != now[stem]:
             if now[stem] in stems:
                 origin = stems[now[stem]]
-                if now.get(origin) != now[stem]:  # else it is a copy of that frame
+                copied, same_number = now.get(origin) == now[stem], natural(stem)[0] == natural(origin)[0]
+                if not (copied or same_number):
                     renamed.append(frame.name)
             elif stem in was and stem in groups:
                 changed[stem] = tuple(noted[stem].get("shape", NOT_NOTED))
