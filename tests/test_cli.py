@@ -250,6 +250,15 @@ def test_questions_are_asked_and_answers_remembered(
     assert probe.CALLS[-1][2] == probe.More(5)
 
 
+def test_answers_to_what_is_never_asked_count_for_nothing(workspace: Workspace) -> None:
+    """A workspace that somebody sent must not choose the model that is trained, or where it lies."""
+    wanted = {"name": "../../mine/model/quick", "model": "h64", "pretrain": "/home", "serve": True, "target_iter": 5}
+    (workspace.root / "answers.json").write_text(json.dumps({"train": wanted, "timelapse": wanted}))
+    commands = CommandPackage()
+    assert commands.load("train").remembered(workspace) == {"model": "h64", "target_iter": 5}
+    assert commands.load("timelapse").remembered(workspace) == {}
+
+
 def test_questions_are_not_asked_twice_with_flags(probe: Module, workspace: Workspace, typed: Callable) -> None:
     shown = typed()
     assert run(workspace, "--rate", "3", "--mode", "plain", "--sharp") == 0

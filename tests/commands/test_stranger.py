@@ -180,6 +180,13 @@ def test_pipes_in_the_places_of_files(sent: Workspace, mine: Path) -> None:
     assert state_of(mine) == before
 
 
+def test_folders_in_the_places_of_files(sent: Workspace, mine: Path) -> None:
+    for name in FILES:
+        (sent.root / name).unlink(missing_ok=True)
+        (sent.root / name / "below").mkdir(parents=True)
+    take_every_step(sent, mine)
+
+
 @needs_pipes
 def test_videos_that_are_pipes(sent: Workspace, mine: Path) -> None:
     for name in ("data_src.mp4", "data_dst.mp4"):

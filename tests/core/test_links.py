@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from facewright.commands import clear
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.links import FLAG, check_links, following
@@ -77,6 +78,17 @@ def test_links_that_move_no_folder(workspace: Workspace, other: Path, tmp_path: 
     for place in (workspace, Workspace(root)):
         with place.lock("data_dst"), place.lock("data_src"), place.lock("model"), place.lock("result"):
             pass
+
+
+def test_a_link_that_was_moved_to_the_trash_is_in_nobodys_way(workspace: Workspace, other: Path) -> None:
+    workspace.src.frames_dir.symlink_to(other)
+    (other / "below" / "frame.png").write_bytes(b"x")
+    with following(), console.answered_by(console.Answers.YES):
+        clear.run(workspace, clear.Options())
+    with workspace.lock("data_src"), workspace.lock("data_dst"):
+        pass
+    assert (other / "below" / "frame.png").exists() and not workspace.src.frames_dir.is_symlink()
+    assert [path.name for path in workspace.trash.glob("*/*") if path.is_symlink()] == ["data_src"]
 
 
 def test_absent_places_and_many_links(tmp_path: Path, other: Path) -> None:

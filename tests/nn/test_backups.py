@@ -1,4 +1,8 @@
+import contextlib
+import functools
+import itertools
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -53,6 +57,36 @@ def test_a_restored_backup_is_the_newest_and_nothing_is_lost(tmp_path):
     backups.back_up(folder / "generation_000002")
     backups.restore(backup, trash)
     assert save(folder, 9).number == 3  # the backup has the 2
+
+
+@pytest.mark.parametrize("same_number", [False, True])
+def test_stopped_anywhere_there_is_the_state_of_before_or_the_restored_one(tmp_path, monkeypatch, same_number):
+    """Else the next training would begin anew, under the same name."""
+    folder, trash = tmp_path / "m", tmp_path / "trash"
+    backup = backups.back_up(save(folder, 1).folder)
+    shutil.rmtree(folder / "generation_000001")
+    if same_number:  # the training began anew meanwhile
+        shutil.copytree(save(tmp_path / "other", 5).folder, folder / "generation_000001")
+    else:
+        save(folder, 5)
+    for stop in itertools.count(1):
+        moves = itertools.count(1)
+
+        def stopping(real, *arguments, moves=moves, stop=stop):
+            if next(moves) == stop:
+                raise KeyboardInterrupt
+            real(*arguments)
+
+        copy = tmp_path / f"copy {stop}"
+        shutil.copytree(folder, copy)
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            patch.setattr(os, "replace", functools.partial(stopping, os.replace))
+            patch.setattr(os, "rename", functools.partial(stopping, os.rename))
+            backups.restore(copy / "backups" / backup.name, trash)
+        assert checkpoint.newest(copy).generation.state["iteration"] in (1, 5)
+        if next(moves) <= stop:
+            break
+    assert stop > 2 and checkpoint.newest(copy).generation.state["iteration"] == 1
 
 
 def test_an_older_generation_can_be_restored(tmp_path):

@@ -34,17 +34,19 @@ def following(follow: bool = True) -> Iterator[None]:
         FOLLOWED.reset(before)
 
 
-def check_links(places: Iterable[Path]) -> None:
+def check_links(places: Iterable[Path], *, alone: Iterable[Path] = ()) -> None:
     """Tell the user of each link to a folder at or below some places, and ask whether to work through it.
 
     Behind a link that is followed the search goes on: there may be more of them.
 
     Args:
         places: Folders, links to folders, or nothing.
+        alone: More of them, below which nothing is searched.
 
     Raises:
         UserError: There is a link that the user did not allow, or nobody to ask; or a folder cannot be searched.
     """
+    _ask([place for place in alone if is_link(place) and place.is_dir()])
     seen: set[str] = set()
     found = [link for place in places for link in _links_below(place)]
     while found:

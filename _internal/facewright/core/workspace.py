@@ -289,8 +289,8 @@ class Workspace:
         """
         with held(make_folder(self.root) / f".lock_{what}", what):
             written = [self.root / name for name in WRITTEN.get(what, ())]
-            check_links([*written, self.trash])
+            check_links(written, alone=[self.trash])  # what was moved to the trash may be a link
             remove_leftovers(self.root)
-            for folder in written:
+            for folder in (*written, self.trash):
                 remove_leftovers(folder, below=True)
             yield
