@@ -1,10 +1,13 @@
 """The previews that a training kept, as a video."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import ffmpeg
+from av.error import FFmpegError
 
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, list_files
@@ -12,6 +15,7 @@ from facewright.core.hints import hint
 from facewright.core.safe_files import read_regular, remove_leftovers, replacing
 from facewright.video.encode import image_size
 from facewright.video.ffmpeg import FfmpegRun, command
+from facewright.video.probe import open_pipe
 
 CRF = 20
 
@@ -80,14 +84,22 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Map
     node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": "mjpeg"}, framerate=f"{rate:g}").video
     node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
     node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
-    with disk_errors(target), replacing(target) as temporary:
-        # The number after "g" (of the whole file) is there to make several options of one.
-        marks = {f"metadata:g:{number}": f"{name}={text}" for number, (name, text) in enumerate(tags.items())}
-        codec = {"c:v": "libx264", "crf": CRF, "movflags": "+faststart+use_metadata_tags"}
-        output = node.output(str(temporary), format="mp4", **codec, **marks)
-        with FfmpegRun(command(output, "-y"), _feed(shown)) as run:
-            run.stdout.read()
-            run.finish(f"{target} could not be written")
+    # Through a pipe: ffmpeg outlives a killed run for a moment, and would make its file again.
+    output = node.output("pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", crf=CRF, **{"c:v": "libx264"})
+    with disk_errors(target), replacing(target) as temporary, FfmpegRun(command(output), _feed(shown)) as run:
+        try:
+            given = open_pipe(run.stdout, "mp4")
+        except FFmpegError as error:
+            raise run.failure(f"{target} could not be written") from error
+        options = {"movflags": "+faststart+use_metadata_tags"}
+        with closing(given), closing(av.open(f"file:{temporary.resolve()}", "w", "mp4", options=options)) as video:
+            video.metadata.update(tags)
+            stream = video.add_stream_from_template(given.streams.video[0])
+            for packet in run.checked(given.demux()):
+                if packet.size:
+                    packet.stream = stream
+                    video.mux_one(packet)
+        run.finish(f"{target} could not be written")
     return len(shown)
 
 
