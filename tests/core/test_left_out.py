@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clips import clip
+from commands import faceset_runs
 from commands.convert_runs import StubModels, fill, run
+from facewright.commands import make_video
 from facewright.core.images import write_image
 from facewright.core.left_out import warn_of_left_out_frames
 from facewright.core.workspace import Workspace
@@ -55,3 +58,22 @@ def test_faces_in_subfolders(workspace: Workspace, capsys: pytest.CaptureFixture
         read()
         said = capsys.readouterr().out
         assert "keep (1)" in said and "old.jpg" in said
+
+
+def test_folders_that_a_user_names(workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(workspace)
+    other = Workspace(tmp_path / "other")
+    fill(other)
+    touch(other.dst.aligned_dir / "old.webp")
+    for action in ("merge", "import"):
+        faceset_runs.run(workspace, action, "--side", "src", "--source", str(other.dst.aligned_dir))
+        assert "old.webp" in capsys.readouterr().out
+
+
+def test_merged_frames_of_another_format(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    clip(workspace.root / "data_dst.mp4", frames=6, size="80x60")
+    fill(workspace)
+    run(workspace, StubModels())
+    touch(workspace.dst.merged_dir / "00007.exr")
+    make_video.run(workspace, make_video.Options(crf=30))
+    assert "00007.exr" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.console import listed
+from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, PHONE_EXTENSIONS, list_files
 from facewright.core.workspace import Side
 
@@ -19,7 +20,7 @@ def warn_of_left_out_images(folder: Path, own: tuple[Path, ...] = ()) -> None:
         folder: The folder; an absent one has nothing in it.
         own: Subfolders that belong there.
     """
-    _warn(folder, IMAGE_EXTENSIONS, own, "they are of no format that is read here")
+    warn_of_left_out(folder, IMAGE_EXTENSIONS, "they are of no format that is read here", own)
 
 
 def warn_of_left_out_frames(side: Side) -> None:
@@ -29,10 +30,18 @@ def warn_of_left_out_frames(side: Side) -> None:
 
 def warn_of_left_out_faces(side: Side) -> None:
     """Name the files among a side's faces that are no PNG, and images in subfolders."""
-    _warn(side.aligned_dir, FACE_EXTENSIONS, (), "a face is a PNG file")
+    warn_of_left_out(side.aligned_dir, FACE_EXTENSIONS, "a face is a PNG file")
 
 
-def _warn(folder: Path, extensions: tuple[str, ...], own: tuple[Path, ...], reason: str) -> None:
+def warn_of_left_out(folder: Path, extensions: tuple[str, ...], reason: str, own: tuple[Path, ...] = ()) -> None:
+    """Name the files in a folder that are not read, and the images in its subfolders.
+
+    Args:
+        folder: The folder; an absent one has nothing in it.
+        extensions: Of the files that are read.
+        reason: Why the others are not.
+        own: Subfolders that belong there.
+    """
     if not folder.is_dir():
         return
     files = list_files(folder)
@@ -46,7 +55,13 @@ def _warn(folder: Path, extensions: tuple[str, ...], own: tuple[Path, ...], reas
     if others:
         console.warn(f"Left out of {folder}, because {reason}: {listed(others)}.")
     below = [path for path in sorted(folder.iterdir()) if path.is_dir() and path not in own and path.name[0] != "."]
-    counts = {path.name: len(list_files(path, extensions)) for path in below}
-    named = [f"{name} ({count})" for name, count in counts.items() if count]
+    named = [f"{path.name} ({count})" for path in below if (count := _count(path, extensions))]
     if named:
         console.warn(f"Left out: the images in subfolders of {folder}: {listed(named)}. To use them, move them up.")
+
+
+def _count(folder: Path, extensions: tuple[str, ...]) -> int:
+    try:
+        return len(list_files(folder, extensions))
+    except UserError:  # one that may not be looked into is none of this step's
+        return 0

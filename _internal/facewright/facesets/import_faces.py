@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import list_files
+from facewright.core.files import JPEG_EXTENSIONS, list_files
 from facewright.core.images import Image, encode
+from facewright.core.left_out import warn_of_left_out
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.png import set_text
@@ -38,7 +39,7 @@ from facewright.interop.faceswap_faces import PROGRAM as FACESWAP
 from facewright.interop.foreign_face import ForeignFace, NotImportable
 from facewright.interop.other_programs import MAX_FILE_BYTES, LandmarkFinder, read_face, to_record
 
-EXTENSIONS = (".png", ".jpg", ".jpeg")
+EXTENSIONS = (".png", *JPEG_EXTENSIONS)
 FACE_MIDDLE = (0.5, 0.6)  # where the face is in a head-centred image of FaceSwap, roughly, in shares of the side
 FACE_SIDE = 0.45  # and the box around it
 
@@ -101,6 +102,7 @@ def _source_files(source: str) -> tuple[Path, list[SourceFile]]:
     path = Path(source).expanduser().absolute()
     pack = path / NAME if path.is_dir() else path
     if path.is_dir() and not pack.is_file():
+        warn_of_left_out(path, EXTENSIONS, "data of faces are in PNG and JPEG files only")
         return path, [SourceFile(file.name, partial(_read, file)) for file in list_files(path, EXTENSIONS)]
     if not pack.is_file():
         raise UserError(f"There is no {path}.", "a folder with faces.", "check the name behind --source.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import Image
+from facewright.core.left_out import FACE_EXTENSIONS, warn_of_left_out
 from facewright.core.options import option
 from facewright.core.png import set_text
 from facewright.core.safe_files import read_regular
@@ -95,6 +96,7 @@ def _other(side: Side, source: str) -> tuple[Path, FaceIndex]:
         if found.faces:
             if folder.resolve() == side.aligned_dir.resolve():
                 raise UserError(f"{root} is this very set.", "another one.", "name another folder with --source DIR.")
+            warn_of_left_out(folder, FACE_EXTENSIONS, "a face is a PNG file")
             return root, found
     raise UserError(
         f"There are no faces of facewright in {root}.",

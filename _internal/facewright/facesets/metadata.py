@@ -14,6 +14,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files, move_to_trash, natural, read_json, write_json
 from facewright.core.images import Image, read_image
 from facewright.core.json_data import bare_name, choice, fields, list_of, parse_json, whole
+from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import ordered_map
@@ -138,6 +139,7 @@ def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptio
     folder = Path(options.edited).expanduser().absolute() if options.edited else side.aligned_dir
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", "the folder with the edited images.", "check its name.")
+    warn_of_left_out_images(folder)
     chosen, unknown, ambiguous = match(list_files(folder, IMAGE_EXTENSIONS), saved)
     if not chosen:
         raise UserError(

@@ -25,6 +25,7 @@ from facewright.core.files import (
 from facewright.core.hints import again, hint
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.core.json_data import fields
+from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.safe_files import read_regular, remove_tree
 from facewright.core.workspace import Side, Workspace
 from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
@@ -365,6 +366,7 @@ def _plan_result(
     side: Side, settings: ResultSettings, *, fill_missing: bool
 ) -> tuple[ResultPlan, Path | None, AudioStream | None]:
     """Return the frames with their times, the file with the audio, and the audio."""
+    warn_of_left_out_images(side.merged_dir)
     timing = read_timing(side.timing_file)
     if timing is None:
         info = probe(side.video())
