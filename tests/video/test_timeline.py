@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clips import FLASH_AT, GREY, X264, beep, ffmpeg, flash_and_beep, greys_of, picture, pts_of
-from facewright.commands import extract_frames, make_video
+from facewright.commands import cut_video, extract_frames, make_video
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.video.audio_placing import AudioPackets, place_audio
@@ -313,3 +313,24 @@ def test_thinning_and_going_on_in_glued_recordings(workspace: Workspace, tmp_pat
     assert again.resumed >= 6 and again.timing == whole.timing
     for path in (tmp_path / "a").glob("*.png"):
         assert np.array_equal(read_image(path), read_image(tmp_path / "b" / path.name))
+
+
+def test_a_late_picture_of_variable_rate(workspace: Workspace) -> None:
+    draw = "geq=lum='if(eq(N,4),235,60+40*sin((X+3*N)/9))':cb=128:cr=128,settb=1/1000,setpts='N*30+900*gt(N\\,6)'"
+    exact = ["-fps_mode", "passthrough", "-enc_time_base", "1/1000"]
+    more = ["-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    ffmpeg(
+        "-itsoffset",
+        "0.06",
+        *picture(12, draw=draw),
+        *beep(1.5, at=0.18),
+        *more,
+        *exact,
+        workspace.root / "data_dst.mkv",
+    )
+    extract(workspace)
+    flash, heard = flash_and_beep(make(workspace))
+    assert abs(flash - 0.18) < 0.002 and abs(heard - 0.18) < 0.03
+    cut_video.run(workspace, cut_video.Options(start="0.05", end="1.4"))
+    flash, heard = flash_and_beep(workspace.root / "data_dst.mp4")
+    assert abs(flash - 0.13) < 0.002 and abs(heard - 0.13) < 0.03

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,8 @@ def _video_packets(
     delay = _delay(segments, segment_tick)
     shown, order = times.shown, 0
     step = max(1, (times.end - shown[0]) // len(shown))
+    if shown[0]:  # readers of mp4 lose a late beginning if frames are decoded further apart before it than behind it
+        step = min([step, *(b - a for a, b in pairwise(shown))])
     for segment in segments:
         for index, packet in segment_packets(segment, segment_tick):
             packet.stream = stream

@@ -256,7 +256,8 @@ class _FramePlaces:
         self._shown = part.shown()
         self._tick = part.times.frames.time_base
         self._step = _step(part)
-        self._before = max(1, round(self._step * part.info.time_base / self._tick))  # in ticks of the result
+        # Readers of mp4 lose a late beginning if the frames before it would be further apart than those behind it.
+        self._before = min((b - a for a, b in pairwise(self._shown)), default=1)
         self.count = 0
 
     def __call__(self, packet: Any) -> bool:
