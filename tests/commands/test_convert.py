@@ -16,6 +16,8 @@ from convert.drawn_faces import scene
 from facewright.commands import convert as step
 from facewright.convert.parameters import Options
 from facewright.convert.session import SHEET_NAME, SavedModels, state_of
+from facewright.core.command import CommandPackage
+from facewright.core.console import Answers
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import encode, read_image, write_image
@@ -389,3 +391,10 @@ def test_a_model_that_was_only_pretrained_is_refused(workspace):
             step.run(workspace, Options(model=name))
         assert "6_train.sh --name hero" in caught.value.fix and "--pretrain" not in caught.value.fix
     assert [path.name for path in merged(workspace)] == [older.name]
+
+
+def test_nothing_is_asked_where_the_settings_are_chosen_on_a_page(workspace, typed):
+    shown = typed()
+    with pytest.raises(UserError, match="no trained model"):
+        CommandPackage().load("convert").run_by_name(workspace, {"serve": True}, Answers.TYPED, use_answers=True)
+    assert not shown

@@ -1,5 +1,6 @@
 """Width of the edge: the formulas' values, symmetry, large faces."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -89,3 +90,20 @@ def test_a_large_kernel_takes_as_much_of_a_wide_mask_up_and_across(size):
     mask[75:225, 225:675] = 1
     done = edge.erode(mask, size)
     assert abs(done[:, 450].sum() - (150 - size)) <= 4 and abs(done[150].sum() - (450 - size)) <= 4
+
+
+@pytest.mark.parametrize("percent", [-50, 0, 70, 100])
+def test_a_lifted_mask_ends_above_the_brows_once_it_is_eroded(percent):
+    mask = np.zeros((160, 160), np.float32)
+    cv2.ellipse(mask, (80, 90), (50, 60), 0, 0, 360, 1.0, -1)
+    mask[:60] = 0  # the hull ends at the brows
+    lifted = edge.lifted(mask, percent)
+    size = edge.erode_size(min(edge.region_of(mask).size), percent)
+    before, after = (edge.region_of(edge.erode(one, max(size, 0)) > 0.5) for one in (mask, lifted))
+    assert after.top == pytest.approx(60 - 0.05 * 91, abs=2)
+    assert (after.left, after.right, after.bottom) == (before.left, before.right, before.bottom)
+    assert (lifted >= mask).all()
+
+
+def test_no_face_is_lifted_to_none():
+    assert not edge.lifted(np.zeros((20, 20), np.float32), 50).any()

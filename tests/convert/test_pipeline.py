@@ -41,6 +41,8 @@ def whole_frame(frame, points, predict, shape, parameters):
 
     face = np.clip(np.asarray(cut(frame.astype(np.float32), matrix, shape.side), np.float32) / 255, 0, 1)
     picture, mask = (result[0] for result in predict(face[None]))
+    if parameters.mode is Mode.LIGHT:
+        mask = edge.lifted(mask[..., 0], parameters.erode)[..., None]
     measured = visible_mask(matrix, shape.side, (height, width)) * (mask[..., 0] if parameters.masked_hist_match else 1)
     picture = recolour(picture, face, measured, parameters.mode)
     warped = back(mask[..., 0])

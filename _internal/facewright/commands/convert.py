@@ -5,24 +5,53 @@ A frame without a face is copied; a face whose file was deleted from data_dst/al
 portraits (avatar) makes one image per frame instead, which mode, erode, blur and mask do not change.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from facewright.convert.page import choose_settings
 from facewright.convert.parameters import Options
 from facewright.convert.session import ConvertReport, convert
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.hints import hint
+from facewright.core.options import PromptPlan, declared, show
 from facewright.core.workspace import Workspace
 
 
-def run(workspace: Workspace, options: Options) -> ConvertReport:
-    """Convert the frames that are not converted yet.
+def run(workspace: Workspace, options: Options) -> ConvertReport | None:
+    """Convert the frames that are not converted yet, with --serve after the settings were chosen on a page.
+
+    Returns:
+        What was done; None when the user left the page without converting.
 
     Raises:
         UserError: As `convert` says.
     """
+    if options.serve:
+        console.heading("Settings of the conversion")
+        chosen = choose_settings(workspace, options)
+        if chosen is None:
+            console.say("Nothing was converted.")
+            return None
+        options = chosen
+        console.say(f"These settings again, without the page:{hint('convert', *_flags(options))}")
     console.heading("Converting data_dst")
     report = convert(workspace, options)
     say_report(report)
     return report
+
+
+def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
+    """Ask nothing where the settings are chosen on a page."""
+    return PromptPlan(ask=not flags.get("serve"))
+
+
+def _flags(options: Options) -> list[str]:
+    """Return the flags of what differs from the defaults; the mode always, since it may be remembered."""
+    values = {spec: getattr(options, spec.name) for spec in declared(Options) if spec.affects_output}
+    return [
+        word for spec, value in values.items() if value != spec.default or spec.ask for word in (spec.flag, show(value))
+    ]
 
 
 def say_report(report: ConvertReport) -> None:
@@ -55,4 +84,4 @@ def say_report(report: ConvertReport) -> None:
     console.say(f"Next, make the video:{hint('make-video')}")
 
 
-COMMAND = Command(__doc__, Options, run)
+COMMAND = Command(__doc__, Options, run, plan=plan)

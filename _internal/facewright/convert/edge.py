@@ -23,6 +23,8 @@ EROSION_SHARE = 0.126
 EROSION_BEND = 0.00004551365
 PEAK_LENGTH = EROSION_SHARE / (2 * EROSION_BEND)
 
+FOREHEAD_SHARE = 0.05  # of the shorter side of the certain region: what lies between the landmarks and the brows' end
+
 MAX_KERNEL_PX = 31  # above it the mask is eroded at a smaller scale (the cost grows with the kernel's area)
 
 
@@ -71,6 +73,22 @@ def erode_size(length: float, percent: float) -> int:
     """
     reach = min(length, PEAK_LENGTH)
     return int(reach * (EROSION_SHARE - EROSION_BEND * reach) * percent / 100)
+
+
+def lifted(mask: Mask, percent: float) -> Mask:
+    """Extend the mask of an upright face over the brows, and by what the erosion will take away there.
+
+    The hull of the landmarks runs through the brows: drawn in, it would leave those of dst.
+
+    Args:
+        mask: In the aligned image, whose rows run from the forehead to the chin.
+        percent: As `erode_size`.
+    """
+    certain = region_of(mask > CLONE_CERTAINTY)
+    if certain is None:
+        return mask
+    rows = round(min(certain.size) * (FOREHEAD_SHARE + EROSION_SHARE * max(percent, 0) / 200))
+    return np.maximum(mask, np.vstack((mask[rows:], np.zeros_like(mask[:rows]))))
 
 
 def blur_size(length: float, percent: float) -> int:

@@ -107,6 +107,13 @@ class Options:
     keep: str = option("none", "Parts of dst's face that are not replaced.", choices=KEEP_ZONES, affects_output=True)
     model: str = option("", "Which trained model; without it the one that was saved last.")
     format: str = option("png", "Format of the converted frames.", choices=FORMATS, affects_output=True)
+    serve: bool = option(
+        False,
+        "Choose the settings on a page in a browser first, where each shows at once on any frame; from another machine "
+        "through ssh -L.",
+        remember=False,
+    )
+    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
 
 
 @dataclass(frozen=True)

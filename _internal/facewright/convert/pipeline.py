@@ -146,7 +146,10 @@ def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, paramet
     of_dst = zip(faces.matrices, faces.images, faces.allowed, faces.kept, strict=True)
     for (matrix, face, allowed, kept), image, mask in zip(of_dst, prediction.image, prediction.mask, strict=True):
         image, mask = (resized_inside(one, parameters.face_scale) for one in (np.clip(image, 0, 1), mask))
-        predicted = _PredictedFace(matrix, face, image, _clean(mask, allowed), kept)
+        mask = _clean(mask, allowed)
+        if parameters.mode is Mode.LIGHT:
+            mask = edge.lifted(mask, parameters.erode)
+        predicted = _PredictedFace(matrix, face, image, mask, kept)
         plan = _plan(predicted, frame.shape[:2], parameters)
         if plan is None:
             continue

@@ -123,8 +123,26 @@ def make_plan(
     parameters = Parameters() if trained.portrait else resolve_parameters(options, trained.defaults)
     values = {} if trained.portrait else output_values(options)
     own_masks = MaskKind.RECORD in parameters.masks
+    jobs: Sequence[Job] = make_jobs(frames, matched, side, options, parameters, own_masks=own_masks)
+    if trained.portrait and any(job.faces for job in jobs):
+        jobs = portrait_jobs(jobs)
+    contents = contents or Contents()
+    contents.look_through(frames, title="Looking at the frames")
+    return [_planned(job, trained, values, contents) for job in jobs]
+
+
+def make_jobs(
+    frames: Sequence[Path],
+    matched: Matched | Groups,
+    side: Side,
+    options: Options,
+    parameters: Parameters,
+    *,
+    own_masks: bool,
+) -> list[Job]:
+    """Return one job per frame, in order; `own_masks` tells whether the faces bring the masks of their records."""
     faces = matched if isinstance(matched, Matched) else Matched(matched)
-    jobs: Sequence[Job] = [
+    return [
         Job(
             index,
             frame,
@@ -136,11 +154,6 @@ def make_plan(
         )
         for index, frame in enumerate(frames, 1)
     ]
-    if trained.portrait and any(job.faces for job in jobs):
-        jobs = portrait_jobs(jobs)
-    contents = contents or Contents()
-    contents.look_through(frames, title="Looking at the frames")
-    return [_planned(job, trained, values, contents) for job in jobs]
 
 
 def _dst_face(face: FaceFile, own_mask: bool, shape: Shape | None) -> DstFace:

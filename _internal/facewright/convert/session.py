@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewright.convert.masks import MaskKind
 from facewright.convert.matching import match_faces, say_matched, warn_of_strangers, without_copies
 from facewright.convert.parameters import Options
-from facewright.convert.pipeline import ModelInput, Prediction
+from facewright.convert.pipeline import ModelInput, Predict, Prediction
 from facewright.convert.plan import (
     Job,
     Planned,
@@ -186,6 +186,16 @@ def state_of(model: TrainedModel) -> TrainedState:
     return TrainedState(model.name, model.fingerprint, wanted, model.converter, model.model.portrait)
 
 
+def predict_with(model: TrainedModel) -> Predict:
+    """Return the function that predicts faces with a model."""
+
+    def predict(faces: NDArray[np.float32]) -> Prediction:
+        image, mask = model.predict(faces)
+        return Prediction(image, (mask,))
+
+    return predict
+
+
 def _outdated(plan: Sequence[Planned], side: Side, written: Entries) -> list[Planned]:
     there = {path.name for path in list_files(side.merged_dir, IMAGE_EXTENSIONS)}
     return [
@@ -233,10 +243,6 @@ def _run(
     contents: Contents,
     ours: Mapping[Path, str],
 ) -> list[Done]:
-    def predict(faces: NDArray[np.float32]) -> Prediction:
-        image, mask = model.predict(faces)
-        return Prediction(image, (mask,))
-
     jobs = {planned.job.index: planned.job for planned in todo}
     keys = {planned.job.frame: planned.key for planned in todo}
     done: list[Done] = []
@@ -251,7 +257,7 @@ def _run(
             journal.add({"frame": job.frame.name, "made": ours.get(job.target), "writing": content})
 
         sink = ImageFileSink({index: job.target for index, job in jobs.items()}, mark_image, announce)
-        converter = Converter(predict, state.wanted, sink, portrait=state.portrait)
+        converter = Converter(predict_with(model), state.wanted, sink, portrait=state.portrait)
         for result in convert_stream(jobs.values(), converter, executor):
             job = result.job
             entry = {"frame": job.frame.name, "key": keys[job.frame], "faces": result.faces}

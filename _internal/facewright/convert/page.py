@@ -1,0 +1,183 @@
+"""The page on which the settings of a conversion are chosen: every control that the options declare, and the result."""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from facewright.convert.matching import match_faces, without_copies
+from facewright.convert.parameters import Options, Parameters
+from facewright.convert.plan import list_faces, make_jobs
+from facewright.convert.preview import ConversionPreview, PreviewFrame, View
+from facewright.convert.session import Models, SavedModels, predict_with, state_of
+from facewright.core import console
+from facewright.core.contents import Contents
+from facewright.core.errors import UserError
+from facewright.core.hints import hint
+from facewright.core.images import Image, encode
+from facewright.core.json_data import dict_of, fields, parse_json, text
+from facewright.core.options import Option, declared, show
+from facewright.core.workspace import Workspace
+from facewright.marking.provenance import mark_jpeg
+from facewright.ui.page import NOT_FOUND, STYLE, Page, PageAnswer, PageRequest, check_port
+
+HTML = Path(__file__).with_name("page.html")
+JPEG_QUALITY = 90
+LAST_LOOK = 1.0  # seconds in which the page may fetch the last answer
+CHOSEN_SCHEMA = fields({"values": dict_of(text)})
+
+
+def controls() -> list[Option]:
+    """Return the options that a page can show: those that change how a face looks."""
+    return [spec for spec in declared(Options) if spec.affects_output and spec.name != "format"]
+
+
+class SettingsPage:
+    """Answers the requests of the page.
+
+    Args:
+        preview: Makes the images.
+        options: With which the page begins.
+        name: Of the model.
+
+    Attributes:
+        ended: Set when the user has chosen, or leaves.
+        chosen: The options to convert with; None when the user leaves.
+    """
+
+    def __init__(self, preview: ConversionPreview, options: Options, name: str) -> None:
+        self.ended = threading.Event()
+        self.chosen: Options | None = None
+        self._preview = preview
+        self._options = options
+        self._name = name
+        self._html = HTML.read_text(encoding="utf-8").replace("/* STYLE of ui/page.py */", STYLE).encode("utf-8")
+
+    def answer(self, request: PageRequest) -> PageAnswer:
+        """Answer one request; called in several threads at once."""
+        try:
+            match request.method, request.path:
+                case "GET", "":
+                    return PageAnswer(self._html, "text/html; charset=utf-8")
+                case "GET", "state":
+                    return _json(self._state())
+                case "GET", "frame.jpg":
+                    return self._frame(dict(parse_qsl(request.query, keep_blank_values=True)))
+                case "POST", "convert":
+                    return self._end(self._with(parse_json(request.body, CHOSEN_SCHEMA)["values"]))
+                case "POST", "leave":
+                    return self._end(None)
+        except UserError as problem:
+            words = f"{problem.happened} Expected: {problem.expected}"
+            return PageAnswer(words.encode(), status=HTTPStatus.BAD_REQUEST)
+        except ValueError as problem:
+            return PageAnswer(f"This is no request of the page: {problem}".encode(), status=HTTPStatus.BAD_REQUEST)
+        return NOT_FOUND
+
+    def _state(self) -> dict[str, Any]:
+        frames = [{"name": frame.path.name, "faces": len(frame.faces)} for frame in self._preview.frames]
+        return {"model": self._name, "frames": frames, "controls": [self._control(spec) for spec in controls()]}
+
+    def _control(self, spec: Option) -> dict[str, Any]:
+        return {
+            "name": spec.name,
+            "label": spec.name.replace("_", " "),
+            "help": spec.help,
+            "value": show(getattr(self._options, spec.name)),
+            "default": show(spec.default),
+            "choices": [{"value": value, "text": words} for value, words in spec.choices.items()],
+            "low": spec.low,
+            "high": spec.high,
+        }
+
+    def _frame(self, query: dict[str, str]) -> PageAnswer:
+        at, close_up = int(query.pop("at", "0")), query.pop("close", "no") == "yes"
+        view = View(query.pop("view", View.AFTER))
+        if not 0 <= at < len(self._preview.frames):
+            raise ValueError(f"there is no frame {at}")
+        options = self._with(query)
+        began = time.perf_counter()
+        image = self._preview.render(at, options, view, close_up=close_up)
+        milliseconds = f"{1000 * (time.perf_counter() - began):.0f}"
+        values = vars(options)
+        idle = [spec.name for spec in controls() if not spec.applies(values)]
+        return PageAnswer(_jpeg(image), "image/jpeg", more={"X-Milliseconds": milliseconds, "X-Idle": ",".join(idle)})
+
+    def _with(self, values: Mapping[str, str]) -> Options:
+        """Return the options with these values.
+
+        Raises:
+            UserError: One does not fit.
+            ValueError: There is no such control.
+        """
+        known = {spec.name: spec for spec in controls()}
+        if unknown := values.keys() - known:
+            raise ValueError(f"there is no control {min(unknown)!r}")
+        return replace(self._options, **{name: known[name].parse(value) for name, value in values.items()})  # type: ignore[arg-type]
+
+    def _end(self, chosen: Options | None) -> PageAnswer:
+        self.chosen = chosen
+        self.ended.set()
+        return PageAnswer(b"")
+
+
+def choose_settings(workspace: Workspace, options: Options, models: Models | None = None) -> Options | None:
+    """Let the user choose the settings on a page that shows them on any frame; nothing is written.
+
+    Args:
+        workspace: As for `convert`.
+        options: With which the page begins; `port` says where it is served.
+        models: Where the model comes from; by default the workspace's own.
+
+    Returns:
+        The options to convert with; None when the user leaves.
+
+    Raises:
+        UserError: As for `convert`, or the port cannot be used.
+    """
+    side = workspace.dst
+    check_port(options.port)
+    groups, _ = without_copies(list_faces(side))
+    frames = side.distinct_frames()
+    matched = match_faces(frames, groups, side, Contents(workspace.root))
+    model = (models or SavedModels()).load(workspace.model_dir, options.model)
+    state = state_of(model)
+    if state.portrait:
+        raise UserError(
+            f"The model {model.name} makes portraits, which no setting changes.",
+            "a model that replaces faces in frames.",
+            f"convert without --serve:{hint('convert')}",
+        )
+    # With the masks of the records, so that the page can switch to them.
+    jobs = make_jobs(frames, matched, side, options, Parameters(), own_masks=True)
+    shown = [PreviewFrame(job.frame, job.faces) for job in jobs]
+    preview = ConversionPreview(shown, predict_with(model), state.wanted, model.converter)
+    return serve(SettingsPage(preview, options, model.name), options.port)
+
+
+def serve(settings: SettingsPage, port: int) -> Options | None:
+    """Serve a page until the user has chosen; return what it was.
+
+    Raises:
+        UserError: The port cannot be used.
+    """
+    with Page(settings.answer, port) as page:
+        page.invite()
+        console.say("Choose the settings there; it goes on with its button Convert. Ctrl-C here leaves.")
+        while not settings.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
+            pass
+        time.sleep(LAST_LOOK)
+    return settings.chosen
+
+
+def _jpeg(image: Image) -> bytes:
+    return mark_jpeg(encode(image, ".jpg", quality=JPEG_QUALITY))
+
+
+def _json(value: Any) -> PageAnswer:
+    return PageAnswer(json.dumps(value, allow_nan=False).encode(), "application/json")
