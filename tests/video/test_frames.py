@@ -101,6 +101,8 @@ def test_rotation_is_applied(tmp_path: Path) -> None:
         (["-display_hflip"], "mirrored,", np.s_[:, -8:]),
         (["-display_vflip"], "rotated by 180 degrees and mirrored", np.s_[:, :8]),
         (["-display_rotation", "90", "-display_hflip"], "rotated by 90 degrees and mirrored", np.s_[-8:]),
+        (["-display_rotation", "270"], "rotated by 270 degrees,", np.s_[:8]),
+        (["-display_rotation", "270", "-display_vflip"], "rotated by 90 degrees and mirrored", np.s_[-8:]),
         (["-display_rotation", "180"], "rotated by 180 degrees,", np.s_[:, -8:]),
     ],
 )
@@ -284,6 +286,16 @@ def test_frames_straight_from_such_a_video_are_the_same(tmp_path: Path) -> None:
     found = {frame.index: frame.image for frame in source}
     assert source.sizes == {(72, 48)} and list(found) == list(range(5, 30, 4))
     assert all((read_image(folder / f"{n:05d}.png") == image).all() for n, image in found.items())
+
+
+def test_a_turned_video_whose_size_changes(tmp_path: Path) -> None:
+    changing_clip(tmp_path / "flat.mp4", "96x72", "48x72")
+    ffmpeg("-display_rotation", "90", "-i", tmp_path / "flat.mp4", "-c", "copy", tmp_path / "a.mp4")
+    folder, report = split_all(tmp_path / "a.mp4")
+    images = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    assert {image.shape for image in images} == {(96, 72, 3)} and report.timing.constant
+    assert np.abs(np.subtract(box_of(images[15]), (0, 24, 72, 48))).max() <= 1
+    assert len(report.timing.changes) == 2
 
 
 def test_another_pixel_format_is_no_other_size(tmp_path: Path) -> None:

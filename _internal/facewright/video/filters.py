@@ -1,7 +1,8 @@
 """The chain of filters from a decoded frame to an upright 8-bit one with square pixels."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import ffmpeg
@@ -22,6 +23,10 @@ SCALER_MATRICES = {
 }
 # Those whose tag ffmpeg's scaler refuses, though it can work with the matrix.
 REFUSED_TAGS = ("bt2020c",)
+# Degrees counter-clockwise -> the filters that turn a frame by them.
+TURNS: Mapping[int, Sequence[Sequence[str]]] = MappingProxyType(
+    {0: (), 90: (("transpose", "cclock"),), 180: (("hflip",), ("vflip",)), 270: (("transpose", "clock"),)}
+)
 SDR = Colour("bt709", "bt709", "bt709", "tv")
 
 # Diffuse white of PQ and HLG by ITU-R BT.2408, in cd/m2.
@@ -89,13 +94,14 @@ def video_input(info: VideoInfo, **options: Any) -> Any:
         info: The video.
         options: More options of ffmpeg for the input.
     """
-    # Filters that begin anew at a change lose count of frames and times.
-    kept = {"reinit_filter": 0} if _may_change(info) else {}
+    # Filters that begin anew at a change lose count of frames and times. What ffmpeg itself would put before them to
+    # turn the frames cannot take another size.
+    kept = {"reinit_filter": 0, "noautorotate": None} if _may_change(info) else {}
     return ffmpeg.input(file_url(info.path), **{"protocol_whitelist": "file", **kept, **options})
 
 
 def video_frames(source: Any, info: VideoInfo) -> Any:
-    """Return the decoded frames, all of the size of the first: another is fitted in, with black borders.
+    """Return the decoded frames, upright, all of the size of the first: another is fitted in, with black borders.
 
     Args:
         source: From `video_input`.
@@ -116,18 +122,20 @@ def video_frames(source: Any, info: VideoInfo) -> Any:
         eval="frame",
         flags="bicubic+accurate_rnd+full_chroma_int",
     )
-    return node.filter("pad", width, height, -1, -1, eval="frame").filter("setsar", str(info.pixel_aspect))
+    node = node.filter("pad", width, height, -1, -1, eval="frame").filter("setsar", str(info.pixel_aspect))
+    for turn in (*TURNS[info.rotation % 360], *([["hflip"]] if info.mirrored else [])):
+        node = node.filter(*turn)
+    return node.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
 
 
 def _may_change(info: VideoInfo) -> bool:
     """Whether frames of another size are fitted in.
 
-    Not where ffmpeg turns them first, nor where the scaler or the borders could change frames that need no fitting:
-    RGB, palettes, odd sizes.
+    Not where the scaler, the borders or a turn could change frames that need no fitting: RGB, palettes, odd sizes,
+    slanting frames.
     """
     height, width = info.size
-    turned = info.mirrored or info.rotation % 360
-    return not info.rgb and not turned and not width % 2 and not height % 2
+    return not info.rgb and info.rotation % 360 in TURNS and not width % 2 and not height % 2
 
 
 def fitted_note(info: VideoInfo, sizes: Collection[tuple[int, int]]) -> str:
