@@ -95,11 +95,12 @@ def test_ntsc(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("name", ["ts, short GOP", "vob"])
-def test_glued_recordings(workspace: Workspace, name: str) -> None:
+def test_glued_recordings(workspace: Workspace, capsys: pytest.CaptureFixture[str], name: str) -> None:
     suffix, more = KINDS[name]
     pieces = [ten_seconds(workspace.root / f"x.{suffix}", more, seconds=n).read_bytes() for n in (10, 8)]
     (workspace.root / f"data_dst.{suffix}").write_bytes(b"".join(pieces))
     cut_video.run(workspace, cut_video.Options(start="9", end="17.4"))
+    assert "time stamps" in capsys.readouterr().out
     cut = workspace.root / "data_dst.mp4"
     found = np.array(greys_of(cut))
     numbers = np.array([*range(225, 250), *range(125, 310)])

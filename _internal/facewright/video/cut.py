@@ -106,6 +106,8 @@ def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutR
         part = choose_part(info, start, end)
         if not part.count:
             raise _nothing(part)
+        for change in part.times.frames.changes:
+            console.say(f"The frames of {info.path.name} are {change}.")
         for audio in info.audio_tracks:
             if audio not in part.tracks:
                 console.warn(f"Audio track {audio} is left out: nothing of it is heard in this part.")

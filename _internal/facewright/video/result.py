@@ -128,6 +128,8 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
 def _timeline_of(info: VideoInfo, stamps: list[int]) -> Timeline:
     """Return the timeline of all frames of a video."""
     times = clean_times(info, stamps)
+    for change in times.frames.changes:
+        console.say(f"The frames are {change}.")
     tick = times.frames.time_base
     rate, _ = true_rate(times.frames.pts, tick, (info.average_rate, info.nominal_rate))
     seconds = [t * tick for t in times.frames.pts]
