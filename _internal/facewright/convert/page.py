@@ -130,7 +130,7 @@ def choose_settings(workspace: Workspace, options: Options, models: Models | Non
     """Let the user choose the settings on a page that shows them on any frame; nothing is written.
 
     Args:
-        workspace: As for `convert`.
+        workspace: As for `facewright.convert.session.convert`.
         options: With which the page begins; `port` says where it is served.
         models: Where the model comes from; by default the workspace's own.
 
@@ -140,8 +140,18 @@ def choose_settings(workspace: Workspace, options: Options, models: Models | Non
     Raises:
         UserError: As for `convert`, or the port cannot be used.
     """
-    side = workspace.dst
     check_port(options.port)
+    preview, name = open_preview(workspace, options, models)
+    return serve(SettingsPage(preview, options, name), options.port)
+
+
+def open_preview(workspace: Workspace, options: Options, models: Models | None = None) -> tuple[ConversionPreview, str]:
+    """Return the preview of a workspace's conversion, and the name of its model; arguments as `choose_settings`.
+
+    Raises:
+        UserError: As for `convert`, or a model of portraits.
+    """
+    side = workspace.dst
     groups, _ = without_copies(list_faces(side))
     frames = side.distinct_frames()
     matched = match_faces(frames, groups, side, Contents(workspace.root))
@@ -156,8 +166,7 @@ def choose_settings(workspace: Workspace, options: Options, models: Models | Non
     # With the masks of the records, so that the page can switch to them.
     jobs = make_jobs(frames, matched, side, options, Parameters(), own_masks=True)
     shown = [PreviewFrame(job.frame, job.faces) for job in jobs]
-    preview = ConversionPreview(shown, predict_with(model), state.wanted, model.converter)
-    return serve(SettingsPage(preview, options, model.name), options.port)
+    return ConversionPreview(shown, predict_with(model), state.wanted, model.converter), model.name
 
 
 def serve(settings: SettingsPage, port: int) -> Options | None:
