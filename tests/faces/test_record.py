@@ -101,7 +101,8 @@ def test_evil_frame_names(frame: object) -> None:
         ("landmarks", [[1e9, 2]] * 68), ("frame_landmarks", [[float("nan"), 2]] * 68), ("landmarks", [[1, 2], [3]]),
         ("matrix", [[1, 0, 0]]), ("matrix", [[float("inf"), 0, 0], [0, 1, 0]]), ("rect", [1, 2, 3]), ("size", -1),
         ("pose", [0, 0]), ("pose", [1e5, 0, 0]), ("score", "high"), ("detector", 5), ("detector", "x" * 65),
-        ("mask", 3), ("mask", "x" * 400_001), ("landmarks", [[10**400, 1]] * 68),
+        ("matrix", [[float("nan"), 0, 0], [0, 1, 0]]), ("rect", [1, float("nan"), 3, 4]),
+    ("mask", 3), ("mask", "x" * 400_001), ("landmarks", [[10**400, 1]] * 68),
         ("landmarks", [[3, 4]] * 68), ("frame_landmarks", [[n, n] for n in range(17)] + [[3, 4]] * 51),
     ],
 )  # fmt: skip
@@ -242,3 +243,10 @@ def test_what_version_1_cannot_hold_makes_version_2() -> None:
 def test_false_values_of_version_2_are_refused(more: dict[str, object]) -> None:
     with pytest.raises(BadRecord):
         parse_record(json.dumps({**json.loads(record(1).to_json()), "version": 2, **more}))
+
+
+def test_a_record_cuts_its_image_out_of_the_frame() -> None:
+    frame = np.random.default_rng(3).integers(0, 256, (80, 120, 3), np.uint8)
+    plain = replace(record(), face_type=FaceType.FULL, size=32, matrix=np.array([[1.0, 0, -40], [0, 1.0, -20]]))
+    np.testing.assert_array_equal(plain.cut(frame), frame[20:52, 40:72])
+    np.testing.assert_array_equal(replace(plain, face_type=FaceType.MARK_ONLY, size=0).cut(frame), frame)
