@@ -34,6 +34,7 @@ ENV = HOME / "env"
 MARKER = "facewright-env.json"
 PINS = ("requirements.txt", "constraints.txt")
 DEV_PINS = "requirements-dev.txt"
+HASHES = "hashes.txt"  # of the files behind the pins; no part of the marker: the same versions need no new environment
 VERSION = tuple(sys.version_info[:3])
 OLDEST, NEWEST = (3, 11), (3, 13)
 INSTALLERS = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack", "distutils-precedence", "__pycache__")

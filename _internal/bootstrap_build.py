@@ -18,10 +18,23 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from bootstrap import DEV_PINS, ENV, HOME, fail, only_one, python_of, read_marker, say, state, write_marker
+from bootstrap import DEV_PINS, ENV, HASHES, HOME, fail, only_one, python_of, read_marker, say, state, write_marker
 
 LOG = HOME / "env-install.log"
 GIGABYTE = 1e9
+# The systems whose files hashes.txt knows; on others the versions alone are pinned.
+HASHED_SYSTEMS = (("linux", "x86_64"), ("linux", "aarch64"), ("win32", "amd64"), ("darwin", "arm64"))
+SOURCES = ("face-recognition-models",)  # there is no wheel of it
+WHEELS_ONLY = ("--only-binary=:all:", *(f"--no-binary={name}" for name in SOURCES))
+# What only the tools of the tests need, and what bootstrap.py chooses among by the machine.
+TOOLS = frozenset(
+    (
+        *("ast-serialize", "hypothesis", "iniconfig", "librt", "mypy", "mypy-extensions", "pathspec", "pluggy"),
+        *("pytest", "pytest-timeout", "ruff", "safetensors", "sortedcontainers"),
+    )
+)
+CHOSEN = frozenset(("tensorflow", "tensorflow-cpu", "opencv-python", "opencv-python-headless"))
+CUDA = "nvidia-"
 NETWORK = r"NewConnectionError|NameResolution|name resolution|timed out|ConnectTimeout|ProxyError|unreachable|SSLError"
 
 
@@ -68,6 +81,44 @@ def _engine(text: str) -> str:
     return found.group(1) + "\n"
 
 
+def folded(name: str) -> str:
+    """Return a package's name in the one form that an index knows it by."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def with_hashes(text: str, hashes: str, *, dev: bool = False) -> str | None:
+    """Return requirements with all that they need in turn, each with the hashes of its files.
+
+    Args:
+        text: Requirements for this machine, those of the tools among them.
+        hashes: Content of hashes.txt.
+        dev: Also what the tools need.
+
+    Returns:
+        None where one of them is not in hashes.txt.
+    """
+    known = {line.split()[0]: line.split()[1:] for line in hashes.splitlines() if line and not line.startswith("#")}
+    wanted = {_name_of(line): line for line in text.splitlines() if "==" in line and not line.startswith("#")}
+    gpu = "[and-cuda]" in wanted.get("tensorflow", "")
+    for pin in known:
+        name = _name_of(pin)
+        left_out = name in CHOSEN or (name in TOOLS and not dev) or (name.startswith(CUDA) and not gpu)
+        if not left_out:
+            wanted.setdefault(name, pin)
+    files = {(_name_of(pin), pin.partition("==")[2]): found for pin, found in known.items()}
+    lines = []
+    for name, line in wanted.items():
+        found = files.get((name, line.partition("==")[2].split()[0]))
+        if found is None:
+            return None
+        lines.append(" ".join([line, *(f"--hash=sha256:{one}" for one in found)]))
+    return "\n".join(lines) + "\n"
+
+
+def _name_of(requirement: str) -> str:
+    return folded(re.split(r"[\[=]", requirement)[0])
+
+
 def clean_variables() -> dict[str, str]:
     """Return the process's variables without those that lead pip or Python to other folders."""
     strange = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "__PYVENV_LAUNCHER__")
@@ -93,8 +144,35 @@ def make_venv(env: Path) -> list[str]:
     )
 
 
-def pip_install(pip: list[str], arguments: list[str]) -> None:
-    """Run pip, show its larger steps, keep its whole output in the log."""
+def pip_install(pip: list[str], text: str, env: Path, *, dev: bool = False) -> None:
+    """Install requirements: the very files that hashes.txt knows, where it knows this system.
+
+    Args:
+        pip: The command.
+        text: The requirements.
+        env: Where the file for pip is written.
+        dev: Whether those of the tools are among them.
+    """
+    file = env / "pinned.txt"
+    hashed = None
+    if (sys.platform, platform.machine().lower()) in HASHED_SYSTEMS:
+        hashed = with_hashes(text, (HOME / HASHES).read_text(encoding="utf-8"), dev=dev)
+    if hashed is not None:
+        file.write_text(hashed, encoding="utf-8")
+        output = run_pip(pip, ["--require-hashes", *WHEELS_ONLY, "-r", str(file)])
+        if not output:
+            return
+        if "--require-hashes mode" not in output:  # pip's words when a hash is missing, not when one is wrong
+            explain(output)
+        say("      a package that is not in hashes.txt is needed here: the versions alone are compared")
+    file.write_text(text, encoding="utf-8")
+    output = run_pip(pip, [*WHEELS_ONLY, "-r", str(file), "-c", str(HOME / "constraints.txt")])
+    if output:
+        explain(output)
+
+
+def run_pip(pip: list[str], arguments: list[str]) -> str:
+    """Run pip, show its larger steps, keep its whole output in the log; return the output when it failed."""
     command = [*pip, "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2"]
     with open(LOG, "a", encoding="utf-8") as log:
         log.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(map(str, arguments))}\n")
@@ -112,8 +190,7 @@ def pip_install(pip: list[str], arguments: list[str]) -> None:
             lines.append(line)
             if news := worth_saying(line):
                 say(f"      {news}")
-    if process.wait() != 0:
-        explain("".join(lines))
+    return ("".join(lines) or "pip said nothing") if process.wait() else ""
 
 
 def worth_saying(line: str) -> str:
@@ -133,6 +210,12 @@ def explain(output: str) -> NoReturn:
     print("\n".join(f"      | {line[:200]}" for line in tail), file=sys.stderr)
     if "No space left" in output or "Errno 28" in output:
         fail("The disk is full.", "about 3 GB of free space (8 GB with an NVIDIA card).", "free some and start again.")
+    if "DO NOT MATCH THE HASHES" in output:
+        fail(
+            "A package is not the file that was pinned: its SHA-256 is another one.",
+            f"the files whose SHA-256 {HASHES} names.",
+            "check which package indexes pip is told to use (pip config list); nothing of that package was installed.",
+        )
     if re.search(NETWORK, output):
         fail(
             "The packages could not be fetched: no connection to the package index.",
@@ -168,7 +251,7 @@ def try_packages(env: Path, pip: list[str]) -> None:
         subprocess.run([*pip, "uninstall", "-y", "-q", "opencv-python"], env=clean_variables(), capture_output=True)
         text = requirements(_kept(env), gpu=False, windows=False)
         (env / "requirements.txt").write_text(text, encoding="utf-8")
-        pip_install(pip, ["-r", str(env / "requirements.txt"), "-c", str(HOME / "constraints.txt")])
+        pip_install(pip, text, env)
         answer = _run(env, "import numpy, cv2")
     if answer.returncode == 0:
         answer = _run(env, "import keras, click, tqdm, colorama, av")
@@ -179,6 +262,10 @@ def try_packages(env: Path, pip: list[str]) -> None:
             "numpy, OpenCV and TensorFlow to import (TensorFlow asks for a processor with AVX).",
             "read the lines above; on an older processor use another machine.",
         )
+
+
+def _tools() -> str:
+    return (HOME / DEV_PINS).read_text(encoding="utf-8")
 
 
 def _kept(env: Path) -> str:
@@ -207,8 +294,7 @@ def build(*, dev: bool) -> None:
         say("      no libGL or glib on this system: the headless OpenCV (previews go to files, not to windows)")
     text = requirements((HOME / "requirements.txt").read_text(encoding="utf-8"), gpu=gpu, windows=windows)
     (new / "requirements.txt").write_text(text, encoding="utf-8")
-    files = ["-r", str(new / "requirements.txt"), *(["-r", str(HOME / DEV_PINS)] if dev else [])]
-    pip_install(pip, [*files, "-c", str(HOME / "constraints.txt")])
+    pip_install(pip, f"{text}\n{_tools()}" if dev else text, new, dev=dev)
     say("  3/3 A trial of the packages")
     try_packages(new, pip)
     move_scripts(new, ENV)
@@ -251,7 +337,7 @@ def add_tools() -> None:
     pip = [str(python_of(ENV)), "-m", "pip"]
     if _run(ENV, "import pip").returncode:
         pip = [sys.executable, "-m", "pip", "--python", str(python_of(ENV))]
-    pip_install(pip, ["-r", str(HOME / DEV_PINS), "-c", str(HOME / "constraints.txt")])
+    pip_install(pip, _tools(), ENV, dev=True)
     subprocess.run([str(python_of(ENV)), "-I", "-S", str(HOME / "bootstrap.py"), "--adopt", "--dev"], check=True)
 
 

@@ -6,15 +6,19 @@ import re
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import bootstrap
 import bootstrap_build
 
 INTERNAL = Path(bootstrap.__file__).resolve().parent
 REQUIREMENTS = (INTERNAL / "requirements.txt").read_text(encoding="utf-8")
+HASHES = (INTERNAL / bootstrap.HASHES).read_text(encoding="utf-8")
+DEV = (INTERNAL / bootstrap.DEV_PINS).read_text(encoding="utf-8")
 CONSTRAINTS = (INTERNAL / "constraints.txt").read_text(encoding="utf-8")
 
 
@@ -53,6 +57,50 @@ def test_constraints_agree_with_the_requirements() -> None:
     for name, version in pins(REQUIREMENTS + dev).items():
         assert constraints.get(folded(name), version) == version, name
     assert "tensorflow" not in constraints and "tensorflow-cpu" not in constraints
+
+
+def test_every_pin_has_hashes_of_its_files() -> None:
+    """On each of 4 systems and 3 Pythons; what comes as one wheel for all has one."""
+    known = {line.split()[0]: line.split()[1:] for line in HASHES.splitlines() if not line.startswith("#")}
+    assert all(re.fullmatch("[0-9a-f]{64}", one) for found in known.values() for one in found)
+    assert "://" not in HASHES
+    have = {bootstrap_build.folded(pin.partition("==")[0]): pin.partition("==")[2] for pin in known}
+    for name, version in pins(CONSTRAINTS + REQUIREMENTS + DEV).items():
+        assert have[folded(name)] == version, f"{name}: run _internal/collect_hashes.py"
+    assert have["opencv-python-headless"] == have["opencv-python"]
+    for name in ("numpy", "tensorflow", "opencv-python", "scipy", "onnx"):
+        assert len(known[f"{name}=={have[name]}"]) >= 4
+
+
+def test_tools_are_what_the_tests_alone_need() -> None:
+    def closure(text: str) -> set[str]:
+        found: set[str] = set()
+        left = {folded(name) for name in pins(text)}
+        while left:
+            name = left.pop()
+            found.add(name)
+            for needed in metadata.requires(name) or () if name in installed else ():
+                requirement = Requirement(needed)
+                if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                    left |= {folded(requirement.name)} - found
+        return found
+
+    installed = {folded(one.name) for one in metadata.distributions()}
+    runtime, tools = closure(REQUIREMENTS), closure(DEV)
+    assert tools - runtime == bootstrap_build.TOOLS
+
+
+@pytest.mark.parametrize(("gpu", "windows", "dev"), [(False, True, False), (True, True, False), (False, False, True)])
+def test_requirements_with_hashes_name_all_that_is_needed(gpu: bool, windows: bool, dev: bool) -> None:
+    text = bootstrap_build.requirements(REQUIREMENTS, gpu=gpu, windows=windows) + (DEV if dev else "")
+    lines = str(bootstrap_build.with_hashes(text, HASHES, dev=dev)).splitlines()
+    assert all("==" in line and " --hash=sha256:" in line for line in lines)
+    names = [folded(re.split(r"[\[=]", line)[0]) for line in lines]
+    assert len(names) == len(set(names)) and {"scipy", "setuptools", "certifi"} <= set(names)
+    assert ("nvidia-cublas-cu12" in names) is gpu and ("pytest" in names) is ("iniconfig" in names) is dev
+    assert ("opencv-python" in names) is windows and ("opencv-python-headless" in names) is not windows
+    assert [line for line in lines if line.startswith("tensorflow[and-cuda]")] == [] or gpu
+    assert bootstrap_build.with_hashes(text.replace("numpy==2", "numpy==3"), HASHES) is None
 
 
 def test_whole_environment(env: Path) -> None:
@@ -166,6 +214,7 @@ def test_lines_of_pip_that_are_shown(line: str, news: str) -> None:
         ),
         ("ERROR: No matching distribution found for tensorflow-cpu==2.21.0", "no package for this machine"),
         ("ERROR: something else", "could not be installed"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "SHA-256"),
     ],
 )
 def test_failures_of_pip_are_explained(output: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
