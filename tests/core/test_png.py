@@ -2,6 +2,7 @@
 
 import struct
 import tempfile
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from facewright.core.images import decode, encode
 from facewright.core.png import (
     MAX_TEXT,
+    SIGNATURE,
     DamagedPng,
     get_chunk,
     get_text,
@@ -174,3 +176,13 @@ def test_the_size_of_a_png_is_read_from_its_first_bytes(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(DamagedPng):
         read_size(path)
+
+
+def test_a_million_empty_chunks_are_walked_through_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    chunk = b"\0\0\0\0tEXt\0\0\0\0"
+    path.write_bytes(SIGNATURE + chunk * 1_500_000)
+    began = time.monotonic()
+    with pytest.raises(DamagedPng, match="before its pixels"):
+        read_head(path)
+    assert time.monotonic() - began < 20

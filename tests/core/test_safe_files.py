@@ -3,15 +3,19 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from facewright.core.errors import UserError
-from facewright.core.files import read_json, write_bytes, write_json
+from facewright.core.files import natural, read_json, write_bytes, write_json
 from facewright.core.images import read_image
+from facewright.core.journal import read_journal
+from facewright.core.links import check_links
 from facewright.core.safe_files import (
     NotRegular,
+    files_below,
     inside,
     is_bare,
     open_append,
@@ -65,6 +69,51 @@ def test_no_reader_waits_for_a_pipe(tmp_path: Path) -> None:
         read_tags(tmp_path / "data_dst.mp4")
     with pytest.raises(checkpoint.DamagedGeneration, match="a pipe"):
         checkpoint.check(tmp_path)
+
+
+def test_files_with_holes_do_not_fill_the_memory(tmp_path: Path) -> None:
+    for name in ("state.json", "done.jsonl", "a.png"):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(100 << 30)
+    for read, name in ((read_json, "state.json"), (read_image, "a.png"), (read_done, "done.jsonl")):
+        with pytest.raises(UserError, match="MiB"):
+            read(tmp_path / name)
+
+
+def test_folders_may_be_nested_deeper_than_python_calls_itself(tmp_path: Path) -> None:
+    top = tmp_path / "deep"
+    folder = make_deep(top, 1200)
+    (folder / "file").write_bytes(b"x")
+    assert [path.name for path in files_below(top)] == ["file"]
+    assert list(files_below(top, deepest=5)) == []
+    remove_leftovers(top, below=True)
+    check_links([top])
+    with suppress(OSError):  # some Pythons can
+        remove_tree(top, completely=True)
+    subprocess.run(["rm", "-r", str(top)], check=False)
+
+
+def make_deep(top: Path, levels: int) -> Path:
+    top.mkdir()
+    folder = top
+    for _ in range(levels):
+        folder = folder / "d"
+        folder.mkdir()
+    return folder
+
+
+def read_done(path: Path) -> dict[str, dict[str, object]]:
+    return read_journal(path, "frame")
+
+
+def test_files_below_a_folder_in_order(tmp_path: Path) -> None:
+    for name in ("b/2", "b/10", "a", "b/c/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    assert [str(path.relative_to(tmp_path)) for path in files_below(tmp_path)] == ["a", "link", "b/10", "b/2", "b/c/x"]
+    assert [path.name for path in files_below(tmp_path / "b", order=natural, deepest=0)] == ["2", "10"]
+    assert list(files_below(tmp_path / "absent")) == []
 
 
 def test_writing_replaces_a_link_and_never_what_it_leads_to(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from facewright.core.command import Command
 from facewright.core.files import disk_errors, list_files, make_folder, move_to_trash
 from facewright.core.hints import hint
 from facewright.core.options import option
-from facewright.core.safe_files import remove_tree
+from facewright.core.safe_files import files_below, is_regular, remove_tree
 from facewright.core.workspace import Workspace
 
 VIDEO_STEMS = ("data_src", "data_dst")
@@ -61,7 +61,7 @@ def run(workspace: Workspace, options: Options) -> ClearReport:
 def made_by_steps(workspace: Workspace) -> list[Path]:
     """Return what clearing moves: folders with something in them, and the result files."""
     folders = [workspace.src.frames_dir, workspace.dst.frames_dir, workspace.model_dir]
-    full = [f for f in folders if f.is_dir() and any(p.is_file() for p in f.rglob("*"))]
+    full = [f for f in folders if f.is_dir() and any(p.is_file() for p in files_below(f))]
     return full + [path for path in list_files(workspace.root) if path.name.startswith(MADE_FILES)]
 
 
@@ -117,7 +117,7 @@ def say_report(workspace: Workspace, moved: Path | None, emptied: bool) -> None:
 
 def _size_of(path: Path) -> tuple[int, int]:
     """Return the number of files and their bytes."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and not p.is_symlink()]
+    files = [path] if path.is_file() else [p for p in files_below(path) if is_regular(p)]
     return len(files), sum(p.stat().st_size for p in files)
 
 

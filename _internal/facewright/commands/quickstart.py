@@ -17,6 +17,7 @@ from facewright.core.files import list_files, make_folder, write_bytes
 from facewright.core.hints import hint
 from facewright.core.log_file import FOLDER as LOGS
 from facewright.core.options import option
+from facewright.core.safe_files import files_below
 from facewright.core.workspace import Workspace
 from facewright.train.console_line import time_text
 from facewright.train.step_times import step_times
@@ -148,7 +149,7 @@ def is_free(root: Path) -> bool:
 
 def holds_files(path: Path) -> bool:
     """Whether a path is a file or a folder with a visible file somewhere in it."""
-    return path.is_file() or any(p.is_file() and not p.name.startswith(".") for p in path.rglob("*"))
+    return path.is_file() or any(p.is_file() and not p.name.startswith(".") for p in files_below(path))
 
 
 def put_clips(root: Path) -> Path:

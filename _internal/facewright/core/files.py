@@ -18,7 +18,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.json_data import BadJson, Schema, anything, dict_of, either, fields, nothing, parse_json, text
 from facewright.core.names import MAX_NAME, problem_of, shown
-from facewright.core.safe_files import NotRegular, inside, is_link, open_regular, read_regular, replacing
+from facewright.core.safe_files import NotRegular, files_below, inside, is_link, open_regular, read_regular, replacing
 from facewright.core.safe_files import fsync_folder as fsync_folder
 
 JPEG_EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif")
@@ -29,6 +29,7 @@ STILL_EXTENSIONS = (
 PHONE_EXTENSIONS = (".heic", ".heif", ".hif", ".jxl")  # the extraction makes a PNG of each, which steps then read
 IMAGE_EXTENSIONS = (*STILL_EXTENSIONS, ".gif")  # a GIF may be a video too; as an image it is its first frame
 TAIL = 64 << 10
+LONGEST_JSON = 256 << 20  # bytes
 NOTE = ".origin.json"  # in a folder of the trash: who put what there, and from where
 NOTE_SCHEMA = fields({}, {"by": text, "files": dict_of(either(nothing, text))})
 
@@ -98,6 +99,12 @@ def disk_errors(path: Path) -> Iterator[None]:
                 "a disk that takes files of any length: FAT32, the usual format of memory sticks, ends at 4 GB.",
                 "move the workspace to another disk and run the same step again: it goes on where it was.",
             ) from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                f"{path}: {error.strerror}.",
+                "names and folders that the system can hold.",
+                "shorten its name, or move it out of the workspace by hand.",
+            ) from error
         if isinstance(error, NotRegular) or error.errno in (errno.EISDIR, errno.ELOOP):
             raise UserError(
                 f"{path} could not be written: {error.strerror}.",
@@ -151,7 +158,7 @@ def read_json(path: Path, default: Any = None, *, schema: Schema = anything) -> 
         UserError: The file is not JSON, does not fit, or cannot be read.
     """
     try:
-        return parse_json(read_regular(path), schema)
+        return parse_json(read_regular(path, longest=LONGEST_JSON), schema)
     except (FileNotFoundError, NotADirectoryError):
         return default
     except BadJson as error:
@@ -339,11 +346,7 @@ def _read(folder: Path, root: Path) -> Batch:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders.sort(key=natural)
-        for name in sorted(names, key=natural):
-            if not (name == NOTE and Path(place) == folder):
-                yield Path(place, name)
+    return (path for path in files_below(folder, order=natural) if path != folder / NOTE)
 
 
 class FreeNames:
@@ -381,7 +384,7 @@ def tidy(batch: Batch) -> None:
     """Remove the folder of a batch that has been emptied, with its note."""
     if any(_files_below(batch.folder)):
         return
-    with suppress(OSError):  # somebody put something there meanwhile
+    with suppress(OSError, RecursionError):  # somebody put something there meanwhile, or it is nested too deep
         for place, _, _ in os.walk(batch.folder, topdown=False):
             if Path(place) == batch.folder:
                 (batch.folder / NOTE).unlink(missing_ok=True)

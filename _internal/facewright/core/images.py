@@ -115,15 +115,23 @@ def read_image(path: Path) -> Image:
     Raises:
         UserError: The file is absent or not an image.
     """
+    return decode(read_encoded(path), str(path))
+
+
+def read_encoded(path: Path) -> bytes:
+    """Return the bytes of an image's file.
+
+    Raises:
+        UserError: It cannot be read.
+    """
     try:
-        data = read_regular(path, links=True)
+        return read_regular(path, links=True)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.",
             "a picture at that place.",
             "run the step that makes it again.",
         ) from error
-    return decode(data, str(path))
 
 
 def encode(image: Image, extension: str = ".png", *, quality: int = 95, compression: int | None = None) -> bytes:

@@ -1,5 +1,6 @@
 """A JSONL journal: which items of a step are done, readable after a kill at any byte."""
 
+import errno
 import json
 import os
 import threading
@@ -12,6 +13,9 @@ from facewright.core.errors import UserError
 from facewright.core.files import disk_errors
 from facewright.core.json_data import BadJson, Schema, fields, parse_json, text
 from facewright.core.safe_files import open_append, open_regular
+
+LONGEST_LINE = 1 << 20  # bytes
+LONGEST_FILE = 4 << 30  # bytes: some hundred for each of ten million frames
 
 
 def read_journal(path: Path, key: str, optional: Mapping[str, Schema] | None = None) -> dict[str, dict[str, Any]]:
@@ -28,6 +32,9 @@ def read_journal(path: Path, key: str, optional: Mapping[str, Schema] | None = N
     entries: dict[str, dict[str, Any]] = {}
     try:
         opened = open_regular(path)
+        if os.fstat(opened.fileno()).st_size > LONGEST_FILE:
+            opened.close()
+            raise OSError(errno.EFBIG, f"it has more than {LONGEST_FILE >> 20} MiB")
     except (FileNotFoundError, NotADirectoryError):
         return entries
     except OSError as error:
@@ -38,7 +45,8 @@ def read_journal(path: Path, key: str, optional: Mapping[str, Schema] | None = N
         ) from error
     schema = fields({key: text}, optional)
     with opened as file:
-        for line in file:
+        # A longer line is none of ours: it is read in pieces, which fit no schema.
+        for line in iter(lambda: file.readline(LONGEST_LINE), b""):
             try:
                 entry = parse_json(line, schema)
             except BadJson:

@@ -69,7 +69,11 @@ def read_head(path: Path, longest: int = MAX_HEAD) -> tuple[bytes, int]:
     with open_unbuffered(path, links=True) as file:
         size = os.fstat(file.fileno()).st_size
         data = bytearray(file.read(HEAD_BLOCK))
-        while (missing := _missing_head(data)) and len(data) < size:
+        position = len(SIGNATURE)
+        while len(data) < size:
+            missing, position = _missing_head(data, position)
+            if not missing:
+                break
             missing = min(missing, size - len(data))
             if len(data) + missing > longest:
                 raise DamagedPng(f"there are more than {longest} bytes before its pixels")
@@ -102,17 +106,22 @@ def read_text(path: Path, keyword: str) -> str | None:
     return get_text(data, keyword, size=size)
 
 
-def _missing_head(data: bytes | bytearray) -> int:
-    """Return how many bytes follow at least, until the header of the first IDAT chunk is there; 0 when it is."""
+def _missing_head(data: bytes | bytearray, position: int) -> tuple[int, int]:
+    """Return how many bytes follow at least, until the header of the first IDAT chunk is there; 0 when it is.
+
+    Args:
+        data: The file, as far as it was read.
+        position: Where a chunk begins. The first one that is not there yet is returned too: a file may hold a million
+            empty ones, which are walked through once.
+    """
     if data[:8] != SIGNATURE[: len(data)]:
-        return 0
-    position = 8
+        return 0, position
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         if kind in (b"IDAT", b"IEND"):
-            return 0
+            return 0, position
         position += 12 + length
-    return position + 8 - len(data)
+    return position + 8 - len(data), position
 
 
 def get_text(data: bytes, keyword: str, *, size: int | None = None) -> str | None:

@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -22,6 +22,7 @@ from facewright.core.machine import process_exists
 # Windows has no such flag: there a link is only looked for before a file is opened.
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+LONGEST = 1 << 30  # bytes of a picture, and of whatever else is read as a whole
 LEFTOVER = re.compile(r"\.([0-9]{1,10})-[0-9a-f]{8}\.tmp")
 
 
@@ -52,18 +53,21 @@ def open_unbuffered(path: Path, *, links: bool = False) -> io.FileIO:
     return _opened(path, "rb", 0, links=links)
 
 
-def read_regular(path: Path, *, links: bool = False) -> bytes:
+def read_regular(path: Path, *, links: bool = False, longest: int = LONGEST) -> bytes:
     """Return all bytes of a regular file.
 
     Args:
         path: The file.
         links: As for `open_regular`.
+        longest: Most bytes; a file with holes says that it is long without taking room on the disk.
 
     Raises:
         NotRegular: Something else lies there; an OSError, like the others.
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is longer.
     """
     with open_regular(path, links=links) as file:
+        if os.fstat(file.fileno()).st_size > longest:
+            raise OSError(errno.EFBIG, f"it has more than {longest >> 20} MiB", str(path))
         return file.read()
 
 
@@ -153,14 +157,39 @@ def remove_leftovers(folder: Path, *, below: bool = False) -> None:
         folder: Where to look; an absent one has none.
         below: Look into its folders too, but through no link.
     """
-    for place, _, names in os.walk(folder):
-        for name in names:
-            match = LEFTOVER.fullmatch(name)
-            if match and not process_exists(int(match[1])):
-                with suppress(OSError):
-                    os.unlink(os.path.join(place, name))
-        if not below:
-            break
+    for path in files_below(folder, deepest=None if below else 0):
+        match = LEFTOVER.fullmatch(path.name)
+        if match and not process_exists(int(match[1])):
+            with suppress(OSError):
+                path.unlink()
+
+
+def files_below(folder: Path, *, order: Callable[[str], Any] = str, deepest: int | None = None) -> Iterator[Path]:
+    """Yield what is below a folder and no folder itself, through no link; links are yielded.
+
+    Other than `os.walk` and `rglob` it does not call itself for each level, of which a stranger can make thousands.
+
+    Args:
+        folder: Where to look. One that cannot be read, or is not there, has nothing below it.
+        order: Key by which the names of each folder are sorted; what is in its own folders comes after them.
+        deepest: How many levels of folders are looked into; None: all.
+    """
+    waiting = [(folder, 0)]
+    while waiting:
+        place, level = waiting.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = sorted(entries, key=lambda entry: order(entry.name))
+        except OSError:
+            continue
+        folders = []
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry)
+            else:
+                yield Path(entry)
+        if deepest is None or level < deepest:
+            waiting += [(Path(entry), level + 1) for entry in reversed(folders)]
 
 
 def remove_tree(path: Path, *, completely: bool = False) -> None:
@@ -178,6 +207,9 @@ def remove_tree(path: Path, *, completely: bool = False) -> None:
             os.unlink(path)
         else:
             shutil.rmtree(path, ignore_errors=not completely)
+    except RecursionError as error:
+        if completely:
+            raise OSError(errno.ENAMETOOLONG, "its folders are nested too deep", str(path)) from error
     except OSError:
         if completely:
             raise

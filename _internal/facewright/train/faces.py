@@ -9,6 +9,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.core.left_out import warn_of_left_out_faces
+from facewright.core.safe_files import files_below
 from facewright.core.workspace import SIDES, Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
 
@@ -53,7 +54,7 @@ def load_pretraining_faces(folder: Path) -> FaceStreams:
     Raises:
         UserError: There is no such folder, or it has too few faces.
     """
-    found = (path for path in folder.rglob("*.png") if not path.name.startswith("."))
+    found = (path for path in files_below(folder) if path.suffix == ".png" and not path.name.startswith("."))
     faceset = load_faceset(sorted(found, key=lambda path: natural(str(path))))
     if faceset.bad:
         names = [str(path.relative_to(folder)) for path, _ in faceset.bad]

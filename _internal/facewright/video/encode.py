@@ -25,8 +25,8 @@ from facewright.core.errors import UserError
 from facewright.core.exif import UPRIGHT, orientation
 from facewright.core.files import write_bytes
 from facewright.core.hints import hint
-from facewright.core.images import decode, encode, encoded_size, format_of, picture_of
-from facewright.core.safe_files import is_regular, open_regular, read_regular
+from facewright.core.images import decode, encode, encoded_size, format_of, picture_of, read_encoded
+from facewright.core.safe_files import is_regular, open_regular
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
 
@@ -131,7 +131,7 @@ def encode_segments(
     Raises:
         UserError: A frame is damaged or of another size, or the disk is full.
     """
-    size = image_size(read_regular(frames[0], links=True), frames[0])
+    size = image_size(read_encoded(frames[0]), frames[0])
     encoded = 0
     for present, group in itertools.groupby(segments, lambda s: is_regular(s.path)):
         neighbours = list(group)
@@ -275,12 +275,7 @@ def _is_upright_jpeg(path: Path) -> bool:
 def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator[bytes]:
     """Yield the bytes of every frame, in the one format that the pipe carries."""
     for path in frames:
-        try:
-            data = read_regular(path, links=True)
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be read: {error.strerror}.", "the frame.", "run the step that makes it again."
-            ) from error
+        data = read_encoded(path)
         found = image_size(data, path)
         if found != size:
             raise UserError(

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from facewright.core.files import write_bytes
-from facewright.core.images import Image, decode, encode, picture_of
-from facewright.core.safe_files import read_regular
+from facewright.core.images import Image, decode, encode, picture_of, read_encoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +88,7 @@ class ImageFileSink:
 
     def copy(self, index: int, path: Path) -> None:
         """See `FrameSink`: the bytes of the file, or its pixels where they cannot stay. Nothing is marked."""
-        suffix, data = self._targets[index].suffix, read_regular(path, links=True)
+        suffix, data = self._targets[index].suffix, read_encoded(path)
         image = decode(data, str(path))
         try:
             picture = picture_of(data, suffix)

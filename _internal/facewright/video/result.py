@@ -23,10 +23,10 @@ from facewright.core.files import (
     write_json,
 )
 from facewright.core.hints import again, hint
-from facewright.core.images import IMAGE_EXTENSIONS
+from facewright.core.images import IMAGE_EXTENSIONS, read_encoded
 from facewright.core.json_data import fields
 from facewright.core.left_out import warn_of_left_out_images
-from facewright.core.safe_files import read_regular, remove_tree
+from facewright.core.safe_files import remove_tree
 from facewright.core.workspace import Side, Workspace
 from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
 from facewright.video.encode import EncodeSettings, encode_segments, identity, image_size, plan_segments
@@ -441,7 +441,7 @@ def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
 
 def _say_limits(plan: ResultPlan, settings: ResultSettings) -> None:
     """Say what the format of the result does not hold exactly."""
-    height, width = image_size(read_regular(plan.frames[0], links=True), plan.frames[0])
+    height, width = image_size(read_encoded(plan.frames[0]), plan.frames[0])
     if height % 2 or width % 2:
         console.say(
             f"The frames are {width}x{height}; H.264 needs even sizes, "

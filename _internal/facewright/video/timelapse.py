@@ -12,7 +12,8 @@ from av.error import FFmpegError
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors, list_files
 from facewright.core.hints import hint
-from facewright.core.safe_files import read_regular, remove_leftovers, replacing
+from facewright.core.images import read_encoded
+from facewright.core.safe_files import remove_leftovers, replacing
 from facewright.video.encode import image_size
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import open_pipe
@@ -79,8 +80,8 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Map
     Raises:
         UserError: An image cannot be read, or the disk is full.
     """
-    size = image_size(_read(images[-1]), images[-1])
-    shown = [path for path in images if image_size(_read(path), path) == size]
+    size = image_size(read_encoded(images[-1]), images[-1])
+    shown = [path for path in images if image_size(read_encoded(path), path) == size]
     node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": "mjpeg"}, framerate=f"{rate:g}").video
     node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
     node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
@@ -105,13 +106,4 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Map
 
 def _feed(images: Sequence[Path]) -> Iterator[bytes]:
     for path in images:
-        yield _read(path)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_regular(path, links=True)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read: {error.strerror}.", "an image.", "delete it and run the step again."
-        ) from error
+        yield read_encoded(path)
