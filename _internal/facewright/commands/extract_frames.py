@@ -106,9 +106,10 @@ def say_audio(info: VideoInfo, timing: Timing) -> None:
         console.say(f"Its audio ({audio.codec}) is noted.")
     else:
         console.say(f"It has {len(tracks)} audio tracks: {', '.join(map(str, tracks))}.")
-        other = next(track.track for track in tracks if track.track != audio.track)
-        line = hint(f"make-video --audio-track {other}")
-        console.say(f"The result will get the main one, {audio.track}. To take another in the end:{line}")
+        console.say(f"The result will get the main one, {audio.track}.")
+        other = next((track.track for track in tracks if track.readable and track.track != audio.track), None)
+        if other is not None:
+            console.say(f"To take another in the end:{hint(f'make-video --audio-track {other}')}")
     if timing.audio is not None and timing.audio.breaks:
         console.say(f"Its time stamps do not run on either (breaks: {timing.audio.breaks}): it moves with the frames.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 
 # Audio that common players take inside an mp4; other kinds become AAC.
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
@@ -93,12 +94,14 @@ def chosen_track(path: Path, tracks: Sequence[AudioStream], number: int) -> Audi
     found = next((track for track in tracks if track.track == number), None)
     if found is not None and found.readable:
         return found
+    usable = next((track.track for track in tracks if track.readable), 0)
     there = f"its audio tracks are {', '.join(map(str, tracks))}" if tracks else "it has no audio"
     problem = "has no audio track" if found is None else "cannot be read by ffmpeg in its audio track"
     raise UserError(
         f"{path.name} {problem} {number}; {there}.",
         "the number of a track that can be read.",
-        "give another --audio-track, or --no-audio for a silent result.",
+        f"choose one that can be read, or none:{hint(f'make-video --audio-track {usable}') if usable else ''}"
+        f"{hint('make-video --no-audio')}",
     )
 
 

@@ -380,7 +380,7 @@ def _plan_result(
     try:
         info = _same_video(side, timing)
     except UserError as error:
-        error.add_note("Or make the result without its audio: add --no-audio.")
+        error.add_note(f"Or make the result without its audio:{hint('make-video --no-audio')}")
         raise
     return plan, info.path, _wanted_audio(info, settings)
 
@@ -411,7 +411,8 @@ def _wanted_audio(info: VideoInfo, settings: ResultSettings) -> AudioStream | No
         return chosen_track(info.path, info.audio_tracks, settings.audio_track)
     if len(info.audio_tracks) > 1:
         tracks = ", ".join(map(str, info.audio_tracks))
-        console.say(f"{info.path.name} has several audio tracks: {tracks}. --audio-track N takes another one.")
+        more = " --audio-track N takes another one." if sum(track.readable for track in info.audio_tracks) > 1 else ""
+        console.say(f"{info.path.name} has several audio tracks: {tracks}.{more}")
     return info.audio
 
 
