@@ -151,13 +151,15 @@ def test_remembered_value_that_no_longer_fits_is_passed_over() -> None:
 
 @pytest.mark.parametrize("name", CommandPackage().modules)
 def test_every_prompt_of_every_command(name: str, typed: Callable) -> None:
-    """Each question of each command: help, a wrong answer, then the default."""
+    """Each question of each command: help, a wrong answer, then the default, or a choice where there is none."""
     for spec in declared(CommandPackage().load(name).options):
-        assert spec.parse(show(spec.default)) == spec.default or spec.default == ""
+        assert spec.default == "" or spec.parse(show(spec.default)) == spec.default
         if not spec.ask:
             continue
         free = spec.kind is str and not spec.choices and not spec.check  # any text is an answer
         wrong = () if free else ("no such answer", "-5,5")
-        shown = typed("?", *wrong, "")
-        assert question(spec, spec.default) == spec.default
+        undecided = spec.choices and spec.default not in spec.choices
+        answer = next(iter(spec.choices)) if undecided else spec.default
+        shown = typed("?", *wrong, str(answer) if undecided else "")
+        assert question(spec, spec.default) == answer
         assert len(shown) == 2 + len(wrong), f"{spec.name}: a wrong answer is asked again"
