@@ -174,11 +174,11 @@ def extract(workspace: Workspace) -> Timing:
     return timing
 
 
-def make(workspace: Workspace, container: str = "mp4") -> Path:
+def make(workspace: Workspace, container: str = "mp4", audio_track: int = 0) -> Path:
     workspace.dst.frames_dir.joinpath("merged").mkdir(exist_ok=True)
     for path in workspace.dst.frames():
         (workspace.dst.merged_dir / path.name).write_bytes(path.read_bytes())
-    make_video.run(workspace, make_video.Options(container=container))
+    make_video.run(workspace, make_video.Options(container=container, audio_track=audio_track))
     return workspace.result.with_suffix(f".{container}")
 
 
@@ -216,12 +216,13 @@ def test_streams_whose_clock_jumps(workspace: Workspace, offset: float) -> None:
     assert abs(flash - 1 - FLASH_AT) < 0.001 and abs(heard - flash) < 0.04
 
 
-def moved_times(stream: bytes, kind: int, first: int, seconds: float, count: int = 1 << 30) -> bytes:
-    """Add seconds to `count` time stamps of a transport stream, from `first` on: audio is 0xC0, video 0xE0."""
-    data, number = bytearray(stream), 0
+def moved_times(file: bytes, stream: int, first: int, seconds: float, count: int = 1 << 30) -> bytes:
+    """Add seconds to `count` time stamps, from `first` on, of a stream in a .ts: 0 is the video, 1 the first audio."""
+    data, number = bytearray(file), 0
     for packet in range(0, len(data) - 187, 188):
         head = packet + 4 + (data[packet + 4] + 1 if data[packet + 3] & 0x20 else 0)
-        if not data[packet + 1] & 0x40 or data[head : head + 3] != b"\0\0\1" or data[head + 3] & 0xF0 != kind:
+        mine = data[packet + 1] & 0x1F == 1 and data[packet + 2] == stream  # PIDs from 0x100 on
+        if not mine or not data[packet + 1] & 0x40 or data[head : head + 3] != b"\0\0\1":
             continue
         number += 1
         if not first <= number < first + count:
@@ -241,16 +242,33 @@ def moved_times(stream: bytes, kind: int, first: int, seconds: float, count: int
     return bytes(data)
 
 
-@pytest.mark.parametrize("kind", [0xC0, 0xE0])
+@pytest.mark.parametrize("kind", [0, 1])
 @pytest.mark.parametrize(("seconds", "count"), [(-0.8, 99), (1000, 99), (-0.8, 1), (1000, 1)])
 def test_one_stream_alone_falls_back_or_jumps(workspace: Workspace, kind: int, seconds: float, count: int) -> None:
     stream = piece(workspace.root / "x.ts", flash=True, more=[*X264, "-c:a", "mp2"])
-    first = 12 if kind == 0xE0 else 3
-    (workspace.root / "data_dst.ts").write_bytes(moved_times(stream, kind, first, seconds, count))
+    first = 3 if kind else 12
+    moved = moved_times(stream, kind, first, seconds, count)
+    assert moved != stream
+    (workspace.root / "data_dst.ts").write_bytes(moved)
     timing = extract(workspace)
     assert all(b > a for a, b in pairwise(timing.pts)) and 0.9 < timing.seconds[-1] - timing.seconds[0] < 1
     flash, heard = flash_and_beep(make(workspace))
     assert abs(heard - flash) < 0.03 and abs(flash - FLASH_AT) < 0.05
+
+
+@pytest.mark.parametrize("track", [1, 2])
+def test_another_track_alone_falls_back(workspace: Workspace, track: int) -> None:
+    """The time stamps of the second one begin anew in its middle."""
+    draw = f"geq=lum='if(between(T,{FLASH_AT}-0.001,{FLASH_AT}+0.1),235,40)':cb=128:cr=128"
+    tracks = [*beep(1.0), *beep(1.0), "-map", "0", "-map", "1", "-map", "2", "-c:a", "mp2"]
+    ffmpeg(*picture(25, draw=draw), *tracks, *X264, workspace.root / "x.ts")
+    stream = (workspace.root / "x.ts").read_bytes()
+    moved = moved_times(stream, 2, 3, -40)
+    assert moved != stream
+    (workspace.root / "data_dst.ts").write_bytes(moved)
+    extract(workspace)
+    flash, heard = flash_and_beep(make(workspace, audio_track=track))
+    assert abs(flash - FLASH_AT) < 0.001 and abs(heard - FLASH_AT) < 0.03
 
 
 def test_times_of_frames_brought_from_elsewhere(workspace: Workspace) -> None:

@@ -46,16 +46,18 @@ class VideoTimes:
 
     Attributes:
         frames: The times of the frames.
-        audio: What is known of the audio; None in a silent video.
+        audio: What is known of the main audio track; None in a silent video.
+        others_break: Whether the time stamps of another track do not run on.
     """
 
     frames: Straightened
     audio: AudioTiming | None
+    others_break: bool = False
 
     @property
     def sections(self) -> tuple[Section, ...]:
         """By what the audio is placed; empty where the time stamps can be taken as they are."""
-        broken = self.frames.changes or (self.audio is not None and self.audio.breaks)
+        broken = self.frames.changes or (self.audio is not None and self.audio.breaks) or self.others_break
         return self.frames.sections if broken else ()
 
 
@@ -71,14 +73,16 @@ def clean_times(info: VideoInfo, stamps: Sequence[int]) -> VideoTimes:
         stamps = [stamp - stamps[0] + info.start for stamp in stamps]
     if audio is None:
         return VideoTimes(_evened(info, straighten(stamps, info.time_base, info.average_rate)), None)
-    (packets,) = read_audio(info.path, [audio.index])
+    others = [track.index for track in info.audio_tracks if track.readable and track != audio]
+    packets, *more = read_audio(info.path, [audio.index, *others])
     frames = _evened(info, straighten(stamps, info.time_base, info.average_rate, _heard(packets)))
     placed = place_audio(packets, frames.sections)
     first = next((place for place in placed.places if place is not None), None)
     moved = first is not None and (frames.changes or placed.breaks)
     start = first * packets.tick if first is not None and moved else audio.start
     offset = start - frames.pts[0] * frames.time_base
-    return VideoTimes(frames, AudioTiming(audio.codec, start, offset, placed.breaks))
+    others_break = any(place_audio(track, frames.sections).breaks for track in more)
+    return VideoTimes(frames, AudioTiming(audio.codec, start, offset, placed.breaks), others_break)
 
 
 def _evened(info: VideoInfo, clean: Straightened) -> Straightened:
