@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from facewright import cli
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 
@@ -145,6 +147,37 @@ def test_a_copied_workspace_has_locks_of_its_own(
     assert (copy.root / ".lock_model").exists()
     with copy.lock("model"):
         pass
+
+
+LEAVE = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from facewright.core.safe_files import replacing
+half_written = [replacing(Path(folder) / "a") for folder in sys.argv[2:]]
+for file in half_written:
+    file.__enter__()
+os._exit(9)
+"""
+
+
+def test_what_killed_runs_left_is_removed_by_the_next_step(
+    workspace: Workspace, save_drawn_face: Callable[..., Path]
+) -> None:
+    save_drawn_face(workspace.src.aligned_dir / "00001_0.png")
+    folders = [workspace.root, workspace.src.aligned_dir, workspace.trash / "2026-01-01_00-00-00"]
+    folders[-1].mkdir(parents=True)
+
+    def leave() -> int:
+        subprocess.run([sys.executable, "-c", LEAVE, str(INTERNAL), *map(str, folders)], check=False)
+        return len(list(workspace.root.rglob(".*.tmp")))
+
+    assert leave() == 3
+    with workspace.lock("data_src"):
+        assert not list(workspace.root.rglob(".*.tmp"))
+    assert leave() == 3
+    assert cli.main(["view", "--workspace", str(workspace.root), "--yes"]) == 0  # it takes no lock
+    assert not list(workspace.root.glob(".*.tmp"))
 
 
 STARTERS, ROUNDS, TURNS = 4, 5, 40

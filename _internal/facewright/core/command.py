@@ -27,6 +27,7 @@ from typing import Any
 from facewright.core import console
 from facewright.core.hints import hints_of
 from facewright.core.options import Option, PromptPlan, Value, declared, resolve, several, show
+from facewright.core.safe_files import remove_leftovers
 from facewright.core.user_defaults import own_defaults, read_defaults
 from facewright.core.workspace import Workspace
 
@@ -109,6 +110,7 @@ class Command:
 
     def call(self, workspace: Workspace, options: Any, more: Any = None) -> Any:
         """Run it with resolved options; return its result."""
+        remove_leftovers(workspace.root)
         console.note(f"Options of {self.name}: {options}" + (f", {more}" if more else ""))
         return self.run(workspace, options, more) if self.more else self.run(workspace, options)
 
