@@ -237,9 +237,10 @@ class Program(click.Group):
         return self.commands.get(cmd_name)
 
     def flags(self, name: str) -> list[str]:
-        """Return the flags of a subcommand."""
+        """Return the flags of a subcommand, those that say no among them."""
         command = self.get_command(click.Context(self), name)
-        return [flag for parameter in (command.params if command else ()) for flag in parameter.opts if flag[0] == "-"]
+        words = (word for one in (command.params if command else ()) for word in (*one.opts, *one.secondary_opts))
+        return [word for word in words if word[0] == "-"]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a line per subcommand."""
