@@ -13,6 +13,7 @@ import pytest
 
 from commands.convert_runs import BLUE, FRAMES, RED, StubModels, add_face, fake_model, fill, run
 from convert.drawn_faces import scene
+from facewright import cli
 from facewright.commands import convert as step
 from facewright.convert.parameters import Options
 from facewright.convert.session import SHEET_NAME, SavedModels, state_of
@@ -272,6 +273,19 @@ def test_without_a_model(workspace):
     pytest.importorskip("keras")
     with pytest.raises(UserError, match="no trained model"):
         step.run(workspace, Options())
+
+
+def test_without_a_model_nothing_is_started_or_moved(workspace):
+    """It is said at once: before TensorFlow is loaded, and before results of an earlier model go to the trash."""
+    old = workspace.dst.merged_dir / "of no frame.png"
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_bytes((workspace.dst.frames_dir / "00001.png").read_bytes())
+    code = "import sys; from facewright import cli; print(cli.main(sys.argv[1:]), 'keras' in sys.modules)"
+    command = [sys.executable, "-c", code, "convert", "--yes", "--workspace", str(workspace.root)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines()[-1] == "1 False" and "no trained model" in done.stderr
+    assert old.exists() and not workspace.trash.exists()
 
 
 def test_two_runs_at_once_are_refused(workspace, models):

@@ -14,7 +14,18 @@ import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.log_file import log_file
-from facewright.ui.page import MAX_ANSWERS, MAX_BODY_BYTES, MAX_CONNECTIONS, Page, PageAnswer, PageRequest, check_port
+from facewright.ui import page as ui_page
+from facewright.ui.page import (
+    MAX_ANSWERS,
+    MAX_BODY_BYTES,
+    MAX_CONNECTIONS,
+    SECURITY_HEADERS,
+    Page,
+    PageAnswer,
+    PageRequest,
+    check_port,
+    head,
+)
 
 
 @pytest.fixture
@@ -228,3 +239,21 @@ def test_the_log_does_not_hold_the_token(page: Page, tmp_path: Path) -> None:
     assert log is not None
     token = page.address.rstrip("/").rpartition("/")[2]
     assert token not in log.read_text() and str(page.port) in log.read_text()
+
+
+def test_every_page_has_the_same_head() -> None:
+    """Letters, width, icon and style are written in one place; no page has a head of its own."""
+    text = head("A <title>", "p { color: red }")
+    for part in ("utf-8", "viewport", 'rel="icon"', "color-scheme", "A &lt;title&gt;", "--accent", "p { color: red }"):
+        assert part in text
+    package = Path(ui_page.__file__).parents[1]
+    files = [path for path in package.rglob("*") if path.suffix in (".py", ".html")]
+    own = [path.name for path in files if "<meta charset" in path.read_text(encoding="utf-8")]
+    assert own == ["page.py"]
+    heads = [path.name for path in files if "<!DOCTYPE html>" in path.read_text(encoding="utf-8")]
+    assert len(heads) >= 4
+
+
+def test_the_icon_may_be_shown() -> None:
+    """It is part of the page, so the policy must allow pictures that are."""
+    assert "data:image/svg+xml" in head("") and "data:" in SECURITY_HEADERS["Content-Security-Policy"]

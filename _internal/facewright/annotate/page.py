@@ -16,22 +16,22 @@ from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.core.json_data import BadJson, choice, fields, flag, list_of, number, parse_json, text, whole
 from facewright.ui.events import Do, Event, coalesced
-from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest
+from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, head
 
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
 MAX_STEPS = 1_000_000  # notches of the wheel, or repeats of a key that is held
 LAST_LOOK = 2.0  # seconds in which the page may fetch the last picture
 
-HTML = """<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><title>Manual annotation</title>
-<style>
-html, body { margin: 0; height: 100%; background: #1c1c1c; color: #ebebeb; font: 14px sans-serif; overflow: hidden }
+PAGE_STYLE = """
+html, body { height: 100%; background: #1c1c1c; overflow: hidden }
 body { display: flex; align-items: center; justify-content: center }
 img { max-width: 100vw; max-height: 100vh; cursor: crosshair; user-select: none; touch-action: none }
-#lost { position: fixed; left: 0; right: 0; top: 0; padding: 8px; background: #7a3b1d; text-align: center }
+#lost { position: fixed; left: 0; right: 0; top: 0; padding: 8px; background: var(--warn-ground); color: var(--warn);
+  text-align: center }
 #lost:not(.shown) { display: none }
-</style>
+"""
+BODY = """\
 <img id="table" alt="the frame" draggable="false">
 <div id="lost">The program does not answer. Was it ended, or is the connection lost?</div>
 <script>
@@ -122,7 +122,8 @@ class PageServer:
     def answer(self, request: PageRequest) -> PageAnswer:
         """Answer with the page itself, or events with the newest picture."""
         if (request.method, request.path) == ("GET", ""):
-            return PageAnswer(HTML.encode("utf-8"), "text/html; charset=utf-8")
+            html = f'<!DOCTYPE html>\n<html lang="en">{head("Manual annotation", PAGE_STYLE)}{BODY}'
+            return PageAnswer(html.encode("utf-8"), "text/html; charset=utf-8")
         if (request.method, request.path) != ("POST", "events"):
             return NOT_FOUND
         try:

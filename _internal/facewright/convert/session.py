@@ -30,13 +30,11 @@ from facewright.core.images import IMAGE_EXTENSIONS, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.align import FaceType
 from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
-from facewright.models.spec import ConverterDefaults
-from facewright.models.trained import TrainedModel, load_trained
-from facewright.nn import checkpoint, devices
-from facewright.nn.saved_models import check_trained, list_saved_models
+from facewright.models.trained import TrainedModel, find_trained, load_trained
+from facewright.nn import devices
+from facewright.nn.saved_models import check_trained, read_model_info
 from facewright.ui.contact_sheet import contact_sheet, evenly
 from facewright.video.frame_io import ImageFileSink
 
@@ -46,21 +44,20 @@ SHEET_FRAMES = 12
 SHEET_COLUMNS = 6
 SHEET_WIDTH = 320  # px of a cell
 Entries = Mapping[str, Mapping[str, Any]]  # of the journal: frame -> its entry
-UNKNOWN = TrainedState("", "", ModelInput(0, FaceType.FULL), ConverterDefaults(0, 0))
 
 
 class Models(Protocol):
     """Where trained models come from."""
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
-        """Return the state that will be used, without building the network; blanks when there is none.
+        """Return the state that will be used, without building the network.
 
         Args:
             model_dir: The workspace's model folder.
             name: Which model; "" takes the one that was saved last.
 
         Raises:
-            UserError: The model was only pretrained so far.
+            UserError: There is none, or the model was only pretrained so far.
         """
 
     def load(self, model_dir: Path, name: str) -> TrainedModel:
@@ -76,20 +73,11 @@ class SavedModels:
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
         """See `Models`. This takes milliseconds, so that a run with nothing to do does not wait for TensorFlow."""
-        there = [
-            model
-            for model in list_saved_models(model_dir)
-            if model.kind in registry.model_names() and name in ("", model.name)
-        ]
-        if not there:
-            return UNKNOWN
-        check_trained(there[0])
-        found = checkpoint.newest(model_dir / there[0].name, need=())
-        if found is None:
-            return UNKNOWN
-        kind = registry.model_class(there[0].kind)
+        name, found = find_trained(model_dir, name, need=())
+        check_trained(read_model_info(model_dir, name))
+        kind = registry.model_class(str(found.generation.state["model"]))
         return TrainedState(
-            there[0].name,
+            name,
             found.generation.fingerprint,
             ModelInput(kind.resolution, kind.face_type),
             kind.converter,

@@ -11,7 +11,7 @@ from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile
 from facewright.facesets.statistics import Advice, Measured
 from facewright.ui.contact_sheet import contact_sheet
-from facewright.ui.page import STYLE
+from facewright.ui.page import head
 from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw, svg
 from facewright.ui.plots import Plot as Plot
 from facewright.ui.text import draw_text
@@ -96,8 +96,7 @@ def page(
     return "\n".join(
         [
             "<!DOCTYPE html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
-            f"<style>{STYLE}{PAGE_STYLE}</style></head><body>",
+            f'<html lang="en"><head>{head(title, PAGE_STYLE)}</head><body>',
             f"<h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>",
             f"<ul>{''.join(lines)}</ul>",
             f'<div class="plots">{"".join(svg(plot) for plot in plots)}</div>',

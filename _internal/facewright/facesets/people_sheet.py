@@ -16,20 +16,20 @@ from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, Person
 from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.ui.contact_sheet import GROUND, evenly, fit
-from facewright.ui.page import STYLE
+from facewright.ui.page import head
 from facewright.ui.text import draw_text
 
 MAX_LISTED = 20  # persons in the table and on the sheet; the page holds all
 COLUMNS, CELL, GAP, MARGIN = 10, 112, 4, 132  # of the sheet: faces per row, pixels
+PAGE_STYLE = """
+body { margin: 16px }
+img { width: 112px; height: 112px; object-fit: contain; margin: 2px }
+summary { cursor: pointer; color: var(--accent) }
+h2 { margin: 24px 0 6px } h2 small { font-weight: normal; color: var(--soft) }
+pre { white-space: pre-wrap; overflow-wrap: anywhere }
+"""
 PAGE = """<!DOCTYPE html>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>
-{style}
-body {{ margin: 16px }}
-img {{ width: 112px; height: 112px; object-fit: contain; margin: 2px }}
-summary {{ cursor: pointer; color: var(--accent) }}
-h2 {{ margin: 24px 0 6px }} h2 small {{ font-weight: normal; color: var(--soft) }}
-</style>
+<html lang="en">{head}
 <h1>{title}</h1>
 <p>{advice}</p>
 <pre>{line}</pre>
@@ -94,17 +94,19 @@ def _write(row: Image, text: str, height: int, size: float) -> None:
 
 
 def _page(side: Side, people: People) -> str:
-    title = f"{side.name}: {len(people.persons)} people"
+    count = len(people.persons)
+    title = f"{side.name}: {count} {'person' if count == 1 else 'people'}"
+    one = people.persons[0].number if people.persons else 1
     advice = (
         "Groups of few faces are often no faces at all. "
-        "To keep person 2 only, for example (the faces of the others move to the trash folder):"
+        f"To keep person {one} only, for example (the faces of the others move to the trash folder):"
     )
-    line = command_line(f"keep --side {side.short} --person 2")
+    line = command_line(f"keep --side {side.short} --person {one}")
     persons = [_section(side, f"Person {person.number}", person) for person in people.persons]
     if people.unknown:
         persons.append(_section(side, "Not compared", Person(0, people.unknown)))
     texts = {name: html.escape(text) for name, text in (("title", title), ("advice", advice), ("line", line))}
-    return PAGE.format(style=STYLE, persons="\n".join(persons), **texts)
+    return PAGE.format(head=head(title, PAGE_STYLE), persons="\n".join(persons), **texts)
 
 
 def _section(side: Side, title: str, person: Person) -> str:

@@ -139,10 +139,10 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
     Raises:
         UserError: There is none, it is damaged, or it is of an unknown kind.
     """
-    name = name or _last_trained(model_dir)
-    found = find_generation(model_dir, name, need=("weights", "extra"))
-    if found is None:
-        raise _nothing_trained(model_dir, f"no trained model {name!r}")
+    several = not name and len(_trained(model_dir)) > 1
+    name, found = find_trained(model_dir, name, need=("weights", "extra"))
+    if several:
+        console.say(f"There are {len(_trained(model_dir))} trained models; {name}, the one saved last, is used.")
     generation = found.generation
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
@@ -156,14 +156,35 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
     )
 
 
+def find_trained(model_dir: Path, name: str, need: tuple[str, ...] | None) -> tuple[str, Found]:
+    """Return the name of the trained model that is meant, and its newest whole generation; nothing is loaded.
+
+    Args:
+        model_dir: The workspace's model folder.
+        name: Which model; "" takes the one that was saved last.
+        need: As for `checkpoint.newest`.
+
+    Raises:
+        UserError: There is none, it is damaged, or it is of an unknown kind.
+    """
+    name = name or _last_trained(model_dir)
+    found = find_generation(model_dir, name, need)
+    if found is None:
+        raise _nothing_trained(model_dir, f"no trained model {name!r}")
+    return name, found
+
+
+def _trained(model_dir: Path) -> list[str]:
+    """Return the names of the saved models of known kinds, the one saved last first."""
+    return [model.name for model in list_saved_models(model_dir) if model.kind in registry.model_names()]
+
+
 def _last_trained(model_dir: Path) -> str:
-    there = list_saved_models(model_dir)
-    known = [model.name for model in there if model.kind in registry.model_names()]
+    known = _trained(model_dir)
     if not known:
+        there = list_saved_models(model_dir)
         unknown = f" of a known kind ({', '.join(model.name for model in there)})" if there else ""
         raise _nothing_trained(model_dir, f"no trained model{unknown}")
-    if len(known) > 1:
-        console.say(f"There are {len(known)} trained models; {known[0]}, the one saved last, is used.")
     return known[0]
 
 

@@ -7,6 +7,7 @@ from that very address. Connections and answers per second have a bound: whateve
 """
 
 import getpass
+import html
 import http.server
 import os
 import re
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from facewright.core import console
 from facewright.core.errors import UserError
@@ -36,7 +37,7 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' blob:; connect-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' blob: data:; connect-src 'self'; "
     "script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 }
 
@@ -65,6 +66,25 @@ button, select {
 button:disabled { opacity: .45; cursor: default }
 button:focus-visible, select:focus-visible { outline: 3px solid var(--accent); outline-offset: 1px }
 """
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect width='16' height='16' rx='4' fill='#1f6f5c'/>"
+    "<ellipse cx='8' cy='8' rx='4' ry='5.2' fill='#fff'/></svg>"
+)
+
+
+def head(title: str, style: str = "") -> str:
+    """Return what the head of every page holds: letters, width of a phone's screen, icon, title, style.
+
+    Args:
+        title: Of the page, as plain text.
+        style: CSS of this page beside the shared one.
+    """
+    return (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f'<link rel="icon" href="data:image/svg+xml,{quote(ICON)}">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}{style}</style>\n"
+    )
 
 
 @dataclass(frozen=True)
