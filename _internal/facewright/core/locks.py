@@ -13,6 +13,7 @@ from facewright.core.files import disk_errors
 from facewright.core.safe_files import open_append, open_regular
 
 HEAD = b" "  # before the owner's number: Windows lets nobody else read what is locked, which is the first byte
+TRIES = 50
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
@@ -40,13 +41,14 @@ def held(path: Path, what: str) -> Iterator[None]:
 
 
 def _locked(path: Path, what: str) -> io.FileIO:
-    while True:
+    for tries_left in reversed(range(TRIES)):
         with disk_errors(path):
             file = open_append(path)
         try:
             if not _lock(file.fileno()):
                 raise _in_use(path, what)
-            if _is_at(path, file.fileno()):  # else its owner has removed it after we opened it
+            # Else its owner has removed it after we opened it; or the file system numbers its files anew each time.
+            if _is_at(path, file.fileno()) or not tries_left:
                 with disk_errors(path):
                     file.truncate(0)
                     file.write(HEAD + str(os.getpid()).encode())
@@ -55,6 +57,7 @@ def _locked(path: Path, what: str) -> io.FileIO:
             file.close()
             raise
         file.close()
+    raise AssertionError("the last try returns or raises")
 
 
 def _lock(descriptor: int) -> bool:
@@ -71,6 +74,9 @@ def _lock(descriptor: int) -> bool:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file still has its name; Windows takes no name from one that is open."""
+    if os.name == "nt":
+        return True
     with suppress(FileNotFoundError):
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     return False
