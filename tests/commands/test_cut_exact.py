@@ -73,6 +73,7 @@ def test_each_container(workspace: Workspace, kind: str) -> None:
     cut = workspace.root / "data_dst.mp4"
     check(cut, range(125, 155))
     assert pts_of(cut) == [Fraction(n, 25) for n in range(30)]
+    assert probe(cut).average_rate == 25 and probe(cut).duration == Fraction(6, 5)
     assert abs(heard_at(cut) - (BEEP_AT - 5)) < 0.03
     assert [path.read_bytes() for path in workspace.trash.rglob("data_dst.*")] == [whole]
 

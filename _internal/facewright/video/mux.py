@@ -166,9 +166,7 @@ def _video_packets(
     """Yield (time in seconds, 0, packet) with every frame's own time, in the order of decoding."""
     delay = _delay(segments, segment_tick)
     shown, order = times.shown, 0
-    step = max(1, (times.end - shown[0]) // len(shown))
-    if shown[0]:  # readers of mp4 lose a late beginning if frames are decoded further apart before it than behind it
-        step = min([step, *(b - a for a, b in pairwise(shown))])
+    step = step_before(shown, times.end)
     for segment in segments:
         for index, packet in segment_packets(segment, segment_tick):
             packet.stream = stream
@@ -179,6 +177,18 @@ def _video_packets(
             packet.duration = (shown[index + 1] if index + 1 < len(shown) else times.end) - shown[index]
             yield float(packet.dts * times.tick), 0, packet
             order += 1
+
+
+def step_before(shown: Sequence[int], end: int) -> int:
+    """Return the distance at which frames are decoded before the first one is shown.
+
+    Args:
+        shown: When each frame is shown, in ticks.
+        end: When the last one is over.
+    """
+    step = max(1, (end - shown[0]) // len(shown))
+    # Readers of mp4 lose a late beginning if that distance is larger than those behind it.
+    return min([step, *(b - a for a, b in pairwise(shown))]) if shown[0] else step
 
 
 def _delay(segments: Sequence[VideoSegment], segment_tick: Fraction) -> int:

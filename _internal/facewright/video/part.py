@@ -28,7 +28,7 @@ from facewright.video.audio_placing import PlacedAudio, place_audio, read_audio
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import deinterlaced, fitted_note, video_frames, video_input
 from facewright.video.frames import decoded_stamps
-from facewright.video.mux import MAX_PRIMING
+from facewright.video.mux import MAX_PRIMING, step_before
 from facewright.video.probe import VideoInfo, frame_index, open_pipe, packet_times, probe
 from facewright.video.timeline import VideoTimes, clean_times
 
@@ -90,6 +90,15 @@ class Part:
         frames = self.times.frames
         zero = round(self.zero / frames.time_base)
         return [time - zero for time in frames.pts[self.first : self.first + self.count]]
+
+    def over(self) -> int:
+        """Return when its last frame is over, likewise."""
+        frames, last = self.times.frames, self.first + self.count
+        tick, section = frames.time_base, frames.sections[-1]
+        over = frames.pts[last] * tick if last < len(frames.pts) else section.end + section.shift
+        if self.end is not None:
+            over = min(over, beginning(self.times) + self.end)
+        return max(round(over / tick), frames.pts[last - 1] + 1) - round(self.zero / tick)
 
 
 def beginning(times: VideoTimes) -> Fraction:
@@ -256,8 +265,8 @@ class _FramePlaces:
         self._shown = part.shown()
         self._tick = part.times.frames.time_base
         self._step = _step(part)
-        # Readers of mp4 lose a late beginning if the frames before it would be further apart than those behind it.
-        self._before = min((b - a for a, b in pairwise(self._shown)), default=1)
+        self._over = part.over()
+        self._before = step_before(self._shown, self._over)
         self.count = 0
 
     def __call__(self, packet: Any) -> bool:
@@ -271,7 +280,7 @@ class _FramePlaces:
         packet.time_base = self._tick
         packet.pts = self._shown[index]
         packet.dts = self._shown[order] if order >= 0 else self._shown[0] + order * self._before
-        packet.duration = 0
+        packet.duration = (self._shown[index + 1] if index + 1 < self._part.count else self._over) - self._shown[index]
         self.count += 1
         return self._part.decoded or packet.pts == self._shown[0] + ticks
 
