@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
-from facewright.core.hints import hint
+from facewright.core.hints import again, hint
 
 # Audio that common players take inside an mp4; other kinds become AAC.
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
@@ -101,7 +101,7 @@ def chosen_track(path: Path, tracks: Sequence[AudioStream], number: int) -> Audi
         f"{path.name} {problem} {number}; {there}.",
         "the number of a track that can be read.",
         f"choose one that can be read, or none:{hint(f'make-video --audio-track {usable}') if usable else ''}"
-        f"{hint('make-video --no-audio')}",
+        f"{again('--no-audio')}",
     )
 
 

@@ -380,7 +380,7 @@ def _plan_result(
     try:
         info = _same_video(side, timing)
     except UserError as error:
-        error.add_note(f"Or make the result without its audio:{hint('make-video --no-audio')}")
+        error.add_note(f"Or make the result without its audio:{again('--no-audio')}")
         raise
     return plan, info.path, _wanted_audio(info, settings)
 
