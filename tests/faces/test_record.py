@@ -187,6 +187,7 @@ def test_person_and_embedding_are_kept_to_half_precision() -> None:
         {"embedding": "no base64!"},
         {"embedding": base64.b64encode(bytes(200)).decode()},
         {"embedding": base64.b64encode(np.full(128, np.nan, "<f2").tobytes()).decode()},
+        {"embedding": base64.b64encode(np.r_[np.nan, np.zeros(127)].astype("<f2").tobytes()).decode()},
     ],
 )
 def test_false_person_or_embedding_is_refused(more: dict[str, object]) -> None:
