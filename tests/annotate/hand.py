@@ -17,25 +17,25 @@ class Hand:
     def __init__(self, desk: AnnotationSession) -> None:
         self.desk = desk
 
-    def _do(self, do: Do, x: float, y: float, what: str = "", steps: int = 0) -> None:
-        self.desk.handle(Event(do, (x + 0.5) / WIDTH, (y + 0.5) / (HEIGHT + BAR), what, steps))
+    def do(self, kind: Do, x: float, y: float, what: str = "", steps: int = 0) -> None:
+        self.desk.handle(Event(kind, (x + 0.5) / WIDTH, (y + 0.5) / (HEIGHT + BAR), what, steps))
 
     def move(self, x: float, y: float) -> None:
-        self._do(Do.MOVE, x, y)
+        self.do(Do.MOVE, x, y)
 
     def click(self, x: float, y: float) -> None:
         self.move(x, y)
-        self._do(Do.DOWN, x, y, "left")
-        self._do(Do.UP, x, y, "left")
+        self.do(Do.DOWN, x, y, "left")
+        self.do(Do.UP, x, y, "left")
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
-        self._do(Do.DOWN, *start, button)
+        self.do(Do.DOWN, *start, button)
         for share in (0.3, 0.7, 1.0):
             self.move(*(np.array(start) + (np.array(end) - start) * share))
-        self._do(Do.UP, *end, button)
+        self.do(Do.UP, *end, button)
 
     def wheel(self, steps: int) -> None:
-        self._do(Do.WHEEL, 0, 0, steps=steps)
+        self.do(Do.WHEEL, 0, 0, steps=steps)
 
     def key(self, *names: str) -> None:
         for name in names:

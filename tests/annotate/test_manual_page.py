@@ -22,6 +22,7 @@ from facewright.annotate import page
 from facewright.annotate.drawing import BAR
 from facewright.annotate.face import NOSE
 from facewright.annotate.page import PageServer, read_events
+from facewright.annotate.storage import FaceStorage
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
@@ -140,7 +141,7 @@ def test_the_page_says_what_ended_the_work(workspace: Workspace, monkeypatch) ->
     def full(*_: object) -> None:
         raise UserError("The disk is full.", "a", "b")
 
-    monkeypatch.setattr(desk._storage, "save", full)
+    monkeypatch.setattr(FaceStorage, "save", full)
     with Page(PageServer(desk).answer) as served, browser.browser() as shown:
         shown.open(served.address)
         Hand(shown)
@@ -219,7 +220,7 @@ def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monke
     def full(*_: object) -> None:
         raise UserError("The disk is full.", "a", "b")
 
-    monkeypatch.setattr(desk._storage, "save", full)
+    monkeypatch.setattr(FaceStorage, "save", full)
     monkeypatch.setattr(page, "Page", lambda answer, port: Pressing(answer))
     with pytest.raises(UserError, match="disk is full"):
         page.work(desk, 0)

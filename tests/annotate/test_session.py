@@ -74,9 +74,9 @@ def test_points_set_by_hand_move_along_and_are_not_looked_for_again(hand: Hand) 
 
 def test_a_slip_of_the_mouse_is_still_a_click(hand: Hand) -> None:
     hand.click(100, 80)
-    hand._do(Do.DOWN, 100, 80, "left")
+    hand.do(Do.DOWN, 100, 80, "left")
     hand.move(102, 80)
-    hand._do(Do.UP, 102, 80, "left")
+    hand.do(Do.UP, 102, 80, "left")
     assert hand.held == 0 and hand.middle() == (100, 80)
 
 

@@ -291,7 +291,7 @@ def test_fix_fills_gaps_and_names_the_rest(
         def detect(self, frames):
             tried.append(self.name)
             found = super().detect(frames)
-            return [[Squares()._one(frame_with([(30, 30, 50)]))[0]] if f[0, 0, 0] == 150 and len(tried) > 1 else b
+            return [[Squares().boxes(frame_with([(30, 30, 50)]))[0]] if f[0, 0, 0] == 150 and len(tried) > 1 else b
                     for f, b in zip(frames, found, strict=True)]  # fmt: skip
 
     keen = SquareModels(Keen())

@@ -175,8 +175,8 @@ def test_frames_that_have_a_face_are_left_alone(
 def test_only_frames_without_a_face_are_turned_later(
     workspace: Workspace, squares: Squares, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plain = squares._one
-    monkeypatch.setattr(squares, "_one", lambda frame: plain(frame) if frame[0, -1, 0] != 9 else [])
+    plain = squares.boxes
+    monkeypatch.setattr(squares, "boxes", lambda frame: plain(frame) if frame[0, -1, 0] != 9 else [])
     fill(workspace.src, [LARGE], [LARGE], [])
     lying = frame_with([SMALL])
     lying[0, -1] = 9  # a square that is seen once this corner is elsewhere

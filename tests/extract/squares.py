@@ -29,12 +29,12 @@ class Squares:
         assert len({frame.shape for frame in frames}) <= 1
         self.batches.append(len(frames))
         self.widths += [frame.shape[1] for frame in frames]
-        return [self._one(frame) for frame in frames]
+        return [self.boxes(frame) for frame in frames]
 
     def face_square(self, box: Box) -> Box:
         return box
 
-    def _one(self, frame: Image) -> list[Box]:
+    def boxes(self, frame: Image) -> list[Box]:
         _, _, parts, _ = cv2.connectedComponentsWithStats((frame.min(2) > 200).astype(np.uint8))
         return sort_largest_first(
             [Box(float(x), float(y), float(x + w), float(y + h), 1.0) for x, y, w, h, _ in parts[1:]]

@@ -32,7 +32,7 @@ def test_a_quarter_turn_maps_boxes_back_exactly(degrees: float, size: tuple[int,
     frame = frame_with([(100, 60, 80)], shape=size)
     frame[60:140, 100:150] = 40  # 30 wide, 80 high
     turn = Rotation(degrees, size)
-    (box,) = Squares()._one(turn.apply(frame))
+    (box,) = Squares().boxes(turn.apply(frame))
     assert turn.back(box).rect == (150, 60, 180, 140)
     assert turn.back(box).roll == {90.0: -90, 180.0: -180, 270.0: 90}[degrees]
 
@@ -43,7 +43,7 @@ def test_the_middle_of_a_thing_is_found_again_at_any_angle(degrees: float) -> No
     turn = Rotation(degrees, frame.shape[:2])
     turned = turn.apply(frame)
     assert turned.shape[:2] == turn.rotated_size
-    (box,) = Squares()._one(turned)
+    (box,) = Squares().boxes(turned)
     back = turn.back(box)
     assert (back.left + back.right) / 2 == pytest.approx(270.5, abs=0.6)
     assert (back.top + back.bottom) / 2 == pytest.approx(60.5, abs=0.6)
@@ -61,7 +61,7 @@ def test_area_and_corners_stay(degrees: float, h: int, w: int, at: float, wide: 
     assert back.score == 0.5
     # The turned picture holds all corners of the untouched one.
     corners = np.array([(0, 0), (w, 0), (w, h), (0, h)], float)
-    there = corners @ turn._there()[:, :2].T + turn._there()[:, 2]
+    there = corners @ turn.matrix()[:, :2].T + turn.matrix()[:, 2]
     assert there.min() > -1 and (there.max(0) < np.array(turn.rotated_size[::-1]) + 1).all()
 
 
@@ -93,10 +93,10 @@ class Upright(Squares):
     def face_square(self, box: Box) -> Box:
         return Box(box.left, box.top + 10, box.right, box.bottom + 10, 1.0, box.roll)
 
-    def _one(self, frame: Image) -> list[Box]:
+    def boxes(self, frame: Image) -> list[Box]:
         if frame.shape[0] <= frame.shape[1]:
             return list(self.unsure)
-        return [Box(*box.rect, self.sideways, 5.0) for box in super()._one(frame)]
+        return [Box(*box.rect, self.sideways, 5.0) for box in super().boxes(frame)]
 
 
 def seen_by(detector: Squares, tmp_path: Path, look: DetectionOptions, frame: Image | None = None) -> Detections:
@@ -143,8 +143,8 @@ def test_large_faces_are_turned_in_smaller_pictures_all_at_once(tmp_path: Path, 
     """A sure face of 300 px takes the place of an unsure one of 300 px, and lies where it lies in the whole frame."""
 
     class OnceTurned(Upright):
-        def _one(self, frame: Image) -> list[Box]:
-            return list(self.unsure) if frame.shape[1] == 803 else Squares._one(self, frame)
+        def boxes(self, frame: Image) -> list[Box]:
+            return list(self.unsure) if frame.shape[1] == 803 else Squares.boxes(self, frame)
 
     detector = OnceTurned([Box(1, 2, 301, 302, 0.5)])
     frame = frame_with([(202, 60, 300)], shape=(400, 803))

@@ -74,7 +74,7 @@ def test_the_file_answers_as_keras_does(tmp_path, name):
         made = as_deepfacelive_does(file, pictures)
         picture, mask = model.predict(pictures)
         if model.model.learns_mask:
-            with model.model._averaged():
+            with model.model.averaged():
                 own = base.to_numpy(model.model.forward(pictures, pictures)["dst_mask"])
         else:
             own = mask = np.broadcast_to(dfm.plain_mask(side), (count, side, side, 1))

@@ -44,7 +44,7 @@ class Rotation:
         quarter = QUARTER_TURNS.get(self.degrees)
         if quarter is not None:
             return np.asarray(cv2.rotate(image, quarter), np.uint8)
-        there = self._there()
+        there = self.matrix()
         # OpenCV counts from the middle of the first pixel.
         there[:, 2] += there[:, :2] @ [0.5, 0.5] - 0.5
         height, width = self.rotated_size
@@ -57,7 +57,7 @@ class Rotation:
         angles no upright box has the same edges: the one that holds it is shrunk to its area. The roll is that
         in the unrotated image.
         """
-        there = self._there()
+        there = self.matrix()
         middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
         x, y = np.linalg.solve(there[:, :2], middle - there[:, 2])
         c, s = (abs(value) for value in self._cosine_and_sine())
@@ -74,8 +74,8 @@ class Rotation:
             return ((0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(self.degrees) // 90 - 1]
         return math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
 
-    def _there(self) -> NDArray[np.float64]:
-        """The 2x3 matrix unrotated -> rotated, for edges of pixels; y points down, so this sign is clockwise."""
+    def matrix(self) -> NDArray[np.float64]:
+        """Return the 2x3 matrix unrotated -> rotated, for edges of pixels; y points down, so this sign is clockwise."""
         c, s = self._cosine_and_sine()
         linear = np.array([[c, -s], [s, c]])
         (height, width), (rotated_height, rotated_width) = self.size, self.rotated_size

@@ -175,7 +175,7 @@ class FaceModel(Trainable):
     def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:
         """Return both faces, both reconstructed, and dst as src."""
         src, dst = batches["src"]["target"], batches["dst"]["target"]
-        with self._averaged():
+        with self.averaged():
             reconstructed = self.forward(nn.ops.convert_to_tensor(src), nn.ops.convert_to_tensor(dst))
         swapped, _ = self.predict(dst)
         return {
@@ -215,7 +215,7 @@ class FaceModel(Trainable):
             without learned masks [dst as src] alone. It predicts with the same weights as `predict`.
         """
         face = nn.keras.Input((self.resolution, self.resolution, 3))
-        with self._averaged():
+        with self.averaged():
             image, mask = self.swap(face)
             return nn.keras.Model(face, [self.own_mask(face), image, mask] if self.learns_mask else [image])
 
@@ -223,11 +223,11 @@ class FaceModel(Trainable):
     def _swapper(self) -> Any:
         # Built on first use: training alone does not need it.
         face = nn.keras.Input((self.resolution, self.resolution, 3))
-        with self._averaged():
+        with self.averaged():
             return nn.keras.Model(face, list(self.swap(face)))
 
     @contextmanager
-    def _averaged(self) -> Iterator[None]:
+    def averaged(self) -> Iterator[None]:
         """Let `forward` and `swap` use the networks with averaged weights, where the model keeps them."""
         trained = self.parts
         if self._ema:
