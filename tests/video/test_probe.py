@@ -48,6 +48,23 @@ def test_playlist_under_a_video_name_reads_nothing_else(tmp_path: Path) -> None:
         probe(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile other.mp4\n",
+        "\ufeff#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9.0,\nother.mp4\n#EXT-X-ENDLIST\n",
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>',
+    ],
+)
+def test_a_list_of_other_files_is_no_video(tmp_path: Path, text: str) -> None:
+    """It could name a file of the user's, or a pipe."""
+    clip(tmp_path / "other.mp4", frames=3)
+    path = tmp_path / "data_dst.mp4"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="list of other files"):
+        probe(path)
+
+
 def test_empty_file(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     with pytest.raises(UserError, match="is empty"):

@@ -19,6 +19,8 @@ from facewright.core.errors import UserError
 from facewright.core.safe_files import open_regular
 from facewright.video.audio import AudioStream, audio_tracks, main_track
 
+BOM = b"\xef\xbb\xbf"
+PLAYLISTS = (b"ffconcat", b"#EXTM3U", b"<?xml", b"<MPD", b"v=0")  # concat, HLS, DASH and IMF, SDP
 PROBED_FRAMES = 8
 # A step between two time stamps that is longer than this, in seconds, is one of the clock, not of the picture.
 MAX_GAP = Fraction(5)
@@ -157,8 +159,15 @@ def open_video(path: Path) -> Any:
         UserError: It cannot be read, is cut off before its index, or is no video.
     """
     try:
-        open_regular(path, links=True).close()  # ffmpeg would wait for a pipe
-        # Local files only: a playlist that was given a video's name must not fetch anything.
+        with open_regular(path, links=True) as file:  # ffmpeg would wait for a pipe
+            head = file.read(64)
+        if head.removeprefix(BOM).lstrip().startswith(PLAYLISTS):
+            raise UserError(
+                f"{path} is a list of other files, not a video.",
+                "a video: a list could name files of yours anywhere.",
+                "join its pieces into one file with the program that made them.",
+            )
+        # Local files only, whatever else names others.
         return av.open(file_url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (FFmpegError, OSError) as error:
         raise _not_a_video(path, error) from error
