@@ -161,7 +161,7 @@ def test_keep_moves_the_others(workspace: Workspace, crowd: Side, capsys: pytest
         keep.run(workspace, keep.Options(person="2, 3"))
     assert set(numbers(crowd)) == {name for name, number in EXPECTED.items() if number != 1}
     assert len(list(workspace.trash.rglob("*.png"))) == 8
-    assert "8 faces of others are in" in capsys.readouterr().out
+    assert "moved 8 of others" in capsys.readouterr().out
     assert set(numbers(crowd).values()) == {2, 3}
 
 

@@ -30,3 +30,7 @@ def test_a_yes_or_no_question_answers_a_question_mark(typed, capsys):
     shown = typed("?", "n")
     assert not console.confirm("Rename 3 files?", default=True)
     assert len(shown) == 2 and "Enter means y" in capsys.readouterr().out
+
+
+def test_numbers_of_things():
+    assert [console.counted(n, "face") for n in (0, 1, 2, 1200)] == ["0 faces", "1 face", "2 faces", "1,200 faces"]

@@ -90,7 +90,8 @@ def _empty_trash(workspace: Workspace) -> bool:
     if not workspace.trash.is_dir() or not any(workspace.trash.iterdir()):
         return False
     count, size = _size_of(workspace.trash)
-    if not console.allowed(f"Delete {count} files ({_readable(size)}) in {workspace.trash} for good?", default=False):
+    what = f"{console.counted(count, 'file')} ({_readable(size)})"
+    if not console.allowed(f"Delete {what} in {workspace.trash} for good?", default=False):
         return False
     with disk_errors(workspace.trash):
         for path in workspace.trash.iterdir():  # one by one: the trash may be a link to another disk

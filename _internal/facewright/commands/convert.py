@@ -58,8 +58,9 @@ def say_report(report: ConvertReport) -> None:
     """Print what was done and what comes next."""
     if report.written:
         console.say(
-            f"{report.written} images were written to {report.merged_dir}: {report.replaced_faces} faces in "
-            f"{report.changed} frames replaced, {report.copied} frames without a face copied."
+            f"Wrote {console.counted(report.written, 'image')} to {report.merged_dir}: replaced "
+            f"{console.counted(report.replaced_faces, 'face')} in {console.counted(report.changed, 'frame')}, copied "
+            f"{console.counted(report.copied, 'frame')} without a face."
         )
     if report.own_masks is not None:
         console.say(f"{report.own_masks} of {report.faces} faces have a mask of their own; it was used for them.")

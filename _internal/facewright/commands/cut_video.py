@@ -58,7 +58,8 @@ def run(workspace: Workspace, options: Options) -> CutReport:
     if report.frames:
         console.say(f"The whole video is now in {report.trash}.")
         until = show_time(end) if end is not None else "the end"
-        console.say(f"Wrote {report.frames} frames, from {show_time(start)} to {until}, to {report.video}.")
+        frames = console.counted(report.frames, "frame")
+        console.say(f"Wrote {frames}, from {show_time(start)} to {until}, to {report.video}.")
         if report.deinterlaced:
             console.say("They were deinterlaced, because the video is flagged as interlaced.")
         if workspace.dst.frames():

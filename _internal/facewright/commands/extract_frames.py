@@ -84,7 +84,7 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
         return
     height, width = timing.size
     console.say(
-        f"Wrote {report.written} frames of {width}x{height} to {report.frames_dir} "
+        f"Wrote {console.counted(report.written, 'frame')} of {width}x{height} to {report.frames_dir} "
         f"({float(timing.rate):.6g} frames per second, {'constant' if timing.constant else 'variable'} rate)."
     )
     if report.resumed:

@@ -129,14 +129,14 @@ def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int
     if not others:
         console.say("Everybody stays: nothing moves.")
         return KeepReport(tuple(chosen))
-    who = f"person {others[0].number}" if len(others) == 1 else f"{len(others)} other persons"
-    question = f"Keep {names} and move the {len(faces)} faces of {who} to {workspace.trash.name}/?"
+    who = f"person {others[0].number}" if len(others) == 1 else f"{len(others)} other people"
+    question = f"Keep {names} and move {console.counted(len(faces), 'face')} of {who} to {workspace.trash.name}/?"
     if not console.allowed(question, default=True):
         console.say("Nothing was moved.")
         return KeepReport(tuple(people.numbers()))
     target = move_to_trash(faces, workspace.trash, by=f"keep --person {','.join(map(str, chosen))}")
     kept = sum(len(person.faces) for person in people.persons if person.number in chosen)
-    console.say(f"Kept {kept} faces (person {names}). {len(faces)} faces of others are in {target}.")
+    console.say(f"Kept {console.counted(kept, 'face')} (person {names}); moved {len(faces)} of others to {target}.")
     console.say(f"To bring them back:{side.hint('restore')}")
     if people.unknown:
         console.say(f"  {len(people.unknown)} faces without a number stayed; look at them.")

@@ -65,7 +65,8 @@ def run(workspace: Workspace, options: Options) -> MakeVideoReport:
     if not report.written:
         console.say(f"{report.video} is made of these very frames and settings already; nothing to do.")
         return report
-    console.say(f"Wrote {report.video}: {report.frames} frames, {report.rate:.6g} per second, {report.seconds:.2f} s.")
+    frames = console.counted(report.frames, "frame")
+    console.say(f"Wrote {report.video}: {frames}, {report.rate:.6g} per second, {report.seconds:.2f} s.")
     if report.resumed:
         console.say(f"Skipped {report.resumed} frames that the run before had encoded.")
     console.say(f"Next, watch it. To change it, convert with other settings and run this step again:{hint('convert')}")

@@ -118,11 +118,11 @@ def _write_sheet(workspace: Workspace, side: Side, plan: SortPlan) -> None:
 
 def _report(side: Side, method: Method, plan: SortPlan, done: Finished | None) -> None:
     count = len(plan.moves)
-    console.say(
-        f"{count} faces of {side.name} sorted by {method.name}, {plan.changed} files renamed in {side.aligned_dir}."
-    )
+    faces, renamed = console.counted(count, "face"), console.counted(plan.changed, "file")
+    console.say(f"{faces} of {side.name} sorted by {method.name}, {renamed} renamed in {side.aligned_dir}.")
     if done and done.trash:
-        console.say(f"{len(plan.rejected)} faces went to {done.trash}. To bring them back:{side.hint('restore')}")
+        rejected = console.counted(len(plan.rejected), "face")
+        console.say(f"{rejected} went to {done.trash}. To bring back what went:{side.hint('restore')}")
         if side.name == "data_dst":
             console.warn("A face of data_dst that is in the trash is not converted: its frame stays as it is.")
     if plan.unreadable:

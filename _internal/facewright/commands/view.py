@@ -60,7 +60,7 @@ def run(workspace: Workspace, options: Options) -> ViewReport:
     faceset = load_faceset(side.aligned_dir)
     if not faceset.faces:
         raise no_faces(side, faceset.bad)
-    console.heading(f"{len(faceset.faces)} faces of {side.name} in {side.aligned_dir}")
+    console.heading(f"{console.counted(len(faceset.faces), 'face')} of {side.name} in {side.aligned_dir}")
     warn_of_bad_files(faceset.bad, "is left out")
     opened = not options.gallery and open_in_viewer(side.aligned_dir)
     if opened:
@@ -84,10 +84,10 @@ def _describe(
     for line in advice:
         (console.say if line.fine else console.warn)(f"  {'+' if line.fine else '!'} {line.text}")
     drawn = plots(stats, other, other_side.name) if stats.faces else []
-    title = f"{side.name}: {len(faceset.faces)} faces"
+    title = f"{side.name}: {console.counted(len(faceset.faces), 'face')}"
     sheet_path = workspace.root / f"{side.name}_faces.png"
     write_bytes(sheet_path, encode(sheet(title, summary(stats), advice, drawn, images)))
-    console.say(f"Plots and a contact sheet with {len(images)} faces: {sheet_path}")
+    console.say(f"Plots and a contact sheet with {console.counted(len(images), 'face')}: {sheet_path}")
     if not with_page:
         return ViewReport(len(stats.faces), sheet_path, None)
     page_path = workspace.root / f"{side.name}_faces.html"

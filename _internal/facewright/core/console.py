@@ -167,6 +167,11 @@ def discard_output() -> None:
     os.close(nowhere)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: "1 face", "1,200 faces"; the noun's plural ends in s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Name the first few and count the rest."""
     more = len(names) - most

@@ -191,7 +191,7 @@ def frames_belong(side: Side, incoming: Sequence[Incoming]) -> bool | None:
 
 def report(side: Side, taken: Taken) -> None:
     """Say what came in."""
-    console.say(f"{taken.written} faces came into {side.aligned_dir}.")
+    console.say(f"{console.counted(taken.written, 'face')} came into {side.aligned_dir}.")
     if taken.known:
         console.say(f"{taken.known} were there already.")
     if taken.prefix and taken.written:

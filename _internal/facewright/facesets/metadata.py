@@ -81,7 +81,7 @@ def save_metadata(workspace: Workspace, side_name: str, executor: Executor) -> N
     if target.exists():
         move_to_trash([target], workspace.trash, by="faceset --action save-metadata")
     write_json(target, {"version": VERSION, "faces": entries})
-    console.say(f"The data of {len(entries)} faces is saved in {target}.")
+    console.say(f"The data of {console.counted(len(entries), 'face')} is saved in {target}.")
     console.say("Edit the images in any program, keep their names; then run faceset with restore-metadata.")
 
 

@@ -93,7 +93,7 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions, executo
         from_aligned += result.from_aligned
         left += result.left
     _update_journal(side, cut)
-    console.say(f"{made} faces cut again in {side.aligned_dir}: {cut.kind}, {cut.size} px.")
+    console.say(f"{console.counted(made, 'face')} cut again in {side.aligned_dir}: {cut.kind}, {cut.size} px.")
     if len(faces) > len(todo):
         console.say(f"{len(faces) - len(todo)} were cut like this already.")
     if from_aligned:

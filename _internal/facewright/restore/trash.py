@@ -40,7 +40,7 @@ def restore_faces(request: RestoreRequest) -> RestoreReport:
         back = [(item, target) for item, target in targets if move(item.path, target)]
     tidy(batch)
     renamed = sum(target.name != (item.origin or item.path).name for item, target in back)
-    console.say(f"{len(back)} faces of {side.name} are back in {side.aligned_dir}.")
+    console.say(f"Back in {side.aligned_dir}: {console.counted(len(back), 'face')} of {side.name}.")
     if renamed:
         console.say(f"{renamed} of them have another number, for theirs was taken. They still know their frames.")
     console.say(f"Next, look at them:{side.hint('view')}")
