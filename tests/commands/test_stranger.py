@@ -170,6 +170,15 @@ def test_links_in_the_places_of_files(sent: Workspace, mine: Path) -> None:
         assert state_of(mine) == before
 
 
+def test_files_of_the_user_under_a_second_name(sent: Workspace, mine: Path) -> None:
+    before = state_of(mine)
+    for name in FILES:
+        make(sent.root / name).unlink(missing_ok=True)
+        os.link(mine / "bashrc", sent.root / name)
+    take_every_step(sent, mine)
+    assert state_of(mine) == before
+
+
 @needs_pipes
 def test_pipes_in_the_places_of_files(sent: Workspace, mine: Path) -> None:
     before = state_of(mine)
