@@ -275,6 +275,12 @@ def test_without_a_model(workspace):
         step.run(workspace, Options())
 
 
+def test_without_a_model_nothing_is_asked(workspace, typed, capsys):
+    shown = typed("1")
+    assert cli.main(["convert", "--workspace", str(workspace.root)]) == 1
+    assert shown == [] and "no trained model" in capsys.readouterr().err
+
+
 def test_without_a_model_nothing_is_started_or_moved(workspace):
     """It is said at once: before TensorFlow is loaded, and before results of an earlier model go to the trash."""
     old = workspace.dst.merged_dir / "of no frame.png"

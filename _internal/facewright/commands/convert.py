@@ -16,6 +16,7 @@ from facewright.core.command import Command
 from facewright.core.hints import hint
 from facewright.core.options import PromptPlan, declared, show
 from facewright.core.workspace import Workspace
+from facewright.models.trained import find_trained
 
 
 def run(workspace: Workspace, options: Options) -> ConvertReport | None:
@@ -42,7 +43,13 @@ def run(workspace: Workspace, options: Options) -> ConvertReport | None:
 
 
 def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
-    """Ask nothing where the settings are chosen on a page."""
+    """Ask nothing where the settings are chosen on a page, nor where a model is missing.
+
+    Raises:
+        UserError: There are frames, but no trained model.
+    """
+    if workspace.dst.frames():
+        find_trained(workspace.model_dir, str(flags.get("model") or ""), need=())
     return PromptPlan(ask=not flags.get("serve"))
 
 
