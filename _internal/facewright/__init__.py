@@ -15,7 +15,7 @@ __all__ = (
     "train_model",
 )
 
-# Pixels of the largest picture that is decoded; a file of some kilobytes may claim any number. OpenCV reads this once,
+# Pixels of the largest image that is decoded; a file of some kilobytes may claim any number. OpenCV reads this once,
 # when it is loaded, and looks at the header of every format before it takes memory (core/images.py).
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 

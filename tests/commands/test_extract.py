@@ -185,7 +185,7 @@ def test_bad_pictures_are_named_and_the_others_done(workspace: Workspace, square
             run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ["00001_0.png", "00003_0.png", "00003_1.png", "00005_0.png"]
     (workspace.src.frames_dir / "00004.png").unlink()
-    with pytest.raises(UserError, match=r"but: 00002\.png is not a picture"):
+    with pytest.raises(UserError, match=r"but: 00002\.png is not an image"):
         run(workspace, Options(side="src"), squares)
 
 

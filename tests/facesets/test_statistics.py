@@ -94,7 +94,7 @@ def test_yaw_and_pitch_together() -> None:
 
 def test_turned_faces_of_src_alone() -> None:
     told = texts(advise(Statistics(tuple(face(k, yaw=abs(k % 90)) for k in range(1200))), "src"))
-    assert "look more than 30 degrees to the right of the picture: 0." in told and "to the left" not in told
+    assert "look more than 30 degrees to the right of the image: 0." in told and "to the left" not in told
 
 
 def test_blurred_small_mixed_and_persons() -> None:

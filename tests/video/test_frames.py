@@ -258,7 +258,7 @@ def test_damaged_in_the_middle_of_a_stream_without_pictures(tmp_path: Path) -> N
     start = data.index(b"mdat") + 4
     data[start : data.index(b"moov") - 8] = bytes(data.index(b"moov") - 8 - start)
     video.write_bytes(bytes(data))
-    with pytest.raises(UserError, match=r"No picture|could not be decoded"):
+    with pytest.raises(UserError, match=r"No image|could not be decoded"):
         split_all(video)
 
 

@@ -1,4 +1,4 @@
-"""The picture of the table: frame, faces, help and a line of facts. Draws and decides nothing."""
+"""The image of the table: frame, faces, help and a line of facts. Draws and decides nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from facewright.ui.text import draw_text, text_width
 BAR = 30  # px of the line below the frame
 SHIFT = 4  # OpenCV draws to 1/16 pixel
 GROUND, INK, DIM = (28, 28, 28), (235, 235, 235), (150, 150, 150)
-# As in the debug pictures: box blue, landmarks green, aligned square red; cyan for what lies, as ever in this window.
+# As in the debug images: box blue, landmarks green, aligned square red; cyan for what lies, as ever in this window.
 BOX, SQUARE, DOWN, IN_HAND, SHADOW = (255, 120, 40), (70, 70, 255), (255, 230, 60), (90, 255, 90), (0, 0, 0)
 CLOSED_GROUPS = ("right eye", "left eye", "outer lips", "inner lips")
 LINES = tuple((points, name in CLOSED_GROUPS) for name, points in IBUG68.groups.items())
@@ -48,7 +48,7 @@ class Scene:
 
 
 def draw(scene: Scene, *, help_shown: bool) -> Image:
-    """Return the whole picture: (h + BAR, w, 3) uint8 BGR."""
+    """Return the whole image: (h + BAR, w, 3) uint8 BGR."""
     height, width = scene.view.shape[:2]
     picture = np.empty((height + BAR, width, 3), np.uint8)
     table = picture[:height]
@@ -164,13 +164,13 @@ def notice(text: str, size: tuple[int, int]) -> Image:
 
     Args:
         text: What is to be said.
-        size: (h, w) of the picture.
+        size: (h, w) of the image.
     """
     return _board([text], size)
 
 
 def farewell(size: tuple[int, int], accepted: Sequence[str], left: int) -> Image:
-    """Return the last picture.
+    """Return the last image.
 
     Args:
         size: (h, w) of the table.

@@ -62,7 +62,7 @@ class Face:
         rect: (left, top, right, bottom), as it is shown and saved.
         square: The square around it.
         placed: Whether a hand set the points: then they move as they are and are not looked for again.
-        file: The aligned picture on disk that this face was read from; None for a new one.
+        file: The aligned image on disk that this face was read from; None for a new one.
         changed: Whether it differs from that file.
     """
 

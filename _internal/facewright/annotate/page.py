@@ -1,8 +1,8 @@
-"""The session on a page in a browser: the page sends what mouse and keys do and shows pictures, nothing else.
+"""The session on a page in a browser: the page sends what mouse and keys do and shows images, nothing else.
 
 One request is on its way at a time; what happens meanwhile waits in the browser and moves of the mouse that follow each
-other become one. So a slow line makes the picture lag by one round trip and never by a queue. While the mouse moves
-the picture is coarser; when it rests the page asks for a fine one.
+other become one. So a slow line makes the image lag by one round trip and never by a queue. While the mouse moves
+the image is coarser; when it rests the page asks for a fine one.
 """
 
 import threading
@@ -21,7 +21,7 @@ from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, head
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
 MAX_STEPS = 1_000_000  # notches of the wheel, or repeats of a key that is held
-LAST_LOOK = 2.0  # seconds in which the page may fetch the last picture
+LAST_LOOK = 2.0  # seconds in which the page may fetch the last image
 
 PAGE_STYLE = """
 html, body { height: 100%; background: #1c1c1c; overflow: hidden }
@@ -77,7 +77,7 @@ async function send(wantFine) {
 }
 function mouse(kind, event) {
   const box = table.getBoundingClientRect();
-  const share = (at, side) => Math.min(Math.max(at / (side || 1), 0), 1);  // a drag may leave the picture
+  const share = (at, side) => Math.min(Math.max(at / (side || 1), 0), 1);  // a drag may leave the image
   return { do: kind, x: share(event.clientX - box.left, box.width), y: share(event.clientY - box.top, box.height),
     what: event.button === 2 ? "right" : "left" };
 }
@@ -120,7 +120,7 @@ class PageServer:
         self._lock = threading.Lock()
 
     def answer(self, request: PageRequest) -> PageAnswer:
-        """Answer with the page itself, or events with the newest picture."""
+        """Answer with the page itself, or events with the newest image."""
         if (request.method, request.path) == ("GET", ""):
             html = f'<!DOCTYPE html>\n<html lang="en">{head("Manual annotation", PAGE_STYLE)}{BODY}'
             return PageAnswer(html.encode("utf-8"), "text/html; charset=utf-8")
@@ -166,9 +166,9 @@ def _event(value: dict[str, Any]) -> Event:
 
 
 def _share(value: Any) -> Any:
-    """Take a place as a share of the picture's side: there is nothing outside of it."""
+    """Take a place as a share of the image's side: there is nothing outside of it."""
     if not 0 <= number(value) <= 1:
-        raise BadJson(f"the place {value:g} is outside of the picture")
+        raise BadJson(f"the place {value:g} is outside of the image")
     return value
 
 

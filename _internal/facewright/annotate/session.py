@@ -18,7 +18,7 @@ from facewright.extract.detectors.base import Box
 from facewright.extract.landmarkers.base import Landmarker
 from facewright.ui.events import Do, Event, Key, key_named
 
-MAX_VIEW_PX = 4096  # a larger picture helps nobody and is slow to show
+MAX_VIEW_PX = 4096  # a larger image helps nobody and is slow to show
 UNDO_STEPS = 100
 SCREEN_EDGES_PX = (20, 110)  # px of a screen that a window cannot use, about: sides; title and task bar
 
@@ -49,7 +49,7 @@ class AnnotationSession:
             storage: Reads and saves faces.
             landmarker: Finds their landmarks.
             window_size: Longest side of the shown frame in pixels; 0 shows it in its own size.
-            screen: (w, h) of the screen, where the picture must fit in; None for no bound.
+            screen: (w, h) of the screen, where the image must fit in; None for no bound.
         """
         self.done = False
         self.accepted: list[str] = []
@@ -273,7 +273,7 @@ def shown(picture: Image, longest: int, screen: tuple[int, int] | None = None) -
 def around(picture: Image, square: FaceSquare) -> tuple[Image, int, int]:
     """Return the part of a frame in which a square's landmarks are looked for, with the place of its corner.
 
-    A search reads the whole picture that it gets, which takes too long in a huge one while the mouse moves.
+    A search reads the whole image that it gets, which takes too long in a huge one while the mouse moves.
     """
     height, width = picture.shape[:2]
     reach = 6 * square.half

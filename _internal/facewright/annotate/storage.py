@@ -1,6 +1,6 @@
 """The faces of frames on disk: reading them for the annotation, saving what a person accepted.
 
-A frame's faces are saved as soon as it is accepted: new pictures first, each whole or absent, with what they replace
+A frame's faces are saved as soon as it is accepted: new images first, each whole or absent, with what they replace
 copied to the trash before; then removed ones move there; then the journal says that the frame was finished manually.
 """
 
@@ -63,7 +63,7 @@ class FaceStorage:
     """Knows the faces of every frame of a side and saves them.
 
     Attributes:
-        settings: Of the extraction whose faces these are: face type and size of the pictures.
+        settings: Of the extraction whose faces these are: face type and size of the images.
     """
 
     def __init__(self, run: SideRun, settings: Settings) -> None:

@@ -22,7 +22,7 @@ class Options:
 
     report: bool = option(
         False,
-        "Pack the log files for a bug report: no pictures, paths shortened, no addresses of pages.",
+        "Pack the log files for a bug report: no images, paths shortened, no addresses of pages.",
         remember=False,
     )
 
@@ -59,7 +59,7 @@ def run(workspace: Workspace, options: Options) -> DoctorReport:
             console.say(f"{'':<19}{'-> ' if finding.right else 'To fix it: '}{finding.advice}")
     if options.report:
         packed = pack_logs(workspace.root)
-        console.say(f"\nThe logs of this workspace, without pictures and with shortened paths: {packed}")
+        console.say(f"\nThe logs of this workspace, without images and with shortened paths: {packed}")
         console.say("Look into it before you send it.")
     wrong = [finding for finding in findings if not finding.right]
     if wrong:

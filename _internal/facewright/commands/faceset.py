@@ -5,7 +5,7 @@
     remake            cut all faces again, at another size or face type
     recover-names     give the files the names of the extraction again
     save-metadata     before an edit in another program: keep the data of all faces
-    restore-metadata  after it: put the data back into the edited pictures
+    restore-metadata  after it: put the data back into the edited images
 
 What is replaced goes to the trash folder. Each action can be run again: it does only what is missing.
 """
@@ -61,7 +61,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
             lambda workspace, side, options, executor: save_metadata(workspace, side, executor),
         ),
         "restore-metadata": Action(
-            "put the data back into the edited pictures",
+            "put the data back into the edited images",
             lambda workspace, side, options, executor: restore_metadata(workspace, side, options),
             RestoreOptions,
         ),

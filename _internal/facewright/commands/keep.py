@@ -1,6 +1,6 @@
 """Keep one person, or a few, of data_src or data_dst: the faces of all others move to the trash folder.
 
-The people are shown first, in a table, a picture and a page.
+The people are shown first, in a table, an image and a page.
 """
 
 from collections.abc import Sequence
@@ -113,7 +113,7 @@ def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
         if not text:
             return people.numbers()
         if text == "?":
-            console.say("  The numbers stand in the table above, and in the picture and on the page beside the faces.")
+            console.say("  The numbers stand in the table above, and beside the faces, on the sheet and on the page.")
             console.say("  1 keeps the person with most faces, 1,3 two of them; what moves is asked once more.")
             continue
         try:

@@ -1,4 +1,4 @@
-"""Tell who is who: number the people of data_src or data_dst, show them in a table, a picture and a page.
+"""Tell who is who: number the people of data_src or data_dst, show them in a table, an image and a page.
 
 Faces are compared with each other, inside this folder. The step knows nobody and finds nobody.
 """

@@ -146,7 +146,7 @@ def say_matched(matched: Matched, copies: Sequence[FaceFile], side: Side) -> Non
         if side.timing_file.exists():
             console.warn(
                 "frames.json knows when they are shown by their old names: give them those before you make the video, "
-                "or its picture and its audio run apart."
+                "or its frames and its audio run apart."
             )
     if matched.lost:
         names = console.listed(sorted({face.record.frame for face in matched.lost}, key=natural))

@@ -1,4 +1,4 @@
-"""The logs of a workspace in one file, for a bug report: no pictures, no addresses of pages, shortened paths."""
+"""The logs of a workspace in one file, for a bug report: no images, no addresses of pages, shortened paths."""
 
 import io
 import re

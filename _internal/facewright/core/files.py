@@ -121,7 +121,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
         path: Target; its folder must exist.
         data: The content.
         durable: Also fsync, so that the file survives a power cut. Costs milliseconds: on for
-            states and weights, off for each of thousands of pictures (a step makes those again).
+            states and weights, off for each of thousands of images (a step makes those again).
 
     Raises:
         UserError: The disk is full or the folder is read-only.

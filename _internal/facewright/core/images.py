@@ -19,7 +19,7 @@ from facewright.core.png import png_end, png_size
 from facewright.core.safe_files import read_regular
 
 Image = NDArray[np.uint8]
-MAX_PIXELS = 1 << 28  # of a picture: no camera and no video has more
+MAX_PIXELS = 1 << 28  # of an image: no camera and no video has more
 TURNED_SIDEWAYS = range(5, 9)  # orientations by which width and height change places
 
 
@@ -41,7 +41,7 @@ def encoded_size(data: bytes) -> tuple[int, int]:
 
 
 def picture_of(data: bytes, extension: str) -> bytes | None:
-    """Return the picture in a file as it can be used without decoding; None where it has to be made anew.
+    """Return the image in a file as it can be used without decoding; None where it has to be made anew.
 
     Args:
         data: The file.
@@ -83,8 +83,8 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS) -> Image:
                 raise _too_large(name, f"more than {most / 1e6:.0f} million pixels") from error
     if picture is None:
         raise UserError(
-            f"{name} is not a picture that can be read (empty, cut off or of another format).",
-            f"a picture: {', '.join(IMAGE_EXTENSIONS)}.",
+            f"{name} is not an image that can be read (empty, cut off or of another format).",
+            f"an image: {', '.join(IMAGE_EXTENSIONS)}.",
             "delete this file, or make it again with the step that wrote it.",
         )
     return np.asarray(picture, np.uint8)
@@ -104,8 +104,8 @@ def _check_pixels(data: bytes, name: str, most: int) -> None:
 def _too_large(name: str, size: str) -> UserError:
     return UserError(
         f"{name} says that it has {size}; it is not decoded, for that would fill the memory.",
-        f"a picture of at most {MAX_PIXELS / 1e6:.0f} million pixels.",
-        "make the picture smaller, or delete it.",
+        f"an image of at most {MAX_PIXELS / 1e6:.0f} million pixels.",
+        "make the image smaller, or delete it.",
     )
 
 
@@ -129,7 +129,7 @@ def read_encoded(path: Path) -> bytes:
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.",
-            "a picture at that place.",
+            "an image at that place.",
             "run the step that makes it again.",
         ) from error
 
@@ -153,7 +153,7 @@ def encode(image: Image, extension: str = ".png", *, quality: int = 95, compress
         flags = [cv2.IMWRITE_PNG_COMPRESSION, compression]
     done, data = cv2.imencode(extension, image, flags)
     if not done:
-        raise ValueError(f"OpenCV could not encode a {image.shape} {image.dtype} picture as {extension}")
+        raise ValueError(f"OpenCV could not encode a {image.shape} {image.dtype} image as {extension}")
     return data.tobytes()
 
 

@@ -31,7 +31,7 @@ def segments(data: bytes) -> Iterator[JpegSegment]:
     """Yield the segments up to the first scan.
 
     Raises:
-        DamagedJpeg: No JPEG, or cut off before the picture begins.
+        DamagedJpeg: No JPEG, or cut off before the image begins.
     """
     if data[:2] != START:
         raise DamagedJpeg("not a JPEG file")
@@ -62,7 +62,7 @@ def app_segments(data: bytes, number: int) -> list[bytes]:
         number: 0..15.
 
     Raises:
-        DamagedJpeg: No JPEG, or cut off before the picture begins.
+        DamagedJpeg: No JPEG, or cut off before the image begins.
     """
     return [segment.content for segment in segments(data) if segment.marker == APP0 + number]
 
@@ -71,7 +71,7 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
     """Return (h, w) in pixels.
 
     Raises:
-        DamagedJpeg: No JPEG, cut off, or without a picture.
+        DamagedJpeg: No JPEG, cut off, or without an image.
     """
     for segment in segments(data):
         if segment.marker in FRAMES and len(segment.content) >= 5:
@@ -81,14 +81,14 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
 
 
 def jpeg_end(data: bytes) -> int:
-    """Return where the picture ends; what follows is no part of it (cameras append previews and depth maps).
+    """Return where the image ends; what follows is no part of it (cameras append previews and depth maps).
 
     Raises:
         DamagedJpeg: No JPEG, or cut off.
     """
     start = max((segment.end for segment in segments(data)), default=len(START))
-    # In the coded picture each FF is followed by 00 or belongs to a marker, so that this cannot be a part of it.
+    # In the coded image each FF is followed by 00 or belongs to a marker, so that this cannot be a part of it.
     end = data.find(bytes((0xFF, END)), start)
     if end < 0:
-        raise DamagedJpeg("the picture is cut off")
+        raise DamagedJpeg("the image is cut off")
     return end + 2

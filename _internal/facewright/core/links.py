@@ -1,7 +1,7 @@
 """Links to folders inside a workspace: a step works through one only when the user said so, once for each.
 
 All that a step writes, moves away or removes below such a link happens at another place. A user may want that (the
-frames on a second disk); a workspace that somebody sent may hold one that leads to the user's own pictures. Links to
+frames on a second disk); a workspace that somebody sent may hold one that leads to the user's own images. Links to
 files are no danger: what is written replaces the link (core/safe_files.py). The workspace itself may be a link.
 """
 

@@ -1,7 +1,7 @@
 """Text chunks of a PNG, read and written without touching its pixels.
 
 The chunk is an `iTXt` of PNG 1.2 (uncompressed UTF-8), placed right after IHDR, where a reader finds
-it without decoding the picture. Viewers ignore it; optipng and pngcrush keep it.
+it without decoding the image. Viewers ignore it; optipng and pngcrush keep it.
 """
 
 import os
@@ -214,7 +214,7 @@ def png_size(data: bytes) -> tuple[int, int]:
 
 
 def png_end(data: bytes) -> int:
-    """Return where the picture ends; what follows is no part of it.
+    """Return where the image ends; what follows is no part of it.
 
     Raises:
         DamagedPng: No PNG, or cut off.

@@ -22,7 +22,7 @@ from facewright.core.machine import process_exists
 # Windows has no such flag: there a link is only looked for before a file is opened.
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-LONGEST = 1 << 30  # bytes of a picture, and of whatever else is read as a whole
+LONGEST = 1 << 30  # bytes of an image, and of whatever else is read as a whole
 LEFTOVER = re.compile(r"\.([0-9]{1,10})-[0-9a-f]{8}\.tmp")
 
 
@@ -38,7 +38,7 @@ def open_regular(path: Path, *, links: bool = False) -> io.BufferedReader:
 
     Args:
         path: The file.
-        links: Whether a link to a file will do: for pictures and videos, which users link to. What the program
+        links: Whether a link to a file will do: for images and videos, which users link to. What the program
             itself writes (JSON, journals, states of models) is never a link.
 
     Raises:

@@ -30,7 +30,7 @@ FACE_PX, BORDER_PX = 100, 25  # of the mean face's square in it, and around that
 ANCHORS = [index for index in range(27, 68) if not (55 <= index <= 59 or 65 <= index <= 67)]
 EMBED_BATCH = 16  # faces in one call; more gain nothing
 MEAN_COLOUR = (122.782, 117.001, 104.298)  # red, green, blue
-# Residual blocks, input to output: filters, and whether the block halves the picture.
+# Residual blocks, input to output: filters, and whether the block halves the image.
 BLOCKS = (
     *[(32, False)] * 3,
     *[(64, True), (64, False), (64, False), (64, False)],
@@ -43,10 +43,10 @@ Embeddings = NDArray[np.float32]  # (128,) or (n, 128)
 
 
 def chip_matrix(landmarks: Points) -> Matrix:
-    """Return the 2x3 matrix picture -> chip, as dlib lays its 150 px chips out.
+    """Return the 2x3 matrix image -> chip, as dlib lays its 150 px chips out.
 
     Args:
-        landmarks: (68, 2) in the picture.
+        landmarks: (68, 2) in the image.
     """
     # dlib fits the mean face onto the landmarks, not the landmarks onto the mean face: on a face that differs from
     # the mean the two give other scales. Its corner of the first pixel is (0, 0), hence the half pixel.
@@ -57,7 +57,7 @@ def chip_matrix(landmarks: Points) -> Matrix:
 
 
 def chip(picture: Image, landmarks: Points) -> Image:
-    """Cut the picture that the network gets.
+    """Cut the image that the network gets.
 
     Args:
         picture: (h, w, 3) uint8 BGR, a frame or an aligned face.
@@ -205,7 +205,7 @@ def _block(tf: Any, x: Any, left: Iterator[tuple[Any, Any]], *, halve: bool) -> 
 
 
 def _convolution(tf: Any, x: Any, layer: tuple[Any, Any], *, halve: bool) -> Any:
-    """Convolve; dlib pads only where the picture keeps its size."""
+    """Convolve; dlib pads only where the image keeps its size."""
     kernel, bias = layer
     return tf.nn.conv2d(x, kernel, 2 if halve else 1, "VALID" if halve else "SAME") + bias
 

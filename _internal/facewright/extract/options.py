@@ -69,7 +69,7 @@ class FrameOptions:
 
     from_video: bool = option(
         False,
-        "Take the frames straight from data_src.*, without picture files between; for src only.",
+        "Take the frames straight from data_src.*, without image files between; for src only.",
         remember=False,
     )
     fps: float = option(

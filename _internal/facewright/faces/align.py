@@ -19,7 +19,7 @@ Matrix = NDArray[np.float64]
 
 
 class FaceType(StrEnum):
-    """How much of the head an aligned picture shows, from the smallest to the largest."""
+    """How much of the head an aligned image shows, from the smallest to the largest."""
 
     HALF = "half"
     FULL = "full"
@@ -28,14 +28,14 @@ class FaceType(StrEnum):
     MARK_ONLY = "mark_only"
 
     def contains(self, other: "FaceType") -> bool:
-        """Whether a picture of this type holds all that the other type shows."""
+        """Whether an image of this type holds all that the other type shows."""
         order = list(FaceType)
         return order.index(self) >= order.index(other)
 
 
 # A face that shrinks more than this is averaged over so many pixels each way and no more: memory is bounded.
 LARGEST_AVERAGE = 8
-# Padding around the mean-face square, as a share of the picture's side.
+# Padding around the mean-face square, as a share of the image's side.
 PADDING = {FaceType.HALF: 0.0, FaceType.FULL: 12 / 64, FaceType.HEAD: 24 / 64}
 
 MEAN_FACE = IBUG68.mean_face
@@ -68,12 +68,12 @@ def similarity(source: Points, target: Points) -> Matrix:
 
 
 def align_matrix(landmarks: Points, face_type: FaceType, size: int, *, level_eyes: bool = False) -> Matrix:
-    """Return the 2x3 matrix frame -> aligned picture.
+    """Return the 2x3 matrix frame -> aligned image.
 
     Args:
         landmarks: (68, 2) points in the frame, in pixels.
         face_type: Half, full, head or avatar; mark_only is the whole frame (identity).
-        size: Side of the aligned picture in pixels.
+        size: Side of the aligned image in pixels.
         level_eyes: Take the turn from the eyes alone: the line from the middle of the points 36..41 to the middle of
             42..47 becomes level, as it is in the mean face. Scale and the place of the middle of the points 17..67
             stay those of the best fit. Half, full and head only; avatar and mark_only are never turned.
@@ -117,7 +117,7 @@ def invert(matrix: Matrix) -> Matrix:
 
 
 def between(stored: Matrix, wanted: Matrix) -> Matrix:
-    """Return the 2x3 matrix stored picture -> wanted picture, both given as frame -> picture."""
+    """Return the 2x3 matrix stored image -> wanted image, both given as frame -> image."""
     square = np.vstack([invert(stored), [0.0, 0.0, 1.0]])
     return wanted @ square
 

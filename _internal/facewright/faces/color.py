@@ -1,6 +1,6 @@
 """Colour: histogram matching as quantile mapping on each channel.
 
-Pictures are (h, w, c) float32, BGR, 0..1; masks (h, w) or (h, w, 1), 0..1.
+Images are (h, w, c) float32, BGR, 0..1; masks (h, w) or (h, w, 1), 0..1.
 """
 
 from collections.abc import Sequence
@@ -61,8 +61,8 @@ def matching_curves(
     """Return one curve per channel; None when a mask leaves too few pixels to measure.
 
     Args:
-        source: (h, w, c), the picture to be changed.
-        template: (h', w', c), the picture whose colours are wanted.
+        source: (h, w, c), the image to be changed.
+        template: (h', w', c), the image whose colours are wanted.
         source_mask: Where the source is measured (over 0.5); None takes every pixel.
         template_mask: The same for the template.
     """
@@ -73,7 +73,7 @@ def matching_curves(
 
 
 def apply_curves(picture: Picture, curves: Sequence[Curve]) -> Picture:
-    """Apply one curve per channel to a (h, w, c) picture; the result is clipped to 0..1."""
+    """Apply one curve per channel to a (h, w, c) image; the result is clipped to 0..1."""
     channels = [curve(picture[..., c]) for c, curve in enumerate(curves)]
     return np.clip(np.stack(channels, axis=-1), 0, 1)
 
@@ -96,7 +96,7 @@ def match_histogram(
 
 
 def grey(picture: Picture) -> Picture:
-    """Return the picture in grey, still as (h, w, 3) float32."""
+    """Return the image in grey, still as (h, w, 3) float32."""
     return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.float32)
 
 

@@ -1,6 +1,6 @@
 """Masks drawn from the 68 landmarks (the hull of the face, the eyes, the mouth), and the mask that a record carries.
 
-Landmarks are (68, 2), (x, y) in pixels of the picture the mask belongs to, iBUG-68 order. Sizes are (h, w).
+Landmarks are (68, 2), (x, y) in pixels of the image the mask belongs to, iBUG-68 order. Sizes are (h, w).
 Masks are (h, w) float32, 1 inside, 0 outside, with an anti-aliased edge.
 """
 
@@ -39,8 +39,8 @@ def hull_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
     """Return the mask of the face from brows to chin (the forehead is not part of it).
 
     Args:
-        landmarks: (68, 2) points; they may lie outside the picture.
-        size: (h, w) of the picture.
+        landmarks: (68, 2) points; they may lie outside the image.
+        size: (h, w) of the image.
 
     Raises:
         ValueError: Not (68, 2) finite numbers.
@@ -129,7 +129,7 @@ def mirror_landmarks(landmarks: NDArray[np.floating], width: int) -> NDArray[np.
 
     Args:
         landmarks: (68, 2) points (x, y) in pixels.
-        width: Width of the picture in pixels; x becomes width - 1 - x.
+        width: Width of the image in pixels; x becomes width - 1 - x.
 
     Returns:
         (68, 2) float32, with left and right points exchanged.

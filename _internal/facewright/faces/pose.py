@@ -30,7 +30,7 @@ def head_pose(landmarks: Points) -> tuple[float, float, float]:
     roll > 0 tilts the head clockwise. Pitch lies in -90..90, the others in -180..180.
 
     Args:
-        landmarks: (68, 2) points (x, y) in the frame (in the aligned picture roll would be lost).
+        landmarks: (68, 2) points (x, y) in the frame (in the aligned image roll would be lost).
 
     Raises:
         ValueError: All points are at the same place.
@@ -39,7 +39,7 @@ def head_pose(landmarks: Points) -> tuple[float, float, float]:
     indices = list(DEPTHS)
     flat = MEAN_FACE[np.array(indices) - IBUG68.inner] - 0.5
     model = np.column_stack([flat, -np.array(list(DEPTHS.values())) / MILLIMETRES])
-    # The picture is brought upright and to unit size first: the solver then starts near its goal and the
+    # The image is brought upright and to unit size first: the solver then starts near its goal and the
     # result does not depend on the frame's size. The rotation that is taken away here is added again.
     to_mean = similarity(landmarks[IBUG68.inner :], MEAN_FACE)
     upright = landmarks[indices] @ to_mean[:, :2].T + to_mean[:, 2] - 0.5

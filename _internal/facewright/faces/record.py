@@ -29,7 +29,7 @@ SCHEME = IBUG68.name  # the landmark scheme of records that name none
 MASK_SOURCES = ("hull", "imported", "predicted", "painted")
 INNER = IBUG68.inner  # landmarks from here on (all but the jaw) place a face
 EMBEDDING = 128  # numbers that describe who a face is
-LARGEST = 1e6  # pixels: no picture is larger, so a larger number is damage
+LARGEST = 1e6  # pixels: no image is larger, so a larger number is damage
 MIN_SPAN = 1e-3  # pixels that a face's points are apart at least; records keep no smaller distance
 MANUAL_DETECTOR = "manual"  # stands for the detector in the record of a face that a person placed or moved
 
@@ -43,9 +43,9 @@ class FaceRecord:
     """One aligned face.
 
     Attributes:
-        face_type: What the aligned picture shows.
-        size: Side of the aligned picture in pixels (mark_only: 0, the frame's own size).
-        landmarks: (68, 2) float32, (x, y) in the aligned picture.
+        face_type: What the aligned image shows.
+        size: Side of the aligned image in pixels (mark_only: 0, the frame's own size).
+        landmarks: (68, 2) float32, (x, y) in the aligned image.
         frame_landmarks: (68, 2) float32, (x, y) in the frame.
         frame: Bare file name of the frame, with extension.
         detector: Name of the detector, "manual" when a person placed the face.
@@ -53,7 +53,7 @@ class FaceRecord:
         rect: (left, top, right, bottom) of the detector's box in the frame.
         matrix: 2x3 float64, frame -> aligned.
         pose: (yaw, pitch, roll) in degrees.
-        mask: Optional base64 PNG of a drawn or learned mask in the aligned picture.
+        mask: Optional base64 PNG of a drawn or learned mask in the aligned image.
         mask_source: Where the mask comes from, one of `MASK_SOURCES`; where a record does not say, it was imported.
         occlusion: Optional base64 PNG of the mask of what lies in front of the face, in the aligned image.
         track: Number of the face's track through the frames, from 1; None where not known.
@@ -280,10 +280,10 @@ def load_record(path: Path, *, any_size: bool = False) -> FaceRecord:
 
     Args:
         path: The file.
-        any_size: Whether the picture may have another size than the record says: it was edited since.
+        any_size: Whether the image may have another size than the record says: it was edited since.
 
     Raises:
-        UserError: No PNG, no record, a damaged one, one of a future version, or one of another picture.
+        UserError: No PNG, no record, a damaged one, one of a future version, or one of another image.
     """
     try:
         data, size = read_head(path)
@@ -295,13 +295,13 @@ def load_record(path: Path, *, any_size: bool = False) -> FaceRecord:
 
 
 def load_face(path: Path) -> tuple[Image, FaceRecord]:
-    """Read picture and record of an aligned PNG.
+    """Read image and record of an aligned PNG.
 
     Returns:
         (size, size, 3) uint8 BGR and its record.
 
     Raises:
-        UserError: As `load_record`, or the picture is damaged.
+        UserError: As `load_record`, or the image is damaged.
     """
     try:
         data = read_regular(path, links=True)
@@ -343,7 +343,7 @@ def _record_of(data: bytes, path: Path, *, size: int | None = None, any_size: bo
     except (DamagedPng, BadRecord) as error:
         raise _unreadable(path, str(error)) from error
     if not any_size and record.size and (height, width) != (record.size, record.size):
-        # Landmarks and mask would not fit; and a picture of some kilobytes may say that it fills the memory.
+        # Landmarks and mask would not fit; and an image of some kilobytes may say that it fills the memory.
         raise _unreadable(path, f"its image is {width} x {height} px, its record is of one of {record.size} px")
     return record
 

@@ -285,7 +285,7 @@ def _spread(poses: NDArray[np.float64]) -> Iterator[Advice]:
     for count, where in ((left, "left"), (right, "right")):
         if count < max(MIN_FACES_PER_POSE, 0.02 * len(poses)):
             yield Advice(
-                f"Few faces look more than {PROFILE_DEGREES:.0f} degrees to the {where} of the picture: {count}."
+                f"Few faces look more than {PROFILE_DEGREES:.0f} degrees to the {where} of the image: {count}."
             )
 
 

@@ -30,7 +30,7 @@ XMP_PACKET = (
 
 
 def sentence(what: str) -> str:
-    """Return the sentence for people; `what` is "picture" or "video"."""
+    """Return the sentence for people; `what` is "image" or "video"."""
     return f"A face in this {what} was replaced with a trained neural network by facewright. {SOURCE_TYPE}"
 
 
@@ -55,7 +55,7 @@ def mark_png(data: bytes) -> bytes:
     Raises:
         DamagedPng: Not a PNG.
     """
-    return set_text(set_text(data, PNG_XMP, XMP_PACKET), PNG_COMMENT, sentence("picture"))
+    return set_text(set_text(data, PNG_XMP, XMP_PACKET), PNG_COMMENT, sentence("image"))
 
 
 def mark_jpeg(data: bytes) -> bytes:
@@ -74,7 +74,7 @@ def mark_jpeg(data: bytes) -> bytes:
             jfif += whole
         elif not older:
             others += whole
-    marks = _segment(APP0 + 1, JPEG_XMP + XMP_PACKET.encode()) + _segment(COMMENT, sentence("picture").encode())
+    marks = _segment(APP0 + 1, JPEG_XMP + XMP_PACKET.encode()) + _segment(COMMENT, sentence("image").encode())
     # JFIF (APP0) stays first, as its specification wants.
     return START + jfif + marks + others + data[end:]
 

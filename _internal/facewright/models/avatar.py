@@ -4,7 +4,7 @@
 2. ae256 renders: src's half face at 64 px in, src's full face at 256 px out. It only ever sees src.
 
 Converted is dst -> encoder64 -> decoder64_src -> encoder256 -> decoder256: src with dst's expression. The result is
-the whole picture; nothing is blended into dst's frame. docs/avatar.md tells how to make a portrait video with it.
+the whole image; nothing is blended into dst's frame. docs/avatar.md tells how to make a portrait video with it.
 """
 
 from collections.abc import Mapping
@@ -71,14 +71,14 @@ class AVATAR(FaceModel):
         return self.parts["decoder256"](self.parts["encoder256"](face))
 
     def swap(self, dst: Any) -> tuple[Any, Any]:
-        """Return src's portrait with dst's expression; its mask is the whole picture."""
+        """Return src's portrait with dst's expression; its mask is the whole image."""
         portrait = self.render(self.parts["decoder64_src"](self.parts["encoder64"](dst)))
         return portrait, nn.ops.ones_like(portrait[..., :1])
 
     def losses(
         self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
-        """DSSIM of the whole pictures. The stages share no weight, so their sum trains each by itself."""
+        """DSSIM of the whole images. The stages share no weight, so their sum trains each by itself."""
         small = nn.losses.dssim(src["target"], reconstructed["src"]) + nn.losses.dssim(
             dst["target"], reconstructed["dst"]
         )

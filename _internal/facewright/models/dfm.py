@@ -21,7 +21,7 @@ from facewright.nn.onnx_graph import build_onnx, set_tags
 
 INPUT = "in_face:0"
 OWN_MASK, PICTURE, MASK = OUTPUTS = ("out_face_mask:0", "out_celeb_face:0", "out_celeb_face_mask:0")
-RADIUS = 0.48  # of the mask of a model without one, in sides of the picture
+RADIUS = 0.48  # of the mask of a model without one, in sides of the image
 
 
 def dfm_bytes(trained: TrainedModel, tags: Mapping[str, str]) -> bytes:
@@ -68,7 +68,7 @@ def wanted(trained: TrainedModel, faces: Array) -> tuple[Array, Array, Array]:
 
 
 def plain_mask(side: int) -> NDArray[np.float32]:
-    """Return the mask of a model without one: (side, side, 1) float32, an ellipse that almost fills the picture.
+    """Return the mask of a model without one: (side, side, 1) float32, an ellipse that almost fills the image.
 
     A mask of 1 everywhere would show the square's corners; DeepFaceLive has no way of its own to round them.
     """

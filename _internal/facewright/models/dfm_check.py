@@ -27,7 +27,7 @@ class Agreement:
     """How a file compares with its network.
 
     Attributes:
-        difference: The greatest one over all outputs and faces, in units of the pictures' range of 1.
+        difference: The greatest one over all outputs and faces, in units of the images' range of 1.
         file_ms, network_ms: Time for one face, the shortest of some trials.
     """
 
@@ -41,7 +41,7 @@ def faces_of(paths: list[Path], kind: FaceType, side: int) -> tuple[Faces, str]:
 
     Args:
         paths: Aligned PNGs; those that are no faces are passed over. Without any, faces are drawn by chance.
-        kind: What the pictures are to show.
+        kind: What the images are to show.
         side: In pixels.
     """
     found = [face for index in evenly(len(paths), FACES) if (face := _face(paths[index], kind, side)) is not None]
@@ -49,7 +49,7 @@ def faces_of(paths: list[Path], kind: FaceType, side: int) -> tuple[Faces, str]:
         return np.stack(found), f"{len(found)} faces of data_dst"
     rng = np.random.default_rng(0)
     patches = (cv2.resize(rng.random((6, 6, 3), np.float32), (side, side)) for _ in range(FACES))
-    return np.stack(list(patches)), f"{FACES} pictures drawn by chance"
+    return np.stack(list(patches)), f"{FACES} images drawn by chance"
 
 
 def _face(path: Path, kind: FaceType, side: int) -> Faces | None:

@@ -201,7 +201,7 @@ def _check(path: Path, model: TrainedModel, workspace: Workspace, limit: float) 
     if problem:
         raise UserError(
             f"The exported file does not answer as the network does: {problem}.",
-            f"the same pictures, to {limit:g}.",
+            f"the same images, to {limit:g}.",
             "nothing was written; convert instead, and report this with the name of the model."
             f"{hint('convert')}{hint('doctor --report')}",
         )

@@ -35,7 +35,7 @@ class MIAEF128(InTurn):
     batches = MappingProxyType({4.5: 4, 5: 4, 6: 8, 7: 12, 8: 16, 9: 20, 10: 24, 11: 24, 12: 32, 13: 48})
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:
-        """Return the usual outputs; src's pictures are grey in three equal channels."""
+        """Return the usual outputs; src's images are grey in three equal channels."""
         usual = super().samples(side)
         if side == "dst":
             return usual
@@ -78,7 +78,7 @@ class MIAEF128(InTurn):
         return self._in_colour(a, a)
 
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
-        """Rebuild both; src's grey picture in three equal channels."""
+        """Rebuild both; src's grey image in three equal channels."""
         reconstructed = super().forward(src, dst)
         return {**reconstructed, "src": nn.ops.repeat(reconstructed["src"], 3, axis=-1)}
 
@@ -96,7 +96,7 @@ class MIAEF128(InTurn):
 
 
 def _common(shape: tuple[int, ...], wide: tuple[int, ...], narrow: tuple[int, ...], name: str) -> Any:
-    """keras.Model (b, 16, 16, c) -> for the picture (b, 128, 128, wide[-1]), for the mask (…, narrow[-1])."""
+    """keras.Model (b, 16, 16, c) -> for the image (b, 128, 128, wide[-1]), for the mask (…, narrow[-1])."""
     code = nn.keras.Input(shape)
     return nn.keras.Model(
         code, [nn.networks.upsample_blocks(code, wide), nn.networks.upsample_blocks(code, narrow)], name=name

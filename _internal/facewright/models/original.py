@@ -12,7 +12,7 @@ from facewright.models.spec import CONVERTER_DEFAULTS
 
 
 class Original(SharedEncoder):
-    """Half face, 64 px, absolute error of the whole picture; dst's own landmarks say what is replaced."""
+    """Half face, 64 px, absolute error of the whole image; dst's own landmarks say what is replaced."""
 
     title = "half face, 64 px: the first of its kind, without a mask of its own"
     resolution = 64

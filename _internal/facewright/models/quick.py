@@ -2,7 +2,7 @@
 
 What makes it quick:
 * the decoders work at half the resolution; the last layer gives four sub-pixels at once;
-* every decoder level adds its own picture to the coarser one (Karras et al., "Analyzing and Improving the
+* every decoder level adds its own image to the coarser one (Karras et al., "Analyzing and Improving the
   Image Quality of StyleGAN", CVPR 2020: the generator with skips), so coarse colours are there after a hundred
   iterations and the fine levels only learn what is missing;
 * aligned faces are turned and shifted a fifth as much as the models of 2018 do it, since the converter's faces
@@ -100,7 +100,7 @@ def _decoder(name: str) -> Any:
             picture = level if picture is None else nn.layers.Add()([_double(picture), level])
     x = nn.blocks.residual(DECODER[-1])(x)  # (b, 64, 64, 32)
     fine = nn.blocks.PixelShuffle()(nn.layers.Conv2D(16, 3, padding="same")(x))
-    # The sum and what follows in float32: the coarse picture carries the colour.
+    # The sum and what follows in float32: the coarse image carries the colour.
     coarse = nn.layers.Activation("linear", dtype="float32")(picture)
     total = nn.layers.Add(dtype="float32")([_double(_double(coarse)), fine])
     result = nn.layers.Activation("sigmoid", dtype="float32")(total)

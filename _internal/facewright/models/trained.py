@@ -44,7 +44,7 @@ class TrainedModel:
     model: FaceModel
 
     def predict(self, faces: Array) -> tuple[Array, Array]:
-        """Swap dst faces: (n, S, S, 3) float32 BGR in 0..1 -> picture (n, S, S, 3) and mask (n, S, S, 1)."""
+        """Swap dst faces: (n, S, S, 3) float32 BGR in 0..1 -> image (n, S, S, 3) and mask (n, S, S, 1)."""
         return self.model.predict(faces)
 
 

@@ -1,4 +1,4 @@
-"""Building blocks shared by the networks. Pictures are (batch, h, w, c), channels last."""
+"""Building blocks shared by the networks. Images are (batch, h, w, c), channels last."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def conv(
     leak: float = LEAK,
     name: str | None = None,
 ) -> Any:
-    """Convolution and LeakyReLU; with the default stride it halves the picture.
+    """Convolution and LeakyReLU; with the default stride it halves the image.
 
     Returns:
         A function (b, h, w, c) -> (b, h / strides, w / strides, filters).
@@ -88,7 +88,7 @@ def head(channels: int, *, kernel: int = 5, name: str | None = None) -> Any:
 
 
 def bottleneck(width: int, side: int, filters: int) -> Any:
-    """Flatten, Dense to the code, Dense back to a picture.
+    """Flatten, Dense to the code, Dense back to an image.
 
     Returns:
         A function (b, h, w, c) -> (b, side, side, filters).
@@ -103,7 +103,7 @@ def bottleneck(width: int, side: int, filters: int) -> Any:
 
 
 def residual(filters: int, *, init: str = HE, leak: float = LEAK) -> Any:
-    """Two 3x3 convolutions around which the picture also goes unchanged.
+    """Two 3x3 convolutions around which the image also goes unchanged.
 
     Returns:
         A function (b, h, w, filters) -> the same shape.

@@ -14,11 +14,11 @@ RICH = 32  # channels per pixel of the result from which the product is faster; 
 class Conv2D(keras.layers.Conv2D):
     """A convolution (b, h, w, c) -> (b, h', w', filters), padding "same", with the weights of keras' own.
 
-    Small pictures of many channels have more weights than pixels. A processor then spends most of its time on laying
+    Small images of many channels have more weights than pixels. A processor then spends most of its time on laying
     the weights out for the convolution and on their gradient, which TensorFlow's library computes badly. One product of
     all patches with all weights gives the same numbers, up to rounding: on two cores, with the 1024 -> 2048 channels at
     4 x 4 of H64's code, forwards and backwards took 0.26 times the time in bfloat16 and 0.43 times in float32.
-    On graphics cards, and where pictures are large, keras' own is faster.
+    On graphics cards, and where images are large, keras' own is faster.
     """
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:

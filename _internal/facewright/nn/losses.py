@@ -1,4 +1,4 @@
-"""Losses of the models, in keras.ops; pictures are (batch, h, w, c) in 0..1, results one number each."""
+"""Losses of the models, in keras.ops; images are (batch, h, w, c) in 0..1, results one number each."""
 
 from functools import lru_cache
 from typing import Any
@@ -37,7 +37,7 @@ def _smooth(x: Any, rows: Any, columns: Any) -> Any:
 
 
 def ssim_map(target: Any, prediction: Any, window: int = WINDOW) -> Any:
-    """Structural similarity at every pixel whose window lies inside the picture.
+    """Structural similarity at every pixel whose window lies inside the image.
 
     SSIM as Wang et al. 2004: Gaussian window 11, sigma 1.5, k1 0.01, k2 0.03, range 1, valid windows.
 
@@ -73,7 +73,7 @@ def dssim(target: Any, prediction: Any, window: int = WINDOW) -> Any:
 
 
 def blurred(picture: Any, sigma: float) -> Any:
-    """Blur (b, h, w, c) with a Gaussian of that sigma in pixels; outside the picture all is 0."""
+    """Blur (b, h, w, c) with a Gaussian of that sigma in pixels; outside the image all is 0."""
     reach = int(np.ceil(3 * sigma))
     sizes = picture.shape[1], picture.shape[2]
     rows, columns = (gaussian_filter_matrix(n + 2 * reach, 2 * reach + 1, sigma)[:, reach:-reach] for n in sizes)
@@ -100,7 +100,7 @@ def weighted_mae(target: Any, prediction: Any, weight: Any) -> Any:
 
 
 def masked_dssim(target: Any, prediction: Any, mask: Any) -> Any:
-    """DSSIM of both pictures multiplied by the target's mask, so that the background costs nothing.
+    """DSSIM of both images multiplied by the target's mask, so that the background costs nothing.
 
     Args:
         target, prediction: (b, h, w, c) float32 in 0..1.

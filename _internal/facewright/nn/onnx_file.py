@@ -41,7 +41,7 @@ class OnnxFile:
         self.tags = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return all outputs for a batch of pictures, in the order of the file."""
+        """Return all outputs for a batch of images, in the order of the file."""
         found = self._session.run(None, {self.input[0]: pictures})
         return [np.asarray(values, np.float32) for values in found]
 

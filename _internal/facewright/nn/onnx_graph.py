@@ -3,7 +3,7 @@
 Written by hand, because the usual converter (tf2onnx 1.17) takes more than 20 GB of memory for DF; this one takes two
 or three times the weights themselves, asks nothing of the backend, and knows the layers of the models here.
 
-Between the layers pictures travel as ONNX wants them, (b, c, h, w); they are turned where the outer world or a
+Between the layers images travel as ONNX wants them, (b, c, h, w); they are turned where the outer world or a
 layer of plain numbers needs (b, h, w, c). Operators: https://onnx.ai/onnx/operators (opset 12).
 """
 
@@ -32,7 +32,7 @@ class Value:
     Attributes:
         name: Its name in the file.
         shape: As keras has it, channels last; None for the batch.
-        first: Whether its channels come first in the file. Only pictures, of four dimensions, may be so.
+        first: Whether its channels come first in the file. Only images, of four dimensions, may be so.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Graph:
 def build_onnx(
     network: Any, *, input_name: str, output_names: Sequence[str], constants: Mapping[str, NDArray[np.float32]]
 ) -> Any:
-    """Return a keras model with one input as an onnx.ModelProto; pictures come and go as (b, h, w, c).
+    """Return a keras model with one input as an onnx.ModelProto; images come and go as (b, h, w, c).
 
     Args:
         network: keras.Model (b, h, w, c) -> the outputs that are no constants, in their order.
@@ -135,7 +135,7 @@ def _described(name: str, shape: Sequence[int | None]) -> Any:
 
 
 def _repeat(graph: Graph, picture: NDArray[np.float32], like: str, name: str) -> None:
-    """Give the same picture once for every picture of a batch."""
+    """Give the same image once for every image of a batch."""
     count = graph.node("Slice", graph.node("Shape", like), graph.integers(0), graph.integers(1))
     shape = graph.node("Concat", count, graph.integers(*picture.shape), axis=0)
     graph.node("Expand", graph.array(picture[None]), shape, output=name)
@@ -264,7 +264,7 @@ def _shuffle(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
 
 
 def _pixel_norm(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
-    _need(len(call.shape) == 2, layer, "of pictures")
+    _need(len(call.shape) == 2, layer, "of images")
     code = given[0].name
     mean = graph.node("ReduceMean", graph.node("Mul", code, code), axes=[-1], keepdims=1)
     size = graph.node("Sqrt", graph.node("Add", mean, graph.array(np.array([LEAST_SQUARE], np.float32))))

@@ -21,7 +21,7 @@ def open_window() -> "PreviewWindow | None":
 
 
 class PreviewWindow:
-    """Pictures go to the window's process, keys come back.
+    """Images go to the window's process, keys come back.
 
     Args:
         shown: The window itself, open.

@@ -147,7 +147,7 @@ def fitted_note(info: VideoInfo, sizes: Collection[tuple[int, int]]) -> str:
     """
     others = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
     return (
-        f"fitted into {info.size[1]}x{info.size[0]} with black borders where the video changes its picture size "
+        f"fitted into {info.size[1]}x{info.size[0]} with black borders where the video changes its image size "
         f"(to {others})"
     )
 

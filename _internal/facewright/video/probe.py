@@ -22,7 +22,7 @@ from facewright.video.audio import AudioStream, audio_tracks, main_track
 BOM = b"\xef\xbb\xbf"
 PLAYLISTS = (b"ffconcat", b"#EXTM3U", b"<?xml", b"<MPD", b"v=0")  # concat, HLS, DASH and IMF, SDP
 PROBED_FRAMES = 8
-# A step between two time stamps that is longer than this, in seconds, is one of the clock, not of the picture.
+# A step between two time stamps that is longer than this, in seconds, is one of the clock, not of the image.
 MAX_GAP = Fraction(5)
 
 # ISO/IEC 23091-2 code points, under the names that ffmpeg's options take. What is absent here is unspecified.

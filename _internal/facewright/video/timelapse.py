@@ -71,7 +71,7 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Map
     Args:
         images: In the order of the video; at least one.
         target: The video; whole or not there.
-        rate: Pictures per second.
+        rate: Images per second.
         tags: Metadata of the video.
 
     Returns:

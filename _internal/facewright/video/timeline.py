@@ -123,7 +123,7 @@ def straighten(
         stamps: The container's time stamps in ticks, in the order in which the frames are shown; at least one.
         time_base: Seconds per tick.
         rate: Frames per second, for a video without any times.
-        is_heard: Whether the sound runs on between two times in seconds: then the picture stands still meanwhile.
+        is_heard: Whether the sound runs on between two times in seconds: then the image stands still meanwhile.
     """
     steps = [b - a for a, b in pairwise(stamps) if b > a]
     usual = max(1, median_low(steps) if steps else round(1 / rate / time_base))

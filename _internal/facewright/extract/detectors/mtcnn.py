@@ -197,7 +197,7 @@ def _normal(pixels: Any) -> Any:
 
 
 def _unnormalised(weights: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the first layer's weights for pixels 0..255: one pass less over the largest pictures."""
+    """Return the first layer's weights for pixels 0..255: one pass less over the largest images."""
     kernel = weights[0] / np.float32(128)
     return kernel, weights[1] - kernel.sum((0, 1, 2)) * np.float32(127.5)
 

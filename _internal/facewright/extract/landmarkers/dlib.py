@@ -133,7 +133,7 @@ def _turned(to_mean: Matrix, degrees: float) -> Matrix:
 
 
 def _settled(before: Matrix, after: Matrix) -> bool:
-    """Say whether the face lay as it should in the last picture; a detector's odd box needs another look."""
+    """Say whether the face lay as it should in the last image; a detector's odd box needs another look."""
     step = between(before, after)
     return float(np.abs(step - np.eye(2, 3)).max()) < MAX_SETTLED_STEP
 
