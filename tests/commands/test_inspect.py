@@ -29,6 +29,12 @@ def test_a_marked_image_is_told_from_a_plain_one(
     assert "compositeWithTrainedAlgorithmicMedia" in capsys.readouterr().out
 
 
+def test_a_quiet_run_says_what_it_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plain.png").write_bytes(encoded(".png"))
+    assert main(["inspect", str(tmp_path / "plain.png"), "--quiet", "--workspace", str(tmp_path)]) == 0
+    assert "nothing of its origin" in capsys.readouterr().out
+
+
 def test_an_aligned_face_names_its_frame(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], save_drawn_face: Callable[..., Path]
 ) -> None:

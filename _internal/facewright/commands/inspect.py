@@ -4,6 +4,7 @@ Reads PNG, JPEG, MP4 and AVI. It changes nothing, and it knows only what the fil
 have removed a mark.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,23 +54,24 @@ def run(workspace: Workspace, options: Options) -> InspectReport:
         )
     path = Path(options.file).expanduser()
     origin, face = read_origin(path), _face_of(path)
-    console.heading(str(path))
+    for line in (str(path), *_lines(origin, face)):
+        console.say(line, needed=True)  # it is what the command is for
+    return InspectReport(path, origin, face)
+
+
+def _lines(origin: Origin | None, face: FaceRecord | None) -> Iterator[str]:
     if origin is None:
-        console.say("It says nothing of its origin.")
+        yield "It says nothing of its origin."
     else:
-        made = "with a trained network" if origin.made_with_network else "without a trained network, as it says"
-        console.say(f"Made {made}.")
+        yield f"Made {'with' if origin.made_with_network else 'without'} a trained network, as it says."
         if origin.source_type:
-            console.say(f"  IPTC digital source type: {origin.source_type}")
+            yield f"  IPTC digital source type: {origin.source_type}"
         if origin.comment:
-            console.say(f"  Comment: {origin.comment}")
+            yield f"  Comment: {origin.comment}"
     if face is not None:
         person = f", person {face.person}" if face.person else ""
-        console.say(f"An aligned face ({face.face_type}, {face.size} px) from the frame {face.frame}{person}.")
-        console.say(
-            f"  Found by {face.detector}; yaw, pitch, roll: {', '.join(f'{v:.0f}' for v in face.pose)} degrees."
-        )
-    return InspectReport(path, origin, face)
+        yield f"An aligned face ({face.face_type}, {face.size} px) from the frame {face.frame}{person}."
+        yield f"  Found by {face.detector}; yaw, pitch, roll: {', '.join(f'{v:.0f}' for v in face.pose)} degrees."
 
 
 def _face_of(path: Path) -> FaceRecord | None:

@@ -113,8 +113,13 @@ def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
         if not text:
             return people.numbers()
         if text == "?":
-            console.say("  The numbers stand in the table above, and beside the faces, on the sheet and on the page.")
-            console.say("  1 keeps the person with most faces, 1,3 two of them; what moves is asked once more.")
+            console.say(
+                "  The numbers stand in the table above, and beside the faces, on the sheet and on the page.",
+                needed=True,
+            )
+            console.say(
+                "  1 keeps the person with most faces, 1,3 two of them; what moves is asked once more.", needed=True
+            )
             continue
         try:
             return parse(text, people)

@@ -137,12 +137,14 @@ def present_people(workspace: Workspace, side: Side, people: People) -> None:
         raise no_faces(side, people.bad)
     warn_of_bad_files(people.bad, "is left alone")
     for line in table(people) if people.persons else ():
-        console.say(line)
+        console.say(line, needed=True)
     if people.unknown:
         names = console.listed([face.path.name for face in people.unknown])
-        console.say(f"Faces that could not be compared: {len(people.unknown)} ({names}).")
-        console.say("  A half face shows too little by itself: its frame must be there. Or the file is damaged.")
+        console.say(f"Faces that could not be compared: {len(people.unknown)} ({names}).", needed=True)
+        console.say(
+            "  A half face shows too little by itself: its frame must be there. Or the file is damaged.", needed=True
+        )
     picture, page = show_people(workspace, side, people)
     if people.persons:
-        console.say(f"A row of faces for each: {picture}")
-    console.say(f"All faces by person: {page}")
+        console.say(f"A row of faces for each: {picture}", needed=True)
+    console.say(f"All faces by person: {page}", needed=True)

@@ -56,7 +56,7 @@ class RestoreRequest:
         if self.show or asking:
             width = max(len(row.name) for row in rows)
             for number, row in enumerate(rows, 1):
-                console.say(f"  {number:>3}  {row.name:<{width}}  {row.text}")
+                console.say(f"  {number:>3}  {row.name:<{width}}  {row.text}", needed=True)
         if self.show:
             return None
         if asking and len(rows) == 1:

@@ -111,9 +111,9 @@ def _choose(workspace: Workspace) -> str:
         there = saved_models.list_saved_models(model_dir)
         if not there:
             return ""
-        console.say("Models, newest first:")
+        console.say("Models, newest first:", needed=True)
         for number, model in enumerate(there, 1):
-            console.say(f"  {number}  {model.name:<20} {model.describe()}")
+            console.say(f"  {number}  {model.name:<20} {model.describe()}", needed=True)
         answer = console.ask("Number, n = new, r 1 = rename, d 1 = delete [1]: ").lower()
         word, _, rest = answer.partition(" ")
         try:
