@@ -68,3 +68,11 @@ def test_every_slip_at_a_prompt_is_asked_again(typed, capsys):
 def test_enter_takes_the_defaults(typed):
     questions = typed("", "", "")
     assert resolve(Options, {}, {}) == Options() and len(questions) == 3
+
+
+def test_what_changes_a_frame_is_in_its_key():
+    """Written down, so that nobody takes one out unseen."""
+    assert {spec.name for spec in declared(Options) if spec.affects_output} == {
+        *("mode", "masked_hist_match", "erode", "blur", "mask", "color_transfer", "face_scale", "sharpen", "opacity"),
+        *("keep", "format"),
+    }
