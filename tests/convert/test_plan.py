@@ -218,4 +218,6 @@ def test_the_model_that_was_named_is_taken_else_the_one_saved_last(workspace):
         return SavedModels().newest(workspace.model_dir, name).name
 
     assert (newest("old"), newest("new"), newest("")) == ("old", "new", "new")
-    assert newest("foreign") == newest("nobody") == ""
+    for name, says in (("foreign", "no such model"), ("nobody", "no trained model 'nobody'")):
+        with pytest.raises(UserError, match=says):
+            newest(name)
