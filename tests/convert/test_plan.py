@@ -15,6 +15,7 @@ from facewright.convert.parameters import Options, Parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.plan import TrainedState, count_masked_faces, job_key, list_faces, make_plan
 from facewright.convert.session import SavedModels
+from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
 from facewright.core.images import encode, read_image, write_image
 from facewright.core.options import declared
