@@ -127,7 +127,7 @@ UNKNOWN = {
     "run of channels": lambda x: x[:, 1:],
     "leaves channels out": lambda x: x[..., ::2],
     "more than two dimensions": lambda x: layers.Dense(3)(x),
-    "of pictures": lambda x: PixelNorm()(x),
+    "of images": lambda x: PixelNorm()(x),
 }
 
 
