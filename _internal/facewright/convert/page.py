@@ -24,7 +24,7 @@ from facewright.core.json_data import dict_of, fields, parse_json, text
 from facewright.core.options import Option, declared, show
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import mark_jpeg
-from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, check_port, head
+from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, check_port, page_of_file
 
 HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 90
@@ -56,8 +56,7 @@ class SettingsPage:
         self._preview = preview
         self._options = options
         self._name = name
-        body = HTML.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", head("Conversion"))
-        self._html = body.encode("utf-8")
+        self._html = page_of_file(HTML, "Conversion")
 
     def answer(self, request: PageRequest) -> PageAnswer:
         """Answer one request; called in several threads at once."""

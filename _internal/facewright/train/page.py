@@ -21,7 +21,7 @@ from facewright.train.facts import age_of
 from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
 from facewright.train.keys import TrainingCommand
 from facewright.train.status import PreviewImage, RunState, TrainingStatus
-from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, head
+from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, page_of_file
 
 PRESS_SCHEMA = fields({"press": text})
 HTML = Path(__file__).with_name("page.html")
@@ -48,9 +48,7 @@ class TrainingPage:
         self._status = status
         self._fixed = {"name": name, "target": target, "preview": preview, "ranges": RANGES}
         self._folder = folder
-        self._html = (
-            HTML.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", head("Training")).encode("utf-8")
-        )
+        self._html = page_of_file(HTML, "Training")
         self._lock = threading.Lock()
         self._encoded: tuple[PreviewImage, bytes] | None = None
         self._curves: dict[int, tuple[float, bytes]] = {}

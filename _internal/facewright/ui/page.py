@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -85,6 +86,11 @@ def head(title: str, style: str = "") -> str:
         f'<link rel="icon" href="data:image/svg+xml,{quote(ICON)}">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}{style}</style>\n"
     )
+
+
+def page_of_file(file: Path, title: str) -> bytes:
+    """Return a page that lies beside its module as .html, with the head that all pages share in its place."""
+    return file.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", head(title)).encode("utf-8")
 
 
 @dataclass(frozen=True)
