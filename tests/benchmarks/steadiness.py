@@ -33,7 +33,7 @@ from facewright.extract.detectors.mtcnn import MtcnnDetector  # noqa: E402
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker  # noqa: E402
 from facewright.faces.align import transform_points  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
-from facewright.faces.smoothing import STRENGTHS, Steadiness, measure, second_differences, smooth_track  # noqa: E402  # noqa: E402
+from facewright.faces.smoothing import STRENGTHS, Steadiness, measure, second_differences, smooth_track  # noqa: E402
 from facewright.faces.tracks import Sighting, join_tracks, square  # noqa: E402
 from sample import SAMPLE  # noqa: E402
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from facewright.convert.page import choose_settings
 from facewright.convert.parameters import Options
-from facewright.convert.session import ConvertReport, convert
+from facewright.convert.session import ConvertReport, SavedModels, convert
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.hints import hint
@@ -28,16 +28,17 @@ def run(workspace: Workspace, options: Options) -> ConvertReport | None:
     Raises:
         UserError: As `convert` says.
     """
+    models = SavedModels()  # what the page has loaded serves the conversion too
     if options.serve:
         console.heading("Settings of the conversion")
-        chosen = choose_settings(workspace, options)
+        chosen = choose_settings(workspace, options, models)
         if chosen is None:
             console.say("Nothing was converted.")
             return None
         options = chosen
         console.say(f"These settings again, without the page:{hint('convert', *_flags(options))}")
     console.heading("Converting data_dst")
-    report = convert(workspace, options)
+    report = convert(workspace, options, models)
     say_report(report)
     return report
 

@@ -69,7 +69,10 @@ class Models(Protocol):
 
 
 class SavedModels:
-    """The models of a workspace."""
+    """The models of a workspace; one that was loaded stays."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[Path, str], TrainedModel] = {}
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
         """See `Models`. This takes milliseconds, so that a run with nothing to do does not wait for TensorFlow."""
@@ -86,9 +89,11 @@ class SavedModels:
 
     def load(self, model_dir: Path, name: str) -> TrainedModel:
         """See `Models`."""
-        device, _ = devices.start("float32")
-        console.say(device.describe())
-        return load_trained(model_dir, name)
+        if (model_dir, name) not in self._loaded:
+            device, _ = devices.start("float32")
+            console.say(device.describe())
+            self._loaded[model_dir, name] = load_trained(model_dir, name)
+        return self._loaded[model_dir, name]
 
 
 @dataclass(frozen=True)
