@@ -221,7 +221,7 @@ def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monke
         raise UserError("The disk is full.", "a", "b")
 
     monkeypatch.setattr(FaceStorage, "save", full)
-    monkeypatch.setattr(page, "Page", lambda answer, port: Pressing(answer))
+    monkeypatch.setattr("facewright.ui.page.Page", lambda answer, port: Pressing(answer))
     with pytest.raises(UserError, match="disk is full"):
         page.work(desk, 0)
 

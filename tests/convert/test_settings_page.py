@@ -14,11 +14,12 @@ from commands.convert_runs import BLUE, FRAMES, StubModels, fill
 from convert.drawn_faces import as_prediction, constant, landmarks
 from facewright.convert.blend import Mode
 from facewright.convert.masks import DstFace
-from facewright.convert.page import SettingsPage, controls
+from facewright.convert.page import SettingsPage, choose_settings, controls
 from facewright.convert.parameters import Options
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.preview import ConversionPreview, PreviewFrame, View
 from facewright.convert.session import convert
+from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.core.options import declared, show
 from facewright.faces.align import FaceType
@@ -147,6 +148,15 @@ def test_the_choice_is_taken(page):
 def test_leaving_chooses_nothing(page):
     assert page.answer(PageRequest("POST", "leave")).status == 200
     assert page.ended.is_set() and page.chosen is None
+
+
+def test_a_folder_behind_a_link_is_not_looked_into_unasked(workspace, tmp_path):
+    fill(workspace)
+    elsewhere = tmp_path / "elsewhere"
+    workspace.dst.frames_dir.rename(elsewhere)
+    workspace.dst.frames_dir.symlink_to(elsewhere, target_is_directory=True)
+    with pytest.raises(UserError, match="link"):
+        choose_settings(workspace, Options(), StubModels())
 
 
 def test_several_at_once_get_their_own_settings(page):

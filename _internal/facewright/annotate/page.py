@@ -6,17 +6,15 @@ the image is coarser; when it rests the page asks for a fine one.
 """
 
 import threading
-import time
 from http import HTTPStatus
 from typing import Any
 
 from facewright.annotate.session import AnnotationSession
-from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.core.json_data import BadJson, choice, fields, flag, list_of, number, parse_json, text, whole
 from facewright.ui.events import Do, Event, coalesced
-from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, head
+from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, head, serve_until
 
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
@@ -192,11 +190,7 @@ def work(session: AnnotationSession, port: int) -> None:
         UserError: The port cannot be used, or a face could not be saved.
     """
     server = PageServer(session)
-    with Page(server.answer, port) as page:
-        page.invite()
-        console.say("It ends when all frames are done or with q on the page; Ctrl-C here does the same.")
-        while not server.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
-            pass
-        time.sleep(LAST_LOOK)
+    words = "It ends when all frames are done or with q on the page; Ctrl-C here does the same."
+    serve_until(server.ended, server.answer, port, words, last_look=LAST_LOOK)
     if server.problem is not None:
         raise server.problem

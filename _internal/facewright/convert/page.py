@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from facewright.convert.matching import match_faces, without_copies
 from facewright.convert.parameters import Options, Parameters
-from facewright.convert.plan import list_faces, make_jobs
+from facewright.convert.plan import make_jobs
 from facewright.convert.preview import ConversionPreview, PreviewFrame, View
-from facewright.convert.session import Models, SavedModels, predict_with, state_of
-from facewright.core import console
+from facewright.convert.session import Models, SavedModels, find_faces, predict_with, state_of
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
@@ -24,7 +22,7 @@ from facewright.core.json_data import dict_of, fields, parse_json, text
 from facewright.core.options import Option, declared, show
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import mark_jpeg
-from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, check_port, page_of_file
+from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, check_port, page_of_file, serve_until
 
 HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 90
@@ -142,7 +140,10 @@ def choose_settings(workspace: Workspace, options: Options, models: Models | Non
     """
     check_port(options.port)
     preview, name = open_preview(workspace, options, models)
-    return serve(SettingsPage(preview, options, name), options.port)
+    page = SettingsPage(preview, options, name)
+    words = "Choose the settings there; it goes on with its button Convert. Ctrl-C here leaves."
+    serve_until(page.ended, page.answer, options.port, words, last_look=LAST_LOOK)
+    return page.chosen
 
 
 def open_preview(workspace: Workspace, options: Options, models: Models | None = None) -> tuple[ConversionPreview, str]:
@@ -152,9 +153,8 @@ def open_preview(workspace: Workspace, options: Options, models: Models | None =
         UserError: As for `convert`, or a model of portraits.
     """
     side = workspace.dst
-    groups, _ = without_copies(list_faces(side))
-    frames = side.distinct_frames()
-    matched = match_faces(frames, groups, side, Contents(workspace.root))
+    with workspace.lock("data_dst"):  # it asks before a link to a folder is followed
+        frames, matched, _ = find_faces(side, Contents(workspace.root))
     model = (models or SavedModels()).load(workspace.model_dir, options.model)
     state = state_of(model)
     if state.portrait:
@@ -167,21 +167,6 @@ def open_preview(workspace: Workspace, options: Options, models: Models | None =
     jobs = make_jobs(frames, matched, side, options, Parameters(), own_masks=True)
     shown = [PreviewFrame(job.frame, job.faces) for job in jobs]
     return ConversionPreview(shown, predict_with(model), state.wanted, model.converter), model.name
-
-
-def serve(settings: SettingsPage, port: int) -> Options | None:
-    """Serve a page until the user has chosen; return what it was.
-
-    Raises:
-        UserError: The port cannot be used.
-    """
-    with Page(settings.answer, port) as page:
-        page.invite()
-        console.say("Choose the settings there; it goes on with its button Convert. Ctrl-C here leaves.")
-        while not settings.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
-            pass
-        time.sleep(LAST_LOOK)
-    return settings.chosen
 
 
 def _jpeg(image: Image) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.masks import MaskKind
-from facewright.convert.matching import match_faces, say_matched, warn_of_strangers, without_copies
+from facewright.convert.matching import Matched, match_faces, say_matched, warn_of_strangers, without_copies
 from facewright.convert.parameters import Options
 from facewright.convert.pipeline import ModelInput, Predict, Prediction
 from facewright.convert.plan import (
@@ -30,6 +30,7 @@ from facewright.core.images import IMAGE_EXTENSIONS, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
+from facewright.faces.faceset import FaceFile
 from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
 from facewright.models.trained import TrainedModel, find_trained, load_trained
@@ -144,9 +145,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
     """
     side, models, contents = workspace.dst, models or SavedModels(), Contents(workspace.root)
     with workspace.lock("data_dst"):
-        frames, groups = side.distinct_frames(), list_faces(side)
-        groups, copies = without_copies(groups)
-        matched = match_faces(frames, groups, side, contents)
+        frames, matched, copies = find_faces(side, contents)
         say_matched(matched, copies, side)
         make_folder(side.merged_dir)
         newest = models.newest(workspace.model_dir, options.model)
@@ -171,6 +170,17 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         if done or not sheet.exists():
             _write_sheet([planned.job for planned in plan], sheet)
         return _report(plan, done, written, side, sheet)
+
+
+def find_faces(side: Side, contents: Contents) -> tuple[list[Path], Matched, list[FaceFile]]:
+    """Return the frames, the faces of each, and the faces that lie twice and are used once.
+
+    Raises:
+        UserError: No frames, no faces, or files that are no faces.
+    """
+    frames, groups = side.distinct_frames(), list_faces(side)
+    groups, copies = without_copies(groups)
+    return frames, match_faces(frames, groups, side, contents), copies
 
 
 def state_of(model: TrainedModel) -> TrainedState:

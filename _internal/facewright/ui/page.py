@@ -298,6 +298,28 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Requests are not printed: the address is a secret, and the terminal belongs to the command."""
 
 
+def serve_until(
+    ended: threading.Event, answer: Callable[[PageRequest], PageAnswer], port: int, words: str, *, last_look: float
+) -> None:
+    """Serve a page until the work on it has ended.
+
+    Args:
+        ended: Set when it has.
+        answer, port: As `Page` takes them.
+        words: Printed below the address: how it ends.
+        last_look: Seconds in which the page may fetch the last answer.
+
+    Raises:
+        UserError: The port cannot be used.
+    """
+    with Page(answer, port) as page:
+        page.invite()
+        console.say(words)
+        while not ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
+            pass
+        time.sleep(last_look)
+
+
 def check_port(port: int) -> None:
     """Find out early whether a page can be served on a port; 0 always can.
 
