@@ -125,7 +125,7 @@ def _write_numbers(run: SideRun, numbers: Sequence[tuple[FaceFile, int | None]])
     changed = [FaceFile(face.path, replace(face.record, person=number)) for face, number in numbers]
     if changed:
         done = ordered_map(run.faces.write, changed, run.executor, ahead=4 * cores())
-        for _ in console.progress(done, total=len(changed), title="Persons", unit="faces"):
+        for _ in console.progress(done, total=len(changed), title="People", unit="faces"):
             pass
 
 

@@ -42,7 +42,8 @@ def _poses(side: Side, faces: FaceIndex, other: FaceIndex) -> str:
     if not other.faces:
         low, high = np.percentile(own, 2, axis=0), np.percentile(own, 98, axis=0)
         return (
-            f"They look from {low[0]:+.0f} to {high[0]:+.0f} degrees (yaw) and {low[1]:+.0f} to {high[1]:+.0f} (pitch)."
+            f"They look from {low[0]:+z.0f} to {high[0]:+z.0f} degrees (yaw) "
+            f"and {low[1]:+z.0f} to {high[1]:+z.0f} (pitch)."
         )
     src, dst = (own, poses_of(other.faces)) if side.short == "src" else (poses_of(other.faces), own)
     alone = lacking_faces(src, dst)

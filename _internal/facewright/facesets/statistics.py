@@ -227,7 +227,7 @@ def summary(stats: Statistics) -> str:
     frames = len(stats.per_frame)
     return (
         f"{count} face{'s' * (count > 1)} of {frames} frame{'s' * (frames > 1)}; "
-        f"yaw {yaws[0]:+.0f} to {yaws[1]:+.0f} degrees, "
+        f"yaw {yaws[0]:+z.0f} to {yaws[1]:+z.0f} degrees, "
         f"box {np.median(stats.sides):.0f} px, sharpness {np.median(stats.sharpness):.0f}, "
         f"brightness {np.median(stats.brightness):.0f} (middle values)"
     )
@@ -298,7 +298,7 @@ def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Adv
             want = int(((dst[:, axis] >= edges[first]) & (dst[:, axis] < edges[last + 1])).sum())
             found = True
             yield Advice(
-                f"{name.capitalize()} {edges[first]:+.0f} to {edges[last + 1]:+.0f} degrees: "
+                f"{name.capitalize()} {edges[first]:+z.0f} to {edges[last + 1]:+z.0f} degrees: "
                 f"{have} faces of src, but {want} of dst."
             )
     if alone := lacking_faces(src, dst):
