@@ -25,8 +25,8 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from convert.drawn_faces import ellipse, landmarks, scene  # noqa: E402
+from facewright.convert.cast import TrainedState  # noqa: E402
 from facewright.convert.parameters import FORMATS, MODES, Options  # noqa: E402
-from facewright.convert.plan import TrainedState  # noqa: E402
 from facewright.convert.session import convert, state_of  # noqa: E402
 from facewright.core.images import write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402

@@ -17,12 +17,13 @@ FRAMES = 6
 BLUE, RED = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
 
 
-def add_face(workspace, index, name, centre=(40, 30), frame=None, mask=None):
+def add_face(workspace, index, name, centre=(40, 30), frame=None, mask=None, person=None):
     points = landmarks(centre, 24).astype(np.float32)
     matrix = align_matrix(points, FaceType.FULL, 64)
     placed = transform_points(points, matrix).astype(np.float32)
     frame = frame or f"{index:05d}.png"
-    record = FaceRecord(FaceType.FULL, 64, placed, points, frame, "mtcnn", 1.0, (0, 0, 9, 9), matrix, (0, 0, 0), mask)
+    given = (placed, points, frame, "mtcnn", 1.0, (0, 0, 9, 9), matrix, (0, 0, 0), mask)
+    record = FaceRecord(FaceType.FULL, 64, *given, person=person)
     save_face(workspace.dst.aligned_dir / name, np.zeros((64, 64, 3), np.uint8), record)
 
 
@@ -35,12 +36,12 @@ def fill(workspace, frames=FRAMES):
             add_face(workspace, index, f"{index:05d}_0.png")
 
 
-def fake_model(colour=BLUE, fingerprint="first", portrait=False):
+def fake_model(colour=BLUE, fingerprint="first", portrait=False, name="fake", side=32):
     return SimpleNamespace(
-        name="fake",
+        name=name,
         iteration=7,
         fingerprint=fingerprint,
-        resolution=32,
+        resolution=side,
         face_type=FaceType.HALF,
         converter=ConverterDefaults(erode=10, blur=10),
         model=SimpleNamespace(portrait=portrait),
@@ -57,6 +58,9 @@ class StubModels:
 
     def newest(self, model_dir, name):
         return self.state_on_disk or state_of(self.model)
+
+    def names(self, model_dir):
+        return [self.model.name]
 
     def load(self, model_dir, name):
         self.loads += 1

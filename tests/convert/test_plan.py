@@ -10,10 +10,11 @@ import pytest
 
 from commands.convert_runs import add_face, fill
 from facewright.convert import plan
+from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import MaskKind
 from facewright.convert.parameters import Options, Parameters
 from facewright.convert.pipeline import ModelInput
-from facewright.convert.plan import TrainedState, count_masked_faces, job_key, list_faces, make_plan
+from facewright.convert.plan import count_masked_faces, job_key, list_faces, make_plan
 from facewright.convert.session import SavedModels
 from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
@@ -39,7 +40,7 @@ def workspace(tmp_path):
 
 def keys(workspace, options=BASE, trained=STATE):
     side = workspace.dst
-    made = make_plan(side.distinct_frames(), list_faces(side), side, options, trained)
+    made = make_plan(side.distinct_frames(), list_faces(side), side, options, Cast(trained))
     return {planned.job.frame.name: planned.key for planned in made}
 
 
@@ -87,10 +88,11 @@ def test_every_converter_default_of_the_model_does(workspace, field):
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Parameters)])
 def test_every_parameter_of_the_frame_does(workspace, field):
     side = workspace.dst
-    job = make_plan(side.distinct_frames(), list_faces(side), side, BASE, STATE)[0].job
-    value = (MaskKind.RECORD, MaskKind.HULL) if field == "masks" else other(getattr(job.parameters, field))
-    changed_job = dataclasses.replace(job, parameters=dataclasses.replace(job.parameters, **{field: value}))
-    assert job_key(job, STATE, {}) != job_key(changed_job, STATE, {})
+    job = make_plan(side.distinct_frames(), list_faces(side), side, BASE, Cast(STATE))[0].job
+    (share,) = job.shares
+    value = (MaskKind.RECORD, MaskKind.HULL) if field == "masks" else other(getattr(share.parameters, field))
+    changed_share = dataclasses.replace(share, parameters=dataclasses.replace(share.parameters, **{field: value}))
+    assert job_key(job) != job_key(dataclasses.replace(job, shares=(changed_share,)))
 
 
 @pytest.mark.parametrize(
@@ -141,12 +143,12 @@ def test_a_mask_that_is_not_used_changes_nothing(workspace):
 def test_every_frame_of_a_portrait_video_has_a_face_and_depends_on_no_option_of_blending(workspace):
     side, portrait = workspace.dst, dataclasses.replace(STATE, portrait=True)
     frames = side.distinct_frames()
-    made = [planned.job for planned in make_plan(frames, list_faces(side), side, BASE, portrait)]
+    made = [planned.job for planned in make_plan(frames, list_faces(side), side, BASE, Cast(portrait))]
     assert [len(job.faces) for job in made] == [1, 1, 1] and [job.shown for job in made] == [None, None, frames[1]]
     others = Options(mode="overlay", erode=50, blur=50, mask="record")
     assert keys(workspace, trained=portrait) == keys(workspace, others, portrait)
     assert changed(keys(workspace, trained=portrait), keys(workspace)) == ALL
-    assert not any(planned.job.faces for planned in make_plan(frames, {}, side, BASE, portrait))
+    assert not any(planned.job.faces for planned in make_plan(frames, {}, side, BASE, Cast(portrait)))
 
 
 def test_what_an_earlier_program_converted_needs_no_other_conversion(workspace):
@@ -154,7 +156,7 @@ def test_what_an_earlier_program_converted_needs_no_other_conversion(workspace):
     side = workspace.dst
 
     def planned():
-        return make_plan(side.distinct_frames(), list_faces(side), side, BASE, STATE)[0]
+        return make_plan(side.distinct_frames(), list_faces(side), side, BASE, Cast(STATE))[0]
 
     def earlier(one):
         parts = {**one.parts, "content": png_fingerprint(one.job.source)}
@@ -191,7 +193,7 @@ def test_a_mask_that_cannot_be_read_is_not_counted(workspace):
     for number, mask in ((1, mask_of(255)), (2, "no mask")):
         add_face(workspace, number, f"{number:05d}_0.png", mask=mask)
     side, options = workspace.dst, dataclasses.replace(BASE, mask="record")
-    made = make_plan(side.distinct_frames(), list_faces(side), side, options, STATE)
+    made = make_plan(side.distinct_frames(), list_faces(side), side, options, Cast(STATE))
     assert count_masked_faces(made) == 1
 
 

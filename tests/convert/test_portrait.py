@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 
 from convert.drawn_faces import as_prediction, dst_faces, landmarks, scene
+from facewright.convert.cast import TrainedState
 from facewright.convert.pipeline import ModelInput, Prediction, portrait
-from facewright.convert.plan import Job, portrait_jobs
+from facewright.convert.plan import Job, Share, portrait_jobs
 from facewright.convert.stream import Converter, convert_stream
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.faces.align import FaceType
+from facewright.models.spec import ConverterDefaults
 from facewright.video.frame_io import ImageFileSink
 
+STATE = TrainedState("avatar", "first", ModelInput(32, FaceType.HALF), ConverterDefaults(0, 0), portrait=True)
 SMALL, LARGE = landmarks((20, 30), 16), landmarks((50, 30), 30)
 
 
@@ -21,7 +24,8 @@ def jobs(folder, *faces):
     for index, points in enumerate(faces, 1):
         path = folder / f"{index:05d}.png"
         write_image(path, scene(60, 80, index))
-        made.append(Job(index, path, folder / "merged" / path.name, dst_faces(*points)))
+        shares = (Share(dst_faces(*points), STATE),) if points else ()
+        made.append(Job(index, path, folder / "merged" / path.name, shares))
     return made
 
 
@@ -49,9 +53,8 @@ def test_the_prediction_is_the_picture(tmp_path):
         means = faces.mean((1, 2), keepdims=True)
         return np.broadcast_to(means, (len(faces), 64, 64, 3)), np.ones((len(faces), 64, 64, 1), np.float32)
 
-    wanted = ModelInput(32, FaceType.HALF)
     sink = ImageFileSink({job.index: job.target for job in made}, lambda data, suffix: data)
-    converter = Converter(as_prediction(predict), wanted, sink, portrait=True)
+    converter = Converter({STATE.name: as_prediction(predict)}, sink)
     with workers.threads(2) as executor:
         done = list(convert_stream(made, converter, executor))
     assert [result.faces for result in done] == [1, 1, 1]

@@ -9,18 +9,25 @@ import pytest
 from convert.drawn_faces import as_prediction, constant, convert_alone, dst_faces, landmarks, scene
 from facewright.convert import stream
 from facewright.convert.blend import Mode
+from facewright.convert.cast import TrainedState
 from facewright.convert.parameters import Parameters
 from facewright.convert.pipeline import ModelInput
-from facewright.convert.plan import Job
+from facewright.convert.plan import Job, Share
 from facewright.convert.stream import Converter, convert_stream
 from facewright.core import workers
 from facewright.core.errors import UserError
 from facewright.core.images import encode, read_image, write_image
 from facewright.faces.align import FaceType
+from facewright.models.spec import ConverterDefaults
 from facewright.video.frame_io import ImageFileSink
 
 WANTED = ModelInput(32, FaceType.HALF)
 PARAMETERS = Parameters(Mode.OVERLAY, 10, 10)
+STATE = TrainedState("hero", "first", WANTED, ConverterDefaults(0, 0))
+
+
+def share(*points, trained=STATE, parameters=PARAMETERS):
+    return Share(dst_faces(*points), trained, parameters)
 
 
 @pytest.fixture
@@ -30,8 +37,9 @@ def jobs(tmp_path):
     for index in range(20):
         path = tmp_path / f"{index:05d}.png"
         write_image(path, scene(60, 80, index))
-        faces = dst_faces(*(landmarks((20 + 20 * k, 30), 24) for k in range(index % 4)))
-        made.append(Job(index, path, tmp_path / "merged" / path.name, faces, PARAMETERS))
+        points = [landmarks((20 + 20 * k, 30), 24) for k in range(index % 4)]
+        shares = (share(*points),) if points else ()
+        made.append(Job(index, path, tmp_path / "merged" / path.name, shares))
     return made
 
 
@@ -53,7 +61,7 @@ def unmarked(data, suffix):
 
 def converter(predict, jobs, mark=unmarked, **more):
     sink = ImageFileSink({job.index: job.target for job in jobs}, mark)
-    return Converter(as_prediction(predict), WANTED, sink, **more)
+    return Converter({STATE.name: as_prediction(predict)}, sink, **more)
 
 
 def run(jobs, predict, count=3, **more):
@@ -75,9 +83,7 @@ def test_every_frame_is_written_in_order_as_if_done_alone(jobs):
 
 def test_a_crowd_is_predicted_in_several_goes(jobs):
     predict = Counted(constant((0.2, 0.5, 0.9)))
-    crowd = Job(
-        0, jobs[0].frame, jobs[0].target, dst_faces(*(landmarks((40, 30), 20 + k) for k in range(11))), PARAMETERS
-    )
+    crowd = replace(jobs[0], shares=(share(*(landmarks((40, 30), 20 + k) for k in range(11))),))
     assert run([crowd], predict, batch=4)[0].faces == 11
     assert predict.sizes == [4, 4, 3]
 
@@ -90,7 +96,7 @@ def test_a_frame_without_a_face_is_copied_byte_for_byte(jobs):
 def test_a_copy_into_another_format_keeps_the_pixels(tmp_path):
     frame = tmp_path / "00001.jpg"
     frame.write_bytes(encode(scene(40, 40), ".jpg"))
-    run([Job(1, frame, tmp_path / "out.png", ())], constant((0, 0, 1)))
+    run([Job(1, frame, tmp_path / "out.png")], constant((0, 0, 1)))
     assert (read_image(tmp_path / "out.png") == read_image(frame)).all()
 
 
@@ -134,12 +140,35 @@ def test_the_frames_in_memory_are_bounded(jobs, max_bytes, frames):
 
 
 def test_each_frame_has_its_own_parameters(jobs):
-    plain, eroded = (replace(jobs[1], parameters=Parameters(Mode.OVERLAY, erode)) for erode in (0, 100))
+    shares = [replace(jobs[1].shares[0], parameters=Parameters(Mode.OVERLAY, erode)) for erode in (0, 100)]
+    plain, eroded = (replace(jobs[1], shares=(one,)) for one in shares)
     eroded = replace(eroded, index=2, target=eroded.target.with_name("eroded.png"))
     run([plain, eroded], constant((0, 0, 1)))
     frame = read_image(plain.frame)
     counts = [np.count_nonzero((read_image(job.target) != frame).any(axis=2)) for job in (plain, eroded)]
     assert 0 < counts[1] < counts[0]
+
+
+def test_each_share_of_a_frame_is_replaced_by_its_own_model(jobs):
+    """Two models of different sizes and face types, in frames with one or both; the same pixels as one by one."""
+    other = TrainedState("other", "first", ModelInput(48, FaceType.FULL), ConverterDefaults(0, 0))
+    left, right = landmarks((20, 30), 24), landmarks((60, 30), 20)
+    shares = [(share(left), share(right, trained=other)), (share(left),), (share(right, trained=other),)]
+    made = [replace(job, shares=some) for job, some in zip(jobs[:3], shares, strict=True)]
+    blue, red = Counted(constant((1, 0, 0))), Counted(constant((0, 0, 1)))
+    sink = ImageFileSink({job.index: job.target for job in made}, unmarked)
+    models = {STATE.name: as_prediction(blue), other.name: as_prediction(red)}
+    with workers.threads(2) as executor:
+        done = list(convert_stream(made, Converter(models, sink), executor))
+    assert [result.faces for result in done] == [2, 1, 1]
+    assert sum(blue.sizes) == sum(red.sizes) == 2  # each model saw its own faces alone
+    for job in made:
+        alone = read_image(job.frame)
+        for one in job.shares:
+            predict = (blue if one.trained is STATE else red).predict
+            alone = convert_alone(alone, one.faces, predict, one.trained.wanted, PARAMETERS)
+        assert (read_image(job.target) == alone).all()
+    assert np.argmax(read_image(made[0].target)[30, 20]) == 0 and np.argmax(read_image(made[0].target)[30, 60]) == 2
 
 
 def test_a_damaged_frame_is_named_and_nothing_hangs(jobs):

@@ -8,6 +8,7 @@ portraits (avatar) makes one image per frame instead, which mode, erode, blur an
 from collections.abc import Mapping
 from typing import Any
 
+from facewright.convert.cast import ask_cast
 from facewright.convert.page import choose_settings
 from facewright.convert.parameters import Options
 from facewright.convert.session import ConvertReport, SavedModels, convert
@@ -16,7 +17,8 @@ from facewright.core.command import Command
 from facewright.core.hints import hint
 from facewright.core.options import PromptPlan, declared, show
 from facewright.core.workspace import Workspace
-from facewright.models.trained import find_trained
+from facewright.faces.faceset import load_faceset
+from facewright.models.trained import find_trained, trained_names
 
 
 def run(workspace: Workspace, options: Options) -> ConvertReport | None:
@@ -46,12 +48,20 @@ def run(workspace: Workspace, options: Options) -> ConvertReport | None:
 def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     """Ask nothing where the settings are chosen on a page, nor where a model is missing.
 
+    Where there are several people and several models, it is asked who is replaced by which.
+
     Raises:
         UserError: There are frames, but no trained model.
     """
-    if workspace.dst.frames():
+    side = workspace.dst
+    if side.frames():
         find_trained(workspace.model_dir, str(flags.get("model") or ""), need=())
-    return PromptPlan(ask=not flags.get("serve"))
+    ask = not flags.get("serve")
+    cast = ""
+    if ask and console.interactive() and flags.get("cast") is None and not flags.get("model"):
+        models = trained_names(workspace.model_dir)
+        cast = ask_cast(load_faceset(side.aligned_dir).faces, models, side) if len(models) > 1 else ""
+    return PromptPlan({"cast": cast} if cast else {}, ask=ask)
 
 
 def _flags(options: Options) -> list[str]:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from facewright.convert.parameters import Options, Parameters
+from facewright.convert.cast import Cast
+from facewright.convert.parameters import Options
 from facewright.convert.plan import make_jobs
 from facewright.convert.preview import ConversionPreview, PreviewFrame, View
+from facewright.convert.selection import parse_cast
 from facewright.convert.session import Models, SavedModels, find_faces, predict_with, state_of
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
@@ -152,6 +154,14 @@ def open_preview(workspace: Workspace, options: Options, models: Models | None =
     Raises:
         UserError: As for `convert`, or a model of portraits.
     """
+    if options.cast:
+        raise UserError(
+            "The page shows the faces of one model, and a cast has several.",
+            "one model to look at.",
+            "choose the settings with one of them (first line), then convert with the cast (second):"
+            f"{hint('convert --serve --model', next(iter(parse_cast(options.cast).values())))}"
+            f"{hint('convert --cast', options.cast)}",
+        )
     side = workspace.dst
     with workspace.lock("data_dst"):  # it asks before a link to a folder is followed
         frames, matched, _ = find_faces(side, Contents(workspace.root))
@@ -164,7 +174,7 @@ def open_preview(workspace: Workspace, options: Options, models: Models | None =
             f"convert without --serve:{hint('convert')}",
         )
     # With the masks of the records, so that the page can switch to them.
-    jobs = make_jobs(frames, matched, side, options, Parameters(), own_masks=True)
+    jobs = make_jobs(frames, matched, side, options, Cast(state), own_masks=True)
     shown = [PreviewFrame(job.frame, job.faces) for job in jobs]
     return ConversionPreview(shown, predict_with(model), state.wanted, model.converter), model.name
 

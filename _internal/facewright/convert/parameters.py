@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from facewright.convert.blend import Mode
 from facewright.convert.masks import KeepZone, MaskKind
+from facewright.convert.selection import parse_cast
 from facewright.core.options import option
 from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
@@ -106,6 +107,13 @@ class Options:
     )
     keep: str = option("none", "Parts of dst's face that are not replaced.", choices=KEEP_ZONES, affects_output=True)
     model: str = option("", "Which trained model; without it the one that was saved last.")
+    cast: str = option(
+        "",
+        "Who is replaced by which model, in one pass: 1=quick,2=df has person 1 replaced by the model quick, person 2 "
+        "by the model df, and leaves all others as they are. The numbers are those that the extraction gave.",
+        check=parse_cast,
+        remember=False,
+    )
     format: str = option("png", "Format of the converted frames.", choices=FORMATS, affects_output=True)
     serve: bool = option(
         False,

@@ -6,19 +6,21 @@ holds the frame and the format only.
 """
 
 import dataclasses
+import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import DstFace, MaskKind, RecordMask
 from facewright.convert.matching import LOOKED_AT, Groups, Matched, Shape, found_in, shows_faces
 from facewright.convert.parameters import Options, Parameters, resolve_parameters
-from facewright.convert.pipeline import ModelInput
 from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
@@ -26,15 +28,35 @@ from facewright.core.files import png_fingerprint
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.options import output_values
 from facewright.core.workspace import Side
+from facewright.faces.align import Points
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.mask import decode_mask
-from facewright.models.spec import ConverterDefaults
 from facewright.ui.contact_sheet import evenly
 
 # Goes up when the same parameters give another image, so that older results are made again.
 VERSION = 1
 NAMED = 3  # files named in a message
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
+
+
+OptionsOf = Callable[[str], Options]  # name of a frame -> its options
+
+
+@dataclass(frozen=True)
+class Share:
+    """The faces of a frame that one model replaces.
+
+    Attributes:
+        faces: Those to replace.
+        trained: The model's state.
+        parameters: How they are blended in.
+        values: The options that affect the output: name -> value.
+    """
+
+    faces: tuple[DstFace, ...]
+    trained: TrainedState
+    parameters: Parameters = dataclasses.field(default_factory=Parameters)
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -45,16 +67,15 @@ class Job:
         index: Its number from 1, in the order of the frames.
         frame: Its file.
         target: Where the result goes; the suffix decides the format.
-        faces: Those to replace; none: the frame is copied.
-        parameters: How they are blended in.
+        shares: Who replaces which of its faces, in the order in which they are laid over each other; none: the frame
+            is copied.
         shown: The frame whose face is taken instead of its own; None for its own.
     """
 
     index: int
     frame: Path
     target: Path
-    faces: tuple[DstFace, ...]
-    parameters: Parameters = dataclasses.field(default_factory=Parameters)
+    shares: tuple[Share, ...] = ()
     shown: Path | None = None
 
     @property
@@ -62,24 +83,10 @@ class Job:
         """The frame that the faces are cut from."""
         return self.shown or self.frame
 
-
-@dataclass(frozen=True)
-class TrainedState:
-    """A trained model as far as the plan depends on it.
-
-    Attributes:
-        name: What the user calls it.
-        fingerprint: Changes with every saved generation.
-        wanted: What the network takes.
-        defaults: Its converter defaults.
-        portrait: Whether its image is the result, instead of being blended into dst's frame.
-    """
-
-    name: str
-    fingerprint: str
-    wanted: ModelInput
-    defaults: ConverterDefaults
-    portrait: bool = False
+    @property
+    def faces(self) -> tuple[DstFace, ...]:
+        """All faces to replace."""
+        return tuple(face for share in self.shares for face in share.faces)
 
 
 @dataclass(frozen=True)
@@ -106,8 +113,9 @@ def make_plan(
     matched: Matched | Groups,
     side: Side,
     options: Options,
-    trained: TrainedState,
+    cast: Cast,
     contents: Contents | None = None,
+    options_of: OptionsOf | None = None,
 ) -> list[Planned]:
     """Return one job per frame, in order.
 
@@ -116,19 +124,16 @@ def make_plan(
         matched: From `match_faces`, or the faces as `list_faces` has them.
         side: Whose merged folder the results go to.
         options: The user's.
-        trained: The model's.
+        cast: Which model replaces whom.
         contents: Those of the workspace.
+        options_of: The options of each frame, where they are not the same for all.
     """
-    # A portrait is not blended, so nothing of that counts for it.
-    parameters = Parameters() if trained.portrait else resolve_parameters(options, trained.defaults)
-    values = {} if trained.portrait else output_values(options)
-    own_masks = MaskKind.RECORD in parameters.masks
-    jobs: Sequence[Job] = make_jobs(frames, matched, side, options, parameters, own_masks=own_masks)
-    if trained.portrait and any(job.faces for job in jobs):
+    jobs: Sequence[Job] = make_jobs(frames, matched, side, options, cast, options_of)
+    if cast.portrait and any(job.shares for job in jobs):
         jobs = portrait_jobs(jobs)
     contents = contents or Contents()
     contents.look_through(frames, title="Looking at the frames")
-    return [_planned(job, trained, values, contents) for job in jobs]
+    return [_planned(job, contents) for job in jobs]
 
 
 def make_jobs(
@@ -136,24 +141,52 @@ def make_jobs(
     matched: Matched | Groups,
     side: Side,
     options: Options,
-    parameters: Parameters,
+    cast: Cast,
+    options_of: OptionsOf | None = None,
     *,
-    own_masks: bool,
+    own_masks: bool = False,
 ) -> list[Job]:
-    """Return one job per frame, in order; `own_masks` tells whether the faces bring the masks of their records."""
+    """Return one job per frame, in order; arguments as for `make_plan`.
+
+    With `own_masks` all faces bring the masks of their records, also where the options do not use them.
+    """
     faces = matched if isinstance(matched, Matched) else Matched(matched)
+    settled = functools.cache(_settled)
+
+    def shares(frame: Path) -> tuple[Share, ...]:
+        chosen, shape = options_of(frame.name) if options_of else options, faces.changed.get(frame.stem)
+        made = []
+        for trained, run in _by_model(faces.groups.get(frame.stem, ()), cast):
+            parameters, values = settled(chosen, trained)
+            masks = own_masks or MaskKind.RECORD in parameters.masks
+            made.append(Share(tuple(_dst_face(face, masks, shape) for face in run), trained, parameters, values))
+        return tuple(made)
+
     return [
-        Job(
-            index,
-            frame,
-            side.merged_dir / f"{frame.stem}.{options.format}",
-            tuple(
-                _dst_face(face, own_masks, faces.changed.get(frame.stem)) for face in faces.groups.get(frame.stem, ())
-            ),
-            parameters,
-        )
+        Job(index, frame, side.merged_dir / f"{frame.stem}.{options.format}", shares(frame))
         for index, frame in enumerate(frames, 1)
     ]
+
+
+def _settled(options: Options, trained: TrainedState) -> tuple[Parameters, Mapping[str, Any]]:
+    """Return the parameters of a model's faces, and the options that affect the output."""
+    if trained.portrait:  # it is not blended, so nothing of that counts for it
+        return Parameters(), {}
+    return resolve_parameters(options, trained.defaults), output_values(options)
+
+
+def _by_model(faces: Sequence[FaceFile], cast: Cast) -> list[tuple[TrainedState, list[FaceFile]]]:
+    """Return the faces that are replaced, in runs of one model each; of several models larger faces come first."""
+    given = [(state, face) for face in faces if (state := cast.of(face)) is not None]
+    if len({state.name for state, _ in given}) > 1:
+        given.sort(key=lambda pair: -_extent(pair[1].record.frame_landmarks))
+    runs = itertools.groupby(given, key=lambda pair: pair[0])
+    return [(state, [face for _, face in run]) for state, run in runs]
+
+
+def _extent(landmarks: Points) -> float:
+    """Return the area of the box around landmarks."""
+    return float(np.ptp(landmarks, axis=0).prod())
 
 
 def _dst_face(face: FaceFile, own_mask: bool, shape: Shape | None) -> DstFace:
@@ -163,31 +196,35 @@ def _dst_face(face: FaceFile, own_mask: bool, shape: Shape | None) -> DstFace:
     return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape))
 
 
-def _planned(job: Job, trained: TrainedState, values: Mapping[str, Any], contents: Contents) -> Planned:
-    parts = _parts(job, trained, values, contents)
+def _planned(job: Job, contents: Contents) -> Planned:
+    parts = _parts(job, contents)
     return Planned(job, _hashed(parts), parts)
 
 
-def job_key(job: Job, trained: TrainedState, values: Mapping[str, Any]) -> str:
-    """Return what the result of a job depends on, as a hash.
-
-    Args:
-        job: The job.
-        trained: The model's state.
-        values: The options that affect the output: name -> value.
-    """
-    return _planned(job, trained, values, Contents()).key
+def job_key(job: Job) -> str:
+    """Return what the result of a job depends on, as a hash."""
+    return _planned(job, Contents()).key
 
 
-def _parts(job: Job, trained: TrainedState, values: Mapping[str, Any], contents: Contents) -> dict[str, Any]:
+def _parts(job: Job, contents: Contents) -> dict[str, Any]:
     parts: dict[str, Any] = {"frame": job.frame.name, "content": contents.of(job.source), "target": job.target.name}
-    if job.faces:
+    if job.shares:
         parts["version"] = VERSION
-        parts["trained"] = [trained.name, trained.fingerprint, *dataclasses.astuple(trained.wanted)]
-        parts["options"] = dict(values)
-        parts["parameters"] = dataclasses.asdict(job.parameters)
-        parts["faces"] = [_face_key(face) for face in job.faces]
+        first, *others = map(_share_parts, job.shares)
+        parts |= first
+        if others:
+            parts["others"] = others
     return parts
+
+
+def _share_parts(share: Share) -> dict[str, Any]:
+    trained = share.trained
+    return {
+        "trained": [trained.name, trained.fingerprint, *dataclasses.astuple(trained.wanted)],
+        "options": dict(share.values),
+        "parameters": dataclasses.asdict(share.parameters),
+        "faces": [_face_key(face) for face in share.faces],
+    }
 
 
 def _hashed(parts: Mapping[str, Any]) -> str:
@@ -214,16 +251,17 @@ def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
     Raises:
         ValueError: No frame has a face.
     """
-    with_face = [job for job in jobs if job.faces]
+    with_face = [job for job in jobs if job.shares]
     if not with_face:
         raise ValueError("a portrait video needs a face in at least one frame")
     current = with_face[0]
     result = []
     for job in jobs:
-        current = job if job.faces else current
-        largest = max(current.faces, key=lambda face: float(np.ptp(face.landmarks, axis=0).prod()))
+        current = job if job.shares else current
+        largest = max(current.faces, key=lambda face: _extent(face.landmarks))
         shown = None if current is job else current.frame
-        result.append(dataclasses.replace(job, faces=(largest,), shown=shown))
+        share = dataclasses.replace(current.shares[0], faces=(largest,))
+        result.append(dataclasses.replace(job, shares=(share,), shown=shown))
     return result
 
 
@@ -257,7 +295,7 @@ def check_frames(jobs: Sequence[Job], side: Side) -> None:
     Raises:
         UserError: None of them shows its face.
     """
-    with_faces = [job for job in jobs if job.faces]
+    with_faces = [job for job in jobs if job.shares]
     changed = [job for job in with_faces if job.faces[0].found_in]
     looked_at = [changed[index] for index in evenly(len(changed), LOOKED_AT)]
     if 2 * len(changed) <= len(with_faces) or any(shows_faces(job.source, job.faces) for job in looked_at):

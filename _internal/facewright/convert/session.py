@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.convert.cast import Cast, TrainedState, check_blended, check_models, check_persons
 from facewright.convert.masks import MaskKind
 from facewright.convert.matching import Matched, match_faces, say_matched, warn_of_strangers, without_copies
 from facewright.convert.parameters import Options
@@ -16,12 +17,12 @@ from facewright.convert.pipeline import ModelInput, Predict, Prediction
 from facewright.convert.plan import (
     Job,
     Planned,
-    TrainedState,
     check_frames,
     count_masked_faces,
     list_faces,
     make_plan,
 )
+from facewright.convert.selection import parse_cast
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
 from facewright.core.contents import Contents, content_text
@@ -33,7 +34,7 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile
 from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
-from facewright.models.trained import TrainedModel, find_trained, load_trained
+from facewright.models.trained import TrainedModel, find_trained, load_trained, trained_names
 from facewright.nn import devices
 from facewright.nn.saved_models import check_trained, read_model_info
 from facewright.ui.contact_sheet import contact_sheet, evenly
@@ -61,6 +62,9 @@ class Models(Protocol):
             UserError: There is none, or the model was only pretrained so far.
         """
 
+    def names(self, model_dir: Path) -> list[str]:
+        """Return the names of all trained models."""
+
     def load(self, model_dir: Path, name: str) -> TrainedModel:
         """Build the network and read its newest whole state.
 
@@ -87,6 +91,10 @@ class SavedModels:
             kind.converter,
             kind.portrait,
         )
+
+    def names(self, model_dir: Path) -> list[str]:
+        """See `Models`."""
+        return trained_names(model_dir)
 
     def load(self, model_dir: Path, name: str) -> TrainedModel:
         """See `Models`."""
@@ -148,8 +156,8 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         frames, matched, copies = find_faces(side, contents)
         say_matched(matched, copies, side)
         make_folder(side.merged_dir)
-        newest = models.newest(workspace.model_dir, options.model)
-        plan = make_plan(frames, matched, side, options, newest, contents)
+        cast = find_cast(workspace, options, models, matched)
+        plan = make_plan(frames, matched, side, options, cast, contents)
         _remove_orphans(side, plan, workspace.trash)
         written = read_journal(side.convert_journal, "frame")
         done: list[Done] = []
@@ -157,19 +165,54 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         if todo:
             check_frames([planned.job for planned in plan], side)
             warn_of_strangers(frames, matched)
-            model = models.load(workspace.model_dir, options.model)
-            state = state_of(model)
-            if state != newest:  # the newest generation has turned out damaged, and an older one is in use
-                plan = make_plan(frames, matched, side, options, state, contents)
+            loaded = _load(workspace, options, models, cast, todo)
+            in_use = cast.with_states([(state, state_of(model)) for state, model in loaded])
+            if in_use != cast:  # a newest generation has turned out damaged, and an older one is in use
+                plan = make_plan(frames, matched, side, options, in_use, contents)
                 todo = _outdated(plan, side, written)
             ours = _keep_retouched(todo, written, workspace.trash, contents)
-            how = "every image is a portrait" if state.portrait else f"mode {options.mode}"
-            console.say(f"Model {model.name}, {model.iteration} iterations; {how}.")
-            done = _run(todo, side, model, state, contents, ours)
+            _say_models([model for _, model in loaded], in_use, options)
+            done = _run(todo, side, [model for _, model in loaded], contents, ours)
         sheet = workspace.root / SHEET_NAME
         if done or not sheet.exists():
             _write_sheet([planned.job for planned in plan], sheet)
         return _report(plan, done, written, side, sheet)
+
+
+def find_cast(workspace: Workspace, options: Options, models: Models, matched: Matched) -> Cast:
+    """Return which model replaces whom, by the options.
+
+    Raises:
+        UserError: No such person or model, or the model makes portraits and is not alone.
+    """
+    roles = parse_cast(options.cast)
+    if not roles:
+        return Cast(models.newest(workspace.model_dir, options.model))
+    check_persons(roles, [face for faces in matched.groups.values() for face in faces], workspace.dst)
+    check_models(roles, models.names(workspace.model_dir))
+    states = {name: models.newest(workspace.model_dir, name) for name in roles.values()}
+    cast = Cast(None, {person: states[name] for person, name in roles.items()})
+    check_blended(cast)
+    return cast
+
+
+def _load(
+    workspace: Workspace, options: Options, models: Models, cast: Cast, todo: Sequence[Planned]
+) -> list[tuple[TrainedState, TrainedModel]]:
+    """Load the models that replace a face, each once; what is only copied needs one all the same, to be named."""
+    wanted = {share.trained.name for planned in todo for share in planned.job.shares}
+    states = [state for state in cast.states if state.name in wanted] or cast.states[:1]
+    # Without a cast the name as it was typed: where there is none, it is said which model is taken.
+    names = [state.name for state in states] if cast.persons else [options.model]
+    return [(state, models.load(workspace.model_dir, name)) for state, name in zip(states, names, strict=True)]
+
+
+def _say_models(models: Sequence[TrainedModel], cast: Cast, options: Options) -> None:
+    how = "every image is a portrait" if cast.portrait else f"mode {options.mode}"
+    for model in models:
+        persons = [str(person) for person, state in cast.persons.items() if state.name == model.name]
+        whom = f" for person {' and '.join(persons)}" if persons else ""
+        console.say(f"Model {model.name}{whom}, {model.iteration} iterations; {how}.")
 
 
 def find_faces(side: Side, contents: Contents) -> tuple[list[Path], Matched, list[FaceFile]]:
@@ -241,8 +284,7 @@ def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, cont
 def _run(
     todo: Sequence[Planned],
     side: Side,
-    model: TrainedModel,
-    state: TrainedState,
+    models: Sequence[TrainedModel],
     contents: Contents,
     ours: Mapping[Path, str],
 ) -> list[Done]:
@@ -260,7 +302,7 @@ def _run(
             journal.add({"frame": job.frame.name, "made": ours.get(job.target), "writing": content})
 
         sink = ImageFileSink({index: job.target for index, job in jobs.items()}, mark_image, announce)
-        converter = Converter(predict_with(model), state.wanted, sink, portrait=state.portrait)
+        converter = Converter({model.name: predict_with(model) for model in models}, sink)
         for result in convert_stream(jobs.values(), converter, executor):
             job = result.job
             entry = {"frame": job.frame.name, "key": keys[job.frame], "faces": result.faces}
@@ -273,7 +315,7 @@ def _run(
 
 def _write_sheet(jobs: Iterable[Job], path: Path) -> None:
     """Write frames before and after, evenly spread over those with a face."""
-    shown = [job for job in jobs if job.faces]
+    shown = [job for job in jobs if job.shares]
     shown = [shown[index] for index in evenly(len(shown), SHEET_FRAMES)]
     cells = []
     for start in range(0, len(shown), SHEET_COLUMNS):
@@ -293,7 +335,7 @@ def _report(plan: Sequence[Planned], done: Sequence[Done], written: Entries, sid
         sheet=sheet if sheet.exists() else None,
         written=len(done),
         changed=sum(result.faces > 0 for result in done),
-        copied=sum(not result.job.faces for result in done),
+        copied=sum(not result.job.shares for result in done),
         replaced_faces=sum(result.faces for result in done),
         skipped_faces=sum(len(result.job.faces) - result.faces - result.missed for result in done),
         scaled_faces=sum(result.scaled for result in done),
@@ -301,5 +343,9 @@ def _report(plan: Sequence[Planned], done: Sequence[Done], written: Entries, sid
         up_to_date=len(plan) - len(done),
         borrowed=sum(planned.job.shown is not None for planned in plan),
         faces=sum(len(planned.job.faces) for planned in plan),
-        own_masks=count_masked_faces(plan) if MaskKind.RECORD in plan[0].job.parameters.masks else None,
+        own_masks=count_masked_faces(plan) if any(map(_uses_records, plan)) else None,
     )
+
+
+def _uses_records(planned: Planned) -> bool:
+    return any(MaskKind.RECORD in share.parameters.masks for share in planned.job.shares)

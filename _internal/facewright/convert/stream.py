@@ -3,7 +3,7 @@
 Only a bounded number of frames is in memory, however long the video is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from facewright.convert.matching import faces_there
 from facewright.convert.pipeline import (
     FrameFaces,
-    ModelInput,
     Predict,
     Prediction,
     blend_faces,
@@ -53,25 +52,23 @@ class Converter:
     """What is done to every frame.
 
     Attributes:
-        predict: The model; called in the caller's thread.
-        wanted: What the model takes.
+        predict: Name of a model -> what predicts with it; called in the caller's thread.
         sink: Where the frames go.
         batch: Faces per prediction.
-        portrait: Whether the prediction itself is the result; each frame then has one face.
     """
 
-    predict: Predict
-    wanted: ModelInput
+    predict: Mapping[str, Predict]
     sink: FrameSink
     batch: int = BATCH
-    portrait: bool = False
 
 
 @dataclass(frozen=True)
 class _Loaded:
+    """A frame that was read; `cuts` has the faces of each share."""
+
     job: Job
     image: Image
-    faces: FrameFaces
+    cuts: tuple[FrameFaces, ...]
     scaled: int
     missed: int
 
@@ -95,7 +92,7 @@ def convert_stream(
     with OrderedTasks[_Loaded](executor) as loading, OrderedTasks[Done](executor) as finishing:
         while True:
             for job in islice(source, max(0, limit - len(loading) - len(finishing))):
-                loading.submit(_load, job, converter)
+                loading.submit(_load, job)
             if loading:
                 batch = _next_batch(loading, converter.batch)
                 # Two batches in work and one being read, as far as the memory allows.
@@ -111,14 +108,18 @@ def convert_stream(
                 yield finishing.next()
 
 
-def _load(job: Job, converter: Converter) -> _Loaded:
+def _load(job: Job) -> _Loaded:
     # Without a face there is nothing to predict, and the frame is not needed either: its copy is made in one go.
-    image = read_image(job.source) if job.faces else np.empty((0, 0, 3), np.uint8)
-    there = faces_there(image, job.faces)
-    missed = len(job.faces) - len(there)
-    scaled = sum(face not in job.faces for face in there)
-    chosen = job.faces if converter.portrait and missed else there  # every image of a portrait video is a portrait
-    return _Loaded(job, image, cut_faces(image, chosen, converter.wanted, job.parameters), scaled, missed)
+    image = read_image(job.source) if job.shares else np.empty((0, 0, 3), np.uint8)
+    cuts, scaled, missed = [], 0, 0
+    for share in job.shares:
+        there = faces_there(image, share.faces)
+        missed += len(share.faces) - len(there)
+        scaled += sum(face not in share.faces for face in there)
+        # Every image of a portrait video is a portrait.
+        chosen = share.faces if share.trained.portrait and len(there) < len(share.faces) else there
+        cuts.append(cut_faces(image, chosen, share.trained.wanted, share.parameters))
+    return _Loaded(job, image, tuple(cuts), scaled, missed)
 
 
 def _next_batch(loading: OrderedTasks[_Loaded], wanted: int) -> list[_Loaded]:
@@ -128,22 +129,38 @@ def _next_batch(loading: OrderedTasks[_Loaded], wanted: int) -> list[_Loaded]:
     while loading and faces < wanted:
         loaded = loading.next()
         batch.append(loaded)
-        faces += len(loaded.faces.matrices)
+        faces += sum(len(cut.matrices) for cut in loaded.cuts)
     return batch
 
 
-def _predict(batch: list[_Loaded], converter: Converter) -> Iterator[tuple[_Loaded, Prediction]]:
-    """Yield every frame with its own share of one prediction."""
-    faces = np.concatenate([loaded.faces.images for loaded in batch])
-    prediction = Prediction(faces, (faces[..., :1],))  # of no faces
-    if len(faces):
-        # A crowd in one frame is predicted in several goes.
-        starts = range(0, len(faces), converter.batch)
-        prediction = _joined([converter.predict(faces[start : start + converter.batch]) for start in starts])
-    start = 0
+def _predict(batch: list[_Loaded], converter: Converter) -> Iterator[tuple[_Loaded, list[Prediction]]]:
+    """Yield every frame with a prediction for each share: its own part of one that was made for all frames."""
+    cuts: dict[str, list[FrameFaces]] = {}
     for loaded in batch:
-        end = start + len(loaded.faces.matrices)
-        yield loaded, prediction[start:end]
+        for share, cut in zip(loaded.job.shares, loaded.cuts, strict=True):
+            cuts.setdefault(share.trained.name, []).append(cut)
+    predicted = {}
+    for name, some in cuts.items():
+        prediction = _predict_all(some, converter.predict[name], converter.batch)
+        predicted[name] = _split(prediction, some)
+    for loaded in batch:
+        yield loaded, [next(predicted[share.trained.name]) for share in loaded.job.shares]
+
+
+def _predict_all(cuts: Iterable[FrameFaces], predict: Predict, batch: int) -> Prediction:
+    """Predict the faces of all cuts; a crowd in several goes."""
+    faces = np.concatenate([cut.images for cut in cuts])
+    if not len(faces):
+        return Prediction(faces, (faces[..., :1],))
+    return _joined([predict(faces[start : start + batch]) for start in range(0, len(faces), batch)])
+
+
+def _split(prediction: Prediction, cuts: Iterable[FrameFaces]) -> Iterator[Prediction]:
+    """Yield each cut's part of a prediction."""
+    start = 0
+    for cut in cuts:
+        end = start + len(cut.matrices)
+        yield prediction[start:end]
         start = end
 
 
@@ -155,14 +172,15 @@ def _joined(parts: list[Prediction]) -> Prediction:
     return Prediction(one(part.image for part in parts), tuple(one(arrays) for arrays in masks))
 
 
-def _finish(loaded: _Loaded, prediction: Prediction, converter: Converter) -> Done:
+def _finish(loaded: _Loaded, predictions: list[Prediction], converter: Converter) -> Done:
     job = loaded.job
-    if not job.faces:
-        image, replaced = loaded.image, 0
-    elif converter.portrait:
-        image, replaced = portrait(prediction), 1
-    else:
-        image, replaced = blend_faces(loaded.image, loaded.faces, prediction, job.parameters)
+    image, replaced = loaded.image, 0
+    for share, cut, prediction in zip(job.shares, loaded.cuts, predictions, strict=True):
+        if share.trained.portrait:
+            image, done = portrait(prediction), 1
+        else:
+            image, done = blend_faces(image, cut, prediction, share.parameters)
+        replaced += done
     if replaced:
         converter.sink.write(Frame(job.index, None, image))
     else:

@@ -139,10 +139,10 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
     Raises:
         UserError: There is none, it is damaged, or it is of an unknown kind.
     """
-    several = not name and len(_trained(model_dir)) > 1
+    several = not name and len(trained_names(model_dir)) > 1
     name, found = find_trained(model_dir, name, need=("weights", "extra"))
     if several:
-        console.say(f"There are {len(_trained(model_dir))} trained models; {name}, the one saved last, is used.")
+        console.say(f"There are {len(trained_names(model_dir))} trained models; {name}, the one saved last, is used.")
     generation = found.generation
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
@@ -174,13 +174,13 @@ def find_trained(model_dir: Path, name: str, need: tuple[str, ...] | None) -> tu
     return name, found
 
 
-def _trained(model_dir: Path) -> list[str]:
+def trained_names(model_dir: Path) -> list[str]:
     """Return the names of the saved models of known kinds, the one saved last first."""
     return [model.name for model in list_saved_models(model_dir) if model.kind in registry.model_names()]
 
 
 def _last_trained(model_dir: Path) -> str:
-    known = _trained(model_dir)
+    known = trained_names(model_dir)
     if not known:
         there = list_saved_models(model_dir)
         unknown = f" of a known kind ({', '.join(model.name for model in there)})" if there else ""
