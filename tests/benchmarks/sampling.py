@@ -70,7 +70,7 @@ def measure(given: argparse.Namespace, folder: Path) -> None:
         build_cache(path, {key: file.path for key, file in zip(keys, files, strict=True)}, SAMPLES, pool)
     took = time.perf_counter() - began
     began = time.perf_counter()
-    store = open_cache(path, keys)
+    store = open_cache(path, keys, SAMPLES)
     print(
         f"{len(files)} faces: cache built in {took:.2f} s ({1000 * took / len(files):.2f} ms a face, "
         f"{path.stat().st_size / len(files) / 1024:.0f} KiB a face), opened in {time.perf_counter() - began:.3f} s"

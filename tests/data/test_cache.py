@@ -69,7 +69,7 @@ def test_no_picture_is_decoded_twice(faces, decoded):
     build(faces)
     assert sorted(decoded) == sorted(path.name for path in faces.iterdir())
     decoded.clear()
-    found = open_cache(cache_path(faces.parent, "src", SAMPLES), list(keyed(faces)))
+    found = open_cache(cache_path(faces.parent, "src", SAMPLES), list(keyed(faces)), SAMPLES)
     Sampler(found, SAMPLES, np.random.default_rng(0), flip=True).batch(20)
     assert decoded == []
 
@@ -82,7 +82,7 @@ def test_only_what_changed_is_decoded_again(faces, decoded):
     second.rename(faces / "renamed.png")
     os.utime(third, (1, 1))
     path = cache_path(faces.parent, "src", SAMPLES)
-    assert open_cache(path, list(keyed(faces))) is None
+    assert open_cache(path, list(keyed(faces)), SAMPLES) is None
     decoded.clear()
     build(faces)
     assert decoded == [first.name]
@@ -94,7 +94,7 @@ def test_moved_landmarks_are_noticed(faces):
     image, record = load_face(path)
     record.landmarks[30, 0] += 0.5
     save_face(path, image, record)
-    assert open_cache(cache_path(faces.parent, "src", SAMPLES), list(keyed(faces))) is None
+    assert open_cache(cache_path(faces.parent, "src", SAMPLES), list(keyed(faces)), SAMPLES) is None
 
 
 def test_a_repainted_mask_is_noticed(faces):
@@ -107,7 +107,7 @@ def test_a_repainted_mask_is_noticed(faces):
     for value in (254, 255):
         mask = base64.b64encode(encode(np.full((96, 96), value, np.uint8))).decode()
         save_face(path, image, replace(record, size=256, mask=mask))
-        assert open_cache(cache_path(faces.parent, "src", samples), list(keyed(faces))) is None
+        assert open_cache(cache_path(faces.parent, "src", samples), list(keyed(faces)), samples) is None
         row = list(keyed(faces).values()).index(path)
         assert build(faces, samples).face(row).masks["record"].max() == value
 
@@ -116,7 +116,7 @@ def test_fewer_faces_need_no_new_file(faces):
     build(faces)
     min(faces.iterdir()).unlink()
     keys = list(keyed(faces))[::-1]
-    found = open_cache(cache_path(faces.parent, "src", SAMPLES), keys)
+    found = open_cache(cache_path(faces.parent, "src", SAMPLES), keys, SAMPLES)
     assert found is not None and len(found) == 5
     last = sorted(faces.iterdir())[-1]
     assert (found.face(0).landmarks == store.decode_face(last, SAMPLES).landmarks).all()
@@ -129,7 +129,7 @@ def test_a_damaged_file_is_made_anew(faces, spoil):
     build(faces)
     path = cache_path(faces.parent, "src", SAMPLES)
     path.write_bytes(spoil(path.read_bytes()))
-    assert open_cache(path, list(keyed(faces))) is None
+    assert open_cache(path, list(keyed(faces)), SAMPLES) is None
     assert len(build(faces)) == 6
 
 

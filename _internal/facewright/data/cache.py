@@ -35,6 +35,7 @@ from facewright.core.workers import ordered_map
 from facewright.data.sample import PreparedFace, Sample, masks_needed, shrunk_landmarks
 from facewright.data.store import bytes_of, decode_face
 from facewright.faces.faceset import FaceFile
+from facewright.faces.record import are_landmarks
 
 PREPARED = 1  # counts up when `prepare_face` makes something else of a face
 MAGIC = b"FWF1"
@@ -68,17 +69,20 @@ class CachedFaces:
 
     Args:
         path: The file.
+        samples: What the faces are prepared for.
 
     Raises:
-        DamagedCache: It is incomplete or damaged.
+        DamagedCache: It is incomplete or damaged, or its faces were prepared for something else.
         OSError: It cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, samples: Sequence[Sample]) -> None:
         with open_regular(path) as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
         head, arrays = _read_index(self._map)
         self._masks: list[str] = head["masks"]
+        if self._masks != list(masks_needed(samples)):
+            raise DamagedCache("other masks than its name says")
         self._positions, self._sides, self._landmarks = arrays[1:]
         self._rows = {key.tobytes(): row for row, key in enumerate(arrays[0])}
         self._chosen: list[int] = list(range(len(arrays[0])))
@@ -146,10 +150,10 @@ def cache_path(folder: Path, label: str, samples: Sequence[Sample]) -> Path:
     return folder / f".faces_{label}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.cache"
 
 
-def open_cache(path: Path, keys: Sequence[bytes]) -> CachedFaces | None:
+def open_cache(path: Path, keys: Sequence[bytes], samples: Sequence[Sample]) -> CachedFaces | None:
     """Return the cache when it is complete and holds the faces of all keys; None otherwise."""
     try:
-        found = CachedFaces(path)
+        found = CachedFaces(path, samples)
         found.choose(keys)
     except (OSError, DamagedCache, KeyError):
         return None
@@ -182,7 +186,7 @@ def build_cache(
     try:
         _tidy(path)
         _replace(path, faces, samples, executor, each)
-        result = CachedFaces(path)
+        result = CachedFaces(path, samples)
         result.choose(list(faces))
     except OSError as error:
         raise NoCache(error.strerror or str(error)) from error
@@ -198,7 +202,7 @@ def _replace(
     executor: Executor,
     each: Callable[[], object],
 ) -> None:
-    old = _old(path)
+    old = _old(path, samples)
     made = ordered_map(lambda item: _prepared(*item, old, samples), faces.items(), executor, ahead=FACES_AHEAD)
     try:
         with replacing(path, durable=True) as temporary:
@@ -211,9 +215,9 @@ def _replace(
             raise  # else another run has it open, on Windows, and it is the same
 
 
-def _old(path: Path) -> CachedFaces | None:
+def _old(path: Path, samples: Sequence[Sample]) -> CachedFaces | None:
     try:
-        return CachedFaces(path)
+        return CachedFaces(path, samples)
     except (OSError, DamagedCache):
         return None
 
@@ -288,6 +292,8 @@ def _read_index(data: Any) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     except ValueError as error:  # BadJson too
         raise DamagedCache("damaged index") from error
     _check_places(arrays[1], arrays[2], 3 + len(head["masks"]), start)
+    if not are_landmarks(arrays[3]).all():
+        raise DamagedCache("landmarks that no face has")
     return head, arrays
 
 

@@ -239,9 +239,17 @@ def _numbers(
 
 def _landmarks(value: dict[str, Any], name: str) -> NDArray[np.float32]:
     points = _numbers(value.get(name), (68, 2), name).astype(np.float32)
-    if np.ptp(points[INNER:], axis=0).max() < MIN_SPAN:
+    if not are_landmarks(points):
         raise BadRecord(f"its {name} are all at one place")
     return points
+
+
+def are_landmarks(points: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether landmarks, (..., 68, 2), can place a face: finite numbers in range, and not all at one place."""
+    inner = points[..., INNER:, :]
+    with np.errstate(invalid="ignore"):  # infinite ones
+        apart = (inner.max(axis=-2) - inner.min(axis=-2)).max(axis=-1) >= MIN_SPAN
+    return np.asarray(apart & (np.abs(points) <= LARGEST).all(axis=(-2, -1)))
 
 
 def _embedding(value: Any) -> NDArray[np.float32]:

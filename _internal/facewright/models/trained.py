@@ -15,7 +15,7 @@ from facewright.models.base import Array, FaceModel, Trainable
 from facewright.models.spec import ConverterDefaults, ModelOptions
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Found, Generation
-from facewright.nn.loading import load_variables
+from facewright.nn.loading import load_variables, read_fitting
 from facewright.nn.saved_models import list_saved_models
 
 
@@ -85,7 +85,8 @@ def restore(model: Trainable, generation: Generation, *, optimizer: bool = True)
         UserError: The weights belong to another network.
     """
     load_variables("weights", weights_of(model), generation.arrays("weights"))
-    model.load_extra_state(generation.arrays("extra").as_dict() if generation.has("extra") else {})
+    kept, extra = model.extra_state(), generation.has("extra")
+    model.load_extra_state(dict(read_fitting("averages", kept, generation.arrays("extra"))) if kept and extra else {})
     if optimizer and generation.has("optimizer"):
         load_variables("optimizer's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
 

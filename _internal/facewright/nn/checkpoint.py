@@ -49,7 +49,7 @@ from facewright.core.json_data import (
     whole,
 )
 from facewright.core.safe_files import open_regular, remove_tree
-from facewright.nn.safetensors_file import header_of, read_arrays, write_arrays
+from facewright.nn.safetensors_file import DamagedArrays, header_of, read_arrays, read_header, write_arrays
 
 FORMAT = 1
 KEPT = 2
@@ -290,11 +290,21 @@ def check(path: Path, need: tuple[str, ...] | None = None) -> Generation:
         problem = _file_problem(path / name, entry) if wanted else ""
         if problem:
             raise DamagedGeneration(f"{name} {problem}")
+        if wanted and name.endswith(SUFFIX):
+            _check_arrays(path / name)
     for name in (STATE, "weights" + SUFFIX):
         if name not in entries:
             raise DamagedGeneration(f"its {MANIFEST} does not name {name}")
     state = _read_json(path / STATE, STATE_SCHEMA)
     return Generation(path, number_of(path), state, _fingerprint(entries))
+
+
+def _check_arrays(path: Path) -> None:
+    """Look at the head of a file whose checksum is right: whoever made the file made the checksum, too."""
+    try:
+        read_header(path)
+    except DamagedArrays as error:
+        raise DamagedGeneration(str(error)) from error
 
 
 def set_aside(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """Saved arrays into variables: all of them, or those that fit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,38 @@ def load_variables(what: str, variables: Mapping[str, Any], reader: ArrayReader)
         UserError: Names or shapes differ: the file belongs to another network.
         DamagedArrays: The file is not of the layout of `nn.safetensors_file`.
     """
-    missing = set(variables)
+    for name, array in read_fitting(what, variables, reader):
+        variables[name].assign(array)
+
+
+def read_fitting(what: str, wanted: Mapping[str, Any], reader: ArrayReader) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Read saved arrays one after another, and check that they are those that are wanted.
+
+    Args:
+        what: What is loaded, for the message ("weights").
+        wanted: name -> anything with the shape and the dtype that the array must have.
+        reader: The saved arrays.
+
+    Yields:
+        Name and array.
+
+    Raises:
+        UserError: Names, shapes or kinds of number differ: the file belongs to another network.
+        DamagedArrays: The file is not of the layout of `nn.safetensors_file`.
+    """
+    missing = set(wanted)
     for name, array in reader:
-        variable = variables.get(name)
-        if variable is None or tuple(variable.shape) != array.shape:
-            raise _other_network(what, reader.path, f"{name} {array.shape}")
-        variable.assign(np.asarray(array, dtype=array.dtype.newbyteorder("=")))
+        if name not in wanted or _layout(wanted[name]) != _layout(array):
+            raise _other_network(what, reader.path, f"{name} {array.shape} {array.dtype}")
+        yield name, np.asarray(array, dtype=array.dtype.newbyteorder("="))
         missing.discard(name)
     if missing:
         raise _other_network(what, reader.path, f"{min(missing)} is missing")
+
+
+def _layout(array: Any) -> tuple[tuple[int, ...], bool]:
+    """Return the shape, and whether the numbers are fractions."""
+    return tuple(array.shape), "float" in str(array.dtype)
 
 
 def _other_network(what: str, path: Path, detail: str) -> UserError:

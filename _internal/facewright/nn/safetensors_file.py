@@ -16,6 +16,8 @@ from facewright.core.json_data import choice, dict_of, fields, list_of, parse_js
 from facewright.core.safe_files import open_regular
 
 LARGEST_HEADER = 64 << 20
+MAX_DIMENSIONS = 16
+MAX_BYTES = 1 << 48
 DTYPES = {
     "float64": "F64",
     "float32": "F32",
@@ -129,7 +131,9 @@ def _entry(entry: dict[str, Any], base: int) -> tuple[tuple[int, ...], np.dtype[
     dtype = np.dtype(kinds[entry["dtype"]]).newbyteorder("<")
     shape = tuple(entry["shape"])
     start, end = entry["data_offsets"]
-    if end - start != _bytes(shape, dtype):
+    # numpy also counts what the sides that are not 0 would hold.
+    fits = len(shape) <= MAX_DIMENSIONS and _bytes(tuple(n or 1 for n in shape), dtype) <= MAX_BYTES
+    if end - start != _bytes(shape, dtype) or not fits:
         raise ValueError("sizes that do not fit")
     return shape, dtype, base + start
 

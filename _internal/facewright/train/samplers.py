@@ -112,7 +112,7 @@ def _open_faces(
     """Return the prepared faces: from the cache, from a new one, or decoded every time where there can be none."""
     path = cache_path(folder, label, samples)
     keys = [face_key(file) for file in files]
-    found = open_cache(path, keys)
+    found = open_cache(path, keys, samples)
     if found:
         return found
     unique = {key: file.path for key, file in zip(keys, files, strict=True)}
