@@ -34,11 +34,12 @@ MAY_IMPORT = {
     "models": ("core", "faces", "data", "nn", "ui", "marking"),
     "train": ("core", "faces", "data", "nn", "models", "ui", "marking"),
     "evaluate": ("core", "faces", "extract", "convert", "models", "nn", "video", "marking", "ui"),
+    "review": ("core", "faces", "extract", "annotate", "convert", "marking", "evaluate", "ui"),
     "restore": ("core", "faces", "facesets", "nn"),
     "doctor_checks": ("core", "ui", "video", "nn"),
     "commands": (
         *("core", "ui", "video", "marking", "nn", "faces", "data", "convert", "extract", "annotate", "facesets"),
-        *("models", "train", "evaluate", "restore", "doctor_checks"),
+        *("models", "train", "evaluate", "review", "restore", "doctor_checks"),
     ),
     "library": ("core", "convert", "extract", "train", "video"),
     "launchers": ("core",),

@@ -58,6 +58,7 @@ SCRIPTS: Mapping[str, str] = MappingProxyType(
         "6.1_train_timelapse": "timelapse",
         "6.2_export_dfm": "export",
         "7_convert": "convert",
+        "7.1_review": "review",
         "8_to_mp4": "make-video",
         "8.1_to_avi": "make-video --container avi",
         "people": "people",

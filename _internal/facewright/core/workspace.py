@@ -114,6 +114,11 @@ class Side:
         """JSONL: which frames were converted, and with what."""
         return self.frames_dir / "converted.jsonl"
 
+    @property
+    def review_journal(self) -> Path:
+        """JSONL: what was measured on the converted frames."""
+        return self.frames_dir / "reviewed.jsonl"
+
     def frames(self) -> list[Path]:
         """Return the frames, in natural order of their names."""
         return list_files(self.frames_dir, IMAGE_EXTENSIONS, longest=MAX_FRAME_NAME)

@@ -1,0 +1,95 @@
+"""What there is to be reviewed: every frame with its result and its faces, and src's faces, read from their records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facewright.convert.masks import DstFace
+from facewright.convert.matching import Matched, found_in, match_faces, without_copies
+from facewright.core.contents import Contents
+from facewright.core.errors import UserError
+from facewright.core.files import list_files
+from facewright.core.hints import hint
+from facewright.core.images import IMAGE_EXTENSIONS
+from facewright.core.workspace import Workspace
+from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.record import EMBEDDING
+from facewright.faces.tracks import Sighting
+from facewright.review.scores import Numbers
+
+
+@dataclass(frozen=True)
+class ClipFrame:
+    """A frame of dst.
+
+    Attributes:
+        path: Its file.
+        result: The converted frame; None where it is not converted yet.
+        faces: Those in `data_dst/aligned`, as the conversion takes them.
+        files: The same faces, with their records.
+    """
+
+    path: Path
+    result: Path | None
+    faces: tuple[DstFace, ...]
+    files: tuple[FaceFile, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """All frames of dst, in order, and what is known of src.
+
+    Attributes:
+        frames: One per name.
+        src_poses: (m, 2) yaw and pitch of src's faces, degrees.
+        src_embeddings: (k, 128) of those that have one.
+    """
+
+    frames: Sequence[ClipFrame]
+    src_poses: Numbers
+    src_embeddings: Numbers
+
+    def sightings(self) -> tuple[list[Sighting], list[tuple[int, int]]]:
+        """Return all faces, and for each the number of its frame and its own in that."""
+        found, places = [], []
+        for time, frame in enumerate(self.frames):
+            for number, (face, file) in enumerate(zip(frame.faces, frame.files, strict=True)):
+                found.append(Sighting(time, np.asarray(face.landmarks, np.float64), file.record.person))
+                places.append((time, number))
+        return found, places
+
+
+def open_clip(workspace: Workspace, contents: Contents) -> Clip:
+    """Read what there is; no image is decoded.
+
+    Args:
+        workspace: The project; its lock `data_dst` is held.
+        contents: Those of the workspace.
+
+    Raises:
+        UserError: No frames, or none of them is converted.
+    """
+    side = workspace.dst
+    frames = side.distinct_frames()
+    results = {path.stem: path for path in list_files(side.merged_dir, IMAGE_EXTENSIONS)}
+    if not any(frame.stem in results for frame in frames):
+        raise UserError(
+            f"There are no converted frames in {side.merged_dir}.",
+            "the results of a conversion.",
+            f"convert first:{hint('convert')}",
+        )
+    matched = match_faces(frames, without_copies(load_faceset(side.aligned_dir).by_frame())[0], side, contents)
+    src = load_faceset(workspace.src.aligned_dir).faces
+    poses = np.array([face.record.pose[:2] for face in src], np.float64).reshape(-1, 2)
+    vectors = [face.record.embedding for face in src if face.record.embedding is not None]
+    embeddings = np.array(vectors, np.float64).reshape(-1, EMBEDDING)
+    return Clip([_frame(path, results.get(path.stem), matched) for path in frames], poses, embeddings)
+
+
+def _frame(path: Path, result: Path | None, matched: Matched) -> ClipFrame:
+    files = tuple(matched.groups.get(path.stem, ()))
+    shape = matched.changed.get(path.stem)
+    faces = tuple(DstFace(file.record.frame_landmarks, None, shape and found_in(file, shape)) for file in files)
+    return ClipFrame(path, result, faces, files)

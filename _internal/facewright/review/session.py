@@ -1,0 +1,116 @@
+"""A review: the faces of all frames measured and judged, and the frames put into an order, the worst first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facewright.core.contents import Contents
+from facewright.core.workspace import Workspace
+from facewright.faces.tracks import Sighting
+from facewright.review.chains import Chain, find_chains
+from facewright.review.clip import Clip, open_clip
+from facewright.review.findings import LOST, ChainFaces, Finding, Kind, chain_findings
+from facewright.review.looking import Measured, Models, frame_key, measure_frames
+from facewright.review.measuring import FaceMeasures
+from facewright.review.ranking import FrameScore, frame_scores
+from facewright.review.report import read_review, write_review
+
+MOSTLY = 0.9  # of the faces of a chain
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """What was found.
+
+    Attributes:
+        clip: The frames.
+        scores: One for each frame, in order; frames that somebody found right have no findings.
+        keys: Name of a converted frame -> what it is like now.
+        fine: Name of a frame that somebody found right -> what it was like then.
+    """
+
+    clip: Clip
+    scores: Sequence[FrameScore]
+    keys: Mapping[str, str]
+    fine: Mapping[str, str]
+
+
+def review(workspace: Workspace, models: Models) -> Review:
+    """Look at the converted frames of dst, and write what needs a look to review.json.
+
+    What was measured before is not measured again.
+
+    Raises:
+        UserError: No frames, none converted, a library is missing, or the disk is full.
+    """
+    contents, fine = Contents(workspace.root), read_review(workspace).fine
+    with workspace.lock("data_dst"):
+        clip = open_clip(workspace, contents)
+        measures = measure_frames(workspace.dst, clip.frames, models, contents)
+        keys = {frame.path.name: frame_key(frame, contents) for frame in clip.frames if frame.result}
+        still = {name: key for name, key in fine.items() if keys.get(name) == key}
+        scores = [replace(one, findings=()) if one.name in still else one for one in judge(clip, measures)]
+        write_review(workspace, scores, still)
+    return Review(clip, scores, keys, still)
+
+
+def glance(workspace: Workspace) -> list[FrameScore]:
+    """Judge the converted frames by the records of their faces alone: no image is decoded, no network loaded.
+
+    Raises:
+        UserError: No frames, or none converted.
+    """
+    with workspace.lock("data_dst"):
+        return judge(open_clip(workspace, Contents(workspace.root)), {})
+
+
+def judge(clip: Clip, measures: Mapping[str, Measured]) -> list[FrameScore]:
+    """Return a score for each frame, in order.
+
+    Args:
+        clip: The frames.
+        measures: Of the faces of each frame, by its name; none: only their records are judged.
+    """
+    sightings, places = clip.sightings()
+    found: dict[int, list[Finding]] = {}
+    judged = []
+    for chain in find_chains(sightings):
+        own = [places[index] for index in chain.faces]
+        faces = _chain_faces(clip, chain, sightings, own, measures)
+        judged.append((own, chain_findings(faces, clip.src_poses, clip.src_embeddings)))
+        for time in chain.missing:
+            words = "no face here, but in the frames before and after"
+            found.setdefault(time, []).append(Finding(Kind.MISSING, LOST, words))
+    replaced = [not _left_alone(findings) for _, findings in judged]
+    for (own, findings), was_replaced in zip(judged, replaced, strict=True):
+        for (time, _), some in zip(own, findings, strict=True):
+            # Somebody beside others who are replaced is left alone on purpose.
+            found.setdefault(time, []).extend(some if was_replaced or not any(replaced) else ())
+    return frame_scores([frame.path.name for frame in clip.frames], found)
+
+
+def _left_alone(findings: Sequence[Sequence[Finding]]) -> bool:
+    untouched = [any(one.kind is Kind.UNTOUCHED for one in some) for some in findings]
+    return sum(untouched) >= MOSTLY * len(untouched)
+
+
+def _chain_faces(
+    clip: Clip,
+    chain: Chain,
+    sightings: Sequence[Sighting],
+    own: Sequence[tuple[int, int]],
+    measures: Mapping[str, Measured],
+) -> ChainFaces:
+    frames = [(clip.frames[time], number) for time, number in own]
+    return ChainFaces(
+        times=np.array([time for time, _ in own]),
+        points=np.array([sightings[index].points for index in chain.faces], np.float64),
+        poses=np.array([frame.files[number].record.pose[:2] for frame, number in frames], np.float64),
+        jumped=np.array([index in chain.jumped for index in chain.faces]),
+        measures=[_one(measures.get(frame.path.name), number) for frame, number in frames],
+    )
+
+
+def _one(measures: Measured | None, number: int) -> FaceMeasures | None:
+    return None if measures is None else measures[number]

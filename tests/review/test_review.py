@@ -1,0 +1,129 @@
+"""A review of a drawn clip: planted faults come first, the untouched clip has none, nothing is measured twice."""
+
+import json
+
+import numpy as np
+import pytest
+
+from facewright.commands.review import Options, run
+from facewright.core.errors import UserError
+from facewright.core.images import read_image
+from facewright.core.workspace import Workspace
+from facewright.review.findings import Kind
+from facewright.review.ranking import worst_first
+from facewright.review.report import read_review, review_file
+from facewright.review.session import glance, review
+from review.drawn_clip import StubModels, convert, draw_stranger, fill
+from review.faults import AFTER, BEFORE, Place, choose, single_faces
+
+FRAMES = 60
+MARK = b"compositeWithTrainedAlgorithmicMedia"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("clip"))
+    fill(workspace, FRAMES)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def faulty(clip):
+    """The clip with one fault of each kind: name of the frame -> fault."""
+    random, models = np.random.default_rng(5), StubModels()
+    untouched = review(clip, models)
+    kinds = [*BEFORE, *AFTER]
+    others = (draw_stranger(clip.root),)
+    faces = choose(single_faces(clip), len(kinds), random, apart=4)
+    assert len(faces) == len(kinds)
+    planted = {}
+    for early in (True, False):
+        for face, kind in zip(faces, kinds, strict=True):
+            if (kind in BEFORE) == early:
+                kind(Place(clip, face, others), random)
+                planted[face.record.frame] = kind.__name__
+        if early:
+            convert(clip)
+    measured = models.faces
+    return clip, planted, untouched, review(clip, models), models.faces - measured
+
+
+def test_a_clip_without_faults_needs_no_look(faulty):
+    _, _, untouched, _, _ = faulty
+    assert not [(one.name, one.reasons) for one in untouched.scores if one.needs_a_look]
+
+
+def test_planted_faults_come_first(faulty):
+    _, planted, _, found, _ = faulty
+    listed = [one.name for one in worst_first(found.scores)]
+    assert planted.keys() <= set(listed[: len(planted) + 4])
+
+
+def test_the_reason_is_the_fault(faulty):
+    _, planted, _, found, _ = faulty
+    expected = {
+        "moved_landmarks": Kind.LANDMARKS, "turned_landmarks": Kind.LANDMARKS, "wrong_size": Kind.LANDMARKS,
+        "missing_face": Kind.MISSING, "not_replaced": Kind.UNTOUCHED, "hole": Kind.HOLE,
+        "colour_cast": Kind.COLOUR, "darker": Kind.COLOUR, "blurred": Kind.SHARPNESS, "somebody_else": Kind.IDENTITY,
+    }  # fmt: skip
+    kinds = {one.name: one.kinds for one in found.scores}
+    missed = {
+        fault: kinds[name]
+        for name, fault in planted.items()
+        if fault in expected and expected[fault] not in kinds[name]
+    }
+    assert not missed
+
+
+def test_only_what_changed_is_measured_again(faulty):
+    workspace, planted, _, _, again = faulty
+    assert 0 < again <= len(planted)
+    models = StubModels()
+    review(workspace, models)
+    assert models.faces == 0
+
+
+def test_the_command_lists_draws_and_writes(faulty, capsys):
+    workspace, planted, _, _, _ = faulty
+    report = run(workspace, Options(first=5), StubModels())
+    told = capsys.readouterr().out
+    assert report.reviewed == FRAMES and set(report.frames) >= planted.keys()
+    assert all(name in told for name in report.frames[:5]) and report.frames[6] not in told
+    assert report.sheet is not None and MARK in report.sheet.read_bytes()
+    assert read_image(report.sheet).shape[0] > 600  # three rows of two
+    known = read_review(workspace).frames
+    assert [one["name"] for one in known] == list(report.frames)
+    scores = [one["score"] for one in known]
+    assert min(scores) >= 1 and all(one["kinds"] and len(one["kinds"]) == len(one["reasons"]) for one in known)
+
+
+def test_records_alone_show_what_lies_wrong(faulty):
+    workspace, planted, _, _, _ = faulty
+    needing = {one.name for one in glance(workspace) if one.needs_a_look}
+    assert needing >= {name for name, fault in planted.items() if fault in ("moved_landmarks", "missing_face")}
+    assert not needing & {name for name, fault in planted.items() if fault in ("hole", "blurred", "colour_cast")}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"frames": 3}', '{"format": "facewright review", "version": 9}', "\0"])
+def test_a_damaged_file_of_an_earlier_review_says_nothing(workspace, text):
+    review_file(workspace).write_text(text)
+    assert read_review(workspace).frames == () and not read_review(workspace).fine
+
+
+def test_a_name_that_leads_elsewhere_is_no_frame(workspace):
+    entry = {"name": "../../x.png", "score": 2.0, "kinds": [], "reasons": []}
+    content = {"format": "facewright review", "version": 1, "frames": [entry], "fine": {}}
+    review_file(workspace).write_text(json.dumps(content))
+    assert read_review(workspace).frames == ()
+    entry["name"] = "x.png"
+    review_file(workspace).write_text(json.dumps(content))
+    assert len(read_review(workspace).frames) == 1
+
+
+def test_nothing_is_converted_yet(workspace):
+    with pytest.raises(UserError, match="no frames"):
+        run(workspace, Options(), StubModels())
+    workspace.dst.frames_dir.mkdir()
+    (workspace.dst.frames_dir / "00001.png").write_bytes(b"")
+    with pytest.raises(UserError, match="no converted frames"):
+        run(workspace, Options(), StubModels())
