@@ -41,7 +41,7 @@ def run(workspace: Workspace, options: Options) -> ConvertReport | None:
         console.say(f"These settings again, without the page:{hint('convert', *_flags(options))}")
     console.heading("Converting data_dst")
     report = convert(workspace, options, models)
-    say_report(report)
+    say_report(report, left_out=options.discard_frames and bool(options.frame_ranges or options.every > 1))
     return report
 
 
@@ -72,8 +72,8 @@ def _flags(options: Options) -> list[str]:
     ]
 
 
-def say_report(report: ConvertReport) -> None:
-    """Print what was done and what comes next."""
+def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
+    """Print what was done and what comes next; `left_out` tells that merged/ does not hold all frames."""
     if report.written:
         console.say(
             f"Wrote {console.counted(report.written, 'image')} to {report.merged_dir}: replaced "
@@ -100,7 +100,7 @@ def say_report(report: ConvertReport) -> None:
         )
     if report.sheet:
         console.say(f"Before and after at a glance: {report.sheet}")
-    console.say(f"Next, make the video:{hint('make-video')}")
+    console.say(f"Next, make the video:{hint('make-video', *(['--only-merged'] if left_out else []))}")
 
 
 COMMAND = Command(__doc__, Options, run, plan=plan)

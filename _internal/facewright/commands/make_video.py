@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from facewright.core import console
 from facewright.core.command import Command
+from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
@@ -50,6 +51,12 @@ class Options:
     fill_missing: bool = option(
         False, "Take the untouched frame of data_dst where a converted one is missing.", remember=False
     )
+    only_merged: bool = option(
+        False,
+        "Leave out, with their sound, the frames of which there is no converted one; where every nth frame was "
+        "converted, each stays until the next.",
+        remember=False,
+    )
 
 
 def run(workspace: Workspace, options: Options) -> MakeVideoReport:
@@ -58,10 +65,13 @@ def run(workspace: Workspace, options: Options) -> MakeVideoReport:
     Raises:
         UserError: No converted frames, some missing, no video for the audio, or a full disk.
     """
-    settings = ResultSettings(
-        options.crf, options.bitrate, options.container, audio=options.audio, audio_track=options.audio_track
-    )
-    report = make_video(workspace, settings, container_tags(), fill_missing=options.fill_missing)
+    if options.fill_missing and options.only_merged:
+        raise UserError(
+            "--fill-missing takes untouched frames for those that are missing, --only-merged leaves them out.",
+            "one of the two.",
+            "leave out one of them.",
+        )
+    report = make_video(workspace, ResultSettings(**vars(options)), container_tags())
     if not report.written:
         console.say(f"{report.video} is made of these very frames and settings already; nothing to do.")
         return report

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from facewright.convert.blend import Mode
 from facewright.convert.masks import KeepZone, MaskKind
-from facewright.convert.selection import parse_cast
+from facewright.convert.selection import parse_cast, parse_ranges
 from facewright.core.options import option
 from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
@@ -112,6 +112,24 @@ class Options:
         "Who is replaced by which model, in one pass: 1=quick,2=df has person 1 replaced by the model quick, person 2 "
         "by the model df, and leaves all others as they are. The numbers are those that the extraction gave.",
         check=parse_cast,
+        remember=False,
+    )
+    frame_ranges: str = option(
+        "",
+        "Which frames are converted, by the numbers of their names: 10-20,35. The others are copied as they are.",
+        check=parse_ranges,
+        remember=False,
+    )
+    every: int = option(
+        1,
+        "Converts every nth frame only, for a quick look; the others are copied as they are.",
+        low=1,
+        high=100_000,
+        remember=False,
+    )
+    discard_frames: bool = option(
+        False,
+        "Leaves out of merged/ what --frame-ranges and --every do not choose, instead of copying it.",
         remember=False,
     )
     format: str = option("png", "Format of the converted frames.", choices=FORMATS, affects_output=True)

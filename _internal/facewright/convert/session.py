@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from facewright.convert.plan import (
     list_faces,
     make_plan,
 )
-from facewright.convert.selection import parse_cast
+from facewright.convert.selection import choose_frames, parse_cast
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
 from facewright.core.contents import Contents, content_text
@@ -155,6 +155,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
     with workspace.lock("data_dst"):
         frames, matched, copies = find_faces(side, contents)
         say_matched(matched, copies, side)
+        frames, matched = _chosen(frames, matched, options)
         make_folder(side.merged_dir)
         cast = find_cast(workspace, options, models, matched)
         plan = make_plan(frames, matched, side, options, cast, contents)
@@ -177,6 +178,22 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         if done or not sheet.exists():
             _write_sheet([planned.job for planned in plan], sheet)
         return _report(plan, done, written, side, sheet)
+
+
+def _chosen(frames: list[Path], matched: Matched, options: Options) -> tuple[list[Path], Matched]:
+    """Return the frames to write, and the faces of those that are to be converted.
+
+    Raises:
+        UserError: There are no such frames.
+    """
+    chosen = choose_frames(frames, options.frame_ranges, options.every)
+    if len(chosen) == len(frames):
+        return frames, matched
+    others = "left out" if options.discard_frames else "copied as they are"
+    console.say(f"Frames to convert: {len(chosen)} of {len(frames)}; the others are {others}.")
+    stems = {frame.stem for frame in chosen}
+    groups = {stem: faces for stem, faces in matched.groups.items() if stem in stems}
+    return chosen if options.discard_frames else frames, replace(matched, groups=groups)
 
 
 def find_cast(workspace: Workspace, options: Options, models: Models, matched: Matched) -> Cast:
@@ -253,12 +270,12 @@ def _outdated(plan: Sequence[Planned], side: Side, written: Entries) -> list[Pla
 
 
 def _remove_orphans(side: Side, plan: Sequence[Planned], trash: Path) -> None:
-    """Move merged images away that belong to no frame: they would end up in the video."""
+    """Move merged images away that this run does not make: they would end up in the video."""
     wanted = {planned.job.target.name for planned in plan}
     orphans = [path for path in list_files(side.merged_dir, IMAGE_EXTENSIONS) if path.name not in wanted]
     moved = move_to_trash(orphans, trash, by=TRASH_NAME)
     if moved:
-        console.say(f"{len(orphans)} older images that belong to no frame were moved from merged/ to {moved}.")
+        console.say(f"{len(orphans)} older images of merged/ that are none of this run's were moved to {moved}.")
 
 
 def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, contents: Contents) -> dict[Path, str]:

@@ -86,7 +86,7 @@ class PlacedPackets:
     breaks: int
 
 
-def place_audio(audio: AudioPackets, sections: Sequence[Section]) -> PlacedPackets:
+def place_audio(audio: AudioPackets, sections: Sequence[Section], *, trimmed: bool = False) -> PlacedPackets:
     """Place the packets of audio: each moves with its section of the video, and a section's audio ends with it.
 
     Audio that falls back or jumps where the video does not goes on without a break.
@@ -94,6 +94,7 @@ def place_audio(audio: AudioPackets, sections: Sequence[Section]) -> PlacedPacke
     Args:
         audio: The packets.
         sections: Of the video, at least one.
+        trimmed: Leave out what lies before the first section, behind the last one, and between them.
     """
     ticks = [_TickSection(*(round(t / audio.tick) for t in (s.begin, s.end, s.shift))) for s in sections]
     follower = _Follower(audio, ticks)
@@ -106,6 +107,9 @@ def place_audio(audio: AudioPackets, sections: Sequence[Section]) -> PlacedPacke
     for (at, own), start, duration in zip(moved, audio.starts, audio.durations, strict=True):
         place = start + ticks[at].shift + own
         middle = place + duration // 2
+        if trimmed and not ticks[at].begin <= middle - ticks[at].shift < ticks[at].end:
+            places.append(None)
+            continue
         begin = ticks[at].begin + ticks[at].shift if at else middle
         if not own and not begin <= middle <= over.get(at, middle):
             places.append(None)
@@ -195,6 +199,7 @@ class PlacedAudio:
         source: The file.
         indices: Of its audio streams, the main one first.
         sections: Of the video; empty where the time stamps are taken as they are.
+        trimmed: See `place_audio`.
 
     Attributes:
         source: The file.
@@ -202,7 +207,9 @@ class PlacedAudio:
         lead: Seconds that `nodes` adds to all times: a pipe has none below 0.
     """
 
-    def __init__(self, source: Path, indices: Sequence[int], sections: Sequence[Section]) -> None:
+    def __init__(
+        self, source: Path, indices: Sequence[int], sections: Sequence[Section], *, trimmed: bool = False
+    ) -> None:
         self.source = source
         self._indices = indices
         self._places: dict[int, list[int | None]] = {}
@@ -211,7 +218,8 @@ class PlacedAudio:
         if sections and indices:
             self.lead = LEAD
             found = read_audio(source, indices)
-            self._places = {n: place_audio(audio, sections).places for n, audio in zip(indices, found, strict=True)}
+            placed = [place_audio(audio, sections, trimmed=trimmed) for audio in found]
+            self._places = {n: one.places for n, one in zip(indices, placed, strict=True)}
             first = next((place for place in self._places[indices[0]] if place is not None), None)
             self.start = None if first is None else first * found[0].tick
 

@@ -40,6 +40,7 @@ class Timeline:
         rate: Average frames per second.
         tick: Time base for the result; all times are multiples of it after the first one.
         sections: How the source's audio is moved; empty where its time stamps are taken as they are.
+        trimmed: Whether the audio outside the sections is left out: frames are, too.
     """
 
     timestamps: tuple[Fraction, ...]
@@ -47,6 +48,7 @@ class Timeline:
     rate: Fraction
     tick: Fraction
     sections: tuple[Section, ...] = ()
+    trimmed: bool = False
 
     @classmethod
     def constant(cls, count: int, rate: Fraction, start: Fraction) -> "Timeline":
@@ -108,7 +110,9 @@ def _write(
     copied: bool,
 ) -> None:
     """Write the result with audio that is copied or encoded; see `join`."""
-    sound = PlacedAudio(source, [audio.index], timeline.sections) if audio is not None and source is not None else None
+    sound = None
+    if audio is not None and source is not None:
+        sound = PlacedAudio(source, [audio.index], timeline.sections, trimmed=timeline.trimmed)
     base = _base(timeline, sound, audio)
     times = _ticks(timeline, base, container)
     options = {"movflags": "+faststart+use_metadata_tags"} if container == "mp4" else {}

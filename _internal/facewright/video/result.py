@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -63,7 +63,9 @@ class ResultPlan:
     orphans: tuple[str, ...] = ()
 
 
-def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill_missing: bool) -> ResultPlan:
+def plan_from_timing(
+    timing: Timing, frames_dir: Path, merged_dir: Path, *, fill_missing: bool, only_merged: bool = False
+) -> ResultPlan:
     """Plan a result by frames.json.
 
     Args:
@@ -71,31 +73,35 @@ def plan_from_timing(timing: Timing, frames_dir: Path, merged_dir: Path, *, fill
         frames_dir: The untouched frames.
         merged_dir: The converted frames.
         fill_missing: Take the untouched frame where there is no converted one.
+        only_merged: Leave out, with their sound, the frames of which there is no converted one; see `cut_timeline`.
 
     Raises:
         UserError: Nothing is converted, or converted frames are missing and may not be filled.
     """
     merged = _by_number(merged_dir)
-    if not merged:
+    wanted = range(1, len(timing.pts) + 1)
+    if not merged or (only_merged and merged.keys().isdisjoint(wanted)):
         raise _nothing_merged(merged_dir)
     untouched = _by_number(frames_dir)
-    wanted = range(1, len(timing.pts) + 1)
     missing = [untouched[n].stem for n in wanted if n not in merged and n in untouched]
+    if only_merged:
+        untouched, missing = {}, []
     if missing and not fill_missing:
         raise UserError(
             f"{len(missing)} of {len(wanted)} frames are missing in {merged_dir}: {listed(missing, MAX_NAMED)}.",
             "a converted frame for each frame of the video.",
-            "convert again (first line), or take the untouched frames in their place (second):"
-            f"{hint('convert')}{again('--fill-missing')}",
+            "convert again (first line), take the untouched frames in their place (second), or leave them out with "
+            f"their sound (third):{hint('convert')}{again('--fill-missing')}{again('--only-merged')}",
         )
     chosen = [(n - 1, merged.get(n) or untouched[n]) for n in wanted if n in merged or n in untouched]
+    kept = [i for i, _ in chosen]
     return ResultPlan(
         frames=tuple(path for _, path in chosen),
-        timeline=_timeline(timing, [i for i, _ in chosen]),
+        timeline=cut_timeline(timing, kept) if only_merged else _timeline(timing, kept),
         colour=timing.colour,
         matrix=timing.assumed_matrix,
         filled=tuple(missing),
-        repeated=tuple(frame_stem(n) for n in wanted if n not in merged and n not in untouched),
+        repeated=() if only_merged else tuple(frame_stem(n) for n in wanted if n not in merged and n not in untouched),
         orphans=tuple(path.name for key, path in merged.items() if key not in wanted),
     )
 
@@ -166,6 +172,51 @@ def _timeline(timing: Timing, kept: list[int]) -> Timeline:
     return replace(full, timestamps=tuple(full.timestamps[i] for i in kept), sections=timing.sections)
 
 
+def cut_timeline(timing: Timing, kept: Sequence[int]) -> Timeline:
+    """Return the timeline of some frames alone, with what lies between them cut out.
+
+    Every nth frame stays until the next of them: a gap is cut where it is longer than the shortest one.
+
+    Args:
+        timing: Of all frames.
+        kept: Indices of the frames, rising, at least one.
+    """
+    whole = _timeline(timing, list(range(len(timing.pts))))
+    if len(kept) == len(timing.pts):
+        return whole
+    step = min((b - a for a, b in pairwise(kept)), default=1)
+    edges = [*whole.timestamps, *[whole.end] * step]
+    runs = [(edges[i], edges[i + step]) for i in kept]
+    times, sections = [runs[0][0]], []
+    for begin, end in runs:
+        sections += _moved_sections(timing.sections, begin, end, times[-1] - begin)
+        times.append(times[-1] + end - begin)
+    rate = whole.rate / step
+    if timing.constant:
+        timeline = Timeline.constant(len(kept), rate, times[0])
+    else:
+        timeline = _uneven(times[:-1], times[-1], rate, timing.time_base, ())
+    return replace(timeline, sections=_joined(sections), trimmed=True)
+
+
+def _moved_sections(sections: Sequence[Section], begin: Fraction, end: Fraction, by: Fraction) -> list[Section]:
+    """Return the stretches of the source that make begin..end of the timeline, moved by some seconds more."""
+    if not sections:
+        return [Section(begin, end, by)]
+    cut = [(max(s.begin, begin - s.shift), min(s.end, end - s.shift), s.shift) for s in sections]
+    return [Section(first, last, shift + by) for first, last, shift in cut if first < last]
+
+
+def _joined(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Join stretches that run on."""
+    joined: list[Section] = []
+    for section in sections:
+        if joined and joined[-1].end == section.begin and joined[-1].shift == section.shift:
+            section = replace(joined.pop(), end=section.end)
+        joined.append(section)
+    return tuple(joined)
+
+
 def _uneven(
     seconds: list[Fraction], end: Fraction, rate: Fraction, tick: Fraction, sections: tuple[Section, ...]
 ) -> Timeline:
@@ -186,6 +237,8 @@ class ResultSettings:
         container: "mp4" or "avi".
         audio: Whether the result gets audio.
         audio_track: Number of the track, from 1; 0 is the main one.
+        fill_missing: Take the untouched frame where there is no converted one.
+        only_merged: Leave such frames out, with their sound.
     """
 
     crf: int
@@ -193,6 +246,8 @@ class ResultSettings:
     container: str
     audio: bool = True
     audio_track: int = 0
+    fill_missing: bool = False
+    only_merged: bool = False
 
 
 def encode_settings(plan: ResultPlan, settings: ResultSettings) -> EncodeSettings:
@@ -305,7 +360,7 @@ class Result:
         timeline, encoding = self._plan.timeline, encode_settings(self._plan, self._settings)
         parts = [
             repr([*astuple(encoding), self._audio and astuple(self._audio)[:3], *sorted(self._tags.items())]),
-            repr((timeline.rate, timeline.tick, timeline.end, *timeline.sections)),
+            repr((timeline.rate, timeline.tick, timeline.end, *timeline.sections)) + "trimmed" * timeline.trimmed,
             *map(str, timeline.timestamps),
             *(repr(identity(frame, self._contents)) for frame in self._plan.frames),
             repr(identity(self._source, self._contents)[1:] if self._source else None),
@@ -334,23 +389,20 @@ class MakeVideoReport:
     seconds: float
 
 
-def make_video(
-    workspace: Workspace, settings: ResultSettings, tags: Mapping[str, str], *, fill_missing: bool
-) -> MakeVideoReport:
+def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str, str]) -> MakeVideoReport:
     """Write the finished video of a workspace, unless it is there already.
 
     Args:
         workspace: The project.
         settings: How it is encoded, and in which container.
         tags: Metadata of the container.
-        fill_missing: Take the untouched frame where there is no converted one.
 
     Raises:
         UserError: No converted frames, some missing, no video for the audio, or a full disk.
     """
     target = workspace.result.with_suffix(f".{settings.container}")
     with workspace.lock("result"):
-        plan, source, audio = _plan_result(workspace.dst, settings, fill_missing=fill_missing)
+        plan, source, audio = _plan_result(workspace.dst, settings)
         _say_plan(plan)
         _say_audio(audio, settings)
         result = Result(target, plan, settings, source, audio, tags, workspace.trash)
@@ -364,9 +416,7 @@ def make_video(
     return MakeVideoReport(target, len(plan.frames), written, resumed, float(timeline.rate), seconds)
 
 
-def _plan_result(
-    side: Side, settings: ResultSettings, *, fill_missing: bool
-) -> tuple[ResultPlan, Path | None, AudioStream | None]:
+def _plan_result(side: Side, settings: ResultSettings) -> tuple[ResultPlan, Path | None, AudioStream | None]:
     """Return the frames with their times, the file with the audio, and the audio."""
     warn_of_left_out_images(side.merged_dir)
     timing = read_timing(side.timing_file)
@@ -374,7 +424,8 @@ def _plan_result(
         info = probe(side.video())
         console.warn(f"{side.timing_file} is missing: the times are taken from {info.path.name}.")
         return plan_from_video(info, side.merged_dir), info.path, _wanted_audio(info, settings)
-    plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, fill_missing=fill_missing)
+    how = {"fill_missing": settings.fill_missing, "only_merged": settings.only_merged}
+    plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, **how)
     if not settings.audio or (timing.audio is None and not settings.audio_track):
         return plan, None, None
     try:
