@@ -12,6 +12,7 @@ from facewright.convert.cast import ask_cast
 from facewright.convert.page import choose_settings
 from facewright.convert.parameters import Options
 from facewright.convert.session import ConvertReport, SavedModels, convert
+from facewright.convert.settings_file import saved_base
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.hints import hint
@@ -46,22 +47,23 @@ def run(workspace: Workspace, options: Options) -> ConvertReport | None:
 
 
 def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
-    """Ask nothing where the settings are chosen on a page, nor where a model is missing.
+    """Ask nothing where the settings are chosen on a page, or were before, nor where a model is missing.
 
     Where there are several people and several models, it is asked who is replaced by which.
 
     Raises:
-        UserError: There are frames, but no trained model.
+        UserError: There are frames, but no trained model; or settings that a newer version of the program saved.
     """
     side = workspace.dst
     if side.frames():
         find_trained(workspace.model_dir, str(flags.get("model") or ""), need=())
+    saved = {} if flags.get("saved_settings") is False else saved_base(side)
     ask = not flags.get("serve")
     cast = ""
     if ask and console.interactive() and flags.get("cast") is None and not flags.get("model"):
         models = trained_names(workspace.model_dir)
         cast = ask_cast(load_faceset(side.aligned_dir).faces, models, side) if len(models) > 1 else ""
-    return PromptPlan({"cast": cast} if cast else {}, ask=ask)
+    return PromptPlan({"cast": cast} if cast else {}, saved, ask=ask and not saved)
 
 
 def _flags(options: Options) -> list[str]:

@@ -16,12 +16,13 @@ from facewright.convert.plan import make_jobs
 from facewright.convert.preview import ConversionPreview, PreviewFrame, View
 from facewright.convert.selection import parse_cast
 from facewright.convert.session import Models, SavedModels, find_faces, predict_with, state_of
+from facewright.convert.settings import controls
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.images import Image, encode
 from facewright.core.json_data import dict_of, fields, parse_json, text
-from facewright.core.options import Option, declared, show
+from facewright.core.options import Option, show
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import mark_jpeg
 from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, check_port, page_of_file, serve_until
@@ -30,11 +31,6 @@ HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 90
 LAST_LOOK = 1.0  # seconds in which the page may fetch the last answer
 CHOSEN_SCHEMA = fields({"values": dict_of(text)})
-
-
-def controls() -> list[Option]:
-    """Return the options that a page can show: those that change how a face looks."""
-    return [spec for spec in declared(Options) if spec.affects_output and spec.name != "format"]
 
 
 class SettingsPage:

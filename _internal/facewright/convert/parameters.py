@@ -45,6 +45,17 @@ KEEP_ZONES = {
     "mouth": "the inside of dst's mouth stays, with its teeth",
     "eyes+mouth": "both",
 }
+# The headings of the preview's controls, in this order.
+GROUPS = BLEND, EDGE, COLOUR, DETAIL, GEOMETRY = "Blend", "Mask edge", "Colour", "Detail", "Geometry"
+# Keys of the preview; those of the controls are declared with them, all where DeepFaceLab has them.
+MODE_KEYS = {
+    "1": Mode.OVERLAY.value,
+    "2": Mode.HIST_MATCH.value,
+    "3": Mode.SEAMLESS.value,
+    "4": Mode.SEAMLESS_HIST_MATCH.value,
+    "7": Mode.LIGHT.value,
+    "8": Mode.HIST_MATCH_BW.value,
+}
 FORMATS = {"png": "lossless", "jpg": "smaller, with slight loss"}
 
 
@@ -53,7 +64,13 @@ class Options:
     """What the user decides."""
 
     mode: str = option(
-        str(Mode.LIGHT), "How the face is blended into the frame.", ask="Mode", choices=MODES, affects_output=True
+        str(Mode.LIGHT),
+        "How the face is blended into the frame.",
+        ask="Mode",
+        choices=MODES,
+        affects_output=True,
+        group=BLEND,
+        keys=MODE_KEYS,
     )
     masked_hist_match: str = option(
         "model",
@@ -61,6 +78,8 @@ class Options:
         ask="Masked histogram match",
         choices=MASKED,
         affects_output=True,
+        group=COLOUR,
+        keys={"z": ">"},
         applies_when=lambda values: Mode(values["mode"]).matches_first,
     )
     erode: int = option(
@@ -70,6 +89,8 @@ class Options:
         low=-100,
         high=100,
         affects_output=True,
+        group=EDGE,
+        keys={"w": "+", "s": "-"},
     )
     blur: int = option(
         0,
@@ -78,6 +99,8 @@ class Options:
         low=-100,
         high=200,
         affects_output=True,
+        group=EDGE,
+        keys={"e": "+", "d": "-"},
     )
     mask: str = option(
         str(MaskKind.HULL),
@@ -85,15 +108,25 @@ class Options:
         "another program, and imported with it) is white; hair or a hand before the face can so be left out.",
         choices=MASKS,
         affects_output=True,
+        group=EDGE,
+        keys={"x": ">"},
     )
     color_transfer: str = option(
         str(ColorTransfer.NONE),
         "Colours of dst's face for the predicted one, before it is blended.",
         choices=TRANSFERS,
         affects_output=True,
+        group=COLOUR,
+        keys={"c": ">"},
     )
     face_scale: int = option(
-        0, "Makes the new face larger or smaller, in percent of its size.", low=-50, high=50, affects_output=True
+        0,
+        "Makes the new face larger or smaller, in percent of its size.",
+        low=-50,
+        high=50,
+        affects_output=True,
+        group=GEOMETRY,
+        keys={"u": "+", "j": "-"},
     )
     sharpen: int = option(
         0,
@@ -101,11 +134,20 @@ class Options:
         low=-100,
         high=100,
         affects_output=True,
+        group=DETAIL,
+        keys={"y": "+", "b": "-"},
     )
     opacity: int = option(
-        100, "How much of the new face is seen, in percent; 0 leaves dst's own.", low=0, high=100, affects_output=True
+        100,
+        "How much of the new face is seen, in percent; 0 leaves dst's own.",
+        low=0,
+        high=100,
+        affects_output=True,
+        group=BLEND,
     )
-    keep: str = option("none", "Parts of dst's face that are not replaced.", choices=KEEP_ZONES, affects_output=True)
+    keep: str = option(
+        "none", "Parts of dst's face that are not replaced.", choices=KEEP_ZONES, affects_output=True, group=EDGE
+    )
     model: str = option("", "Which trained model; without it the one that was saved last.")
     cast: str = option(
         "",
@@ -133,6 +175,9 @@ class Options:
         remember=False,
     )
     format: str = option("png", "Format of the converted frames.", choices=FORMATS, affects_output=True)
+    saved_settings: bool = option(
+        True, "Use what the preview has saved: settings of all frames, of shots, of single frames.", remember=False
+    )
     serve: bool = option(
         False,
         "Choose the settings on a page in a browser first, where each shows at once on any frame; from another machine "

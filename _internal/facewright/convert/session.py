@@ -23,6 +23,7 @@ from facewright.convert.plan import (
     make_plan,
 )
 from facewright.convert.selection import choose_frames, parse_cast
+from facewright.convert.settings_file import load_settings, say_settings
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
 from facewright.core.contents import Contents, content_text
@@ -155,10 +156,16 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
     with workspace.lock("data_dst"):
         frames, matched, copies = find_faces(side, contents)
         say_matched(matched, copies, side)
+        names = [frame.name for frame in frames]
         frames, matched = _chosen(frames, matched, options)
         make_folder(side.merged_dir)
         cast = find_cast(workspace, options, models, matched)
-        plan = make_plan(frames, matched, side, options, cast, contents)
+        settings = None
+        if options.saved_settings and not cast.portrait:
+            settings = load_settings(workspace, names, options)
+            say_settings(settings)
+        options_of = settings.of if settings else None
+        plan = make_plan(frames, matched, side, options, cast, contents, options_of)
         _remove_orphans(side, plan, workspace.trash)
         written = read_journal(side.convert_journal, "frame")
         done: list[Done] = []
@@ -169,7 +176,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
             loaded = _load(workspace, options, models, cast, todo)
             in_use = cast.with_states([(state, state_of(model)) for state, model in loaded])
             if in_use != cast:  # a newest generation has turned out damaged, and an older one is in use
-                plan = make_plan(frames, matched, side, options, in_use, contents)
+                plan = make_plan(frames, matched, side, options, in_use, contents, options_of)
                 todo = _outdated(plan, side, written)
             ours = _keep_retouched(todo, written, workspace.trash, contents)
             _say_models([model for _, model in loaded], in_use, options)

@@ -51,6 +51,8 @@ class Option:
         saved_with_model: Whether the model keeps the value of its last run as the default of its next one.
         explain: Returns more for "?" at the question than `help`, what only this machine knows, say; or None.
         per_run: For an option of a model: it may change after the model was created. The others are fixed then.
+        group: The heading under which a preview offers it as a control; "" for what is no control.
+        keys: Keys of the preview -> what each does: "+" or "-" a step, ">" the next choice, or a choice by its name.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Option:
     saved_with_model: bool = False
     per_run: bool = False
     explain: Callable[[], str] | None = None
+    group: str = ""
+    keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def flag(self) -> str:
