@@ -5,6 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from commands.convert_runs import StubModels as StubTrained
+from commands.convert_runs import fill as fill_with_faces
+from commands.convert_runs import run as convert_with
+from convert.drawn_faces import landmarks
 from facewright.commands.review import Options, run
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
@@ -14,7 +18,7 @@ from facewright.review.ranking import worst_first
 from facewright.review.report import read_review, review_file
 from facewright.review.session import glance, review
 from review.drawn_clip import StubModels, convert, draw_stranger, fill
-from review.faults import AFTER, BEFORE, Place, choose, single_faces
+from review.faults import AFTER, BEFORE, Place, choose, rewrite, single_faces
 
 FRAMES = 60
 MARK = b"compositeWithTrainedAlgorithmicMedia"
@@ -97,11 +101,15 @@ def test_the_command_lists_draws_and_writes(faulty, capsys):
     assert min(scores) >= 1 and all(one["kinds"] and len(one["kinds"]) == len(one["reasons"]) for one in known)
 
 
-def test_records_alone_show_what_lies_wrong(faulty):
-    workspace, planted, _, _, _ = faulty
-    needing = {one.name for one in glance(workspace) if one.needs_a_look}
-    assert needing >= {name for name, fault in planted.items() if fault in ("moved_landmarks", "missing_face")}
-    assert not needing & {name for name, fault in planted.items() if fault in ("hole", "blurred", "colour_cast")}
+def test_the_end_of_a_conversion_names_the_review(workspace, capsys):
+    fill_with_faces(workspace, 12)  # frame 3 has no face
+    points = landmarks((62, 30), 24).astype(np.float32)
+    (face,) = [one for one in single_faces(workspace) if one.stem == "00008"]
+    rewrite(Place(workspace, face), points)
+    report = convert_with(workspace, StubTrained())
+    assert [one.name for one in glance(report.jobs) if one.needs_a_look] == ["00003.png", "00008.png"]
+    told = capsys.readouterr().out
+    assert "7.1_review" in told and "00003.png, 00008.png" in told
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"frames": 3}', '{"format": "facewright review", "version": 9}', "\0"])

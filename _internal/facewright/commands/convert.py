@@ -20,6 +20,7 @@ from facewright.core.options import PromptPlan, declared, show
 from facewright.core.workspace import Workspace
 from facewright.faces.faceset import load_faceset
 from facewright.models.trained import find_trained, trained_names
+from facewright.review.session import glance
 
 
 def run(workspace: Workspace, options: Options) -> ConvertReport | None:
@@ -99,6 +100,12 @@ def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
         console.warn(
             f"Frames whose faces were left out: {len(report.missed)} ({console.listed(report.missed)}). They show "
             f"something else now than when the faces were found. Search them again:{hint('extract', '--side', 'dst')}"
+        )
+    needing = [] if left_out else [one.name for one in glance(report.jobs) if one.needs_a_look]
+    if needing:
+        console.say(
+            f"Frames whose faces jump or are missing: {len(needing)} ({console.listed(needing)}). These and all others "
+            f"that need a look, the worst first:{hint('review')}"
         )
     if report.sheet:
         console.say(f"Before and after at a glance: {report.sheet}")

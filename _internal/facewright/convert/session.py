@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -124,6 +124,7 @@ class ConvertReport:
         borrowed: Frames without a face that show the portrait of a frame beside them.
         faces: Faces of all frames.
         own_masks: Those whose own mask is used; None where masks of records are not asked for.
+        jobs: What was to be done, one for each frame, in order.
     """
 
     merged_dir: Path
@@ -139,6 +140,7 @@ class ConvertReport:
     borrowed: int
     faces: int
     own_masks: int | None
+    jobs: Sequence[Job] = field(default=(), repr=False)
 
 
 def convert(workspace: Workspace, options: Options, models: Models | None = None) -> ConvertReport:
@@ -368,6 +370,7 @@ def _report(plan: Sequence[Planned], done: Sequence[Done], written: Entries, sid
         borrowed=sum(planned.job.shown is not None for planned in plan),
         faces=sum(len(planned.job.faces) for planned in plan),
         own_masks=count_masked_faces(plan) if any(map(_uses_records, plan)) else None,
+        jobs=[planned.job for planned in plan],
     )
 
 

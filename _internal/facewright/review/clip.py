@@ -8,16 +8,30 @@ import numpy as np
 
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import Matched, found_in, match_faces, without_copies
+from facewright.convert.plan import Job
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.hints import hint
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.core.workspace import Workspace
-from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.faceset import load_faceset
 from facewright.faces.record import EMBEDDING
 from facewright.faces.tracks import Sighting
 from facewright.review.scores import Numbers
+
+
+@dataclass(frozen=True)
+class KnownFace:
+    """What is known of a face beside its landmarks.
+
+    Attributes:
+        pose: (yaw, pitch), degrees; NaN where not known.
+        person: Number of the person; None where not known.
+    """
+
+    pose: tuple[float, float] = (float("nan"), float("nan"))
+    person: int | None = None
 
 
 @dataclass(frozen=True)
@@ -28,13 +42,13 @@ class ClipFrame:
         path: Its file.
         result: The converted frame; None where it is not converted yet.
         faces: Those in `data_dst/aligned`, as the conversion takes them.
-        files: The same faces, with their records.
+        known: What the records say of each.
     """
 
     path: Path
     result: Path | None
     faces: tuple[DstFace, ...]
-    files: tuple[FaceFile, ...]
+    known: tuple[KnownFace, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +69,8 @@ class Clip:
         """Return all faces, and for each the number of its frame and its own in that."""
         found, places = [], []
         for time, frame in enumerate(self.frames):
-            for number, (face, file) in enumerate(zip(frame.faces, frame.files, strict=True)):
-                found.append(Sighting(time, np.asarray(face.landmarks, np.float64), file.record.person))
+            for number, (face, known) in enumerate(zip(frame.faces, frame.known, strict=True)):
+                found.append(Sighting(time, np.asarray(face.landmarks, np.float64), known.person))
                 places.append((time, number))
         return found, places
 
@@ -92,4 +106,11 @@ def _frame(path: Path, result: Path | None, matched: Matched) -> ClipFrame:
     files = tuple(matched.groups.get(path.stem, ()))
     shape = matched.changed.get(path.stem)
     faces = tuple(DstFace(file.record.frame_landmarks, None, shape and found_in(file, shape)) for file in files)
-    return ClipFrame(path, result, faces, files)
+    records = [file.record for file in files]
+    return ClipFrame(path, result, faces, tuple(KnownFace(one.pose[:2], one.person) for one in records))
+
+
+def clip_of(jobs: Sequence[Job]) -> Clip:
+    """Return the clip that was just converted, as far as the conversion itself knows it."""
+    frames = [ClipFrame(job.frame, job.target, job.faces, (KnownFace(),) * len(job.faces)) for job in jobs]
+    return Clip(frames, np.zeros((0, 2)), np.zeros((0, EMBEDDING)))

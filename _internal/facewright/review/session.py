@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facewright.convert.plan import Job
 from facewright.core.contents import Contents
 from facewright.core.workspace import Workspace
 from facewright.faces.tracks import Sighting
 from facewright.review.chains import Chain, find_chains
-from facewright.review.clip import Clip, open_clip
+from facewright.review.clip import Clip, clip_of, open_clip
 from facewright.review.findings import LOST, ChainFaces, Finding, Kind, chain_findings
 from facewright.review.looking import Measured, Models, frame_key, measure_frames
 from facewright.review.measuring import FaceMeasures
@@ -55,14 +56,13 @@ def review(workspace: Workspace, models: Models) -> Review:
     return Review(clip, scores, keys, still)
 
 
-def glance(workspace: Workspace) -> list[FrameScore]:
-    """Judge the converted frames by the records of their faces alone: no image is decoded, no network loaded.
+def glance(jobs: Sequence[Job]) -> list[FrameScore]:
+    """Return the scores of what was just converted, by where its faces lie alone: no image is read.
 
-    Raises:
-        UserError: No frames, or none converted.
+    Args:
+        jobs: Of all frames, in order.
     """
-    with workspace.lock("data_dst"):
-        return judge(open_clip(workspace, Contents(workspace.root)), {})
+    return judge(clip_of(jobs), {})
 
 
 def judge(clip: Clip, measures: Mapping[str, Measured]) -> list[FrameScore]:
@@ -87,7 +87,8 @@ def judge(clip: Clip, measures: Mapping[str, Measured]) -> list[FrameScore]:
         for (time, _), some in zip(own, findings, strict=True):
             # Somebody beside others who are replaced is left alone on purpose.
             found.setdefault(time, []).extend(some if was_replaced or not any(replaced) else ())
-    return frame_scores([frame.path.name for frame in clip.frames], found)
+    shown = {time: some for time, some in found.items() if clip.frames[time].result is not None}
+    return frame_scores([frame.path.name for frame in clip.frames], shown)
 
 
 def _left_alone(findings: Sequence[Sequence[Finding]]) -> bool:
@@ -106,7 +107,7 @@ def _chain_faces(
     return ChainFaces(
         times=np.array([time for time, _ in own]),
         points=np.array([sightings[index].points for index in chain.faces], np.float64),
-        poses=np.array([frame.files[number].record.pose[:2] for frame, number in frames], np.float64),
+        poses=np.array([frame.known[number].pose for frame, number in frames], np.float64),
         jumped=np.array([index in chain.jumped for index in chain.faces]),
         measures=[_one(measures.get(frame.path.name), number) for frame, number in frames],
     )
