@@ -16,6 +16,7 @@ from facewright.core.errors import EXIT_CODES
 from facewright.core.files import write_bytes
 from facewright.core.hints import SCRIPTS
 from facewright.core.options import Option, declared, show
+from facewright.evaluate.figures import FIGURES
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.facesets.sort_base import methods
 from facewright.models.registry import model_classes
@@ -37,6 +38,7 @@ def tables() -> dict[str, str]:
         "detectors": _table(("Detector", "What it is for"), _detectors()),
         "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),
         "modes": _table(("Mode", "What it does"), [(f"`{mode}`", text) for mode, text in MODES.items()]),
+        "figures": _table(("Figure", "What it says", "Ideal"), _figures()),
         "sorts": _table(("Sort", "Order", "Its options"), _sorts()),
         **{
             f"options {name}": _table(("Option", "Default", "What it does"), list(map(_option_row, specs)))
@@ -110,6 +112,10 @@ def _coded(row: tuple[str, ...]) -> tuple[str, ...]:
 def _detectors() -> list[tuple[str, str]]:
     rows = {spec.name: spec.summary for spec in detector_specs()} | MANUAL_CHOICE
     return [(f"`{name}`", text) for name, text in rows.items()]
+
+
+def _figures() -> list[tuple[str, str, str]]:
+    return [(f.heading, f.meaning, f.better if f.ideal is None else f.show(f.ideal)) for f in FIGURES]
 
 
 def _sorts() -> list[tuple[str, str, str]]:

@@ -59,6 +59,7 @@ SCRIPTS: Mapping[str, str] = MappingProxyType(
         "6.2_export_dfm": "export",
         "7_convert": "convert",
         "7.1_review": "review",
+        "7.2_evaluate": "evaluate",
         "8_to_mp4": "make-video",
         "8.1_to_avi": "make-video --container avi",
         "people": "people",

@@ -20,6 +20,7 @@ OUTER_EYE_CORNERS = (36, 45)
 EYES = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))  # outer or inner corner, upper lid, corner, lower lid
 LIPS = ((61, 67), (62, 66), (63, 65))  # inner edges, upper and lower
 FEWEST_FOR_CORRELATION = 3
+FLAT = 1e-4  # values that differ less than this say nothing
 
 
 def mean_distances(found: Vectors, reference: Vectors) -> Numbers:
@@ -98,31 +99,28 @@ def tl_id(result: Vectors, dst: Vectors, times: NDArray[np.int_]) -> float:
     return ratio(similarity_of_neighbours(result, times), similarity_of_neighbours(dst, times))
 
 
-def tg_id(result: Vectors, dst: Vectors, weights: Numbers | None = None) -> float:
+def tg_id(result: Vectors, dst: Vectors) -> float:
     """Return TG-ID: how alike any two frames are, of the result over dst; ideal 1.
 
     As `tl_id`, over all pairs of frames: below 1 who is seen drifts over the video.
 
     Args:
         result, dst: (n, d) embeddings of the same frames in the result and in dst.
-        weights: (n,) how often each frame counts (for resampling); pairs of a frame with itself never do.
     """
-    return similarity_of_pairs(result, weights) / similarity_of_pairs(dst, weights)
+    return ratio(similarity_to_others(result), similarity_to_others(dst))
 
 
-def similarity_of_pairs(embeddings: Vectors, weights: Numbers | None = None) -> float:
-    """Return the mean cosine similarity of all pairs of different rows, -1..1; NaN for fewer than two.
+def similarity_to_others(embeddings: Vectors) -> Numbers:
+    """Return the mean cosine similarity of each face with all others, (n,); their mean is that of all pairs.
 
     Args:
-        embeddings: (n, d).
-        weights: (n,) how often each row counts; None: once.
+        embeddings: (n, d); NaN comes back for n = 1.
     """
     units = unit_vectors(embeddings)
-    counts = np.ones(len(units)) if weights is None else np.asarray(weights, np.float64)
-    # The square of a sum holds each pair twice, and each row with itself: no table of n x n numbers is needed.
-    pairs = counts.sum() ** 2 - (counts**2).sum()
-    together = ((counts @ units) ** 2).sum() - (counts**2 * (units**2).sum(1)).sum()
-    return float(together / pairs) if pairs > 0 else float("nan")
+    if len(units) < 2:
+        return np.full(len(units), np.nan)
+    # A sum holds all others and the face itself: no table of n x n numbers is needed.
+    return np.asarray((units @ units.sum(0) - (units**2).sum(1)) / (len(units) - 1))
 
 
 def unit_vectors(embeddings: Vectors) -> NDArray[np.float64]:
@@ -194,7 +192,7 @@ def correlation(values: Numbers, wanted: Numbers) -> float:
         values, wanted: (n,), of the result and of dst.
     """
     one, other = _both_known(values, wanted)
-    if len(one) < FEWEST_FOR_CORRELATION or np.ptp(one) < 1e-9 or np.ptp(other) < 1e-9:
+    if len(one) < FEWEST_FOR_CORRELATION or min(np.ptp(one), np.ptp(other)) < FLAT:
         return float("nan")
     return float(np.corrcoef(one, other)[0, 1])
 

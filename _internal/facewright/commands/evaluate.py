@@ -1,0 +1,56 @@
+"""Measure how good the result is: identity, expression, steadiness, light, and what else was touched.
+
+Reads data_dst/, its aligned faces, data_dst/merged/ (or --result) and data_src/aligned/; writes evaluation.json.
+Nothing is trained and no frame is changed. A run that was stopped goes on where it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewright.core import console
+from facewright.core.command import Command
+from facewright.core.workspace import Workspace
+from facewright.evaluate.options import Options
+from facewright.evaluate.report import NAME, console_table, write_report
+from facewright.evaluate.session import evaluate
+
+
+@dataclass(frozen=True)
+class EvaluateReport:
+    """What was found.
+
+    Attributes:
+        report: evaluation.json.
+        faces: How many faces were measured.
+        figures: Name -> value; NaN where it cannot be known.
+    """
+
+    report: Path
+    faces: int
+    figures: Mapping[str, float]
+
+
+def run(workspace: Workspace, options: Options) -> EvaluateReport:
+    """Measure, write the report, print the table.
+
+    Raises:
+        UserError: There is nothing to measure, or what there is does not fit dst.
+    """
+    console.heading("Evaluating the result")
+    found = evaluate(workspace, options)
+    path = workspace.root / NAME
+    write_report(path, found)
+    for line in console_table(found):
+        console.say(line)
+    if found.reused:
+        console.note(f"{found.reused} faces were looked at by an earlier run.")
+    if found.against:
+        how = f"{found.against.paired} faces are in both" if found.against.paired else "they show other faces"
+        console.say(f"The other is {found.against.name}; {how}. * The difference is more than chance.")
+    console.say(f"What these figures cannot know, and all of each face: {path}")
+    values = {name: value.value for name, value in found.result.values.items()}
+    return EvaluateReport(path, len(found.result.table), values)
+
+
+COMMAND = Command(__doc__, Options, run)

@@ -1,0 +1,54 @@
+"""What an evaluation has found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facewright.evaluate.compare import Comparison
+from facewright.evaluate.figures import Table, Value
+from facewright.evaluate.sources import Source
+from facewright.evaluate.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A result, measured.
+
+    Attributes:
+        name: Of the result.
+        table: Its faces.
+        values: Its figures, by name.
+        source: Its frames; None where only a report of it is there.
+    """
+
+    name: str
+    table: Table
+    values: Mapping[str, Value]
+    source: Source | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What was found.
+
+    Attributes:
+        workspace: Its folder.
+        judge: Who judged identity, in a sentence.
+        subject: Dst.
+        result: The result.
+        floor: Dst encoded once; None where that was not wanted.
+        expected: What identity can come to, see `Evaluator.expected`.
+        limits: What the report cannot know, in sentences.
+        against: Another result beside it.
+        reused: Faces that an earlier run had looked at.
+    """
+
+    workspace: Path
+    judge: str
+    subject: Subject
+    result: Measured
+    floor: Measured | None
+    expected: Mapping[str, float]
+    limits: tuple[str, ...]
+    against: Comparison | None = None
+    reused: int = 0

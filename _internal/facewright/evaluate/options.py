@@ -1,0 +1,25 @@
+"""The options of an evaluation."""
+
+from dataclasses import dataclass
+
+from facewright.core.options import option
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured, and what it is compared with."""
+
+    result: str = option(
+        "", "The result: a video with one frame for each of dst, or a folder of images; without it data_dst/merged."
+    )
+    against: str = option(
+        "",
+        "Compare with this: another result (a video or folder of images), another workspace, or the evaluation.json "
+        "of an earlier run.",
+    )
+    person: int = option(
+        0, "Number of the person of dst whose faces were replaced; 0 takes all faces.", low=0, high=1_000_000
+    )
+    noise_floor: bool = option(
+        True, "Measure dst itself after one encoding (x264, crf 18) too: no figure is surer than that."
+    )

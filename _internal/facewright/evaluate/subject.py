@@ -1,0 +1,96 @@
+"""What a result is held against: the frames of dst, and the faces in them that were to be replaced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.convert.session import find_faces
+from facewright.core.contents import Contents
+from facewright.core.errors import UserError
+from facewright.core.workspace import Side, Workspace
+from facewright.faces.tracks import Sighting, join_tracks
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face of dst.
+
+    Attributes:
+        frame: Index of its frame, from 0.
+        number: Its number within the frame, from 0.
+        points: (68, 2) landmarks in the frame, as the conversion took them.
+        person: Number of the person; None where faces were not compared.
+        track: Number of its track through the frames, from 0.
+    """
+
+    frame: int
+    number: int
+    points: NDArray[np.float32]
+    person: int | None
+    track: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """All of dst.
+
+    Attributes:
+        side: Its paths.
+        frames: Its frames, one per name without the ending, in order.
+        faces: Its faces, in order of the frames.
+        changed: Frames that are others now than when their faces were found, and are left out.
+    """
+
+    side: Side
+    frames: Sequence[Path]
+    faces: Sequence[Face]
+    changed: int = 0
+
+    def of_frame(self) -> dict[int, list[Face]]:
+        """Return the faces by the index of their frame."""
+        groups: dict[int, list[Face]] = {}
+        for face in self.faces:
+            groups.setdefault(face.frame, []).append(face)
+        return groups
+
+
+def read_subject(workspace: Workspace, contents: Contents, person: int = 0) -> Subject:
+    """Read the faces of dst as the conversion does.
+
+    Args:
+        workspace: The project.
+        contents: Its contents.
+        person: Number of the person whose faces count; 0 takes all faces.
+
+    Raises:
+        UserError: There are no frames, no faces, or none of that person.
+    """
+    side = workspace.dst
+    frames, matched, _ = find_faces(side, contents)
+    index = {frame.stem: number for number, frame in enumerate(frames)}
+    found = [
+        Face(index[stem], number, face.record.frame_landmarks, face.record.person)
+        for stem, faces in matched.groups.items()
+        if stem in index and stem not in matched.changed
+        for number, face in enumerate(faces)
+        if person in (0, face.record.person)
+    ]
+    if not found:
+        raise UserError(
+            f"There is no face of person {person} in {side.aligned_dir}."
+            if person
+            else f"No face in {side.aligned_dir} belongs to a frame in {side.frames_dir}.",
+            "faces of dst that were to be replaced.",
+            f"see who is there:{side.hint('keep')}" if person else f"search the frames again:{side.hint('extract')}",
+        )
+    faces = sorted(found, key=lambda face: (face.frame, face.number))
+    return Subject(side, frames, _with_tracks(faces), len(matched.changed))
+
+
+def _with_tracks(faces: Sequence[Face]) -> list[Face]:
+    tracks = join_tracks([Sighting(face.frame, face.points, face.person) for face in faces])
+    number = {index: track for track, indices in enumerate(tracks) for index in indices}
+    return [Face(face.frame, face.number, face.points, face.person, number[index]) for index, face in enumerate(faces)]
