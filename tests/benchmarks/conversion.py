@@ -121,7 +121,7 @@ def _trained(name: str, predict) -> SimpleNamespace:
         resolution=64,
         face_type=FaceType.HALF,
         converter=ConverterDefaults(erode=100, blur=100),
-        model=SimpleNamespace(portrait=False),
+        portrait=False,
         predict=predict,
     )
 

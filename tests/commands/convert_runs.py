@@ -44,7 +44,7 @@ def fake_model(colour=BLUE, fingerprint="first", portrait=False, name="fake", si
         resolution=side,
         face_type=FaceType.HALF,
         converter=ConverterDefaults(erode=10, blur=10),
-        model=SimpleNamespace(portrait=portrait),
+        portrait=portrait,
         predict=constant(colour),
     )
 

@@ -53,7 +53,7 @@ def run(workspace, *words):
 def test_the_file_is_there_checked_and_marked(trained, capsys):
     assert run(trained) == 0
     file = OnnxFile(target(trained))
-    assert file.input == ("in_face:0", ("batch", 16, 16, 3))
+    assert file.inputs == (("in_face:0", ("batch", 16, 16, 3)),)
     assert [name for name, _ in file.outputs] == list(dfm.OUTPUTS)
     assert file.tags["digitalSourceType"] == SOURCE_TYPE and SOURCE_TYPE in file.tags["comment"]
     assert (file.tags["name"], file.tags["resolution"], file.tags["face_type"]) == ("hero", "16", "full")

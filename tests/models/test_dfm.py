@@ -5,9 +5,9 @@ import numpy as np
 import onnx
 import pytest
 
-from facewright.models import base, dfm, registry
+from facewright.models import base, dfm, onnx_engine, registry
 from facewright.models.registry import model_class
-from facewright.models.trained import TrainedModel
+from facewright.models.trained import keras_model
 from facewright.nn import devices
 from facewright.nn.onnx_file import OnnxFile
 
@@ -36,7 +36,7 @@ def trained(name, scale=SCALE, **options):
         for variable in part.variables:
             size = 0.1 if variable.name == "bias" else 1.3 * np.std(np.asarray(variable))
             variable.assign(rng.normal(0, size, variable.shape))
-    return TrainedModel("hero", name, 7, "f1", model.resolution, model.face_type, model.converter, model)
+    return keras_model("hero", name, 7, "f1", model)
 
 
 def exported(model, folder):
@@ -51,7 +51,7 @@ def faces(model, count):
 
 def as_deepfacelive_does(file, pictures):
     """What DeepFaceLive's reader asks of a file: the input's name and sides, three outputs in their order."""
-    name, shape = file.input
+    ((name, shape),) = file.inputs
     assert name == "in_face:0" and all(isinstance(side, int) for side in shape[1:3])
     mask, face, face_mask = file.run(pictures)
     return mask, face, face_mask
@@ -62,7 +62,7 @@ def test_the_file_answers_as_keras_does(tmp_path, name):
     model = trained(name)
     file, path = exported(model, tmp_path)
     side = model.resolution
-    assert file.input == ("in_face:0", ("batch", side, side, 3))
+    assert file.inputs == (("in_face:0", ("batch", side, side, 3)),)
     assert file.outputs == (
         ("out_face_mask:0", ("batch", side, side, 1)),
         ("out_celeb_face:0", ("batch", side, side, 3)),
@@ -83,6 +83,19 @@ def test_the_file_answers_as_keras_does(tmp_path, name):
             assert wanted.std() > 1e-3, "a flat answer would agree with anything"
         for one, wanted in zip(dfm.wanted(model, pictures), (own, picture, mask), strict=True):
             np.testing.assert_allclose(one, wanted, atol=1e-5)
+    answers_as_conversion_does(model)
+
+
+def answers_as_conversion_does(model):
+    """The network as the engine of the conversion has it: the swap alone, its mask as in keras."""
+    pictures = faces(model, 2)
+    made = OnnxFile(onnx_engine.swap_bytes(model)).run(pictures)
+    for one, wanted in zip(made, model.predict(pictures), strict=True):
+        np.testing.assert_allclose(one, wanted, atol=1e-4)
+
+
+def test_portraits_are_converted_by_the_engine_too():
+    answers_as_conversion_does(trained("avatar"))
 
 
 def test_the_light_version_too(tmp_path):

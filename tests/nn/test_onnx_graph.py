@@ -69,6 +69,10 @@ LAYERS = {
     "much larger": lambda x: layers.UpSampling2D((2, 3), interpolation="bilinear")(layers.Conv2D(2, 1)(x)),
     "first channels": lambda x: layers.Conv2D(4, 3, padding="same")(x)[..., :3],
     "last channels": lambda x: x[..., -1:],
+    "largest": lambda x: layers.MaxPooling2D(3, strides=2, padding="same")(x),
+    "pixel by pixel": lambda x: layers.Dense(3)(layers.Conv2D(5, 3, padding="same")(x)),
+    "dropped in training": lambda x: layers.Dropout(0.5)(layers.Conv2D(5, 3, padding="same")(x)),
+    "ones": lambda x: ops.ones_like(layers.Conv2D(5, 3, padding="same")(x)[..., :1]),
 }
 
 
@@ -113,20 +117,20 @@ def test_what_the_file_says_of_itself(tmp_path):
     face = keras.Input((6, 8, 2))
     path, proto = written(keras.Model(face, layers.Conv2D(3, 3, padding="same")(face)), tmp_path)
     file = OnnxFile(path)
-    assert file.input == ("in", ("batch", 6, 8, 2)) and file.outputs == (("out0", ("batch", 6, 8, 3)),)
+    assert file.inputs == (("in", ("batch", 6, 8, 2)),) and file.outputs == (("out0", ("batch", 6, 8, 3)),)
     assert file.tags == read_tags(path) == {"name": "näme"}
     assert [opset.version for opset in proto.opset_import] == [OPSET] and proto.ir_version == 7
 
 
 UNKNOWN = {
-    "layer MaxPooling2D": lambda x: layers.MaxPooling2D()(x),
+    "layer AveragePooling2D": lambda x: layers.AveragePooling2D(2)(x),
+    "without padding": lambda x: layers.MaxPooling2D()(x),
     "other than a plain convolution": lambda x: layers.Conv2D(2, 3)(x),
     "activation relu": lambda x: layers.Conv2D(2, 3, padding="same", activation="relu")(x),
     "interpolation nearest": lambda x: layers.UpSampling2D()(x),
     "another axis": lambda x: layers.Concatenate(axis=1)([x, x]),
     "run of channels": lambda x: x[:, 1:],
     "leaves channels out": lambda x: x[..., ::2],
-    "more than two dimensions": lambda x: layers.Dense(3)(x),
     "of images": lambda x: PixelNorm()(x),
 }
 

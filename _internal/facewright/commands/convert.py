@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from facewright.convert.cast import ask_cast
+from facewright.convert.engines import EngineModels, needs_saved_model
 from facewright.convert.page import choose_settings
 from facewright.convert.parameters import Options
-from facewright.convert.session import ConvertReport, SavedModels, convert
+from facewright.convert.session import ConvertReport, convert
 from facewright.convert.settings_file import saved_base
 from facewright.core import console
 from facewright.core.command import Command
@@ -21,6 +22,8 @@ from facewright.core.workspace import Workspace
 from facewright.faces.faceset import load_faceset
 from facewright.models.trained import find_trained, trained_names
 from facewright.review.session import glance
+
+MODELS = ("model", "cast", "engine", "dfm", "face_type", "morph")  # options that name models
 
 
 def run(workspace: Workspace, options: Options) -> ConvertReport | None:
@@ -32,7 +35,7 @@ def run(workspace: Workspace, options: Options) -> ConvertReport | None:
     Raises:
         UserError: As `convert` says.
     """
-    models = SavedModels()  # what the page has loaded serves the conversion too
+    models = EngineModels(workspace, options)  # what the page has loaded serves the conversion too
     if options.serve:
         console.heading("Settings of the conversion")
         chosen = choose_settings(workspace, options, models)
@@ -56,12 +59,13 @@ def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
         UserError: There are frames, but no trained model; or settings that a newer version of the program saved.
     """
     side = workspace.dst
-    if side.frames():
+    if side.frames() and needs_saved_model(flags):
         find_trained(workspace.model_dir, str(flags.get("model") or ""), need=())
     saved = {} if flags.get("saved_settings") is False else saved_base(side)
     ask = not flags.get("serve")
     cast = ""
-    if ask and console.interactive() and flags.get("cast") is None and not flags.get("model"):
+    named = flags.get("model") or flags.get("dfm")
+    if ask and console.interactive() and flags.get("cast") is None and not named:
         models = trained_names(workspace.model_dir)
         cast = ask_cast(load_faceset(side.aligned_dir).faces, models, side) if len(models) > 1 else ""
     return PromptPlan({"cast": cast} if cast else {}, saved, ask=ask and not saved)
@@ -69,7 +73,8 @@ def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
 
 def _flags(options: Options) -> list[str]:
     """Return the flags of what differs from the defaults; the mode always, since it may be remembered."""
-    values = {spec: getattr(options, spec.name) for spec in declared(Options) if spec.affects_output}
+    told = [spec for spec in declared(Options) if spec.affects_output or spec.name in MODELS]
+    values = {spec: getattr(options, spec.name) for spec in told if spec.applies(vars(options))}
     return [
         word for spec, value in values.items() if value != spec.default or spec.ask for word in (spec.flag, show(value))
     ]

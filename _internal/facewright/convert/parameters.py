@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from facewright.convert.blend import Mode
+from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm
 from facewright.convert.masks import KeepZone, MaskKind
 from facewright.convert.selection import parse_cast, parse_ranges
 from facewright.core.options import option
@@ -185,6 +186,33 @@ class Options:
         remember=False,
     )
     port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+    engine: str = option(str(Engine.KERAS), "What runs the network; both give the same images.", choices=ENGINES)
+    provider: str = option(
+        "auto",
+        "On what onnxruntime computes. It is named at the start, and never replaced in silence.",
+        choices=DEVICES,
+    )
+    dfm: str = option(
+        "",
+        "A .dfm file, as DeepFaceLab and DeepFaceLive have them, in place of a trained model; it runs on onnxruntime. "
+        "One that lies in model/ can also be named like a model, in a cast too.",
+        remember=False,
+    )
+    face_type: str = option(
+        "file",
+        "What the faces of the .dfm file show: what it was trained with.",
+        ask="Face type of the .dfm file",
+        choices=DFM_FACES,
+        remember=False,
+        applies_when=names_dfm,
+    )
+    morph: int = option(
+        100,
+        "How much of src is in the result, in percent, where the .dfm file can be morphed (AMP).",
+        low=0,
+        high=100,
+        applies_when=names_dfm,
+    )
 
 
 @dataclass(frozen=True)

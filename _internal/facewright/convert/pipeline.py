@@ -26,9 +26,10 @@ from facewright.convert.masks import DstFace, allowed_mask, kept_mask
 from facewright.convert.parameters import Parameters
 from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.faces.align import FaceType, Matrix, align_matrix, cut, invert, transform_points
+from facewright.faces.align import FaceType, Matrix, Points, align_matrix, cut, invert, transform_points
 from facewright.faces.color import Picture
 from facewright.faces.color_transfer import transfer
+from facewright.faces.dfl_crop import DflFaceType, dfl_matrix
 from facewright.faces.mask import Mask
 
 MIN_MASK = 0.001  # a predicted mask below it is 0
@@ -84,7 +85,13 @@ class ModelInput:
     """
 
     side: int
-    face_type: FaceType
+    face_type: FaceType | DflFaceType
+
+    def matrix(self, landmarks: Points) -> Matrix:
+        """Return the 2x3 matrix frame -> aligned image of a face with these (68, 2) landmarks in the frame."""
+        if isinstance(self.face_type, DflFaceType):
+            return dfl_matrix(landmarks, self.face_type, self.side)
+        return align_matrix(landmarks, self.face_type, self.side)
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
         wanted: Side and face type.
         parameters: Of the frame; here they choose the masks of dst.
     """
-    found = [(align_matrix(face.landmarks, wanted.face_type, wanted.side), face) for face in faces]
+    found = [(wanted.matrix(face.landmarks), face) for face in faces]
     # The determinant is small where a frame pixel is small in the aligned image: at a large face.
     found.sort(key=lambda pair: float(np.linalg.det(pair[0][:, :2])))
     images = np.empty((len(found), wanted.side, wanted.side, 3), np.float32)

@@ -100,10 +100,13 @@ class SavedModels:
     def load(self, model_dir: Path, name: str) -> TrainedModel:
         """See `Models`."""
         if (model_dir, name) not in self._loaded:
-            device, _ = devices.start("float32")
-            console.say(device.describe())
-            self._loaded[model_dir, name] = load_trained(model_dir, name)
+            self._loaded[model_dir, name] = self._open(model_dir, name)
         return self._loaded[model_dir, name]
+
+    def _open(self, model_dir: Path, name: str) -> TrainedModel:
+        device, _ = devices.start("float32")
+        console.say(device.describe())
+        return load_trained(model_dir, name)
 
 
 @dataclass(frozen=True)
@@ -238,7 +241,8 @@ def _say_models(models: Sequence[TrainedModel], cast: Cast, options: Options) ->
     for model in models:
         persons = [str(person) for person, state in cast.persons.items() if state.name == model.name]
         whom = f" for person {' and '.join(persons)}" if persons else ""
-        console.say(f"Model {model.name}{whom}, {model.iteration} iterations; {how}.")
+        trained = f", {model.iteration} iterations" if model.iteration else ""  # a .dfm file may not say it
+        console.say(f"Model {model.name}{whom}{trained}; {how}.")
 
 
 def find_faces(side: Side, contents: Contents) -> tuple[list[Path], Matched, list[FaceFile]]:
@@ -255,7 +259,7 @@ def find_faces(side: Side, contents: Contents) -> tuple[list[Path], Matched, lis
 def state_of(model: TrainedModel) -> TrainedState:
     """Return what the plan depends on of a loaded model."""
     wanted = ModelInput(model.resolution, model.face_type)
-    return TrainedState(model.name, model.fingerprint, wanted, model.converter, model.model.portrait)
+    return TrainedState(model.name, model.fingerprint, wanted, model.converter, model.portrait)
 
 
 def predict_with(model: TrainedModel) -> Predict:

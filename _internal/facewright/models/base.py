@@ -195,7 +195,7 @@ class FaceModel(Trainable):
         Returns:
             Image (n, S, S, 3) and mask (n, S, S, 1), float32 in 0..1.
         """
-        image, mask = self._swapper.predict_on_batch(faces)
+        image, mask = self.swap_network.predict_on_batch(faces)
         return np.asarray(image, np.float32), np.asarray(mask, np.float32)
 
     def own_mask(self, dst: Any) -> Any:
@@ -220,8 +220,8 @@ class FaceModel(Trainable):
             return nn.keras.Model(face, [self.own_mask(face), image, mask] if self.learns_mask else [image])
 
     @cached_property
-    def _swapper(self) -> Any:
-        # Built on first use: training alone does not need it.
+    def swap_network(self) -> Any:
+        """What `predict` runs: keras.Model (b, S, S, 3) -> [image, mask]. Training alone does not need it."""
         face = nn.keras.Input((self.resolution, self.resolution, 3))
         with self.averaged():
             return nn.keras.Model(face, list(self.swap(face)))

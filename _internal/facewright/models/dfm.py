@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facewright import __version__
 from facewright.models.base import Array, to_numpy
-from facewright.models.trained import TrainedModel
+from facewright.models.trained import KerasModel
 from facewright.nn.onnx_graph import build_onnx, set_tags
 
 INPUT = "in_face:0"
@@ -24,7 +24,7 @@ OWN_MASK, PICTURE, MASK = OUTPUTS = ("out_face_mask:0", "out_celeb_face:0", "out
 RADIUS = 0.48  # of the mask of a model without one, in sides of the image
 
 
-def dfm_bytes(trained: TrainedModel, tags: Mapping[str, str]) -> bytes:
+def dfm_bytes(trained: KerasModel, tags: Mapping[str, str]) -> bytes:
     """Return the content of the `.dfm` file.
 
     Args:
@@ -41,19 +41,19 @@ def dfm_bytes(trained: TrainedModel, tags: Mapping[str, str]) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def describe(trained: TrainedModel) -> dict[str, str]:
+def describe(trained: KerasModel) -> dict[str, str]:
     """Return what the file says of the model: key -> text."""
     return {
         "name": trained.name,
         "model": trained.kind,
         "iteration": str(trained.iteration),
         "resolution": str(trained.resolution),
-        "face_type": str(trained.face_type),
+        "face_type": str(trained.model.face_type),
         "masks": "learned" if trained.model.learns_mask else "ellipse",
     }
 
 
-def wanted(trained: TrainedModel, faces: Array) -> tuple[Array, Array, Array]:
+def wanted(trained: KerasModel, faces: Array) -> tuple[Array, Array, Array]:
     """Return what the file must answer, in the order of `OUTPUTS`: keras' own answers, as conversion gets them.
 
     Args:

@@ -15,7 +15,7 @@ from facewright.faces.align import PADDING
 from facewright.marking.provenance import network_tags
 from facewright.models import registry
 from facewright.models.dfm_check import LIMITS, compare, faces_of
-from facewright.models.trained import TrainedModel, load_trained
+from facewright.models.trained import KerasModel, load_trained
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
 from facewright.nn.onnx_file import OnnxFile, read_tags
@@ -162,7 +162,7 @@ def _origin(fingerprint: str) -> dict[str, str]:
     return {"generation": fingerprint, "layout": str(VERSION)}
 
 
-def _write(workspace: Workspace, model: TrainedModel, target: Path, device: Device) -> None:
+def _write(workspace: Workspace, model: KerasModel, target: Path, device: Device) -> None:
     """Write the file aside, check it, let it take its place."""
     from facewright.models import dfm  # it imports keras: seconds that a run with nothing to do need not wait for
 
@@ -183,7 +183,7 @@ def _write(workspace: Workspace, model: TrainedModel, target: Path, device: Devi
     _tell(model)
 
 
-def _check(path: Path, model: TrainedModel, workspace: Workspace, limit: float) -> str:
+def _check(path: Path, model: KerasModel, workspace: Workspace, limit: float) -> str:
     """Compare a file with its network; return what was found in a sentence.
 
     Raises:
@@ -191,7 +191,7 @@ def _check(path: Path, model: TrainedModel, workspace: Workspace, limit: float) 
     """
     from facewright.models import dfm  # late: see `_write`
 
-    faces, what = faces_of(workspace.dst.aligned(), model.face_type, model.resolution)
+    faces, what = faces_of(workspace.dst.aligned(), model.model.face_type, model.resolution)
     try:
         file = OnnxFile(path)
         found = compare(file, model.predict, lambda batch: dfm.wanted(model, batch), faces)
@@ -215,8 +215,8 @@ def _ms(time: float) -> str:
     return f"{time:.1f} ms" if time < 10 else f"{time:.0f} ms"
 
 
-def _tell(model: TrainedModel) -> None:
-    coverage = 1 / (1 - 2 * PADDING[model.face_type])
+def _tell(model: KerasModel) -> None:
+    coverage = 1 / (1 - 2 * PADDING[model.model.face_type])
     if not model.model.learns_mask:
         console.say("This model has no mask of its own: both masks in the file are an ellipse.")
     console.say(

@@ -14,6 +14,7 @@ SHARED = (
     "dfm_check",
     "dfm_export",
     "layouts",
+    "onnx_engine",
     "registry",
     "spec",
     "trained",

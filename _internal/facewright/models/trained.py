@@ -1,5 +1,6 @@
 """From a model to its generations on disk and back; a trained model for conversion."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.faces.align import FaceType
+from facewright.faces.dfl_crop import DflFaceType
 from facewright.models import registry
 from facewright.models.base import Array, FaceModel, Trainable
 from facewright.models.spec import ConverterDefaults, ModelOptions
@@ -20,8 +22,8 @@ from facewright.nn.saved_models import list_saved_models
 
 
 @dataclass(frozen=True)
-class TrainedModel:
-    """A trained model as the converter sees it.
+class TrainedModel(ABC):
+    """A trained model as the converter sees it, whatever runs it.
 
     Attributes:
         name: What the user calls it: its folder.
@@ -31,7 +33,7 @@ class TrainedModel:
         resolution: Side S of the faces it takes and gives, in pixels.
         face_type: What its faces show.
         converter: Its converter defaults.
-        model: The network.
+        portrait: Whether its image is the result, instead of being blended into dst's frame.
     """
 
     name: str
@@ -39,12 +41,27 @@ class TrainedModel:
     iteration: int
     fingerprint: str
     resolution: int
-    face_type: FaceType
+    face_type: FaceType | DflFaceType
     converter: ConverterDefaults
+    portrait: bool
+
+    @abstractmethod
+    def predict(self, faces: Array) -> tuple[Array, Array]:
+        """Swap dst faces: (n, S, S, 3) float32 BGR in 0..1 -> image (n, S, S, 3) and mask (n, S, S, 1)."""
+
+
+@dataclass(frozen=True)
+class KerasModel(TrainedModel):
+    """A trained model on keras.
+
+    Attributes:
+        model: The network.
+    """
+
     model: FaceModel
 
     def predict(self, faces: Array) -> tuple[Array, Array]:
-        """Swap dst faces: (n, S, S, 3) float32 BGR in 0..1 -> image (n, S, S, 3) and mask (n, S, S, 1)."""
+        """See `TrainedModel`."""
         return self.model.predict(faces)
 
 
@@ -130,7 +147,7 @@ def option_values(options: ModelOptions) -> dict[str, Any]:
     return asdict(options)
 
 
-def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
+def load_trained(model_dir: Path, name: str = "") -> KerasModel:
     """Load a trained model for conversion: weights only, in float32.
 
     Args:
@@ -151,10 +168,13 @@ def load_trained(model_dir: Path, name: str = "") -> TrainedModel:
     kind = str(generation.state["model"])
     model = registry.model_class(kind)(build_options(kind, generation.state.get("options") or {}))
     restore(model, generation, optimizer=False)
-    iteration = int(generation.state.get("iteration", 0))
-    return TrainedModel(
-        name, kind, iteration, generation.fingerprint, model.resolution, model.face_type, model.converter, model
-    )
+    return keras_model(name, kind, int(generation.state.get("iteration", 0)), generation.fingerprint, model)
+
+
+def keras_model(name: str, kind: str, iteration: int, fingerprint: str, model: FaceModel) -> KerasModel:
+    """Return a network with what it declares; see `TrainedModel`."""
+    declared_of = (model.resolution, model.face_type, model.converter, model.portrait)
+    return KerasModel(name, kind, iteration, fingerprint, *declared_of, model)
 
 
 def find_trained(model_dir: Path, name: str, need: tuple[str, ...] | None) -> tuple[str, Found]:

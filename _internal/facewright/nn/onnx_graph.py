@@ -210,12 +210,6 @@ def _conv(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
     plain = layer.groups == 1 and tuple(layer.dilation_rate) == (1, 1)
     _need(same and plain and layer.use_bias, layer, "other than a plain convolution with padding and bias")
     (source,) = given
-    # "same" as keras means it: where it cannot be even, the end gets one more.
-    before, after = [], []
-    for side, kernel, stride in zip(source.shape[1:3], layer.kernel_size, layer.strides, strict=True):
-        total = max((-(-int(side or 0) // stride) - 1) * stride + kernel - int(side or 0), 0)
-        before.append(total // 2)
-        after.append(total - total // 2)
     made = graph.node(
         "Conv",
         graph.placed(source, first=True),
@@ -223,15 +217,52 @@ def _conv(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
         graph.weight(layer.bias),
         kernel_shape=list(layer.kernel_size),
         strides=list(layer.strides),
-        pads=before + after,
+        pads=_same_pads(source, layer.kernel_size, layer.strides),
     )
     return _activated(graph, layer, Value(made, call.shape, first=True))
 
 
+def _same_pads(source: Value, kernels: Sequence[int], strides: Sequence[int]) -> list[int]:
+    """Return the padding that keras calls "same": where it cannot be even, the end gets one more."""
+    before, after = [], []
+    for side, kernel, stride in zip(source.shape[1:3], kernels, strides, strict=True):
+        total = max((-(-int(side or 0) // stride) - 1) * stride + kernel - int(side or 0), 0)
+        before.append(total // 2)
+        after.append(total - total // 2)
+    return before + after
+
+
+def _max_pool(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    _need(layer.padding == "same", layer, "without padding")
+    made = graph.node(
+        "MaxPool",
+        graph.placed(given[0], first=True),
+        kernel_shape=list(layer.pool_size),
+        strides=list(layer.strides),
+        pads=_same_pads(given[0], layer.pool_size, layer.strides),
+    )
+    return Value(made, call.shape, first=True)
+
+
 def _dense(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
-    _need(layer.use_bias and len(call.shape) == 2, layer, "of more than two dimensions or without bias")
-    made = graph.node("Gemm", given[0].name, graph.weight(layer.kernel), graph.weight(layer.bias))
+    _need(layer.use_bias, layer, "without bias")
+    kernel, bias = graph.weight(layer.kernel), graph.weight(layer.bias)
+    if len(call.shape) == 2:
+        made = graph.node("Gemm", given[0].name, kernel, bias)
+    else:
+        made = graph.node("Add", graph.node("MatMul", graph.placed(given[0], first=False), kernel), bias)
     return _activated(graph, layer, Value(made, call.shape))
+
+
+def _as_it_is(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    """What does something in training only."""
+    return given[0]
+
+
+def _ones(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+    shape = graph.node("Shape", given[0].name)
+    made = graph.node("ConstantOfShape", shape, value=numpy_helper.from_array(np.ones(1, np.float32), "one"))
+    return Value(made, call.shape, given[0].first)
 
 
 def _activation(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
@@ -321,9 +352,12 @@ LAYERS: Mapping[str, Callable[[Graph, Any, list[Value], Call], Value]] = {
     "Concatenate": _concatenate,
     "Conv2D": _conv,
     "Dense": _dense,
+    "Dropout": _as_it_is,
     "Flatten": _flatten,
     "GetItem": _channels,
     "LeakyReLU": _leaky,
+    "MaxPooling2D": _max_pool,
+    "OnesLike": _ones,
     "PixelNorm": _pixel_norm,
     "PixelShuffle": _shuffle,
     "Reshape": _reshape,

@@ -1,0 +1,58 @@
+"""What the faces of networks from DeepFaceLab show: its crops of 2020 and later, which differ from those of 2018.
+
+They are placed by 33 points (brows, nose, eyes and the corners of the mouth), so that an open mouth moves nothing.
+Facts in our own words; sides and shifts are in sides of the mean face's square.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+import numpy as np
+
+from facewright.faces.align import Matrix, Points, similarity
+from facewright.faces.landmarks import IBUG68
+
+PLACING = np.array([*range(17, 49), 54])  # numbers of the landmarks
+
+
+class DflFaceType(StrEnum):
+    """How much of the head such a network shows."""
+
+    HALF = "dfl-half"
+    MID_FULL = "dfl-mid-full"
+    FULL = "dfl-full"
+    WHOLE = "dfl-whole"
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """Side of the crop, and how far its middle lies above the middle of the mean face."""
+
+    side: float
+    up: float = 0.0
+
+
+CROPS = MappingProxyType(
+    {
+        DflFaceType.HALF: _Crop(1.0),
+        DflFaceType.MID_FULL: _Crop(1 + 2 * 0.0675 * 2**0.5),
+        DflFaceType.FULL: _Crop(1 + 2 * 0.2109375 * 2**0.5),
+        DflFaceType.WHOLE: _Crop(1 + 2 * 0.4 * 2**0.5, up=0.07),
+    }
+)
+
+
+def dfl_matrix(landmarks: Points, kind: DflFaceType, size: int) -> Matrix:
+    """Return the 2x3 matrix frame -> aligned image.
+
+    Args:
+        landmarks: (68, 2) points in the frame, in pixels.
+        kind: What the image shall show.
+        size: Its side in pixels.
+    """
+    crop = CROPS[kind]
+    matrix = similarity(np.asarray(landmarks, np.float64)[PLACING], IBUG68.mean_face[PLACING - IBUG68.inner])
+    corner = np.array([0.5, 0.5 - crop.up]) - crop.side / 2
+    matrix[:, 2] -= corner
+    return matrix * (size / crop.side)

@@ -1,0 +1,322 @@
+"""Networks on onnxruntime: a saved state of a model here, written as ONNX once, and the .dfm files that people have.
+
+    model/<name>/convert.onnx    a saved state: in_face:0 (batch, S, S, 3) -> image, mask; `generation` says which
+
+A .dfm file comes from DeepFaceLab, from DeepFaceLive's users or from `export`: see `facewright.models.dfm` for its
+inputs and outputs. Networks that can be morphed (AMP) have a second input, morph_value:0 (1), 0..1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facewright import __version__
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.files import write_bytes
+from facewright.core.hints import again
+from facewright.core.names import shown
+from facewright.core.safe_files import is_regular
+from facewright.faces.align import FaceType
+from facewright.faces.dfl_crop import DflFaceType
+from facewright.marking.provenance import network_tags
+from facewright.models import registry
+from facewright.models.base import Array
+from facewright.models.dfm_check import LIMITS, faces_of
+from facewright.models.spec import CONVERTER_DEFAULTS, ConverterDefaults
+from facewright.models.trained import KerasModel, TrainedModel, find_trained, load_trained
+from facewright.nn import devices
+from facewright.nn.onnx_check import BadOnnx, OnnxFacts, Shape, check_memory, read_facts
+from facewright.nn.onnx_file import OnnxFile, choose_provider
+
+CACHE = "convert.onnx"
+LAYOUT = "1"  # goes up when the same weights give another file
+INPUT, MORPH = "in_face", "morph_value"
+OWN_MASK, IMAGE, MASK = OUTPUTS = ("out_face_mask", "out_celeb_face", "out_celeb_face_mask")
+LEAST, MOST = 32, 1024  # px of a side
+TIMED = 8  # faces
+DFL_DEFAULTS = {
+    DflFaceType.HALF: CONVERTER_DEFAULTS[FaceType.HALF],
+    DflFaceType.MID_FULL: CONVERTER_DEFAULTS[FaceType.HALF],
+    DflFaceType.FULL: CONVERTER_DEFAULTS[FaceType.FULL],
+    DflFaceType.WHOLE: CONVERTER_DEFAULTS[FaceType.FULL],
+}
+FaceKind = FaceType | DflFaceType
+
+
+@dataclass(frozen=True)
+class OnnxModel(TrainedModel):
+    """A trained model on onnxruntime.
+
+    Attributes:
+        run: Faces -> image and mask, as `predict`.
+    """
+
+    run: Callable[[Array], tuple[Array, Array]]
+
+    def predict(self, faces: Array) -> tuple[Array, Array]:
+        """See `TrainedModel.predict`."""
+        return self.run(faces)
+
+
+def load_saved(model_dir: Path, name: str, provider: str) -> OnnxModel:
+    """Open the newest state of a model of the workspace; keras is needed only where that was never done.
+
+    Args:
+        model_dir: The workspace's model folder.
+        name: Which model; "" takes the one that was saved last.
+        provider: "auto" or a key of `nn.onnx_providers.PROVIDERS`.
+
+    Raises:
+        UserError: There is none, it is damaged, the provider is missing, or the file answers otherwise than keras.
+    """
+    name, found = find_trained(model_dir, name, need=("weights", "extra"))
+    generation, provider = found.generation, choose_provider(provider)
+    for path, reason in found.damaged.items():
+        console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
+    cache = model_dir / name / CACHE
+    file = _cached(cache, generation.fingerprint, provider)
+    if file is None:
+        file = _written(cache, load_trained(model_dir, name), provider)
+    kind = registry.model_class(str(generation.state["model"]))
+    _say(file, (np.zeros((TIMED, kind.resolution, kind.resolution, 3), np.float32),))
+
+    def run(faces: Array) -> tuple[Array, Array]:
+        image, mask = file.run(faces)
+        return image, mask
+
+    return OnnxModel(
+        name,
+        kind.name(),
+        int(generation.state.get("iteration", 0)),
+        generation.fingerprint,
+        kind.resolution,
+        kind.face_type,
+        kind.converter,
+        kind.portrait,
+        run,
+    )
+
+
+def _cached(path: Path, fingerprint: str, provider: str) -> OnnxFile | None:
+    """Open the file of an earlier run, if it is of this state."""
+    if not is_regular(path):
+        return None
+    try:
+        facts, _ = read_facts(path)
+        if facts.tags.get("generation") != fingerprint or facts.tags.get("layout") != LAYOUT:
+            return None
+        return OnnxFile(path, provider)
+    except (ValueError, OSError):
+        return None
+
+
+def _written(path: Path, trained: KerasModel, provider: str) -> OnnxFile:
+    """Write a state as ONNX, compare it with keras, keep it for the next run."""
+    content = swap_bytes(trained)
+    file = OnnxFile(content, provider)
+    face = faces_of([], trained.model.face_type, trained.resolution)[0][:1]
+    limit = LIMITS["cpu" if file.provider == "CPUExecutionProvider" and devices.on_processor() else "gpu"]
+    answers = zip(file.run(face), trained.predict(face), strict=True)
+    difference = max(float(np.abs(one - other).max()) for one, other in answers)
+    if not difference <= limit:  # also where one of them is no number
+        raise UserError(
+            f"onnxruntime answers otherwise than keras: by {difference:.2g} of 1.",
+            f"the same images, to {limit:g}.",
+            f"convert with keras, and report this with the name of the model:{again('--engine', 'keras')}",
+        )
+    try:
+        write_bytes(path, content)
+    except UserError as error:  # the conversion can do without
+        console.warn(f"{error.happened} The next run will need keras again.")
+    return file
+
+
+def swap_bytes(trained: KerasModel) -> bytes:
+    """Return a trained network as ONNX, its swap alone: in_face:0 -> out_celeb_face:0, out_celeb_face_mask:0.
+
+    Raises:
+        NotImplementedError: It holds a layer that the export does not know.
+    """
+    from facewright.nn.onnx_graph import build_onnx, set_tags  # it imports keras, which a later run does without
+
+    proto = build_onnx(
+        trained.model.swap_network, input_name=f"{INPUT}:0", output_names=(f"{IMAGE}:0", f"{MASK}:0"), constants={}
+    )
+    tags = {"name": trained.name, "generation": trained.fingerprint, "layout": LAYOUT}
+    set_tags(proto, network_tags() | tags, version=__version__)
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def _say(file: OnnxFile, inputs: tuple[Array, ...]) -> None:
+    time = file.milliseconds(*inputs) / len(inputs[0])
+    shown_time = f"{time:.1f}" if time < 10 else f"{time:.0f}"
+    console.say(f"onnxruntime, {file.provider}, {shown_time} ms a face.")
+
+
+@dataclass(frozen=True)
+class DfmFile:
+    """A checked .dfm file.
+
+    Attributes:
+        path: The file.
+        side: Side S of its images in pixels.
+        face_type: What they show, as the file says itself; None where it says nothing.
+        morphs: Whether it takes a morph value.
+        one_by_one: Whether it takes one face at a time.
+        iteration: As the file says; 0 where it says nothing.
+        facts: What else it says.
+    """
+
+    path: Path
+    side: int
+    face_type: FaceType | None
+    morphs: bool
+    one_by_one: bool
+    iteration: int
+    facts: OnnxFacts
+
+
+def read_dfm(path: Path) -> DfmFile:
+    """Look at a .dfm file without running it.
+
+    Raises:
+        UserError: It is no such file, or one that is not run.
+    """
+    try:
+        facts, proto = read_facts(path)
+        return _understood(path, facts, proto)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no file {path}.", "a .dfm file.", f"give its path:{again('--dfm', 'FILE.dfm')}"
+        ) from error
+    except BadOnnx as error:
+        raise refused(path, str(error)) from error
+    except OSError as error:
+        raise refused(path, f"it cannot be read: {error.strerror}") from error
+
+
+def refused(path: Path, why: str) -> UserError:
+    """Return what is raised for a file that is not run."""
+    return UserError(
+        f"{path.name} is not used: {shown(why)}.",
+        "a network as DeepFaceLive takes it: in_face of (batch, side, side, 3), and the outputs "
+        f"{', '.join(OUTPUTS)}; all in one file.",
+        "export it again with the program that trained it, or choose another file. Nothing was run.",
+    )
+
+
+def _understood(path: Path, facts: OnnxFacts, proto: Any) -> DfmFile:
+    """Check names and shapes.
+
+    Raises:
+        BadOnnx: They are those of another network.
+    """
+    inputs = {_plain(name): (name, shape) for name, shape in facts.inputs.items()}
+    if INPUT not in inputs or not inputs.keys() <= {INPUT, MORPH}:
+        raise BadOnnx(f"its inputs are {_listed(facts.inputs)}")
+    name, shape = inputs[INPUT]
+    if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or not shape[1] or not LEAST <= shape[1] <= MOST:
+        raise BadOnnx(f"{name[:40]} has the shape {_sides(shape)}")
+    if shape[0] not in (None, 1):
+        raise BadOnnx(f"it takes {shape[0]} faces at once")
+    if MORPH in inputs and inputs[MORPH][1] not in ((1,), (None,)):
+        raise BadOnnx(f"{MORPH} has the shape {_sides(inputs[MORPH][1])}")
+    if not set(OUTPUTS) <= set(map(_plain, facts.outputs)):
+        raise BadOnnx(f"its outputs are {_listed(facts.outputs)}")
+    side = shape[1]
+    given = {inputs[key][0]: (1, side, side, 3) if key == INPUT else (1,) for key in inputs}
+    for output, found in check_memory(proto, given).items():
+        _check_output(output, found, side)
+    return DfmFile(path, side, _own_type(facts), MORPH in inputs, shape[0] == 1, _iteration(facts), facts)
+
+
+def _check_output(name: str, shape: Shape, side: int) -> None:
+    if _plain(name) not in OUTPUTS:
+        return
+    wanted = (1, side, side, 3 if _plain(name) == IMAGE else 1)
+    fits = len(shape) == 4 and all(got in (None, want) for got, want in zip(shape, wanted, strict=True))
+    if shape and not fits:
+        raise BadOnnx(f"{name[:40]} has the shape {_sides(shape)}")
+
+
+def _plain(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _listed(names: Any) -> str:
+    return console.listed([name[:40] for name in names]) or "none"
+
+
+def _sides(shape: Shape) -> str:
+    return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+
+
+def _own_type(facts: OnnxFacts) -> FaceType | None:
+    said = facts.tags.get("face_type", "")
+    return FaceType(said) if said in (FaceType.HALF, FaceType.FULL, FaceType.HEAD) else None
+
+
+def _iteration(facts: OnnxFacts) -> int:
+    said = facts.tags.get("iteration", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 13 else 0
+
+
+def converter_of(kind: FaceKind) -> ConverterDefaults:
+    """Return the converter defaults for a face type."""
+    if isinstance(kind, DflFaceType):
+        return DFL_DEFAULTS[kind]
+    return CONVERTER_DEFAULTS.get(kind, CONVERTER_DEFAULTS[FaceType.FULL])
+
+
+def open_dfm(dfm: DfmFile, kind: FaceKind, morph: float, provider: str, fingerprint: str) -> OnnxModel:
+    """Open a .dfm file for converting.
+
+    Args:
+        dfm: From `read_dfm`.
+        kind: What its images show.
+        morph: 0..1, for networks that take it: how much of src is in the result.
+        provider: "auto" or a key of `nn.onnx_providers.PROVIDERS`.
+        fingerprint: Of file and morph.
+
+    Raises:
+        UserError: It does not load, does not run, answers otherwise than it says, or the provider is missing.
+    """
+    provider = choose_provider(provider)
+    try:
+        file = OnnxFile(dfm.path, provider)
+        run = _runner(dfm, file, np.array([morph], np.float32))
+        run(np.zeros((1, dfm.side, dfm.side, 3), np.float32))
+        one = np.zeros((1 if dfm.one_by_one else TIMED, dfm.side, dfm.side, 3), np.float32)
+        _say(file, _given(dfm, file, one, np.array([morph], np.float32)))
+    except ValueError as error:
+        raise refused(dfm.path, str(error)[:300]) from error
+    return OnnxModel(dfm.path.name, "dfm", dfm.iteration, fingerprint, dfm.side, kind, converter_of(kind), False, run)
+
+
+def _given(dfm: DfmFile, file: OnnxFile, faces: Array, morph: Array) -> tuple[Array, ...]:
+    by_name = {INPUT: faces, MORPH: morph}
+    return tuple(by_name[_plain(name)] for name, _ in file.inputs)
+
+
+def _runner(dfm: DfmFile, file: OnnxFile, morph: Array) -> Callable[[Array], tuple[Array, Array]]:
+    order = [_plain(name) for name, _ in file.outputs]
+    image, mask = order.index(IMAGE), order.index(MASK)
+
+    def few(faces: Array) -> tuple[Array, Array]:
+        made = file.run(*_given(dfm, file, faces, morph))
+        shape = faces.shape[:3]
+        if made[image].shape != (*shape, 3) or made[mask].shape != (*shape, 1):
+            raise ValueError(f"it answers with shapes {made[image].shape} and {made[mask].shape}")
+        return made[image], made[mask]
+
+    def run(faces: Array) -> tuple[Array, Array]:
+        if not dfm.one_by_one:
+            return few(faces)
+        made = [few(faces[place : place + 1]) for place in range(len(faces))]
+        return np.concatenate([one for one, _ in made]), np.concatenate([one for _, one in made])
+
+    return run
