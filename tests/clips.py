@@ -51,15 +51,15 @@ def variable_times() -> list[Fraction]:
     return [Fraction(n * 40 + 17 * (n % 3) + 300 * (n > 14), 1000) for n in range(30)]
 
 
-def changing_clip(path: Path, *sizes: str) -> Path:
+def changing_clip(path: Path, *sizes: str, codec: Sequence[str] = X264, stream: str = "h264") -> Path:
     """Ten frames of each size in one stream, as calls and screen recorders write it, each with a white border."""
-    coded = path.with_suffix(".h264")
+    coded = path.with_suffix(".coded")
     streams = []
     for size in sizes:
-        ffmpeg(*picture(10, size=size, draw=f"{GREY},drawbox=c=white:t=4"), *X264, "-f", "h264", coded)
+        ffmpeg(*picture(10, size=size, draw=f"{GREY},drawbox=c=white:t=4"), *codec, "-f", stream, coded)
         streams.append(coded.read_bytes())
     coded.write_bytes(b"".join(streams))
-    ffmpeg("-framerate", "25", "-i", coded, "-c", "copy", path)
+    ffmpeg("-f", stream, "-framerate", "25", "-i", coded, "-c", "copy", path)
     coded.unlink()
     return path
 

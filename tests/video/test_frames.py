@@ -298,6 +298,43 @@ def test_a_turned_video_whose_size_changes(tmp_path: Path) -> None:
     assert len(report.timing.changes) == 2
 
 
+@pytest.mark.parametrize(
+    ("size", "other", "codec", "stream"),
+    [
+        ("95x71", "48x72", ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "2"], "mjpeg"),
+        ("95x71", "48x72", ["-c:v", "png", "-pix_fmt", "rgb24"], "image2pipe"),
+        ("96x72", "48x72", ["-c:v", "png", "-pix_fmt", "pal8"], "image2pipe"),
+        ("96x72", "48x72", ["-c:v", "png", "-pix_fmt", "rgba"], "image2pipe"),
+    ],
+    ids=["odd", "RGB", "palette", "transparent"],
+)
+def test_other_sizes_in_rare_formats(tmp_path: Path, size: str, other: str, codec: list[str], stream: str) -> None:
+    same, video = (
+        changing_clip(tmp_path / f"{name}.mkv", *sizes, codec=codec, stream=stream)
+        for name, sizes in (("same", (size, size)), ("video", (size, other)))
+    )
+    folder, report = split_all(video)
+    images = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    width, height = map(int, size.split("x"))
+    assert {image.shape for image in images} == {(height, width, 3)} and len(images) == 20
+    assert np.abs(np.subtract(box_of(images[15]), ((width - 48) // 2, 0, 48, height))).max() <= 2
+    assert any(other in change for change in report.timing.changes)
+    plain, report = split_all(same)
+    assert not any("fitted" in change for change in report.timing.changes)
+    for number, image in enumerate(images[:10], 1):  # what needs no fitting hardly changes
+        assert np.abs(np.subtract(read_image(plain / f"{number:05d}.png"), image, dtype=float)).mean() < 1
+
+
+def test_a_slanting_video_whose_size_changes(tmp_path: Path) -> None:
+    for name, sizes in (("flat", ("96x72", "192x144")), ("same", ("96x72", "96x72"))):
+        changing_clip(tmp_path / f"{name}.mp4", *sizes)
+        ffmpeg("-display_rotation", "30", "-i", tmp_path / f"{name}.mp4", "-c", "copy", tmp_path / f"{name}_30.mp4")
+    fitted, plain = (split_all(tmp_path / f"{name}_30.mp4")[0] for name in ("flat", "same"))
+    for number, most in ((3, 1), (15, 12)):  # the border of the larger image is half as wide
+        one, other = (read_image(folder / f"{number:05d}.png") for folder in (fitted, plain))
+        assert one.shape == other.shape and np.abs(np.subtract(one, other, dtype=float)).mean() < most
+
+
 def test_another_pixel_format_is_no_other_size(tmp_path: Path) -> None:
     streams = []
     for layout in ("yuv420p", "yuv444p"):

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 import ffmpeg
 
 from facewright.core.errors import UserError
-from facewright.video.ffmpeg import has_filters
+from facewright.video.ffmpeg import FfmpegRun, command, has_filters
 from facewright.video.probe import MAX_GAP, Colour, VideoInfo, file_url
 
 # The YUV matrices that the scaler knows, under its names.
@@ -27,6 +28,9 @@ REFUSED_TAGS = ("bt2020c",)
 TURNS: Mapping[int, Sequence[Sequence[str]]] = MappingProxyType(
     {0: (), 90: (("transpose", "cclock"),), 180: (("hflip",), ("vflip",)), 270: (("transpose", "clock"),)}
 )
+# Filters that begin anew at a change lose count of frames and times, and what ffmpeg itself would put before them to
+# turn the frames cannot take another size.
+AS_IS: Mapping[str, Any] = MappingProxyType({"reinit_filter": 0, "noautorotate": None})
 SDR = Colour("bt709", "bt709", "bt709", "tv")
 
 # Diffuse white of PQ and HLG by ITU-R BT.2408, in cd/m2.
@@ -94,10 +98,9 @@ def video_input(info: VideoInfo, **options: Any) -> Any:
         info: The video.
         options: More options of ffmpeg for the input.
     """
-    # Filters that begin anew at a change lose count of frames and times. What ffmpeg itself would put before them to
-    # turn the frames cannot take another size.
-    kept = {"reinit_filter": 0, "noautorotate": None} if _may_change(info) else {}
-    return ffmpeg.input(file_url(info.path), **{"protocol_whitelist": "file", **kept, **options})
+    return ffmpeg.input(
+        file_url(info.path), **{"protocol_whitelist": "file", **(AS_IS if _fits(info) else {}), **options}
+    )
 
 
 def video_frames(source: Any, info: VideoInfo) -> Any:
@@ -111,7 +114,7 @@ def video_frames(source: Any, info: VideoInfo) -> Any:
     matrix = info.colour.matrix
     if not info.rgb and matrix and (matrix not in SCALER_MATRICES or matrix in REFUSED_TAGS):
         node = node.filter("setparams", colorspace="bt2020nc" if matrix in REFUSED_TAGS else "unknown")
-    if not _may_change(info):
+    if not _fits(info):
         return node
     height, width = info.size
     node = node.filter(
@@ -122,20 +125,41 @@ def video_frames(source: Any, info: VideoInfo) -> Any:
         eval="frame",
         flags="bicubic+accurate_rnd+full_chroma_int",
     )
+    if not _is_plain(info):
+        # Borders of any width need a pixel for each sample. The scaler itself makes this format: another one behind it
+        # would not let the sizes change.
+        node = node.filter("format", "rgb24" if info.rgb else "yuv444p16le" if info.deep else "yuv444p")
     node = node.filter("pad", width, height, -1, -1, eval="frame").filter("setsar", str(info.pixel_aspect))
-    for turn in (*TURNS[info.rotation % 360], *([["hflip"]] if info.mirrored else [])):
+    slant = [["rotate", f"{-info.rotation}*PI/180"]]
+    for turn in (*TURNS.get(info.rotation % 360, slant), *([["hflip"]] if info.mirrored else [])):
         node = node.filter(*turn)
     return node.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
 
 
-def _may_change(info: VideoInfo) -> bool:
-    """Whether frames of another size are fitted in.
+def _fits(info: VideoInfo) -> bool:
+    """Whether frames of another size are fitted in: always, or only where there are some."""
+    return _is_plain(info) or _changes_size(info)
 
-    Not where the scaler, the borders or a turn could change frames that need no fitting: RGB, palettes, odd sizes,
-    slanting frames.
+
+def _is_plain(info: VideoInfo) -> bool:
+    """Whether scaler, borders and turns leave frames as they are that need no fitting.
+
+    Not those of RGB, palettes and odd sizes, nor slanting frames.
     """
     height, width = info.size
     return not info.rgb and info.rotation % 360 in TURNS and not width % 2 and not height % 2
+
+
+@lru_cache
+def _changes_size(info: VideoInfo) -> bool:
+    """Decode a video to see whether its frames have several sizes."""
+    source = ffmpeg.input(file_url(info.path), protocol_whitelist="file", **AS_IS)
+    output = source[str(info.index)].filter("null").output("pipe:1", format="null")
+    with FfmpegRun(command(output, "-max_error_rate", "1")) as run:
+        while run.stdout.read(1 << 16):  # nothing is written; it closes in the end
+            pass
+        run.finish(f"{info.path.name} could not be decoded to its end")
+        return bool(run.sizes)
 
 
 def fitted_note(info: VideoInfo, sizes: Collection[tuple[int, int]]) -> str:
