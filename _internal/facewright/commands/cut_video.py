@@ -45,6 +45,13 @@ class Options:
         check=check_end,
     )
     length: str = option("", "How long it is, in place of --end.", remember=False)
+    video_track: int = option(
+        0,
+        "Number of the video track to keep where data_dst has several; 0 keeps the main one.",
+        low=0,
+        high=1000,
+        remember=False,
+    )
 
 
 def run(workspace: Workspace, options: Options) -> CutReport:
@@ -54,7 +61,7 @@ def run(workspace: Workspace, options: Options) -> CutReport:
         UserError: No video, times that do not fit it, or a full disk.
     """
     start, end = times(options)
-    report = cut_dst(workspace, start, end)
+    report = cut_dst(workspace, start, end, video_track=options.video_track)
     if report.frames:
         console.say(f"The whole video is now in {report.trash}.")
         until = show_time(end) if end is not None else "the end"

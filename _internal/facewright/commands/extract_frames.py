@@ -10,7 +10,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.command import Command
-from facewright.core.hints import hint
+from facewright.core.hints import again, hint
 from facewright.core.options import PromptPlan, option
 from facewright.core.workspace import Workspace
 from facewright.video.extraction import ExtractFramesReport, extract_frames
@@ -36,6 +36,13 @@ class Options:
         applies_when=lambda values: values["side"] == "src",
     )
     image_format: str = option("png", "Format of the frames.", choices=FORMATS)
+    video_track: int = option(
+        0,
+        "Number of the video track to take where the file has several; 0 takes the main one.",
+        low=0,
+        high=1000,
+        remember=False,
+    )
     redo: bool = option(
         False, "Move frames of another video or of other settings to the trash without asking.", remember=False
     )
@@ -60,7 +67,8 @@ def run(workspace: Workspace, options: Options) -> ExtractFramesReport:
             --redo.
     """
     side = workspace.side(options.side)
-    settings = FrameSettings(options.fps if options.side == "src" else 0.0, options.image_format)
+    fps = options.fps if options.side == "src" else 0.0
+    settings = FrameSettings(fps, options.image_format, options.video_track)
     report = extract_frames(workspace, side, settings, redo=options.redo)
     say_report(report, options.side)
     report.check_whole()
@@ -80,6 +88,7 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
         if known > report.frames:
             console.say(f"{known - report.frames} of them were deleted since; they stay deleted.")
         return
+    say_tracks(info)
     if timing is None:
         return
     height, width = timing.size
@@ -93,6 +102,16 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
         console.say(f"The frames were {change}.")
     if side == "dst":
         say_audio(info, timing)
+
+
+def say_tracks(info: VideoInfo) -> None:
+    """Say which of several video tracks was taken."""
+    if len(info.tracks) > 1:
+        console.say(f"{info.path.name} has {len(info.tracks)} video tracks: {', '.join(map(str, info.tracks))}.")
+        other = next(track.track for track in info.tracks if track != info.track)
+        console.say(
+            f"These are the frames of {info.track}. To take another:{again('--redo', f'--video-track={other}')}"
+        )
 
 
 def say_audio(info: VideoInfo, timing: Timing) -> None:

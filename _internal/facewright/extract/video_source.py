@@ -14,6 +14,7 @@ from facewright.extract.log import ExtractionLog
 from facewright.extract.sources import Todo, video_identity
 from facewright.video.filters import fitted_note
 from facewright.video.frames import VideoFrames, expected_count
+from facewright.video.glued import warn_of_second_file
 from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import DIGITS, frame_digits, frame_number, frame_stem
@@ -35,6 +36,12 @@ class VideoSource:
     def __post_init__(self) -> None:
         """Look into the video."""
         self._info: VideoInfo = probe(side_video(self.side), Contents(self.side.root))
+        warn_of_second_file(self._info.path)
+        if len(self._info.tracks) > 1:
+            console.say(
+                f"{self._info.path.name} has {len(self._info.tracks)} video tracks; {self._info.track} is searched. "
+                f"Another one can be taken out first:{self.side.hint('extract-frames')}"
+            )
         self.video = video_identity(self._info.path.name, self._info.byte_count, self.fps, self._info.content)
         self.ahead = max(2, min(READ_AHEAD, MAX_PIXELS_AHEAD // max(1, self._info.size[0] * self._info.size[1])))
         self._digits = DIGITS

@@ -14,6 +14,7 @@ from facewright.core.files import move_to_trash, read_json, write_json
 from facewright.core.json_data import fields
 from facewright.core.workspace import Workspace
 from facewright.video.audio import fits_aac, mixed_down_note
+from facewright.video.glued import warn_of_second_file
 from facewright.video.named import side_video
 from facewright.video.part import Part, choose_part, write_part
 from facewright.video.probe import probe
@@ -78,13 +79,14 @@ class CutReport:
     deinterlaced: bool = False
 
 
-def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutReport:
+def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None, *, video_track: int = 0) -> CutReport:
     """Put a part of data_dst in the place of the whole, which moves to the trash.
 
     Args:
         workspace: The project.
         start: Seconds after the beginning of the video.
         end: Likewise; None is its end.
+        video_track: Number of the video track, from 1; 0 is the main one.
 
     Raises:
         UserError: No video, times that do not fit it, or a full disk.
@@ -95,7 +97,10 @@ def cut_dst(workspace: Workspace, start: Fraction, end: Fraction | None) -> CutR
         ready = workspace.root / f".{side.name}.cut.mp4"
         if _finish_killed_run(workspace, ready, target):
             return CutReport(target, 0)
-        info = probe(side_video(side))
+        info = probe(side_video(side), track=video_track)
+        if len(info.tracks) > 1:
+            console.warn(f"Of the video tracks {', '.join(map(str, info.tracks))} the cut holds {info.track} alone.")
+        warn_of_second_file(info.path)
         if _is_cut(workspace, info.path, start, end):
             console.say(f"{info.path.name} was cut at these very times already; nothing to do.")
             return CutReport(info.path, 0)

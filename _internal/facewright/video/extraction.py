@@ -11,6 +11,7 @@ from facewright.core.files import move_to_trash
 from facewright.core.hints import again
 from facewright.core.workspace import Side, Workspace
 from facewright.video.frames import FrameSettings, differing, expected_count, made_from, partial_made_from, write_frames
+from facewright.video.glued import warn_of_second_file
 from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import Timing, read_timing
@@ -65,7 +66,8 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
     Raises:
         UserError: No video, a full disk, or other frames and nobody who agrees that they are moved.
     """
-    info = probe(side_video(side), Contents(workspace.root))
+    info = probe(side_video(side), Contents(workspace.root), track=settings.video_track)
+    warn_of_second_file(info.path)
     with workspace.lock(side.name):
         found = differences(side, info, settings, redo=redo)
         if not found and side.timing_file.exists() and side.frames():
@@ -101,13 +103,15 @@ def differences(side: Side, info: VideoInfo, settings: FrameSettings, *, redo: b
             "content": timing.source_content,
             "fps": timing.fps,
             "image_format": timing.image_format,
+            "video_track": timing.video_track,
         }
     else:
         made_of = partial_made_from(side.frames_dir)
     if made_of is None:
         return ["they were not made by this step (frames.json is missing)"] if side.frames() else []
     words = {"name": "the video was {}", "bytes": "the video had {} bytes", "fps": "the rate was {:g} fps"}
-    words["image_format"] = "the format was {}"
+    words |= {"image_format": "the format was {}", "video_track": "the video track was {} (0 is the main one)"}
+    made_of = {"video_track": 0, **made_of}
     found = [key for key in differing(made_of, wanted) if key in made_of]
     if found == ["content"]:
         return ["the video was another one of the same name and length"]

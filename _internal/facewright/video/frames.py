@@ -50,10 +50,12 @@ class FrameSettings:
     Attributes:
         fps: Rate to thin out to; 0 takes every frame.
         image_format: "png" or "jpg".
+        video_track: Number of the video track, from 1; 0 is the main one.
     """
 
     fps: float
     image_format: str
+    video_track: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def made_from(info: VideoInfo, settings: FrameSettings) -> dict[str, Any]:
 def differing(made_of: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Return the fields in which two origins differ; a content that one of them does not know is passed over."""
     known = made_of.get("content") and wanted.get("content")
+    made_of = {"video_track": 0, **made_of}  # what earlier programs did not note
     return [key for key in wanted if made_of.get(key) != wanted[key] and (known or key != "content")]
 
 
@@ -259,6 +262,7 @@ def _timing(
         source_bytes=info.byte_count,
         fps=settings.fps,
         image_format=settings.image_format,
+        video_track=settings.video_track,
         time_base=clean.time_base,
         pts=clean.pts,
         end=_end(info, clean, rate, claimed=claimed),

@@ -84,6 +84,25 @@ class Colour:
 
 
 @dataclass(frozen=True)
+class VideoTrack:
+    """A video track.
+
+    Attributes:
+        track: Its number among the video tracks, from 1.
+        codec: For example "h264".
+        size: (h, w) that the file states.
+    """
+
+    track: int
+    codec: str
+    size: tuple[int, int]
+
+    def __str__(self) -> str:
+        """Return for example "2 (h264, 1920x1080)"."""
+        return f"{self.track} ({self.codec}, {self.size[1]}x{self.size[0]})"
+
+
+@dataclass(frozen=True)
 class VideoInfo:
     """A video file.
 
@@ -112,6 +131,8 @@ class VideoInfo:
         colour: Its tags.
         audio: The main audio track, None where there is none that can be read.
         audio_tracks: All audio tracks.
+        track: The video track that is looked at.
+        tracks: All of them; cover art is none.
         content: What is in the file (see `facewright.core.contents`); "" where nobody asked.
     """
 
@@ -139,6 +160,8 @@ class VideoInfo:
     colour: Colour
     audio: AudioStream | None
     audio_tracks: tuple[AudioStream, ...]
+    track: VideoTrack
+    tracks: tuple[VideoTrack, ...]
     content: str = ""
 
     @property
@@ -238,19 +261,27 @@ def _has_atom(path: Path, wanted: bytes) -> bool:
     return False
 
 
-def probe(path: Path, contents: Contents | None = None) -> VideoInfo:
+def probe(path: Path, contents: Contents | None = None, *, track: int = 0) -> VideoInfo:
     """Read what a video file is, decoding its first few frames.
 
     Args:
         path: The file.
         contents: Those of the workspace, where the whole content is asked for.
+        track: Number of the video track, from 1; 0 is the one that ffmpeg prefers.
 
     Raises:
-        UserError: The file is no video, is cut off, or holds audio only.
+        UserError: The file is no video, is cut off, holds audio only, or has no track of that number.
     """
     container = open_video(path)
     with closing(container):
-        stream = video_stream(container)
+        streams = video_streams(container)
+        videos = tuple(
+            VideoTrack(number, s.codec_context.name, (s.codec_context.height, s.codec_context.width))
+            for number, s in enumerate(streams, 1)
+        )
+        if track > len(videos):
+            raise _no_track(path, videos, track)
+        stream = streams[track - 1] if track else video_stream(container)
         if stream is None:
             raise UserError(
                 f"{path} has no video stream, only {_kinds(container)}.",
@@ -291,14 +322,30 @@ def probe(path: Path, contents: Contents | None = None) -> VideoInfo:
             colour=_colour(context, first),
             audio=main_track(tracks, best.index if best is not None else None),
             audio_tracks=tracks,
+            track=videos[streams.index(stream)],
+            tracks=videos,
             content=contents.of(path) if contents else "",
         )
 
 
-def video_stream(container: Any) -> Any:
-    """Return the video stream of an open file; cover art of a music file does not count. None without one."""
+def _no_track(path: Path, tracks: Sequence[VideoTrack], number: int) -> UserError:
+    there = f"its video tracks are {', '.join(map(str, tracks))}" if tracks else "it has none"
+    return UserError(
+        f"{path.name} has no video track {number}; {there}.",
+        "the number of a track that is there.",
+        "name another one with --video-track, or leave it out to take the main one.",
+    )
+
+
+def video_streams(container: Any) -> list[Any]:
+    """Return the video streams of an open file that can be decoded; cover art of a music file does not count."""
     attached = av.stream.Disposition.attached_pic
-    moving = [s for s in container.streams.video if not s.disposition & attached and s.codec_context is not None]
+    return [s for s in container.streams.video if not s.disposition & attached and s.codec_context is not None]
+
+
+def video_stream(container: Any) -> Any:
+    """Return the main one of the `video_streams`; None without one."""
+    moving = video_streams(container)
     best = container.streams.best("video")
     return best if best in moving else next(iter(moving), None)
 

@@ -5,7 +5,8 @@
       "source": {"name": "data_dst.mp4", "bytes": 710662, "content": "710662:0a1b2c3d"},
                                        the video the frames were made of; content: length and CRC-32 of all bytes
                                        (facewright/core/contents.py), absent in files of earlier programs
-      "settings": {"fps": 0.0, "image_format": "png"},           0 fps means every frame
+      "settings": {"fps": 0.0, "image_format": "png"},           0 fps means every frame; "video_track": 2 where
+                                       another one than the main one was taken
       "time_base": [1, 12800],         seconds per tick, as a fraction
       "pts": [0, 512, 1024],           when frame 00001, 00002, 00003 is shown, in ticks, rising; the clock is
                                        that of the source file (of its first section), so that its audio fits
@@ -49,6 +50,7 @@ VERSION = 1
 MAX_FRAMES = 50_000_000
 MAX_RATE = 1_000_000  # frames per second
 MAX_SIDE = 1 << 20  # px
+MAX_TRACK = 1000
 DIGITS = 5  # of a frame's name, where there are not more frames
 
 # Where a container rounds its times (Matroska: to a millisecond) the rate people meant is one of these.
@@ -109,6 +111,7 @@ class Timing:
     changes: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
     source_content: str = ""
+    video_track: int = 0
 
     @property
     def seconds(self) -> list[Fraction]:
@@ -187,7 +190,11 @@ def write_timing(path: Path, timing: Timing) -> None:
             "bytes": timing.source_bytes,
             **({"content": timing.source_content} if timing.source_content else {}),
         },
-        "settings": {"fps": timing.fps, "image_format": timing.image_format},
+        "settings": {
+            "fps": timing.fps,
+            "image_format": timing.image_format,
+            **({"video_track": timing.video_track} if timing.video_track else {}),
+        },
         "time_base": list(timing.time_base.as_integer_ratio()),
         "pts": list(timing.pts),
         "end": timing.end,
@@ -261,6 +268,7 @@ def _parse(data: dict[str, Any]) -> Timing:
         changes=tuple(data["changes"]),
         sections=tuple(Section(*(ticks * time_base for ticks in section)) for section in data.get("sections", ())),
         source_content=source.get("content", ""),
+        video_track=settings.get("video_track", 0),
     )
 
 
@@ -288,7 +296,7 @@ FRAMES_SCHEMA = fields(
         "format": choice(FORMAT),
         "version": choice(VERSION),
         "source": fields({"name": text, "bytes": whole(0)}, {"content": text}),
-        "settings": fields({"fps": number, "image_format": text}),
+        "settings": fields({"fps": number, "image_format": text}, {"video_track": whole(0, MAX_TRACK)}),
         "time_base": list_of(whole(1), 2),
         "pts": list_of(whole()),
         "end": whole(),
