@@ -164,3 +164,14 @@ def test_without_a_terminal_what_comes_back_is_said(faces: Workspace, capsys: py
     assert run(faces, "restore", "--what", "all") == 0
     said = capsys.readouterr().out
     assert "second" in said and "first" not in said
+
+
+def test_a_folder_that_a_killed_run_had_emptied_goes(
+    workspace: Workspace, save_drawn_face: Callable[..., Path]
+) -> None:
+    path = save_drawn_face(workspace.src.aligned_dir / "00001_0.png")
+    emptied = move_to_trash([path], workspace.trash, by="sort")
+    assert emptied is not None
+    (emptied / path.name).rename(path)  # the kill came before the note was removed
+    assert run(workspace, "restore", "--what", "all") == 1
+    assert not emptied.exists() and path.exists()

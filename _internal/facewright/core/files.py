@@ -315,11 +315,23 @@ class Batch:
 
 def batches(trash: Path) -> list[Batch]:
     """Return all batches with something in them, the newest first; origins lie in the folder that holds `trash`."""
+    return [batch for batch in _all_batches(trash) if batch.items]
+
+
+def tidy_trash(trash: Path) -> None:
+    """Remove the dated folders that hold nothing but a note: a run was killed that had emptied one.
+
+    Only while no step can be about to fill one.
+    """
+    for batch in _all_batches(trash):
+        tidy(batch)
+
+
+def _all_batches(trash: Path) -> list[Batch]:
     if not trash.is_dir():
         return []
     folders = [path for path in trash.iterdir() if STAMP.fullmatch(path.name) and path.is_dir() and not is_link(path)]
-    found = [_read(folder, trash.parent) for folder in sorted(folders, key=_age, reverse=True)]
-    return [batch for batch in found if batch.items]
+    return [_read(folder, trash.parent) for folder in sorted(folders, key=_age, reverse=True)]
 
 
 def _age(folder: Path) -> tuple[str, int]:

@@ -1,11 +1,12 @@
 """Faces and files from the trash, back to where they were."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import Batch, FreeNames, TrashedFile, batches, make_folder, move, tidy
+from facewright.core.files import Batch, FreeNames, TrashedFile, batches, make_folder, move, tidy, tidy_trash
 from facewright.core.links import FLAG, FOLLOWED
 from facewright.core.safe_files import is_link
 from facewright.core.workspace import Side, Workspace
@@ -25,6 +26,7 @@ def restore_faces(request: RestoreRequest) -> RestoreReport:
         UserError: There are none, or none is named so.
     """
     workspace, side = request.workspace, request.side
+    _tidy(workspace)
     found = [(batch, faces_of(batch, side)) for batch in batches(workspace.trash)]
     found = [(batch, items) for batch, items in found if items]
     rows = [Row(batch.folder.name, f"{len(items):>6} faces  {batch.by or 'unknown step'}") for batch, items in found]
@@ -90,6 +92,7 @@ def restore_files(request: RestoreRequest) -> RestoreReport:
         UserError: There is nothing, or nothing is named so.
     """
     workspace = request.workspace
+    _tidy(workspace)
     found = batches(workspace.trash)
     rows = [Row(batch.folder.name, f"{_contents(workspace, batch)}  {batch.by or 'unknown step'}") for batch in found]
     index = request.choose(rows, nothing_there(workspace, "files"))
@@ -97,9 +100,7 @@ def restore_files(request: RestoreRequest) -> RestoreReport:
     if index is None:
         return RestoreReport(listed)
     batch = found[index]
-    with ExitStack() as locks:
-        for name in LOCKS:
-            locks.enter_context(workspace.lock(name))
+    with _everything(workspace):
         for side in (workspace.src, workspace.dst):
             if side.aligned_dir.is_dir():
                 finish(side.aligned_dir, workspace.trash)
@@ -114,6 +115,22 @@ def restore_files(request: RestoreRequest) -> RestoreReport:
         shown = console.listed([path.relative_to(batch.folder).as_posix() for path in left])
         console.say(f"{len(left)} stay in {batch.folder}, for another file is in their place: {shown}.")
     return RestoreReport(listed, batch.folder.name, back)
+
+
+@contextmanager
+def _everything(workspace: Workspace) -> Iterator[None]:
+    """Hold all locks."""
+    with ExitStack() as locks:
+        for name in LOCKS:
+            locks.enter_context(workspace.lock(name))
+        yield
+
+
+def _tidy(workspace: Workspace) -> None:
+    """Remove what a killed run has emptied, unless another step is running."""
+    if workspace.trash.is_dir():
+        with suppress(UserError), _everything(workspace):
+            tidy_trash(workspace.trash)
 
 
 class _Names:
