@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from facewright.cli import build
+from facewright.cli import build_cli
 from facewright.core.command import CommandPackage
 from facewright.core.hints import SCRIPTS
 from facewright.launchers import TESTS, all_files, render, unlisted_scripts, write_launchers
@@ -36,7 +36,7 @@ def test_no_further_numbered_script() -> None:
 @pytest.mark.parametrize("name", list(SCRIPTS))
 def test_every_row_parses(name: str) -> None:
     command_name, *flags = SCRIPTS[name].split()
-    group = build(CommandPackage())
+    group = build_cli(CommandPackage())
     with group.make_context("main.py", [command_name, *flags], resilient_parsing=True) as context:
         command = group.get_command(context, command_name)
         assert command is not None, f"there is no command {command_name!r}"

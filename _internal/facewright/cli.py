@@ -17,7 +17,7 @@ from facewright.core.errors import EXIT_CODES, UserError
 from facewright.core.files import make_folder
 from facewright.core.hints import PROGRAM, REPOSITORY, SCRIPTS, USUAL_WORKSPACE, hint
 from facewright.core.log_file import log_file, versions
-from facewright.core.names import check_path, is_plain, shown
+from facewright.core.names import check_path, is_plain, printable
 from facewright.core.options import Option, Value, declared, grouped, resolve, show
 from facewright.core.workspace import Workspace
 from facewright.launchers import unlisted_scripts, write_launchers
@@ -199,7 +199,7 @@ def open_workspace(folder: str | None, *, may_be_new: bool) -> Workspace:
     root = workspace_root(folder)
     if not is_plain(str(root)):  # no journal, no page and no ffmpeg could name what lies in it
         raise UserError(
-            f"The path of the workspace, {shown(str(root))}, is not UTF-8 or holds control characters.",
+            f"The path of the workspace, {printable(str(root))}, is not UTF-8 or holds control characters.",
             "a folder whose name can be written in UTF-8.",
             "rename the folder.",
         )
@@ -273,7 +273,7 @@ def _write_launchers(**common: Any) -> None:
         console.say(f"Brought the tables of {path.relative_to(REPOSITORY)} up to date.")
 
 
-def build(package: CommandPackage) -> Program:
+def build_cli(package: CommandPackage) -> Program:
     """Return the whole command line."""
     program = Program(
         package,
@@ -343,7 +343,7 @@ def main(argv: Sequence[str] | None = None, *, commands: str = "facewright.comma
     """
     console.set_up()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    program = build(CommandPackage(commands))
+    program = build_cli(CommandPackage(commands))
     try:
         code = program.main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except UserError as problem:

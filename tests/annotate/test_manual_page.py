@@ -223,7 +223,7 @@ def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monke
     monkeypatch.setattr(FaceStorage, "save", full)
     monkeypatch.setattr("facewright.ui.page.Page", lambda answer, port: Pressing(answer))
     with pytest.raises(UserError, match="disk is full"):
-        page.work(desk, 0)
+        page.serve_session(desk, 0)
 
 
 class Pressing(Page):

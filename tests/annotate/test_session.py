@@ -6,8 +6,8 @@ import pytest
 from annotate.hand import Hand
 from annotate.table import HEIGHT, WIDTH, Mean, fill, lay
 from facewright.annotate.drawing import BAR
-from facewright.annotate.face import CHIN, NOSE, FaceSquare, mean_points, resized, square_of
-from facewright.annotate.session import around, shown
+from facewright.annotate.face import CHIN, NOSE, FaceSquare, mean_points, resize_by_wheel, square_of
+from facewright.annotate.session import around, fit_to_view
 from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
 from facewright.ui.events import HELP, Do, Event, Key, coalesced, key_named
@@ -115,7 +115,7 @@ def test_the_wheel_sizes_the_face_in_hand_only(hand: Hand) -> None:
     [(100, 1, 110), (400, 1, 410), (60, -1, 54), (40, 1, 41), (40, -1, 39), (5, -3, 5), (41, -2, 36)],
 )
 def test_sizes_of_the_wheel(half: float, steps: int, result: float) -> None:
-    assert resized(half, steps, 10.0) == result
+    assert resize_by_wheel(half, steps, 10.0) == result
 
 
 def test_keys_turn_the_face_in_hand(hand: Hand) -> None:
@@ -223,7 +223,7 @@ def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
     [(0, None, (240, 320)), (640, None, (480, 640)), (160, None, (120, 160)), (1368, (800, 600), (460, 613))],
 )
 def test_the_size_of_the_view(longest: int, room: tuple[int, int] | None, size: tuple[int, int]) -> None:
-    view, pixel = shown(np.zeros((HEIGHT, WIDTH, 3), np.uint8), longest, room)
+    view, pixel = fit_to_view(np.zeros((HEIGHT, WIDTH, 3), np.uint8), longest, room)
     assert view.shape[:2] == size and pixel == pytest.approx(HEIGHT / size[0], rel=0.01)
 
 

@@ -26,7 +26,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from convert.drawn_faces import ellipse, landmarks, scene  # noqa: E402
 from facewright.convert.cast import TrainedState  # noqa: E402
-from facewright.convert.parameters import FORMATS, MODES, Options  # noqa: E402
+from facewright.convert.parameters import FORMAT_CHOICES, MODES, ConvertOptions  # noqa: E402
 from facewright.convert.session import convert, state_of  # noqa: E402
 from facewright.core.images import write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=[720, 1280], metavar=("H", "W"))
     parser.add_argument("--face", type=int, default=280, help="width of the half face in pixels")
     parser.add_argument("--mode", default="seamless", choices=list(MODES))
-    parser.add_argument("--format", default="png", choices=list(FORMATS))
+    parser.add_argument("--format", default="png", choices=list(FORMAT_CHOICES))
     parser.add_argument("--predict", type=float, help="a stand-in for the model: milliseconds per face")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -67,7 +67,7 @@ def measure(given: argparse.Namespace) -> None:
         model.predict(np.zeros(shape, np.float32))  # tracing is no part of the rate
         watch = Watch()
         start, work = time.perf_counter(), time.process_time()
-        convert(workspace, Options(mode=given.mode, format=given.format), OneModel(model))
+        convert(workspace, ConvertOptions(mode=given.mode, format=given.format), OneModel(model))
         seconds, work = time.perf_counter() - start, time.process_time() - work
     print(
         f"{count} frames {given.size[1]}x{given.size[0]}, face {given.face} px, {given.mode}, {model.name}: "

@@ -42,7 +42,7 @@ from facewright.extract.detection import Detections  # noqa: E402
 from facewright.extract.detectors.base import Box, Detector, make_detector, sort_largest_first  # noqa: E402
 from facewright.extract.detectors.mtcnn import MtcnnDetector  # noqa: E402
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker  # noqa: E402
-from facewright.extract.pipeline import ExtractionConfig, FaceExtractor, extract_frames, worker_count  # noqa: E402
+from facewright.extract.pipeline import ExtractionConfig, FaceExtractor, extract_faces, pipeline_workers  # noqa: E402
 from facewright.extract.side_run import ModelLoader  # noqa: E402
 from facewright.faces.record import load_record  # noqa: E402
 from sample import SAMPLE, clip_frames  # noqa: E402
@@ -120,8 +120,8 @@ class Side:
 
     def run_ours(self, paths: list[Path]) -> None:
         """The pipeline of the extract step."""
-        with workers.threads(worker_count()) as executor:
-            for result in extract_frames(paths, self.extractor, executor):
+        with workers.threads(pipeline_workers()) as executor:
+            for result in extract_faces(paths, self.extractor, executor):
                 assert result.problem is None
 
     def run_package(self, paths: list[Path], package: Any, *, save: bool) -> None:

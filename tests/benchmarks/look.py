@@ -26,7 +26,7 @@ from swap import embedder, eye_detail  # noqa: E402
 
 from facewright.convert.light import shade  # noqa: E402
 from facewright.convert.masks import DstFace  # noqa: E402
-from facewright.convert.parameters import MODES, Options, resolve_parameters  # noqa: E402
+from facewright.convert.parameters import MODES, ConvertOptions, resolve_parameters  # noqa: E402
 from facewright.convert.pipeline import ModelInput, Prediction, blend_faces, cut_faces  # noqa: E402
 from facewright.convert.session import SavedModels  # noqa: E402
 from facewright.core.images import read_image, write_image  # noqa: E402
@@ -68,7 +68,7 @@ def main() -> None:
             colours = {"": tiny(frame, points)}
             images = []
             for mode in given.modes:
-                parameters = resolve_parameters(Options(mode=mode), model.converter)
+                parameters = resolve_parameters(ConvertOptions(mode=mode), model.converter)
                 cuts = cut_faces(frame, [DstFace(points)], wanted, parameters)
                 image, mask = model.predict(cuts.images)
                 began = time.perf_counter()

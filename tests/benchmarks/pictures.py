@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "_internal"))
 
 from facewright.convert.page import open_preview  # noqa: E402
-from facewright.convert.parameters import MODES, Options  # noqa: E402
+from facewright.convert.parameters import MODES, ConvertOptions  # noqa: E402
 from facewright.convert.preview import View  # noqa: E402
 from facewright.core.images import encode  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
@@ -39,11 +39,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workspace", type=Path, default=REPOSITORY / "workspace")
     workspace = Workspace(parser.parse_args().workspace)
-    usual = Options()
+    usual = ConvertOptions()
     preview, _ = open_preview(workspace, usual)
 
     def shown(number, view=View.AFTER, *, close_up=False, **values):
-        return preview.render(number - 1, Options(**values), view, close_up=close_up)
+        return preview.render(number - 1, ConvertOptions(**values), view, close_up=close_up)
 
     pairs = [(words, shown(number, View.BEFORE)) for number, words in SITUATIONS.items()]
     pairs += [("", shown(number)) for number in SITUATIONS]

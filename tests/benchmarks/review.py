@@ -23,7 +23,7 @@ sys.path[:0] = [str(REPOSITORY / "_internal"), str(REPOSITORY / "tests" / "revie
 
 from faults import AFTER, BEFORE, Place, choose, single_faces  # noqa: E402
 
-from facewright.convert.parameters import Options  # noqa: E402
+from facewright.convert.parameters import ConvertOptions  # noqa: E402
 from facewright.convert.session import SavedModels, convert  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.extract.side_run import ModelLoader  # noqa: E402
@@ -47,7 +47,7 @@ def main() -> None:
 def measure(given, root, seed):
     shutil.copytree(given.workspace, root, ignore=shutil.ignore_patterns("trash", "logs"))
     workspace, random, models = Workspace(root), np.random.default_rng(seed), ModelLoader()
-    convert(workspace, Options(), SavedModels())
+    convert(workspace, ConvertOptions(), SavedModels())
     before = review(workspace, models)
     print(f"Seed {seed}: {len(before.scores)} frames, {sum(one.needs_a_look for one in before.scores)} need a look.")
     planted = plant(workspace, given, random)
@@ -67,7 +67,7 @@ def plant(workspace, given, random):
     for place, kind in zip(places, kinds, strict=True):
         if kind in BEFORE:
             kind(place, random)
-    convert(workspace, Options(), SavedModels())
+    convert(workspace, ConvertOptions(), SavedModels())
     for place, kind in zip(places, kinds, strict=True):
         if kind in AFTER:
             kind(place, random)

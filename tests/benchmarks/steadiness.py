@@ -33,7 +33,7 @@ from facewright.extract.detectors.mtcnn import MtcnnDetector  # noqa: E402
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker  # noqa: E402
 from facewright.faces.align import transform_points  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
-from facewright.faces.smoothing import STRENGTHS, Steadiness, measure, second_differences, smooth_track  # noqa: E402
+from facewright.faces.smoothing import STRENGTHS, Steadiness, compare_tracks, second_differences, smooth_track  # noqa: E402
 from facewright.faces.tracks import Sighting, join_tracks, square  # noqa: E402
 from sample import SAMPLE  # noqa: E402
 
@@ -145,7 +145,7 @@ def show(name: str, tracks: list[list[Sighting]], plot: Path | None) -> None:
         kept = Kept([], [])
         for track in tracks:
             before, after = np.array([face.points for face in track], float), smooth_track(track, how)
-            measured = measure(before, after)
+            measured = compare_tracks(before, after)
             if measured is not None:
                 figures.append(measured)
             kept.blinks.extend(events(lids(before), lids(after), 4.0))

@@ -6,7 +6,7 @@ import numpy as np
 
 from convert.drawn_faces import constant, landmarks, scene
 from facewright.commands.convert import say_report
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import convert, state_of
 from facewright.core.images import write_image
 from facewright.faces.align import FaceType, align_matrix, transform_points
@@ -69,6 +69,6 @@ class StubModels:
 
 def run(workspace, models, options=None):
     """Convert as the command does, with a stand-in for the models; return the report."""
-    report = convert(workspace, options or Options(), models)
+    report = convert(workspace, options or ConvertOptions(), models)
     say_report(report)
     return report

@@ -15,7 +15,7 @@ from commands.convert_runs import BLUE, FRAMES, RED, StubModels, add_face, fake_
 from convert.drawn_faces import scene
 from facewright import cli
 from facewright.commands import convert as step
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import SHEET_NAME, SavedModels, state_of
 from facewright.core.command import CommandPackage
 from facewright.core.console import Answers
@@ -92,17 +92,17 @@ def test_a_retouched_picture_goes_to_the_trash_before_it_is_made_again(workspace
     run(workspace, models)
     assert (workspace.dst.merged_dir / "00002.png").read_bytes() == mine and not workspace.trash.exists()
     capsys.readouterr()
-    run(workspace, models, Options(mode="overlay"))
+    run(workspace, models, ConvertOptions(mode="overlay"))
     (kept,) = workspace.trash.rglob("*.png")
     assert kept.name == "00002.png" and kept.read_bytes() == mine
     assert str(kept.parent) in capsys.readouterr().out
-    run(workspace, models, Options(mode="hist-match"))
+    run(workspace, models, ConvertOptions(mode="hist-match"))
     assert len(list(workspace.trash.rglob("*.png"))) == 1, "what the step wrote itself is simply made again"
 
 
 def test_an_image_that_a_killed_run_wrote_is_no_retouched_one(workspace, models):
     for mode in ("overlay", "hist-match"):
-        run(workspace, models, Options(mode=mode))
+        run(workspace, models, ConvertOptions(mode=mode))
         journal = workspace.dst.convert_journal
         lines = journal.read_bytes().splitlines(keepends=True)
         journal.write_bytes(b"".join(lines[:-1]))  # killed before the last image was noted as finished
@@ -123,7 +123,7 @@ def test_renaming_faces_changes_nothing(workspace, models):
 def test_other_parameters_convert_again_but_not_the_copies(workspace, models, change):
     run(workspace, models)
     before = times(workspace)
-    run(workspace, models, Options(**change))
+    run(workspace, models, ConvertOptions(**change))
     after = times(workspace)
     assert [name for name in after if after[name] == before[name]] == ["00003.png"]
 
@@ -131,7 +131,7 @@ def test_other_parameters_convert_again_but_not_the_copies(workspace, models, ch
 def test_a_parameter_without_part_in_the_mode_converts_nothing_again(workspace, models):
     run(workspace, models)
     before = times(workspace)
-    run(workspace, models, Options(masked_hist_match="no"))
+    run(workspace, models, ConvertOptions(masked_hist_match="no"))
     assert times(workspace) == before
 
 
@@ -139,7 +139,7 @@ def test_a_further_trained_model_converts_again(workspace, models):
     run(workspace, models)
     before = read_image(workspace.dst.merged_dir / "00001.png")
     models.model = fake_model((0.1, 0.9, 0.1), "second")
-    run(workspace, models, Options(mode="overlay"))
+    run(workspace, models, ConvertOptions(mode="overlay"))
     assert (read_image(workspace.dst.merged_dir / "00001.png") != before).any()
 
 
@@ -162,7 +162,7 @@ def test_a_new_frame_is_converted_again(workspace, models):
 
 
 def test_jpeg_output_and_back(workspace, models):
-    run(workspace, models, Options(format="jpg"))
+    run(workspace, models, ConvertOptions(format="jpg"))
     assert {path.suffix for path in merged(workspace)} == {".jpg"}
     assert read_origin(workspace.dst.merged_dir / "00001.jpg").made_with_network
     run(workspace, models)
@@ -172,7 +172,7 @@ def test_jpeg_output_and_back(workspace, models):
 
 def test_two_faces_in_a_frame(workspace, models, capsys):
     add_face(workspace, 1, "other.png", centre=(65, 45))
-    run(workspace, models, Options(mode="overlay"))
+    run(workspace, models, ConvertOptions(mode="overlay"))
     assert "6 faces in 5 frames" in capsys.readouterr().out
     picture = read_image(workspace.dst.merged_dir / "00001.png")
     for x, y in ((40, 30), (65, 45)):
@@ -272,7 +272,7 @@ def test_a_damaged_frame_is_named(workspace, models):
 def test_without_a_model(workspace):
     pytest.importorskip("keras")
     with pytest.raises(UserError, match="no trained model"):
-        step.run(workspace, Options())
+        step.run(workspace, ConvertOptions())
 
 
 def test_without_a_model_nothing_is_asked(workspace, typed, capsys):
@@ -308,7 +308,7 @@ def left_half():
 
 def test_the_mask_of_a_face_limits_what_is_replaced(workspace, models, capsys):
     add_face(workspace, 1, "00001_0.png", mask=left_half())
-    plain = run(workspace, models, Options(mode="overlay"))
+    plain = run(workspace, models, ConvertOptions(mode="overlay"))
     before = times(workspace)
     assert plain.own_masks is None and "mask of their own" not in capsys.readouterr().out
 
@@ -317,15 +317,15 @@ def test_the_mask_of_a_face_limits_what_is_replaced(workspace, models, capsys):
         return (read_image(workspace.dst.merged_dir / name) != frame).any(axis=2)
 
     whole = replaced("00001.png")
-    report = run(workspace, models, Options(mode="overlay", mask="record"))
+    report = run(workspace, models, ConvertOptions(mode="overlay", mask="record"))
     assert (report.faces, report.own_masks) == (5, 1) and "1 of 5 faces" in capsys.readouterr().out
     half = replaced("00001.png")
     assert whole[:, 44:].any() and not half[:, 44:].any() and half[30, 34]
-    run(workspace, models, Options(mode="overlay", mask="record"))
+    run(workspace, models, ConvertOptions(mode="overlay", mask="record"))
     assert models.loads == 2, "nothing to do"
     after = times(workspace)
     add_face(workspace, 1, "00001_0.png")
-    run(workspace, models, Options(mode="overlay", mask="record"))
+    run(workspace, models, ConvertOptions(mode="overlay", mask="record"))
     assert (replaced("00001.png") == whole).all(), "without a mask of its own as usual"
     assert [name for name in after if times(workspace)[name] != after[name]] == ["00001.png"]
     assert before.keys() == after.keys()
@@ -353,7 +353,7 @@ def test_portraits_fill_every_frame_and_do_not_depend_on_the_mode(workspace, mod
     assert all(read_origin(path).made_with_network for path in merged(workspace))
     assert "1 frames without a face of their own" in capsys.readouterr().out
     before = times(workspace)
-    run(workspace, models, Options(mode="overlay", erode=50, mask="record"))
+    run(workspace, models, ConvertOptions(mode="overlay", erode=50, mask="record"))
     assert times(workspace) == before and models.loads == 1
     models.model = fake_model(RED, "second", portrait=True)
     run(workspace, models)
@@ -408,7 +408,7 @@ def test_a_model_that_was_only_pretrained_is_refused(workspace):
             assert SavedModels().newest(workspace.model_dir, "").name == "hero"
     for name in ("", "hero"):
         with pytest.raises(UserError, match="hero was only pretrained") as caught:
-            step.run(workspace, Options(model=name))
+            step.run(workspace, ConvertOptions(model=name))
         assert "6_train.sh --name hero" in caught.value.fix and "--pretrain" not in caught.value.fix
     assert [path.name for path in merged(workspace)] == [older.name]
 

@@ -10,7 +10,7 @@ from convert.drawn_faces import scene
 from facewright.commands import convert as step
 from facewright.convert.cast import ask_cast
 from facewright.convert.page import choose_settings
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.selection import parse_cast
 from facewright.convert.session import state_of
 from facewright.core.errors import UserError
@@ -21,7 +21,7 @@ from facewright.faces.faceset import load_faceset
 from facewright.nn import checkpoint
 
 LEFT, MIDDLE, RIGHT = (30, 30), (80, 30), (130, 30)
-BOTH = Options(mode="overlay", cast="1=quick, 2=df")
+BOTH = ConvertOptions(mode="overlay", cast="1=quick, 2=df")
 
 
 class TwoModels:

@@ -11,7 +11,7 @@ import pytest
 
 from commands.convert_runs import FRAMES, StubModels, fake_model, run
 from convert.drawn_faces import landmarks, scene
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import ConvertReport
 from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image, write_image
@@ -67,7 +67,7 @@ def file_facts(path: Path) -> tuple[int, int, int]:
 
 
 def convert(workspace: Workspace, **options: object) -> ConvertReport:
-    return run(workspace, StubModels(), Options(mode="overlay", **options))
+    return run(workspace, StubModels(), ConvertOptions(mode="overlay", **options))
 
 
 def replaced(workspace: Workspace, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from clips import FLASH_AT, flash_and_beep, flash_clip, greys_of, pts_of, variab
 from commands.convert_runs import StubModels, add_face, fill, run
 from facewright.commands import convert as step
 from facewright.commands import extract_frames, make_video
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.selection import choose_frames, parse_ranges
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
@@ -36,9 +36,9 @@ def merged(workspace):
 def test_frames_outside_the_ranges_are_copied(workspace):
     fill(workspace)  # six frames, the third without a face
     models = StubModels()
-    run(workspace, models, Options(frame_ranges="2-3, 5"))
+    run(workspace, models, ConvertOptions(frame_ranges="2-3, 5"))
     assert changed(workspace) == [2, 5] and merged(workspace) == [1, 2, 3, 4, 5, 6]
-    report = run(workspace, models, Options(frame_ranges="5-99"))
+    report = run(workspace, models, ConvertOptions(frame_ranges="5-99"))
     assert changed(workspace) == [5, 6] and report.written == 2  # 2 goes back, 6 is new, 5 stays
     run(workspace, models)
     assert changed(workspace) == [1, 2, 4, 5, 6]
@@ -46,7 +46,7 @@ def test_frames_outside_the_ranges_are_copied(workspace):
 
 def test_every_nth_frame_for_a_quick_look(workspace):
     fill(workspace)
-    run(workspace, StubModels(), Options(every=2, frame_ranges="2-6"))
+    run(workspace, StubModels(), ConvertOptions(every=2, frame_ranges="2-6"))
     assert changed(workspace) == [2, 4, 6] and len(merged(workspace)) == 6
 
 
@@ -54,7 +54,7 @@ def test_discarded_frames_are_not_there_and_older_ones_move_to_the_trash(workspa
     fill(workspace)
     models = StubModels()
     run(workspace, models)
-    report = run(workspace, models, Options(frame_ranges="2-4", discard_frames=True))
+    report = run(workspace, models, ConvertOptions(frame_ranges="2-4", discard_frames=True))
     assert merged(workspace) == [2, 3, 4] and report.written == 0
     assert len(list(workspace.trash.rglob("0000[156].png"))) == 3
     assert "--only-merged" not in capsys.readouterr().out
@@ -72,7 +72,7 @@ def test_what_is_no_range_is_refused(text):
 def test_a_range_without_a_frame_is_named_with_the_numbers_that_are_there(workspace):
     fill(workspace)
     with pytest.raises(UserError, match="70-80") as caught:
-        run(workspace, StubModels(), Options(frame_ranges="1,70-80"))
+        run(workspace, StubModels(), ConvertOptions(frame_ranges="1,70-80"))
     assert "1 to 6" in caught.value.expected and not merged(workspace)
 
 
@@ -89,7 +89,7 @@ def converted(workspace, **options):
     extract_frames.run(workspace, extract_frames.Options(side="dst"))
     workspace.dst.aligned_dir.mkdir()
     add_face(workspace, 1, "00001_0.png")
-    run(workspace, StubModels(), Options(discard_frames=True, **options))
+    run(workspace, StubModels(), ConvertOptions(discard_frames=True, **options))
     with pytest.raises(UserError, match="are missing") as caught:
         make_video.run(workspace, make_video.Options())
     assert "--only-merged" in caught.value.fix

@@ -253,14 +253,14 @@ class TestFacesToCheckWith:
     def test_faces_of_dst_what_is_none_passed_over(self, trained):
         paths = trained.dst.aligned()
         (trained.dst.aligned_dir / "00000_1.png").write_bytes(b"no picture")
-        faces, what = check.faces_of(trained.dst.aligned(), tiny.Tiny.face_type, 16)
+        faces, what = check.check_faces(trained.dst.aligned(), tiny.Tiny.face_type, 16)
         assert faces.shape == (len(paths), 16, 16, 3) and faces.dtype == np.float32 and what == "3 faces of data_dst"
         assert 0 <= faces.min() < faces.max() <= 1
 
     def test_without_any(self):
-        faces, what = check.faces_of([], tiny.Tiny.face_type, 32)
+        faces, what = check.check_faces([], tiny.Tiny.face_type, 32)
         assert faces.shape == (8, 32, 32, 3) and 0 <= faces.min() < faces.max() <= 1 and "by chance" in what
-        np.testing.assert_array_equal(faces, check.faces_of([], tiny.Tiny.face_type, 32)[0])
+        np.testing.assert_array_equal(faces, check.check_faces([], tiny.Tiny.face_type, 32)[0])
 
 
 class Same:

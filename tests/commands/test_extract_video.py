@@ -27,8 +27,8 @@ from facewright.extract.pipeline import (
     MAX_GROUP_FRAMES,
     ExtractionConfig,
     FaceExtractor,
-    extract_frames,
-    worker_count,
+    extract_faces,
+    pipeline_workers,
 )
 from facewright.extract.video_source import VideoSource
 from facewright.faces.faceset import load_faceset
@@ -253,9 +253,9 @@ def test_pictures_in_memory_are_bounded(workspace: Workspace, squares: Squares) 
 
     workspace.src.aligned_dir.mkdir(parents=True)
     config = ExtractionConfig(workspace.src.aligned_dir, workspace.trash, size=64)
-    with workers.threads(worker_count()) as executor:
+    with workers.threads(pipeline_workers()) as executor:
         extractor = FaceExtractor(config, squares, StillLandmarks())
-        for _ in extract_frames(counted(), extractor, executor, ahead=source.ahead):
+        for _ in extract_faces(counted(), extractor, executor, ahead=source.ahead):
             alive -= 1
     # What is read ahead, what is searched, and a group of frames for each thread that writes and two that wait.
     assert most <= source.ahead + squares.batch_size(0, 0) + (max(2, cores()) + 2) * MAX_GROUP_FRAMES < 100

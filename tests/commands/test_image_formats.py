@@ -9,7 +9,7 @@ from clips import clip
 from commands.convert_runs import FRAMES, StubModels, fill, run
 from convert.drawn_faces import scene
 from facewright.commands import make_video
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.core.images import encode, encoded_size, format_of, read_image
 from facewright.core.workspace import Workspace
 from facewright.video.probe import probe
@@ -32,7 +32,7 @@ def replace_frame(workspace: Workspace, number: int, name: str, data: bytes) -> 
 
 
 def make(workspace: Workspace, image_format: str) -> list[Path]:
-    run(workspace, StubModels(), Options(format=image_format))
+    run(workspace, StubModels(), ConvertOptions(format=image_format))
     make_video.run(workspace, make_video.Options(crf=30))
     info = probe(workspace.result)
     assert (info.size, info.frame_count) == (SIZE, FRAMES)
@@ -56,7 +56,7 @@ def test_a_png_that_lies_on_its_side(filled: Workspace) -> None:
 
 
 def test_merged_frames_of_another_program_that_lie_on_their_side(filled: Workspace) -> None:
-    run(filled, StubModels(), Options(format="jpg"))
+    run(filled, StubModels(), ConvertOptions(format="jpg"))
     for path in filled.dst.merged_dir.iterdir():
         path.write_bytes(turned_jpeg(read_image(path), 6))
     make_video.run(filled, make_video.Options(crf=30))

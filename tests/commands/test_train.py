@@ -257,5 +257,5 @@ def test_the_losses_go_to_tensorboard(filled, capsys):
 
 
 def test_models_are_offered_with_their_titles():
-    spec = next(s for s in declared(train.Options) if s.name == "model")
+    spec = next(s for s in declared(train.TrainOptions) if s.name == "model")
     assert list(spec.choices) == registry.model_names()

@@ -21,7 +21,7 @@ from train.loop_runs import file_in_the_way
 
 def plan(workspace, *, key=False):
     """What is settled at a terminal, where a key is pressed to get the questions or not."""
-    kinds = next(spec for spec in declared(train.Options) if spec.name == "model")
+    kinds = next(spec for spec in declared(train.TrainOptions) if spec.name == "model")
     return model_prompt.plan_training_prompts(workspace, {}, kinds, wait_for_key=lambda seconds: key)
 
 
@@ -241,11 +241,11 @@ class TestModelOptions:
         tiny.use_tiny(monkeypatch.setattr, TinyWithOption)
 
     def test_asked_for_a_new_model(self, filled):
-        assert train.more_options(filled, train.Options(model="h64")) is WithOption
+        assert train.more_options(filled, train.TrainOptions(model="h64")) is WithOption
 
     def test_fixed_afterwards(self, filled):
         run(filled, WithOption(light=True), target_iter=1, preview=False)
-        settings = train.more_options(filled, train.Options(model="h64"))
+        settings = train.more_options(filled, train.TrainOptions(model="h64"))
         assert [(s.name, s.default, s.ask) for s in declared(settings)] == [
             ("light", True, None),
             ("sharpness", 1.0, "Sharpness"),
@@ -257,13 +257,13 @@ class TestModelOptions:
 
     def test_one_declared_per_run_may_change(self, filled, capsys):
         run(filled, WithOption(light=True, sharpness=2.0), target_iter=1, preview=False)
-        settings = train.more_options(filled, train.Options(model="h64"))
+        settings = train.more_options(filled, train.TrainOptions(model="h64"))
         run(filled, resolve(settings, {"sharpness": 3.0}, {}), target_iter=2, preview=False)
         assert "light = yes (since its creation)" in capsys.readouterr().out
         kept = checkpoint.newest(filled.model_dir / "h64").generation.state["options"]
         assert kept == {"light": True, "sharpness": 3.0}
         # The next run starts from what the model had last, whatever the workspace remembers of another model.
-        settings = train.more_options(filled, train.Options(model="h64"))
+        settings = train.more_options(filled, train.TrainOptions(model="h64"))
         assert resolve(settings, {}, {"sharpness": 7.0}).sharpness == 3.0
 
     def test_damaged_saved_options_are_a_clear_error(self, filled):

@@ -12,8 +12,8 @@ from facewright.core.workspace import Workspace
 from facewright.data.cache import cache_path
 from facewright.faces.record import load_face, save_face
 from facewright.train import faces
-from facewright.train.options import Options
-from facewright.train.samplers import make_samplers, worker_count
+from facewright.train.options import TrainOptions
+from facewright.train.samplers import make_samplers, sampler_workers
 from facewright.train.session import TrainingSession
 from train import tiny
 
@@ -41,7 +41,7 @@ def make(filled):
 
         def made(model=tiny.Tiny, states=None, pair=None, **given):
             session = TrainingSession("h64", model(model.Options()), filled.model_dir, samplers=states or {})
-            options = Options(model="h64", **given)
+            options = TrainOptions(model="h64", **given)
             return make_samplers(filled, session, pair or faces.load_face_pair(filled), options, executor, 1)
 
         yield made
@@ -112,7 +112,7 @@ def test_pretraining_pairs_two_people_and_keeps_one_cache_for_both_sides(make, f
 
 @pytest.mark.parametrize(("cores", "memory", "workers"), [(1, 8, 1), (2, 8, 1), (16, 64, 8), (64, 64, 8), (16, 0.6, 2)])
 def test_workers_are_bounded(cores, memory, workers):
-    assert worker_count(cores, memory) == workers
+    assert sampler_workers(cores, memory) == workers
 
 
 def test_the_mask_of_the_records_is_the_target_when_asked_for(make, filled):

@@ -9,7 +9,7 @@ from facewright.nn import devices, gpus
 from facewright.nn.devices import Device
 from facewright.train import batch_size, setup, summary
 from facewright.train.batch_size import BatchSize, choose_batch_size
-from facewright.train.options import Options
+from facewright.train.options import TrainOptions
 from facewright.train.preview import draw_samples
 from facewright.train.setup import ChosenDevice
 from train import tiny
@@ -55,7 +55,7 @@ class TestPrecision:
 
     def start(self, kept=None, **given):
         found = SimpleNamespace(generation=SimpleNamespace(state={"trial": kept})) if kept is not None else None
-        return setup.start_device(Options(**given), found)
+        return setup.start_device(TrainOptions(**given), found)
 
     def test_tried_once_and_remembered(self, trials):
         chosen = self.start()

@@ -38,7 +38,7 @@ from facewright.core.images import read_image, write_image
 from facewright.core.options import resolve
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import container_tags
-from facewright.video.probe import probe, read_tags
+from facewright.video.probe import probe, read_video_tags
 from strangers import longest_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -260,7 +260,7 @@ def test_marks(workspace: Workspace) -> None:
         (workspace.result, ("comment", "digitalSourceType")),
         (workspace.root / "copy.mp4", ("comment",)),
     ):
-        tags = read_tags(path)
+        tags = read_video_tags(path)
         assert all(tags[k] == container_tags()[k] for k in keys)
 
 

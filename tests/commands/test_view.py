@@ -16,7 +16,7 @@ from facewright import cli
 from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record, update_record
-from facewright.facesets.gallery import CELL, COLUMNS, folded
+from facewright.facesets.gallery import CELL, COLUMNS, wrapped
 from facewright.ui.plots import SIZE
 from needs import needs_chromium, program
 
@@ -121,7 +121,7 @@ def test_read_only_workspace_is_a_sentence(workspace: Workspace, save_drawn_face
 
 
 def test_long_lines_are_folded() -> None:
-    rows = folded("word " * 100, 80)
+    rows = wrapped("word " * 100, 80)
     assert len(rows) > 5 and all(len(row) <= 80 for row in rows)
     assert rows[0].startswith("- ") and rows[1].startswith("  ")
 

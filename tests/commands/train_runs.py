@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def run(workspace, more=None, **given):
     options = {"model": "h64", "precision": "float32", "window": False, **given}
-    train.run(workspace, train.Options(**options), more)
+    train.run(workspace, train.TrainOptions(**options), more)
 
 
 def iteration(workspace):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from commands.convert_runs import FRAMES, StubModels, fill
 from core.test_json_data import HOSTILE
 from facewright.commands import convert as command
-from facewright.convert.parameters import GROUPS, Options
+from facewright.convert.parameters import GROUPS, ConvertOptions
 from facewright.convert.session import convert
 from facewright.convert.settings import FrameSettings, Scope, controls
 from facewright.convert.settings_file import load_settings, save_settings, saved_base, settings_path
@@ -64,7 +64,7 @@ def test_reset_lets_inherit_again():
     settings = FrameSettings(NAMES).toggle_marker(5).with_value(6, "erode", 20, SHOT).with_value(6, "blur", 9, FRAME)
     assert changed_frames(settings, settings.reset(6, FRAME)) == [6]
     assert erodes(settings.reset(7, SHOT)) == [0] * 10
-    assert settings.with_value(0, "opacity", 10, ALL).reset(0, ALL).base == Options()
+    assert settings.with_value(0, "opacity", 10, ALL).reset(0, ALL).base == ConvertOptions()
     assert settings.own(6, FRAME) == {"blur": 9} and settings.own(6, SHOT) == {"erode": 20}
     assert settings.with_value(0, "opacity", 10, ALL).own(3, ALL) == {"opacity": 10}
 
@@ -93,7 +93,7 @@ def test_copies_reach_the_frames_they_are_made_for_and_no_other(changes, at, one
 
 
 def test_every_control_has_a_heading_and_no_two_share_a_key():
-    of_look = {spec.name for spec in declared(Options) if spec.affects_output} - {"format"}
+    of_look = {spec.name for spec in declared(ConvertOptions) if spec.affects_output} - {"format"}
     assert {spec.name for spec in controls()} == of_look and {spec.group for spec in controls()} == set(GROUPS)
     keys = [key for spec in controls() for key in spec.keys]
     assert len(keys) == len(set(keys)) and all(len(key) == 1 for key in keys)
@@ -113,20 +113,20 @@ def test_settings_are_the_same_after_they_were_saved(workspace, frames):
     made = made.with_value(4, "keep", "eyes+mouth", SHOT).with_value(5, "erode", -20, FRAME)
     save_settings(workspace.dst, made)
     assert saved_base(workspace.dst)["mode"] == "overlay"
-    assert load_settings(workspace, frames, Options(**saved_base(workspace.dst))) == made
-    assert load_settings(workspace, frames, Options()).options(4) == Options(keep="eyes+mouth")
+    assert load_settings(workspace, frames, ConvertOptions(**saved_base(workspace.dst))) == made
+    assert load_settings(workspace, frames, ConvertOptions()).options(4) == ConvertOptions(keep="eyes+mouth")
 
 
 def test_settings_of_frames_that_are_gone_are_named_and_kept(workspace, frames, capsys):
     made = FrameSettings(frames).toggle_marker(3).with_value(3, "erode", 20, SHOT).with_value(1, "blur", 9, FRAME)
     save_settings(workspace.dst, made)
     rest = tuple(name for name in frames if name not in ("00002.png", "00004.png"))
-    loaded = load_settings(workspace, rest, Options())
+    loaded = load_settings(workspace, rest, ConvertOptions())
     said = capsys.readouterr().out
     assert "00002.png" in said and "00004.png" in said
     assert erodes(loaded) == [0] * 4
     save_settings(workspace.dst, loaded.with_value(0, "opacity", 50, FRAME))
-    back = load_settings(workspace, frames, Options())
+    back = load_settings(workspace, frames, ConvertOptions())
     assert erodes(back) == erodes(made) and back.options(1).blur == 9 and back.options(0).opacity == 50
 
 
@@ -135,7 +135,7 @@ def test_damaged_settings_move_to_the_trash(workspace, frames, capsys, data):
     path = settings_path(workspace.dst)
     path.write_bytes(data)
     assert saved_base(workspace.dst) == {} and path.exists()
-    assert load_settings(workspace, frames, Options()) is None and not path.exists()
+    assert load_settings(workspace, frames, ConvertOptions()) is None and not path.exists()
     assert [one.read_bytes() for one in workspace.trash.rglob(path.name)] == [data]
     assert path.name in capsys.readouterr().out
 
@@ -143,11 +143,11 @@ def test_damaged_settings_move_to_the_trash(workspace, frames, capsys, data):
 def test_settings_of_a_newer_version_are_left_alone(workspace, frames):
     path = settings_path(workspace.dst)
     path.write_text('{"version": 2, "base": [], "curves": {}}')
-    for read in (lambda: saved_base(workspace.dst), lambda: load_settings(workspace, frames, Options())):
+    for read in (lambda: saved_base(workspace.dst), lambda: load_settings(workspace, frames, ConvertOptions())):
         with pytest.raises(UserError, match="newer") as problem:
             read()
         assert "--no-saved-settings" in problem.value.fix
-    convert(workspace, Options(saved_settings=False), StubModels())
+    convert(workspace, ConvertOptions(saved_settings=False), StubModels())
     assert json.loads(path.read_text())["version"] == 2
 
 
@@ -156,8 +156,8 @@ def test_values_that_fit_no_control_are_passed_over(workspace, frames, capsys):
     value = {"version": 1, "base": odd, "shots": {frames[2]: odd}, "frames": {frames[0]: {"keep": True}}}
     settings_path(workspace.dst).write_text(json.dumps(value))
     assert saved_base(workspace.dst) == {"blur": 5, "opacity": 50}
-    settings = load_settings(workspace, frames, Options())
-    assert settings.options(3) == Options(blur=5, opacity=50) and settings.options(0) == Options()
+    settings = load_settings(workspace, frames, ConvertOptions())
+    assert settings.options(3) == ConvertOptions(blur=5, opacity=50) and settings.options(0) == ConvertOptions()
     said = capsys.readouterr().out
     assert all(name in said for name in ("erode", "mode", "model", "unheard", "keep"))
 
@@ -167,7 +167,7 @@ def merged(workspace):
 
 
 def test_only_frames_whose_settings_changed_are_converted_again(workspace, frames, capsys):
-    models, options = StubModels(), Options(mode="overlay")
+    models, options = StubModels(), ConvertOptions(mode="overlay")
     assert convert(workspace, options, models).written == FRAMES
     before = merged(workspace)
     made = FrameSettings(frames, options).toggle_marker(4).with_value(4, "opacity", 40, SHOT)
@@ -177,12 +177,12 @@ def test_only_frames_whose_settings_changed_are_converted_again(workspace, frame
     after = merged(workspace)
     assert sorted(stem for stem in before if before[stem] != after[stem]) == ["00001", "00005", "00006"]
     assert convert(workspace, options, models).written == 0
-    assert convert(workspace, Options(mode="overlay", saved_settings=False), models).written == 3
+    assert convert(workspace, ConvertOptions(mode="overlay", saved_settings=False), models).written == 3
     assert merged(workspace) == before
 
 
 def test_a_run_begins_with_what_was_saved_for_all_frames(workspace, frames):
-    save_settings(workspace.dst, FrameSettings(frames, Options(mode="seamless", blur=9)))
+    save_settings(workspace.dst, FrameSettings(frames, ConvertOptions(mode="seamless", blur=9)))
     (workspace.model_dir / "x").mkdir(parents=True)
     workspace.dst.frames_dir.rename(workspace.root / "kept")  # without frames no model is asked for
     workspace.dst.frames_dir.mkdir()

@@ -12,7 +12,7 @@ from commands.convert_runs import add_face, fill
 from facewright.convert import plan
 from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import MaskKind
-from facewright.convert.parameters import Options, Parameters
+from facewright.convert.parameters import ConvertOptions, Parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.plan import count_masked_faces, job_key, list_faces, make_plan
 from facewright.convert.session import SavedModels
@@ -27,7 +27,7 @@ from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint
 
-BASE = Options(mode="hist-match")  # in this mode every option plays a part
+BASE = ConvertOptions(mode="hist-match")  # in this mode every option plays a part
 STATE = TrainedState("hero", "first", ModelInput(64, FaceType.FULL), ConverterDefaults(30, 0))
 
 
@@ -65,14 +65,14 @@ def other_choice(spec, value):
     return next(choice for choice in spec.choices if choice != value) if spec.choices else other(value)
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in declared(Options) if spec.affects_output])
+@pytest.mark.parametrize("name", [spec.name for spec in declared(ConvertOptions) if spec.affects_output])
 def test_every_option_that_affects_the_output_changes_the_key(workspace, name):
-    spec = next(spec for spec in declared(Options) if spec.name == name)
+    spec = next(spec for spec in declared(ConvertOptions) if spec.name == name)
     options = dataclasses.replace(BASE, **{name: other_choice(spec, getattr(BASE, name))})
     assert changed(keys(workspace), keys(workspace, options)) == (ALL if name == "format" else WITH_FACE)
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in declared(Options) if not spec.affects_output])
+@pytest.mark.parametrize("name", [spec.name for spec in declared(ConvertOptions) if not spec.affects_output])
 def test_no_other_option_does(workspace, name):
     options = dataclasses.replace(BASE, **{name: other(getattr(BASE, name))})
     assert keys(workspace) == keys(workspace, options)
@@ -145,7 +145,7 @@ def test_every_frame_of_a_portrait_video_has_a_face_and_depends_on_no_option_of_
     frames = side.distinct_frames()
     made = [planned.job for planned in make_plan(frames, list_faces(side), side, BASE, Cast(portrait))]
     assert [len(job.faces) for job in made] == [1, 1, 1] and [job.shown for job in made] == [None, None, frames[1]]
-    others = Options(mode="overlay", erode=50, blur=50, mask="record")
+    others = ConvertOptions(mode="overlay", erode=50, blur=50, mask="record")
     assert keys(workspace, trained=portrait) == keys(workspace, others, portrait)
     assert changed(keys(workspace, trained=portrait), keys(workspace)) == ALL
     assert not any(planned.job.faces for planned in make_plan(frames, {}, side, BASE, Cast(portrait)))

@@ -15,7 +15,7 @@ from convert.drawn_faces import as_prediction, constant, landmarks
 from facewright.convert.blend import Mode
 from facewright.convert.masks import DstFace
 from facewright.convert.page import SettingsPage, choose_settings, controls
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.preview import ConversionPreview, PreviewFrame, View
 from facewright.convert.session import convert
@@ -57,7 +57,7 @@ def preview(workspace, predict):
 
 @pytest.fixture
 def page(preview):
-    return SettingsPage(preview, Options(mode="overlay"), "fake")
+    return SettingsPage(preview, ConvertOptions(mode="overlay"), "fake")
 
 
 def get(page, path, **query):
@@ -67,7 +67,7 @@ def get(page, path, **query):
 def test_every_control_that_changes_the_look_is_declared_once_and_shown(page):
     state = json.loads(get(page, "state").body)
     shown = {control["name"]: control for control in state["controls"]}
-    assert shown.keys() == {spec.name for spec in declared(Options) if spec.affects_output} - {"format"}
+    assert shown.keys() == {spec.name for spec in declared(ConvertOptions) if spec.affects_output} - {"format"}
     assert [frame["faces"] for frame in state["frames"]] == [1, 1, 0, 1, 1, 1] and state["model"] == "fake"
     for spec in controls():
         control = shown[spec.name]
@@ -81,7 +81,7 @@ def test_every_control_that_changes_the_look_is_declared_once_and_shown(page):
     "values", [{}, {"mode": "seamless"}, {"erode": 30, "blur": 50}, {"opacity": 40, "sharpen": -50}, {"mode": "light"}]
 )
 def test_what_is_shown_is_what_the_conversion_makes(workspace, preview, values):
-    options = Options(**{"mode": "overlay", **values})
+    options = ConvertOptions(**{"mode": "overlay", **values})
     convert(workspace, options, StubModels())
     for at in range(FRAMES):
         merged = read_image(workspace.dst.merged_dir / f"{at + 1:05d}.png")
@@ -91,13 +91,13 @@ def test_what_is_shown_is_what_the_conversion_makes(workspace, preview, values):
 def test_a_frame_is_predicted_once(preview, predict):
     for erode in (0, 20, 40):
         for at in (0, 1):
-            preview.render(at, Options(mode="overlay", erode=erode))
+            preview.render(at, ConvertOptions(mode="overlay", erode=erode))
     assert predict.calls == 2
 
 
 def test_views(preview, workspace):
     frame = read_image(workspace.dst.frames()[0])
-    options = Options(mode="overlay")
+    options = ConvertOptions(mode="overlay")
     after = preview.render(0, options)
     np.testing.assert_array_equal(preview.render(0, options, View.BEFORE), frame)
     np.testing.assert_array_equal(preview.render(0, options, View.BESIDE), np.hstack((frame, after)))
@@ -142,7 +142,7 @@ def test_a_choice_that_is_none_ends_nothing(page, body):
 def test_the_choice_is_taken(page):
     body = json.dumps({"values": {"mode": "light", "erode": "-20", "keep": "eyes"}}).encode()
     assert page.answer(PageRequest("POST", "convert", body=body)).status == 200
-    assert page.ended.is_set() and page.chosen == Options(mode="light", erode=-20, keep="eyes")
+    assert page.ended.is_set() and page.chosen == ConvertOptions(mode="light", erode=-20, keep="eyes")
 
 
 def test_leaving_chooses_nothing(page):
@@ -156,7 +156,7 @@ def test_a_folder_behind_a_link_is_not_looked_into_unasked(workspace, tmp_path):
     workspace.dst.frames_dir.rename(elsewhere)
     workspace.dst.frames_dir.symlink_to(elsewhere, target_is_directory=True)
     with pytest.raises(UserError, match="link"):
-        choose_settings(workspace, Options(), StubModels())
+        choose_settings(workspace, ConvertOptions(), StubModels())
 
 
 def test_several_at_once_get_their_own_settings(page):
@@ -205,5 +205,5 @@ def test_by_keys_and_mouse_in_a_browser(page):
         assert shown.errors() == []
         shown.tap("[data-do=convert]")
         assert page.ended.wait(30)
-    assert page.chosen == Options(mode="overlay", erode=100)
+    assert page.chosen == ConvertOptions(mode="overlay", erode=100)
     assert Mode(page.chosen.mode) is Mode.OVERLAY

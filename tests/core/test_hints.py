@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from facewright.cli import build
+from facewright.cli import build_cli
 from facewright.core import workers
 from facewright.core.command import CommandPackage
 from facewright.core.hints import PROGRAM, REPOSITORY, SCRIPTS, USUAL_WORKSPACE, again, command_line, hint, hints_of
@@ -105,7 +105,7 @@ def _words(part: ast.expr) -> list[str]:
 
 
 def test_the_command_line_takes_every_hint() -> None:
-    program, wrong, count = build(CommandPackage()), [], 0
+    program, wrong, count = build_cli(CommandPackage()), [], 0
     for path in sorted(PACKAGE.rglob("*.py")):
         for words in hinted(path):
             if words[0] in ("?", "src", "launchers"):

@@ -11,7 +11,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, write_bytes
 from facewright.core.images import write_image
-from facewright.core.names import MAX_FRAME_NAME, MAX_NAME, shown
+from facewright.core.names import MAX_FRAME_NAME, MAX_NAME, printable
 from facewright.core.workspace import Workspace
 from facewright.facesets.face_names import FaceNames, usable_stem
 
@@ -79,8 +79,8 @@ def test_a_path_that_is_no_text_is_refused_with_a_sentence(
 
 
 def test_letters_are_shown_as_they_are() -> None:
-    assert shown("Ünï 花 😀 é.png") == "Ünï 花 😀 é.png"
-    assert shown("a\nb\u202ec\udce9") == "a\\x0ab\\u202ec\\xe9"
+    assert printable("Ünï 花 😀 é.png") == "Ünï 花 😀 é.png"
+    assert printable("a\nb\u202ec\udce9") == "a\\x0ab\\u202ec\\xe9"
 
 
 @pytest.mark.parametrize("words", [["view"], ["clear", "--yes"], ["quickstart", "--yes"]])

@@ -16,17 +16,17 @@ from facewright.core.links import check_links
 from facewright.core.safe_files import (
     NotRegular,
     files_below,
-    inside,
     is_bare,
     open_append,
     open_regular,
+    path_inside,
     read_regular,
     remove_leftovers,
     remove_tree,
     replacing,
 )
 from facewright.nn import checkpoint
-from facewright.video.probe import open_video, read_tags
+from facewright.video.probe import open_video, read_video_tags
 from strangers import needs_pipes
 
 INTERNAL = Path(__file__).resolve().parents[2] / "_internal"
@@ -66,7 +66,7 @@ def test_no_reader_waits_for_a_pipe(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="a pipe"):
             read(tmp_path / name)
     with pytest.raises(UserError, match="a pipe"):
-        read_tags(tmp_path / "data_dst.mp4")
+        read_video_tags(tmp_path / "data_dst.mp4")
     with pytest.raises(checkpoint.DamagedGeneration, match="a pipe"):
         checkpoint.check(tmp_path)
 
@@ -186,10 +186,10 @@ def test_removing_a_folder_goes_through_no_link(tmp_path: Path) -> None:
     ["", ".", "..", "/", "//", "/a", "//a", "a/", "a/../b", "./a", "a\\b", "C:", "C:a", "a\0", None, 5, ["a"], "a//b"],
 )
 def test_names_that_lead_elsewhere(tmp_path: Path, name: object) -> None:
-    assert not is_bare(name) and inside(tmp_path, name) is None
+    assert not is_bare(name) and path_inside(tmp_path, name) is None
 
 
 def test_names_and_places_that_stay(tmp_path: Path) -> None:
     for name in ("a", ".hidden", "größe 1.png", "..a", "12:30.png"):
-        assert is_bare(name) and inside(tmp_path, name) == tmp_path / name
-    assert not is_bare("a/b") and inside(tmp_path, "a/b") == tmp_path / "a" / "b"
+        assert is_bare(name) and path_inside(tmp_path, name) == tmp_path / name
+    assert not is_bare("a/b") and path_inside(tmp_path, "a/b") == tmp_path / "a" / "b"

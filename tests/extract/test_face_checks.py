@@ -11,8 +11,8 @@ from facewright.core import workers
 from facewright.core.images import Image, read_image, write_image
 from facewright.extract.detectors.base import Box
 from facewright.extract.filters import BlurFilter, EachFace, FaceFilter, Rejection, reject_false_face, square_ratio
-from facewright.extract.overlay import draw_faces
-from facewright.extract.pipeline import ExtractedFrame, ExtractionConfig, FaceExtractor, extract_frames
+from facewright.extract.overlay import draw_detections
+from facewright.extract.pipeline import ExtractedFrame, ExtractionConfig, FaceExtractor, extract_faces
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 from facewright.faces.record import FaceRecord, load_record
@@ -31,7 +31,7 @@ def extracted(
     write_image(path, frame)
     config = ExtractionConfig(tmp_path / "aligned", tmp_path / "trash", size=64, **more)  # type: ignore[arg-type]
     with workers.threads(2) as executor:
-        (result,) = extract_frames([path], FaceExtractor(config, Squares(), landmarker, checks), executor)
+        (result,) = extract_faces([path], FaceExtractor(config, Squares(), landmarker, checks), executor)
     return result
 
 
@@ -112,8 +112,8 @@ def test_what_was_left_out_is_in_the_debug_picture(tmp_path: Path) -> None:
     picture = read_image(tmp_path / "1_debug.jpg").astype(int)
     for x, y in ((250, 160), (50, 60)):  # on the lower edges of the boxes, where the frame is dark
         assert picture[y, x, 2] > picture[y, x, 0] + 40 > 0  # more red than blue
-    drawn = draw_faces(FRAME, [], [((20, 20, 60, 60), None, "smaller than 50 px")])
+    drawn = draw_detections(FRAME, [], [((20, 20, 60, 60), None, "smaller than 50 px")])
     changed = (drawn != FRAME).any(2)
     assert changed[62:80, 20:200].sum() > 200  # the reason, below its box
-    edge = draw_faces(FRAME, [], [((380, 150, 420, 260), None, "smaller than 50 px")])
+    edge = draw_detections(FRAME, [], [((380, 150, 420, 260), None, "smaller than 50 px")])
     assert (edge != FRAME).any(2)[180:, 250:].sum() > 200  # and inside the picture

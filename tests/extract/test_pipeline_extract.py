@@ -14,8 +14,8 @@ from facewright.core import workers
 from facewright.core.images import Image, read_image, write_image
 from facewright.extract.detection import DetectionOptions, Detections, detect_frames
 from facewright.extract.filters import EachFace, FaceFilter, Rejection
-from facewright.extract.overlay import draw_faces
-from facewright.extract.pipeline import ExtractedFrame, ExtractionConfig, FaceExtractor, extract_chunk, extract_frames
+from facewright.extract.overlay import draw_detections
+from facewright.extract.pipeline import ExtractedFrame, ExtractionConfig, FaceExtractor, extract_chunk, extract_faces
 from facewright.faces.align import FaceType
 from facewright.faces.record import load_face, load_record
 from sample import sample_frames
@@ -72,7 +72,7 @@ def test_frames_too_large_to_keep_are_read_again(tmp_path: Path, monkeypatch: py
 def extract(paths: list[Path], tmp_path: Path, *filters: FaceFilter, **more: object) -> list[ExtractedFrame]:
     config = ExtractionConfig(tmp_path / "aligned", tmp_path / "trash", **{"size": 64, **more})
     with workers.threads(2) as executor:
-        return list(extract_frames(paths, FaceExtractor(config, Squares(), StillLandmarks(), filters), executor))
+        return list(extract_faces(paths, FaceExtractor(config, Squares(), StillLandmarks(), filters), executor))
 
 
 def test_faces_are_saved_largest_first_with_their_record(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_debug_pictures(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.jpg")) == ["1_debug.jpg", "2_debug.jpg"]
     assert read_image(tmp_path / "1_debug.jpg").shape == frame.shape
     record = load_record(tmp_path / "aligned" / "1_0.png")
-    drawn = draw_faces(frame, [record])
+    drawn = draw_detections(frame, [record])
     colours = {tuple(colour) for colour in drawn.reshape(-1, 3).tolist()}
     assert {(255, 0, 0), (0, 255, 0), (0, 0, 255)} <= colours
     assert tuple(drawn[60, 140].tolist()) == (255, 0, 0)  # on the upper edge of the box

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facewright.faces.smoothing import STRENGTHS, measure, smooth_track
+from facewright.faces.smoothing import STRENGTHS, compare_tracks, smooth_track
 from facewright.faces.tracks import Sighting
 
 
@@ -36,7 +36,7 @@ FIGURES = {
 
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_the_figures_of_a_smoothed_track_are_what_they_were(stored, strength):
-    figures = measure(stored["points"], smoothed(stored, strength))
+    figures = compare_tracks(stored["points"], smoothed(stored, strength))
     square, points, deviation, lag = FIGURES[strength]
     assert (figures.frames, figures.at_rest) == (69, 27)
     assert figures.square == pytest.approx(square, rel=0.02) and figures.points == pytest.approx(points, rel=0.02)

@@ -5,7 +5,7 @@ import pytest
 
 from faces.test_smooth import resting
 from faces.test_tracks import points
-from facewright.faces.smoothing import measure, second_differences
+from facewright.faces.smoothing import compare_tracks, second_differences
 
 
 def test_even_motion_has_no_second_difference() -> None:
@@ -21,7 +21,7 @@ def test_the_second_difference_of_noise() -> None:
 
 def test_half_the_noise_is_half_the_trembling() -> None:
     calm, loud = resting(200, 0.1), resting(200, 0.2)
-    figures = measure(loud, calm)
+    figures = compare_tracks(loud, calm)
     assert figures is not None and figures.at_rest > 150
     assert figures.gain == pytest.approx(50, abs=3)
     assert figures.points[1] / figures.points[0] == pytest.approx(0.5, abs=0.03)
@@ -34,19 +34,19 @@ def test_the_lag_is_told_in_frames(late: float) -> None:
     def track(shift: float) -> np.ndarray:
         return np.array([points(200 + 40 * np.sin((t - shift) / 8)) for t in time], float)
 
-    figures = measure(track(0), track(late))
+    figures = compare_tracks(track(0), track(late))
     assert figures is not None and figures.lag == pytest.approx(late, abs=0.01)
     assert figures.at_rest < 30
 
 
 def test_a_face_that_never_rests_and_one_too_short() -> None:
     moving = np.array([points(100 + 5 * t) for t in range(40)], float)
-    figures = measure(moving, moving)
+    figures = compare_tracks(moving, moving)
     assert figures is not None and figures.at_rest == 0 and np.isnan(figures.gain)
-    assert measure(moving[:10], moving[:10]) is None
+    assert compare_tracks(moving[:10], moving[:10]) is None
 
 
 def test_a_face_that_does_not_move_has_no_lag() -> None:
     still = np.repeat(points(100)[None].astype(float), 20, axis=0)
-    figures = measure(still, still)
+    figures = compare_tracks(still, still)
     assert figures is not None and (figures.speed, figures.deviation, figures.lag) == (0, 0, 0)

@@ -22,10 +22,10 @@ from facewright.facesets.statistics import (
     Measured,
     Statistics,
     advise,
+    faceset_summary,
     lacking,
-    measure,
+    measure_face,
     plots,
-    summary,
 )
 from facewright.ui.plots import Bars, Grid
 from interop import foreign_files as others
@@ -62,9 +62,9 @@ def test_the_number_of_src_faces(count: int, words: str) -> None:
 
 
 def test_no_faces_and_one_face() -> None:
-    assert advise(Statistics(()), "src") == [] and summary(Statistics(())) == "no faces"
+    assert advise(Statistics(()), "src") == [] and faceset_summary(Statistics(())) == "no faces"
     one = Statistics((face(),))
-    assert advise(one, "src") and advise(one, "dst") is not None and "1 face of" in summary(one)
+    assert advise(one, "src") and advise(one, "dst") is not None and "1 face of" in faceset_summary(one)
     assert len(plots(one)) == 4
 
 
@@ -161,7 +161,7 @@ def test_measures(tmp_path: Path) -> None:
     )
     image, record = from_frame(noise, blank, FaceType.FULL, 160)
     file = FaceFile(tmp_path / "a.png", record)
-    seen = measure(file, image)
+    seen = measure_face(file, image)
     assert (seen.name, seen.frame, seen.yaw, seen.pitch, seen.person, seen.outside) == (
         "a.png",
         "f.png",
@@ -171,9 +171,9 @@ def test_measures(tmp_path: Path) -> None:
         False,
     )
     assert seen.side == pytest.approx(np.sqrt(9600)) and seen.brightness == pytest.approx(80, abs=2)
-    blurred = measure(file, np.asarray(cv2.GaussianBlur(image, (0, 0), 2), np.uint8))
+    blurred = measure_face(file, np.asarray(cv2.GaussianBlur(image, (0, 0), 2), np.uint8))
     assert blurred.sharpness < 0.3 * seen.sharpness
     record.landmarks[30] = (1e5, -1e5)
-    assert measure(file, image).outside
+    assert measure_face(file, image).outside
     record.landmarks[:] += 1000
-    assert np.isfinite(measure(file, image).brightness)
+    assert np.isfinite(measure_face(file, image).brightness)

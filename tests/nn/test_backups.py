@@ -47,7 +47,7 @@ def test_a_restored_backup_is_the_newest_and_nothing_is_lost(tmp_path):
     backup = backups.back_up(first.folder)
     for number in (2, 3):
         save(folder, number)
-    found = backups.restore(backup, trash)
+    found = backups.restore_generation(backup, trash)
     assert found.fingerprint == first.fingerprint
     assert checkpoint.newest(folder).generation.state["iteration"] == 1
     (dated,) = trash.iterdir()
@@ -55,7 +55,7 @@ def test_a_restored_backup_is_the_newest_and_nothing_is_lost(tmp_path):
     assert backup.exists()
     assert save(folder, 9).number == 2
     backups.back_up(folder / "generation_000002")
-    backups.restore(backup, trash)
+    backups.restore_generation(backup, trash)
     assert save(folder, 9).number == 3  # the backup has the 2
 
 
@@ -82,7 +82,7 @@ def test_stopped_anywhere_there_is_the_state_of_before_or_the_restored_one(tmp_p
         with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
             patch.setattr(os, "replace", functools.partial(stopping, os.replace))
             patch.setattr(os, "rename", functools.partial(stopping, os.rename))
-            backups.restore(copy / "backups" / backup.name, trash)
+            backups.restore_generation(copy / "backups" / backup.name, trash)
         assert checkpoint.newest(copy).generation.state["iteration"] in (1, 5)
         if next(moves) <= stop:
             break
@@ -92,7 +92,7 @@ def test_stopped_anywhere_there_is_the_state_of_before_or_the_restored_one(tmp_p
 def test_an_older_generation_can_be_restored(tmp_path):
     for number in (1, 2):
         save(tmp_path / "m", number)
-    backups.restore(tmp_path / "m" / "generation_000001", tmp_path / "trash")
+    backups.restore_generation(tmp_path / "m" / "generation_000001", tmp_path / "trash")
     assert checkpoint.newest(tmp_path / "m").generation.state["iteration"] == 1
     assert checkpoint.check(next((tmp_path / "trash").glob("*/*2"))).state["iteration"] == 2
 
@@ -103,7 +103,7 @@ def test_a_damaged_backup_is_refused_and_nothing_changes(tmp_path):
     save(tmp_path / "m", 2)
     os.truncate(backup / "weights.safetensors", 5)
     with pytest.raises(UserError, match=r"cut off \(5 of"):
-        backups.restore(backup, tmp_path / "trash")
+        backups.restore_generation(backup, tmp_path / "trash")
     assert names(checkpoint.generations(tmp_path / "m")) == ["02", "01"]
     assert not (tmp_path / "trash").exists()
 

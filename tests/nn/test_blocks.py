@@ -28,7 +28,7 @@ def test_pixel_shuffle_puts_row_column_feature():
     [
         (blocks.conv(6), (None, 4, 4, 6)),
         (blocks.upscale(6), (None, 16, 16, 6)),
-        (blocks.head(3), (None, 8, 8, 3)),
+        (blocks.output_layer(3), (None, 8, 8, 3)),
         (blocks.bottleneck(5, 2, 7), (None, 2, 2, 7)),
     ],
 )
@@ -39,7 +39,7 @@ def test_shapes(block, shape):
 def test_head_is_float32_under_mixed_precision():
     devices.precision("bfloat16")
     face = keras.Input((8, 8, 4))
-    model = keras.Model(face, blocks.head(3)(blocks.conv(4, strides=1)(face)))
+    model = keras.Model(face, blocks.output_layer(3)(blocks.conv(4, strides=1)(face)))
     assert keras.backend.standardize_dtype(model(np.ones((1, 8, 8, 4), np.float32)).dtype) == "float32"
     assert all(v.dtype == "float32" for v in model.variables)
 

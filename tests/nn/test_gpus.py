@@ -45,14 +45,14 @@ def test_numbers_that_are_none(text):
 
 def test_lines_of_the_drivers_tool():
     text = "0, NVIDIA H200, 143771\n1, Odd, name, 8192\nNo devices were found\n2, NVIDIA GB10, [N/A]\n"
-    assert gpus.parse(text.splitlines()) == (Gpu(0, "NVIDIA H200", 143771 / 1024), Gpu(1, "Odd, name", 8.0))
+    assert gpus.parse_nvidia_smi(text.splitlines()) == (Gpu(0, "NVIDIA H200", 143771 / 1024), Gpu(1, "Odd, name", 8.0))
 
 
 def test_a_variable_that_hides_cards_counts():
-    assert gpus.allowed(ALL, None) == ALL
-    assert gpus.allowed(ALL, "2,0") == (SMALL, TWIN)
-    assert gpus.allowed(ALL, "") == ()
-    assert gpus.allowed(ALL, "GPU-12ab") == ALL
+    assert gpus.visible_gpus(ALL, None) == ALL
+    assert gpus.visible_gpus(ALL, "2,0") == (SMALL, TWIN)
+    assert gpus.visible_gpus(ALL, "") == ()
+    assert gpus.visible_gpus(ALL, "GPU-12ab") == ALL
 
 
 def test_the_backend_sees_the_chosen_cards_only(monkeypatch):

@@ -55,7 +55,7 @@ def _train(workspace: Workspace, log: Path) -> None:
     options = {"model": "h64", "precision": "float32", "window": False, "preview": False}
     options |= {"save_interval_min": 0.01, "autobackup_hours": 1e-4}
     try:
-        train.run(workspace, train.Options(**options))
+        train.run(workspace, train.TrainOptions(**options))
     finally:
         os._exit(1)
 

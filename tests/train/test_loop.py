@@ -338,7 +338,7 @@ class MaskNetwork(Trainable):
 
     def build(self):
         face = nn.keras.Input((16, 16, 3))
-        return {"network": nn.keras.Model(face, nn.blocks.head(1)(nn.blocks.conv(4, strides=1)(face)))}
+        return {"network": nn.keras.Model(face, nn.blocks.output_layer(1)(nn.blocks.conv(4, strides=1)(face)))}
 
     def train_steps(self):
         def loss(batch, mask):

@@ -12,7 +12,7 @@ def faces(side, rows=4):
 
 @pytest.mark.parametrize(("side", "width", "height"), [(64, 640, 512), (128, 640, 512), (256, 1000, 800)])
 def test_five_columns_four_rows_at_most_800_high(side, width, height):
-    page = preview.draw_faces(faces(side))
+    page = preview.draw_face_rows(faces(side))
     assert page.shape == (height + preview.LINE_PX + 3, width, 3)
     below = page[preview.LINE_PX + 3 :]
     middle = below[height // 2, width // 10 :: width // 5, 0]
@@ -22,7 +22,7 @@ def test_five_columns_four_rows_at_most_800_high(side, width, height):
 def test_three_lines_chart_and_faces():
     history = LossHistory(("src", "dst"))
     history.append({"src": 0.2, "dst": 0.3})
-    picture = preview.draw_preview(["a", "b", "ü"], history, preview.draw_faces(faces(64)))
+    picture = preview.draw_preview(["a", "b", "ü"], history, preview.draw_face_rows(faces(64)))
     assert picture.shape == (3 * 15 + 4 + 100 + 18 + 512, 640, 3)
     assert picture.dtype == np.uint8
 

@@ -5,7 +5,7 @@ import pytest
 from facewright.core.options import declared, question
 from facewright.core.user_defaults import defaults_file
 from facewright.models.registry import model_class
-from facewright.train.options import Options
+from facewright.train.options import TrainOptions
 from facewright.train.step_times import FILE, note_step_time, step_times
 
 
@@ -46,7 +46,7 @@ def test_a_damaged_file_is_passed_over(text):
 
 def test_the_question_for_the_model_explains_which_and_how_long(typed, capsys):
     note_step_time("quick", 8, "CPU", 150.0, steps=100)
-    spec = next(spec for spec in declared(Options) if spec.name == "model")
+    spec = next(spec for spec in declared(TrainOptions) if spec.name == "model")
     typed("?", "df")
     assert question(spec, spec.default) == "df"
     said = capsys.readouterr().out

@@ -18,7 +18,7 @@ from facewright.faces.align import FaceType  # noqa: E402
 from facewright.faces.record import FaceRecord, save_face  # noqa: E402
 from facewright.models.base import FaceModel  # noqa: E402
 from facewright.models.spec import ConverterDefaults  # noqa: E402
-from facewright.nn.blocks import conv, head, upscale  # noqa: E402
+from facewright.nn.blocks import conv, output_layer, upscale  # noqa: E402
 from facewright.nn.losses import mae  # noqa: E402
 
 
@@ -36,8 +36,8 @@ class Tiny(FaceModel):
         code = keras.Input((8, 8, 4))
         return {
             "encoder": keras.Model(face, conv(4)(face)),
-            "decoder_src": keras.Model(code, [head(3)(upscale(4)(code)), head(1)(upscale(2)(code))]),
-            "decoder_dst": keras.Model(code, [head(3)(upscale(4)(code)), head(1)(upscale(2)(code))]),
+            "decoder_src": keras.Model(code, [output_layer(3)(upscale(4)(code)), output_layer(1)(upscale(2)(code))]),
+            "decoder_dst": keras.Model(code, [output_layer(3)(upscale(4)(code)), output_layer(1)(upscale(2)(code))]),
         }
 
     def forward(self, src, dst):
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--window", action="store_true")
     parser.add_argument("--serve", action="store_true")
     given = vars(parser.parse_args())
-    train.run(Workspace(given.pop("workspace")), train.Options(model="h64", precision="float32", **given))
+    train.run(Workspace(given.pop("workspace")), train.TrainOptions(model="h64", precision="float32", **given))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from facewright.ui.page import (
     PageAnswer,
     PageRequest,
     check_port,
-    head,
+    page_head,
 )
 
 
@@ -244,7 +244,7 @@ def test_the_log_does_not_hold_the_token(page: Page, tmp_path: Path) -> None:
 
 def test_every_page_has_the_same_head() -> None:
     """Letters, width, icon and style are written in one place; no page has a head of its own."""
-    text = head("A <title>", "p { color: red }")
+    text = page_head("A <title>", "p { color: red }")
     for part in ("utf-8", "viewport", 'rel="icon"', "color-scheme", "A &lt;title&gt;", "--accent", "p { color: red }"):
         assert part in text
     package = Path(ui_page.__file__).parents[1]
@@ -257,4 +257,4 @@ def test_every_page_has_the_same_head() -> None:
 
 def test_the_icon_may_be_shown() -> None:
     """It is part of the page, so the policy must allow pictures that are."""
-    assert "data:image/svg+xml" in head("") and "data:" in SECURITY_HEADERS["Content-Security-Policy"]
+    assert "data:image/svg+xml" in page_head("") and "data:" in SECURITY_HEADERS["Content-Security-Policy"]

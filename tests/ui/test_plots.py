@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewright.ui.plots import BAR, SIZE, Bars, Grid, bgr, draw, histogram, shapes, svg, ticks
+from facewright.ui.plots import BAR, SIZE, Bars, Grid, bgr, draw_plot, histogram, shapes, svg, ticks
 
 BARS = Bars("a < b", np.linspace(0, 10, 6), np.array([0, 4, 8, 2, 0]), "pixels", (3.0, "limit"))
 EDGES = np.arange(-90.0, 91.0, 45)
@@ -19,7 +19,7 @@ GRID = Grid(
 def test_bars_are_as_tall_as_their_counts() -> None:
     heights = [shape.h for shape in shapes(BARS) if shape.colour == BAR]
     assert heights[1] * 2 == pytest.approx(heights[2]) and heights[0] == heights[4] == 0
-    image = draw(BARS)
+    image = draw_plot(BARS)
     assert image.shape == (*SIZE, 3)
     painted = (image == bgr(BAR)).all(axis=2).sum(axis=0)
     assert painted.max() == pytest.approx(max(heights), abs=1)
@@ -35,7 +35,7 @@ def test_cells_get_lighter_with_their_counts() -> None:
 @pytest.mark.parametrize("plot", [BARS, GRID, Bars("", np.array([0.0, 1.0]), np.array([0]))])
 def test_svg_is_well_formed_and_everything_lies_inside(plot: Bars | Grid) -> None:
     root = ET.fromstring(svg(plot))
-    assert len(root) == len(shapes(plot)) and draw(plot).any()
+    assert len(root) == len(shapes(plot)) and draw_plot(plot).any()
     for shape in shapes(plot):
         assert 0 <= shape.x <= SIZE[1] and 0 <= shape.y <= SIZE[0]
         assert shape.x + shape.w <= SIZE[1] + 0.01 and shape.y + shape.h <= SIZE[0] + 0.01

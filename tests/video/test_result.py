@@ -17,7 +17,7 @@ from facewright.video.encode import EncodeSettings, encode_segments, image_size,
 from facewright.video.frames import FrameSettings, write_frames
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, probe
-from facewright.video.result import Result, ResultPlan, ResultSettings
+from facewright.video.result import ResultFile, ResultPlan, ResultSettings
 
 BT709 = Colour("bt709", "bt709", "bt709", "tv")
 TAGS = {"comment": "made with a trained network", "digitalSourceType": "http://cv.iptc.org/x"}
@@ -38,7 +38,7 @@ def make(
 ) -> Path:
     plan = ResultPlan(tuple(frames), timeline, colour, "bt709")
     order = ResultSettings(16, 0.0, name[-3:])
-    Result(tmp_path / name, plan, order, None, None, TAGS, tmp_path / "trash").make(lambda n: None)
+    ResultFile(tmp_path / name, plan, order, None, None, TAGS, tmp_path / "trash").make(lambda n: None)
     return tmp_path / name
 
 
@@ -162,7 +162,7 @@ def test_bitrate(tmp_path: Path) -> None:
         tuple(sorted(folder.iterdir())), Timeline.constant(100, Fraction(25), Fraction(0)), BT709, "bt709"
     )
     out = tmp_path / "r.mp4"
-    Result(out, plan, ResultSettings(16, 1.5, "mp4"), None, None, {}, tmp_path / "t").make(lambda n: None)
+    ResultFile(out, plan, ResultSettings(16, 1.5, "mp4"), None, None, {}, tmp_path / "t").make(lambda n: None)
     assert 1.1e6 < out.stat().st_size * 8 / 4 < 1.9e6
 
 
@@ -191,7 +191,9 @@ def test_flash_and_beep_stay_together(tmp_path: Path, name: str, container: str)
     assert timing.constant and timing.rate == 25 and info.audio is not None
     out = tmp_path / f"result.{container}"
     plan = ResultPlan(frames, timeline, timing.colour, timing.assumed_matrix)
-    Result(out, plan, ResultSettings(16, 0.0, container), source, info.audio, TAGS, tmp_path / "t").make(lambda n: None)
+    ResultFile(out, plan, ResultSettings(16, 0.0, container), source, info.audio, TAGS, tmp_path / "t").make(
+        lambda n: None
+    )
     before, after = flash_and_beep(source), flash_and_beep(out)
     assert abs((after[1] - after[0]) - (before[1] - before[0])) < 0.02
     assert abs(after[1] - after[0]) < 0.04  # one frame
@@ -204,7 +206,7 @@ def test_sound_is_copied_bit_by_bit_where_it_can_be(tmp_path: Path) -> None:
     frames = tuple(drawn_frames(tmp_path / "m", 50))
     plan = ResultPlan(frames, Timeline.constant(50, Fraction(25), Fraction(0)), BT709, "bt709")
     out = tmp_path / "r.mp4"
-    Result(out, plan, ResultSettings(16, 0.0, "mp4"), source, info.audio, TAGS, tmp_path / "t").make(lambda n: None)
+    ResultFile(out, plan, ResultSettings(16, 0.0, "mp4"), source, info.audio, TAGS, tmp_path / "t").make(lambda n: None)
     packets = []
     for path in (source, out):
         with av.open(str(path)) as container:
@@ -269,8 +271,8 @@ def test_whatever_a_result_is_made_of_makes_it_anew(tmp_path: Path) -> None:
         source: Path | None = source,
         audio: AudioStream | None = audio,
         tags: dict[str, str] = TAGS,
-    ) -> Result:
-        return Result(tmp_path / "result.mp4", plan, settings, source, audio, tags, tmp_path / "trash")
+    ) -> ResultFile:
+        return ResultFile(tmp_path / "result.mp4", plan, settings, source, audio, tags, tmp_path / "trash")
 
     assert not result().finished()
     result().make(lambda n: None)

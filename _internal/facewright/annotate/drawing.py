@@ -11,7 +11,7 @@ from facewright.annotate.face import SMALL, Face, FaceSquare
 from facewright.annotate.state import State
 from facewright.annotate.storage import OpenFrame
 from facewright.core.images import Image
-from facewright.extract.log import Settings
+from facewright.extract.log import LoggedSettings
 from facewright.faces.align import FaceType, align_matrix, invert, transform_points
 from facewright.faces.landmarks import IBUG68
 from facewright.ui.events import HELP
@@ -43,11 +43,11 @@ class Scene:
     pixel: float
     frame: OpenFrame
     state: State
-    settings: Settings
+    settings: LoggedSettings
     status: str
 
 
-def draw(scene: Scene, *, help_shown: bool) -> Image:
+def draw_scene(scene: Scene, *, help_shown: bool) -> Image:
     """Return the whole image: (h + BAR, w, 3) uint8 BGR."""
     height, width = scene.view.shape[:2]
     picture = np.empty((height + BAR, width, 3), np.uint8)
@@ -101,7 +101,7 @@ def _box(face: Face) -> NDArray[np.float64]:
     return (corners - middle) @ np.array([[c, s], [-s, c]]) + middle
 
 
-def _aligned_square(face: Face, settings: Settings) -> NDArray[np.float64] | None:
+def _aligned_square(face: Face, settings: LoggedSettings) -> NDArray[np.float64] | None:
     face_type = FaceType(str(settings["face_type"]))
     if face_type is FaceType.MARK_ONLY:
         return None

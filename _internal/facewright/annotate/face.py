@@ -89,7 +89,7 @@ def found(square: FaceSquare, find: Find) -> Face:
     return Face(find(square), square.rect, square)
 
 
-def opened(file: FaceFile, find: Find) -> Face:
+def open_face(file: FaceFile, find: Find) -> Face:
     """Return a saved face; points that a hand has set are known by not being where the search would put them."""
     record = file.record
     square, placed = square_of(record.frame_landmarks), False
@@ -145,7 +145,7 @@ def mean_face_between(nose: Place, chin: Place, like: Face | None) -> Face:
     return Face(points, square.rect, square, placed=True, file=file)
 
 
-def resized(half: float, steps: int, coarse: float) -> float:
+def resize_by_wheel(half: float, steps: int, coarse: float) -> float:
     """Return the half size after so many notches of the wheel: 1 px up to 40 px, then a tenth, `coarse` px at most."""
     for _ in range(min(abs(steps), 200)):
         step = 1.0 if half <= SMALL else min(max(round(half / 10), 1), coarse)

@@ -12,13 +12,13 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import option
-from facewright.extract.log import Settings, finished_manually
+from facewright.extract.log import LoggedSettings, finished_manually
 from facewright.extract.session import Annotated, frames_without_faces
 from facewright.extract.side_run import SideRun
 from facewright.faces.record import MANUAL_DETECTOR
 from facewright.ui.window import Window, has_screen, open_window
 
-KINDS = {
+SUSPICIOUS_CHOICES = {
     "faceless": "frames in which no face was found",
     "several": "frames with several faces",
     "suspicious": "frames with a face that may be none, or lies oddly",
@@ -76,10 +76,10 @@ def parse_kinds(text: str) -> list[str]:
     typed = text.lower().replace(",", " ").split()
     words = [kind for word in typed for kind in KIND_GROUPS.get(word, (word,))]
     for word in words:
-        if word not in KINDS:
+        if word not in SUSPICIOUS_CHOICES:
             raise UserError(
                 f"{word!r} is not a kind of frames.",
-                f"some of {', '.join(KINDS)}, or usual, or none.",
+                f"some of {', '.join(SUSPICIOUS_CHOICES)}, or usual, or none.",
                 f'for example: --look "{",".join(USUAL_KINDS)}"',
             )
     return words
@@ -87,10 +87,10 @@ def parse_kinds(text: str) -> list[str]:
 
 def ask_kinds(counts: dict[str, int]) -> list[str]:
     """Ask which kinds of frames are to be looked at; kinds that have none are not offered."""
-    offered = [name for name in KINDS if counts[name]]
+    offered = [name for name in SUSPICIOUS_CHOICES if counts[name]]
     usual = [name for name in USUAL_KINDS if counts[name]]
     for name in offered:
-        console.say(f"  {name:<12} {counts[name]:>6}  {KINDS[name]}")
+        console.say(f"  {name:<12} {counts[name]:>6}  {SUSPICIOUS_CHOICES[name]}")
     shown = ",".join(usual) or NO_KIND
     while True:
         text = console.ask(f"Frames to annotate [{shown}] (some of these, or {NO_KIND}): ")
@@ -137,7 +137,9 @@ class ManualAnnotation:
     def __init__(self, options: AnnotationOptions) -> None:
         self._options = options
 
-    def __call__(self, run: SideRun, frames: Sequence[Path], wanted: Sequence[Path], settings: Settings) -> Annotated:
+    def __call__(
+        self, run: SideRun, frames: Sequence[Path], wanted: Sequence[Path], settings: LoggedSettings
+    ) -> Annotated:
         """Offer the wanted frames among all; without any there is nothing to do.
 
         Raises:
@@ -171,11 +173,11 @@ class ManualAnnotation:
 
 def _show(session: AnnotationSession, shown: Window | None, port: int) -> None:
     if shown is None:
-        page.work(session, port)
+        page.serve_session(session, port)
         return
     console.say(f"Frames to look at: {session.left + 1}. The window shows its keys; h hides them.")
     try:
-        window.work(session, shown)
+        window.show_session(session, shown)
     finally:
         shown.close()
 

@@ -14,7 +14,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.core.json_data import BadJson, choice, fields, flag, list_of, number, parse_json, text, whole
 from facewright.ui.events import Do, Event, coalesced
-from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, head, serve_until
+from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, page_head, serve_until
 
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
@@ -120,7 +120,7 @@ class PageServer:
     def answer(self, request: PageRequest) -> PageAnswer:
         """Answer with the page itself, or events with the newest image."""
         if (request.method, request.path) == ("GET", ""):
-            html = f'<!DOCTYPE html>\n<html lang="en">{head("Manual annotation", PAGE_STYLE)}{BODY}'
+            html = f'<!DOCTYPE html>\n<html lang="en">{page_head("Manual annotation", PAGE_STYLE)}{BODY}'
             return PageAnswer(html.encode("utf-8"), "text/html; charset=utf-8")
         if (request.method, request.path) != ("POST", "events"):
             return NOT_FOUND
@@ -183,7 +183,7 @@ EVENTS_SCHEMA = fields(
 )
 
 
-def work(session: AnnotationSession, port: int) -> None:
+def serve_session(session: AnnotationSession, port: int) -> None:
     """Serve the session until all is done.
 
     Raises:

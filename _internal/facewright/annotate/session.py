@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.annotate import state as steps
-from facewright.annotate.drawing import BAR, Scene, draw, farewell, notice
-from facewright.annotate.face import START, Face, FaceSquare, opened
+from facewright.annotate.drawing import BAR, Scene, draw_scene, farewell, notice
+from facewright.annotate.face import START, Face, FaceSquare, open_face
 from facewright.annotate.state import FrameView, State
 from facewright.annotate.storage import FaceStorage, OpenFrame, open_frame
 from facewright.core.images import Image
@@ -114,7 +114,7 @@ class AnnotationSession:
         if self.done:
             return farewell(self._view.shape[:2], self.accepted, self.left)
         scene = Scene(self._view, self._pixel, self._frame, self._state, self._storage.settings, self._status())
-        return draw(scene, help_shown=self._help)
+        return draw_scene(scene, help_shown=self._help)
 
     def _mouse(self, event: Event) -> None:
         at = self._place(event)
@@ -201,11 +201,11 @@ class AnnotationSession:
             self._view, self._pixel = notice(self._frame.problem, self._view.shape[:2]), 1.0
             return
         height, width = picture.shape[:2]
-        self._view, self._pixel = shown(picture, self._window_size, self._screen)
+        self._view, self._pixel = fit_to_view(picture, self._window_size, self._screen)
         view = self._frame_view()
-        faces = tuple(opened(file, view.find) for file in self._storage.faces(self._frame.path))
+        faces = tuple(open_face(file, view.find) for file in self._storage.faces(self._frame.path))
         half = half or self._storage.usual_half() or min(max(START, max(height, width) / 16), min(height, width) / 3)
-        self._state = steps.opened(faces, (share[0] * width, share[1] * height), half, view)
+        self._state = steps.open_frame(faces, (share[0] * width, share[1] * height), half, view)
 
     def _share(self) -> tuple[float, float]:
         """Where the mouse is, as a share of the frame's size: it stays there when the frame changes."""
@@ -247,7 +247,7 @@ class AnnotationSession:
         return "   ".join([self._frame.path.name, *parts, "Enter: accept   Space: skip   h: help"])
 
 
-def shown(picture: Image, longest: int, screen: tuple[int, int] | None = None) -> tuple[Image, float]:
+def fit_to_view(picture: Image, longest: int, screen: tuple[int, int] | None = None) -> tuple[Image, float]:
     """Return the frame in the size in which it is shown, and frame pixels per shown pixel.
 
     Args:

@@ -17,7 +17,7 @@ from facewright.annotate.face import (
     found,
     mean_face_between,
     moved,
-    resized,
+    resize_by_wheel,
     with_point,
 )
 from facewright.ui.events import Key
@@ -87,7 +87,7 @@ class State:
         return release(self).faces
 
 
-def opened(faces: tuple[Face, ...], mouse: Place, half: float, view: FrameView) -> State:
+def open_frame(faces: tuple[Face, ...], mouse: Place, half: float, view: FrameView) -> State:
     """Return a frame as it is opened: with its faces, or with a new one in hand."""
     state = State(faces, mouse=mouse, half=half)
     return state if faces else take_new(state, view)
@@ -229,7 +229,7 @@ def wheel(state: State, steps: int, view: FrameView) -> State:
     """The wheel was turned: another size for the face in hand."""
     if state.held is None:
         return state
-    half = resized(state.faces[state.held].square.half, steps, max(10.0, 10 * view.pixel))
+    half = resize_by_wheel(state.faces[state.held].square.half, steps, max(10.0, 10 * view.pixel))
     return replace(_held_in(state, lambda square: replace(square, half=half), view), half=half)
 
 

@@ -17,8 +17,8 @@ from facewright.core.files import copy_to_trash, make_folder, move_to_trash
 from facewright.core.images import Image, decode, write_image
 from facewright.core.safe_files import read_regular
 from facewright.extract.detection import FrameFile
-from facewright.extract.log import FINISHED_MANUALLY, Settings, finished_manually
-from facewright.extract.overlay import debug_file, draw_faces
+from facewright.extract.log import FINISHED_MANUALLY, LoggedSettings, finished_manually
+from facewright.extract.overlay import debug_file, draw_detections
 from facewright.extract.pipeline import ExtractedFrame
 from facewright.extract.side_run import SideRun
 from facewright.faces.align import FaceType
@@ -66,7 +66,7 @@ class FaceStorage:
         settings: Of the extraction whose faces these are: face type and size of the images.
     """
 
-    def __init__(self, run: SideRun, settings: Settings) -> None:
+    def __init__(self, run: SideRun, settings: LoggedSettings) -> None:
         """Group the faces of a side by frame; its log and its faces are kept up to date."""
         self.settings = settings
         self._run = run
@@ -111,7 +111,7 @@ class FaceStorage:
         self._faces[frame.path.stem] = kept
         if self._side.debug_dir.is_dir():
             records = [file.record for file in kept]
-            write_image(debug_file(self._side.debug_dir, frame.path), draw_faces(frame.picture, records))
+            write_image(debug_file(self._side.debug_dir, frame.path), draw_detections(frame.picture, records))
         return [file.path.name for file in kept]
 
     def _named(self, frame: Path, faces: Sequence[Face]) -> list[tuple[Path, Face]]:

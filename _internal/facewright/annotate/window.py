@@ -7,7 +7,7 @@ from facewright.ui.window import GONE, Window
 TITLE = "Manual annotation"
 
 
-def work(session: AnnotationSession, window: Window) -> None:
+def show_session(session: AnnotationSession, window: Window) -> None:
     """Show the session until all is done or the window is closed or lost, which means the same as `q`.
 
     Raises:

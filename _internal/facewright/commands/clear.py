@@ -81,7 +81,7 @@ def _clear(workspace: Workspace) -> Path | None:
     for path in paths:
         count, size = _size_of(path)
         console.say(f"  {path.name:<24}{f'{count} files' if path.is_dir() else '':<14}{_readable(size):>10}")
-    if not console.allowed(f"Move all this to {workspace.trash.name}/?", default=False):
+    if not console.ask_permission(f"Move all this to {workspace.trash.name}/?", default=False):
         return None
     return move_to_trash(paths, workspace.trash, by=COMMAND.name)
 
@@ -91,7 +91,7 @@ def _empty_trash(workspace: Workspace) -> bool:
         return False
     count, size = _size_of(workspace.trash)
     what = f"{console.counted(count, 'file')} ({_readable(size)})"
-    if not console.allowed(f"Delete {what} in {workspace.trash} for good?", default=False):
+    if not console.ask_permission(f"Delete {what} in {workspace.trash} for good?", default=False):
         return False
     with disk_errors(workspace.trash):
         for path in workspace.trash.iterdir():  # one by one: the trash may be a link to another disk

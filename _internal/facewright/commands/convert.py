@@ -11,7 +11,7 @@ from typing import Any
 from facewright.convert.cast import ask_cast
 from facewright.convert.engines import EngineModels, needs_saved_model
 from facewright.convert.page import choose_settings
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import ConvertReport, convert
 from facewright.convert.settings_file import saved_base
 from facewright.core import console
@@ -26,7 +26,7 @@ from facewright.review.session import glance
 MODELS = ("model", "cast", "engine", "dfm", "face_type", "morph")  # options that name models
 
 
-def run(workspace: Workspace, options: Options) -> ConvertReport | None:
+def run(workspace: Workspace, options: ConvertOptions) -> ConvertReport | None:
     """Convert the frames that are not converted yet, with --serve after the settings were chosen on a page.
 
     Returns:
@@ -71,9 +71,9 @@ def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     return PromptPlan({"cast": cast} if cast else {}, saved, ask=ask and not saved)
 
 
-def _flags(options: Options) -> list[str]:
+def _flags(options: ConvertOptions) -> list[str]:
     """Return the flags of what differs from the defaults; the mode always, since it may be remembered."""
-    told = [spec for spec in declared(Options) if spec.affects_output or spec.name in MODELS]
+    told = [spec for spec in declared(ConvertOptions) if spec.affects_output or spec.name in MODELS]
     values = {spec: getattr(options, spec.name) for spec in told if spec.applies(vars(options))}
     return [
         word for spec, value in values.items() if value != spec.default or spec.ask for word in (spec.flag, show(value))
@@ -117,4 +117,4 @@ def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
     console.say(f"Next, make the video:{hint('make-video', *(['--only-merged'] if left_out else []))}")
 
 
-COMMAND = Command(__doc__, Options, run, plan=plan)
+COMMAND = Command(__doc__, ConvertOptions, run, plan=plan)

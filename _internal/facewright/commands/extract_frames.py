@@ -18,15 +18,15 @@ from facewright.video.frames import FrameSettings
 from facewright.video.probe import VideoInfo
 from facewright.video.timing import Timing
 
-SIDES = {"src": "data_src, the face to take", "dst": "data_dst, the video to change (always every frame)"}
-FORMATS = {"png": "exact, larger", "jpg": "a third of the size, not quite exact"}
+SIDE_CHOICES = {"src": "data_src, the face to take", "dst": "data_dst, the video to change (always every frame)"}
+FORMAT_CHOICES = {"png": "exact, larger", "jpg": "a third of the size, not quite exact"}
 
 
 @dataclass(frozen=True)
 class Options:
     """Settings of this step."""
 
-    side: str = option("src", "Which video.", choices=SIDES, ask="Video", remember=False)
+    side: str = option("src", "Which video.", choices=SIDE_CHOICES, ask="Video", remember=False)
     fps: float = option(
         0.0,
         "Frames per second to take from data_src; 0 takes every frame. Real frames are picked, none is doubled.",
@@ -35,7 +35,7 @@ class Options:
         high=1000,
         applies_when=lambda values: values["side"] == "src",
     )
-    image_format: str = option("png", "Format of the frames.", choices=FORMATS)
+    image_format: str = option("png", "Format of the frames.", choices=FORMAT_CHOICES)
     video_track: int = option(
         0,
         "Number of the video track to take where the file has several; 0 takes the main one.",

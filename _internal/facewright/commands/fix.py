@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.annotate.launch import (
-    KINDS,
+    SUSPICIOUS_CHOICES,
     USUAL_KINDS,
     AnnotationOptions,
     ManualAnnotation,
@@ -48,7 +48,7 @@ class FixOptions:
     )
     look: str = option(
         "",
-        f"Which frames to annotate: some of {', '.join(KINDS)}; usual (the first three) or none. "
+        f"Which frames to annotate: some of {', '.join(SUSPICIOUS_CHOICES)}; usual (the first three) or none. "
         "Without this flag you are asked, where somebody is there to answer and there is a screen.",
         check=parse_kinds,
         remember=False,

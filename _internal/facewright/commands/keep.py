@@ -68,13 +68,13 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
             console.say("There is nobody else: nothing moves.")
             report = KeepReport(tuple(people.numbers()))
         else:
-            chosen = parse(options.person, people) if options.person else _ask(workspace, side.name, people)
+            chosen = parse_numbers(options.person, people) if options.person else _ask(workspace, side.name, people)
             report = _keep(workspace, side, people, chosen)
     say_next(side)
     return report
 
 
-def parse(text: str, people: People) -> list[int]:
+def parse_numbers(text: str, people: People) -> list[int]:
     """Read numbers with commas or blanks between them.
 
     Raises:
@@ -122,7 +122,7 @@ def _ask(workspace: Workspace, name: str, people: People) -> list[int]:
             )
             continue
         try:
-            return parse(text, people)
+            return parse_numbers(text, people)
         except UserError as problem:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
@@ -136,7 +136,7 @@ def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int
         return KeepReport(tuple(chosen))
     who = f"person {others[0].number}" if len(others) == 1 else f"{len(others)} other people"
     question = f"Keep {names} and move {console.counted(len(faces), 'face')} of {who} to {workspace.trash.name}/?"
-    if not console.allowed(question, default=True):
+    if not console.ask_permission(question, default=True):
         console.say("Nothing was moved.")
         return KeepReport(tuple(people.numbers()))
     target = move_to_trash(faces, workspace.trash, by=f"keep --person {','.join(map(str, chosen))}")

@@ -15,7 +15,7 @@ from facewright.core.workspace import Workspace
 from facewright.marking.provenance import container_tags
 from facewright.video.result import MakeVideoReport, ResultSettings, make_video
 
-CONTAINERS = {"mp4": "result.mp4, plays everywhere", "avi": "result.avi, for older editors; its audio is PCM"}
+CONTAINER_CHOICES = {"mp4": "result.mp4, plays everywhere", "avi": "result.avi, for older editors; its audio is PCM"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Options:
         high=51,
         applies_when=lambda values: not values["bitrate"],
     )
-    container: str = option("mp4", "Kind of file.", choices=CONTAINERS, remember=False)
+    container: str = option("mp4", "Kind of file.", choices=CONTAINER_CHOICES, remember=False)
     audio: bool = option(True, "Give the result the audio of data_dst; --no-audio makes a silent one.", remember=False)
     audio_track: int = option(
         0,

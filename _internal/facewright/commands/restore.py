@@ -16,7 +16,7 @@ from facewright.restore.model_states import restore_model
 from facewright.restore.trash import restore_faces, restore_files
 
 # A new kind is a function in the package restore and a row here.
-KINDS: Mapping[str, Kind] = MappingProxyType(
+RESTORABLE: Mapping[str, Kind] = MappingProxyType(
     {
         "faces": Kind("faces of data_src or data_dst, back from the trash", restore_faces),
         "model": Kind("an older saved state, or a backup, of a model", restore_model),
@@ -30,7 +30,7 @@ class Options:
     """What is brought back."""
 
     what: str = option(
-        "faces", "What to bring back.", choices={name: kind.help for name, kind in KINDS.items()}, ask="Bring back"
+        "faces", "What to bring back.", choices={name: kind.help for name, kind in RESTORABLE.items()}, ask="Bring back"
     )
     side: str = option(
         "src",
@@ -52,7 +52,7 @@ def run(workspace: Workspace, options: Options) -> RestoreReport:
         UserError: There is nothing of the kind, or none of that name.
     """
     side = workspace.side(options.side)
-    return KINDS[options.what].run(RestoreRequest(workspace, side, options.which, options.list))
+    return RESTORABLE[options.what].run(RestoreRequest(workspace, side, options.which, options.list))
 
 
 COMMAND = Command(__doc__, Options, run)

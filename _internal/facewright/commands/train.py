@@ -18,18 +18,18 @@ from facewright.core.workspace import Workspace
 from facewright.models import registry
 from facewright.nn import checkpoint, saved_models
 from facewright.train import model_prompt
-from facewright.train.options import MODELS, Options
+from facewright.train.options import MODELS, TrainOptions
 from facewright.train.pipeline import TrainingReport, train
 from facewright.train.signals import STOP_SIGNALS
 
 
 def plan_prompts(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     """Settle which model is meant, and offer the answers of its last run."""
-    kinds = next(spec for spec in declared(Options) if spec.name == "model")
+    kinds = next(spec for spec in declared(TrainOptions) if spec.name == "model")
     return model_prompt.plan_training_prompts(workspace, flags, kinds)
 
 
-def more_options(workspace: Workspace, options: Options) -> type | None:
+def more_options(workspace: Workspace, options: TrainOptions) -> type | None:
     """Return the chosen model's options; those of a saved model are not asked again, but for those that may change."""
     settings = registry.model_class(options.model).Options
     if not declared(settings):
@@ -49,7 +49,7 @@ def known_answers(workspace: Workspace) -> dict[str, Any]:
     return {"model": trained[0]} if trained else {}
 
 
-def run(workspace: Workspace, options: Options, more: Any = None) -> TrainingReport:
+def run(workspace: Workspace, options: TrainOptions, more: Any = None) -> TrainingReport:
     """Train until the target or until the user stops it.
 
     Args:
@@ -69,5 +69,5 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> TrainingRep
 
 
 COMMAND = Command(
-    __doc__, Options, run, MoreOptions("model", more_options), plan=plan_prompts, known_answers=known_answers
+    __doc__, TrainOptions, run, MoreOptions("model", more_options), plan=plan_prompts, known_answers=known_answers
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from facewright.convert.cast import TrainedState
 from facewright.convert.engine_choices import DFM_FACES, DFM_SUFFIX, Engine, names_dfm
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.session import SavedModels
 from facewright.core.contents import Contents
@@ -31,7 +31,7 @@ class EngineModels(SavedModels):
         UserError: A model and a .dfm file are named.
     """
 
-    def __init__(self, workspace: Workspace, options: Options) -> None:
+    def __init__(self, workspace: Workspace, options: ConvertOptions) -> None:
         super().__init__()
         self._options = options
         self._file = Path(options.dfm).expanduser() if options.dfm else None

@@ -28,8 +28,8 @@ from facewright.faces.record import MANUAL_DETECTOR
 from facewright.ui.contact_sheet import evenly
 
 Groups = Mapping[str, Sequence[FaceFile]]  # stem of a frame -> its faces
-Shape = tuple[int, int]
-NOT_NOTED: Shape = (0, 0)
+FrameSize = tuple[int, int]
+NOT_NOTED: FrameSize = (0, 0)
 NOTED = {"size": whole(0), "crc": whole(0, 0xFFFFFFFF), "shape": list_of(whole(1, 1 << 20), 2)}
 SAME_FACE = 0.1  # of a face's size: landmarks of one face, found twice, lie nearer to each other
 LOOKED_AT = 8  # frames that stand for all
@@ -74,7 +74,7 @@ class Matched:
     """
 
     groups: Groups
-    changed: Mapping[str, Shape] = field(default_factory=dict)
+    changed: Mapping[str, FrameSize] = field(default_factory=dict)
     renamed: Sequence[str] = ()
     lost: Sequence[FaceFile] = ()
 
@@ -96,7 +96,7 @@ def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Co
     }
     stems = {content: stem for stem, content in was.items()}
     found: dict[str, Sequence[FaceFile]] = {}
-    changed: dict[str, Shape] = {}
+    changed: dict[str, FrameSize] = {}
     renamed: list[str] = []
     if was:
         contents.look_through(frames, title="Looking at the frames")
@@ -121,7 +121,7 @@ def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Co
     return Matched(found, changed, renamed, lost)
 
 
-def _shape_of_frames(side: Side) -> Shape:
+def _shape_of_frames(side: Side) -> FrameSize:
     """Return the (h, w) that frames.json names: earlier extractions of faces noted none."""
     from facewright.video.timing import read_timing  # it leads to the libraries for videos, which take half a second
 
@@ -180,7 +180,7 @@ def shows_faces(frame: Path, faces: Sequence[DstFace]) -> bool:
     return any(faces_there(image, faces) for image in _readable(frame))
 
 
-def found_in(face: FaceFile, shape: Shape) -> FoundIn:
+def found_in(face: FaceFile, shape: FrameSize) -> FoundIn:
     """Return by what it is seen whether a face lies in a frame; `shape` is that of the frame it was found in."""
     return FoundIn(shape, face.path, None if face.record.face_type is FaceType.MARK_ONLY else face.record.matrix)
 
@@ -202,7 +202,7 @@ def _there(image: Image, face: DstFace) -> DstFace | None:
     return scaled(face, scale) if _shows(image, face.found_in, scale) else None
 
 
-def scale_between(before: Shape, now: tuple[int, ...]) -> float:
+def scale_between(before: FrameSize, now: tuple[int, ...]) -> float:
     """Return by how much a frame was scaled as a whole; 1 where it was not, or where its size is not known.
 
     Args:

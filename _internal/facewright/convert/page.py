@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from facewright.convert.cast import Cast
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.plan import make_jobs
 from facewright.convert.preview import ConversionPreview, PreviewFrame, View
 from facewright.convert.selection import parse_cast
@@ -46,9 +46,9 @@ class SettingsPage:
         chosen: The options to convert with; None when the user leaves.
     """
 
-    def __init__(self, preview: ConversionPreview, options: Options, name: str) -> None:
+    def __init__(self, preview: ConversionPreview, options: ConvertOptions, name: str) -> None:
         self.ended = threading.Event()
-        self.chosen: Options | None = None
+        self.chosen: ConvertOptions | None = None
         self._preview = preview
         self._options = options
         self._name = name
@@ -104,7 +104,7 @@ class SettingsPage:
         idle = [spec.name for spec in controls() if not spec.applies(values)]
         return PageAnswer(_jpeg(image), "image/jpeg", more={"X-Milliseconds": milliseconds, "X-Idle": ",".join(idle)})
 
-    def _with(self, values: Mapping[str, str]) -> Options:
+    def _with(self, values: Mapping[str, str]) -> ConvertOptions:
         """Return the options with these values.
 
         Raises:
@@ -116,13 +116,15 @@ class SettingsPage:
             raise ValueError(f"there is no control {min(unknown)!r}")
         return replace(self._options, **{name: known[name].parse(value) for name, value in values.items()})  # type: ignore[arg-type]
 
-    def _end(self, chosen: Options | None) -> PageAnswer:
+    def _end(self, chosen: ConvertOptions | None) -> PageAnswer:
         self.chosen = chosen
         self.ended.set()
         return PageAnswer(b"")
 
 
-def choose_settings(workspace: Workspace, options: Options, models: Models | None = None) -> Options | None:
+def choose_settings(
+    workspace: Workspace, options: ConvertOptions, models: Models | None = None
+) -> ConvertOptions | None:
     """Let the user choose the settings on a page that shows them on any frame; nothing is written.
 
     Args:
@@ -144,7 +146,9 @@ def choose_settings(workspace: Workspace, options: Options, models: Models | Non
     return page.chosen
 
 
-def open_preview(workspace: Workspace, options: Options, models: Models | None = None) -> tuple[ConversionPreview, str]:
+def open_preview(
+    workspace: Workspace, options: ConvertOptions, models: Models | None = None
+) -> tuple[ConversionPreview, str]:
     """Return the preview of a workspace's conversion, and the name of its model; arguments as `choose_settings`.
 
     Raises:

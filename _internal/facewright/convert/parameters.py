@@ -18,18 +18,18 @@ MODES = {
     Mode.OVERLAY.value: "the face exactly as the model predicts it",
     Mode.LIGHT.value: "features of src, light, contrast and grain of dst (default)",
 }
-MASKED = {
+MASKED_CHOICES = {
     "model": "as the model advises",
     "yes": "only the face itself is measured",
     "no": "the whole square around it is measured",
 }
-MASKS = {
+MASK_CHOICES = {
     MaskKind.HULL.value: "the model's mask, for some models inside the hull of dst's landmarks",
     MaskKind.RECORD.value: "the model's mask, inside the mask that dst's face carries; faces without one as hull",
 }
 # Base of erode and blur where dst's light leaves no step to hide, whatever the model: just inside the cheek's outline.
 LIGHT_EDGE = (70, 80)
-TRANSFERS = {
+TRANSFER_CHOICES = {
     ColorTransfer.NONE.value: "the colours of the prediction (default)",
     ColorTransfer.RCT.value: "mean and deviation in Lab (Reinhard)",
     ColorTransfer.LCT.value: "mean and covariance of the whole square, by their roots",
@@ -57,11 +57,11 @@ MODE_KEYS = {
     "7": Mode.LIGHT.value,
     "8": Mode.HIST_MATCH_BW.value,
 }
-FORMATS = {"png": "lossless", "jpg": "smaller, with slight loss"}
+FORMAT_CHOICES = {"png": "lossless", "jpg": "smaller, with slight loss"}
 
 
 @dataclass(frozen=True)
-class Options:
+class ConvertOptions:
     """What the user decides."""
 
     mode: str = option(
@@ -77,7 +77,7 @@ class Options:
         "model",
         "Where hist-match and hist-match-bw measure the colours. The other modes do not ask.",
         ask="Masked histogram match",
-        choices=MASKED,
+        choices=MASKED_CHOICES,
         affects_output=True,
         group=COLOUR,
         keys={"z": ">"},
@@ -107,7 +107,7 @@ class Options:
         str(MaskKind.HULL),
         "Which part of dst's face is replaced. record: where the mask of the face in aligned/ (painted or learned in "
         "another program, and imported with it) is white; hair or a hand before the face can so be left out.",
-        choices=MASKS,
+        choices=MASK_CHOICES,
         affects_output=True,
         group=EDGE,
         keys={"x": ">"},
@@ -115,7 +115,7 @@ class Options:
     color_transfer: str = option(
         str(ColorTransfer.NONE),
         "Colours of dst's face for the predicted one, before it is blended.",
-        choices=TRANSFERS,
+        choices=TRANSFER_CHOICES,
         affects_output=True,
         group=COLOUR,
         keys={"c": ">"},
@@ -175,7 +175,7 @@ class Options:
         "Leaves out of merged/ what --frame-ranges and --every do not choose, instead of copying it.",
         remember=False,
     )
-    format: str = option("png", "Format of the converted frames.", choices=FORMATS, affects_output=True)
+    format: str = option("png", "Format of the converted frames.", choices=FORMAT_CHOICES, affects_output=True)
     saved_settings: bool = option(
         True, "Use what the preview has saved: settings of all frames, of shots, of single frames.", remember=False
     )
@@ -246,7 +246,7 @@ class Parameters:
     keep: tuple[KeepZone, ...] = ()
 
 
-def resolve_parameters(options: Options, defaults: ConverterDefaults) -> Parameters:
+def resolve_parameters(options: ConvertOptions, defaults: ConverterDefaults) -> Parameters:
     """Add the user's numbers to the model's.
 
     What plays no part in the mode keeps one value, so that it changes no cache key.

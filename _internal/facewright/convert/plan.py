@@ -19,8 +19,8 @@ import numpy as np
 
 from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import DstFace, MaskKind, RecordMask
-from facewright.convert.matching import LOOKED_AT, Groups, Matched, Shape, found_in, shows_faces
-from facewright.convert.parameters import Options, Parameters, resolve_parameters
+from facewright.convert.matching import LOOKED_AT, FrameSize, Groups, Matched, found_in, shows_faces
+from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
@@ -39,7 +39,7 @@ NAMED = 3  # files named in a message
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
 
 
-OptionsOf = Callable[[str], Options]  # name of a frame -> its options
+OptionsOf = Callable[[str], ConvertOptions]  # name of a frame -> its options
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def make_plan(
     frames: Sequence[Path],
     matched: Matched | Groups,
     side: Side,
-    options: Options,
+    options: ConvertOptions,
     cast: Cast,
     contents: Contents | None = None,
     options_of: OptionsOf | None = None,
@@ -140,7 +140,7 @@ def make_jobs(
     frames: Sequence[Path],
     matched: Matched | Groups,
     side: Side,
-    options: Options,
+    options: ConvertOptions,
     cast: Cast,
     options_of: OptionsOf | None = None,
     *,
@@ -168,7 +168,7 @@ def make_jobs(
     ]
 
 
-def _settled(options: Options, trained: TrainedState) -> tuple[Parameters, Mapping[str, Any]]:
+def _settled(options: ConvertOptions, trained: TrainedState) -> tuple[Parameters, Mapping[str, Any]]:
     """Return the parameters of a model's faces, and the options that affect the output."""
     if trained.portrait:  # it is not blended, so nothing of that counts for it
         return Parameters(), {}
@@ -189,7 +189,7 @@ def _extent(landmarks: Points) -> float:
     return float(np.ptp(landmarks, axis=0).prod())
 
 
-def _dst_face(face: FaceFile, own_mask: bool, shape: Shape | None) -> DstFace:
+def _dst_face(face: FaceFile, own_mask: bool, shape: FrameSize | None) -> DstFace:
     """Return a face as the conversion takes it; `shape` is that of a frame that has changed since, as it was then."""
     record = face.record
     mask = RecordMask(record.mask, record.matrix) if own_mask and record.mask is not None else None

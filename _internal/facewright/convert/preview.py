@@ -13,7 +13,7 @@ import numpy as np
 from facewright.convert.blend import Mode
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import faces_there
-from facewright.convert.parameters import Options, Parameters, resolve_parameters
+from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput, Predict, Prediction, blend_faces, cut_faces
 from facewright.core.images import Image, read_image
 from facewright.faces.color_transfer import ColorTransfer
@@ -75,7 +75,7 @@ class ConversionPreview:
         self._kept: OrderedDict[int, _Predicted] = OrderedDict()
         self._lock = threading.Lock()
 
-    def render(self, at: int, options: Options, view: View = View.AFTER, *, close_up: bool = False) -> Image:
+    def render(self, at: int, options: ConvertOptions, view: View = View.AFTER, *, close_up: bool = False) -> Image:
         """Return a frame as the options convert it.
 
         Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewright.convert.cast import Cast, TrainedState, check_blended, check_models, check_persons
 from facewright.convert.masks import MaskKind
 from facewright.convert.matching import Matched, match_faces, say_matched, warn_of_strangers, without_copies
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.pipeline import ModelInput, Predict, Prediction
 from facewright.convert.plan import (
     Job,
@@ -146,7 +146,7 @@ class ConvertReport:
     jobs: Sequence[Job] = field(default=(), repr=False)
 
 
-def convert(workspace: Workspace, options: Options, models: Models | None = None) -> ConvertReport:
+def convert(workspace: Workspace, options: ConvertOptions, models: Models | None = None) -> ConvertReport:
     """Convert the frames of data_dst that are not converted yet.
 
     Args:
@@ -192,7 +192,7 @@ def convert(workspace: Workspace, options: Options, models: Models | None = None
         return _report(plan, done, written, side, sheet)
 
 
-def _chosen(frames: list[Path], matched: Matched, options: Options) -> tuple[list[Path], Matched]:
+def _chosen(frames: list[Path], matched: Matched, options: ConvertOptions) -> tuple[list[Path], Matched]:
     """Return the frames to write, and the faces of those that are to be converted.
 
     Raises:
@@ -208,7 +208,7 @@ def _chosen(frames: list[Path], matched: Matched, options: Options) -> tuple[lis
     return chosen if options.discard_frames else frames, replace(matched, groups=groups)
 
 
-def find_cast(workspace: Workspace, options: Options, models: Models, matched: Matched) -> Cast:
+def find_cast(workspace: Workspace, options: ConvertOptions, models: Models, matched: Matched) -> Cast:
     """Return which model replaces whom, by the options.
 
     Raises:
@@ -226,7 +226,7 @@ def find_cast(workspace: Workspace, options: Options, models: Models, matched: M
 
 
 def _load(
-    workspace: Workspace, options: Options, models: Models, cast: Cast, todo: Sequence[Planned]
+    workspace: Workspace, options: ConvertOptions, models: Models, cast: Cast, todo: Sequence[Planned]
 ) -> list[tuple[TrainedState, TrainedModel]]:
     """Load the models that replace a face, each once; what is only copied needs one all the same, to be named."""
     wanted = {share.trained.name for planned in todo for share in planned.job.shares}
@@ -236,7 +236,7 @@ def _load(
     return [(state, models.load(workspace.model_dir, name)) for state, name in zip(states, names, strict=True)]
 
 
-def _say_models(models: Sequence[TrainedModel], cast: Cast, options: Options) -> None:
+def _say_models(models: Sequence[TrainedModel], cast: Cast, options: ConvertOptions) -> None:
     how = "every image is a portrait" if cast.portrait else f"mode {options.mode}"
     for model in models:
         persons = [str(person) for person, state in cast.persons.items() if state.name == model.name]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.core.options import Option, Value, declared
 
 Values = Mapping[str, Value]  # name of a control -> its value
@@ -27,7 +27,7 @@ class Scope(StrEnum):
 
 def controls() -> list[Option]:
     """Return the options that may differ from frame to frame: those that change how a face looks."""
-    return [spec for spec in declared(Options) if spec.group]
+    return [spec for spec in declared(ConvertOptions) if spec.group]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FrameSettings:
     """
 
     names: tuple[str, ...]
-    base: Options = field(default_factory=Options)
+    base: ConvertOptions = field(default_factory=ConvertOptions)
     shots: Layers = field(default_factory=dict)
     frames: Layers = field(default_factory=dict)
 
@@ -62,11 +62,11 @@ class FrameSettings:
         start = max(start for start in self.starts if start <= at)
         return range(start, min((later for later in self.starts if later > at), default=len(self.names)))
 
-    def options(self, at: int) -> Options:
+    def options(self, at: int) -> ConvertOptions:
         """Return the options of a frame."""
         return self._options[at]
 
-    def of(self, name: str) -> Options:
+    def of(self, name: str) -> ConvertOptions:
         """Return the options of the frame of that name."""
         return self._options[self._index[name]]
 
@@ -140,8 +140,8 @@ class FrameSettings:
         return found
 
     @cached_property
-    def _options(self) -> list[Options]:
-        known: dict[str, Options] = {}  # most frames share their options
+    def _options(self) -> list[ConvertOptions]:
+        known: dict[str, ConvertOptions] = {}  # most frames share their options
         found = []
         for layer, name in zip(self._layers, self.names, strict=True):
             values: dict[str, Any] = {**layer, **self.frames.get(name, {})}
@@ -158,7 +158,7 @@ class FrameSettings:
         return replace(self, frames=_filled({**self.frames, self.names[at]: values}))
 
 
-def _differing(options: Options, other: Mapping[str, Any]) -> dict[str, Value]:
+def _differing(options: ConvertOptions, other: Mapping[str, Any]) -> dict[str, Value]:
     values = {spec.name: getattr(options, spec.name) for spec in controls()}
     return {name: value for name, value in values.items() if value != other[name]}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facewright.convert.parameters import Options
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.settings import FrameSettings, controls
 from facewright.core import console
 from facewright.core.errors import UserError
@@ -50,7 +50,7 @@ def saved_base(side: Side) -> dict[str, Value]:
     return _fitting({"all frames": _known(value, side)["base"]})["all frames"] if value else {}
 
 
-def load_settings(workspace: Workspace, names: Sequence[str], base: Options) -> FrameSettings | None:
+def load_settings(workspace: Workspace, names: Sequence[str], base: ConvertOptions) -> FrameSettings | None:
     """Return the settings of the frames of dst; None where there are none. A damaged file moves to the trash.
 
     Args:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from facewright.core.errors import UserError
 from facewright.core.hints import again
-from facewright.core.names import shown
+from facewright.core.names import printable
 
 Item = TypeVar("Item")
 
@@ -106,7 +106,7 @@ def _paint(text: str, colour: str, stream: TextIO | None = None) -> str:
 
 def _safe(text: str) -> str:
     """Escape what would move the cursor or colour the terminal: names of files come from whoever made them."""
-    return shown(text, keep="\n\t")
+    return printable(text, keep="\n\t")
 
 
 def say(text: str = "", *, secret: str = "", needed: bool = False) -> None:
@@ -235,7 +235,7 @@ def confirm(text: str, *, default: bool = False, help: str = "") -> bool:
         warn(f"{answer!r} is neither yes nor no.")
 
 
-def allowed(question: str, *, default: bool) -> bool:
+def ask_permission(question: str, *, default: bool) -> bool:
     """Ask before something is moved or deleted; `--yes` allows it.
 
     Args:

@@ -17,8 +17,16 @@ from typing import Any
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.json_data import BadJson, Schema, anything, dict_of, either, fields, nothing, parse_json, text
-from facewright.core.names import MAX_NAME, problem_of, shown
-from facewright.core.safe_files import NotRegular, files_below, inside, is_link, open_regular, read_regular, replacing
+from facewright.core.names import MAX_NAME, printable, problem_of
+from facewright.core.safe_files import (
+    NotRegular,
+    files_below,
+    is_link,
+    open_regular,
+    path_inside,
+    read_regular,
+    replacing,
+)
 from facewright.core.safe_files import fsync_folder as fsync_folder
 
 JPEG_EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif")
@@ -71,7 +79,7 @@ def list_files(folder: Path, extensions: tuple[str, ...] = (), *, longest: int =
 def _passed_over(folder: Path, name: str, longest: int) -> bool:
     problem = problem_of(name, longest)
     if problem:
-        console.warn_once(f"{shown(name)[:100]} in {folder} is passed over, for its name is {problem}: rename it.")
+        console.warn_once(f"{printable(name)[:100]} in {folder} is passed over, for its name is {problem}: rename it.")
     return bool(problem)
 
 
@@ -297,7 +305,7 @@ class TrashedFile:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrashBatch:
     """One dated folder of the trash.
 
     Attributes:
@@ -313,7 +321,7 @@ class Batch:
     items: tuple[TrashedFile, ...]
 
 
-def batches(trash: Path) -> list[Batch]:
+def batches(trash: Path) -> list[TrashBatch]:
     """Return all batches with something in them, the newest first; origins lie in the folder that holds `trash`."""
     return [batch for batch in _all_batches(trash) if batch.items]
 
@@ -327,7 +335,7 @@ def tidy_trash(trash: Path) -> None:
         tidy(batch)
 
 
-def _all_batches(trash: Path) -> list[Batch]:
+def _all_batches(trash: Path) -> list[TrashBatch]:
     if not trash.is_dir():
         return []
     folders = [path for path in trash.iterdir() if STAMP.fullmatch(path.name) and path.is_dir() and not is_link(path)]
@@ -340,7 +348,7 @@ def _age(folder: Path) -> tuple[str, int]:
     return folder.name[:19], int(match[5] or 1)
 
 
-def _read(folder: Path, root: Path) -> Batch:
+def _read(folder: Path, root: Path) -> TrashBatch:
     match = STAMP.fullmatch(folder.name)
     assert match is not None
     try:
@@ -351,10 +359,10 @@ def _read(folder: Path, root: Path) -> Batch:
     items = []
     for path in _files_below(folder):
         first, *rest = path.relative_to(folder).parts
-        start = inside(root, files.get(first))
+        start = path_inside(root, files.get(first))
         items.append(TrashedFile(path, None if start is None else start.joinpath(*rest)))
     when = f"{match[1]} {match[2]}:{match[3]}:{match[4]}"
-    return Batch(folder, when, note.get("by", ""), tuple(items))
+    return TrashBatch(folder, when, note.get("by", ""), tuple(items))
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -392,7 +400,7 @@ class FreeNames:
         return name
 
 
-def tidy(batch: Batch) -> None:
+def tidy(batch: TrashBatch) -> None:
     """Remove the folder of a batch that has been emptied, with its note."""
     if any(_files_below(batch.folder)):
         return

@@ -24,7 +24,7 @@ def is_plain(name: str) -> bool:
     return not _ODD.search(name)
 
 
-def shown(text: str, keep: str = "") -> str:
+def printable(text: str, keep: str = "") -> str:
     """Return a text in which odd letters are replaced by their escapes.
 
     Args:
@@ -65,7 +65,7 @@ def check_path(text: str, flag: str) -> None:
     part = next((part for part in parts if is_longer(part, LONGEST_PART)), "")
     if part or is_longer(text, LONGEST_PATH):
         raise UserError(
-            f"{shown(part or text)[:40]}… behind {flag} is too long for a name ({len(part or text)} letters).",
+            f"{printable(part or text)[:40]}… behind {flag} is too long for a name ({len(part or text)} letters).",
             f"names of {LONGEST_PART} bytes at most, {LONGEST_PATH} with their folders.",
             "name something shorter.",
         )

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.names import check_path, is_plain, shown
+from facewright.core.names import check_path, is_plain, printable
 
 Value = bool | int | float | str
 Settings = TypeVar("Settings")
@@ -105,7 +105,7 @@ class Option:
         """
         if not all(map(is_plain, text.split("\n"))):  # the line feed stands between several texts
             raise UserError(
-                f"What was given for {self.flag}, {shown(text)[:200]}, is not UTF-8 or holds control characters.",
+                f"What was given for {self.flag}, {printable(text)[:200]}, is not UTF-8 or holds control characters.",
                 "a text, or a path that can be written in UTF-8.",
                 "give another one; a file or folder can be renamed.",
             )
@@ -283,10 +283,10 @@ def question(spec: Option, default: Value) -> Value:
     digits, width = len(str(len(names))), max(map(len, names), default=0)
     for number, (name, explanation) in enumerate(spec.choices.items(), 1):
         console.say(f"  {number:>{digits}}  {name:<{width}}  {explanation}", needed=True)
-    shown = str(names.index(str(default)) + 1) if default in names else show(default)
+    usual = str(names.index(str(default)) + 1) if default in names else show(default)
     hint = f"1..{len(names)}" if names else spec.range_text()
     while True:
-        text = console.ask(f"{spec.ask} [{shown}] ({hint}, ? for help): ")
+        text = console.ask(f"{spec.ask} [{usual}] ({hint}, ? for help): ")
         if not text and (not names or default in names):
             return default
         if text == "?":

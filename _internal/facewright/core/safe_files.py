@@ -238,7 +238,7 @@ def is_bare(name: Any) -> bool:
     )
 
 
-def inside(root: Path, name: Any) -> Path | None:
+def path_inside(root: Path, name: Any) -> Path | None:
     """Return the place below a folder that a relative path from a file means; None where it is no such path.
 
     Args:

@@ -20,7 +20,7 @@ from facewright.core.workspace import Side
 from facewright.extract.phone_photos import make_pngs
 from facewright.extract.pipeline import ExtractedFrame
 
-Settings = dict[str, str | int | float]
+LoggedSettings = dict[str, str | int | float]
 Entry = dict[str, Any]
 # The fields of an entry that are more than compared.
 ENTRY_SCHEMA: Mapping[str, Schema] = MappingProxyType(
@@ -59,12 +59,12 @@ class ExtractionLog:
         return cls(side, entries, header)
 
     @property
-    def settings(self) -> Settings | None:
+    def settings(self) -> LoggedSettings | None:
         """Those of the earlier run; None when there was none."""
         settings = self.header.get("settings")
         return settings if isinstance(settings, dict) else None
 
-    def only_made_with(self, settings: Settings) -> "ExtractionLog":
+    def only_made_with(self, settings: LoggedSettings) -> "ExtractionLog":
         """Return the log as if only the frames had been searched that were with these settings."""
         same = {name: entry for name, entry in self.entries.items() if entry.get("settings") == settings}
         return ExtractionLog(self._side, same, self.header)
@@ -79,12 +79,12 @@ class ExtractionLog:
             finally:
                 self._journal = None
 
-    def begin(self, settings: Settings, **more: Any) -> None:
+    def begin(self, settings: LoggedSettings, **more: Any) -> None:
         """Write the line that says with what settings the frames are searched."""
         self.header = {"frame": "", "settings": settings, **more}
         self._add(self.header)
 
-    def note(self, result: ExtractedFrame, settings: Settings, **more: Any) -> None:
+    def note(self, result: ExtractedFrame, settings: LoggedSettings, **more: Any) -> None:
         """Write a frame's line; its faces must be on disk. One that could not be read gets none."""
         if result.file is None:
             return

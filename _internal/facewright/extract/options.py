@@ -22,7 +22,7 @@ from facewright.core.options import declared, option, output_values, several, sh
 from facewright.core.safe_files import read_regular
 from facewright.core.workspace import FRAMES_OF_SIDES
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, MANUAL_CHOICE, detector_specs
-from facewright.extract.log import Settings
+from facewright.extract.log import LoggedSettings
 from facewright.extract.rotation import parse_angles
 
 # Of 4,900 faces of ten people a single photo keeps 99.9 % of the person's own and 0.3 % of the others' (three photos:
@@ -202,7 +202,7 @@ class ExtractOptions(SmoothOptions, PeopleOptions, RunOptions, FaceOptions, Fram
     """All of this file."""
 
 
-def settings_of(options: ExtractOptions) -> Settings:
+def settings_of(options: ExtractOptions) -> LoggedSettings:
     """Return what the journal notes of the options.
 
     The basic ones are always noted, the others where they differ from their default: an older journal, which knows
@@ -221,7 +221,7 @@ def settings_of(options: ExtractOptions) -> Settings:
     return values
 
 
-def describe_settings(settings: Settings, video: str = "") -> str:
+def describe_settings(settings: LoggedSettings, video: str = "") -> str:
     """Say settings in a few words."""
     basic = {spec.name for spec in declared(BasicOptions)}
     extra = [

@@ -24,7 +24,7 @@ def debug_file(folder: Path, frame: Path) -> Path:
     return folder / f"{frame.stem}_debug.jpg"
 
 
-def draw_faces(frame: Image, records: Sequence[FaceRecord], rejected: Sequence[RejectedFace] = ()) -> Image:
+def draw_detections(frame: Image, records: Sequence[FaceRecord], rejected: Sequence[RejectedFace] = ()) -> Image:
     """Return a copy of the frame with each face's box (blue), landmarks (green) and aligned square (red).
 
     What was left out has an orange box with the reason below it, and orange landmarks.

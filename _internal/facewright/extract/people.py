@@ -100,7 +100,7 @@ def number_after_extraction(run: SideRun, options: PeopleOptions) -> None:
     if not options.people or not run.side.aligned():
         return
     people = number_people(run)
-    console.say(summary(people))
+    console.say(people_summary(people))
     if len(people.persons) > 1:
         console.say(f"  To see them and keep whom you choose:{run.side.hint('keep')}")
 
@@ -177,7 +177,7 @@ def chip_of(side: Side) -> Callable[[FaceFile], Image | None]:
     return chip_from
 
 
-def summary(people: People) -> str:
+def people_summary(people: People) -> str:
     """Say in a line who is there."""
     if not people.persons:
         return "No face could be compared."

@@ -35,7 +35,7 @@ from facewright.extract.filters import (
     reject_false_face,
 )
 from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, Landmarker, make_landmarker
-from facewright.extract.overlay import debug_file, draw_faces
+from facewright.extract.overlay import debug_file, draw_detections
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, load_record, save_face
 
@@ -200,7 +200,7 @@ class FaceExtractor:
         move_to_trash([path], self.config.trash, by="extract")
 
 
-def extract_frames(
+def extract_faces(
     frames: Iterable[FrameInput], extractor: FaceExtractor, executor: Executor, *, ahead: int = READ_AHEAD
 ) -> Iterator[ExtractedFrame]:
     """Find and save the faces of frames; results come in the order of the frames, when all is on disk.
@@ -213,12 +213,14 @@ def extract_frames(
     """
     detections = detect_frames(frames, extractor.detector, executor, extractor.config.detection, ahead=ahead)
     with single_threaded_opencv():
-        groups = workers.ordered_map(extractor.extract, _grouped(detections), executor, ahead=worker_count() // 2 + 1)
+        groups = workers.ordered_map(
+            extractor.extract, _grouped(detections), executor, ahead=pipeline_workers() // 2 + 1
+        )
         for results in groups:
             yield from results
 
 
-def worker_count() -> int:
+def pipeline_workers() -> int:
     """Return how many threads the pipeline can use: as many that read as there are that save."""
     return 2 * max(2, cores())
 
@@ -239,8 +241,8 @@ def extract_chunk(
     """
     filters = (EachFace(reject_false_face),)
     extractor = FaceExtractor(config, make_detector(detector), make_landmarker(landmarker), filters)
-    with workers.threads(worker_count()) as executor:
-        return list(extract_frames(paths, extractor, executor))
+    with workers.threads(pipeline_workers()) as executor:
+        return list(extract_faces(paths, extractor, executor))
 
 
 def _grouped(frames: Iterable[Detections]) -> Iterator[list[Detections]]:
@@ -268,4 +270,4 @@ def _debug_image(frame: FrameCandidates) -> Image:
         for one in frame.candidates
         if one.rejection
     ]
-    return draw_faces(frame.image, records, rejected)
+    return draw_detections(frame.image, records, rejected)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.files import make_folder
-from facewright.extract.pipeline import extract_frames
+from facewright.extract.pipeline import extract_faces
 from facewright.extract.session import make_extractor, make_filters, options_of_settings
 from facewright.extract.side_run import SideRun
 
@@ -64,7 +64,7 @@ def search_again(run: SideRun, faceless: Sequence[Path], passes: Sequence[Search
                 continue
             detector = run.models.detector(one.detector, sensitive=True)
             extractor = make_extractor(run, options, detector, filters, debug_dir=debug_dir, zoom=one.zoom)
-            results = extract_frames(frames, extractor, run.executor)
+            results = extract_faces(frames, extractor, run.executor)
             for result in console.progress(results, total=len(frames), title=one.name, unit="frames"):
                 tried[result.path].append(one.name)
                 log.note(result, settings, tried=",".join(filter(None, tried[result.path])))

@@ -15,11 +15,11 @@ from facewright.core.workspace import Side
 from facewright.extract.detectors.base import MANUAL_CHOICE, Detector
 from facewright.extract.filters import BlurFilter, EachFace, FaceFilter, reject_false_face
 from facewright.extract.identity_filter import identity_filter
-from facewright.extract.log import ExtractionLog, Settings, frames_to_search
+from facewright.extract.log import ExtractionLog, LoggedSettings, frames_to_search
 from facewright.extract.options import ExtractOptions, describe_settings, settings_of
-from facewright.extract.overlay import debug_file, draw_faces
+from facewright.extract.overlay import debug_file, draw_detections
 from facewright.extract.people import number_after_extraction
-from facewright.extract.pipeline import ExtractionConfig, FaceExtractor, extract_frames
+from facewright.extract.pipeline import ExtractionConfig, FaceExtractor, extract_faces
 from facewright.extract.report import ExtractionReport
 from facewright.extract.rotation import parse_angles
 from facewright.extract.side_run import SideRun
@@ -66,7 +66,9 @@ class Annotated:
 class Annotator(Protocol):
     """Lets a person place faces (see `facewright.annotate`, which this package does not know)."""
 
-    def __call__(self, run: SideRun, frames: Sequence[Path], wanted: Sequence[Path], settings: Settings) -> Annotated:
+    def __call__(
+        self, run: SideRun, frames: Sequence[Path], wanted: Sequence[Path], settings: LoggedSettings
+    ) -> Annotated:
         """Offer the wanted ones among all frames; the log and the faces of the run are kept up to date."""
         ...
 
@@ -153,7 +155,7 @@ def make_extractor(
     return FaceExtractor(config, detector, run.models.landmarker, filters)
 
 
-def options_of_settings(side: Side, settings: Settings) -> ExtractOptions:
+def options_of_settings(side: Side, settings: LoggedSettings) -> ExtractOptions:
     """Return the options of an earlier run, as far as its journal notes them."""
     known = {spec.name: kept_value(spec, settings) for spec in declared(ExtractOptions) if spec.name in settings}
     return ExtractOptions(**{**known, "side": side.name.removeprefix("data_")})  # type: ignore[arg-type]
@@ -175,7 +177,7 @@ def _choose_source(side: Side, options: ExtractOptions, *, on_disk: bool) -> Sea
     return VideoSource(side, options.fps, options.every)
 
 
-def _open_log(run: SideRun, options: ExtractOptions, settings: Settings, source: SearchSource) -> ExtractionLog:
+def _open_log(run: SideRun, options: ExtractOptions, settings: LoggedSettings, source: SearchSource) -> ExtractionLog:
     """Return the log that counts; faces of other settings or another video move to the trash if the user agrees."""
     if options.skip_existing:
         return run.log.only_made_with(settings)
@@ -202,7 +204,7 @@ def _same_video(run: SideRun, source: SearchSource) -> bool:
     return not was or same_video(was, source.video)
 
 
-def _ask_to_move(run: SideRun, settings: Settings, source: SearchSource) -> None:
+def _ask_to_move(run: SideRun, settings: LoggedSettings, source: SearchSource) -> None:
     video = str(run.log.header.get("video", ""))
     known = run.log.settings
     was = describe_settings(known, video) if known else "by another program or an unknown run"
@@ -243,7 +245,7 @@ def _set_aside(run: SideRun, changed: Sequence[Path]) -> None:
 
 
 def _annotate(
-    run: SideRun, settings: Settings, annotator: Annotator | None, todo: Todo, report: ExtractionReport
+    run: SideRun, settings: LoggedSettings, annotator: Annotator | None, todo: Todo, report: ExtractionReport
 ) -> None:
     if annotator is None:
         raise ValueError("the detector 'manual' needs an annotator")
@@ -255,7 +257,7 @@ def _annotate(
 def _search(
     run: SideRun,
     options: ExtractOptions,
-    settings: Settings,
+    settings: LoggedSettings,
     source: SearchSource,
     todo: Todo,
     known: ExtractionLog,
@@ -274,7 +276,7 @@ def _search(
     written: set[str] = set()
     with run.log.writing() as log:
         log.begin(settings, **header)
-        results = extract_frames(todo.frames, extractor, run.executor, ahead=source.ahead)
+        results = extract_faces(todo.frames, extractor, run.executor, ahead=source.ahead)
         for result in console.progress(results, total=todo.count, title="Faces", unit="frames"):
             earlier = known.entries.get(result.path.name, {})
             more: dict[str, Any] = {"tried": earlier["tried"]} if "tried" in earlier else {}
@@ -300,4 +302,4 @@ def _draw_missing(run: SideRun, source: SearchSource, names: set[str]) -> None:
     images = source.images(lacking)
     for path, image in console.progress(images, total=len(lacking), title="Drawing", unit="frames"):
         records = [face.record for face in faces.get(path.stem, [])]
-        write_image(debug_file(side.debug_dir, path), draw_faces(image, records))
+        write_image(debug_file(side.debug_dir, path), draw_detections(image, records))

@@ -12,7 +12,7 @@ from facewright.extract.detectors.base import Detector, make_detector
 from facewright.extract.embedding import Embedder
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker
 from facewright.extract.log import ExtractionLog
-from facewright.extract.pipeline import worker_count
+from facewright.extract.pipeline import pipeline_workers
 from facewright.faces.faceset import FaceIndex, load_faceset
 
 
@@ -83,5 +83,5 @@ def open_side(workspace: Workspace, side: Side, models: ModelLoader | None = Non
     Raises:
         UserError: Another program works on this side.
     """
-    with workspace.lock(side.name), workers.threads(worker_count()) as executor:
+    with workspace.lock(side.name), workers.threads(pipeline_workers()) as executor:
         yield SideRun(workspace, side, executor, models or ModelLoader())

@@ -25,7 +25,7 @@ from facewright.faces.align import transform_points
 from facewright.faces.faceset import FaceFile
 from facewright.faces.pose import head_pose
 from facewright.faces.record import MANUAL_DETECTOR, FaceRecord
-from facewright.faces.smoothing import STRENGTHS, Steadiness, measure, smooth_faces
+from facewright.faces.smoothing import STRENGTHS, Steadiness, compare_tracks, smooth_faces
 from facewright.faces.tracks import Sighting, join_tracks
 
 ANSWER_KEY = "smooth"  # under this name the strength of each side is kept among the answers
@@ -120,7 +120,7 @@ def _gain(faces: Sequence[Sighting], wanted: Sequence[NDArray[np.floating]]) -> 
     for track in join_tracks(faces):
         gaps = np.flatnonzero(np.diff([faces[index].time for index in track]) > 1) + 1
         for run in np.split(np.array(track), gaps):
-            figures = measure(np.array([faces[i].points for i in run]), np.array([wanted[i] for i in run]))
+            figures = compare_tracks(np.array([faces[i].points for i in run]), np.array([wanted[i] for i in run]))
             if figures is not None and figures.at_rest:
                 found.append(figures)
     frames = np.array([one.at_rest for one in found])

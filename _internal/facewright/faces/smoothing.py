@@ -231,7 +231,7 @@ class Steadiness:
         return 100 * (1 - self.square[1] / self.square[0]) if self.square[0] > 0 else float("nan")
 
 
-def measure(before: NDArray[np.floating], after: NDArray[np.floating]) -> Steadiness | None:
+def compare_tracks(before: NDArray[np.floating], after: NDArray[np.floating]) -> Steadiness | None:
     """Compare two versions of a track; None for one that is too short.
 
     Args:

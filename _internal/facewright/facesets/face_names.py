@@ -52,7 +52,7 @@ def recover_names(workspace: Workspace, side_name: str) -> None:
     others = [path.name for path in list_files(side.aligned_dir) if path.name not in mine]
     named = [face for face in faces if usable_stem(face.record.frame)]
     left = [face.path.name for face in faces if not usable_stem(face.record.frame)]
-    moves = plan([(face.path.name, face.stem) for face in sorted(named, key=_order)], [*others, *left])
+    moves = plan_renames([(face.path.name, face.stem) for face in sorted(named, key=_order)], [*others, *left])
     changed = sum(old != final for old, _, final in moves)
     if changed:
         rename_all(side.aligned_dir, moves, workspace.trash, by="recover-names")
@@ -66,7 +66,7 @@ def _order(face: FaceFile) -> tuple[Any, float, Any]:
     return natural(face.stem.lower()), -abs((right - left) * (bottom - top)), natural(face.path.name)
 
 
-def plan(files: list[tuple[str, str]], taken: list[str]) -> list[tuple[str, str, str]]:
+def plan_renames(files: list[tuple[str, str]], taken: list[str]) -> list[tuple[str, str, str]]:
     """Plan the renaming in two passes.
 
     Args:

@@ -11,8 +11,8 @@ from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile
 from facewright.facesets.statistics import Advice, Measured
 from facewright.ui.contact_sheet import contact_sheet
-from facewright.ui.page import head
-from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw, svg
+from facewright.ui.page import page_head
+from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw_plot, svg
 from facewright.ui.plots import Plot as Plot
 from facewright.ui.text import draw_text
 
@@ -96,7 +96,7 @@ def page(
     return "\n".join(
         [
             "<!DOCTYPE html>",
-            f'<html lang="en"><head>{head(title, PAGE_STYLE)}</head><body>',
+            f'<html lang="en"><head>{page_head(title, PAGE_STYLE)}</head><body>',
             f"<h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>",
             f"<ul>{''.join(lines)}</ul>",
             f'<div class="plots">{"".join(svg(plot) for plot in plots)}</div>',
@@ -151,7 +151,7 @@ def sheet(
     Returns:
         (h, w, 3) uint8 BGR.
     """
-    lines = [(line.fine, row) for line in advice for row in folded(line.text)]
+    lines = [(line.fine, row) for line in advice for row in wrapped(line.text)]
     top = GAP + 2 * LINE + LINE * len(lines) + GAP + (SIZE[0] + GAP if plots else 0)
     below = contact_sheet(faces, COLUMNS, CELL) if faces else np.zeros((0, WIDTH, 3), np.uint8)
     width = max(WIDTH, below.shape[1])
@@ -163,12 +163,12 @@ def sheet(
         draw_text(image, row, 12, y, color=(150, 150, 150) if fine else bgr(MARK), scale=0.45)
     for number, plot in enumerate(plots):
         left, y = GAP + number * (SIZE[1] + GAP), top - SIZE[0] - GAP
-        image[y : y + SIZE[0], left : left + SIZE[1]] = draw(plot)
+        image[y : y + SIZE[0], left : left + SIZE[1]] = draw_plot(plot)
     image[top:, : below.shape[1]] = below
     return image
 
 
-def folded(text: str, longest: int = 165) -> list[str]:
+def wrapped(text: str, longest: int = 165) -> list[str]:
     """Break a line at blanks so that it fits the sheet; further lines are indented."""
     rows = ["-"]
     for word in text.split():

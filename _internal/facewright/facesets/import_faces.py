@@ -64,7 +64,7 @@ class SourceFile:
     read: Callable[[], bytes]
 
 
-Found = list[tuple[SourceFile, ForeignFace]]
+FoundFaces = list[tuple[SourceFile, ForeignFace]]
 
 
 def import_faces(workspace: Workspace, side_name: str, options: ImportOptions, executor: Executor) -> None:
@@ -119,7 +119,7 @@ def _read(path: Path) -> bytes:
     return read_regular(path, links=True)
 
 
-def _read_all(files: list[SourceFile], executor: Executor) -> tuple[Found, list[tuple[str, str]]]:
+def _read_all(files: list[SourceFile], executor: Executor) -> tuple[FoundFaces, list[tuple[str, str]]]:
     """Read what the files say about their faces; images are not decoded."""
 
     def read(file: SourceFile) -> ForeignFace | str:
@@ -139,7 +139,7 @@ def _read_all(files: list[SourceFile], executor: Executor) -> tuple[Found, list[
     return found, problems
 
 
-def _incoming(found: Found) -> list[Incoming]:
+def _incoming(found: FoundFaces) -> list[Incoming]:
     find_landmarks = landmark_finder() if any(foreign.landmarks is None for _, foreign in found) else None
 
     def load(file: SourceFile, foreign: ForeignFace) -> tuple[Image, FaceRecord]:
@@ -167,7 +167,7 @@ def landmark_finder() -> LandmarkFinder:
     return find
 
 
-def _report(side: Side, side_name: str, found: Found, taken: Taken, here: bool | None) -> None:
+def _report(side: Side, side_name: str, found: FoundFaces, taken: Taken, here: bool | None) -> None:
     programs = sorted({foreign.program for _, foreign in found})
     console.say(f"{len(found)} {'face' if len(found) == 1 else 'faces'} of {' and '.join(programs)} read.")
     report(side, taken)

@@ -36,7 +36,7 @@ MAX_PREFIX = 32
 COMPARED_FACES = 8  # faces that are compared with the frames here
 
 # What tells a face: its frame and where its points lie in it.
-Key = tuple[str, bytes]
+FaceKey = tuple[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Incoming:
     load: Callable[[], tuple[Image, FaceRecord]]
     pack: Callable[[Image, FaceRecord], bytes]
 
-    def key(self, prefix: str) -> Key:
+    def key(self, prefix: str) -> FaceKey:
         """Return what tells it, when its frames get a prefix."""
         return key_of(prefix + self.frame, self.points)
 
@@ -72,7 +72,7 @@ class Taken:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
-def key_of(frame: str, points: NDArray[np.floating]) -> Key:
+def key_of(frame: str, points: NDArray[np.floating]) -> FaceKey:
     """Return what tells a face; points count as a record keeps them."""
     kept = np.asarray(points, np.float32).astype(np.float64).round(3).astype(np.float32)
     return frame, kept.tobytes()

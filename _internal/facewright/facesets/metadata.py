@@ -207,7 +207,7 @@ def _restore(side: Side, path: Path, face: SavedFace, old: OldVersions) -> Resto
     if _cropped(image, face.size):
         was, now = (f"{size[1]} x {size[0]}" for size in (face.size, image.shape[:2]))
         return Restored(problem=f"it has another shape ({now} px, not {was}), so its landmarks would not fit")
-    fitted = resized(image, face.size)
+    fitted = resize_face(image, face.size)
     if target.exists():
         old.keep(target)
     save_face(target, fitted, face.record)
@@ -227,7 +227,7 @@ def _cropped(image: Image, size: tuple[int, int]) -> bool:
     return abs(height * size[1] - width * size[0]) > MAX_RATIO_ERROR * width * size[0]
 
 
-def resized(image: Image, size: tuple[int, int]) -> Image:
+def resize_face(image: Image, size: tuple[int, int]) -> Image:
     """Bring an (h, w, 3) image to (h, w) = size; the landmarks of its record fit that size only."""
     if image.shape[:2] == size:
         return image

@@ -16,7 +16,7 @@ from facewright.core.workspace import Side, Workspace
 from facewright.extract.people import People, Person
 from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.ui.contact_sheet import GROUND, evenly, fit
-from facewright.ui.page import head
+from facewright.ui.page import page_head
 from facewright.ui.text import draw_text
 
 MAX_LISTED = 20  # persons in the table and on the sheet; the page holds all
@@ -106,7 +106,7 @@ def _page(side: Side, people: People) -> str:
     if people.unknown:
         persons.append(_section(side, "Not compared", Person(0, people.unknown)))
     texts = {name: html.escape(text) for name, text in (("title", title), ("advice", advice), ("line", line))}
-    return PAGE.format(head=head(title, PAGE_STYLE), persons="\n".join(persons), **texts)
+    return PAGE.format(head=page_head(title, PAGE_STYLE), persons="\n".join(persons), **texts)
 
 
 def _section(side: Side, title: str, person: Person) -> str:

@@ -16,7 +16,7 @@ from facewright.facesets.distances import Histograms
 from facewright.facesets.orders import most_different_first
 from facewright.facesets.sort_base import FaceToSort, Sorted, sort_method
 from facewright.facesets.sort_histograms import histograms
-from facewright.facesets.sort_images import sharpness
+from facewright.facesets.sort_images import face_detail
 from facewright.facesets.sort_records import source_area
 from facewright.ui.contact_sheet import evenly
 
@@ -101,7 +101,7 @@ def _best(measures: NDArray[np.float32], faces: NDArray[np.intp], quota: int) ->
 )
 def final(face: FaceToSort) -> NDArray[np.float32]:
     """Yaw, pitch, sharpness, histograms."""
-    return _measures(face, sharpness(face))
+    return _measures(face, face_detail(face))
 
 
 @sort_method(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facewright.facesets.distances import BINS, Histograms
 from facewright.facesets.orders import chain, chain_of, groups_by_step, most_different_first
 from facewright.facesets.sort_base import FaceToSort, sort_method
-from facewright.facesets.sort_images import sharpness
+from facewright.facesets.sort_images import face_detail
 
 COLOURS = 3 * BINS
 
@@ -52,4 +52,4 @@ def sharpest_of_groups(measures: NDArray[np.float32]) -> list[int]:
 @sort_method("hist-blur", "groups of like colours, the sharpest of each first", sharpest_of_groups)
 def hist_blur(face: FaceToSort) -> NDArray[np.float32]:
     """Three histograms, then the sharpness."""
-    return np.append(histograms(face), np.float32(sharpness(face)))
+    return np.append(histograms(face), np.float32(face_detail(face)))

@@ -21,7 +21,7 @@ MIN_DETERMINANT = 1e-12  # determinant of a matrix that has no way back
 HUE_STEP = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
 
 
-def inside(face: FaceToSort) -> NDArray[np.bool_]:
+def face_pixels(face: FaceToSort) -> NDArray[np.bool_]:
     """Return (h, w): the pixels of the face from brows to chin; all where its points lie outside the image."""
     mask = hull_mask(face.record.landmarks, face.image.shape[:2]) > 0.5
     return mask if np.count_nonzero(mask) >= MIN_HULL_PIXELS else np.ones_like(mask)
@@ -29,10 +29,10 @@ def inside(face: FaceToSort) -> NDArray[np.bool_]:
 
 def _detail(face: FaceToSort, aperture: int) -> float:
     grey = cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_64F, ksize=aperture)[inside(face)].var())
+    return float(cv2.Laplacian(grey, cv2.CV_64F, ksize=aperture)[face_pixels(face)].var())
 
 
-def sharpness(face: FaceToSort) -> float:
+def face_detail(face: FaceToSort) -> float:
     """Variance of the Laplacian inside the face.
 
     Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000. The measure
@@ -45,7 +45,7 @@ def sharpness(face: FaceToSort) -> float:
 @sort_method("blur", "sharpest first: blurred faces gather at the end, to be deleted", descending)
 def blur(face: FaceToSort) -> float:
     """Sharpness."""
-    return sharpness(face)
+    return face_detail(face)
 
 
 @sort_method(
@@ -59,7 +59,7 @@ def motion_blur(face: FaceToSort) -> float:
 @sort_method("brightness", "brightest first", descending)
 def brightness(face: FaceToSort) -> float:
     """Mean of the largest channel (V of HSV) inside the face, 0..255; what is behind it says nothing of its light."""
-    return float(face.image[inside(face)].max(axis=1).mean())
+    return float(face.image[face_pixels(face)].max(axis=1).mean())
 
 
 @sort_method("hue", "by the colour of the light: from green and yellow over red to blue", descending)
@@ -69,7 +69,7 @@ def hue(face: FaceToSort) -> float:
     Hue is a circle with skin on both sides of its seam, where a plain mean lands anywhere: so the mean is that of
     directions, and grey pixels, whose hue is chance, count by their saturation.
     """
-    colours = cv2.cvtColor(face.image, cv2.COLOR_BGR2HSV)[inside(face)]
+    colours = cv2.cvtColor(face.image, cv2.COLOR_BGR2HSV)[face_pixels(face)]
     angle, weight = colours[:, 0] * HUE_STEP, colours[:, 1].astype(np.float64)
     return float(np.degrees(np.arctan2((weight * np.sin(angle)).sum(), (weight * np.cos(angle)).sum())))
 

@@ -69,7 +69,7 @@ class Measured:
     outside: bool
 
 
-def measure(file: FaceFile, image: Image) -> Measured:
+def measure_face(file: FaceFile, image: Image) -> Measured:
     """Measure a face.
 
     Args:
@@ -189,7 +189,7 @@ def measure_faces(
             image = read_image(file.path)
         except UserError as problem:
             return problem
-        return measure(file, image), fit(image, (cell, cell)) if file.path.name in chosen else None
+        return measure_face(file, image), fit(image, (cell, cell)) if file.path.name in chosen else None
 
     faces: list[Measured] = []
     images: list[tuple[str, Image]] = []
@@ -218,7 +218,7 @@ class Advice:
     fine: bool = False
 
 
-def summary(stats: Statistics) -> str:
+def faceset_summary(stats: Statistics) -> str:
     """Return the set in one line."""
     count = len(stats.faces)
     if not count:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facewright.core.jpeg import START, app_segments
 from facewright.core.png import get_chunk
 from facewright.faces.align import FaceType
-from facewright.interop.foreign_face import Box, ForeignFace, NotImportable, frame_name, landmarks, number
+from facewright.interop.foreign_face import ForeignFace, NotImportable, Rect, box_number, frame_name, landmarks
 from facewright.interop.safe_pickle import read_pickle
 
 PROGRAM = "DeepFaceLab"
@@ -80,12 +80,12 @@ def _mask(value: Any) -> bytes | None:
     return value if isinstance(value, bytes) and 0 < len(value) <= MAX_MASK_BYTES else None
 
 
-def _box(value: Any, points: NDArray[np.float64]) -> Box:
+def _box(value: Any, points: NDArray[np.float64]) -> Rect:
     if value is None:
         return (*points.min(0).tolist(), *points.max(0).tolist())
     value = value.tolist() if isinstance(value, np.ndarray) else value
     sides = value if isinstance(value, list | tuple) else ()
     if len(sides) != 4:
         raise NotImportable("its box is not four numbers")
-    left, top, right, bottom = (number(side) for side in sides)
+    left, top, right, bottom = (box_number(side) for side in sides)
     return left, top, right, bottom

@@ -4,7 +4,7 @@ from typing import Any
 
 from facewright.core.png import SIGNATURE, get_text
 from facewright.faces.align import FaceType
-from facewright.interop.foreign_face import ForeignFace, NotImportable, frame_name, landmarks, number
+from facewright.interop.foreign_face import ForeignFace, NotImportable, box_number, frame_name, landmarks
 from facewright.interop.safe_literal import read_literal
 
 PROGRAM = "FaceSwap"
@@ -33,7 +33,7 @@ def _face(value: Any) -> ForeignFace:
     if not isinstance(face, dict) or not isinstance(source, dict):
         raise NotImportable("its data is not FaceSwap's")
     points = landmarks(face.get("landmarks_xy"), "landmarks")
-    left, top, width, height = (number(face.get(name)) for name in ("x", "y", "w", "h"))
+    left, top, width, height = (box_number(face.get(name)) for name in ("x", "y", "w", "h"))
     return ForeignFace(
         PROGRAM,
         frame_name(source.get("source_filename")),

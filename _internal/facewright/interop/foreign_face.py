@@ -11,7 +11,7 @@ from facewright.faces.align import FaceType
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.record import LARGEST, MIN_SPAN
 
-Box = tuple[float, float, float, float]
+Rect = tuple[float, float, float, float]
 
 
 class NotImportable(ValueError):
@@ -37,7 +37,7 @@ class ForeignFace:
     frame: str
     frame_landmarks: NDArray[np.float64]
     landmarks: NDArray[np.float64] | None
-    rect: Box
+    rect: Rect
     largest: FaceType
     mask: bytes | None = None
     lost: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ def landmarks(value: Any, what: str) -> NDArray[np.float64]:
     return points
 
 
-def number(value: Any) -> float:
+def box_number(value: Any) -> float:
     """Return a number of a box.
 
     Raises:

@@ -9,7 +9,7 @@ from facewright.core.jpeg import APP0, COMMENT, START, segments
 from facewright.core.png import MAX_TEXT, SIGNATURE, get_text
 from facewright.core.safe_files import open_regular, read_regular
 from facewright.marking.provenance import JPEG_XMP, PNG_COMMENT, PNG_XMP
-from facewright.video.probe import read_tags
+from facewright.video.probe import read_video_tags
 
 # The value as element text or as attribute: other programs may rewrite the packet.
 _IN_XMP = re.compile(r"Iptc4xmpExt:DigitalSourceType\s*(?:=\s*[\"']|>)\s*([^\"'<\s]+)")
@@ -58,7 +58,7 @@ def read_origin(path: Path) -> Origin | None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"{path} cannot be read: {reason}.", expected, fix) from error
     try:
-        tags = read_tags(path)
+        tags = read_video_tags(path)
     except UserError as error:
         raise UserError(f"It is neither PNG nor JPEG, and as a video: {error.happened}", expected, fix) from error
     comment = tags.get("comment", "")

@@ -113,4 +113,4 @@ def _encoder(filters: tuple[int, ...], dense: int, name: str) -> Any:
 def _decoder(side: int, channels: int, filters: tuple[int, ...], name: str) -> Any:
     code = nn.keras.Input((CODE,))
     x = nn.layers.Reshape((side, side, channels))(nn.layers.Dense(side * side * channels)(code))
-    return nn.keras.Model(code, nn.blocks.head(3)(nn.networks.upsample_blocks(x, filters)), name=name)
+    return nn.keras.Model(code, nn.blocks.output_layer(3)(nn.networks.upsample_blocks(x, filters)), name=name)

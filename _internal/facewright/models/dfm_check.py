@@ -36,7 +36,7 @@ class Agreement:
     network_ms: float
 
 
-def faces_of(paths: list[Path], kind: FaceType, side: int) -> tuple[Faces, str]:
+def check_faces(paths: list[Path], kind: FaceType, side: int) -> tuple[Faces, str]:
     """Return some faces as the network takes them, (n, side, side, 3) BGR in 0..1, and where they are from.
 
     Args:

@@ -14,7 +14,7 @@ from facewright.core.workspace import Workspace
 from facewright.faces.align import PADDING
 from facewright.marking.provenance import network_tags
 from facewright.models import registry
-from facewright.models.dfm_check import LIMITS, compare, faces_of
+from facewright.models.dfm_check import LIMITS, check_faces, compare
 from facewright.models.trained import KerasModel, load_trained
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
@@ -191,7 +191,7 @@ def _check(path: Path, model: KerasModel, workspace: Workspace, limit: float) ->
     """
     from facewright.models import dfm  # late: see `_write`
 
-    faces, what = faces_of(workspace.dst.aligned(), model.model.face_type, model.resolution)
+    faces, what = check_faces(workspace.dst.aligned(), model.model.face_type, model.resolution)
     try:
         file = OnnxFile(path)
         found = compare(file, model.predict, lambda batch: dfm.wanted(model, batch), faces)

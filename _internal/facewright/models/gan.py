@@ -128,7 +128,9 @@ def _decoder(shape: tuple[int, ...], filters: tuple[int, ...], name: str) -> Any
     code = nn.keras.Input(shape)
     x = nn.blocks.residual(filters[-1], init="glorot_uniform")(nn.networks.upsample_blocks(code, filters))
     m = nn.networks.upsample_blocks(code, filters)
-    return nn.keras.Model(code, [nn.blocks.head(3)(x), nn.blocks.head(1)(m)], name=name)  # (b, 64, 64, 3 and 1)
+    return nn.keras.Model(
+        code, [nn.blocks.output_layer(3)(x), nn.blocks.output_layer(1)(m)], name=name
+    )  # (b, 64, 64, 3 and 1)
 
 
 def _discriminator(filters: tuple[int, ...], name: str) -> Any:

@@ -57,4 +57,4 @@ class LIAEF128(InTurn):
 def inter(inputs: int, code: "nn.networks.LatentSpec", name: str) -> Any:
     """Build an inner network: keras.Model (b, inputs) -> (b, *latent.shape)."""
     flat = nn.keras.Input((inputs,))
-    return nn.keras.Model(flat, nn.networks.bottleneck(code)(flat), name=name)
+    return nn.keras.Model(flat, nn.networks.upscaled_bottleneck(code)(flat), name=name)

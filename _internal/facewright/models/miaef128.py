@@ -105,4 +105,4 @@ def _common(shape: tuple[int, ...], wide: tuple[int, ...], narrow: tuple[int, ..
 
 def _head(channels: int, inputs: int, name: str) -> Any:
     x = nn.keras.Input((128, 128, inputs))
-    return nn.keras.Model(x, nn.blocks.head(channels)(x), name=name)
+    return nn.keras.Model(x, nn.blocks.output_layer(channels)(x), name=name)

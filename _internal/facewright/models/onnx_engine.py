@@ -18,14 +18,14 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import write_bytes
 from facewright.core.hints import again
-from facewright.core.names import shown
+from facewright.core.names import printable
 from facewright.core.safe_files import is_regular
 from facewright.faces.align import FaceType
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.marking.provenance import network_tags
 from facewright.models import registry
 from facewright.models.base import Array
-from facewright.models.dfm_check import LIMITS, faces_of
+from facewright.models.dfm_check import LIMITS, check_faces
 from facewright.models.spec import CONVERTER_DEFAULTS, ConverterDefaults
 from facewright.models.trained import KerasModel, TrainedModel, find_trained, load_trained
 from facewright.nn import devices
@@ -118,7 +118,7 @@ def _written(path: Path, trained: KerasModel, provider: str) -> OnnxFile:
     """Write a state as ONNX, compare it with keras, keep it for the next run."""
     content = swap_bytes(trained)
     file = OnnxFile(content, provider)
-    face = faces_of([], trained.model.face_type, trained.resolution)[0][:1]
+    face = check_faces([], trained.model.face_type, trained.resolution)[0][:1]
     limit = LIMITS["cpu" if file.provider == "CPUExecutionProvider" and devices.on_processor() else "gpu"]
     answers = zip(file.run(face), trained.predict(face), strict=True)
     difference = max(float(np.abs(one - other).max()) for one, other in answers)
@@ -202,7 +202,7 @@ def read_dfm(path: Path) -> DfmFile:
 def refused(path: Path, why: str) -> UserError:
     """Return what is raised for a file that is not run."""
     return UserError(
-        f"{path.name} is not used: {shown(why)}.",
+        f"{path.name} is not used: {printable(why)}.",
         "a network as DeepFaceLive takes it: in_face of (batch, side, side, 3), and the outputs "
         f"{', '.join(OUTPUTS)}; all in one file.",
         "export it again with the program that trained it, or choose another file. Nothing was run.",

@@ -83,7 +83,7 @@ def _encoder(filters: tuple[int, ...], code: "nn.networks.LatentSpec") -> Any:
     for count in filters:
         x = nn.blocks.conv(count)(x)  # -> (b, 6, 6, 512)
     x = nn.blocks.PixelNorm()(nn.layers.Flatten()(x))
-    return nn.keras.Model(face, nn.networks.bottleneck(code)(x), name="encoder")  # (b, 6, 6, 128)
+    return nn.keras.Model(face, nn.networks.upscaled_bottleneck(code)(x), name="encoder")  # (b, 6, 6, 128)
 
 
 def _decoder(shape: tuple[int, ...], picture: tuple[int, ...], mask: tuple[int, ...], name: str) -> Any:

@@ -16,7 +16,7 @@ from facewright.models import registry
 from facewright.models.base import Array, FaceModel, Trainable
 from facewright.models.spec import ConverterDefaults, ModelOptions
 from facewright.nn import checkpoint, devices
-from facewright.nn.checkpoint import Found, Generation
+from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.nn.loading import load_variables, read_fitting
 from facewright.nn.saved_models import list_saved_models
 
@@ -90,7 +90,7 @@ def weights_of(model: Trainable) -> dict[str, Any]:
     }
 
 
-def restore(model: Trainable, generation: Generation, *, optimizer: bool = True) -> None:
+def load_generation(model: Trainable, generation: Generation, *, optimizer: bool = True) -> None:
     """Read a generation into a freshly built model.
 
     Args:
@@ -108,7 +108,7 @@ def restore(model: Trainable, generation: Generation, *, optimizer: bool = True)
         load_variables("optimizer's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
 
 
-def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> Found | None:
+def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> ModelFolder | None:
     """Return the newest whole generation of a model in a model folder; None when there is none.
 
     Its kind, `generation.state["model"]`, is one that this program knows.
@@ -167,7 +167,7 @@ def load_trained(model_dir: Path, name: str = "") -> KerasModel:
     devices.precision("float32")
     kind = str(generation.state["model"])
     model = registry.model_class(kind)(build_options(kind, generation.state.get("options") or {}))
-    restore(model, generation, optimizer=False)
+    load_generation(model, generation, optimizer=False)
     return keras_model(name, kind, int(generation.state.get("iteration", 0)), generation.fingerprint, model)
 
 
@@ -177,7 +177,7 @@ def keras_model(name: str, kind: str, iteration: int, fingerprint: str, model: F
     return KerasModel(name, kind, iteration, fingerprint, *declared_of, model)
 
 
-def find_trained(model_dir: Path, name: str, need: tuple[str, ...] | None) -> tuple[str, Found]:
+def find_trained(model_dir: Path, name: str, need: tuple[str, ...] | None) -> tuple[str, ModelFolder]:
     """Return the name of the trained model that is meant, and its newest whole generation; nothing is loaded.
 
     Args:

@@ -52,7 +52,7 @@ def back_up(generation: Path, preview: Path | None = None) -> Path:
     return target
 
 
-def restore(source: Path, trash: Path) -> Generation:
+def restore_generation(source: Path, trash: Path) -> Generation:
     """Make a generation or a backup the newest generation of its model.
 
     All generations that are newer, and one of the same number, move to the trash: nothing is lost. Whenever a kill

@@ -76,7 +76,7 @@ def upscale(filters: int, *, kernel: int = 3, init: str = GLOROT, name: str | No
     return lambda x: shuffle(activation(layer(x)))
 
 
-def head(channels: int, *, kernel: int = 5, name: str | None = None) -> Any:
+def output_layer(channels: int, *, kernel: int = 5, name: str | None = None) -> Any:
     """Sigmoid output in float32, also under mixed precision.
 
     Returns:

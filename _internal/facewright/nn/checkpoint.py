@@ -125,7 +125,7 @@ class ArrayReader:
 
 
 @dataclass(frozen=True)
-class Found:
+class ModelFolder:
     """What a model folder holds.
 
     Attributes:
@@ -245,7 +245,7 @@ class _HashedFile:
                 os.fsync(self._file.fileno())
 
 
-def newest(folder: Path, need: tuple[str, ...] | None = None) -> Found | None:
+def newest(folder: Path, need: tuple[str, ...] | None = None) -> ModelFolder | None:
     """Return the newest whole generation of a model; None when nothing was ever saved.
 
     Args:
@@ -258,7 +258,7 @@ def newest(folder: Path, need: tuple[str, ...] | None = None) -> Found | None:
     damaged: dict[Path, str] = {}
     for path in generations(folder):
         try:
-            return Found(check(path, need), damaged)
+            return ModelFolder(check(path, need), damaged)
         except DamagedGeneration as problem:
             damaged[path] = str(problem)
     if not damaged:

@@ -58,10 +58,10 @@ class GpuRequest:
 
 def list_gpus() -> tuple[Gpu, ...]:
     """Return the NVIDIA GPUs that this process may use; none where the driver's tool is missing."""
-    return allowed(parse(machine.nvidia_smi("index", "name", "memory.total")), os.environ.get(VISIBLE))
+    return visible_gpus(parse_nvidia_smi(machine.nvidia_smi("index", "name", "memory.total")), os.environ.get(VISIBLE))
 
 
-def parse(lines: Sequence[str]) -> tuple[Gpu, ...]:
+def parse_nvidia_smi(lines: Sequence[str]) -> tuple[Gpu, ...]:
     """Read the lines "index, name, MiB" of nvidia-smi; what does not fit is passed over."""
     found = []
     for line in lines:
@@ -74,7 +74,7 @@ def parse(lines: Sequence[str]) -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def allowed(found: Sequence[Gpu], visible: str | None) -> tuple[Gpu, ...]:
+def visible_gpus(found: Sequence[Gpu], visible: str | None) -> tuple[Gpu, ...]:
     """Return the GPUs that CUDA_VISIBLE_DEVICES allows; names of another form than numbers allow all."""
     if visible is None or not all(word.strip().isdigit() for word in visible.split(",") if word.strip()):
         return tuple(found)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from facewright.nn import blocks
-from facewright.nn.blocks import conv, head, upscale
+from facewright.nn.blocks import conv, output_layer, upscale
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LatentSpec:
         return 2 * self.side, 2 * self.side, self.out
 
 
-def bottleneck(latent: LatentSpec) -> Callable[[Any], Any]:
+def upscaled_bottleneck(latent: LatentSpec) -> Callable[[Any], Any]:
     """Return a function (b, h, w, c) -> (b, *latent.shape): flatten, two Dense, reshape, upscale."""
     squeeze, enlarge = blocks.bottleneck(latent.width, latent.side, latent.filters), upscale(latent.out)
     return lambda x: enlarge(squeeze(x))
@@ -56,7 +56,7 @@ def encoder(side: int, filters: Sequence[int], latent: LatentSpec | None) -> Any
     x = face
     for count in filters:
         x = conv(count)(x)
-    x = bottleneck(latent)(x) if latent else keras.layers.Flatten()(x)
+    x = upscaled_bottleneck(latent)(x) if latent else keras.layers.Flatten()(x)
     return keras.Model(face, x, name="encoder")
 
 
@@ -74,7 +74,7 @@ def decoder(shape: Sequence[int], image: Sequence[int], mask: Sequence[int], nam
     """
     latent = keras.Input(tuple(shape))
     x, m = upsample_blocks(latent, image), upsample_blocks(latent, mask)
-    return keras.Model(latent, [head(3)(x), head(1)(m)] if mask else head(3)(x), name=name)
+    return keras.Model(latent, [output_layer(3)(x), output_layer(1)(m)] if mask else output_layer(3)(x), name=name)
 
 
 def upsample_blocks(x: Any, filters: Sequence[int]) -> Any:

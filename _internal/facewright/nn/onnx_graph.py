@@ -26,7 +26,7 @@ CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 @dataclass(frozen=True)
-class Value:
+class Tensor:
     """What flows between two nodes.
 
     Attributes:
@@ -83,7 +83,7 @@ class Graph:
             self._known[key] = add()
         return self._known[key]
 
-    def placed(self, value: Value, *, first: bool) -> str:
+    def placed(self, value: Tensor, *, first: bool) -> str:
         """Return a value's name with its channels where they are wanted."""
         if value.first == first:
             return value.name
@@ -107,7 +107,7 @@ def build_onnx(
     graph = Graph()
     face = network.inputs[0]
     size = tuple(face.shape[1:])
-    walk = _Walk(graph, network, [Value(input_name, tuple(face.shape))])
+    walk = _Walk(graph, network, [Tensor(input_name, tuple(face.shape))])
     learned = [name for name in output_names if name not in constants]
     shapes = []
     for name in output_names:
@@ -154,7 +154,7 @@ class _Made:
 class _Walk:
     """The way through a keras model, from an output back to the inputs: only what an output needs is written."""
 
-    def __init__(self, graph: Graph, network: Any, inputs: Sequence[Value]) -> None:
+    def __init__(self, graph: Graph, network: Any, inputs: Sequence[Tensor]) -> None:
         self._graph = graph
         self._made: dict[int, _Made] = {}
         # The copy shares every layer; what matters is that keras names each call on the way.
@@ -162,7 +162,7 @@ class _Walk:
         self._known = {id(tensor): value for tensor, value in zip(self._copy.inputs, inputs, strict=True)}
         self._inner: dict[int, _Walk] = {}
 
-    def output(self, place: int) -> Value:
+    def output(self, place: int) -> Tensor:
         """Write all that leads to an output; return it."""
         return self._value(self._copy.outputs[place])
 
@@ -173,12 +173,12 @@ class _Walk:
             self._made[id(tensor)] = _Made(layer, arguments, outputs, place)
         return result
 
-    def _value(self, tensor: Any) -> Value:
+    def _value(self, tensor: Any) -> Tensor:
         if id(tensor) not in self._known:
             self._known[id(tensor)] = self._written(self._made[id(tensor)])
         return self._known[id(tensor)]
 
-    def _written(self, made: _Made) -> Value:
+    def _written(self, made: _Made) -> Tensor:
         sources = [tensor for tensor in keras.tree.flatten(made.arguments) if isinstance(tensor, keras.KerasTensor)]
         given = [self._value(source) for source in sources]
         if hasattr(made.layer, "operations"):  # a model inside the model
@@ -205,7 +205,7 @@ class Call:
     arguments: tuple[Any, ...]
 
 
-def _conv(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _conv(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     same = layer.padding == "same" or tuple(layer.kernel_size) == (1, 1)  # which needs none
     plain = layer.groups == 1 and tuple(layer.dilation_rate) == (1, 1)
     _need(same and plain and layer.use_bias, layer, "other than a plain convolution with padding and bias")
@@ -219,10 +219,10 @@ def _conv(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
         strides=list(layer.strides),
         pads=_same_pads(source, layer.kernel_size, layer.strides),
     )
-    return _activated(graph, layer, Value(made, call.shape, first=True))
+    return _activated(graph, layer, Tensor(made, call.shape, first=True))
 
 
-def _same_pads(source: Value, kernels: Sequence[int], strides: Sequence[int]) -> list[int]:
+def _same_pads(source: Tensor, kernels: Sequence[int], strides: Sequence[int]) -> list[int]:
     """Return the padding that keras calls "same": where it cannot be even, the end gets one more."""
     before, after = [], []
     for side, kernel, stride in zip(source.shape[1:3], kernels, strides, strict=True):
@@ -232,7 +232,7 @@ def _same_pads(source: Value, kernels: Sequence[int], strides: Sequence[int]) ->
     return before + after
 
 
-def _max_pool(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _max_pool(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     _need(layer.padding == "same", layer, "without padding")
     made = graph.node(
         "MaxPool",
@@ -241,93 +241,93 @@ def _max_pool(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value
         strides=list(layer.strides),
         pads=_same_pads(given[0], layer.pool_size, layer.strides),
     )
-    return Value(made, call.shape, first=True)
+    return Tensor(made, call.shape, first=True)
 
 
-def _dense(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _dense(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     _need(layer.use_bias, layer, "without bias")
     kernel, bias = graph.weight(layer.kernel), graph.weight(layer.bias)
     if len(call.shape) == 2:
         made = graph.node("Gemm", given[0].name, kernel, bias)
     else:
         made = graph.node("Add", graph.node("MatMul", graph.placed(given[0], first=False), kernel), bias)
-    return _activated(graph, layer, Value(made, call.shape))
+    return _activated(graph, layer, Tensor(made, call.shape))
 
 
-def _as_it_is(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _as_it_is(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     """What does something in training only."""
     return given[0]
 
 
-def _ones(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _ones(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     shape = graph.node("Shape", given[0].name)
     made = graph.node("ConstantOfShape", shape, value=numpy_helper.from_array(np.ones(1, np.float32), "one"))
-    return Value(made, call.shape, given[0].first)
+    return Tensor(made, call.shape, given[0].first)
 
 
-def _activation(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _activation(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     return _activated(graph, layer, given[0])
 
 
-def _activated(graph: Graph, layer: Any, value: Value) -> Value:
+def _activated(graph: Graph, layer: Any, value: Tensor) -> Tensor:
     name = layer.activation.__name__
     _need(name in ("linear", "sigmoid"), layer, f"with the activation {name}")
-    return value if name == "linear" else Value(graph.node("Sigmoid", value.name), value.shape, value.first)
+    return value if name == "linear" else Tensor(graph.node("Sigmoid", value.name), value.shape, value.first)
 
 
-def _leaky(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _leaky(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     made = graph.node("LeakyRelu", given[0].name, alpha=float(layer.negative_slope))
-    return Value(made, call.shape, given[0].first)
+    return Tensor(made, call.shape, given[0].first)
 
 
-def _flatten(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _flatten(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     return _reshape(graph, layer, given, call)
 
 
-def _reshape(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _reshape(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     shape = graph.integers(-1, *(int(side or 0) for side in call.shape[1:]))
-    return Value(graph.node("Reshape", graph.placed(given[0], first=False), shape), call.shape)
+    return Tensor(graph.node("Reshape", graph.placed(given[0], first=False), shape), call.shape)
 
 
-def _shuffle(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _shuffle(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     made = graph.node("DepthToSpace", graph.placed(given[0], first=True), blocksize=2, mode="DCR")
-    return Value(made, call.shape, first=True)
+    return Tensor(made, call.shape, first=True)
 
 
-def _pixel_norm(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _pixel_norm(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     _need(len(call.shape) == 2, layer, "of images")
     code = given[0].name
     mean = graph.node("ReduceMean", graph.node("Mul", code, code), axes=[-1], keepdims=1)
     size = graph.node("Sqrt", graph.node("Add", mean, graph.array(np.array([LEAST_SQUARE], np.float32))))
-    return Value(graph.node("Div", code, size), call.shape)
+    return Tensor(graph.node("Div", code, size), call.shape)
 
 
-def _add(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _add(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     first = given[0].first
     total, *others = (graph.placed(value, first=first) for value in given)
     for other in others:
         total = graph.node("Add", total, other)
-    return Value(total, call.shape, first)
+    return Tensor(total, call.shape, first)
 
 
-def _concatenate(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _concatenate(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     _need(layer.axis in (-1, len(call.shape) - 1), layer, "on another axis than the channels")
     first = len(call.shape) == 4
     names = [graph.placed(value, first=first) for value in given]
-    return Value(graph.node("Concat", *names, axis=1), call.shape, first)
+    return Tensor(graph.node("Concat", *names, axis=1), call.shape, first)
 
 
-def _enlarge(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _enlarge(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     _need(layer.interpolation == "bilinear", layer, f"with the interpolation {layer.interpolation}")
     scales = graph.array(np.array([1, 1, *layer.size], np.float32))
     nothing = graph.array(np.empty(0, np.float32))  # a region that this mode does not ask for
     source = graph.placed(given[0], first=True)
     # Half pixels: the middle of the first pixel lies half a pixel from the border, before and after.
     made = graph.node("Resize", source, nothing, scales, mode="linear", coordinate_transformation_mode="half_pixel")
-    return Value(made, call.shape, first=True)
+    return Tensor(made, call.shape, first=True)
 
 
-def _channels(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value:
+def _channels(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     """A run of channels: x[..., a:b]."""
     key = call.arguments[1]
     run = key[1] if isinstance(key, tuple) and len(key) == 2 and key[0] is Ellipsis else None
@@ -337,7 +337,7 @@ def _channels(graph: Graph, layer: Any, given: list[Value], call: Call) -> Value
     start, stop, step = run.indices(count)
     bounds = [graph.integers(number) for number in (start, stop, 1 if given[0].first else len(call.shape) - 1)]
     _need(step == 1, layer, "that leaves channels out")
-    return Value(graph.node("Slice", given[0].name, *bounds), call.shape, given[0].first)
+    return Tensor(graph.node("Slice", given[0].name, *bounds), call.shape, given[0].first)
 
 
 def _need(known: bool, layer: Any, what: str) -> None:
@@ -346,7 +346,7 @@ def _need(known: bool, layer: Any, what: str) -> None:
 
 
 # Name of a keras layer or operation -> (graph, layer, what goes in, how it was called) -> what comes out.
-LAYERS: Mapping[str, Callable[[Graph, Any, list[Value], Call], Value]] = {
+LAYERS: Mapping[str, Callable[[Graph, Any, list[Tensor], Call], Tensor]] = {
     "Activation": _activation,
     "Add": _add,
     "Concatenate": _concatenate,

@@ -69,7 +69,7 @@ def restore_model(request: RestoreRequest) -> RestoreReport:
         return RestoreReport(listed)
     chosen = there[index]
     with workspace.lock("model"):
-        generation = backups.restore(chosen.folder, workspace.trash)
+        generation = backups.restore_generation(chosen.folder, workspace.trash)
     name = generation.folder.parent.name
     console.say(
         f"The model {name} is back at iteration {generation.state.get('iteration')} ({chosen.name}). Newer states are "

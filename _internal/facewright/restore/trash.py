@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import Batch, FreeNames, TrashedFile, batches, make_folder, move, tidy, tidy_trash
+from facewright.core.files import FreeNames, TrashBatch, TrashedFile, batches, make_folder, move, tidy, tidy_trash
 from facewright.core.links import FLAG, FOLLOWED
 from facewright.core.safe_files import is_link
 from facewright.core.workspace import Side, Workspace
@@ -27,7 +27,7 @@ def restore_faces(request: RestoreRequest) -> RestoreReport:
     """
     workspace, side = request.workspace, request.side
     _tidy(workspace)
-    found = [(batch, faces_of(batch, side)) for batch in batches(workspace.trash)]
+    found = [(batch, trashed_faces(batch, side)) for batch in batches(workspace.trash)]
     found = [(batch, items) for batch, items in found if items]
     rows = [Row(batch.folder.name, f"{len(items):>6} faces  {batch.by or 'unknown step'}") for batch, items in found]
     index = request.choose(rows, _no_faces(workspace, side))
@@ -53,7 +53,7 @@ def _no_faces(workspace: Workspace, side: Side) -> UserError:
     """Say that there are no faces of a side, and whether there are some of the other one."""
     problem = nothing_there(workspace, f"faces of {side.name}")
     other = workspace.dst if side.name == workspace.src.name else workspace.src
-    count = sum(len(faces_of(batch, other)) for batch in batches(workspace.trash))
+    count = sum(len(trashed_faces(batch, other)) for batch in batches(workspace.trash))
     if not count:
         return problem
     return UserError(
@@ -63,7 +63,7 @@ def _no_faces(workspace: Workspace, side: Side) -> UserError:
     )
 
 
-def faces_of(batch: Batch, side: Side) -> list[TrashedFile]:
+def trashed_faces(batch: TrashBatch, side: Side) -> list[TrashedFile]:
     """Return the faces of a side in a batch; where no origin was noted, every PNG with a face record."""
     pictures = [item for item in batch.items if item.path.suffix.lower() == ".png" and item.path.name[0] != "."]
     return [
@@ -165,7 +165,7 @@ def _put_back(item: TrashedFile, names: _Names) -> bool:
     return target is not None and move(item.path, target)
 
 
-def _contents(workspace: Workspace, batch: Batch) -> str:
+def _contents(workspace: Workspace, batch: TrashBatch) -> str:
     origins = {item.origin.parent for item in batch.items if item.origin}
     highest = min(origins, key=lambda path: (len(path.parts), path), default=None)
     place = "unknown origin" if highest is None else highest.relative_to(workspace.root.parent).as_posix()

@@ -122,7 +122,7 @@ def draw_chart(values: Losses, width: int, height: int = 100) -> Image:
         return chart
     low, high = slices(values, width)
     for index in range(values.shape[1]):
-        colour = hue(index, values.shape[1])
+        colour = loss_colour(index, values.shape[1])
         for x in np.flatnonzero(np.isfinite(high[:, index])):
             upper, lower = (
                 round((height - 1) * (1 - min(max(float(v), 0.0), top) / top)) for v in (high[x, index], low[x, index])
@@ -136,7 +136,7 @@ def hue_degrees(index: int, count: int) -> int:
     return round(360 * index / max(count, 1))
 
 
-def hue(index: int, count: int) -> tuple[int, int, int]:
+def loss_colour(index: int, count: int) -> tuple[int, int, int]:
     """Return the BGR colour of a loss."""
     pixel = np.array([[[hue_degrees(index, count) // 2, 200, 255]]], np.uint8)
     b, g, r = cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0]

@@ -14,14 +14,14 @@ from facewright.core.workspace import Workspace
 from facewright.nn import saved_models
 from facewright.nn.saved_models import SavedModelInfo
 from facewright.train.keys import any_key
-from facewright.train.options import Options
+from facewright.train.options import TrainOptions
 
 OFFER_SECONDS = 2.0
 
 
 def saved_with_model() -> list[str]:
     """Return the names of the options whose values a model keeps for its next run."""
-    return [spec.name for spec in declared(Options) if spec.saved_with_model]
+    return [spec.name for spec in declared(TrainOptions) if spec.saved_with_model]
 
 
 def options_of_saved(settings: type, saved: Mapping[str, Any]) -> type:
@@ -99,7 +99,7 @@ def _wants_questions(model: SavedModelInfo, answers: Mapping[str, Any], wait_for
 
 def _describe_answers(answers: Mapping[str, Any]) -> str:
     """Return the answers of the last run in a line; those that are the default are left out."""
-    defaults = {spec.name: spec.default for spec in declared(Options)}
+    defaults = {spec.name: spec.default for spec in declared(TrainOptions)}
     changed = {name: value for name, value in answers.items() if value != defaults.get(name)}
     return ", ".join(f"{n.replace('_', ' ')} {show(v)}" for n, v in changed.items()) or "all answers as usual"
 

@@ -10,14 +10,14 @@ from facewright.nn.saved_models import check_chosen
 from facewright.train.model_advice import explain_models
 
 MODELS = {name: model.title for name, model in model_classes().items()}
-MASKS = {
+MASK_CHOICES = {
     "hull": "the hull of the landmarks",
     "record": "the mask that the face in aligned/ carries (imported with it); the hull for faces without one",
 }
 
 
 @dataclass(frozen=True)
-class ModelOptions:
+class GoalOptions:
     """What is trained, and how long."""
 
     model: str = option(
@@ -61,7 +61,7 @@ class LearningOptions:
     mask: str = option(
         "hull",
         "Mask that the model learns, if it learns one.",
-        choices=MASKS,
+        choices=MASK_CHOICES,
         saved_with_model=True,
     )
     precision: str = option("auto", "Compute precision.", choices=devices.POLICIES, saved_with_model=True)
@@ -129,5 +129,5 @@ class WatchOptions:
 
 
 @dataclass(frozen=True)
-class Options(WatchOptions, DeviceOptions, SavingOptions, LearningOptions, ModelOptions):
+class TrainOptions(WatchOptions, DeviceOptions, SavingOptions, LearningOptions, GoalOptions):
     """What the user decides at every run."""

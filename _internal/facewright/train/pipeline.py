@@ -14,7 +14,7 @@ from facewright.core.workers import threads
 from facewright.core.workspace import Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
-from facewright.nn.checkpoint import Found
+from facewright.nn.checkpoint import ModelFolder
 from facewright.train.batch_size import (
     BatchSize,
     choose_batch_size,
@@ -32,15 +32,15 @@ from facewright.train.faces import (
 )
 from facewright.train.loop import LoopSettings, TrainingResult, train_session
 from facewright.train.model_prompt import saved_with_model
-from facewright.train.options import Options
+from facewright.train.options import TrainOptions
 from facewright.train.preview import draw_samples
-from facewright.train.samplers import make_samplers, worker_count
+from facewright.train.samplers import make_samplers, sampler_workers
 from facewright.train.session import TrainingSession
 from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
 from facewright.train.step_times import note_step_time, step_times
 from facewright.train.summary import model_rows, print_box, print_ending
 from facewright.train.watch import open_watchers
-from facewright.train.window import open_window
+from facewright.train.window import open_preview
 from facewright.ui.page import check_port
 
 SAMPLE_SHEET = "samples.png"
@@ -61,7 +61,7 @@ class TrainingReport:
     result: TrainingResult | None = None
 
 
-def train(workspace: Workspace, options: Options, model_options: Any = None) -> TrainingReport:
+def train(workspace: Workspace, options: TrainOptions, model_options: Any = None) -> TrainingReport:
     """Train until the target or until the user stops it.
 
     Args:
@@ -87,7 +87,7 @@ def train(workspace: Workspace, options: Options, model_options: Any = None) -> 
             check_port(options.port)
         device = start_device(options, found)
         session = open_session(workspace, options, model_options, found)
-        workers = worker_count(machine.cores(), machine.memory().total / machine.GIB)
+        workers = sampler_workers(machine.cores(), machine.memory().total / machine.GIB)
         with threads(2 * workers) as executor:
             samplers = make_samplers(workspace, session, faces, options, executor, workers)
             batch = choose_batch_size(session.model, options.batch_size, device.device)
@@ -105,13 +105,13 @@ def train(workspace: Workspace, options: Options, model_options: Any = None) -> 
     return TrainingReport(session.folder, session.iteration, result)
 
 
-def _load_faces(workspace: Workspace, options: Options) -> FaceStreams:
+def _load_faces(workspace: Workspace, options: TrainOptions) -> FaceStreams:
     if options.pretrain:
         return load_pretraining_faces(Path(options.pretrain).expanduser())
     return load_face_pair(workspace)
 
 
-def _target_reached(found: Found | None, options: Options) -> bool:
+def _target_reached(found: ModelFolder | None, options: TrainOptions) -> bool:
     """Whether an earlier run reached the target; prints it."""
     if not options.target_iter or options.debug or found is None or found.damaged:
         return False
@@ -133,7 +133,11 @@ def _warn_about_changes(saved: Mapping[str, Any], described: Mapping[str, Any], 
 
 
 def _notes(
-    options: Options, batch: BatchSize, device: ChosenDevice, described: Mapping[str, Any], saved: Mapping[str, Any]
+    options: TrainOptions,
+    batch: BatchSize,
+    device: ChosenDevice,
+    described: Mapping[str, Any],
+    saved: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what saved states hold besides the network."""
     return {
@@ -148,7 +152,7 @@ def _notes(
 
 
 def _print_summary(
-    session: TrainingSession, options: Options, faces: FaceStreams, batch: BatchSize, device: ChosenDevice
+    session: TrainingSession, options: TrainOptions, faces: FaceStreams, batch: BatchSize, device: ChosenDevice
 ) -> None:
     counts = ", ".join(f"{len(files)} {name}" for name, files in faces.items())
     if options.pretrain:
@@ -167,7 +171,7 @@ def _print_summary(
     print_box("pretraining" if options.pretrain else "training", rows)
 
 
-def _time_rows(session: TrainingSession, options: Options) -> list[tuple[str, str]]:
+def _time_rows(session: TrainingSession, options: TrainOptions) -> list[tuple[str, str]]:
     """Return how long it takes, where that is known."""
     known = step_times().get(session.kind)
     if known is None or not options.target_iter:
@@ -175,7 +179,7 @@ def _time_rows(session: TrainingSession, options: Options) -> list[tuple[str, st
     return [("time", known.describe(max(0, options.target_iter - session.iteration)))]
 
 
-def _mask_rows(faces: FaceStreams, options: Options) -> list[tuple[str, str]]:
+def _mask_rows(faces: FaceStreams, options: TrainOptions) -> list[tuple[str, str]]:
     """Return how many faces have a mask of their own; nothing where those are not used."""
     if options.mask != "record":
         return []
@@ -184,7 +188,7 @@ def _mask_rows(faces: FaceStreams, options: Options) -> list[tuple[str, str]]:
 
 
 def _run_loop(
-    session: TrainingSession, samplers: Mapping[str, Sampler], options: Options, batch: BatchSize
+    session: TrainingSession, samplers: Mapping[str, Sampler], options: TrainOptions, batch: BatchSize
 ) -> TrainingResult:
     settings = LoopSettings(
         batch.size,
@@ -214,10 +218,10 @@ def _run_loop(
     return watchers.result
 
 
-def _show_samples(workspace: Workspace, samplers: Mapping[str, Sampler], options: Options) -> None:
+def _show_samples(workspace: Workspace, samplers: Mapping[str, Sampler], options: TrainOptions) -> None:
     """Draw samples as the network gets them, into a file and where there is a screen into a window."""
     rng = np.random.default_rng(options.seed)
-    window = open_window() if options.window else None
+    window = open_preview() if options.window else None
     path = workspace.model_dir / SAMPLE_SHEET
     sheet = draw_samples(samplers, rng)
     write_image(path, sheet)

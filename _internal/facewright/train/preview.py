@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facewright.core.images import Image
 from facewright.data.sample import PreparedFace, make_sample
 from facewright.data.sampler import Sampler
-from facewright.train.history import LossHistory, draw_chart, hue
+from facewright.train.history import LossHistory, draw_chart, loss_colour
 from facewright.ui import text as ui_text
 
 ROWS = 4
@@ -38,14 +38,14 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
     width = page.shape[1]
     chart = draw_chart(history.values[-last:], width, CHART_PX)
     for index, name in enumerate(history.names):
-        write_text(chart, name, (6 + 60 * index, CHART_PX - 6), hue(index, len(history.names)))
+        write_text(chart, name, (6 + 60 * index, CHART_PX - 6), loss_colour(index, len(history.names)))
     if last:
         write_text(chart, f"the last {last} iterations", (width - 190, CHART_PX - 6))
     wrapped = [part for line in lines for part in ui_text.wrap(line, width - 8)]
-    return np.vstack([draw_text(wrapped, width), chart, page])
+    return np.vstack([draw_lines(wrapped, width), chart, page])
 
 
-def draw_faces(faces: Columns) -> Image:
+def draw_face_rows(faces: Columns) -> Image:
     """Draw rows of faces below their titles."""
     return with_titles(draw_tiles(faces), tuple(faces))
 
@@ -79,7 +79,7 @@ def tiles(images: NDArray[np.float32], side: int) -> list[Image]:
     return result
 
 
-def draw_text(lines: Sequence[str], width: int) -> Image:
+def draw_lines(lines: Sequence[str], width: int) -> Image:
     """Draw lines of text on black, `LINE_PX` pixels each."""
     image: Image = np.zeros((LINE_PX * len(lines) + 4, width, 3), np.uint8)
     for index, line in enumerate(lines):

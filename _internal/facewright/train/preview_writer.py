@@ -12,7 +12,7 @@ from facewright.data.sampler import Sampler
 from facewright.marking.provenance import write_marked
 from facewright.train.history import RANGES
 from facewright.train.keys import HELP
-from facewright.train.preview import ROWS, Columns, draw_faces, draw_preview, draw_tiles, with_titles
+from facewright.train.preview import ROWS, Columns, draw_face_rows, draw_preview, draw_tiles, with_titles
 from facewright.train.session import TrainingSession
 from facewright.train.status import TrainingStatus
 from facewright.train.window import PreviewWindow
@@ -129,7 +129,7 @@ class PreviewWriter:
         if step != self._history_step:
             self._thin_history(step)
             self._history_step = step
-        write_marked(make_folder(self.history_folder) / f"{iteration:06d}.jpg", draw_faces(self._faces(0)))
+        write_marked(make_folder(self.history_folder) / f"{iteration:06d}.jpg", draw_face_rows(self._faces(0)))
         now = self._clock()
         self._history_due = now + (now - began) / MAX_TIME_SHARE
 

@@ -19,7 +19,7 @@ from facewright.data.store import DecodedFaces, FaceStore
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
 from facewright.train.faces import MAX_LISTED, FaceStreams
-from facewright.train.options import Options
+from facewright.train.options import TrainOptions
 from facewright.train.session import TrainingSession
 
 MAX_WORKERS = 8  # per side; Python's lock lets no more of them work at once
@@ -31,7 +31,7 @@ def make_samplers(
     workspace: Workspace,
     session: TrainingSession,
     faces: FaceStreams,
-    options: Options,
+    options: TrainOptions,
     executor: Executor,
     workers: int,
 ) -> dict[str, Sampler]:
@@ -78,7 +78,7 @@ def make_samplers(
     return samplers
 
 
-def worker_count(cores: int, memory: float) -> int:
+def sampler_workers(cores: int, memory: float) -> int:
     """Return how many threads make samples of one side: half of the cores, as far as the memory allows.
 
     Args:
@@ -95,7 +95,7 @@ def _strategy(side: str, faces: FaceStreams, *, matching: bool, yaw_balancing: b
     return yaw_balanced(yaws[side]) if yaw_balancing else None
 
 
-def _identity_pairs(number: int, files: Sequence[FaceFile], options: Options) -> SamplingStrategy:
+def _identity_pairs(number: int, files: Sequence[FaceFile], options: TrainOptions) -> SamplingStrategy:
     """Return the strategy of pretraining; a person is a number that the faces of a set were given, or a folder."""
     people = [f"{file.path.parent} {file.record.person}" for file in files]
     return identity_pairs(people, [file.record.pose[0] for file in files], number, options.seed)
@@ -130,7 +130,7 @@ def _open_faces(
 
 
 def _check_types(
-    files: Sequence[FaceFile], needed: FaceType, side: str, session: TrainingSession, options: Options
+    files: Sequence[FaceFile], needed: FaceType, side: str, session: TrainingSession, options: TrainOptions
 ) -> None:
     small = [f for f in files if not f.record.face_type.contains(needed)]
     if small:

@@ -11,9 +11,9 @@ import numpy as np
 from facewright import __version__
 from facewright.core.errors import UserError
 from facewright.models.base import Trainable
-from facewright.models.trained import find_generation, model_arrays, option_values, restore
+from facewright.models.trained import find_generation, load_generation, model_arrays, option_values
 from facewright.nn import checkpoint
-from facewright.nn.checkpoint import Found, Generation
+from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.train.history import LossHistory
 from facewright.train.saver import Snapshot
 
@@ -98,7 +98,7 @@ class TrainingSession:
         self.saved_iteration = self.iteration
         return generation
 
-    def find(self) -> Found | None:
+    def find(self) -> ModelFolder | None:
         """Return the newest whole generation on disk; None before the first.
 
         Raises:
@@ -112,7 +112,7 @@ class TrainingSession:
         Raises:
             UserError: It belongs to another network.
         """
-        restore(self.model, generation)
+        load_generation(self.model, generation)
         self.iteration = self.saved_iteration = int(generation.state.get("iteration", 0))
         values = generation.arrays("history").as_dict().get("losses") if generation.has("history") else None
         names = [str(name) for name in generation.state.get("losses", self.history.names)]

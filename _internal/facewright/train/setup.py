@@ -16,10 +16,10 @@ from facewright.core.workspace import Workspace
 from facewright.models import registry
 from facewright.models.trained import build_options
 from facewright.nn import backups, checkpoint, devices, gpus, saved_models
-from facewright.nn.checkpoint import Found, Generation
+from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.nn.devices import Device
 from facewright.nn.precision_benchmark import compare_precisions
-from facewright.train.options import Options
+from facewright.train.options import TrainOptions
 from facewright.train.session import TrainingSession
 from facewright.train.transfer import begin_from, find_source, leave_pretraining
 
@@ -47,7 +47,7 @@ class ChosenDevice:
         return f"{self.precision} ({self.reason})" if self.reason else self.precision
 
 
-def find_saved_state(workspace: Workspace, name: str, kind: str, *, pretrain: bool = False) -> Found | None:
+def find_saved_state(workspace: Workspace, name: str, kind: str, *, pretrain: bool = False) -> ModelFolder | None:
     """Return the newest whole state of a model; None when it is a new one.
 
     Args:
@@ -88,7 +88,7 @@ def _refuse_pretraining(name: str, generation: Generation) -> None:
         )
 
 
-def start_device(options: Options, found: Found | None) -> ChosenDevice:
+def start_device(options: TrainOptions, found: ModelFolder | None) -> ChosenDevice:
     """Choose the GPUs and the compute precision.
 
     Args:
@@ -120,7 +120,9 @@ def start_device(options: Options, found: Found | None) -> ChosenDevice:
     return ChosenDevice(device, result.precision, benchmark, result.describe())
 
 
-def open_session(workspace: Workspace, options: Options, model_options: Any, found: Found | None) -> TrainingSession:
+def open_session(
+    workspace: Workspace, options: TrainOptions, model_options: Any, found: ModelFolder | None
+) -> TrainingSession:
     """Build the model, as it was created or a new one, and read its newest whole generation.
 
     Raises:
@@ -154,7 +156,7 @@ def open_session(workspace: Workspace, options: Options, model_options: Any, fou
     return session
 
 
-def save_first_state(workspace: Workspace, session: TrainingSession, found: Found | None) -> None:
+def save_first_state(workspace: Workspace, session: TrainingSession, found: ModelFolder | None) -> None:
     """Save a model before its first step: a new one, or a pretrained one whose pretrained state is backed up first.
 
     Previews of an earlier training of that name move to the trash: a time-lapse would mix the two.
@@ -171,7 +173,7 @@ def save_first_state(workspace: Workspace, session: TrainingSession, found: Foun
     session.save()
 
 
-def _create_session(workspace: Workspace, options: Options, wanted: Mapping[str, Any]) -> TrainingSession:
+def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping[str, Any]) -> TrainingSession:
     source = find_source(workspace.model_dir, options.start_from) if options.start_from else None
     if options.new_src and source is None:
         raise UserError(
@@ -185,7 +187,7 @@ def _create_session(workspace: Workspace, options: Options, wanted: Mapping[str,
     return TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
 
 
-def _refuse_start(options: Options, state: Mapping[str, Any]) -> None:
+def _refuse_start(options: TrainOptions, state: Mapping[str, Any]) -> None:
     if options.start_from and state.get("started_from") != options.start_from:
         raise UserError(
             f"The model {options.name} is there already; --start-from is for a new one.",

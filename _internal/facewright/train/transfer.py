@@ -8,7 +8,7 @@ import numpy as np
 
 from facewright.core.errors import UserError
 from facewright.models.base import FaceModel
-from facewright.models.trained import restore, weights_of
+from facewright.models.trained import load_generation, weights_of
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation
 from facewright.nn.loading import load_fitting
@@ -130,7 +130,7 @@ def leave_pretraining(session: TrainingSession, generation: Generation) -> list[
         for name, part in model.parts.items()
         if name.startswith(INTER)
     }
-    restore(model, generation, optimizer=False)
+    load_generation(model, generation, optimizer=False)
     for name, arrays in fresh.items():
         for variable, array in zip(model.parts[name].variables, arrays, strict=True):
             variable.assign(array)

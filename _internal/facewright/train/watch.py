@@ -11,14 +11,14 @@ from facewright.data.sampler import Sampler
 from facewright.train.callbacks import Callback, LossLog
 from facewright.train.keys import HELP, CommandSource, terminal_keys
 from facewright.train.loop import TrainingResult
-from facewright.train.options import Options
+from facewright.train.options import TrainOptions
 from facewright.train.page import TrainingPage
 from facewright.train.preview_writer import PreviewWriter
 from facewright.train.session import TrainingSession
 from facewright.train.status import StepStats, TrainingStatus
 from facewright.train.summary import ending
 from facewright.train.tensorboard import LossWriter
-from facewright.train.window import open_window
+from facewright.train.window import open_preview
 from facewright.ui.page import Page
 from facewright.ui.terminal_image import draw_in_terminal
 
@@ -43,7 +43,9 @@ class Watchers:
 
 
 @contextlib.contextmanager
-def open_watchers(session: TrainingSession, samplers: Mapping[str, Sampler], options: Options) -> Iterator[Watchers]:
+def open_watchers(
+    session: TrainingSession, samplers: Mapping[str, Sampler], options: TrainOptions
+) -> Iterator[Watchers]:
     """Open window and page, read the terminal's keys, and close all of it at the end.
 
     Raises:
@@ -54,7 +56,7 @@ def open_watchers(session: TrainingSession, samplers: Mapping[str, Sampler], opt
         if options.serve:
             watchers.status = stack.enter_context(_open_page(session, options, watchers))
             watchers.commands.append(watchers.status)
-        window = open_window() if options.preview and options.window else None
+        window = open_preview() if options.preview and options.window else None
         if window:
             stack.callback(window.close)
             watchers.commands.append(window)
@@ -82,7 +84,7 @@ def _print_image(faces: Image) -> None:
 
 
 @contextlib.contextmanager
-def _open_page(session: TrainingSession, options: Options, watchers: Watchers) -> Iterator[TrainingStatus]:
+def _open_page(session: TrainingSession, options: TrainOptions, watchers: Watchers) -> Iterator[TrainingStatus]:
     status = TrainingStatus(session.history, StepStats(session.iteration, saved=session.saved_iteration))
     answers = TrainingPage(status, session.name, session.folder, target=options.target_iter, preview=options.preview)
     with Page(answers.answer, options.port) as page:

@@ -73,7 +73,7 @@ ICON = (
 )
 
 
-def head(title: str, style: str = "") -> str:
+def page_head(title: str, style: str = "") -> str:
     """Return what the head of every page holds: letters, width of a phone's screen, icon, title, style.
 
     Args:
@@ -90,7 +90,7 @@ def head(title: str, style: str = "") -> str:
 
 def page_of_file(file: Path, title: str) -> bytes:
     """Return a page that lies beside its module as .html, with the head that all pages share in its place."""
-    return file.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", head(title)).encode("utf-8")
+    return file.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", page_head(title)).encode("utf-8")
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ def _element(shape: Shape) -> str:
     return f"<rect {place} {size} {paint}>{hint}</rect>"
 
 
-def draw(plot: Plot) -> Image:
+def draw_plot(plot: Plot) -> Image:
     """Return a plot as a SIZE image, (h, w, 3) uint8 BGR."""
     image = np.zeros((*SIZE, 3), np.uint8)
     for shape in shapes(plot):

@@ -175,7 +175,7 @@ class Inbox:
         self.closed = True
 
 
-def say(word: str) -> None:
+def send(word: str) -> None:
     """Print an event for the parent; where that has ended, end too."""
     try:
         print(word, flush=True)

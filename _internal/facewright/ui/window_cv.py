@@ -5,7 +5,7 @@ import sys
 
 import cv2
 
-from facewright.ui.window import CLOSED, READY, Inbox, say
+from facewright.ui.window import CLOSED, READY, Inbox, send
 
 ENTER = (10, 13)
 
@@ -15,16 +15,16 @@ def main(title: str) -> None:
     cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.waitKey(1)
     inbox = Inbox()
-    say(f"{READY} 0 0")
+    send(f"{READY} 0 0")
     while not inbox.closed:
         if inbox.newest is not None:
             (picture, _), inbox.newest = inbox.newest, None
             cv2.imshow(title, picture)
         key = cv2.waitKey(30)
         if name := key_name(key):
-            say(f"key {name}")
+            send(f"key {name}")
         if cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
-            say(CLOSED)
+            send(CLOSED)
             return
 
 

@@ -15,7 +15,7 @@ import sys
 import tkinter
 
 from facewright.core.images import Image
-from facewright.ui.window import CLOSED, READY, Inbox, say
+from facewright.ui.window import CLOSED, READY, Inbox, send
 
 NAMES = {
     "Return": "Enter",
@@ -45,23 +45,23 @@ class Screen:
         self._bind()
         self._root.update()
         self._root.focus_force()
-        say(f"{READY} {self._root.winfo_screenwidth()} {self._root.winfo_screenheight()}")
+        send(f"{READY} {self._root.winfo_screenwidth()} {self._root.winfo_screenheight()}")
         self._root.after(POLL_MS, self._poll)
 
     def run(self) -> None:
         """Show and report until the parent ends or the window is closed."""
         self._root.mainloop()
-        say(CLOSED)
+        send(CLOSED)
 
     def _bind(self) -> None:
         right = 2 if self._root.tk.call("tk", "windowingsystem") == "aqua" else 3
         label = self._label
-        label.bind("<Motion>", lambda event: say(f"move {self._place(event)}"))
+        label.bind("<Motion>", lambda event: send(f"move {self._place(event)}"))
         for button, name in ((1, "left"), (right, "right")):
-            label.bind(f"<ButtonPress-{button}>", lambda event, name=name: say(f"down {name} {self._place(event)}"))  # type: ignore[misc]
-            label.bind(f"<ButtonRelease-{button}>", lambda event, name=name: say(f"up {name} {self._place(event)}"))  # type: ignore[misc]
+            label.bind(f"<ButtonPress-{button}>", lambda event, name=name: send(f"down {name} {self._place(event)}"))  # type: ignore[misc]
+            label.bind(f"<ButtonRelease-{button}>", lambda event, name=name: send(f"up {name} {self._place(event)}"))  # type: ignore[misc]
         for button, steps in ((4, 1), (5, -1)):  # the wheel under X11
-            label.bind(f"<ButtonPress-{button}>", lambda event, n=steps: say(f"wheel {n} {self._place(event)}"))  # type: ignore[misc]
+            label.bind(f"<ButtonPress-{button}>", lambda event, n=steps: send(f"wheel {n} {self._place(event)}"))  # type: ignore[misc]
         self._root.bind("<MouseWheel>", self._wheel)
         self._root.bind("<KeyPress>", self._key)
 
@@ -69,12 +69,12 @@ class Screen:
         return f"{event.x / self._size[0]:.6f} {event.y / self._size[1]:.6f}"
 
     def _wheel(self, event: "tkinter.Event[tkinter.Misc]") -> None:
-        say(f"wheel {1 if event.delta > 0 else -1} {self._place(event)}")
+        send(f"wheel {1 if event.delta > 0 else -1} {self._place(event)}")
 
     def _key(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         name = NAMES.get(event.keysym) or (event.char if event.char.isprintable() else "")
         if name.strip():
-            say(f"key {name}")
+            send(f"key {name}")
 
     def _poll(self) -> None:
         if self._inbox.closed:

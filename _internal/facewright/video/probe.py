@@ -196,7 +196,7 @@ def open_video(path: Path) -> Any:
         raise _not_a_video(path, error) from error
 
 
-def read_tags(path: Path) -> dict[str, str]:
+def read_video_tags(path: Path) -> dict[str, str]:
     """Return the metadata of a video's container: tag -> text.
 
     Raises:

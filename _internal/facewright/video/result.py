@@ -256,7 +256,7 @@ def encode_settings(plan: ResultPlan, settings: ResultSettings) -> EncodeSetting
     return EncodeSettings(settings.crf, settings.bitrate, settings.container != "avi", rate, plan.colour, plan.matrix)
 
 
-class Result:
+class ResultFile:
     """A result that may be there already.
 
     Args:
@@ -405,7 +405,7 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
         plan, source, audio = _plan_result(workspace.dst, settings)
         _say_plan(plan)
         _say_audio(audio, settings)
-        result = Result(target, plan, settings, source, audio, tags, workspace.trash)
+        result = ResultFile(target, plan, settings, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
             _say_limits(plan, settings)
