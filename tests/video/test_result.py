@@ -17,7 +17,7 @@ from facewright.video.encode import EncodeSettings, encode_segments, image_size,
 from facewright.video.frames import FrameSettings, write_frames
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, probe
-from facewright.video.result import ResultFile, ResultPlan, ResultSettings
+from facewright.video.result import ResultFile, ResultPlan, ResultSettings, encode_settings
 
 BT709 = Colour("bt709", "bt709", "bt709", "tv")
 TAGS = {"comment": "made with a trained network", "digitalSourceType": "http://cv.iptc.org/x"}
@@ -33,12 +33,24 @@ def drawn_frames(folder: Path, count: int, size: tuple[int, int] = (48, 64), end
     return paths
 
 
+def result_of(
+    target: Path,
+    plan: ResultPlan,
+    order: ResultSettings,
+    source: Path | None = None,
+    audio: AudioStream | None = None,
+    tags: dict[str, str] = TAGS,
+) -> ResultFile:
+    encoding = encode_settings(plan, order)
+    return ResultFile(target, plan, encoding, order.container, source, audio, tags, target.parent / "trash")
+
+
 def make(
     tmp_path: Path, frames: list[Path], timeline: Timeline, name: str = "result.mp4", colour: Colour = BT709
 ) -> Path:
     plan = ResultPlan(tuple(frames), timeline, colour, "bt709")
     order = ResultSettings(16, 0.0, name[-3:])
-    ResultFile(tmp_path / name, plan, order, None, None, TAGS, tmp_path / "trash").make(lambda n: None)
+    result_of(tmp_path / name, plan, order).make(lambda n: None)
     return tmp_path / name
 
 
@@ -81,7 +93,7 @@ def test_colours_come_back(tmp_path: Path) -> None:
         segments = plan_segments(frames, settings, folder)
         encode_segments(frames, segments, settings, lambda n: None)
         video = folder / "data_dst.mp4"
-        join(segments, settings.tick, Timeline.constant(3, Fraction(25), Fraction(0)), None, None, video, "mp4", {})
+        join(segments, settings, Timeline.constant(3, Fraction(25), Fraction(0)), None, None, video, "mp4", {})
         assert probe(video).colour == colour
         write_frames(probe(video), folder / "f", folder / "f.json", FrameSettings(0.0, "png"), lambda n: None)
         before, after = (cv2.imread(str(p)).astype(int) for p in (frames[1], folder / "f" / "00002.png"))
@@ -145,7 +157,7 @@ def test_broken_off_encoding_keeps_its_pieces(tmp_path: Path) -> None:
     assert encode_segments(frames, segments, settings, lambda n: None) == 50
     assert segments[0].path.read_bytes() == kept
     out = tmp_path / "a.mp4"
-    join(segments, settings.tick, Timeline.constant(140, Fraction(25), Fraction(0)), None, None, out, "mp4", {})
+    join(segments, settings, Timeline.constant(140, Fraction(25), Fraction(0)), None, None, out, "mp4", {})
     assert pts_of(out) == [Fraction(n, 25) for n in range(140)]
     drawn_frames(tmp_path / "same", 140)[60].replace(frames[60])
     assert plan_segments(frames, settings, tmp_path) == segments
@@ -162,7 +174,7 @@ def test_bitrate(tmp_path: Path) -> None:
         tuple(sorted(folder.iterdir())), Timeline.constant(100, Fraction(25), Fraction(0)), BT709, "bt709"
     )
     out = tmp_path / "r.mp4"
-    ResultFile(out, plan, ResultSettings(16, 1.5, "mp4"), None, None, {}, tmp_path / "t").make(lambda n: None)
+    result_of(out, plan, ResultSettings(16, 1.5, "mp4")).make(lambda n: None)
     assert 1.1e6 < out.stat().st_size * 8 / 4 < 1.9e6
 
 
@@ -191,9 +203,7 @@ def test_flash_and_beep_stay_together(tmp_path: Path, name: str, container: str)
     assert timing.constant and timing.rate == 25 and info.audio is not None
     out = tmp_path / f"result.{container}"
     plan = ResultPlan(frames, timeline, timing.colour, timing.assumed_matrix)
-    ResultFile(out, plan, ResultSettings(16, 0.0, container), source, info.audio, TAGS, tmp_path / "t").make(
-        lambda n: None
-    )
+    result_of(out, plan, ResultSettings(16, 0.0, container), source, info.audio).make(lambda n: None)
     before, after = flash_and_beep(source), flash_and_beep(out)
     assert abs((after[1] - after[0]) - (before[1] - before[0])) < 0.02
     assert abs(after[1] - after[0]) < 0.04  # one frame
@@ -206,7 +216,7 @@ def test_sound_is_copied_bit_by_bit_where_it_can_be(tmp_path: Path) -> None:
     frames = tuple(drawn_frames(tmp_path / "m", 50))
     plan = ResultPlan(frames, Timeline.constant(50, Fraction(25), Fraction(0)), BT709, "bt709")
     out = tmp_path / "r.mp4"
-    ResultFile(out, plan, ResultSettings(16, 0.0, "mp4"), source, info.audio, TAGS, tmp_path / "t").make(lambda n: None)
+    result_of(out, plan, ResultSettings(16, 0.0, "mp4"), source, info.audio).make(lambda n: None)
     packets = []
     for path in (source, out):
         with av.open(str(path)) as container:
@@ -272,7 +282,7 @@ def test_whatever_a_result_is_made_of_makes_it_anew(tmp_path: Path) -> None:
         audio: AudioStream | None = audio,
         tags: dict[str, str] = TAGS,
     ) -> ResultFile:
-        return ResultFile(tmp_path / "result.mp4", plan, settings, source, audio, tags, tmp_path / "trash")
+        return result_of(tmp_path / "result.mp4", plan, settings, source, audio, tags)
 
     assert not result().finished()
     result().make(lambda n: None)

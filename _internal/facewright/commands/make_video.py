@@ -1,4 +1,4 @@
-"""Make the finished video: data_dst/merged/*.png + the times and the audio of data_dst -> result.mp4 or result.avi.
+"""Make the finished video: data_dst/merged/*.png + the times and the audio of data_dst -> result.mp4, mov, mkv or avi.
 
 Every frame is shown when it was shown in data_dst, also at a variable rate. A run that was broken off goes on after
 the last whole segment of two seconds; a second run with the same frames, settings and audio does nothing.
@@ -13,32 +13,48 @@ from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import container_tags
+from facewright.video.codecs import CODECS
 from facewright.video.result import MakeVideoReport, ResultSettings, make_video
 
-CONTAINER_CHOICES = {"mp4": "result.mp4, plays everywhere", "avi": "result.avi, for older editors; its audio is PCM"}
+CONTAINER_CHOICES = {
+    "auto": "the usual one of the codec (default)",
+    "mp4": "result.mp4, plays everywhere",
+    "mov": "result.mov, for editors",
+    "mkv": "result.mkv; it keeps times to a millisecond",
+    "avi": "result.avi, for older editors; its audio is PCM",
+}
 
 
 @dataclass(frozen=True)
 class Options:
     """Settings of this step."""
 
+    codec: str = option(
+        "h264", "How the video is encoded.", choices={name: kind.title for name, kind in CODECS.items()}, remember=False
+    )
     bitrate: float = option(
         0.0,
         "Megabits per second of the video; 0 keeps an even quality instead, given by --crf.",
         ask="Bitrate in Mbit/s (0 = even quality)",
         low=0,
         high=1000,
+        applies_when=lambda values: CODECS[values["codec"]].has_quality,
     )
     crf: int = option(
         16,
-        "Quality of H.264: 0 is lossless, huge and unknown to many players, 16 looks like the frames, 23 is small, "
-        "51 is the worst.",
+        "Quality of H.264 and H.265: 0 is lossless, huge and unknown to many players, 16 looks like the frames, 23 is "
+        "small, 51 is the worst.",
         ask="Quality (CRF)",
         low=0,
         high=51,
-        applies_when=lambda values: not values["bitrate"],
+        applies_when=lambda values: CODECS[values["codec"]].has_quality and not values["bitrate"],
     )
-    container: str = option("mp4", "Kind of file.", choices=CONTAINER_CHOICES, remember=False)
+    hardware: bool = option(
+        False,
+        "Let the graphics chip encode H.264 or H.265, where one of its encoders works here; it is said which one does.",
+        remember=False,
+    )
+    container: str = option("auto", "Kind of file.", choices=CONTAINER_CHOICES, remember=False)
     audio: bool = option(True, "Give the result the audio of data_dst; --no-audio makes a silent one.", remember=False)
     audio_track: int = option(
         0,
@@ -60,10 +76,10 @@ class Options:
 
 
 def run(workspace: Workspace, options: Options) -> MakeVideoReport:
-    """Write result.mp4 or result.avi.
+    """Write result.mp4, or the file of another container.
 
     Raises:
-        UserError: No converted frames, some missing, no video for the audio, or a full disk.
+        UserError: As `facewright.video.result.make_video` says.
     """
     if options.fill_missing and options.only_merged:
         raise UserError(
@@ -76,7 +92,10 @@ def run(workspace: Workspace, options: Options) -> MakeVideoReport:
         console.say(f"{report.video} is made of these very frames and settings already; nothing to do.")
         return report
     frames = console.counted(report.frames, "frame")
-    console.say(f"Wrote {report.video}: {frames}, {report.rate:.6g} per second, {report.seconds:.2f} s.")
+    console.say(
+        f"Wrote {report.video}: {frames}, {report.rate:.6g} per second, {report.seconds:.2f} s, encoded with "
+        f"{report.encoder}."
+    )
     if report.resumed:
         console.say(f"Skipped {report.resumed} frames that the run before had encoded.")
     console.say(f"Next, watch it. To change it, convert with other settings and run this step again:{hint('convert')}")

@@ -58,12 +58,12 @@ def read_origin(path: Path) -> Origin | None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"{path} cannot be read: {reason}.", expected, fix) from error
     try:
-        tags = read_video_tags(path)
+        tags = {name.lower(): text for name, text in read_video_tags(path).items()}  # Matroska writes names in capitals
     except UserError as error:
         raise UserError(f"It is neither PNG nor JPEG, and as a video: {error.happened}", expected, fix) from error
     comment = tags.get("comment", "")
     in_comment = _IN_COMMENT.search(comment)
-    return _origin(comment, tags.get("digitalSourceType", in_comment.group() if in_comment else ""))
+    return _origin(comment, tags.get("digitalsourcetype", in_comment.group() if in_comment else ""))
 
 
 def origin_of_image(data: bytes) -> Origin | None:

@@ -108,7 +108,9 @@ def chosen_track(path: Path, tracks: Sequence[AudioStream], number: int) -> Audi
 def audio_is_copied(audio: AudioStream, container: str) -> bool:
     """Whether the audio goes into the result bit by bit."""
     rare = audio.codec == "mp3" and audio.rate < MIN_MP3_RATE
-    return container == "mp4" and audio.codec in COPIED and not rare
+    return (
+        container != "avi" and audio.codec in COPIED and not rare and not (container == "mov" and audio.codec == "opus")
+    )
 
 
 def fits_aac(audio: AudioStream) -> bool:

@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from facewright.core.files import write_bytes
 from facewright.core.hints import hint
 from facewright.core.images import decode, encode, encoded_size, format_of, picture_of, read_encoded
 from facewright.core.safe_files import is_regular, open_regular
+from facewright.video.codecs import CODECS, RGB_RANGE, encoder_options
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import Colour, open_pipe
 
@@ -35,6 +36,8 @@ MIN_SEGMENT_FRAMES = 12
 # H.264 reorders over 16 frames at most; the shift keeps "shown" from being before "decoded" in a segment.
 MAX_REORDER = 16
 HEAD = 1 << 16  # bytes of a file, in which its EXIF data lie
+PNG_TYPE_AT = 25  # byte of a PNG's header that names its type of colour
+PNG_ALPHA = (b"\4", b"\6")  # grey and RGB with alpha
 FEEDS = {"png": ".png", "mjpeg": ".jpg"}  # what the pipe can carry: codec -> format
 
 
@@ -43,13 +46,16 @@ class EncodeSettings:
     """How the frames are encoded.
 
     Attributes:
-        crf: Quality of x264, 0 (lossless) to 51; used when `bitrate` is 0.
+        crf: Quality, 0 (lossless) to 51, as x264 counts it; used when `bitrate` is 0.
         bitrate: Megabits per second, or 0.
         b_frames: Whether frames may be reordered (AVI cannot say it).
         rate: Frames per second, for the rate control.
         colour: Tags of the result.
         matrix: The YUV matrix, by the scaler's name, that the frames were decoded with.
-        preset: Speed of x264.
+        preset: Speed of x264 and x265.
+        codec: See `facewright.video.codecs.CODECS`.
+        encoder: ffmpeg's name of the encoder; "" takes the codec's own, on the processor.
+        alpha: Whether the alpha of the frames is kept.
     """
 
     crf: int
@@ -59,6 +65,9 @@ class EncodeSettings:
     colour: Colour
     matrix: str
     preset: str = "medium"
+    codec: str = "h264"
+    encoder: str = ""
+    alpha: bool = False
 
     @property
     def tick(self) -> Fraction:
@@ -94,10 +103,11 @@ def plan_segments(
     """
     contents = contents or Contents()
     length = max(MIN_SEGMENT_FRAMES, round(SEGMENT_SECONDS * settings.rate))
+    ending = f".{CODECS[settings.codec].segments}"
     planned = []
     for first in range(0, len(frames), length):
         chunk = frames[first : first + length]
-        planned.append(VideoSegment(first, len(chunk), folder / f"{_key(chunk, settings, contents)}.nut"))
+        planned.append(VideoSegment(first, len(chunk), folder / f"{_key(chunk, settings, contents)}{ending}"))
     return planned
 
 
@@ -198,7 +208,7 @@ def _write_segment(segment: VideoSegment, stream: Any, packets: list[tuple[int, 
     if sorted(index for index, _ in packets) != list(range(segment.count)):
         return 0
     memory = io.BytesIO()
-    with av.open(memory, "w", format="nut") as container:
+    with av.open(memory, "w", format=segment.path.suffix[1:]) as container:
         out = container.add_stream_from_template(stream)
         out.time_base = tick
         for order, (index, packet) in enumerate(packets):
@@ -210,30 +220,39 @@ def _write_segment(segment: VideoSegment, stream: Any, packets: list[tuple[int, 
     return segment.count
 
 
+def open_segment(segment: VideoSegment) -> Any:
+    """Open the file of a finished segment."""
+    return av.open(str(segment.path), format=segment.path.suffix[1:])
+
+
 def segment_packets(segment: VideoSegment, tick: Fraction) -> Iterator[tuple[int, Any]]:
     """Yield (index of the frame in the result, packet) in the order of decoding."""
-    with av.open(str(segment.path), format="nut") as container:
+    with open_segment(segment) as container:
         for packet in container.demux(video=0):
             if packet.size and packet.pts is not None:
                 shown = round(Fraction(packet.pts) * Fraction(packet.time_base) / tick) - MAX_REORDER
                 yield segment.first + shown, packet
 
 
-def _command(settings: EncodeSettings, codec: str, size: tuple[int, int], keyframe_every: int) -> list[str]:
-    node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": codec}, framerate=str(settings.rate)).video
-    if size[0] % 2 or size[1] % 2:
+def _command(settings: EncodeSettings, feed: str, size: tuple[int, int], keyframe_every: int) -> list[str]:
+    kind = CODECS[settings.codec]
+    node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": feed}, framerate=str(settings.rate)).video
+    if kind.halves_colour and (size[0] % 2 or size[1] % 2):
         node = node.filter("format", "gbrp").filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
         node = node.filter("fillborders", right=size[1] % 2, bottom=size[0] % 2, mode="smear")
     colour = settings.colour
+    if kind.rgb:
+        colour, to_matrix = replace(colour, matrix="gbr", range=RGB_RANGE), {}
+    else:
+        to_matrix = {"out_color_matrix": settings.matrix, "out_range": colour.range or "tv"}
     # Without full_chroma_int frames that are JPEG come out one or two levels too dark.
     node = node.filter(
         "scale",
-        out_color_matrix=settings.matrix,
-        out_range=colour.range or "tv",
+        **to_matrix,
         flags="bicubic+accurate_rnd+full_chroma_inp+full_chroma_int",
-        **({"in_color_matrix": "bt601", "in_range": "pc"} if codec == "mjpeg" else {}),
+        **({"in_color_matrix": "bt601", "in_range": "pc"} if feed == "mjpeg" else {}),
     )
-    node = node.filter("format", "yuv420p")
+    node = node.filter("format", kind.formats[settings.alpha])
     node = node.filter(
         "setparams",
         color_primaries=colour.primaries or "unknown",
@@ -241,21 +260,36 @@ def _command(settings: EncodeSettings, codec: str, size: tuple[int, int], keyfra
         colorspace=colour.matrix or "unknown",
         range=colour.range or "unknown",
     )
-    quality: dict[str, Any] = {"crf": settings.crf}
-    if settings.bitrate:
-        bits = round(settings.bitrate * 1e6)
-        quality = {"b:v": bits, "maxrate": round(bits * 1.5), "bufsize": bits * 2}
-    if not settings.b_frames:
-        quality["bf"] = 0
+    options = encoder_options(
+        settings.codec,
+        settings.encoder or kind.encoder,
+        crf=settings.crf,
+        bitrate=settings.bitrate,
+        preset=settings.preset,
+        b_frames=settings.b_frames,
+    )
     output = node.output(
         "pipe:1",
         format="nut",
         fps_mode="passthrough",
-        preset=settings.preset,
         force_key_frames=f"expr:not(mod(n,{keyframe_every}))",
-        **{"c:v": "libx264", "forced-idr": 1, **quality},
+        **options,
     )
     return command(output)
+
+
+def has_alpha(frames: Sequence[Path]) -> bool:
+    """Whether one of the files is a PNG with an alpha channel."""
+    return any(_read_head(path, PNG_TYPE_AT + 1)[PNG_TYPE_AT:] in PNG_ALPHA for path in frames)
+
+
+def _read_head(path: Path, length: int) -> bytes:
+    """Return the first bytes of an image file; none where it cannot be opened, which the feed will say."""
+    try:
+        with open_regular(path, links=True) as file:
+            return file.read(length)
+    except OSError:
+        return b""
 
 
 def _feed_codec(frames: Sequence[Path]) -> str:
@@ -264,11 +298,7 @@ def _feed_codec(frames: Sequence[Path]) -> str:
 
 
 def _is_upright_jpeg(path: Path) -> bool:
-    try:
-        with open_regular(path, links=True) as file:
-            head = file.read(HEAD)
-    except OSError:  # the feed will say so
-        return False
+    head = _read_head(path, HEAD)
     return format_of(head) == ".jpg" and orientation(head) == UPRIGHT
 
 

@@ -66,12 +66,21 @@ def ffmpeg_version() -> str:
     return found[1].split("-")[0]
 
 
-@cache
 def has_filters(*names: str) -> bool:
     """Whether the bundled ffmpeg knows all these filters."""
-    done = subprocess.run([ffmpeg_exe(), "-hide_banner", "-filters"], capture_output=True, text=True, check=False)
-    known = {line.split()[1] for line in done.stdout.splitlines() if len(line.split()) > 2}
-    return known.issuperset(names)
+    return _listed("filters").issuperset(names)
+
+
+def has_encoder(name: str) -> bool:
+    """Whether the bundled ffmpeg was built with this encoder; it may not work here all the same."""
+    return name in _listed("encoders")
+
+
+@cache
+def _listed(what: str) -> frozenset[str]:
+    """Return the names in one of ffmpeg's lists: "filters" or "encoders"."""
+    done = subprocess.run([ffmpeg_exe(), "-hide_banner", f"-{what}"], capture_output=True, text=True, check=False)
+    return frozenset(line.split()[1] for line in done.stdout.splitlines() if len(line.split()) > 2)
 
 
 def command(output: Any, *first: str) -> list[str]:

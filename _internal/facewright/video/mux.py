@@ -1,4 +1,4 @@
-"""Encoded segments + exact times + audio -> one mp4 or avi, whole or absent."""
+"""Encoded segments + exact times + audio -> one mp4, mov, mkv or avi, whole or absent."""
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -17,13 +18,21 @@ from facewright.core.files import disk_errors
 from facewright.core.safe_files import replacing
 from facewright.video.audio import AudioStream, audio_is_copied, for_aac
 from facewright.video.audio_placing import PlacedAudio
-from facewright.video.encode import VideoSegment, segment_packets
+from facewright.video.codecs import MUXERS, settle_stream
+from facewright.video.encode import EncodeSettings, VideoSegment, open_segment, segment_packets
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.probe import open_pipe, open_video, readable_packets
 from facewright.video.timing import Section
 
-CONTAINERS = ("mp4", "avi")
 AAC_BITRATE = "192k"
+# Container -> options of its writer. Matroska would move all times for the sake of an encoder's run-in.
+OPTIONS: Mapping[str, dict[str, str]] = MappingProxyType(
+    {
+        "mp4": {"movflags": "+faststart+use_metadata_tags"},
+        "mov": {"movflags": "+faststart+use_metadata_tags"},
+        "mkv": {"avoid_negative_ts": "disabled"},
+    }
+)
 # An encoder's run-in before the first sample: shorter than this it is cut off rather than shown as a lead.
 MAX_PRIMING = Fraction(1, 20)
 # AVI knows one rate only; the times of a variable rate are rounded to this grid (about 4 ms).
@@ -59,7 +68,7 @@ class Timeline:
 
 def join(
     segments: Sequence[VideoSegment],
-    segment_tick: Fraction,
+    settings: EncodeSettings,
     timeline: Timeline,
     source: Path | None,
     audio: AudioStream | None,
@@ -71,12 +80,12 @@ def join(
 
     Args:
         segments: The finished segments, in order.
-        segment_tick: The grid they were encoded on, `EncodeSettings.tick`.
+        settings: How they were encoded.
         timeline: When each frame is shown.
         source: The file with the audio; None without.
         audio: Its stream; None for a silent result.
         target: The file to write.
-        container: "mp4" or "avi".
+        container: See `facewright.video.codecs.MUXERS`.
         tags: Metadata of the container.
 
     Raises:
@@ -84,7 +93,7 @@ def join(
     """
 
     def write(copied: bool) -> None:
-        _write(segments, segment_tick, timeline, source, audio, target, container, tags, copied=copied)
+        _write(segments, settings, timeline, source, audio, target, container, tags, copied=copied)
 
     copied = audio is not None and audio_is_copied(audio, container)
     try:
@@ -99,7 +108,7 @@ def join(
 
 def _write(
     segments: Sequence[VideoSegment],
-    segment_tick: Fraction,
+    settings: EncodeSettings,
     timeline: Timeline,
     source: Path | None,
     audio: AudioStream | None,
@@ -115,17 +124,18 @@ def _write(
         sound = PlacedAudio(source, [audio.index], timeline.sections, trimmed=timeline.trimmed)
     base = _base(timeline, sound, audio)
     times = _ticks(timeline, base, container)
-    options = {"movflags": "+faststart+use_metadata_tags"} if container == "mp4" else {}
+    options = OPTIONS.get(container, {})
     with disk_errors(target), ExitStack() as stack:
         temporary = stack.enter_context(replacing(target, durable=True))
         out = stack.enter_context(
-            closing(av.open(f"file:{temporary.resolve()}", "w", format=container, options=options))
+            closing(av.open(f"file:{temporary.resolve()}", "w", format=MUXERS[container], options=options))
         )
         out.metadata.update(tags)
-        template = stack.enter_context(av.open(str(segments[0].path), format="nut"))
+        template = stack.enter_context(open_segment(segments[0]))
         video = out.add_stream_from_template(template.streams.video[0])
+        settle_stream(video, settings.codec, container, settings.colour)
         video.time_base = times.tick
-        sources = [_video_packets(segments, segment_tick, times, video)]
+        sources = [_video_packets(segments, settings.tick, times, video)]
         if sound is not None and audio is not None:
             packets = _copied_packets if copied else _encoded_packets
             sources.append(packets(stack, sound, audio, base, container, out))
@@ -240,11 +250,11 @@ def _encoded_packets(
     base += sound.lead
     run = stack.enter_context(FfmpegRun(_audio_command(sound, node, audio, base, container), feed))
     try:
-        given = stack.enter_context(closing(open_pipe(run.stdout, "mp4" if container == "mp4" else "nut")))
+        given = stack.enter_context(closing(open_pipe(run.stdout, "nut" if container == "avi" else "mp4")))
     except FFmpegError as error:
         raise run.failure(f"The audio of {sound.source.name} could not be read") from error
     stream = given.streams.audio[0]
-    base_ticks = round(base / Fraction(stream.time_base)) if container == "mp4" else 0
+    base_ticks = 0 if container == "avi" else round(base / Fraction(stream.time_base))
     return _moved(readable_packets(given, stream), out.add_stream_from_template(stream), base_ticks)
 
 
@@ -258,7 +268,7 @@ def _moved(packets: Iterator[Any], target: Any, base_ticks: int) -> Iterator[tup
 
 
 def _audio_command(sound: PlacedAudio, node: Any, audio: AudioStream, base: Fraction, container: str) -> list[str]:
-    if container == "mp4":
+    if container != "avi":
         node = sound.filled(for_aac(node, audio))
         output = node.output(
             "pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", **{"c:a": "aac", "b:a": AAC_BITRATE}

@@ -29,7 +29,8 @@ from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.safe_files import remove_tree
 from facewright.core.workspace import Side, Workspace
 from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
-from facewright.video.encode import EncodeSettings, encode_segments, identity, image_size, plan_segments
+from facewright.video.codecs import CODECS, choose_encoder, container_for
+from facewright.video.encode import EncodeSettings, encode_segments, has_alpha, identity, image_size, plan_segments
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, VideoInfo, packet_times, probe
@@ -224,6 +225,7 @@ def _uneven(
 
 
 SCRATCH = ".make_video"
+MKV_TICK = Fraction(1, 1000)
 MIN_RATE, MAX_RATE = Fraction(1, 10), Fraction(1000)
 
 
@@ -232,13 +234,15 @@ class ResultSettings:
     """How a result is encoded.
 
     Attributes:
-        crf: Quality of x264, 0 to 51; used when `bitrate` is 0.
+        crf: Quality, 0 to 51 as x264 counts it; used when `bitrate` is 0.
         bitrate: Megabits per second, or 0.
-        container: "mp4" or "avi".
+        container: See `facewright.video.codecs.MUXERS`; "auto" takes the usual one of the codec.
         audio: Whether the result gets audio.
         audio_track: Number of the track, from 1; 0 is the main one.
         fill_missing: Take the untouched frame where there is no converted one.
         only_merged: Leave such frames out, with their sound.
+        codec: See `facewright.video.codecs.CODECS`.
+        hardware: Whether an encoder of the hardware is used, where one works.
     """
 
     crf: int
@@ -248,12 +252,24 @@ class ResultSettings:
     audio_track: int = 0
     fill_missing: bool = False
     only_merged: bool = False
+    codec: str = "h264"
+    hardware: bool = False
 
 
-def encode_settings(plan: ResultPlan, settings: ResultSettings) -> EncodeSettings:
-    """Return the encoder's settings for a plan."""
+def encode_settings(plan: ResultPlan, settings: ResultSettings, encoder: str = "") -> EncodeSettings:
+    """Return the encoder's settings for a plan; `encoder` as `EncodeSettings` has it."""
     rate = min(max(plan.timeline.rate, MIN_RATE), MAX_RATE).limit_denominator(100_000)
-    return EncodeSettings(settings.crf, settings.bitrate, settings.container != "avi", rate, plan.colour, plan.matrix)
+    return EncodeSettings(
+        settings.crf,
+        settings.bitrate,
+        settings.container != "avi",
+        rate,
+        plan.colour,
+        plan.matrix,
+        codec=settings.codec,
+        encoder=encoder,
+        alpha=bool(CODECS[settings.codec].formats[1]) and has_alpha(plan.frames),
+    )
 
 
 class ResultFile:
@@ -262,7 +278,8 @@ class ResultFile:
     Args:
         target: The file to write.
         plan: Its frames.
-        settings: How it is encoded.
+        encoding: How they are encoded.
+        container: See `facewright.video.codecs.MUXERS`.
         source: The file with the audio, None without.
         audio: Its stream, None for a silent result.
         tags: Metadata of the container.
@@ -273,7 +290,8 @@ class ResultFile:
         self,
         target: Path,
         plan: ResultPlan,
-        settings: ResultSettings,
+        encoding: EncodeSettings,
+        container: str,
         source: Path | None,
         audio: AudioStream | None,
         tags: Mapping[str, str],
@@ -281,7 +299,8 @@ class ResultFile:
     ) -> None:
         self.target = target
         self._plan = plan
-        self._settings = settings
+        self._encoding = encoding
+        self._container = container
         self._source = source if audio is not None else None
         self._audio = audio
         self._tags = dict(tags)
@@ -307,20 +326,20 @@ class ResultFile:
         Raises:
             UserError: A frame is damaged, the audio cannot be read, or the disk is full.
         """
-        encoding = encode_settings(self._plan, self._settings)
-        segments_dir = make_folder(self._scratch / self._settings.container)
+        encoding = self._encoding
+        segments_dir = make_folder(self._scratch / self._container)
         segments = plan_segments(self._plan.frames, encoding, segments_dir, self._contents)
         made_of = self._made_of()
         encoded = encode_segments(self._plan.frames, segments, encoding, on_progress)
         ready = self._scratch / self.target.name
         join(
             segments,
-            encoding.tick,
+            encoding,
             self._plan.timeline,
             self._source,
             self._audio,
             ready,
-            self._settings.container,
+            self._container,
             self._tags,
         )
         self._put_in_place(ready, made_of)
@@ -357,7 +376,7 @@ class ResultFile:
 
     def _made_of(self) -> str:
         self._contents.look_through(self._plan.frames, title="Looking at the frames")
-        timeline, encoding = self._plan.timeline, encode_settings(self._plan, self._settings)
+        timeline, encoding = self._plan.timeline, self._encoding
         parts = [
             repr([*astuple(encoding), self._audio and astuple(self._audio)[:3], *sorted(self._tags.items())]),
             repr((timeline.rate, timeline.tick, timeline.end, *timeline.sections)) + "trimmed" * timeline.trimmed,
@@ -379,6 +398,7 @@ class MakeVideoReport:
         resumed: Frames that a broken-off run had encoded.
         rate: Average frames per second.
         seconds: Its duration.
+        encoder: ffmpeg's name of the encoder.
     """
 
     video: Path
@@ -387,6 +407,7 @@ class MakeVideoReport:
     resumed: int
     rate: float
     seconds: float
+    encoder: str
 
 
 def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str, str]) -> MakeVideoReport:
@@ -398,22 +419,49 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
         tags: Metadata of the container.
 
     Raises:
-        UserError: No converted frames, some missing, no video for the audio, or a full disk.
+        UserError: No converted frames, some missing, no video for the audio, a container that does not take the codec,
+            or a full disk.
     """
+    settings = replace(settings, container=container_for(settings.codec, settings.container))
     target = workspace.result.with_suffix(f".{settings.container}")
     with workspace.lock("result"):
         plan, source, audio = _plan_result(workspace.dst, settings)
         _say_plan(plan)
         _say_audio(audio, settings)
-        result = ResultFile(target, plan, settings, source, audio, tags, workspace.trash)
+        encoding = encode_settings(plan, settings, _hardware_encoder(plan, settings))
+        result = ResultFile(target, plan, encoding, settings.container, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
             _say_limits(plan, settings)
             with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
-                resumed = result.make(bar.update)
+                try:
+                    resumed = result.make(bar.update)
+                except UserError as error:
+                    if encoding.encoder:
+                        error.add_note(f"Or let the processor encode:{again('--no-hardware')}")
+                    raise
     timeline = plan.timeline
     seconds = float(timeline.end - timeline.timestamps[0])
-    return MakeVideoReport(target, len(plan.frames), written, resumed, float(timeline.rate), seconds)
+    encoder = encoding.encoder or CODECS[encoding.codec].encoder
+    return MakeVideoReport(target, len(plan.frames), written, resumed, float(timeline.rate), seconds, encoder)
+
+
+def _hardware_encoder(plan: ResultPlan, settings: ResultSettings) -> str:
+    """Return the encoder of the hardware that is to be used, "" for none; what was tried is said."""
+    if not settings.hardware:
+        return ""
+    known = CODECS[settings.codec].hardware
+    if not known:
+        console.warn(f"No hardware encodes {settings.codec}: the processor does.")
+        return ""
+    chosen = choose_encoder(settings.codec, image_size(read_encoded(plan.frames[0]), plan.frames[0]))
+    if chosen.name in known:
+        console.say(f"{chosen.name} encodes: it is the first encoder of the hardware that works here.")
+        return chosen.name
+    console.warn(f"No encoder of the hardware works here, so {chosen.name} encodes on the processor:")
+    for name, reason in chosen.refused.items():
+        console.say(f"  {name}: {reason}")
+    return ""
 
 
 def _plan_result(side: Side, settings: ResultSettings) -> tuple[ResultPlan, Path | None, AudioStream | None]:
@@ -487,19 +535,19 @@ def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
     if audio is None:
         reason = "data_dst has no audio that ffmpeg can read" if settings.audio else "--no-audio"
         console.say(f"The result is silent ({reason}).")
-    elif settings.container == "mp4" and not audio_is_copied(audio, "mp4") and not fits_aac(audio):
+    elif settings.container != "avi" and not audio_is_copied(audio, settings.container) and not fits_aac(audio):
         console.warn(f"{mixed_down_note(audio)} To keep them:{hint('make-video --container avi')}")
 
 
 def _say_limits(plan: ResultPlan, settings: ResultSettings) -> None:
     """Say what the format of the result does not hold exactly."""
     height, width = image_size(read_encoded(plan.frames[0]), plan.frames[0])
-    if height % 2 or width % 2:
+    if CODECS[settings.codec].halves_colour and (height % 2 or width % 2):
         console.say(
-            f"The frames are {width}x{height}; H.264 needs even sizes, "
+            f"The frames are {width}x{height}; {settings.codec} needs even sizes, "
             f"so the last column or row is doubled: {width + width % 2}x{height + height % 2}."
         )
-    if settings.crf == 0 and not settings.bitrate:
+    if settings.codec == "h264" and settings.crf == 0 and not settings.bitrate:
         console.warn(
             "--crf 0 makes lossless H.264 (profile High 4:4:4), which many players, phones and televisions do not "
             "show; --crf 1 looks the same and plays everywhere."
@@ -507,3 +555,5 @@ def _say_limits(plan: ResultPlan, settings: ResultSettings) -> None:
     timestamps = plan.timeline.timestamps
     if settings.container == "avi" and any(b - a != plan.timeline.tick for a, b in pairwise(timestamps)):
         console.warn("AVI knows no variable rate: the times are rounded to 1/240 second. result.mp4 keeps them exact.")
+    if settings.container == "mkv" and plan.timeline.tick % MKV_TICK:
+        console.say("Matroska keeps times to a millisecond.")

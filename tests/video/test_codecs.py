@@ -1,0 +1,133 @@
+"""What compositors take: ProRes 4444 and FFV1 with alpha, H.265, encoders of the hardware."""
+
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from clips import FLASH_AT, clip, flash_and_beep, flash_clip, pts_of
+from facewright.commands import extract_frames, make_video
+from facewright.core.errors import UserError
+from facewright.core.workspace import Workspace
+from facewright.marking.origin import read_origin
+from facewright.video.codecs import CODECS, choose_encoder, container_for
+from facewright.video.probe import Colour, probe
+
+NTSC = Fraction(30000, 1001)
+TAGGED = ("-vf", "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
+
+
+def filled(workspace: Workspace, *, alpha: bool, frames: int = 30, size: str = "61x47") -> np.ndarray:
+    """Frames of an odd size at 29.97/s, converted to noise; returns the merged frames, (n, h, w, 3 or 4)."""
+    clip(workspace.root / "data_dst.mkv", frames=frames, rate="30000/1001", size="64x48")
+    extract_frames.run(workspace, extract_frames.Options(side="dst"))
+    random = np.random.default_rng(0)
+    width, height = map(int, size.split("x"))
+    made = random.integers(0, 256, (frames, height, width, 4 if alpha else 3), np.uint8)
+    made = np.stack([cv2.blur(image, (5, 5)) for image in made])
+    workspace.dst.merged_dir.mkdir()
+    for path, image in zip(workspace.dst.frames(), made, strict=True):
+        cv2.imwrite(str(workspace.dst.merged_dir / path.name), image)
+    return made
+
+
+def make(workspace: Workspace, **settings: object) -> make_video.MakeVideoReport:
+    return make_video.run(workspace, make_video.Options(**settings))  # type: ignore[arg-type]
+
+
+def decoded(path: Path, pixel_format: str) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format=pixel_format) for frame in container.decode(video=0)])
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_ffv1_gives_the_very_pixels_back(workspace: Workspace, alpha: bool) -> None:
+    frames = filled(workspace, alpha=alpha)
+    report = make(workspace, codec="ffv1")
+    assert report.video.name == "result.mkv" and report.encoder == "ffv1"
+    assert (decoded(report.video, "bgra" if alpha else "bgr24") == frames).all()
+    info = probe(report.video)
+    assert info.codec == "ffv1" and info.rgb and info.pixel_format == ("bgra" if alpha else "bgr0")
+    # Matroska rounds to a millisecond.
+    assert all(abs(at - n / NTSC) <= Fraction(1, 2000) for n, at in enumerate(pts_of(report.video)))
+    assert not make(workspace, codec="ffv1").written
+    origin = read_origin(report.video)
+    assert origin is not None and origin.made_with_network
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_prores_keeps_alpha_times_and_tags(workspace: Workspace, alpha: bool) -> None:
+    frames = filled(workspace, alpha=alpha)
+    report = make(workspace, codec="prores")
+    assert report.video.name == "result.mov"
+    assert pts_of(report.video) == [n / NTSC for n in range(30)]
+    info = probe(report.video)
+    assert info.codec == "prores" and info.pixel_format == ("yuva444p12le" if alpha else "yuv444p12le")
+    assert (info.size, info.average_rate) == ((47, 61), NTSC)
+    found = decoded(report.video, "bgra" if alpha else "bgr24").astype(int)
+    assert np.abs(found[..., :3] - frames[..., :3]).mean() < 3  # the format is lossy, but for the alpha
+    assert np.abs(found[..., 3:] - frames[..., 3:]).max(initial=0) <= 1  # it has 10 bits between
+    with av.open(str(report.video)) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "ap4h"
+    origin = read_origin(report.video)
+    assert origin is not None and origin.made_with_network
+
+
+@pytest.mark.parametrize("codec", ["h265", "prores", "ffv1"])
+def test_sound_and_colour_tags_are_those_of_dst(workspace: Workspace, codec: str) -> None:
+    flash_clip(workspace.root / "data_dst.mp4", *TAGGED)
+    extract_frames.run(workspace, extract_frames.Options(side="dst"))
+    shutil.copytree(workspace.dst.frames_dir, workspace.dst.merged_dir)
+    report = make(workspace, codec=codec)
+    colour = Colour("bt709", "bt709", "gbr", "pc") if codec == "ffv1" else Colour("bt709", "bt709", "bt709", "tv")
+    assert probe(report.video).colour == colour
+    flash, heard = flash_and_beep(report.video)
+    assert abs(flash - FLASH_AT) < 0.01 and abs(heard - flash) < 0.01
+    with av.open(str(report.video)) as container:
+        tag = container.streams.video[0].codec_context.codec_tag
+    assert tag == {"h265": "hvc1", "prores": "ap4h"}.get(codec, tag)
+
+
+def test_a_frame_that_has_alpha_keeps_the_usual_video_as_it_is(workspace: Workspace) -> None:
+    frames = filled(workspace, alpha=True, frames=3, size="64x48")
+    report = make(workspace, crf=1)
+    assert report.encoder == "libx264" and probe(report.video).pixel_format == "yuv420p"
+    grey = decoded(report.video, "gray").astype(int).mean()
+    assert abs(grey - np.mean([cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY).mean() for image in frames])) < 3
+
+
+def test_the_container_fits_the_codec() -> None:
+    assert [container_for(codec, "auto") for codec in CODECS] == ["mp4", "mp4", "mov", "mkv"]
+    assert container_for("h264", "avi") == "avi"
+    with pytest.raises(UserError, match="avi does not take prores") as caught:
+        container_for("prores", "avi")
+    assert "mov" in caught.value.expected
+
+
+def test_the_first_encoder_that_works_is_taken_and_the_others_say_why_not() -> None:
+    chosen = choose_encoder("h264", (47, 61), ("no_such_encoder", "libopenh264", "libx264"))
+    assert chosen.name == "libopenh264" and list(chosen.refused) == ["no_such_encoder"]
+    assert "no such encoder" in chosen.refused["no_such_encoder"]
+    assert choose_encoder("h264", (48, 64), ("no_such_encoder",)).name == "libx264"
+
+
+def test_hardware_is_never_left_in_silence(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    filled(workspace, alpha=False, frames=3, size="256x256")
+    report = make(workspace, hardware=True)
+    said = capsys.readouterr()
+    known = CODECS["h264"].hardware
+    if report.encoder in known:
+        assert f"{report.encoder} encodes" in said.out
+    else:
+        assert report.encoder == "libx264" and all(f"{name}: " in said.out for name in known)
+    make(workspace, hardware=True, codec="ffv1")
+    assert "the processor does" in "".join(capsys.readouterr())
