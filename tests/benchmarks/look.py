@@ -72,7 +72,7 @@ def main() -> None:
                 cuts = cut_faces(frame, [DstFace(points)], wanted, parameters)
                 image, mask = model.predict(cuts.images)
                 began = time.perf_counter()
-                result, _ = blend_faces(frame, cuts, Prediction(image, (mask,)), parameters)
+                result, _ = blend_faces(frame, cuts, Prediction(image, mask), parameters)
                 seconds = time.perf_counter() - began
                 colours[mode] = tiny(result, points)
                 flicker = np.nan

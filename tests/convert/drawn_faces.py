@@ -55,9 +55,9 @@ def scene(height, width, seed=0):
 def as_prediction(predict):
     """Return the predictor with its answer as a Prediction."""
 
-    def predicted(faces):
-        image, mask = predict(faces)
-        return Prediction(image, (mask,))
+    def predicted(faces, *, dst_mask=False):
+        image, mask, *more = predict(faces)
+        return Prediction(image, mask, *more[:dst_mask])
 
     return predicted
 

@@ -176,7 +176,7 @@ def test_several_faces_larger_first():
     assert scales[0] < scales[1], "the larger face has the smaller scale frame -> aligned"
     pictures = np.stack([np.full((64, 64, 3), value, np.float32) for value in (0.2, 0.8)])
     masks = np.repeat(ellipse(64)[None, ..., None], 2, axis=0)
-    result, count = blend_faces(frame, faces, Prediction(pictures, (masks,)), Parameters(Mode.OVERLAY))
+    result, count = blend_faces(frame, faces, Prediction(pictures, masks), Parameters(Mode.OVERLAY))
     assert count == 2
     assert (result[100, 190] == 204).all() and (result[100, 100] == 51).all()
     both = convert_alone(frame, [near, far], constant(RED), HALF, Parameters())
@@ -187,7 +187,7 @@ def test_a_face_the_model_does_not_see_is_left_as_it_is():
     frame, points = scene(150, 150), landmarks((75, 75), 60)
     faces = cut_faces(frame, dst_faces(points), HALF, Parameters())
     for mask in (np.zeros((1, 64, 64, 1), np.float32), np.full((1, 64, 64, 1), 0.8, np.float32)):
-        result, count = blend_faces(frame, faces, Prediction(faces.images, (mask,)), Parameters())
+        result, count = blend_faces(frame, faces, Prediction(faces.images, mask), Parameters())
         assert count == 0 and (result == frame).all()
 
 
@@ -345,22 +345,6 @@ def test_a_face_without_a_readable_mask_is_done_as_usual(text, usual):
     face = DstFace(points, None if text is None else RecordMask(text, np.eye(2, 3)))
     with_record = touched(frame, [face], Parameters(Mode.OVERLAY, masks=(MaskKind.RECORD, usual)))
     assert (with_record == touched(frame, [points], Parameters(Mode.OVERLAY, masks=(usual,)))).all()
-
-
-def test_several_predicted_masks_all_count():
-    frame, points = scene(150, 150), landmarks((75, 75), 60)
-    faces = cut_faces(frame, dst_faces(points), HALF, Parameters())
-    left, top = np.zeros((2, 1, 64, 64, 1), np.float32)
-    left[:, :, :40], top[:, :40] = 1, 1
-    red = np.broadcast_to(np.float32(RED), (1, 64, 64, 3))
-
-    def changed(*masks):
-        result, _ = blend_faces(frame, faces, Prediction(red, masks), Parameters(Mode.OVERLAY))
-        return (result != frame).any(axis=2)
-
-    both = changed(left, top)
-    assert both.any() and not (both & ~changed(left)).any() and not (both & ~changed(top)).any()
-    assert (changed(left) & ~both).any() and (changed(top) & ~both).any()
 
 
 @pytest.mark.parametrize("mode", [Mode.HIST_MATCH, Mode.HIST_MATCH_BW])

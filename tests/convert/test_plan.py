@@ -11,10 +11,10 @@ import pytest
 from commands.convert_runs import add_face, fill
 from facewright.convert import plan
 from facewright.convert.cast import Cast, TrainedState
-from facewright.convert.masks import MaskKind
-from facewright.convert.parameters import ConvertOptions, Parameters
+from facewright.convert.masks import DstFace, MaskKind
+from facewright.convert.parameters import ConvertOptions, Parameters, keyed_options, resolve_parameters
 from facewright.convert.pipeline import ModelInput
-from facewright.convert.plan import count_masked_faces, job_key, list_faces, make_plan
+from facewright.convert.plan import Job, Share, count_masked_faces, job_key, list_faces, make_plan
 from facewright.convert.session import SavedModels
 from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
@@ -93,6 +93,23 @@ def test_every_parameter_of_the_frame_does(workspace, field):
     value = (MaskKind.RECORD, MaskKind.HULL) if field == "masks" else other(getattr(share.parameters, field))
     changed_share = dataclasses.replace(share, parameters=dataclasses.replace(share.parameters, **{field: value}))
     assert job_key(job) != job_key(dataclasses.replace(job, shares=(changed_share,)))
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        (ConvertOptions(), "7faa7e0431216ec59e6967bfff51fc05"),
+        (ConvertOptions(mode="seamless"), "a1f3b393a33e17b65e343b6c34029447"),
+        (ConvertOptions(mode="hist-match", mask="record", keep="eyes", sharpen=20), "7916937f3590564cd4984a243c961b4c"),
+    ],
+)
+def test_a_control_that_is_added_makes_nobodys_frames_stale(options, key, tmp_path):
+    """These keys were written before there were more than ten controls."""
+    frame = tmp_path / "00001.png"
+    frame.write_bytes(b"not an image, but always the same bytes")
+    face = DstFace(np.arange(136, dtype=float).reshape(68, 2))
+    share = Share((face,), STATE, resolve_parameters(options, STATE.defaults), keyed_options(options))
+    assert job_key(Job(1, frame, tmp_path / "merged" / "00001.png", (share,))) == key
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_the_prediction_is_the_picture(tmp_path):
 
 def test_values_outside_are_cut_and_broken_ones_refused():
     pictures, masks = np.full((1, 4, 4, 3), 1.7, np.float32), np.ones((1, 4, 4, 1), np.float32)
-    assert (portrait(Prediction(pictures, (masks,))) == 255).all()
+    assert (portrait(Prediction(pictures, masks)) == 255).all()
     pictures[0, 0, 0, 0] = np.nan
     with pytest.raises(UserError, match="not finite"):
-        portrait(Prediction(pictures, (masks,)))
+        portrait(Prediction(pictures, masks))

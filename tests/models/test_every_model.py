@@ -183,6 +183,10 @@ def test_trains_saves_and_comes_back(name, tmp_path, monkeypatch):
     assert picture.shape == (4, side, side, 3) and mask.shape == (4, side, side, 1)
     assert picture.dtype == mask.dtype == np.float32
     assert min(picture.min(), mask.min()) >= 0 and max(picture.max(), mask.max()) <= 1
+    *same, own = model.predict_with_own_mask(batches["dst"]["target"])
+    np.testing.assert_allclose(same[0], picture, atol=1e-5)
+    np.testing.assert_allclose(same[1], mask, atol=1e-5)
+    assert (own is None) == (not model.learns_mask) and (own is None or own.shape == (4, side, side, 1))
     columns = model.preview(batches)
     assert list(columns)[:5] == ["src", "src rebuilt", "dst", "dst rebuilt", "dst as src"]
     assert all(c.shape == (4, c.shape[1], c.shape[1], 3) and c.dtype == np.float32 for c in columns.values())

@@ -65,8 +65,10 @@ class TestSavedStates:
         cache = saved.model_dir / "hero" / onnx_engine.CACHE
         whole = cache.read_bytes()
         cache.write_bytes(whole[: len(whole) // 2])
-        onnx_engine.load_saved(saved.model_dir, "hero", "cpu")
+        model = onnx_engine.load_saved(saved.model_dir, "hero", "cpu")
         assert cache.read_bytes() == whole
+        with pytest.raises(UserError, match="keras"):
+            model.predict_with_own_mask(np.zeros((1, model.resolution, model.resolution, 3), np.float32))
 
 
 class TestDfm:
@@ -84,6 +86,7 @@ class TestDfm:
         image, mask = model.predict(faces)
         np.testing.assert_allclose(image, 0.1 * faces + 0.9 * np.float32(BLUE), atol=1e-6)
         assert mask.shape == (3, 32, 32, 1) and (mask == 1).all()
+        assert model.predict_with_own_mask(faces)[2].shape == (3, 32, 32, 1)
 
     @pytest.mark.parametrize("morph", [0.0, 0.25])
     def test_the_morph_value_arrives(self, tmp_path, morph):

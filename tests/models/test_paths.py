@@ -164,6 +164,8 @@ def test_outputs_and_the_parts_that_make_them(name):
         np.testing.assert_allclose(before[output], np.asarray(value), atol=1e-5, err_msg=output)
     if "dst_mask" in before:
         np.testing.assert_allclose(np.asarray(model.own_mask(dst)), before["dst_mask"], atol=1e-5)
+        for made, wanted in zip(model.swap_with_own_mask(dst), ("swap", "swap_mask", "dst_mask"), strict=True):
+            np.testing.assert_allclose(np.asarray(made), expected.get(wanted, before[wanted]), atol=1e-5)
     assert set(model.parts) == set(OUTPUTS[name])
     for part, network in model.parts.items():
         kept = network.get_weights()

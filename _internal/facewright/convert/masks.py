@@ -30,6 +30,31 @@ class MaskKind(StrEnum):
     MODEL = "model"
 
 
+class LearnedMask(StrEnum):
+    """Which of the masks that a network learned says what is face."""
+
+    PRD = "learned-prd"
+    DST = "learned-dst"
+    PRODUCT = "product"
+    SUM = "sum"
+    NONE = "none"
+
+
+def combined(kind: LearnedMask, prd: Mask, dst: Mask | None) -> Mask:
+    """Return the mask of a kind.
+
+    Args:
+        kind: `PRODUCT` is 1 where both see a face, `SUM` where either does, `NONE` everywhere.
+        prd: Any shape, 0..1: what src's decoder predicts.
+        dst: The same of dst's; None where there is none, and src's stands alone.
+    """
+    if kind is LearnedMask.NONE:
+        return np.ones_like(prd)
+    if kind is LearnedMask.PRD or dst is None:
+        return prd
+    return {LearnedMask.DST: dst, LearnedMask.PRODUCT: prd * dst, LearnedMask.SUM: np.minimum(prd + dst, 1)}[kind]
+
+
 class KeepZone(StrEnum):
     """A part of dst's face that may stay."""
 

@@ -1,12 +1,14 @@
 """The options of a conversion, and the parameters of a frame that they and the model's defaults come to."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from facewright.convert.blend import Mode
 from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm
-from facewright.convert.masks import KeepZone, MaskKind
+from facewright.convert.masks import KeepZone, LearnedMask, MaskKind
 from facewright.convert.selection import parse_cast, parse_ranges
-from facewright.core.options import option
+from facewright.core.options import option, output_values
 from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
 
@@ -18,14 +20,19 @@ MODES = {
     Mode.OVERLAY.value: "the face exactly as the model predicts it",
     Mode.LIGHT.value: "features of src, light, contrast and grain of dst (default)",
 }
+LEARNED = frozenset(LearnedMask)
 MASKED_CHOICES = {
     "model": "as the model advises",
     "yes": "only the face itself is measured",
     "no": "the whole square around it is measured",
 }
 MASK_CHOICES = {
-    MaskKind.HULL.value: "the model's mask, for some models inside the hull of dst's landmarks",
-    MaskKind.RECORD.value: "the model's mask, inside the mask that dst's face carries; faces without one as hull",
+    MaskKind.HULL.value: "learned-prd, in light and for some models inside the hull of dst's landmarks (default)",
+    MaskKind.RECORD.value: "learned-prd, inside the mask that dst's face carries; faces without one as hull",
+    LearnedMask.PRD.value: "the model's mask of the face that it draws (src's decoder)",
+    LearnedMask.DST.value: "the model's mask of dst's own face (dst's decoder; takes longer)",
+    LearnedMask.PRODUCT.value: "where both of these see a face",
+    LearnedMask.SUM.value: "where either of these sees a face",
 }
 # Base of erode and blur where dst's light leaves no step to hide, whatever the model: just inside the cheek's outline.
 LIGHT_EDGE = (70, 80)
@@ -231,6 +238,7 @@ class Parameters:
         sharpen: -100..100, see `facewright.convert.detail.sharpened`.
         opacity: 0..100, percent.
         keep: Parts of dst's face that stay.
+        learned: Which of the network's own masks counts, inside `masks`.
     """
 
     mode: Mode = Mode.LIGHT
@@ -244,6 +252,51 @@ class Parameters:
     sharpen: int = 0
     opacity: int = 100
     keep: tuple[KeepZone, ...] = ()
+    learned: LearnedMask = LearnedMask.PRD
+
+    @property
+    def needs_dst_mask(self) -> bool:
+        """Whether dst's decoder is to be asked for its mask."""
+        return self.learned not in (LearnedMask.PRD, LearnedMask.NONE)
+
+
+# What the key of a frame held from the start, whatever its value. A field or an option that came later is part of it
+# only where it differs from its default: so nobody's frames are made again when a control is added.
+KEYED_FROM_THE_START = frozenset(
+    {
+        "mode",
+        "masked_hist_match",
+        "erode",
+        "blur",
+        "mask",
+        "masks",
+        "border",
+        "color_transfer",
+        "face_scale",
+        "sharpen",
+        "opacity",
+        "keep",
+        "format",
+    }
+)
+
+
+def keyed_options(options: ConvertOptions) -> dict[str, Any]:
+    """Return the options that a frame's key holds: name -> value."""
+    differ = output_values(options, omit_defaults=True)
+    return {
+        name: value for name, value in output_values(options).items() if name in KEYED_FROM_THE_START or name in differ
+    }
+
+
+def keyed_parameters(parameters: Parameters) -> dict[str, Any]:
+    """Return the parameters that a frame's key holds: name -> value."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Parameters)}
+    return {
+        name: value
+        for name, value in dataclasses.asdict(parameters).items()
+        if name in KEYED_FROM_THE_START or value != defaults[name]
+    }
 
 
 def resolve_parameters(options: ConvertOptions, defaults: ConverterDefaults) -> Parameters:
@@ -263,10 +316,18 @@ def resolve_parameters(options: ConvertOptions, defaults: ConverterDefaults) -> 
         blur=blur + options.blur,
         masked_hist_match=masked and mode.matches_first,
         border=defaults.border,
-        masks=(MaskKind.RECORD, usual) if options.mask == MaskKind.RECORD else (usual,),
+        masks=_limits(options.mask, usual),
         color_transfer=ColorTransfer(options.color_transfer),
         face_scale=options.face_scale,
         sharpen=options.sharpen,
         opacity=options.opacity,
         keep=tuple(zone for zone in KeepZone if zone in options.keep.split("+")),
+        learned=LearnedMask(options.mask) if options.mask in LEARNED else LearnedMask.PRD,
     )
+
+
+def _limits(mask: str, usual: MaskKind) -> tuple[MaskKind, ...]:
+    """Return what of dst limits the replaced area, in order of preference; see `MASK_CHOICES`."""
+    if mask in LEARNED:
+        return (MaskKind.MODEL,)
+    return (usual,) if mask == MaskKind.HULL else (MaskKind(mask), usual)

@@ -11,8 +11,9 @@ outside it is never touched. What differs, and why:
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from facewright.convert.blend import Mode, clone, mix, recolour, rematch, to_byt
 from facewright.convert.detail import resized_inside, sharpened
 from facewright.convert.edge import Region
 from facewright.convert.light import relight
-from facewright.convert.masks import DstFace, allowed_mask, kept_mask
+from facewright.convert.masks import DstFace, LearnedMask, allowed_mask, combined, kept_mask
 from facewright.convert.parameters import Parameters
 from facewright.core.errors import UserError
 from facewright.core.images import Image
@@ -42,20 +43,26 @@ class Prediction:
 
     Attributes:
         image: (n, S, S, 3) float32 BGR, 0..1; a model of portraits may give another side.
-        masks: (n, S, S, 1) float32, 0..1 each; a face is blended in where all of them are 1.
+        mask: (n, S, S, 1) float32, 0..1: where src's decoder sees the face that it draws.
+        dst_mask: (n, S, S, 1) float32, 0..1: where dst's decoder sees dst's own; None where nobody asked for it and
+            where a model has none.
     """
 
     image: NDArray[np.float32]
-    masks: tuple[NDArray[np.float32], ...]
+    mask: NDArray[np.float32]
+    dst_mask: NDArray[np.float32] | None = None
 
     def __getitem__(self, rows: slice) -> "Prediction":
         """Return some of the faces."""
-        return Prediction(self.image[rows], tuple(mask[rows] for mask in self.masks))
+        return Prediction(self.image[rows], self.mask[rows], None if self.dst_mask is None else self.dst_mask[rows])
 
-    @property
-    def mask(self) -> NDArray[np.float32]:
-        """(n, S, S, 1): the product of all masks, each clipped to 0..1."""
-        return np.asarray(math.prod(np.clip(mask, 0, 1) for mask in self.masks), np.float32)
+    def learned_mask(self, kind: LearnedMask) -> NDArray[np.float32]:
+        """Return what the network says is face: (n, S, S, 1), 0..1.
+
+        Args:
+            kind: Whose mask counts. Where dst's is missing, that of src stands for it.
+        """
+        return combined(kind, np.clip(self.mask, 0, 1), None if self.dst_mask is None else np.clip(self.dst_mask, 0, 1))
 
     def check_finite(self) -> None:
         """Check that all numbers are finite.
@@ -63,7 +70,7 @@ class Prediction:
         Raises:
             UserError: They are not.
         """
-        if not all(np.isfinite(array).all() for array in (self.image, *self.masks)):
+        if not all(np.isfinite(array).all() for array in (self.image, self.mask, self.dst_mask) if array is not None):
             raise UserError(
                 "The model's prediction holds numbers that are not finite: its training has diverged.",
                 "faces with values from 0 to 1.",
@@ -71,8 +78,16 @@ class Prediction:
             )
 
 
-# (n, S, S, 3) float32 BGR, 0..1 -> their prediction
-Predict = Callable[[NDArray[np.float32]], Prediction]
+class Predict(Protocol):
+    """A trained model."""
+
+    def __call__(self, faces: NDArray[np.float32], *, dst_mask: bool = False) -> Prediction:
+        """Predict faces.
+
+        Args:
+            faces: (n, S, S, 3) float32 BGR, 0..1; n is at least 1.
+            dst_mask: Whether dst's own mask is wanted, which costs more. See `Parameters.needs_dst_mask`.
+        """
 
 
 @dataclass(frozen=True)
@@ -151,7 +166,8 @@ def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, paramet
     result = frame.copy()
     done = 0
     of_dst = zip(faces.matrices, faces.images, faces.allowed, faces.kept, strict=True)
-    for (matrix, face, allowed, kept), image, mask in zip(of_dst, prediction.image, prediction.mask, strict=True):
+    learned = prediction.learned_mask(parameters.learned)
+    for (matrix, face, allowed, kept), image, mask in zip(of_dst, prediction.image, learned, strict=True):
         image, mask = (resized_inside(one, parameters.face_scale) for one in (np.clip(image, 0, 1), mask))
         mask = _clean(mask, allowed)
         if parameters.mode is Mode.LIGHT:

@@ -20,13 +20,18 @@ import numpy as np
 from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import DstFace, MaskKind, RecordMask
 from facewright.convert.matching import LOOKED_AT, FrameSize, Groups, Matched, found_in, shows_faces
-from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
+from facewright.convert.parameters import (
+    ConvertOptions,
+    Parameters,
+    keyed_options,
+    keyed_parameters,
+    resolve_parameters,
+)
 from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
 from facewright.core.left_out import warn_of_left_out_faces
-from facewright.core.options import output_values
 from facewright.core.workspace import Side
 from facewright.faces.align import Points
 from facewright.faces.faceset import FaceFile, load_faceset
@@ -172,7 +177,7 @@ def _settled(options: ConvertOptions, trained: TrainedState) -> tuple[Parameters
     """Return the parameters of a model's faces, and the options that affect the output."""
     if trained.portrait:  # it is not blended, so nothing of that counts for it
         return Parameters(), {}
-    return resolve_parameters(options, trained.defaults), output_values(options)
+    return resolve_parameters(options, trained.defaults), keyed_options(options)
 
 
 def _by_model(faces: Sequence[FaceFile], cast: Cast) -> list[tuple[TrainedState, list[FaceFile]]]:
@@ -222,7 +227,7 @@ def _share_parts(share: Share) -> dict[str, Any]:
     return {
         "trained": [trained.name, trained.fingerprint, *dataclasses.astuple(trained.wanted)],
         "options": dict(share.values),
-        "parameters": dataclasses.asdict(share.parameters),
+        "parameters": keyed_parameters(share.parameters),
         "faces": [_face_key(face) for face in share.faces],
     }
 

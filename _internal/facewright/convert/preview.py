@@ -53,6 +53,7 @@ class _Predicted:
     image: Image
     faces: list[DstFace]
     prediction: Prediction | None
+    with_dst_mask: bool
 
 
 class ConversionPreview:
@@ -90,11 +91,11 @@ class ConversionPreview:
         Raises:
             UserError: The frame cannot be read, or the prediction is no image.
         """
+        parameters = resolve_parameters(options, self._defaults)
         with self._lock:
-            known = self._predicted(at)
+            known = self._predicted(at, dst_mask=parameters.needs_dst_mask)
         before, after = known.image, known.image
         if known.prediction is not None and view is not View.BEFORE:
-            parameters = resolve_parameters(options, self._defaults)
             prediction = known.prediction
             if view is View.MASK:
                 parameters, prediction = _as_mask(parameters, prediction)
@@ -105,8 +106,8 @@ class ConversionPreview:
             shown = [_close_up(image, known.faces) for image in shown]
         return np.hstack(shown)
 
-    def _predicted(self, at: int) -> _Predicted:
-        if at in self._kept:
+    def _predicted(self, at: int, *, dst_mask: bool) -> _Predicted:
+        if at in self._kept and (self._kept[at].with_dst_mask or not dst_mask):
             self._kept.move_to_end(at)
             return self._kept[at]
         frame = self.frames[at]
@@ -114,8 +115,8 @@ class ConversionPreview:
         faces = faces_there(image, frame.faces)
         prediction = None
         if faces:
-            prediction = self._predict(cut_faces(image, faces, self._wanted, Parameters()).images)
-        self._kept[at] = _Predicted(image, faces, prediction)
+            prediction = self._predict(cut_faces(image, faces, self._wanted, Parameters()).images, dst_mask=dst_mask)
+        self._kept[at] = _Predicted(image, faces, prediction, dst_mask)
         while len(self._kept) > 1 and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
         return self._kept[at]
@@ -125,7 +126,7 @@ def _as_mask(parameters: Parameters, prediction: Prediction) -> tuple[Parameters
     """Return parameters and a plain prediction with which the replaced area is blended in as a colour."""
     plain = replace(parameters, mode=Mode.OVERLAY, color_transfer=ColorTransfer.NONE, sharpen=0, opacity=MASK_OPACITY)
     colour = np.zeros_like(prediction.image) + np.array(MASK_COLOUR, np.float32)
-    return plain, Prediction(colour, prediction.masks)
+    return plain, replace(prediction, image=colour)
 
 
 def _close_up(image: Image, faces: Sequence[DstFace]) -> Image:

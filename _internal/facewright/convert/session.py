@@ -265,9 +265,8 @@ def state_of(model: TrainedModel) -> TrainedState:
 def predict_with(model: TrainedModel) -> Predict:
     """Return the function that predicts faces with a model."""
 
-    def predict(faces: NDArray[np.float32]) -> Prediction:
-        image, mask = model.predict(faces)
-        return Prediction(image, (mask,))
+    def predict(faces: NDArray[np.float32], *, dst_mask: bool = False) -> Prediction:
+        return Prediction(*(model.predict_with_own_mask(faces) if dst_mask else model.predict(faces)))
 
     return predict
 

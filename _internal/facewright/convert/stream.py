@@ -3,6 +3,7 @@
 Only a bounded number of frames is in memory, however long the video is.
 """
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -136,12 +137,16 @@ def _next_batch(loading: OrderedTasks[_Loaded], wanted: int) -> list[_Loaded]:
 def _predict(batch: list[_Loaded], converter: Converter) -> Iterator[tuple[_Loaded, list[Prediction]]]:
     """Yield every frame with a prediction for each share: its own part of one that was made for all frames."""
     cuts: dict[str, list[FrameFaces]] = {}
+    dst_masks = set()  # the models that are asked for them
     for loaded in batch:
         for share, cut in zip(loaded.job.shares, loaded.cuts, strict=True):
             cuts.setdefault(share.trained.name, []).append(cut)
+            if share.parameters.needs_dst_mask:
+                dst_masks.add(share.trained.name)
     predicted = {}
     for name, some in cuts.items():
-        prediction = _predict_all(some, converter.predict[name], converter.batch)
+        predict = functools.partial(converter.predict[name], dst_mask=name in dst_masks)
+        prediction = _predict_all(some, predict, converter.batch)
         predicted[name] = _split(prediction, some)
     for loaded in batch:
         yield loaded, [next(predicted[share.trained.name]) for share in loaded.job.shares]
@@ -151,7 +156,7 @@ def _predict_all(cuts: Iterable[FrameFaces], predict: Predict, batch: int) -> Pr
     """Predict the faces of all cuts; a crowd in several goes."""
     faces = np.concatenate([cut.images for cut in cuts])
     if not len(faces):
-        return Prediction(faces, (faces[..., :1],))
+        return Prediction(faces, faces[..., :1])
     return _joined([predict(faces[start : start + batch]) for start in range(0, len(faces), batch)])
 
 
@@ -168,8 +173,10 @@ def _joined(parts: list[Prediction]) -> Prediction:
     def one(arrays: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         return np.concatenate(list(arrays))
 
-    masks = zip(*(part.masks for part in parts), strict=True)
-    return Prediction(one(part.image for part in parts), tuple(one(arrays) for arrays in masks))
+    dst_masks = [part.dst_mask for part in parts if part.dst_mask is not None]
+    return Prediction(
+        one(part.image for part in parts), one(part.mask for part in parts), one(dst_masks) if dst_masks else None
+    )
 
 
 def _finish(loaded: _Loaded, predictions: list[Prediction], converter: Converter) -> Done:

@@ -36,6 +36,11 @@ class SharedEncoder(FaceModel):
         """Encode dst, decode as dst: its mask."""
         return self.decode("dst", self.parts["encoder"](dst))[1]
 
+    def swap_with_own_mask(self, dst: Any) -> tuple[Any, Any, Any]:
+        """Encode dst once, decode as both."""
+        code = self.parts["encoder"](dst)
+        return *self.decode("src", code), self.decode("dst", code)[1]
+
     def losses(
         self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:

@@ -52,14 +52,30 @@ class OnnxModel(TrainedModel):
     """A trained model on onnxruntime.
 
     Attributes:
-        run: Faces -> image and mask, as `predict`.
+        run: Faces -> image, mask and, where the file has it, dst's own mask.
     """
 
-    run: Callable[[Array], tuple[Array, Array]]
+    run: Callable[[Array], tuple[Array, ...]]
 
     def predict(self, faces: Array) -> tuple[Array, Array]:
         """See `TrainedModel.predict`."""
-        return self.run(faces)
+        image, mask, *_ = self.run(faces)
+        return image, mask
+
+    def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
+        """See `TrainedModel`.
+
+        Raises:
+            UserError: The file holds the swap alone.
+        """
+        image, mask, *own = self.run(faces)
+        if not own:
+            raise UserError(
+                "onnxruntime runs the swap alone, and the mask that was chosen needs dst's decoder too.",
+                "keras for the masks learned-dst, product and sum.",
+                f"convert with keras:{again('--engine', 'keras')}",
+            )
+        return image, mask, own[0]
 
 
 def load_saved(model_dir: Path, name: str, provider: str) -> OnnxModel:
@@ -302,21 +318,21 @@ def _given(dfm: DfmFile, file: OnnxFile, faces: Array, morph: Array) -> tuple[Ar
     return tuple(by_name[_plain(name)] for name, _ in file.inputs)
 
 
-def _runner(dfm: DfmFile, file: OnnxFile, morph: Array) -> Callable[[Array], tuple[Array, Array]]:
+def _runner(dfm: DfmFile, file: OnnxFile, morph: Array) -> Callable[[Array], tuple[Array, ...]]:
     order = [_plain(name) for name, _ in file.outputs]
-    image, mask = order.index(IMAGE), order.index(MASK)
+    image, mask, own = (order.index(name) for name in (IMAGE, MASK, OWN_MASK))
 
-    def few(faces: Array) -> tuple[Array, Array]:
+    def few(faces: Array) -> tuple[Array, ...]:
         made = file.run(*_given(dfm, file, faces, morph))
         shape = faces.shape[:3]
-        if made[image].shape != (*shape, 3) or made[mask].shape != (*shape, 1):
-            raise ValueError(f"it answers with shapes {made[image].shape} and {made[mask].shape}")
-        return made[image], made[mask]
+        if made[image].shape != (*shape, 3) or any(made[one].shape != (*shape, 1) for one in (mask, own)):
+            raise ValueError(f"it answers with shapes {[array.shape for array in made]}")
+        return made[image], made[mask], made[own]
 
-    def run(faces: Array) -> tuple[Array, Array]:
+    def run(faces: Array) -> tuple[Array, ...]:
         if not dfm.one_by_one:
             return few(faces)
         made = [few(faces[place : place + 1]) for place in range(len(faces))]
-        return np.concatenate([one for one, _ in made]), np.concatenate([one for _, one in made])
+        return tuple(np.concatenate(parts) for parts in zip(*made, strict=True))
 
     return run

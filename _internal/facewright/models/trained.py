@@ -49,6 +49,10 @@ class TrainedModel(ABC):
     def predict(self, faces: Array) -> tuple[Array, Array]:
         """Swap dst faces: (n, S, S, 3) float32 BGR in 0..1 -> image (n, S, S, 3) and mask (n, S, S, 1)."""
 
+    @abstractmethod
+    def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
+        """Return the same and dst's own mask (n, S, S, 1), which takes longer; None for a model that learns none."""
+
 
 @dataclass(frozen=True)
 class KerasModel(TrainedModel):
@@ -63,6 +67,10 @@ class KerasModel(TrainedModel):
     def predict(self, faces: Array) -> tuple[Array, Array]:
         """See `TrainedModel`."""
         return self.model.predict(faces)
+
+    def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
+        """See `TrainedModel`."""
+        return self.model.predict_with_own_mask(faces)
 
 
 def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:
