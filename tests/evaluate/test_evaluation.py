@@ -14,11 +14,11 @@ from facewright.core.workspace import Workspace
 from facewright.evaluate.compare import compare
 from facewright.evaluate.figures import FIGURES, Table, values_of
 from facewright.evaluate.intervals import intervals
-from facewright.evaluate.options import Options
+from facewright.evaluate.options import EvaluateOptions
 from facewright.evaluate.report import console_table, read_report, write_report
 from facewright.evaluate.session import evaluate
 
-QUICK = Options(noise_floor=False)
+QUICK = EvaluateOptions(noise_floor=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def numbers(measured):
 
 
 def test_a_good_result_and_dst_itself_are_told_apart(filled):
-    found = evaluate(filled, Options(), Observers())
+    found = evaluate(filled, EvaluateOptions(), Observers())
     result, floor = numbers(found.result), numbers(found.floor)
     assert result["nearer_src"] == 1 and result["margin"] > 0.5 and result["to_src"] < 0.1
     assert floor["nearer_src"] == 0 and floor["margin"] < -0.5
@@ -100,19 +100,19 @@ def test_a_video_of_the_result_is_measured_like_its_frames(filled, tmp_path):
     video = tmp_path / "result.mp4"
     frames = filled.dst.merged_dir / "%05d.png"
     ffmpeg("-framerate", "25", "-i", frames, "-c:v", "libx264", "-crf", "6", "-pix_fmt", "yuv444p", video)
-    found = evaluate(filled, Options(result=str(video), noise_floor=False), Observers())
+    found = evaluate(filled, EvaluateOptions(result=str(video), noise_floor=False), Observers())
     assert numbers(found.result)["nearer_src"] == 1 and numbers(found.result)["untouched"] < 1
     short = tmp_path / "short.mp4"
     ffmpeg("-framerate", "25", "-i", frames, "-frames:v", "30", "-c:v", "libx264", "-pix_fmt", "yuv444p", short)
     with pytest.raises(UserError, match="30 frames"):
-        evaluate(filled, Options(result=str(short), noise_floor=False), Observers())
+        evaluate(filled, EvaluateOptions(result=str(short), noise_floor=False), Observers())
 
 
 def test_two_results_are_compared_face_by_face(filled, tmp_path):
     """The second has another colour and no grain: farther from src, and less sharp."""
     other = tmp_path / "other"
     merge(filled.dst, other, colour=tuple((np.array(BLUE) + RED) / 2), noise=1.0)
-    found = evaluate(filled, Options(against=str(other), noise_floor=False), Observers())
+    found = evaluate(filled, EvaluateOptions(against=str(other), noise_floor=False), Observers())
     apart = found.against.differences
     assert found.against.paired == FRAMES
     assert apart["margin"].value > 0.2 and apart["margin"].certain
@@ -126,7 +126,7 @@ def test_a_report_stands_for_its_result(filled, tmp_path):
     path = tmp_path / "evaluation.json"
     write_report(path, found)
     assert numbers(read_report(path)) == pytest.approx(numbers(found.result), abs=1e-4, nan_ok=True)
-    again = evaluate(filled, Options(against=str(path), noise_floor=False), Observers())
+    again = evaluate(filled, EvaluateOptions(against=str(path), noise_floor=False), Observers())
     assert again.against.paired == FRAMES
     assert all(abs(d.value) < 1e-4 for d in again.against.differences.values() if np.isfinite(d.value))
 
@@ -157,7 +157,7 @@ def test_another_workspace_with_other_faces_is_compared_without_pairs(filled, tm
     for face in other.dst.aligned_dir.glob("*.png"):  # of one frame, under the names of all
         if face != shown:
             face.unlink()
-    found = evaluate(filled, Options(against=str(other.root), noise_floor=False), Observers())
+    found = evaluate(filled, EvaluateOptions(against=str(other.root), noise_floor=False), Observers())
     assert found.against.paired == 1  # of one face in one frame no interval is given
     assert found.against.differences["margin"].interval is None
 
@@ -173,16 +173,16 @@ def test_other_faces_are_drawn_each_for_themselves(filled):
 
 def test_what_cannot_be_measured_is_said(filled, workspace, tmp_path):
     with pytest.raises(UserError, match="person 7"):
-        evaluate(filled, Options(person=7, noise_floor=False), Observers())
+        evaluate(filled, EvaluateOptions(person=7, noise_floor=False), Observers())
     with pytest.raises(UserError, match="no frames"):
         evaluate(workspace, QUICK, Observers())
     with pytest.raises(UserError, match="nothing"):
-        evaluate(filled, Options(result=str(tmp_path / "nothing.mp4")), Observers())
+        evaluate(filled, EvaluateOptions(result=str(tmp_path / "nothing.mp4")), Observers())
     large = tmp_path / "large"
     large.mkdir()
     write_image(large / "00001.png", np.zeros((200, 200, 3), np.uint8))
     with pytest.raises(UserError, match="200 x 200"):
-        evaluate(filled, Options(result=str(large)), Observers())
+        evaluate(filled, EvaluateOptions(result=str(large)), Observers())
     shutil.rmtree(filled.dst.merged_dir)
     with pytest.raises(UserError, match="merged"):
         evaluate(filled, QUICK, Observers())

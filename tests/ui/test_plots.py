@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewright.ui.plots import BAR, SIZE, Bars, Grid, bgr, draw_plot, histogram, shapes, svg, ticks
+from facewright.ui.plots import BAR, SIZE, Bars, Grid, Lines, bgr, draw_plot, histogram, shapes, svg, ticks
 
 BARS = Bars("a < b", np.linspace(0, 10, 6), np.array([0, 4, 8, 2, 0]), "pixels", (3.0, "limit"))
 EDGES = np.arange(-90.0, 91.0, 45)
@@ -53,3 +53,15 @@ def test_every_value_is_counted_once(values: list[float]) -> None:
     counts = histogram(values, [-10, 0, 10])
     assert counts.sum() == len(values)
     assert counts[0] == sum(value < 0 for value in values)
+
+
+def test_lines_show_every_series_and_leave_gaps() -> None:
+    values = np.sin(np.arange(1000) / 50)
+    values[400:600] = np.nan
+    plot = Lines("waves", (("dst", np.full(1000, 0.5)), ("result", values)), low=0)
+    paths = [shape for shape in shapes(plot) if shape.kind == "path"]
+    assert len(paths) == 3  # one whole line, one in two parts
+    assert all(0 <= x <= SIZE[1] and 0 <= y <= SIZE[0] for path in paths for x, y in path.points)
+    assert svg(plot).count("<polyline") == 3 and draw_plot(plot).shape == (*SIZE, 3)
+    nothing = Lines("nothing", (("result", np.full(4, np.nan)),))
+    assert not [shape for shape in shapes(nothing) if shape.kind == "path"]

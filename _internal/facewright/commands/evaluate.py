@@ -1,6 +1,7 @@
 """Measure how good the result is: identity, expression, steadiness, light, and what else was touched.
 
-Reads data_dst/, its aligned faces, data_dst/merged/ (or --result) and data_src/aligned/; writes evaluation.json.
+Reads data_dst/, its aligned faces, data_dst/merged/ (or --result) and data_src/aligned/; writes evaluation.json
+and a page, evaluation.html.
 Nothing is trained and no frame is changed. A run that was stopped goes on where it was.
 """
 
@@ -11,7 +12,9 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.workspace import Workspace
-from facewright.evaluate.options import Options
+from facewright.evaluate.options import EvaluateOptions
+from facewright.evaluate.page import NAME as PAGE
+from facewright.evaluate.page import write_page
 from facewright.evaluate.report import NAME, console_table, write_report
 from facewright.evaluate.session import evaluate
 
@@ -22,16 +25,18 @@ class EvaluateReport:
 
     Attributes:
         report: evaluation.json.
+        page: evaluation.html.
         faces: How many faces were measured.
         figures: Name -> value; NaN where it cannot be known.
     """
 
     report: Path
+    page: Path
     faces: int
     figures: Mapping[str, float]
 
 
-def run(workspace: Workspace, options: Options) -> EvaluateReport:
+def run(workspace: Workspace, options: EvaluateOptions) -> EvaluateReport:
     """Measure, write the report, print the table.
 
     Raises:
@@ -39,8 +44,9 @@ def run(workspace: Workspace, options: Options) -> EvaluateReport:
     """
     console.heading("Evaluating the result")
     found = evaluate(workspace, options)
-    path = workspace.root / NAME
+    path, page = workspace.root / NAME, workspace.root / PAGE
     write_report(path, found)
+    write_page(page, found)
     for line in console_table(found):
         console.say(line)
     if found.reused:
@@ -48,9 +54,9 @@ def run(workspace: Workspace, options: Options) -> EvaluateReport:
     if found.against:
         how = f"{found.against.paired} faces are in both" if found.against.paired else "they show other faces"
         console.say(f"The other is {found.against.name}; {how}. * The difference is more than chance.")
-    console.say(f"What these figures cannot know, and all of each face: {path}")
+    console.say(f"Curves, the worst and the best faces, and what these figures cannot know: {page}")
     values = {name: value.value for name, value in found.result.values.items()}
-    return EvaluateReport(path, len(found.result.table), values)
+    return EvaluateReport(path, page, len(found.result.table), values)
 
 
-COMMAND = Command(__doc__, Options, run)
+COMMAND = Command(__doc__, EvaluateOptions, run)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facewright.evaluate.compare import Comparison
 from facewright.evaluate.figures import Table, Value
-from facewright.evaluate.sources import Source
+from facewright.evaluate.sources import ResultSource
 from facewright.evaluate.subject import Subject
 
 
@@ -24,7 +24,7 @@ class Measured:
     name: str
     table: Table
     values: Mapping[str, Value]
-    source: Source | None = None
+    source: ResultSource | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.evaluate import pixels
 from facewright.evaluate.judge import MAX_EMBEDDING, Judge
-from facewright.evaluate.sources import Loaded, Source
+from facewright.evaluate.sources import Loaded, ResultSource
 from facewright.evaluate.subject import Face, Subject
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, FACE_SQUARE, Box, Detector, make_detector
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker
@@ -107,7 +107,7 @@ class Watch:
 
     Attributes:
         subject: Dst.
-        dst_keys: What is in each frame of dst, see `Source.keys`.
+        dst_keys: What is in each frame of dst, see `ResultSource.keys`.
         observers: What looks at faces.
         entries: What earlier runs have noted, by "id".
         journal: Where more is noted.
@@ -130,7 +130,7 @@ class Watch:
         pairs = ((face, at.get((face.track, face.frame - 1))) for face in self.subject.faces)
         return {(face.frame, face.number): before for face, before in pairs if before is not None}
 
-    def observe(self, source: Source | None) -> Observations:
+    def observe(self, source: ResultSource | None) -> Observations:
         """Look at every face of dst in the frames of a source.
 
         Args:
@@ -182,7 +182,7 @@ class Watch:
         return _hashed([VERSION, self.observers.judge.name, parts])
 
     def _looks(
-        self, source: Source | None, todo: Mapping[int, Sequence[Face]], there: Mapping[int, str]
+        self, source: ResultSource | None, todo: Mapping[int, Sequence[Face]], there: Mapping[int, str]
     ) -> Iterator[_Look]:
         """Yield a look at each face to do, in order of the frames, with its flicker."""
         wanted = set(todo)

@@ -6,7 +6,7 @@ from facewright.core.options import option
 
 
 @dataclass(frozen=True)
-class Options:
+class EvaluateOptions:
     """What is measured, and what it is compared with."""
 
     result: str = option(

@@ -23,9 +23,9 @@ from facewright.evaluate.figures import make_table, mean, values_of
 from facewright.evaluate.found import Evaluation, Measured
 from facewright.evaluate.judge import DlibJudge
 from facewright.evaluate.observe import BATCH, Observations, Observers, Watch
-from facewright.evaluate.options import Options
+from facewright.evaluate.options import EvaluateOptions
 from facewright.evaluate.report import read_report
-from facewright.evaluate.sources import EncodedDst, FolderSource, Source, VideoSource, open_result
+from facewright.evaluate.sources import EncodedDst, FolderResult, ResultSource, VideoResult, open_result
 from facewright.evaluate.subject import Subject, read_subject
 from facewright.faces.faceset import load_faceset
 from facewright.ui.contact_sheet import evenly
@@ -61,7 +61,7 @@ class Evaluator:
         self.subject = read_subject(workspace, self.contents, person)
         self._folder = workspace.root / SCRATCH
         self._observers = observers
-        dst = FolderSource("dst", dict(enumerate(self.subject.frames)), self.contents)
+        dst = FolderResult("dst", dict(enumerate(self.subject.frames)), self.contents)
         known = read_journal(self._folder / OBSERVED, "id")
         self.watch = Watch(self.subject, dst.keys(), observers, known, journal, executor)
         self.src = self._embeddings(workspace.src)
@@ -71,7 +71,7 @@ class Evaluator:
         """What is seen in dst itself."""
         return self.watch.observe(None)
 
-    def measure(self, source: Source) -> Measured:
+    def measure(self, source: ResultSource) -> Measured:
         """Measure a result.
 
         Raises:
@@ -128,7 +128,7 @@ def open_evaluator(workspace: Workspace, person: int, observers: Observers) -> I
         yield Evaluator(workspace, person, observers, executor, journal)
 
 
-def evaluate(workspace: Workspace, options: Options, observers: Observers | None = None) -> Evaluation:
+def evaluate(workspace: Workspace, options: EvaluateOptions, observers: Observers | None = None) -> Evaluation:
     """Measure a result of the workspace, and another one beside it where that is wanted.
 
     Args:
@@ -156,7 +156,7 @@ def evaluate(workspace: Workspace, options: Options, observers: Observers | None
     return Evaluation(workspace.root, observers.judge.about, subject, result, floor, expected, limits, against, reused)
 
 
-def _other_source(evaluator: Evaluator, given: str) -> Source | None:
+def _other_source(evaluator: Evaluator, given: str) -> ResultSource | None:
     """Return the frames of another result of this workspace; None where it is something else, or nothing."""
     path = Path(given)
     if not given or path.suffix.lower() == ".json" or (path / "data_dst").is_dir():
@@ -164,7 +164,7 @@ def _other_source(evaluator: Evaluator, given: str) -> Source | None:
     return open_result(evaluator.subject, given, evaluator.contents)
 
 
-def _other_report(path: Path, options: Options, observers: Observers) -> Measured:
+def _other_report(path: Path, options: EvaluateOptions, observers: Observers) -> Measured:
     """Measure another workspace, or read what an earlier run has found."""
     if path.suffix.lower() == ".json":
         return replace(read_report(path), name=f"{path.parent.name}/{path.name}")
@@ -194,7 +194,7 @@ def _limits(
     )
     if len(result.table) < FEW_FACES:
         yield f"{len(result.table)} faces are few: intervals are wide, and themselves uncertain."
-    if isinstance(result.source, VideoSource):
+    if isinstance(result.source, VideoResult):
         yield "The result is an encoded video: its coder has changed every figure, as the column of dst encoded shows."
     missing = len(subject.faces) - len(result.table)
     if missing:

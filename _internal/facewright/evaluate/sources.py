@@ -28,7 +28,7 @@ COLOUR = Colour("bt709", "bt709", "bt709", "tv")
 SETTINGS = EncodeSettings(FLOOR_CRF, 0.0, True, Fraction(25), COLOUR, "bt709")
 
 
-class Source(Protocol):
+class ResultSource(Protocol):
     """Frames that can be held against those of dst."""
 
     @property
@@ -47,7 +47,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class FolderSource:
+class FolderResult:
     """A folder of images that are called like the frames of dst.
 
     Attributes:
@@ -61,18 +61,18 @@ class FolderSource:
     contents: Contents
 
     def keys(self) -> dict[int, str]:
-        """See `Source`."""
+        """See `ResultSource`."""
         self.contents.look_through(self.files.values(), title=f"Looking at {self.name}")
         return {index: self.contents.of(path) for index, path in self.files.items()}
 
     def read(self, wanted: Sequence[int]) -> Iterator[Loaded]:
-        """See `Source`."""
+        """See `ResultSource`."""
         for index in wanted:
             yield index, partial(read_image, self.files[index])
 
 
 @dataclass(frozen=True)
-class VideoSource:
+class VideoResult:
     """A video that has one frame for each of dst.
 
     Attributes:
@@ -86,11 +86,11 @@ class VideoSource:
     frames: int
 
     def keys(self) -> dict[int, str]:
-        """See `Source`."""
+        """See `ResultSource`."""
         return {index: f"{self.info.content}#{index}" for index in range(self.frames)}
 
     def read(self, wanted: Sequence[int]) -> Iterator[Loaded]:
-        """See `Source`."""
+        """See `ResultSource`."""
         left = set(wanted)
         for frame in VideoFrames(self.info, first=min(left) + 1):
             if frame.index - 1 in left:
@@ -126,7 +126,7 @@ class EncodedDst:
     name: str = field(default=f"dst, encoded once (x264, crf {FLOOR_CRF})", init=False)
 
     def keys(self) -> dict[int, str]:
-        """See `Source`."""
+        """See `ResultSource`."""
         return {
             index: f"{segment.path.stem}#{index}"
             for segment in self._segments()
@@ -134,7 +134,7 @@ class EncodedDst:
         }
 
     def read(self, wanted: Sequence[int]) -> Iterator[Loaded]:
-        """See `Source`."""
+        """See `ResultSource`."""
         segments = {index: segment for segment in self._segments() for index in _range(segment)}
         make_folder(self.folder)
         for segment, group in groupby(wanted, lambda index: segments[index]):
@@ -156,7 +156,7 @@ def _range(segment: VideoSegment) -> range:
     return range(segment.first, segment.first + segment.count)
 
 
-def open_result(subject: Subject, given: str, contents: Contents) -> Source:
+def open_result(subject: Subject, given: str, contents: Contents) -> ResultSource:
     """Return where the frames of a result come from.
 
     Args:
@@ -179,10 +179,10 @@ def open_result(subject: Subject, given: str, contents: Contents) -> Source:
             "one frame for each of dst, in the same order.",
             "give the folder of the converted frames instead, or the video that was made of all of them.",
         )
-    return VideoSource(path.name, info, len(subject.frames))
+    return VideoResult(path.name, info, len(subject.frames))
 
 
-def _open_folder(subject: Subject, folder: Path, contents: Contents) -> FolderSource:
+def _open_folder(subject: Subject, folder: Path, contents: Contents) -> FolderResult:
     by_stem = {path.stem: path for path in list_files(folder, IMAGE_EXTENSIONS, longest=MAX_FRAME_NAME)}
     files = {index: by_stem[frame.stem] for index, frame in enumerate(subject.frames) if frame.stem in by_stem}
     if not files:
@@ -191,4 +191,4 @@ def _open_folder(subject: Subject, folder: Path, contents: Contents) -> FolderSo
             f"converted frames such as {subject.frames[0].stem}.png.",
             f"convert first:{hint('convert')}",
         )
-    return FolderSource(folder.name, files, contents)
+    return FolderResult(folder.name, files, contents)

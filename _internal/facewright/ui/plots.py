@@ -1,4 +1,4 @@
-"""Small plots: bars and a grid of cells, as an image (OpenCV) and as SVG for a page.
+"""Small plots: bars, a grid of cells and lines, as an image (OpenCV) and as SVG for a page.
 
 Both are drawn from one list of shapes, so that page and image show the same.
 """
@@ -19,6 +19,9 @@ SIZE = (230, 340)  # (h, w) of a plot in pixels
 LEFT, RIGHT, TOP, BOTTOM = 44, 20, 32, 38  # margins around the drawing
 GROUND, PANEL, LINE, INK, FAINT = "#202020", "#2a2a2a", "#454545", "#e6e6e6", "#9a9a9a"
 BAR, MARK, OTHER = "#4fb3a5", "#e6a23c", "#e6a23c"
+SERIES = (BAR, MARK, "#7f8fa6")  # of lines, from the most important on
+MAX_POINTS = 300  # of a line
+LETTER = 6.2  # px, about the width of one in a legend
 DARK_CELL, LIGHT_CELL = (45, 66, 70), (120, 230, 205)  # RGB of a cell with one and with the most
 
 
@@ -68,7 +71,24 @@ class Grid:
     outline_name: str = ""
 
 
-Plot = Bars | Grid
+@dataclass(frozen=True)
+class Lines:
+    """Values in order of time, one line per series.
+
+    Attributes:
+        title: What is drawn.
+        series: (name, (n,) values), the most important last; NaN is a gap. All of one length.
+        axis: What is written below.
+        low: The axis begins here or lower; None leaves it to the values.
+    """
+
+    title: str
+    series: tuple[tuple[str, NDArray[np.float64]], ...]
+    axis: str = ""
+    low: float | None = None
+
+
+Plot = Bars | Grid | Lines
 
 
 @dataclass(frozen=True)
@@ -76,12 +96,13 @@ class Shape:
     """One thing to draw: a filled box, a frame, a line or a text.
 
     Attributes:
-        kind: "box", "frame", "line" or "text".
+        kind: "box", "frame", "line", "path" or "text".
         x, y: Left top corner; of a text the anchor on its base line.
         w, h: Width and height; of a line the way to its end.
         colour: As in HTML.
         text: The words; of a box what a page shows under the mouse.
         anchor: "start", "middle" or "end" of a text.
+        points: Of a path: its corners.
     """
 
     kind: str
@@ -92,6 +113,7 @@ class Shape:
     colour: str = INK
     text: str = ""
     anchor: str = "start"
+    points: tuple[tuple[float, float], ...] = ()
 
 
 def shapes(plot: Plot) -> list[Shape]:
@@ -100,6 +122,8 @@ def shapes(plot: Plot) -> list[Shape]:
         Shape("box", 0, 0, SIZE[1], SIZE[0], PANEL),
         Shape("text", 10, 19, text=plot.title),
     ]
+    if isinstance(plot, Lines):
+        return frame + _lines(plot)
     return frame + (_bars(plot) if isinstance(plot, Bars) else _grid(plot))
 
 
@@ -167,6 +191,51 @@ def _grid(plot: Grid) -> list[Shape]:
     return drawn
 
 
+def _lines(plot: Lines) -> list[Shape]:
+    height, width = _inner()
+    base = TOP + height
+    known = np.concatenate([values[np.isfinite(values)] for _, values in plot.series])
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    low = low if plot.low is None else min(plot.low, low)
+    high = high if high > low else low + 1
+    drawn = []
+    for value in ticks(low, high, 4):
+        y = base - (value - low) / (high - low) * height
+        drawn.append(Shape("line", LEFT, y, width, 0, LINE))
+        drawn.append(Shape("text", LEFT - 6, y + 4, colour=FAINT, text=f"{value:g}", anchor="end"))
+    right = float(SIZE[1] - 10)
+    coloured = list(zip(reversed(plot.series), SERIES, strict=False))
+    for (name, _), colour in coloured:
+        drawn.append(Shape("text", right, 19, colour=colour, text=name, anchor="end"))
+        right -= LETTER * len(name) + 10
+    for (_, values), colour in reversed(coloured):
+        for run in _runs(_thinned(values)):
+            corners = ((LEFT + x * width, base - (y - low) / (high - low) * height) for x, y in run)
+            drawn.append(Shape("path", 0, 0, colour=colour, points=tuple(corners)))
+    drawn.append(Shape("line", LEFT, base, width, 0, FAINT))
+    drawn.append(Shape("text", LEFT + width / 2, base + 17, colour=FAINT, text=plot.axis, anchor="middle"))
+    return drawn
+
+
+def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return as many values as a plot can show, each the mean of its neighbours."""
+    if len(values) <= MAX_POINTS:
+        return values
+    groups = np.array_split(values, MAX_POINTS)
+    return np.array([group[np.isfinite(group)].mean() if np.isfinite(group).any() else np.nan for group in groups])
+
+
+def _runs(values: NDArray[np.float64]) -> list[list[tuple[float, float]]]:
+    """Return the stretches without a gap, as (place on the axis 0..1, value)."""
+    runs: list[list[tuple[float, float]]] = [[]]
+    for index, value in enumerate(values):
+        if np.isfinite(value):
+            runs[-1].append((index / max(len(values) - 1, 1), float(value)))
+        elif runs[-1]:
+            runs.append([])
+    return [run if len(run) > 1 else [*run, *run] for run in runs if run]
+
+
 def _range(edges: NDArray[np.float64], number: int) -> str:
     low, high = sorted((float(edges[number]), float(edges[number + 1])))
     return f"{low:g} to {high:g}"
@@ -203,6 +272,9 @@ def _element(shape: Shape) -> str:
     place = f'x="{shape.x:.1f}" y="{shape.y:.1f}"'
     if shape.kind == "text":
         return f'<text {place} fill="{shape.colour}" text-anchor="{shape.anchor}">{html.escape(shape.text)}</text>'
+    if shape.kind == "path":
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
+        return f'<polyline points="{corners}" fill="none" stroke="{shape.colour}" stroke-linecap="round"/>'
     if shape.kind == "line":
         ends = f'x2="{shape.x + shape.w:.1f}" y2="{shape.y + shape.h:.1f}"'
         return f'<line x1="{shape.x:.1f}" y1="{shape.y:.1f}" {ends} stroke="{shape.colour}"/>'
@@ -225,6 +297,8 @@ def _paint(image: Image, shape: Shape) -> None:
     start, end = (round(shape.x), round(shape.y)), (round(shape.x + shape.w), round(shape.y + shape.h))
     if shape.kind == "text":
         draw_text(image, shape.text, shape.x, shape.y, color=colour, anchor=shape.anchor)
+    elif shape.kind == "path":
+        cv2.polylines(image, [np.rint(np.array(shape.points)).astype(np.int32)], False, colour, 1, cv2.LINE_AA)
     elif shape.kind == "line":
         cv2.line(image, start, end, colour, 1)
     elif end[0] > start[0] and end[1] > start[1]:
