@@ -16,7 +16,7 @@ from facewright.evaluate.report import show_ideal, show_interval
 from facewright.evaluate.subject import Face
 from facewright.faces.align import cut
 from facewright.marking.provenance import mark_image
-from facewright.ui.page import head
+from facewright.ui.page import page_head
 from facewright.ui.plots import Lines, svg
 
 NAME = "evaluation.html"
@@ -62,7 +62,7 @@ def page(found: Evaluation) -> str:
     return "\n".join(
         [
             "<!DOCTYPE html>",
-            f'<html lang="en"><head>{head(title, STYLE)}</head><body>',
+            f'<html lang="en"><head>{page_head(title, STYLE)}</head><body>',
             f"<h1>How good is {name}?</h1>",
             f'<p class="soft">{count:,} faces in {len(found.subject.frames):,} frames of '
             f"{html.escape(found.workspace.name)}. Judge of identity: {html.escape(found.judge)}</p>",
