@@ -39,8 +39,9 @@ MAY_IMPORT = {
     "doctor_checks": ("core", "ui", "video", "nn"),
     "commands": (
         *("core", "ui", "video", "marking", "nn", "faces", "data", "convert", "extract", "annotate", "facesets"),
-        *("models", "train", "evaluate", "review", "restore", "doctor_checks"),
+        *("models", "train", "evaluate", "review", "restore", "doctor_checks", "swap"),
     ),
+    "swap": ("core", "faces", "video", "convert", "extract", "ui"),
     "library": ("core", "convert", "extract", "train", "video"),
     "launchers": ("core",),
     "doc_tables": (

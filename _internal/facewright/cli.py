@@ -45,20 +45,31 @@ class Checked(click.ParamType[Value]):
 def click_option(spec: Option) -> click.Parameter:
     """Derive a click option, or argument, from a declared one."""
     if spec.positional:
-        return click.Argument([spec.name], type=Checked(spec), metavar=spec.name.upper(), required=False)
+        return click.Argument(
+            [spec.name],
+            type=Checked(spec),
+            metavar=spec.name.upper() + "..." * spec.many,
+            required=False,
+            nargs=-1 if spec.many else 1,
+            callback=_together if spec.many else None,
+        )
     if spec.kind is bool:
         names = [f"{spec.flag}/--no-{spec.flag[2:]}", spec.name]
         return click.Option(names, default=None, help=_help_text(spec))
     metavar = "NAME" if spec.choices else {int: "N", float: "X", str: "TEXT"}[spec.kind]
-    together = (lambda ctx, parameter, given: "\n".join(given) or None) if spec.many else None
     return click.Option(
         [spec.flag, spec.name],
         type=Checked(spec),
         metavar=metavar,
         help=_help_text(spec),
         multiple=spec.many,
-        callback=together,
+        callback=_together if spec.many else None,
     )
+
+
+def _together(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> str | None:
+    """Join what was given several times, see `core.options.several`."""
+    return "\n".join(given) or None
 
 
 def _help_text(spec: Option) -> str:

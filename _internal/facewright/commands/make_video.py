@@ -26,8 +26,8 @@ CONTAINER_CHOICES = {
 
 
 @dataclass(frozen=True)
-class Options:
-    """Settings of this step."""
+class EncodeOptions:
+    """How a video is encoded, and which audio it gets."""
 
     codec: str = option(
         "h264", "How the video is encoded.", choices={name: kind.title for name, kind in CODECS.items()}, remember=False
@@ -54,7 +54,6 @@ class Options:
         "Let the graphics chip encode H.264 or H.265, where one of its encoders works here; it is said which one does.",
         remember=False,
     )
-    container: str = option("auto", "Kind of file.", choices=CONTAINER_CHOICES, remember=False)
     audio: bool = option(True, "Give the result the audio of data_dst; --no-audio makes a silent one.", remember=False)
     audio_track: int = option(
         0,
@@ -64,6 +63,13 @@ class Options:
         remember=False,
         applies_when=lambda values: values["audio"],
     )
+
+
+@dataclass(frozen=True)
+class Options(EncodeOptions):
+    """Settings of this step."""
+
+    container: str = option("auto", "Kind of file.", choices=CONTAINER_CHOICES, remember=False)
     fill_missing: bool = option(
         False, "Take the untouched frame of data_dst where a converted one is missing.", remember=False
     )

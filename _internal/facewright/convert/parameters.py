@@ -68,8 +68,8 @@ FORMAT_CHOICES = {"png": "lossless", "jpg": "smaller, with slight loss"}
 
 
 @dataclass(frozen=True)
-class ConvertOptions:
-    """What the user decides."""
+class FaceOptions:
+    """Which model replaces the faces, and how they are blended in."""
 
     mode: str = option(
         str(Mode.LIGHT),
@@ -164,6 +164,39 @@ class ConvertOptions:
         check=parse_cast,
         remember=False,
     )
+    engine: str = option(str(Engine.KERAS), "What runs the network; both give the same images.", choices=ENGINES)
+    provider: str = option(
+        "auto",
+        "On what onnxruntime computes. It is named at the start, and never replaced in silence.",
+        choices=DEVICES,
+    )
+    dfm: str = option(
+        "",
+        "A .dfm file, as DeepFaceLab and DeepFaceLive have them, in place of a trained model; it runs on onnxruntime. "
+        "One that lies in model/ can also be named like a model, in a cast too.",
+        remember=False,
+    )
+    face_type: str = option(
+        "file",
+        "What the faces of the .dfm file show: what it was trained with.",
+        ask="Face type of the .dfm file",
+        choices=DFM_FACES,
+        remember=False,
+        applies_when=names_dfm,
+    )
+    morph: int = option(
+        100,
+        "How much of src is in the result, in percent, where the .dfm file can be morphed (AMP).",
+        low=0,
+        high=100,
+        applies_when=names_dfm,
+    )
+
+
+@dataclass(frozen=True)
+class ConvertOptions(FaceOptions):
+    """What the user decides."""
+
     frame_ranges: str = option(
         "",
         "Which frames are converted, by the numbers of their names: 10-20,35. The others are copied as they are.",
@@ -193,33 +226,6 @@ class ConvertOptions:
         remember=False,
     )
     port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
-    engine: str = option(str(Engine.KERAS), "What runs the network; both give the same images.", choices=ENGINES)
-    provider: str = option(
-        "auto",
-        "On what onnxruntime computes. It is named at the start, and never replaced in silence.",
-        choices=DEVICES,
-    )
-    dfm: str = option(
-        "",
-        "A .dfm file, as DeepFaceLab and DeepFaceLive have them, in place of a trained model; it runs on onnxruntime. "
-        "One that lies in model/ can also be named like a model, in a cast too.",
-        remember=False,
-    )
-    face_type: str = option(
-        "file",
-        "What the faces of the .dfm file show: what it was trained with.",
-        ask="Face type of the .dfm file",
-        choices=DFM_FACES,
-        remember=False,
-        applies_when=names_dfm,
-    )
-    morph: int = option(
-        100,
-        "How much of src is in the result, in percent, where the .dfm file can be morphed (AMP).",
-        low=0,
-        high=100,
-        applies_when=names_dfm,
-    )
 
 
 @dataclass(frozen=True)

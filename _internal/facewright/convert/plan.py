@@ -202,7 +202,7 @@ def _dst_face(face: FaceFile, own_mask: bool, shape: FrameSize | None) -> DstFac
 
 
 def _planned(job: Job, contents: Contents) -> Planned:
-    parts = _parts(job, contents)
+    parts = _parts(job, contents.of(job.source))
     return Planned(job, _hashed(parts), parts)
 
 
@@ -211,8 +211,13 @@ def job_key(job: Job) -> str:
     return _planned(job, Contents()).key
 
 
-def _parts(job: Job, contents: Contents) -> dict[str, Any]:
-    parts: dict[str, Any] = {"frame": job.frame.name, "content": contents.of(job.source), "target": job.target.name}
+def key_of(job: Job, content: str) -> str:
+    """Do as `job_key` for a frame that lies in no file; `content` tells it from others."""
+    return _hashed(_parts(job, content))
+
+
+def _parts(job: Job, content: str) -> dict[str, Any]:
+    parts: dict[str, Any] = {"frame": job.frame.name, "content": content, "target": job.target.name}
     if job.shares:
         parts["version"] = VERSION
         first, *others = map(_share_parts, job.shares)

@@ -178,14 +178,13 @@ def convert(workspace: Workspace, options: ConvertOptions, models: Models | None
         if todo:
             check_frames([planned.job for planned in plan], side)
             warn_of_strangers(frames, matched)
-            loaded = _load(workspace, options, models, cast, todo)
-            in_use = cast.with_states([(state, state_of(model)) for state, model in loaded])
+            loaded, in_use = load_cast(workspace, options, models, cast, [planned.job for planned in todo])
             if in_use != cast:  # a newest generation has turned out damaged, and an older one is in use
                 plan = make_plan(frames, matched, side, options, in_use, contents, options_of)
                 todo = _outdated(plan, side, written)
             ours = _keep_retouched(todo, written, workspace.trash, contents)
-            _say_models([model for _, model in loaded], in_use, options)
-            done = _run(todo, side, [model for _, model in loaded], contents, ours)
+            say_models(loaded, in_use, options)
+            done = _run(todo, side, loaded, contents, ours)
         sheet = workspace.root / SHEET_NAME
         if done or not sheet.exists():
             _write_sheet([planned.job for planned in plan], sheet)
@@ -225,18 +224,24 @@ def find_cast(workspace: Workspace, options: ConvertOptions, models: Models, mat
     return cast
 
 
-def _load(
-    workspace: Workspace, options: ConvertOptions, models: Models, cast: Cast, todo: Sequence[Planned]
-) -> list[tuple[TrainedState, TrainedModel]]:
-    """Load the models that replace a face, each once; what is only copied needs one all the same, to be named."""
-    wanted = {share.trained.name for planned in todo for share in planned.job.shares}
+def load_cast(
+    workspace: Workspace, options: ConvertOptions, models: Models, cast: Cast, jobs: Sequence[Job]
+) -> tuple[list[TrainedModel], Cast]:
+    """Load the models that replace a face, each once; what is only copied needs one all the same, to be named.
+
+    Returns:
+        The models, and the cast with their states: where the newest one is damaged, an older one is loaded.
+    """
+    wanted = {share.trained.name for job in jobs for share in job.shares}
     states = [state for state in cast.states if state.name in wanted] or cast.states[:1]
     # Without a cast the name as it was typed: where there is none, it is said which model is taken.
     names = [state.name for state in states] if cast.persons else [options.model]
-    return [(state, models.load(workspace.model_dir, name)) for state, name in zip(states, names, strict=True)]
+    loaded = [models.load(workspace.model_dir, name) for name in names]
+    return loaded, cast.with_states([(state, state_of(model)) for state, model in zip(states, loaded, strict=True)])
 
 
-def _say_models(models: Sequence[TrainedModel], cast: Cast, options: ConvertOptions) -> None:
+def say_models(models: Sequence[TrainedModel], cast: Cast, options: ConvertOptions) -> None:
+    """Say which models are used, and how."""
     how = "every image is a portrait" if cast.portrait else f"mode {options.mode}"
     for model in models:
         persons = [str(person) for person, state in cast.persons.items() if state.name == model.name]

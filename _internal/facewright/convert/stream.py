@@ -4,7 +4,7 @@ Only a bounded number of frames is in memory, however long the video is.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
@@ -48,6 +48,14 @@ class Done:
     missed: int = 0
 
 
+def read_frame(job: Job) -> Image:
+    """Read the frame of a job from its file, if anything is to be replaced in it.
+
+    Otherwise there is nothing to predict, and the frame is not needed either: its copy is made in one go.
+    """
+    return read_image(job.source) if job.shares else np.empty((0, 0, 3), np.uint8)
+
+
 @dataclass(frozen=True)
 class Converter:
     """What is done to every frame.
@@ -56,11 +64,13 @@ class Converter:
         predict: Name of a model -> what predicts with it; called in the caller's thread.
         sink: Where the frames go.
         batch: Faces per prediction.
+        read: Reads the frame of a job, (h, w, 3) uint8 BGR; called in threads.
     """
 
     predict: Mapping[str, Predict]
     sink: FrameSink
     batch: int = BATCH
+    read: Callable[[Job], Image] = read_frame
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ def convert_stream(
     with OrderedTasks[_Loaded](executor) as loading, OrderedTasks[Done](executor) as finishing:
         while True:
             for job in islice(source, max(0, limit - len(loading) - len(finishing))):
-                loading.submit(_load, job)
+                loading.submit(_load, job, converter.read)
             if loading:
                 batch = _next_batch(loading, converter.batch)
                 # Two batches in work and one being read, as far as the memory allows.
@@ -109,9 +119,8 @@ def convert_stream(
                 yield finishing.next()
 
 
-def _load(job: Job) -> _Loaded:
-    # Without a face there is nothing to predict, and the frame is not needed either: its copy is made in one go.
-    image = read_image(job.source) if job.shares else np.empty((0, 0, 3), np.uint8)
+def _load(job: Job, read: Callable[[Job], Image]) -> _Loaded:
+    image = read(job)
     cuts, scaled, missed = [], 0, 0
     for share in job.shares:
         there = faces_there(image, share.faces)

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import ffmpeg
@@ -38,6 +38,7 @@ MAX_REORDER = 16
 HEAD = 1 << 16  # bytes of a file, in which its EXIF data lie
 PNG_TYPE_AT = 25  # byte of a PNG's header that names its type of colour
 PNG_ALPHA = (b"\4", b"\6")  # grey and RGB with alpha
+RAW = "raw"  # (h, w, 3) uint8 BGR
 FEEDS = {"png": ".png", "mjpeg": ".jpg"}  # what the pipe can carry: codec -> format
 
 
@@ -102,23 +103,56 @@ def plan_segments(
         contents: Those of the workspace.
     """
     contents = contents or Contents()
+    return cut_into_segments([identity(frame, contents) for frame in frames], settings, folder)
+
+
+def cut_into_segments(identities: Sequence[Any], settings: EncodeSettings, folder: Path) -> list[VideoSegment]:
+    """Do as `plan_segments`, for frames of which each is known by a JSON-able value that tells it from all others."""
     length = max(MIN_SEGMENT_FRAMES, round(SEGMENT_SECONDS * settings.rate))
     ending = f".{CODECS[settings.codec].segments}"
     planned = []
-    for first in range(0, len(frames), length):
-        chunk = frames[first : first + length]
-        planned.append(VideoSegment(first, len(chunk), folder / f"{_key(chunk, settings, contents)}{ending}"))
+    for first in range(0, len(identities), length):
+        chunk = identities[first : first + length]
+        made_of = json.dumps([repr(settings), *chunk]).encode()
+        name = hashlib.sha256(made_of).hexdigest()[:32]
+        planned.append(VideoSegment(first, len(chunk), folder / f"{name}{ending}"))
     return planned
+
+
+class ResultFrames(Protocol):
+    """The frames of a result, wherever they come from."""
+
+    def identities(self) -> list[Any]:
+        """Return for each frame what tells it from all others, as JSON-able values."""
+
+    def encode(
+        self, segments: Sequence[VideoSegment], settings: EncodeSettings, on_progress: Callable[[int], Any]
+    ) -> int:
+        """Encode the segments that are not there yet; see `encode_segments`."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Frames that lie in files, see `ResultFrames`; `contents` are those of the workspace."""
+
+    paths: Sequence[Path]
+    contents: Contents
+
+    def identities(self) -> list[Any]:
+        """See `ResultFrames`."""
+        self.contents.look_through(self.paths, title="Looking at the frames")
+        return [identity(path, self.contents) for path in self.paths]
+
+    def encode(
+        self, segments: Sequence[VideoSegment], settings: EncodeSettings, on_progress: Callable[[int], Any]
+    ) -> int:
+        """See `ResultFrames`."""
+        return encode_segments(self.paths, segments, settings, on_progress)
 
 
 def identity(path: Path, contents: Contents) -> list[str]:
     """Return what identifies a frame: folder, name, content."""
     return [path.parent.name, path.name, contents.of(path)]
-
-
-def _key(frames: Sequence[Path], settings: EncodeSettings, contents: Contents) -> str:
-    made_of = [repr(settings), *(identity(frame, contents) for frame in frames)]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
 
 
 def encode_segments(
@@ -142,34 +176,51 @@ def encode_segments(
         UserError: A frame is damaged or of another size, or the disk is full.
     """
     size = image_size(read_encoded(frames[0]), frames[0])
+
+    def feed(first: int, last: int) -> Feed:
+        chosen = frames[first:last]
+        codec = _feed_codec(chosen)
+        return codec, _feed(chosen, codec, size)
+
+    return encode_missing(segments, settings, size, feed, on_progress)
+
+
+# What ffmpeg reads: the codec of the frames ("png", "mjpeg" or RAW), and their bytes in order.
+Feed = tuple[str, Iterator[bytes]]
+
+
+def encode_missing(
+    segments: Sequence[VideoSegment],
+    settings: EncodeSettings,
+    size: tuple[int, int],
+    feed: Callable[[int, int], Feed],
+    on_progress: Callable[[int], Any],
+) -> int:
+    """Encode the segments that are not there yet, neighbouring ones with one ffmpeg.
+
+    Args:
+        segments: All of the result, in order.
+        settings: How they are encoded.
+        size: (h, w) of the frames.
+        feed: Called with the first and the end of a range of frames; gives these.
+        on_progress: See `encode_segments`, as for what is returned and raised.
+    """
     encoded = 0
     for present, group in itertools.groupby(segments, lambda s: is_regular(s.path)):
         neighbours = list(group)
         if present:
             on_progress(sum(segment.count for segment in neighbours))
-        else:
-            encoded += _encode_run(frames, neighbours, settings, size, on_progress)
+            continue
+        first, last = neighbours[0].first, neighbours[-1].first + neighbours[-1].count
+        codec, frames = feed(first, last)
+        what = "the frames could not be encoded"
+        with FfmpegRun(_command(settings, codec, size, neighbours[0].count), frames) as run:
+            finished = _sort_into_segments(run, neighbours, settings.tick, on_progress)
+            run.finish(what)
+            if finished != last - first:
+                raise run.failure(f"{what} ({finished} of {last - first} from number {first + 1} on)")
+        encoded += finished
     return encoded
-
-
-def _encode_run(
-    frames: Sequence[Path],
-    segments: list[VideoSegment],
-    settings: EncodeSettings,
-    size: tuple[int, int],
-    on_progress: Callable[[int], Any],
-) -> int:
-    """Encode neighbouring segments with one ffmpeg."""
-    first, last = segments[0].first, segments[-1].first + segments[-1].count
-    chosen = frames[first:last]
-    codec = _feed_codec(chosen)
-    what = "the frames could not be encoded"
-    with FfmpegRun(_command(settings, codec, size, segments[0].count), _feed(chosen, codec, size)) as run:
-        finished = _sort_into_segments(run, segments, settings.tick, on_progress)
-        run.finish(what)
-        if finished != len(chosen):
-            raise run.failure(f"{what} ({finished} of {len(chosen)} from {chosen[0].name} on)")
-    return finished
 
 
 def _sort_into_segments(
@@ -236,7 +287,11 @@ def segment_packets(segment: VideoSegment, tick: Fraction) -> Iterator[tuple[int
 
 def _command(settings: EncodeSettings, feed: str, size: tuple[int, int], keyframe_every: int) -> list[str]:
     kind = CODECS[settings.codec]
-    node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": feed}, framerate=str(settings.rate)).video
+    if feed == RAW:
+        given = {"format": "rawvideo", "pix_fmt": "bgr24", "s": f"{size[1]}x{size[0]}"}
+    else:
+        given = {"format": "image2pipe", "c:v": feed}
+    node = ffmpeg.input("pipe:0", **given, framerate=str(settings.rate)).video
     if kind.halves_colour and (size[0] % 2 or size[1] % 2):
         node = node.filter("format", "gbrp").filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
         node = node.filter("fillborders", right=size[1] % 2, bottom=size[0] % 2, mode="smear")

@@ -126,7 +126,7 @@ def write_frames(
     if not pts:
         raise _no_frame(info)
     missing = info.counted and not settings.fps and run.error_count > 0 and len(pts) < info.frame_count
-    timing = _timing(info, _size(folder, settings, len(pts), digits), settings, pts, whole=not missing)
+    timing = timing_of(info, _size(folder, settings, len(pts), digits), settings, pts, whole=not missing)
     if run.sizes:
         timing = replace(timing, changes=(*timing.changes, fitted_note(info, run.sizes)))
     write_timing(timing_file, timing)
@@ -250,9 +250,18 @@ def stamped_packets(run: FfmpegRun, tick: Fraction, block: int) -> Iterator[tupl
                 yield packet, stamp
 
 
-def _timing(
+def timing_of(
     info: VideoInfo, size: tuple[int, int], settings: FrameSettings, stamps: tuple[int, ...], *, whole: bool
 ) -> Timing:
+    """Return the times of the frames of a video.
+
+    Args:
+        info: The video.
+        size: (h, w) of its frames.
+        settings: What was taken.
+        stamps: From the decoder, in ticks, one per frame; at least one.
+        whole: Whether all frames that the video promises are there.
+    """
     times = clean_times(info, stamps)
     clean = times.frames
     rate, constant = true_rate(clean.pts, clean.time_base, (info.average_rate, info.nominal_rate))

@@ -30,7 +30,15 @@ from facewright.core.safe_files import remove_tree
 from facewright.core.workspace import Side, Workspace
 from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
 from facewright.video.codecs import CODECS, choose_encoder, container_for
-from facewright.video.encode import EncodeSettings, encode_segments, has_alpha, identity, image_size, plan_segments
+from facewright.video.encode import (
+    EncodeSettings,
+    ImageFiles,
+    ResultFrames,
+    cut_into_segments,
+    has_alpha,
+    identity,
+    image_size,
+)
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, VideoInfo, packet_times, probe
@@ -284,6 +292,8 @@ class ResultFile:
         audio: Its stream, None for a silent result.
         tags: Metadata of the container.
         trash: Where a file of the user's at the place of `target` goes.
+        frames: The frames; by default the files of the plan.
+        scratch: Folder for what is not finished; by default a hidden one beside the target.
     """
 
     def __init__(
@@ -296,6 +306,8 @@ class ResultFile:
         audio: AudioStream | None,
         tags: Mapping[str, str],
         trash: Path,
+        frames: ResultFrames | None = None,
+        scratch: Path | None = None,
     ) -> None:
         self.target = target
         self._plan = plan
@@ -305,9 +317,10 @@ class ResultFile:
         self._audio = audio
         self._tags = dict(tags)
         self._trash = trash
-        self._scratch = target.parent / SCRATCH
+        self._scratch = scratch or target.parent / SCRATCH
         self._state = self._scratch / f"{target.name}.json"
-        self._contents = Contents(target.parent)
+        self._contents = Contents(scratch or target.parent)
+        self._frames = frames or ImageFiles(plan.frames, self._contents)
 
     def finished(self) -> bool:
         """Whether the file is there and was made of exactly these frames, settings and audio."""
@@ -328,9 +341,10 @@ class ResultFile:
         """
         encoding = self._encoding
         segments_dir = make_folder(self._scratch / self._container)
-        segments = plan_segments(self._plan.frames, encoding, segments_dir, self._contents)
+        identities = self._frames.identities()
+        segments = cut_into_segments(identities, encoding, segments_dir)
         made_of = self._made_of()
-        encoded = encode_segments(self._plan.frames, segments, encoding, on_progress)
+        encoded = self._frames.encode(segments, encoding, on_progress)
         ready = self._scratch / self.target.name
         join(
             segments,
@@ -344,7 +358,7 @@ class ResultFile:
         )
         self._put_in_place(ready, made_of)
         remove_tree(segments_dir)
-        return len(self._plan.frames) - encoded
+        return len(identities) - encoded
 
     def _put_in_place(self, ready: Path, made_of: str) -> None:
         """Give the finished file its name; whenever a kill comes, it is known whether the file there is ours."""
@@ -375,13 +389,12 @@ class ResultFile:
         return self.target.exists() and any(self._contents.same(self.target, note) for note in notes)
 
     def _made_of(self) -> str:
-        self._contents.look_through(self._plan.frames, title="Looking at the frames")
         timeline, encoding = self._plan.timeline, self._encoding
         parts = [
             repr([*astuple(encoding), self._audio and astuple(self._audio)[:3], *sorted(self._tags.items())]),
             repr((timeline.rate, timeline.tick, timeline.end, *timeline.sections)) + "trimmed" * timeline.trimmed,
             *map(str, timeline.timestamps),
-            *(repr(identity(frame, self._contents)) for frame in self._plan.frames),
+            *map(repr, self._frames.identities()),
             repr(identity(self._source, self._contents)[1:] if self._source else None),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -427,12 +440,12 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
     with workspace.lock("result"):
         plan, source, audio = _plan_result(workspace.dst, settings)
         _say_plan(plan)
-        _say_audio(audio, settings)
+        say_audio(audio, settings)
         encoding = encode_settings(plan, settings, _hardware_encoder(plan, settings))
         result = ResultFile(target, plan, encoding, settings.container, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
-            _say_limits(plan, settings)
+            say_limits(plan, settings, image_size(read_encoded(plan.frames[0]), plan.frames[0]))
             with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
                 try:
                     resumed = result.make(bar.update)
@@ -471,7 +484,7 @@ def _plan_result(side: Side, settings: ResultSettings) -> tuple[ResultPlan, Path
     if timing is None:
         info = probe(side.video())
         console.warn(f"{side.timing_file} is missing: the times are taken from {info.path.name}.")
-        return plan_from_video(info, side.merged_dir), info.path, _wanted_audio(info, settings)
+        return plan_from_video(info, side.merged_dir), info.path, wanted_audio(info, settings)
     how = {"fill_missing": settings.fill_missing, "only_merged": settings.only_merged}
     plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, **how)
     if not settings.audio or (timing.audio is None and not settings.audio_track):
@@ -481,7 +494,7 @@ def _plan_result(side: Side, settings: ResultSettings) -> tuple[ResultPlan, Path
     except UserError as error:
         error.add_note(f"Or make the result without its audio:{again('--no-audio')}")
         raise
-    return plan, info.path, _wanted_audio(info, settings)
+    return plan, info.path, wanted_audio(info, settings)
 
 
 def _same_video(side: Side, timing: Timing) -> VideoInfo:
@@ -503,7 +516,8 @@ def _same_video(side: Side, timing: Timing) -> VideoInfo:
     return info
 
 
-def _wanted_audio(info: VideoInfo, settings: ResultSettings) -> AudioStream | None:
+def wanted_audio(info: VideoInfo, settings: ResultSettings) -> AudioStream | None:
+    """Return the audio track that the result gets, None for none."""
     if not settings.audio:
         return None
     if settings.audio_track:
@@ -530,7 +544,7 @@ def _say_plan(plan: ResultPlan) -> None:
         console.warn(f"{len(plan.orphans)} images in merged belong to no frame, left out: {names}.")
 
 
-def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
+def say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
     """Say what becomes of the audio, as far as it does not stay as it is."""
     if audio is None:
         reason = "data_dst has no audio that ffmpeg can read" if settings.audio else "--no-audio"
@@ -539,9 +553,9 @@ def _say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
         console.warn(f"{mixed_down_note(audio)} To keep them:{hint('make-video --container avi')}")
 
 
-def _say_limits(plan: ResultPlan, settings: ResultSettings) -> None:
-    """Say what the format of the result does not hold exactly."""
-    height, width = image_size(read_encoded(plan.frames[0]), plan.frames[0])
+def say_limits(plan: ResultPlan, settings: ResultSettings, size: tuple[int, int]) -> None:
+    """Say what the format of the result does not hold exactly; `size` is the (h, w) of the frames."""
+    height, width = size
     if CODECS[settings.codec].halves_colour and (height % 2 or width % 2):
         console.say(
             f"The frames are {width}x{height}; {settings.codec} needs even sizes, "
