@@ -62,6 +62,7 @@ SCRIPTS: Mapping[str, str] = MappingProxyType(
         "7.2_evaluate": "evaluate",
         "8_to_mp4": "make-video",
         "8.1_to_avi": "make-video --container avi",
+        "swap": "swap",
         "people": "people",
         "faceset": "faceset",
         "restore": "restore",
