@@ -19,12 +19,14 @@ class Measured:
         table: Its faces.
         values: Its figures, by name.
         source: Its frames; None where only a report of it is there.
+        judge: Who judged identity, in a sentence.
     """
 
     name: str
     table: Table
     values: Mapping[str, Value]
     source: ResultSource | None = None
+    judge: str = ""
 
 
 @dataclass(frozen=True, eq=False)

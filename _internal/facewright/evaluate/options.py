@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from facewright.core.options import option
+from facewright.evaluate.recognizer import RANGE_HELP
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,12 @@ class EvaluateOptions:
     person: int = option(
         0, "Number of the person of dst whose faces were replaced; 0 takes all faces.", low=0, high=1_000_000
     )
+    recognizer: str = option(
+        "",
+        "A face recognition network of your own that judges identity in place of dlib's: an ONNX file that takes "
+        "upright faces (as a rule 112 x 112 pixels; size and layout are read from it) in RGB.",
+    )
+    recognizer_range: str = option("-1..1", "What that network wants colours to be.", choices=RANGE_HELP)
     noise_floor: bool = option(
         True, "Measure dst itself after one encoding (x264, crf 18) too: no figure is surer than that."
     )

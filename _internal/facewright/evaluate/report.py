@@ -33,6 +33,7 @@ SCHEMA = fields(
     {
         "version": choice(VERSION),
         "result": text,
+        "judge": text,
         "faces": fields({"frame": list_of(text), "number": list_of(whole(0, MAX_ROWS)), "columns": dict_of(NUMBERS)}),
     }
 )
@@ -118,7 +119,7 @@ def read_report(path: Path) -> Measured:
             "evaluate that workspace again, then name its folder.",
         )
     table = Table(faces["frame"], faces["number"], columns)
-    return Measured(data["result"], table, values_of(table))
+    return Measured(data["result"], table, values_of(table), judge=data["judge"])
 
 
 def _column(values: list[float | None]) -> NDArray[np.float64]:

@@ -21,9 +21,10 @@ from facewright.evaluate import measures
 from facewright.evaluate.compare import compare
 from facewright.evaluate.figures import make_table, mean, values_of
 from facewright.evaluate.found import Evaluation, Measured
-from facewright.evaluate.judge import DlibJudge
+from facewright.evaluate.judge import DlibJudge, Judge
 from facewright.evaluate.observe import BATCH, Observations, Observers, Watch
 from facewright.evaluate.options import EvaluateOptions
+from facewright.evaluate.recognizer import OnnxJudge
 from facewright.evaluate.report import read_report
 from facewright.evaluate.sources import EncodedDst, FolderResult, ResultSource, VideoResult, open_result
 from facewright.evaluate.subject import Subject, read_subject
@@ -78,7 +79,7 @@ class Evaluator:
             UserError: A frame cannot be read, or does not fit.
         """
         table = make_table(self.subject, self.dst, self.watch.observe(source), self.src)
-        return Measured(source.name, table, values_of(table), source)
+        return Measured(source.name, table, values_of(table), source, self._observers.judge.about)
 
     def floor(self) -> Measured:
         """Measure dst encoded once."""
@@ -139,7 +140,7 @@ def evaluate(workspace: Workspace, options: EvaluateOptions, observers: Observer
     Raises:
         UserError: There is nothing to measure, or what there is does not fit.
     """
-    observers = observers or Observers(DlibJudge())
+    observers = observers or Observers(_judge(options))
     with open_evaluator(workspace, options.person, observers) as evaluator:
         subject = evaluator.subject
         source = open_result(subject, options.result, evaluator.contents)
@@ -154,6 +155,12 @@ def evaluate(workspace: Workspace, options: EvaluateOptions, observers: Observer
     against = compare(result.table, compared.table, compared.name, compared.values) if compared else None
     limits = tuple(_limits(observers.judge.about, subject, result, expected, compared))
     return Evaluation(workspace.root, observers.judge.about, subject, result, floor, expected, limits, against, reused)
+
+
+def _judge(options: EvaluateOptions) -> Judge:
+    if options.recognizer:
+        return OnnxJudge(Path(options.recognizer), options.recognizer_range)
+    return DlibJudge()
 
 
 def _other_source(evaluator: Evaluator, given: str) -> ResultSource | None:
@@ -203,4 +210,6 @@ def _limits(
         yield f"{console.counted(subject.changed, 'frame')} of dst changed after the faces were found; left out."
     if compared and compared.source is None:
         yield "The other result was measured by an earlier run, perhaps of another version."
+    if compared and compared.judge != about:
+        yield "The other result was judged by another network: what both say of identity does not compare."
     yield "None of this says whether a viewer notices: look at the frames, at full size and in motion."
