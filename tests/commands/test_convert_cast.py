@@ -118,7 +118,7 @@ def test_what_is_not_there_is_answered_with_what_is(workspace, models):
     with pytest.raises(UserError, match="no trained model hero") as caught:
         run(workspace, models, replace(BOTH, cast="1=hero"))
     assert "quick" in caught.value.expected and "df" in caught.value.expected
-    models.models["df"].model.portrait = True
+    models.models["df"].portrait = True
     with pytest.raises(UserError, match="df makes portraits"):
         run(workspace, models, BOTH)
     with pytest.raises(UserError, match="a cast has several"):

@@ -77,5 +77,5 @@ def test_what_changes_a_frame_is_in_its_key():
     """Written down, so that nobody takes one out unseen."""
     assert {spec.name for spec in declared(ConvertOptions) if spec.affects_output} == {
         *("mode", "masked_hist_match", "erode", "blur", "mask", "color_transfer", "face_scale", "sharpen", "opacity"),
-        *("keep", "format"),
+        *("keep", "format", "alpha", "mask_only"),
     }

@@ -29,6 +29,7 @@ from needs import needs_browser
 
 MARK = b"compositeWithTrainedAlgorithmicMedia"
 DEFAULTS = ConverterDefaults(erode=10, blur=10)
+OF_ALL_FRAMES = {"format", "alpha", "mask_only"}  # the page has no control for them
 
 
 class Counting:
@@ -67,7 +68,7 @@ def get(page, path, **query):
 def test_every_control_that_changes_the_look_is_declared_once_and_shown(page):
     state = json.loads(get(page, "state").body)
     shown = {control["name"]: control for control in state["controls"]}
-    assert shown.keys() == {spec.name for spec in declared(ConvertOptions) if spec.affects_output} - {"format"}
+    assert shown.keys() == {spec.name for spec in declared(ConvertOptions) if spec.affects_output} - OF_ALL_FRAMES
     assert [frame["faces"] for frame in state["frames"]] == [1, 1, 0, 1, 1, 1] and state["model"] == "fake"
     for spec in controls():
         control = shown[spec.name]

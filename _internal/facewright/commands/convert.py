@@ -10,6 +10,7 @@ from typing import Any
 
 from facewright.convert.cast import ask_cast
 from facewright.convert.engines import EngineModels, needs_saved_model
+from facewright.convert.output import Output
 from facewright.convert.page import choose_settings
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import ConvertReport, convert
@@ -83,11 +84,7 @@ def _flags(options: ConvertOptions) -> list[str]:
 def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
     """Print what was done and what comes next; `left_out` tells that merged/ does not hold all frames."""
     if report.written:
-        console.say(
-            f"Wrote {console.counted(report.written, 'image')} to {report.merged_dir}: replaced "
-            f"{console.counted(report.replaced_faces, 'face')} in {console.counted(report.changed, 'frame')}, copied "
-            f"{console.counted(report.copied, 'frame')} without a face."
-        )
+        console.say(_written(report))
     if report.own_masks is not None:
         console.say(f"{report.own_masks} of {report.faces} faces have a mask of their own; it was used for them.")
     if report.borrowed:
@@ -112,9 +109,30 @@ def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
             f"Frames whose faces jump or are missing: {len(needing)} ({console.listed(needing)}). These and all others "
             f"that need a look, the worst first:{hint('review')}"
         )
+    _say_next(report, left_out=left_out)
+
+
+def _say_next(report: ConvertReport, *, left_out: bool) -> None:
     if report.sheet:
         console.say(f"Before and after at a glance: {report.sheet}")
-    console.say(f"Next, make the video:{hint('make-video', *(['--only-merged'] if left_out else []))}")
+    if report.output is not Output.MASK:
+        words = [*(["--only-merged"] * left_out), *(["--codec", "prores"] * (report.output is Output.ALPHA))]
+        console.say(f"Next, make the video:{hint('make-video', *words)}")
+
+
+def _written(report: ConvertReport) -> str:
+    """Return a line that says what was written."""
+    others = f"{console.counted(report.copied, 'frame')} without a face"
+    told = {
+        Output.FRAME: f"copied {others}",
+        Output.ALPHA: f"all transparent: {others}",
+        Output.MASK: f"all black: {others}",
+    }
+    return (
+        f"Wrote {console.counted(report.written, 'image')} to {report.merged_dir}: replaced "
+        f"{console.counted(report.replaced_faces, 'face')} in {console.counted(report.changed, 'frame')}, "
+        f"{told[report.output]}."
+    )
 
 
 COMMAND = Command(__doc__, ConvertOptions, run, plan=plan)

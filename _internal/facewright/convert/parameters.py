@@ -215,6 +215,19 @@ class ConvertOptions(FaceOptions):
         "Leaves out of merged/ what --frame-ranges and --every do not choose, instead of copying it.",
         remember=False,
     )
+    alpha: bool = option(
+        False,
+        "Writes RGBA PNG: the converted frame with the replaced area as its alpha channel, also of frames without a "
+        "face.",
+        affects_output=True,
+        remember=False,
+    )
+    mask_only: bool = option(
+        False,
+        "Writes the replaced area alone, white on black, of every frame, to data_dst/merged_mask.",
+        affects_output=True,
+        remember=False,
+    )
     format: str = option("png", "Format of the converted frames.", choices=FORMAT_CHOICES, affects_output=True)
     saved_settings: bool = option(
         True, "Use what the preview has saved: settings of all frames, of shots, of single frames.", remember=False

@@ -146,7 +146,9 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
     return FrameFaces(tuple(matrix for matrix, _ in found), images, allowed, kept)
 
 
-def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, parameters: Parameters) -> tuple[Image, int]:
+def blend_faces(
+    frame: Image, faces: FrameFaces, prediction: Prediction, parameters: Parameters, coverage: Mask | None = None
+) -> tuple[Image, int]:
     """Blend predicted faces into a copy of their frame.
 
     Args:
@@ -154,6 +156,8 @@ def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, paramet
         faces: What was cut from it.
         prediction: Of those n faces.
         parameters: How.
+        coverage: (h, w), 0..1: which share of each pixel was replaced so far; what is replaced now is laid over it in
+            place. None where nobody asks.
 
     Returns:
         The new frame, and the number of faces that were replaced: a face is left as it is when the model sees none
@@ -176,7 +180,10 @@ def blend_faces(frame: Image, faces: FrameFaces, prediction: Prediction, paramet
         plan = _plan(predicted, frame.shape[:2], parameters)
         if plan is None:
             continue
-        _blend_region(result, predicted, plan, parameters)
+        soft = _blend_region(result, predicted, plan, parameters)
+        if coverage is not None:
+            covered = np.asarray(plan.region.crop(coverage), np.float32)
+            plan.region.crop(coverage)[...] = 1 - (1 - covered) * (1 - soft)
         done += 1
     return result, done
 
@@ -260,8 +267,8 @@ def _plan(predicted: _PredictedFace, frame: tuple[int, int], parameters: Paramet
     return _Plan(outer, erode, blur)
 
 
-def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, parameters: Parameters) -> None:
-    """Blend one prediction into the plan's region of `result`, (h, w, 3) uint8, in place."""
+def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, parameters: Parameters) -> Mask:
+    """Blend one prediction into the plan's region of `result`, (h, w, 3) uint8, in place; return by how much."""
     region, side = plan.region, len(predicted.mask)
     matrix = _shifted(predicted.matrix, region)
     under_bytes = np.ascontiguousarray(region.crop(result), np.uint8)
@@ -292,6 +299,7 @@ def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, paramet
         again = np.clip(np.asarray(cut(blended, matrix, side), np.float32), 0, 1)
         blended = mix(under, rematch(blended, again, predicted.face, visible), soft)
     region.crop(result)[...] = to_bytes(blended)
+    return soft
 
 
 def _recoloured(predicted: _PredictedFace, visible: Mask, parameters: Parameters) -> Picture:

@@ -20,6 +20,7 @@ import numpy as np
 from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import DstFace, MaskKind, RecordMask
 from facewright.convert.matching import LOOKED_AT, FrameSize, Groups, Matched, found_in, shows_faces
+from facewright.convert.output import Output, output_of, results_of
 from facewright.convert.parameters import (
     ConvertOptions,
     Parameters,
@@ -75,6 +76,7 @@ class Job:
         shares: Who replaces which of its faces, in the order in which they are laid over each other; none: the frame
             is copied.
         shown: The frame whose face is taken instead of its own; None for its own.
+        output: What is written of it.
     """
 
     index: int
@@ -82,6 +84,7 @@ class Job:
     target: Path
     shares: tuple[Share, ...] = ()
     shown: Path | None = None
+    output: Output = Output.FRAME
 
     @property
     def source(self) -> Path:
@@ -167,8 +170,10 @@ def make_jobs(
             made.append(Share(tuple(_dst_face(face, masks, shape) for face in run), trained, parameters, values))
         return tuple(made)
 
+    output = output_of(options)
+    folder, _ = results_of(side, output)
     return [
-        Job(index, frame, side.merged_dir / f"{frame.stem}.{options.format}", shares(frame))
+        Job(index, frame, folder / f"{frame.stem}.{options.format}", shares(frame), output=output)
         for index, frame in enumerate(frames, 1)
     ]
 
@@ -218,6 +223,8 @@ def key_of(job: Job, content: str) -> str:
 
 def _parts(job: Job, content: str) -> dict[str, Any]:
     parts: dict[str, Any] = {"frame": job.frame.name, "content": content, "target": job.target.name}
+    if job.output is not Output.FRAME:
+        parts["output"] = str(job.output)
     if job.shares:
         parts["version"] = VERSION
         first, *others = map(_share_parts, job.shares)

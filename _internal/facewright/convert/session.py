@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facewright.convert.cast import Cast, TrainedState, check_blended, check_models, check_persons
 from facewright.convert.masks import MaskKind
 from facewright.convert.matching import Matched, match_faces, say_matched, warn_of_strangers, without_copies
+from facewright.convert.output import Output, check_output, output_of, results_of
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.pipeline import ModelInput, Predict, Prediction
 from facewright.convert.plan import (
@@ -115,6 +116,7 @@ class ConvertReport:
 
     Attributes:
         merged_dir: Folder of the results.
+        output: What they are.
         sheet: The contact sheet of frames before and after; None where there is none.
         written: Frames written by this run.
         changed: Those of them with a replaced face.
@@ -131,6 +133,7 @@ class ConvertReport:
     """
 
     merged_dir: Path
+    output: Output
     sheet: Path | None
     written: int
     changed: int
@@ -163,32 +166,35 @@ def convert(workspace: Workspace, options: ConvertOptions, models: Models | None
         say_matched(matched, copies, side)
         names = [frame.name for frame in frames]
         frames, matched = _chosen(frames, matched, options)
-        make_folder(side.merged_dir)
+        output = output_of(options)
+        folder, noted = results_of(side, output)
+        make_folder(folder)
         cast = find_cast(workspace, options, models, matched)
+        check_output(output, cast)
         settings = None
         if options.saved_settings and not cast.portrait:
             settings = load_settings(workspace, names, options)
             say_settings(settings)
         options_of = settings.of if settings else None
         plan = make_plan(frames, matched, side, options, cast, contents, options_of)
-        _remove_orphans(side, plan, workspace.trash)
-        written = read_journal(side.convert_journal, "frame")
+        _remove_orphans(folder, plan, workspace.trash)
+        written = read_journal(noted, "frame")
         done: list[Done] = []
-        todo = _outdated(plan, side, written)
+        todo = _outdated(plan, folder, written)
         if todo:
             check_frames([planned.job for planned in plan], side)
             warn_of_strangers(frames, matched)
             loaded, in_use = load_cast(workspace, options, models, cast, [planned.job for planned in todo])
             if in_use != cast:  # a newest generation has turned out damaged, and an older one is in use
                 plan = make_plan(frames, matched, side, options, in_use, contents, options_of)
-                todo = _outdated(plan, side, written)
+                todo = _outdated(plan, folder, written)
             ours = _keep_retouched(todo, written, workspace.trash, contents)
             say_models(loaded, in_use, options)
-            done = _run(todo, side, loaded, contents, ours)
-        sheet = workspace.root / SHEET_NAME
-        if done or not sheet.exists():
+            done = _run(todo, noted, loaded, contents, ours)
+        sheet = None if output is Output.MASK else workspace.root / SHEET_NAME
+        if sheet and (done or not sheet.exists()):
             _write_sheet([planned.job for planned in plan], sheet)
-        return _report(plan, done, written, side, sheet)
+        return _report(plan, done, written, folder, output, sheet)
 
 
 def _chosen(frames: list[Path], matched: Matched, options: ConvertOptions) -> tuple[list[Path], Matched]:
@@ -276,8 +282,8 @@ def predict_with(model: TrainedModel) -> Predict:
     return predict
 
 
-def _outdated(plan: Sequence[Planned], side: Side, written: Entries) -> list[Planned]:
-    there = {path.name for path in list_files(side.merged_dir, IMAGE_EXTENSIONS)}
+def _outdated(plan: Sequence[Planned], folder: Path, written: Entries) -> list[Planned]:
+    there = {path.name for path in list_files(folder, IMAGE_EXTENSIONS)}
     return [
         planned
         for planned in plan
@@ -286,13 +292,13 @@ def _outdated(plan: Sequence[Planned], side: Side, written: Entries) -> list[Pla
     ]
 
 
-def _remove_orphans(side: Side, plan: Sequence[Planned], trash: Path) -> None:
-    """Move merged images away that this run does not make: they would end up in the video."""
+def _remove_orphans(folder: Path, plan: Sequence[Planned], trash: Path) -> None:
+    """Move results away that this run does not make: they would end up in the video."""
     wanted = {planned.job.target.name for planned in plan}
-    orphans = [path for path in list_files(side.merged_dir, IMAGE_EXTENSIONS) if path.name not in wanted]
+    orphans = [path for path in list_files(folder, IMAGE_EXTENSIONS) if path.name not in wanted]
     moved = move_to_trash(orphans, trash, by=TRASH_NAME)
     if moved:
-        console.say(f"{len(orphans)} older images of merged/ that are none of this run's were moved to {moved}.")
+        console.say(f"{len(orphans)} older images of {folder.name}/ that are none of this run's were moved to {moved}.")
 
 
 def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, contents: Contents) -> dict[Path, str]:
@@ -317,7 +323,7 @@ def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, cont
 
 def _run(
     todo: Sequence[Planned],
-    side: Side,
+    noted: Path,
     models: Sequence[TrainedModel],
     contents: Contents,
     ours: Mapping[Path, str],
@@ -326,7 +332,7 @@ def _run(
     keys = {planned.job.frame: planned.key for planned in todo}
     done: list[Done] = []
     with (
-        Journal(side.convert_journal) as journal,
+        Journal(noted) as journal,
         workers.threads(cores()) as executor,
         console.progress_bar(len(todo), title="Converting", unit="frames") as bar,
     ):
@@ -356,17 +362,20 @@ def _write_sheet(jobs: Iterable[Job], path: Path) -> None:
         row = shown[start : start + SHEET_COLUMNS]
         blank = [("", np.zeros((1, 1, 3), np.uint8))] * (SHEET_COLUMNS - len(row))
         cells += [(job.frame.name, read_image(job.frame)) for job in row] + blank
-        cells += [(f"merged/{job.target.name}", read_image(job.target)) for job in row] + blank
+        cells += [(f"{job.target.parent.name}/{job.target.name}", read_image(job.target)) for job in row] + blank
     if cells:
         write_marked(path, contact_sheet(cells, SHEET_COLUMNS, SHEET_WIDTH))
 
 
-def _report(plan: Sequence[Planned], done: Sequence[Done], written: Entries, side: Side, sheet: Path) -> ConvertReport:
+def _report(
+    plan: Sequence[Planned], done: Sequence[Done], written: Entries, folder: Path, output: Output, sheet: Path | None
+) -> ConvertReport:
     missed = {job.frame: bool(written.get(job.frame.name, {}).get("missed")) for job in (p.job for p in plan)}
     missed |= {result.job.frame: bool(result.missed) for result in done}
     return ConvertReport(
-        merged_dir=side.merged_dir,
-        sheet=sheet if sheet.exists() else None,
+        merged_dir=folder,
+        output=output,
+        sheet=sheet if sheet and sheet.exists() else None,
         written=len(done),
         changed=sum(result.faces > 0 for result in done),
         copied=sum(not result.job.shares for result in done),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.matching import faces_there
+from facewright.convert.output import Output, compose
 from facewright.convert.pipeline import (
     FrameFaces,
     Predict,
@@ -53,7 +54,8 @@ def read_frame(job: Job) -> Image:
 
     Otherwise there is nothing to predict, and the frame is not needed either: its copy is made in one go.
     """
-    return read_image(job.source) if job.shares else np.empty((0, 0, 3), np.uint8)
+    needed = job.shares or job.output is not Output.FRAME
+    return read_image(job.source) if needed else np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -191,13 +193,16 @@ def _joined(parts: list[Prediction]) -> Prediction:
 def _finish(loaded: _Loaded, predictions: list[Prediction], converter: Converter) -> Done:
     job = loaded.job
     image, replaced = loaded.image, 0
+    coverage = None if job.output is Output.FRAME else np.zeros(image.shape[:2], np.float32)
     for share, cut, prediction in zip(job.shares, loaded.cuts, predictions, strict=True):
         if share.trained.portrait:
             image, done = portrait(prediction), 1
         else:
-            image, done = blend_faces(image, cut, prediction, share.parameters)
+            image, done = blend_faces(image, cut, prediction, share.parameters, coverage)
         replaced += done
-    if replaced:
+    if coverage is not None:
+        converter.sink.write(Frame(job.index, None, compose(job.output, image, coverage)), made=replaced > 0)
+    elif replaced:
         converter.sink.write(Frame(job.index, None, image))
     else:
         converter.sink.copy(job.index, job.frame)

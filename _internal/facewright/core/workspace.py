@@ -100,6 +100,16 @@ class Side:
         return self.frames_dir / "merged"
 
     @property
+    def masks_dir(self) -> Path:
+        """Folder of the masks that `convert --mask-only` writes (dst only)."""
+        return self.frames_dir / "merged_mask"
+
+    @property
+    def masks_journal(self) -> Path:
+        """JSONL: of which frames masks were written, and with what."""
+        return self.frames_dir / "converted_mask.jsonl"
+
+    @property
     def timing_file(self) -> Path:
         """JSON with every decoded frame's time, written with the frames."""
         return self.frames_dir / "frames.json"

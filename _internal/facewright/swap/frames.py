@@ -26,7 +26,7 @@ class _Passing:
         self._images: dict[int, Image] = {}
         self._lock = threading.Lock()
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, *, made: bool = True) -> None:
         """Take a frame, from the decoder or changed."""
         with self._lock:
             self._images[frame.index] = frame.image

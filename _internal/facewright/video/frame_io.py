@@ -17,7 +17,7 @@ class Frame:
     Attributes:
         index: Its number from 1, in the order of the video.
         time: Presentation timestamp in seconds, on the video's clock; None where frames.json holds it.
-        image: (h, w, 3) uint8 BGR, upright, with square pixels.
+        image: (h, w, 3) uint8 BGR, upright, with square pixels; of a result also (h, w, 4) with alpha, or (h, w) grey.
     """
 
     index: int
@@ -43,8 +43,12 @@ class FrameSink(Protocol):
     frames that came too early.
     """
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, *, made: bool = True) -> None:
         """Take a changed frame.
+
+        Args:
+            frame: The frame.
+            made: Whether a network made a part of it, so that it is to be marked.
 
         Raises:
             UserError: It cannot be stored.
@@ -81,10 +85,11 @@ class ImageFileSink:
         self._mark = mark
         self._before = before
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, *, made: bool = True) -> None:
         """See `FrameSink`."""
         suffix = self._targets[frame.index].suffix
-        self._write(frame.index, self._mark(encode(frame.image, suffix), suffix))
+        data = encode(frame.image, suffix)
+        self._write(frame.index, self._mark(data, suffix) if made else data)
 
     def copy(self, index: int, path: Path) -> None:
         """See `FrameSink`: the bytes of the file, or its pixels where they cannot stay. Nothing is marked."""
