@@ -1,6 +1,7 @@
 """What runs the models of a conversion: keras, or onnxruntime; and .dfm files in the place of saved models."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class EngineModels(SavedModels):
         self._file = Path(options.dfm).expanduser() if options.dfm else None
         self._contents = Contents(workspace.root)
         self._known: dict[Path, Any] = {}
+        self._larger: dict[int, Any] = {}
         if options.dfm and (options.model or options.cast):
             raise UserError(
                 f"A .dfm file ({options.dfm}) and a saved model are named.",
@@ -48,6 +50,13 @@ class EngineModels(SavedModels):
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
         """See `facewright.convert.session.Models`."""
+        state = self._newest(model_dir, name)
+        if not self._options.super_resolution:
+            return state
+        wanted = replace(state.wanted, side=self._enlarger(state.wanted.side).side)
+        return replace(state, wanted=wanted, fingerprint=self._with_enlarger(state.fingerprint))
+
+    def _newest(self, model_dir: Path, name: str) -> TrainedState:
         path = self._dfm(model_dir, name)
         if path is None:
             return super().newest(model_dir, name)
@@ -62,10 +71,31 @@ class EngineModels(SavedModels):
         return [*super().names(model_dir), *(path.name for path in list_files(model_dir, (DFM_SUFFIX,)))]
 
     def _open(self, model_dir: Path, name: str) -> TrainedModel:
+        model = self._opened(model_dir, name)
+        if not self._options.super_resolution:
+            return model
+        from facewright.models.super_resolution import enlarged  # late: see `_newest`
+
+        return enlarged(model, self._enlarger(model.resolution), self._with_enlarger(model.fingerprint))
+
+    def _enlarger(self, side: int) -> Any:
+        """Return what enlarges images of a side."""
+        from facewright.models.super_resolution import SuperResolution  # late: see `_newest`
+
+        if side not in self._larger:
+            path = Path(self._options.super_resolution).expanduser()
+            self._larger[side] = SuperResolution(path, side, self._options.provider)
+        return self._larger[side]
+
+    def _with_enlarger(self, fingerprint: str) -> str:
+        path = Path(self._options.super_resolution).expanduser()
+        return f"{fingerprint} {self._contents.of(path)}"
+
+    def _opened(self, model_dir: Path, name: str) -> TrainedModel:
         path = self._dfm(model_dir, name)
         if path is None and Engine(self._options.engine) is Engine.KERAS:
             return super()._open(model_dir, name)
-        from facewright.models import onnx_engine  # late: see `newest`
+        from facewright.models import onnx_engine  # late: see `_newest`
 
         provider = self._options.provider
         if path is None:
@@ -81,7 +111,7 @@ class EngineModels(SavedModels):
         return model_dir / name if name.lower().endswith(DFM_SUFFIX) and is_bare(name) else None
 
     def _read(self, path: Path) -> Any:
-        from facewright.models.onnx_engine import read_dfm  # late: see `newest`
+        from facewright.models.onnx_engine import read_dfm  # late: see `_newest`
 
         if path not in self._known:
             self._known[path] = read_dfm(path)

@@ -191,6 +191,12 @@ class FaceOptions:
         high=100,
         applies_when=names_dfm,
     )
+    super_resolution: str = option(
+        "",
+        "An ONNX file of your own that enlarges images: what the model predicts goes through it before it is blended "
+        "in. Factor and range are found out.",
+        remember=False,
+    )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ SHARED = (
     "onnx_engine",
     "registry",
     "spec",
+    "super_resolution",
     "trained",
 )  # files here that are no models
 
