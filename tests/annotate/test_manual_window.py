@@ -11,11 +11,11 @@ import pytest
 
 from annotate.table import HEIGHT, WIDTH, fill
 from facewright.annotate.drawing import BAR
-from facewright.annotate.window import TITLE, event_of
+from facewright.annotate.window import TITLE
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
 from facewright.ui import window
-from facewright.ui.events import Do, Event
+from facewright.ui.events import Do, Event, event_of
 from needs import needs_screen_and_tk
 
 REPOSITORY = Path(__file__).resolve().parents[2]

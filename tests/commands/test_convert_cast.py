@@ -9,7 +9,7 @@ from commands.convert_runs import BLUE, RED, add_face, fake_model, run
 from convert.drawn_faces import scene
 from facewright.commands import convert as step
 from facewright.convert.cast import ask_cast
-from facewright.convert.page import choose_settings
+from facewright.convert.launch import open_preview
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.selection import parse_cast
 from facewright.convert.session import state_of
@@ -111,6 +111,14 @@ def test_one_model_may_play_two(workspace, models):
     assert models.loaded == ["df"] and colours(workspace, 1) == ["red", "", "red"]
 
 
+def test_the_preview_shows_a_cast_as_it_is_converted(workspace, models):
+    run(workspace, models, BOTH)
+    opened = open_preview(workspace, BOTH, models)
+    assert opened.title == "quick, df"
+    for at, path in enumerate(workspace.dst.frames()):
+        np.testing.assert_array_equal(opened.preview.render(at, BOTH), read_image(workspace.dst.merged_dir / path.name))
+
+
 def test_what_is_not_there_is_answered_with_what_is(workspace, models):
     with pytest.raises(UserError, match="no person 7") as caught:
         run(workspace, models, replace(BOTH, cast="7=quick"))
@@ -121,8 +129,6 @@ def test_what_is_not_there_is_answered_with_what_is(workspace, models):
     models.models["df"].portrait = True
     with pytest.raises(UserError, match="df makes portraits"):
         run(workspace, models, BOTH)
-    with pytest.raises(UserError, match="a cast has several"):
-        choose_settings(workspace, BOTH, models)
     assert not models.loaded and not list(workspace.dst.frames_dir.glob("merged/*"))
 
 
@@ -155,8 +161,13 @@ def test_the_answer_is_a_flag_of_the_run(workspace, typed):
     for name, kind in (("quick", "quick"), ("second", "df")):
         state = {"model": kind, "iteration": 8}
         checkpoint.save(workspace.model_dir / name, state, {"weights": {"w": np.ones(3, np.float32)}})
-    typed("1=quick,2=second")
-    assert step.plan(workspace, {}).flags == {"cast": "1=quick,2=second"}
+    for flags in ({"preview": False}, {"serve": True}):
+        typed("1=quick,2=second")
+        assert step.plan(workspace, flags).flags == {"cast": "1=quick,2=second"}
     questions = typed()
-    for flags in ({"model": "quick"}, {"cast": ""}, {"serve": True}):
-        assert step.plan(workspace, flags).flags == {} and not questions
+    for flags in ({"model": "quick"}, {"cast": ""}):
+        assert step.plan(workspace, {"preview": False, **flags}).flags == {} and not questions
+    for answer in ("yes", "no"):  # look first?
+        typed(answer)
+        plan = step.plan(workspace, {"cast": ""})
+        assert plan.flags == {"preview": answer == "yes"} and plan.ask is (answer == "no")

@@ -10,75 +10,79 @@ from typing import Any
 
 from facewright.convert.cast import ask_cast
 from facewright.convert.engines import EngineModels, needs_saved_model
+from facewright.convert.launch import look_first
 from facewright.convert.output import Output
-from facewright.convert.page import choose_settings
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import ConvertReport, convert
 from facewright.convert.settings_file import saved_base
 from facewright.core import console
 from facewright.core.command import Command
-from facewright.core.hints import hint
-from facewright.core.options import PromptPlan, declared, show
+from facewright.core.hints import again, hint
+from facewright.core.options import Option, PromptPlan, Value, question
 from facewright.core.workspace import Workspace
 from facewright.faces.faceset import load_faceset
+from facewright.models.registry import model_class
 from facewright.models.trained import find_trained, trained_names
+from facewright.review.report import read_review
 from facewright.review.session import glance
-
-MODELS = ("model", "cast", "engine", "dfm", "face_type", "morph")  # options that name models
+from facewright.ui.window import has_screen
 
 
 def run(workspace: Workspace, options: ConvertOptions) -> ConvertReport | None:
-    """Convert the frames that are not converted yet, with --serve after the settings were chosen on a page.
+    """Convert the frames that are not converted yet, with --preview from a window or a page that shows them before.
 
     Returns:
-        What was done; None when the user left the page without converting.
+        What was done; None when the user left without converting.
 
     Raises:
         UserError: As `convert` says.
     """
-    models = EngineModels(workspace, options)  # what the page has loaded serves the conversion too
-    if options.serve:
-        console.heading("Settings of the conversion")
-        chosen = choose_settings(workspace, options, models)
-        if chosen is None:
-            console.say("Nothing was converted.")
+    models = EngineModels(workspace, options)
+    if options.preview or options.serve:
+        console.heading("Preview of the conversion")
+        marks = {frame["name"]: ", ".join(frame["kinds"]) for frame in read_review(workspace).frames}
+        report = look_first(workspace, options, models, marks)
+        if report is None:
+            at_once = again("--no-preview", *(["--no-serve"] if options.serve else []))
+            console.say(f"Nothing was converted. With the settings of the preview:{at_once}")
             return None
-        options = chosen
-        console.say(f"These settings again, without the page:{hint('convert', *_flags(options))}")
-    console.heading("Converting data_dst")
-    report = convert(workspace, options, models)
+    else:
+        console.heading("Converting data_dst")
+        report = convert(workspace, options, models)
     say_report(report, left_out=options.discard_frames and bool(options.frame_ranges or options.every > 1))
     return report
 
 
 def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
-    """Ask nothing where the settings are chosen on a page, or were before, nor where a model is missing.
+    """Ask whether to look first; where the answer is no and no settings were saved, they are asked for next.
 
     Where there are several people and several models, it is asked who is replaced by which.
 
     Raises:
         UserError: There are frames, but no trained model; or settings that a newer version of the program saved.
     """
-    side = workspace.dst
+    side, settled = workspace.dst, dict[str, Value]()
+    can_look = console.interactive() and bool(side.frames())
     if side.frames() and needs_saved_model(flags):
-        find_trained(workspace.model_dir, str(flags.get("model") or ""), need=())
+        _, found = find_trained(workspace.model_dir, str(flags.get("model") or ""), need=())
+        can_look = can_look and not model_class(str(found.generation.state["model"])).portrait
     saved = {} if flags.get("saved_settings") is False else saved_base(side)
-    ask = not flags.get("serve")
-    cast = ""
-    named = flags.get("model") or flags.get("dfm")
-    if ask and console.interactive() and flags.get("cast") is None and not named:
+    if console.interactive() and flags.get("cast") is None and not (flags.get("model") or flags.get("dfm")):
         models = trained_names(workspace.model_dir)
         cast = ask_cast(load_faceset(side.aligned_dir).faces, models, side) if len(models) > 1 else ""
-    return PromptPlan({"cast": cast} if cast else {}, saved, ask=ask and not saved)
+        settled |= {"cast": cast} if cast else {}
+    look = bool(flags.get("serve") or flags.get("preview"))
+    if can_look and not look and flags.get("preview") is None:
+        look = bool(question(look_question(), True))
+        settled["preview"] = look
+    return PromptPlan(settled, saved, ask=not look and not saved)
 
 
-def _flags(options: ConvertOptions) -> list[str]:
-    """Return the flags of what differs from the defaults; the mode always, since it may be remembered."""
-    told = [spec for spec in declared(ConvertOptions) if spec.affects_output or spec.name in MODELS]
-    values = {spec: getattr(options, spec.name) for spec in told if spec.applies(vars(options))}
-    return [
-        word for spec, value in values.items() if value != spec.default or spec.ask for word in (spec.flag, show(value))
-    ]
+def look_question() -> Option:
+    """Return the question whether to look first, which says where."""
+    where = "in a window" if has_screen() else "on a page in your browser"
+    words = "Every control, and what it does to any frame, at once; all frames are converted from there."
+    return Option("preview", bool, True, words, f"Look first, {where}?")
 
 
 def say_report(report: ConvertReport, *, left_out: bool = False) -> None:

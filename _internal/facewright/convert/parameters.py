@@ -238,10 +238,14 @@ class ConvertOptions(FaceOptions):
     saved_settings: bool = option(
         True, "Use what the preview has saved: settings of all frames, of shots, of single frames.", remember=False
     )
+    preview: bool = option(
+        False,
+        "Look first: every control, and what it does to any frame, in a window or, without a screen, on a page.",
+        remember=False,
+    )
     serve: bool = option(
         False,
-        "Choose the settings on a page in a browser first, where each shows at once on any frame; from another machine "
-        "through ssh -L.",
+        "The preview on a page in a browser instead of a window; from another machine through ssh -L.",
         remember=False,
     )
     port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)

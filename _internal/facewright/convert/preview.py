@@ -1,8 +1,8 @@
-"""A conversion to look at: any frame with any settings, at once. The page shows it; nothing is written."""
+"""A conversion to look at: any frame with any settings, at once. Window and page show it; nothing is written."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,10 +20,12 @@ from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
 
 KEPT_BYTES = 256 << 20  # of decoded frames
+KEPT_RESULTS = 8  # so that going to and fro between two views is no work
 CLOSE_UP = 1.7  # side of the close-up, in sides of the box around the landmarks
 SIDE_PX = 720  # of the close-up
 MASK_COLOUR = (0.1, 0.9, 0.2)  # BGR
 MASK_OPACITY = 60
+WIPE_COLOUR = (255, 255, 255)
 
 
 class View(StrEnum):
@@ -32,7 +34,23 @@ class View(StrEnum):
     AFTER = "after"
     BEFORE = "before"
     BESIDE = "beside"
+    WIPE = "wipe"
     MASK = "mask"
+
+
+@dataclass(frozen=True)
+class PreviewModel:
+    """A trained model as far as a preview needs it.
+
+    Attributes:
+        predict: The network.
+        wanted: What it takes.
+        defaults: Its converter defaults.
+    """
+
+    predict: Predict
+    wanted: ModelInput
+    defaults: ConverterDefaults
 
 
 @dataclass(frozen=True)
@@ -41,19 +59,30 @@ class PreviewFrame:
 
     Attributes:
         path: Its file.
-        faces: Those to replace, with the masks of their records.
+        shares: Name of a model, and the faces that it replaces, with the masks of their records; in the order in
+            which they are laid over each other.
     """
 
     path: Path
-    faces: tuple[DstFace, ...]
+    shares: tuple[tuple[str, tuple[DstFace, ...]], ...]
+
+    @property
+    def faces(self) -> tuple[DstFace, ...]:
+        """All faces to replace."""
+        return tuple(face for _, faces in self.shares for face in faces)
 
 
 @dataclass(frozen=True)
 class _Predicted:
+    """A frame, and of each model that replaces something there its faces and what it predicts."""
+
     image: Image
-    faces: list[DstFace]
-    prediction: Prediction | None
+    shares: list[tuple[PreviewModel, list[DstFace], Prediction]]
     with_dst_mask: bool
+
+    @property
+    def faces(self) -> list[DstFace]:
+        return [face for _, faces, _ in self.shares for face in faces]
 
 
 class ConversionPreview:
@@ -61,29 +90,40 @@ class ConversionPreview:
 
     Args:
         frames: Those of dst, in order.
-        predict: The trained model.
-        wanted: What it takes.
-        defaults: Its converter defaults.
+        models: The trained models, by name.
+
+    Attributes:
+        unseen: Indices of frames, as far as they were converted here, in which the model saw no face where one is.
     """
 
-    def __init__(
-        self, frames: Sequence[PreviewFrame], predict: Predict, wanted: ModelInput, defaults: ConverterDefaults
-    ) -> None:
+    def __init__(self, frames: Sequence[PreviewFrame], models: Mapping[str, PreviewModel]) -> None:
         self.frames = frames
-        self._predict = predict
-        self._wanted = wanted
-        self._defaults = defaults
+        self.unseen: set[int] = set()
+        self._models = models
         self._kept: OrderedDict[int, _Predicted] = OrderedDict()
+        self._results: OrderedDict[tuple[int, ConvertOptions, bool], Image] = OrderedDict()
         self._lock = threading.Lock()
 
-    def render(self, at: int, options: ConvertOptions, view: View = View.AFTER, *, close_up: bool = False) -> Image:
+    def render(
+        self,
+        at: int,
+        options: ConvertOptions,
+        view: View = View.AFTER,
+        *,
+        close_up: bool = False,
+        side: int = SIDE_PX,
+        wipe: float = 0.5,
+    ) -> Image:
         """Return a frame as the options convert it.
 
         Args:
             at: Its index.
             options: As for the conversion.
-            view: What is shown: the result, the frame itself, both beside each other, or the replaced area in green.
-            close_up: Only the largest face, at 720 px.
+            view: What is shown: the result, the frame itself, both beside each other or on the two sides of a line,
+                or the replaced area in green.
+            close_up: Only the largest face.
+            side: Of the close-up, in pixels.
+            wipe: Where that line is, as a share of the width; before is on its left.
 
         Returns:
             (h, w, 3) uint8 BGR.
@@ -91,35 +131,62 @@ class ConversionPreview:
         Raises:
             UserError: The frame cannot be read, or the prediction is no image.
         """
-        parameters = resolve_parameters(options, self._defaults)
-        with self._lock:
-            known = self._predicted(at, dst_mask=parameters.needs_dst_mask)
-        before, after = known.image, known.image
-        if known.prediction is not None and view is not View.BEFORE:
-            prediction = known.prediction
-            if view is View.MASK:
-                parameters, prediction = _as_mask(parameters, prediction)
-            cuts = cut_faces(before, known.faces, self._wanted, parameters)
-            after, _ = blend_faces(before, cuts, prediction, parameters)
-        shown = [before, after] if view is View.BESIDE else [after]
+        known = self._predicted(at, options)
+        after = known.image if view is View.BEFORE else self._result(at, options, known, mask=view is View.MASK)
+        shown = [known.image, after] if view in (View.BESIDE, View.WIPE) else [after]
         if close_up and known.faces:
-            shown = [_close_up(image, known.faces) for image in shown]
-        return np.hstack(shown)
+            shown = [_close_up(image, known.faces, side) for image in shown]
+        return _wiped(shown[0], shown[1], wipe) if view is View.WIPE else np.hstack(shown)
 
-    def _predicted(self, at: int, *, dst_mask: bool) -> _Predicted:
-        if at in self._kept and (self._kept[at].with_dst_mask or not dst_mask):
-            self._kept.move_to_end(at)
+    def _result(self, at: int, options: ConvertOptions, known: _Predicted, *, mask: bool) -> Image:
+        key = at, options, mask
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        image, replaced = known.image, 0
+        for model, faces, prediction in known.shares:
+            parameters = resolve_parameters(options, model.defaults)
+            if mask:
+                parameters, prediction = _as_mask(parameters, prediction)
+            cuts = cut_faces(known.image, faces, model.wanted, parameters)
+            image, done = blend_faces(image, cuts, prediction, parameters)
+            replaced += done
+        with self._lock:
+            (self.unseen.add if replaced < len(known.faces) else self.unseen.discard)(at)
+            self._results[key] = image
+            while len(self._results) > KEPT_RESULTS:
+                self._results.popitem(last=False)
+        return image
+
+    def _predicted(self, at: int, options: ConvertOptions) -> _Predicted:
+        """Return a frame with its predictions, with dst's own mask where the options use it."""
+        with self._lock:
+            frame = self.frames[at]
+            models = [(self._models[name], faces) for name, faces in frame.shares]
+            dst_mask = any(resolve_parameters(options, model.defaults).needs_dst_mask for model, _ in models)
+            if at in self._kept and (self._kept[at].with_dst_mask or not dst_mask):
+                self._kept.move_to_end(at)
+                return self._kept[at]
+            image = read_image(frame.path)
+            shares = []
+            for model, faces in models:
+                if there := faces_there(image, faces):
+                    cuts = cut_faces(image, there, model.wanted, Parameters())
+                    shares.append((model, there, model.predict(cuts.images, dst_mask=dst_mask)))
+            self._kept[at] = _Predicted(image, shares, dst_mask)
+            while len(self._kept) > 1 and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES:
+                self._kept.popitem(last=False)
             return self._kept[at]
-        frame = self.frames[at]
-        image = read_image(frame.path)
-        faces = faces_there(image, frame.faces)
-        prediction = None
-        if faces:
-            prediction = self._predict(cut_faces(image, faces, self._wanted, Parameters()).images, dst_mask=dst_mask)
-        self._kept[at] = _Predicted(image, faces, prediction, dst_mask)
-        while len(self._kept) > 1 and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES:
-            self._kept.popitem(last=False)
-        return self._kept[at]
+
+
+def _wiped(before: Image, after: Image, wipe: float) -> Image:
+    """Put the two sides of a line together."""
+    width = after.shape[1]
+    at = min(max(round(wipe * width), 0), width)
+    image = np.hstack((before[:, :at], after[:, at:]))
+    image[:, max(at - 1, 0) : at + 1] = WIPE_COLOUR
+    return image
 
 
 def _as_mask(parameters: Parameters, prediction: Prediction) -> tuple[Parameters, Prediction]:
@@ -129,13 +196,13 @@ def _as_mask(parameters: Parameters, prediction: Prediction) -> tuple[Parameters
     return plain, replace(prediction, image=colour)
 
 
-def _close_up(image: Image, faces: Sequence[DstFace]) -> Image:
+def _close_up(image: Image, faces: Sequence[DstFace], side_px: int) -> Image:
     """Cut out the largest face and its surroundings."""
     boxes = [(face.landmarks.min(0), face.landmarks.max(0)) for face in faces]
     low, high = max(boxes, key=lambda box: float(np.ptp(np.array(box), axis=0).max()))
     side = CLOSE_UP * float((high - low).max())
-    scale = SIDE_PX / max(side, 1.0)
-    shift = SIDE_PX / 2 - scale * (low + high) / 2
+    scale = side_px / max(side, 1.0)
+    shift = side_px / 2 - scale * (low + high) / 2
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.warpAffine(image, matrix, (SIDE_PX, SIDE_PX), flags=method), np.uint8)
+    return np.asarray(cv2.warpAffine(image, matrix, (side_px, side_px), flags=method), np.uint8)

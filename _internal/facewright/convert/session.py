@@ -1,7 +1,7 @@
 """A conversion: plan the frames, load the model if anything is to be done, convert, note it in the journal."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,6 +47,7 @@ SHEET_NAME = "merged_sheet.png"
 SHEET_FRAMES = 12
 SHEET_COLUMNS = 6
 SHEET_WIDTH = 320  # px of a cell
+Progress = Callable[[int, int], None]
 Entries = Mapping[str, Mapping[str, Any]]  # of the journal: frame -> its entry
 
 
@@ -149,13 +150,16 @@ class ConvertReport:
     jobs: Sequence[Job] = field(default=(), repr=False)
 
 
-def convert(workspace: Workspace, options: ConvertOptions, models: Models | None = None) -> ConvertReport:
+def convert(
+    workspace: Workspace, options: ConvertOptions, models: Models | None = None, *, on_progress: Progress | None = None
+) -> ConvertReport:
     """Convert the frames of data_dst that are not converted yet.
 
     Args:
         workspace: Holds data_dst/, data_dst/aligned/ and model/; the results go to data_dst/merged/.
         options: The user's.
         models: Where the model comes from; by default the workspace's own.
+        on_progress: Called with the numbers of frames that are done and to do; what it raises ends the conversion.
 
     Raises:
         UserError: No frames, no faces, files that are no faces, no trained model, or a full disk.
@@ -190,7 +194,7 @@ def convert(workspace: Workspace, options: ConvertOptions, models: Models | None
                 todo = _outdated(plan, folder, written)
             ours = _keep_retouched(todo, written, workspace.trash, contents)
             say_models(loaded, in_use, options)
-            done = _run(todo, noted, loaded, contents, ours)
+            done = _run(todo, noted, loaded, contents, ours, on_progress)
         sheet = None if output is Output.MASK else workspace.root / SHEET_NAME
         if sheet and (done or not sheet.exists()):
             _write_sheet([planned.job for planned in plan], sheet)
@@ -327,6 +331,7 @@ def _run(
     models: Sequence[TrainedModel],
     contents: Contents,
     ours: Mapping[Path, str],
+    on_progress: Progress | None = None,
 ) -> list[Done]:
     jobs = {planned.job.index: planned.job for planned in todo}
     keys = {planned.job.frame: planned.key for planned in todo}
@@ -350,6 +355,8 @@ def _run(
             journal.add({**entry, **missed, "made": contents.of(job.target)})
             done.append(result)
             bar.update(1)
+            if on_progress:
+                on_progress(len(done), len(todo))
     return done
 
 

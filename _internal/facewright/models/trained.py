@@ -1,8 +1,9 @@
 """From a model to its generations on disk and back; a trained model for conversion."""
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,17 @@ class KerasModel(TrainedModel):
     """
 
     model: FaceModel
+    _busy: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def predict(self, faces: Array) -> tuple[Array, Array]:
-        """See `TrainedModel`."""
-        return self.model.predict(faces)
+        """See `TrainedModel`; threads wait for each other: a preview and a conversion share the network."""
+        with self._busy:
+            return self.model.predict(faces)
 
     def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
         """See `TrainedModel`."""
-        return self.model.predict_with_own_mask(faces)
+        with self._busy:
+            return self.model.predict_with_own_mask(faces)
 
 
 def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:

@@ -100,3 +100,19 @@ def coalesced(events: list[Event]) -> list[Event]:
         else:
             kept.append(event)
     return kept
+
+
+def event_of(word: str) -> Event | None:
+    """Read a line of a window's process; None for one that is no event."""
+    kind, *rest = word.split()
+    match kind, rest:
+        case "move", [x, y]:
+            return Event(Do.MOVE, float(x), float(y))
+        case (("down" | "up"), [button, x, y]):
+            return Event(Do(kind), float(x), float(y), button)
+        case "wheel", [steps, x, y]:
+            return Event(Do.WHEEL, float(x), float(y), steps=int(steps))
+        case "key", [name]:
+            return Event(Do.KEY, what=name)
+        case _:
+            return None

@@ -6,12 +6,14 @@ OpenCV's window zooms with every turn of the wheel, which no setting turns off (
 shows them with OpenCV, which needs no Tk: some Linux systems have Python without it (the package is named python3-tk).
 """
 
+import math
 import os
 import queue
 import struct
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,10 +99,11 @@ class Window:
             self._newest = (picture, title)
             self._waiting.notify()
 
-    def words(self) -> list[str]:
-        """Wait for something to happen; return all that has happened since the last call."""
+    def words(self, seconds: float = math.inf) -> list[str]:
+        """Wait for something to happen, so long at most; return all that has happened since the last call."""
         words: list[str] = []
-        while not words:  # in short waits, so that Ctrl-C is heard on every system
+        end = time.monotonic() + seconds
+        while not words and time.monotonic() < end:  # in short waits, so that Ctrl-C is heard on every system
             with suppress(queue.Empty):
                 words.append(self._words.get(timeout=0.2))
         return words + self.words_so_far()

@@ -6,7 +6,8 @@ One line per event; X and Y are shares of the image's width and height:
     move X Y                    the mouse moved
     down BUTTON X Y, up ...     a button, "left" or "right"
     wheel STEPS X Y             positive is away from the user
-    key NAME                    a letter or sign, or Enter, Space, Delete, Backspace, Escape
+    key NAME                    a letter or sign, or Enter, Space, Delete, Backspace, Escape, ArrowLeft (Right, Up,
+                                Down), PageUp, PageDown, Home, End
     closed                      the user closed the window
 """
 
@@ -25,6 +26,14 @@ NAMES = {
     "KP_Delete": "Delete",
     "BackSpace": "Backspace",
     "Escape": "Escape",
+    "Left": "ArrowLeft",
+    "Right": "ArrowRight",
+    "Up": "ArrowUp",
+    "Down": "ArrowDown",
+    "Prior": "PageUp",
+    "Next": "PageDown",
+    "Home": "Home",
+    "End": "End",
 }
 POLL_MS = 10  # between two looks for a new image
 
