@@ -39,7 +39,7 @@ NETWORK = r"NewConnectionError|NameResolution|name resolution|timed out|ConnectT
 
 
 def has_nvidia_card() -> bool:
-    """Whether the driver of an NVIDIA card answers."""
+    """Whether the driver of an NVIDIA GPU answers."""
     try:
         answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
@@ -209,7 +209,7 @@ def explain(output: str) -> NoReturn:
     tail = [line for line in output.splitlines() if line.strip()][-12:]
     print("\n".join(f"      | {line[:200]}" for line in tail), file=sys.stderr)
     if "No space left" in output or "Errno 28" in output:
-        fail("The disk is full.", "about 3 GB of free space (8 GB with an NVIDIA card).", "free some and start again.")
+        fail("The disk is full.", "about 3 GB of free space (8 GB with an NVIDIA GPU).", "free some and start again.")
     if "DO NOT MATCH THE HASHES" in output:
         fail(
             "A package is not the file that was pinned: its SHA-256 is another one.",
@@ -288,7 +288,7 @@ def build(*, dev: bool) -> None:
     shutil.rmtree(new, ignore_errors=True)
     LOG.unlink(missing_ok=True)
     pip = make_venv(new)
-    say(f"  2/3 The packages: about {'4 GB: an NVIDIA card was found' if gpu else '400 MB'} to fetch")
+    say(f"  2/3 The packages: about {'4 GB: an NVIDIA GPU was found' if gpu else '400 MB'} to fetch")
     windows = has_window_libraries()
     if not windows:
         say("      no libGL or glib on this system: the headless OpenCV (previews go to files, not to windows)")

@@ -195,16 +195,16 @@ def device() -> Iterator[Finding]:
     from facewright.nn import device_check, devices, gpus  # only now: see `ffmpeg`
 
     there = gpus.list_gpus()
-    for card in there:
-        best = ", used unless --gpus says otherwise" if (card,) == gpus.choose(there, gpus.GpuRequest()) else ""
-        yield Finding("card", True, f"{card.describe()}{best}")
+    for gpu in there:
+        best = ", used unless --gpus says otherwise" if (gpu,) == gpus.choose(there, gpus.GpuRequest()) else ""
+        yield Finding("GPU", True, f"{gpu.describe()}{best}")
     found = devices.find()
     for package in (f"{found.backend}-cpu", found.backend):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             yield Finding("engine", True, f"{package} {importlib.metadata.version(package)}")
     yield Finding("device", True, found.describe())
     if found.unused_gpu:
-        yield Finding("card", False, found.warning(), f"update the card's driver, then {REMAKE}")
+        yield Finding("GPU", False, found.warning(), f"update the GPU's driver, then {REMAKE}")
     result = device_check.run_self_test()
     place = f" on {result.place}" if result.place else ""
     text = f"{result.gflops:.0f} GFLOP/s in a 5x5 convolution of 128 channels{place}"

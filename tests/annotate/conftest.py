@@ -1,13 +1,13 @@
-"""A hand at a table of drawn frames."""
+"""A person at a session over drawn frames."""
 
 import pytest
 
-from annotate.hand import Hand
-from annotate.table import fill, lay
+from annotate.person import Person
+from annotate.sessions import fill, open_session
 from facewright.core.workspace import Workspace
 
 
 @pytest.fixture
-def hand(workspace: Workspace) -> Hand:
+def person(workspace: Workspace) -> Person:
     fill(workspace.dst)
-    return Hand(lay(workspace))
+    return Person(open_session(workspace))

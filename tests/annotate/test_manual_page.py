@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import browser
-from annotate.table import HEIGHT, WIDTH, fill, lay
+from annotate.sessions import HEIGHT, WIDTH, fill, open_session
 from browser import Browser, down, to, up
 from facewright.annotate import page
 from facewright.annotate.drawing import BAR
@@ -34,10 +34,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def serve(workspace: Workspace) -> tuple[subprocess.Popen[str], str]:
-    """Start a table with a page; return its process and its address."""
+    """Start a session with a page; return its process and its address."""
     paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
     process = subprocess.Popen(
-        [sys.executable, "-m", "annotate.table", str(workspace.root), "--serve"],
+        [sys.executable, "-m", "annotate.sessions", str(workspace.root), "--serve"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -59,13 +59,13 @@ def wait_for(condition) -> None:
         time.sleep(0.05)
 
 
-class Hand:
+class Person:
     """Works in the browser, in pixels of the frame."""
 
     def __init__(self, shown: Browser) -> None:
         self.shown = shown
         wait_for(lambda: self.title().startswith("00001.png"))
-        ask = "const r = document.getElementById('table').getBoundingClientRect(); return [r.left, r.top, r.width]"
+        ask = "const r = document.getElementById('frame').getBoundingClientRect(); return [r.left, r.top, r.width]"
         self.left, self.top, width = shown.script(ask)
         self.scale = width / WIDTH
 
@@ -90,22 +90,22 @@ def test_faces_placed_on_the_page_are_saved(workspace: Workspace) -> None:
     try:
         with browser.browser() as shown:
             shown.open(address)
-            hand = Hand(shown)
-            shown.mouse(hand.to(100, 90))
+            person = Person(shown)
+            shown.mouse(person.to(100, 90))
             for delta in (120, 120, -120, 120):  # 80 72 65 71 64
-                hand.wheel(100, 90, delta)
-            hand.click(100, 90)
-            shown.mouse(hand.to(250, 100), down(2), hand.to(250, 110), hand.to(250, 140), up(2))
-            shown.mouse(hand.to(250, 100), down(), hand.to(255, 96), hand.to(262, 93), up())
+                person.wheel(100, 90, delta)
+            person.click(100, 90)
+            shown.mouse(person.to(250, 100), down(2), person.to(250, 110), person.to(250, 140), up(2))
+            shown.mouse(person.to(250, 100), down(), person.to(255, 96), person.to(262, 93), up())
             shown.key("Enter")
             wait_for((aligned / "00001_1.png").exists)
-            wait_for(lambda: hand.title().startswith("00002.png"))
+            wait_for(lambda: person.title().startswith("00002.png"))
             shown.key(" ")
-            wait_for(lambda: hand.title().startswith("00003.png"))
+            wait_for(lambda: person.title().startswith("00003.png"))
             picture = cv2.imdecode(np.frombuffer(shown.screenshot(), np.uint8), cv2.IMREAD_COLOR)
             assert picture.std() > 20  # the frame of noise is seen
             shown.key("q")
-            wait_for(lambda: hand.title() == "All done")
+            wait_for(lambda: person.title() == "All done")
             said = process.communicate(timeout=60)[0]
     finally:
         process.kill()
@@ -124,7 +124,7 @@ def test_the_page_says_when_the_program_is_gone(workspace: Workspace) -> None:
     try:
         with browser.browser() as shown:
             shown.open(address)
-            Hand(shown)
+            Person(shown)
             process.kill()
             process.wait()
             shown.key("n")
@@ -136,15 +136,15 @@ def test_the_page_says_when_the_program_is_gone(workspace: Workspace) -> None:
 @needs_browser
 def test_the_page_says_what_ended_the_work(workspace: Workspace, monkeypatch) -> None:
     fill(workspace.dst)
-    desk = lay(workspace)
+    session = open_session(workspace)
 
     def full(*_: object) -> None:
         raise UserError("The disk is full.", "a", "b")
 
     monkeypatch.setattr(FaceStorage, "save", full)
-    with Page(PageServer(desk).answer) as served, browser.browser() as shown:
+    with Page(PageServer(session).answer) as served, browser.browser() as shown:
         shown.open(served.address)
-        Hand(shown)
+        Person(shown)
         shown.key("Enter")
         wait_for(lambda: shown.script("return document.getElementById('lost').textContent") == "The disk is full.")
 
@@ -171,7 +171,7 @@ def post(address: str, value: object) -> tuple[int, bytes]:
 
 def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
     fill(workspace.dst)
-    counter = PageServer(lay(workspace))
+    counter = PageServer(open_session(workspace))
     with Page(counter.answer) as served:
         with urllib.request.urlopen(served.address, timeout=10) as answer:
             assert b"<script>" in answer.read()
@@ -201,7 +201,7 @@ def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
 )  # fmt: skip
 def test_what_is_no_event_is_refused(workspace: Workspace, body: bytes) -> None:
     fill(workspace.dst, 1)
-    counter = PageServer(lay(workspace))
+    counter = PageServer(open_session(workspace))
     answer = counter.answer(PageRequest("POST", "events", "", body))
     assert answer.status == 400 and not counter.ended.is_set()
 
@@ -214,7 +214,7 @@ def test_events_are_read() -> None:
 
 def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monkeypatch) -> None:
     fill(workspace.dst)
-    desk = lay(workspace)
+    session = open_session(workspace)
     monkeypatch.setattr(page, "LAST_LOOK", 0.0)
 
     def full(*_: object) -> None:
@@ -223,7 +223,7 @@ def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monke
     monkeypatch.setattr(FaceStorage, "save", full)
     monkeypatch.setattr("facewright.ui.page.Page", lambda answer, port: Pressing(answer))
     with pytest.raises(UserError, match="disk is full"):
-        page.serve_session(desk, 0)
+        page.serve_session(session, 0)
 
 
 class Pressing(Page):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from annotate.table import HEIGHT, WIDTH, fill
+from annotate.sessions import HEIGHT, WIDTH, fill
 from facewright.annotate.drawing import BAR
 from facewright.annotate.window import TITLE
 from facewright.core.workspace import Workspace
@@ -23,13 +23,13 @@ SCALE = 2  # the frames of 320 px are shown 640 px wide
 
 
 class Screen:
-    """A table in a window, and the hand that works on it, in pixels of the frame."""
+    """A session in a window, and the person who works in it, in pixels of the frame."""
 
     def __init__(self, display: str, workspace: Workspace) -> None:
         self._environment = {**os.environ, "DISPLAY": display}
         paths = os.pathsep.join(map(str, (REPOSITORY / "_internal", REPOSITORY / "tests")))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "annotate.table", str(workspace.root), "--window"],
+            [sys.executable, "-m", "annotate.sessions", str(workspace.root), "--window"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotate.table import Mean
+from annotate.sessions import Mean
 from extract.squares import SquareModels, Squares, frame_with
 from facewright.annotate import launch as by_hand
 from facewright.annotate.session import AnnotationSession
@@ -35,7 +35,7 @@ MODELS = SquareModels(landmarker=Mean())
 
 
 class Somebody:
-    """Sits before the table instead of window and page.
+    """Annotates without window or page.
 
     Attributes:
         saw: Names of the frames that were offered, for each sitting.
@@ -46,18 +46,18 @@ class Somebody:
         self.saw: list[list[str]] = []
         self.keys = keys
 
-    def work(self, desk: AnnotationSession, port: int) -> None:
+    def work(self, session: AnnotationSession, port: int) -> None:
         self.saw.append([])
-        while not desk.done:
-            self.saw[-1].append(desk.title.split()[0])
+        while not session.done:
+            self.saw[-1].append(session.title.split()[0])
             for key in self.keys:
-                desk.handle(Event(Do.KEY, what=key))
+                session.handle(Event(Do.KEY, what=key))
 
 
 @pytest.fixture
 def somebody(monkeypatch: pytest.MonkeyPatch) -> Somebody:
     person = Somebody("Enter")
-    monkeypatch.setattr(by_hand.page, "work", person.work)
+    monkeypatch.setattr(by_hand.page, "serve_session", person.work)
     return person
 
 

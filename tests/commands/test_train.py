@@ -1,6 +1,7 @@
 """The step, with the tiny model in the place of h64."""
 
 import base64
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -15,7 +16,7 @@ from facewright.core.images import encode, write_image
 from facewright.core.options import declared
 from facewright.faces.record import load_face, save_face
 from facewright.models import registry, trained
-from facewright.nn import checkpoint
+from facewright.nn import checkpoint, gpus
 from facewright.train import faces
 from facewright.train.batch_size import is_out_of_memory
 from train import tiny
@@ -68,6 +69,17 @@ def test_debug_shows_samples_and_trains_nothing(filled, capsys):
     assert (filled.model_dir / "samples.png").exists()
     assert checkpoint.trained_models(filled.model_dir) == []
     assert "Nothing was trained" in capsys.readouterr().out
+
+
+def test_the_choice_of_a_gpu_ends_with_the_training(filled, tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho '0, Test 4000, 8192'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+    with contextlib.suppress(UserError):  # this backend cannot use it
+        run(filled, gpus="0", debug=True)
+    assert gpus.VISIBLE not in os.environ
 
 
 @pytest.mark.parametrize("side", ["src", "dst"])

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from facewright.core.errors import UserError
@@ -27,19 +29,19 @@ def test_rules(wish, expected):
     assert choose(ALL, wish) == expected
 
 
-def test_without_cards_the_processor_is_used_unless_a_card_is_asked_for():
+def test_without_gpus_the_processor_is_used_unless_one_is_asked_for():
     assert choose((), GpuRequest()) == choose((), GpuRequest(worst=True, same_model=True)) == ()
     for wish in (GpuRequest("0"), GpuRequest("all"), GpuRequest(best=3)):
-        with pytest.raises(UserError, match="no graphics card"):
+        with pytest.raises(UserError, match="no GPU"):
             choose((), wish)
-    with pytest.raises(UserError, match="no graphics card 7") as caught:
+    with pytest.raises(UserError, match="no GPU 7") as caught:
         choose(ALL, GpuRequest("1,7"))
     assert "1: RTX 3090, 24.0 GiB" in caught.value.expected
 
 
 @pytest.mark.parametrize("text", ["x", "0;1", "-1", "0,,1", "alle", "1.5"])
 def test_numbers_that_are_none(text):
-    with pytest.raises(UserError, match="does not name graphics cards"):
+    with pytest.raises(UserError, match="does not name GPUs"):
         gpus.check_gpus(text)
 
 
@@ -48,31 +50,37 @@ def test_lines_of_the_drivers_tool():
     assert gpus.parse_nvidia_smi(text.splitlines()) == (Gpu(0, "NVIDIA H200", 143771 / 1024), Gpu(1, "Odd, name", 8.0))
 
 
-def test_a_variable_that_hides_cards_counts():
+def test_a_variable_that_hides_gpus_counts():
     assert gpus.visible_gpus(ALL, None) == ALL
     assert gpus.visible_gpus(ALL, "2,0") == (SMALL, TWIN)
     assert gpus.visible_gpus(ALL, "") == ()
     assert gpus.visible_gpus(ALL, "GPU-12ab") == ALL
 
 
-def test_the_backend_sees_the_chosen_cards_only(monkeypatch):
-    monkeypatch.setattr(gpus.os, "environ", {})
-    gpus.use((TWIN,), "tensorflow")
-    assert gpus.os.environ[gpus.VISIBLE] == "2" and gpus.os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-    gpus.use((BIG, TWIN), "jax")
-    assert gpus.os.environ[gpus.VISIBLE] == "1,2"
-    with pytest.raises(UserError, match="With tensorflow a training runs on one graphics card, not on 2") as caught:
-        gpus.use((BIG, TWIN), "tensorflow")
+@pytest.mark.parametrize("before", [None, "1,2"])
+def test_the_backend_sees_the_chosen_gpus_only_and_what_comes_after_it_all(monkeypatch, before):
+    monkeypatch.delenv(gpus.ORDER, raising=False)
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+    if before:
+        monkeypatch.setenv(gpus.VISIBLE, before)
+    with gpus.environment_restored():
+        gpus.use((TWIN,), "tensorflow")
+        assert os.environ[gpus.VISIBLE] == "2" and os.environ[gpus.ORDER] == "PCI_BUS_ID"
+        gpus.use((BIG, TWIN), "jax")
+        assert os.environ[gpus.VISIBLE] == "1,2"
+        with pytest.raises(UserError) as caught:
+            gpus.use((BIG, TWIN), "tensorflow")
     assert "KERAS_BACKEND=jax" in caught.value.fix
+    assert os.environ.get(gpus.VISIBLE) == before and gpus.ORDER not in os.environ
 
 
-def test_no_tool_no_cards(monkeypatch, tmp_path):
+def test_no_tool_no_gpus(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus.list_gpus() == ()
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho '0, Test 4000, 4096'\n")
     tool.chmod(0o755)
     monkeypatch.delenv(gpus.VISIBLE, raising=False)
-    assert [card.describe() for card in gpus.list_gpus()] == ["0: Test 4000, 4.0 GiB"]
+    assert [gpu.describe() for gpu in gpus.list_gpus()] == ["0: Test 4000, 4.0 GiB"]
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert gpus.list_gpus() == ()

@@ -50,4 +50,4 @@ def test_the_question_for_the_model_explains_which_and_how_long(typed, capsys):
     typed("?", "df")
     assert question(spec, spec.default) == "df"
     said = capsys.readouterr().out
-    assert "no graphics card" in said and "150 ms; 4,000 take 10 min" in said and "~" in said
+    assert "quick" in said and "150 ms; 4,000 take 10 min" in said and "~" in said

@@ -61,7 +61,7 @@ class Face:
         points: (68, 2) float32 landmarks.
         rect: (left, top, right, bottom), as it is shown and saved.
         square: The square around it.
-        placed: Whether a hand set the points: then they move as they are and are not looked for again.
+        placed: Whether a person set the points: then they move as they are and are not looked for again.
         file: The aligned image on disk that this face was read from; None for a new one.
         changed: Whether it differs from that file.
     """
@@ -90,7 +90,7 @@ def found(square: FaceSquare, find: Find) -> Face:
 
 
 def open_face(file: FaceFile, find: Find) -> Face:
-    """Return a saved face; points that a hand has set are known by not being where the search would put them."""
+    """Return a saved face; points that a person has set are known by not being where the search would put them."""
     record = file.record
     square, placed = square_of(record.frame_landmarks), False
     if record.detector == MANUAL_DETECTOR:
@@ -116,7 +116,7 @@ def scale_of(matrix: Matrix) -> float:
 
 
 def moved(face: Face, square: FaceSquare, find: Find) -> Face:
-    """Return the face in another square: looked for anew, or carried along where a hand has set the points."""
+    """Return the face in another square: looked for anew, or carried along where a person has set the points."""
     if not face.placed:
         return replace(face, points=find(square), rect=square.rect, square=square, changed=True)
     old = face.square

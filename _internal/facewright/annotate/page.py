@@ -18,7 +18,7 @@ from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, page_head, se
 
 QUICK, FINE = 55, 88  # JPEG quality while something moves, and at rest
 MOST_EVENTS = 1000
-MAX_STEPS = 1_000_000  # notches of the wheel, or repeats of a key that is held
+MAX_STEPS = 1_000_000  # notches of the wheel, or repeats of a key that is held down
 LAST_LOOK = 2.0  # seconds in which the page may fetch the last image
 
 PAGE_STYLE = """
@@ -30,18 +30,19 @@ img { max-width: 100vw; max-height: 100vh; cursor: crosshair; user-select: none;
 #lost:not(.shown) { display: none }
 """
 BODY = """\
-<img id="table" alt="the frame" draggable="false">
+<img id="frame" alt="the frame" draggable="false">
 <div id="lost">The program does not answer. Was it ended, or is the connection lost?</div>
 <script>
 "use strict";
-const table = document.getElementById("table"), lost = document.getElementById("lost");
-const ADDING = new Set(["+", "=", "-", "e", "r", "E", "R"]);  // of other keys that are held, one waits at most
+const frame = document.getElementById("frame"), lost = document.getElementById("lost");
+const ADDING = new Set(["+", "=", "-", "e", "r", "E", "R"]);  // of other keys that are held down, one waits at most
 let queue = [], busy = false, fine = false, done = false, rest = 0;
 function add(event) {
   const last = queue[queue.length - 1];
   if (last && last.do === event.do && event.do === "move") queue[queue.length - 1] = event;
   else if (last && last.do === event.do && event.do === "wheel") last.steps += event.steps;
-  else if (last && last.do === event.do && event.held && last.what === event.what) last.steps += ADDING.has(event.what);
+  else if (last && last.do === event.do && event.again && last.what === event.what)
+    last.steps += ADDING.has(event.what);
   else queue.push(event);
   send(false);
 }
@@ -57,7 +58,7 @@ async function send(wantFine) {
     if (answer.status === 400) events.length = 0;  // they would be refused again
     if (!answer.ok) { done = answer.status === 500; lost.textContent = await answer.text(); throw new Error() }
     const url = URL.createObjectURL(await answer.blob());
-    await new Promise(shown => { table.onload = table.onerror = shown; const old = table.src; table.src = url;
+    await new Promise(shown => { frame.onload = frame.onerror = shown; const old = frame.src; frame.src = url;
       if (old.startsWith("blob:")) URL.revokeObjectURL(old) });
     document.title = decodeURIComponent(answer.headers.get("X-Title") || "");
     done = answer.headers.get("X-Done") === "yes";
@@ -74,20 +75,20 @@ async function send(wantFine) {
   else if (fine || !wantFine) { rest = setTimeout(() => { fine = false; send(true) }, 150) }
 }
 function mouse(kind, event) {
-  const box = table.getBoundingClientRect();
+  const box = frame.getBoundingClientRect();
   const share = (at, side) => Math.min(Math.max(at / (side || 1), 0), 1);  // a drag may leave the image
   return { do: kind, x: share(event.clientX - box.left, box.width), y: share(event.clientY - box.top, box.height),
     what: event.button === 2 ? "right" : "left" };
 }
-table.addEventListener("pointermove", event => add(mouse("move", event)));
-table.addEventListener("pointerdown", event => {
-  event.preventDefault(); table.setPointerCapture(event.pointerId);
+frame.addEventListener("pointermove", event => add(mouse("move", event)));
+frame.addEventListener("pointerdown", event => {
+  event.preventDefault(); frame.setPointerCapture(event.pointerId);
   if (event.button === 0 || event.button === 2) add(mouse("down", event));
 });
-table.addEventListener("pointerup", event => {
+frame.addEventListener("pointerup", event => {
   if (event.button === 0 || event.button === 2) add(mouse("up", event));
 });
-table.addEventListener("wheel", event => {
+frame.addEventListener("wheel", event => {
   event.preventDefault();
   add({ ...mouse("wheel", event), steps: event.deltaY < 0 ? 1 : -1 });
 }, { passive: false });
@@ -95,7 +96,7 @@ document.addEventListener("contextmenu", event => event.preventDefault());
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  add({ do: "key", what: event.key, steps: 1, held: event.repeat });
+  add({ do: "key", what: event.key, steps: 1, again: event.repeat });
 });
 send(true);
 </script>

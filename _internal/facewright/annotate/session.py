@@ -77,6 +77,11 @@ class AnnotationSession:
         return sum(self._counts.values())
 
     @property
+    def state(self) -> State:
+        """The frame that is shown, as far as it is annotated."""
+        return self._state
+
+    @property
     def title(self) -> str:
         """The frame that is shown, in a few words."""
         return "All done" if self.done else f"{self._frame.path.name} ({self._at + 1} of {len(self._frames)})"
@@ -158,17 +163,17 @@ class AnnotationSession:
             self._state = steps.key(self._state, pressed, self._frame_view(), times)
 
     def _accept(self) -> None:
-        """Save all faces, the one in hand too, and go on; a frame that is not an image is skipped."""
+        """Save all faces, the grabbed one too, and go on; a frame that is not an image is skipped."""
         if self._frame.picture is not None:
             self._save(self._state.faces)
         self._onward()
 
     def _aside(self, step: int) -> None:
-        """Go to the neighbour in the list of all frames; what was put down is kept."""
+        """Go to the neighbour in the list of all frames; what was dropped is kept."""
         there = self._at + step
         if not 0 <= there < len(self._frames):
             return
-        faces = self._state.put_down()
+        faces = self._state.without_grab()
         if self._frame.picture is not None and _differ(faces, self._storage.faces(self._frame.path)):
             self._save(faces)
         self._open(there)
@@ -237,8 +242,8 @@ class AnnotationSession:
     def _status(self) -> str:
         count = len(self._state.faces)
         parts = [f"{self._at + 1} of {len(self._frames)}", f"{count} face{'' if count == 1 else 's'}"]
-        if self._state.held is not None:
-            parts.append("one in hand: click puts it down")
+        if self._state.grabbed is not None:
+            parts.append("one grabbed: click drops it")
         if self._accurate:
             parts.append("second look")
         if self._storage.finished(self._frame.path):

@@ -1,4 +1,4 @@
-"""The frame that is annotated: its faces, the one in hand, and what each move of the mouse and each key makes of them.
+"""The frame that is annotated: its faces, the grabbed one, and what each move of the mouse and each key makes of them.
 
 Nothing is read, written or shown here: each function returns the next state, so that every key can be tested alone.
 """
@@ -31,7 +31,7 @@ class FrameView:
 
     Attributes:
         find: Looks for landmarks in a square.
-        pixel: Frame pixels per shown pixel; distances that a hand can aim at are measured in shown ones.
+        pixel: Frame pixels per shown pixel; distances that a person can aim at are measured in shown ones.
     """
 
     find: Find
@@ -63,18 +63,18 @@ class State:
     """One frame under work.
 
     Attributes:
-        faces: All faces, the one in hand too.
-        held: Index of the face that follows the mouse; None when all are put down.
-        before: The held face as it was before it was picked up; None for a new one.
-        offset: From the mouse to the middle of the held face.
-        press: What the left button holds.
+        faces: All faces, the grabbed one too.
+        grabbed: Index of the face that follows the mouse; None when none does.
+        before: The grabbed face as it was before; None for a new one.
+        offset: From the mouse to the middle of the grabbed face.
+        press: What the left button was pressed on.
         anchor: Where the right button was pressed.
         mouse: Where the mouse is, in frame pixels.
         half: Half size of the next new face.
     """
 
     faces: tuple[Face, ...] = ()
-    held: int | None = None
+    grabbed: int | None = None
     before: Face | None = None
     offset: Place = (0.0, 0.0)
     press: Press | None = None
@@ -82,40 +82,40 @@ class State:
     mouse: Place = (0.0, 0.0)
     half: float = START
 
-    def put_down(self) -> tuple[Face, ...]:
-        """Return the faces without what is in the air: a held one stays where it was before."""
-        return release(self).faces
+    def without_grab(self) -> tuple[Face, ...]:
+        """Return the faces as if none were grabbed: that one is where it was before, or is gone if it is new."""
+        return undo_grab(self).faces
 
 
 def open_frame(faces: tuple[Face, ...], mouse: Place, half: float, view: FrameView) -> State:
-    """Return a frame as it is opened: with its faces, or with a new one in hand."""
+    """Return a frame as it is opened: with its faces, or with a new one grabbed."""
     state = State(faces, mouse=mouse, half=half)
-    return state if faces else take_new(state, view)
+    return state if faces else grab_new(state, view)
 
 
-def take_new(state: State, view: FrameView) -> State:
-    """Put down what is held and take a new face in hand."""
+def grab_new(state: State, view: FrameView) -> State:
+    """Drop the grabbed face and grab a new one."""
     state = drop(state)
     square = FaceSquare(*state.mouse, state.half)
-    return replace(state, faces=(*state.faces, found(square, view.find)), held=len(state.faces), offset=(0.0, 0.0))
+    return replace(state, faces=(*state.faces, found(square, view.find)), grabbed=len(state.faces), offset=(0.0, 0.0))
 
 
 def drop(state: State) -> State:
-    """Put the held face down where it is."""
-    return replace(state, held=None, before=None, press=None, anchor=None)
+    """Drop the grabbed face where it is."""
+    return replace(state, grabbed=None, before=None, press=None, anchor=None)
 
 
-def release(state: State) -> State:
-    """Let go: a new face vanishes, another one goes back to where it was."""
-    if state.held is None:
+def undo_grab(state: State) -> State:
+    """Undo the grab: a new face vanishes, another one goes back to where it was."""
+    if state.grabbed is None:
         return drop(state)
     back = () if state.before is None else (state.before,)
-    return drop(replace(state, faces=(*state.faces[: state.held], *back, *state.faces[state.held + 1 :])))
+    return drop(replace(state, faces=(*state.faces[: state.grabbed], *back, *state.faces[state.grabbed + 1 :])))
 
 
 def remove(state: State) -> State:
-    """Take away the held face, or the one under the mouse."""
-    index = state.held if state.held is not None else face_at(state.faces, state.mouse)
+    """Remove the grabbed face, or the one under the mouse."""
+    index = state.grabbed if state.grabbed is not None else face_at(state.faces, state.mouse)
     if index is None:
         return state
     return drop(replace(state, faces=(*state.faces[:index], *state.faces[index + 1 :])))
@@ -145,7 +145,7 @@ def mouse_move(state: State, at: Place, view: FrameView) -> State:
         return _place(state, state.anchor, view)
     if state.press is not None:
         return _drag(state, state.press, view)
-    if state.held is not None:
+    if state.grabbed is not None:
         return _follow(state, view)
     return state
 
@@ -154,9 +154,9 @@ def _place(state: State, anchor: Place, view: FrameView) -> State:
     """The right button is down: the mean face from the anchor to the mouse."""
     if _apart(anchor, state.mouse) < 2 * view.still:
         return state
-    held = len(state.faces) if state.held is None else state.held
-    like = None if state.held is None else state.faces[held]
-    return _with_face(replace(state, held=held), held, mean_face_between(anchor, state.mouse, like))
+    grabbed = len(state.faces) if state.grabbed is None else state.grabbed
+    like = None if state.grabbed is None else state.faces[grabbed]
+    return _with_face(replace(state, grabbed=grabbed), grabbed, mean_face_between(anchor, state.mouse, like))
 
 
 def _drag(state: State, press: Press, view: FrameView) -> State:
@@ -165,28 +165,28 @@ def _drag(state: State, press: Press, view: FrameView) -> State:
     state = replace(state, press=replace(press, dragging=True))
     if press.point is not None:
         return _with_face(state, press.face, with_point(state.faces[press.face], press.point, state.mouse))
-    if state.held is None:
-        state = replace(_pick(state, press), press=state.press)
+    if state.grabbed is None:
+        state = replace(_grab(state, press), press=state.press)
     return _follow(state, view)
 
 
-def _pick(state: State, press: Press) -> State:
-    """Take the pressed face in hand, without a jump: it keeps its place relative to the mouse."""
+def _grab(state: State, press: Press) -> State:
+    """Grab the pressed face, without a jump: it keeps its place relative to the mouse."""
     face = state.faces[press.face]
     offset = (face.square.x - press.at[0], face.square.y - press.at[1])
-    return replace(state, held=press.face, before=face, offset=offset, press=None)
+    return replace(state, grabbed=press.face, before=face, offset=offset, press=None)
 
 
 def _follow(state: State, view: FrameView) -> State:
     x, y = state.mouse[0] + state.offset[0], state.mouse[1] + state.offset[1]
-    return _held_in(state, lambda square: replace(square, x=x, y=y), view)
+    return _change_grabbed(state, lambda square: replace(square, x=x, y=y), view)
 
 
-def _held_in(state: State, change: Callable[[FaceSquare], FaceSquare], view: FrameView) -> State:
-    if state.held is None:
+def _change_grabbed(state: State, change: Callable[[FaceSquare], FaceSquare], view: FrameView) -> State:
+    if state.grabbed is None:
         return state
-    face = state.faces[state.held]
-    return _with_face(state, state.held, moved(face, change(face.square), view.find))
+    face = state.faces[state.grabbed]
+    return _with_face(state, state.grabbed, moved(face, change(face.square), view.find))
 
 
 def _with_face(state: State, index: int, face: Face) -> State:
@@ -202,7 +202,7 @@ def button_down(state: State, button: str, at: Place, view: FrameView) -> State:
     state = replace(state, mouse=at)
     if button == "right":
         return replace(state, anchor=at, press=None)
-    if state.held is not None:
+    if state.grabbed is not None:
         return drop(state)
     point = point_at(state.faces, at, view.reach)
     if point is not None:
@@ -210,47 +210,49 @@ def button_down(state: State, button: str, at: Place, view: FrameView) -> State:
     index = face_at(state.faces, at)
     if index is not None:
         return replace(state, press=Press(at, index, None))
-    return take_new(state, view)
+    return grab_new(state, view)
 
 
 def button_up(state: State, button: str, at: Place) -> State:
-    """A button was let go."""
+    """A button was released."""
     state = replace(state, mouse=at)
     if button == "right":
-        placed = state.held is not None and state.anchor is not None and state.faces[state.held].placed
+        placed = state.grabbed is not None and state.anchor is not None and state.faces[state.grabbed].placed
         return drop(state) if placed else replace(state, anchor=None)
     press = state.press
     if press is None:
         return state
-    return drop(state) if press.dragging else _pick(state, press)
+    return drop(state) if press.dragging else _grab(state, press)
 
 
 def wheel(state: State, steps: int, view: FrameView) -> State:
-    """The wheel was turned: another size for the face in hand."""
-    if state.held is None:
+    """The wheel was turned: another size for the grabbed face."""
+    if state.grabbed is None:
         return state
-    half = resize_by_wheel(state.faces[state.held].square.half, steps, max(10.0, 10 * view.pixel))
-    return replace(_held_in(state, lambda square: replace(square, half=half), view), half=half)
+    half = resize_by_wheel(state.faces[state.grabbed].square.half, steps, max(10.0, 10 * view.pixel))
+    return replace(_change_grabbed(state, lambda square: replace(square, half=half), view), half=half)
 
 
 def key(state: State, pressed: Key, view: FrameView, times: int = 1) -> State:
     """A key that concerns the faces of the frame, those in `ADDING` pressed so often; others change nothing."""
     match pressed:
         case Key.NEW:
-            return take_new(state, view)
+            return grab_new(state, view)
         case Key.DELETE:
             return remove(state)
         case Key.GIVE_UP:
-            return release(state)
+            return undo_grab(state)
         case Key.LARGER | Key.SMALLER:
             return wheel(state, times if pressed is Key.LARGER else -times, view)
         case Key.TURN_LEFT | Key.TURN_RIGHT:
             turn = (TURN if pressed is Key.TURN_RIGHT else -TURN) * times
-            return _held_in(state, lambda square: replace(square, roll=(square.roll + turn + 180) % 360 - 180), view)
+            return _change_grabbed(
+                state, lambda square: replace(square, roll=(square.roll + turn + 180) % 360 - 180), view
+            )
         case _:
             return state
 
 
 def look_again(state: State, view: FrameView) -> State:
-    """Look for the held face's landmarks anew, after the search itself was changed."""
-    return _held_in(state, lambda square: square, view)
+    """Look for the grabbed face's landmarks anew, after the search itself was changed."""
+    return _change_grabbed(state, lambda square: square, view)

@@ -90,7 +90,7 @@ def how_long(iterations: int) -> str:
     elsewhere = time_text(iterations * TWO_CORES_SECONDS)
     return (
         f"The training, most of the time, takes about {elsewhere} on two processor cores "
-        "(twice that where they lack bfloat16), less on more of them or a graphics card."
+        "(twice that where they lack bfloat16), less on more of them or a GPU."
     )
 
 

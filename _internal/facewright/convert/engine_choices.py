@@ -19,7 +19,7 @@ ENGINES = {
     Engine.ONNX.value: "onnxruntime: starts in a second; the model is written as ONNX once per saved state",
 }
 DEVICES = {
-    "auto": "a card, if this build of onnxruntime can use one, else the processor",
+    "auto": "a GPU, if this build of onnxruntime can use one, else the processor",
     **{key: provider.what for key, provider in PROVIDERS.items()},
 }
 DFM_FACES = {

@@ -220,7 +220,7 @@ def load_tensorflow(without: str) -> Any:
         UserError: It cannot be loaded.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a card's memory is shared with other programs
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a GPU's memory is shared with other programs
     try:
         with without_notes():
             return importlib.import_module("tensorflow")

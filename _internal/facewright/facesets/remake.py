@@ -77,13 +77,14 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions, executo
         UserError: There are no faces, or the folder cannot be written.
     """
     side = workspace.side(side_name)
-    settings = ExtractionLog.read(side).settings or {}
+    log = ExtractionLog.read(side)
+    settings = log.settings or {}
     cut = Cut(FaceType(options.face_type), options.size, bool(settings.get("align_eyes")))
     faces = load_side_faces(workspace, side).faces
     todo = [face for face in faces if not cut.matches(face.record)]
     old = OldVersions(workspace, [face.path for face in todo], "faceset --action remake")
     made, from_aligned, left = 0, 0, []
-    for result in _cut_frames(side, todo, cut, executor):
+    for result in _cut_frames(side, log, todo, cut, executor):
         for path, data in result.done:
             if not path.exists():  # deleted meanwhile
                 continue
@@ -92,7 +93,7 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions, executo
             made += 1
         from_aligned += result.from_aligned
         left += result.left
-    _update_journal(side, cut)
+    _update_journal(log, cut)
     console.say(f"{console.counted(made, 'face')} cut again in {side.aligned_dir}: {cut.kind}, {cut.size} px.")
     if len(faces) > len(todo):
         console.say(f"{len(faces) - len(todo)} were cut like this already.")
@@ -106,10 +107,12 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions, executo
     old.report()
 
 
-def _cut_frames(side: Side, faces: list[FaceFile], cut: Cut, executor: Executor) -> Iterator[FrameResult]:
+def _cut_frames(
+    side: Side, log: ExtractionLog, faces: list[FaceFile], cut: Cut, executor: Executor
+) -> Iterator[FrameResult]:
     """Make the faces of one frame after the other; each frame is read once."""
     frames = {path.name: path for path in side.frames()}
-    changed = {path.name for path in ExtractionLog.read(side).split(list(frames.values()))[1]}
+    changed = {path.name for path in log.split(list(frames.values()))[1]}
     groups: dict[str, list[FaceFile]] = {}
     for face in faces:
         groups.setdefault(face.record.frame, []).append(face)
@@ -147,9 +150,8 @@ def _make(frame: Path | None, faces: list[FaceFile], cut: Cut) -> FrameResult:
     return made
 
 
-def _update_journal(side: Side, cut: Cut) -> None:
+def _update_journal(log: ExtractionLog, cut: Cut) -> None:
     """Note the new settings, so that the next extraction goes on with them."""
-    log = ExtractionLog.read(side)
     settings = log.settings
     new = None if settings is None else {**settings, "face_type": str(cut.kind), "size": cut.size}
     if new is not None and new != settings:

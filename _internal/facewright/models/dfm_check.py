@@ -17,7 +17,7 @@ from facewright.ui.contact_sheet import evenly
 
 Faces = NDArray[np.float32]
 FACES = 8
-# A card multiplies with fewer bits than a processor unless it is told otherwise.
+# A GPU multiplies with fewer bits than a processor unless it is told otherwise.
 LIMITS = {"cpu": 1e-4, "gpu": 1e-2}
 TRIALS, SECONDS = 10, 2.0
 

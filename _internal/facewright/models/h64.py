@@ -10,7 +10,7 @@ from facewright.models.spec import CONVERTER_DEFAULTS, LightOptions
 
 
 class H64(SharedEncoder):
-    """Half face, 64 px; learns in a day on a small card."""
+    """Half face, 64 px; learns in a day on a small GPU."""
 
     title = "half face, 64 px: the classic; robust, light on memory, blurred when the face is near"
     resolution = 64

@@ -33,7 +33,7 @@ BACKGROUND = 0.1
 class Quick(SharedEncoder):
     """Full face, 128 px, 8 million parameters."""
 
-    title = "full face, 128 px: learns short clips in minutes, also without a graphics card"
+    title = "full face, 128 px: learns short clips in minutes, also without a GPU"
     resolution = 128
     face_type = FaceType.FULL
     flip = False

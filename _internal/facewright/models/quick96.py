@@ -25,7 +25,7 @@ LEAK = 0.2  # in the residual blocks
 class Quick96(SharedEncoder):
     """Full face, 96 px, 38 million parameters."""
 
-    title = "full face, 96 px: the small model of later DeepFaceLab, for a first look on a small card"
+    title = "full face, 96 px: the small model of later DeepFaceLab, for a first look on a small GPU"
     resolution = 96
     face_type = FaceType.FULL
     flip = False

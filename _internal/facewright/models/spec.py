@@ -127,7 +127,7 @@ class ModelSpec(ABC):
 
     @classmethod
     def batch_for(cls, memory: float) -> int:
-        """Return the faces per stream and iteration that the workflow of 2018 took for a card of that memory.
+        """Return the faces per stream and iteration that the workflow of 2018 took for a GPU of that memory.
 
         Args:
             memory: Of the device, in GiB. The first entry of `batches` that is not smaller counts; beyond the

@@ -18,7 +18,7 @@ class Conv2D(keras.layers.Conv2D):
     the weights out for the convolution and on their gradient, which TensorFlow's library computes badly. One product of
     all patches with all weights gives the same numbers, up to rounding: on two cores, with the 1024 -> 2048 channels at
     4 x 4 of H64's code, forwards and backwards took 0.26 times the time in bfloat16 and 0.43 times in float32.
-    On graphics cards, and where images are large, keras' own is faster.
+    On GPUs, and where images are large, keras' own is faster.
     """
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:

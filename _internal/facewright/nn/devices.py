@@ -53,7 +53,7 @@ class Device:
     def describe(self) -> str:
         """Say it in a line."""
         if self.kind == "gpu":
-            what = f"{self.name}" if self.count == 1 else f"{self.count} cards, first {self.name}"
+            what = f"{self.name}" if self.count == 1 else f"{self.count} GPUs, first {self.name}"
         else:
             what = f"{self.name}, {self.count} core{'s' if self.count != 1 else ''}"
         return f"{self.kind.upper()}: {what} (keras on {self.backend})"
@@ -63,7 +63,7 @@ class Device:
         if not self.unused_gpu:
             return ""
         return (
-            f"There is an NVIDIA card ({self.unused_gpu}), but {self.backend} cannot use it: the networks run on "
+            f"There is an NVIDIA GPU ({self.unused_gpu}), but {self.backend} cannot use it: the networks run on "
             f"the processor, many times slower. {_way_to_the_gpu(self.backend)}"
         )
 
@@ -208,8 +208,8 @@ def nvidia_gpu_name() -> str:
     """Return the name of the first NVIDIA GPU that the driver sees, "" without one."""
     folder = Path("/proc/driver/nvidia/gpus")
     try:
-        for card in sorted(folder.iterdir()):
-            for line in (card / "information").read_text(errors="replace").splitlines():
+        for gpu in sorted(folder.iterdir()):
+            for line in (gpu / "information").read_text(errors="replace").splitlines():
                 if line.startswith("Model:"):
                     return line.partition(":")[2].strip()
     except OSError:
@@ -219,7 +219,7 @@ def nvidia_gpu_name() -> str:
 
 def _way_to_the_gpu(backend: str) -> str:
     if backend == "tensorflow" and sys.platform == "win32":
-        return "TensorFlow has no Windows build for cards: use WSL2, or KERAS_BACKEND=torch with a CUDA build of torch."
+        return "TensorFlow has no GPU build for Windows: use WSL2, or KERAS_BACKEND=torch with a CUDA build of torch."
     if backend == "tensorflow":
         return 'Put the CUDA build into the environment: _internal/env/bin/pip install "tensorflow[and-cuda]".'
     return f"Install the CUDA build of {backend} into _internal/env."

@@ -7,8 +7,9 @@ Rules (those of the workflow of 2018): the best GPU is the one with most memory,
 the one with least. A user may say which GPU counts as the best, or name the GPUs outright, which is final.
 """
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from facewright.core import machine
@@ -16,7 +17,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.nn.devices import Device, find
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 MULTI_GPU_BACKENDS = ("jax",)  # backends with which one process trains on several GPUs
 
 
@@ -119,27 +120,41 @@ def check_gpus(text: str) -> list[int]:
         return []
     if not all(word.isascii() and word.isdigit() for word in words):
         raise UserError(
-            f"{text[:60]!r} does not name graphics cards.",
+            f"{text[:60]!r} does not name GPUs.",
             "all, or numbers with commas between them.",
-            f"give, for example, --gpus 0 or --gpus 0,1. The cards are listed by:{hint('doctor')}",
+            f"give, for example, --gpus 0 or --gpus 0,1. The GPUs are listed by:{hint('doctor')}",
         )
     return list(dict.fromkeys(map(int, words)))
 
 
+@contextlib.contextmanager
+def environment_restored() -> Iterator[None]:
+    """Put the variables that `use` sets back at the end of the block, so that the next one may choose other GPUs."""
+    before = {name: os.environ.get(name) for name in (VISIBLE, ORDER)}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def use(chosen: Sequence[Gpu], backend: str) -> None:
-    """Let the backend see the chosen GPUs only. Call it before the backend starts.
+    """Let the backend see the chosen GPUs only. Call it before the backend starts, within `environment_restored`.
 
     Raises:
         UserError: There are several, and this backend trains on one.
     """
     if len(chosen) > 1 and backend not in MULTI_GPU_BACKENDS:
         raise UserError(
-            f"With {backend} a training runs on one graphics card, not on {len(chosen)}.",
-            "one card; or JAX, with which several cards share each batch.",
-            "give one number to --gpus (another card can train in another workspace); or set KERAS_BACKEND=jax.",
+            f"With {backend} a training runs on one GPU, not on {len(chosen)}.",
+            "one GPU; or JAX, with which several GPUs share each batch.",
+            "give one number to --gpus (another GPU can train in another workspace); or set KERAS_BACKEND=jax.",
         )
     if chosen:
-        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi numbers them
+        os.environ[ORDER] = "PCI_BUS_ID"  # as nvidia-smi numbers them
         os.environ[VISIBLE] = ",".join(str(gpu.index) for gpu in chosen)
 
 
@@ -147,9 +162,9 @@ def _known(by_number: dict[int, Gpu], number: int) -> Gpu:
     if number not in by_number:
         there = "; ".join(gpu.describe() for gpu in by_number.values()) or "none that this process may use"
         raise UserError(
-            f"There is no graphics card {number}.",
-            f"one of the cards: {there}.",
-            f"leave the flag out to use the best one, or the processor. The cards are listed by:{hint('doctor')}",
+            f"There is no GPU {number}.",
+            f"one of: {there}.",
+            f"leave the flag out to use the best one, or the processor. The GPUs are listed by:{hint('doctor')}",
         )
     return by_number[number]
 

@@ -21,7 +21,7 @@ TRIALS = 3
 
 
 def choose_provider(wanted: str = "auto") -> str:
-    """Return the key of the provider to use; warn where a card lies idle.
+    """Return the key of the provider to use; warn where a GPU lies idle.
 
     Args:
         wanted: "auto" or a key of `PROVIDERS`.
@@ -39,11 +39,11 @@ def choose_provider(wanted: str = "auto") -> str:
             )
         return wanted
     found = next(key for key in USUAL if PROVIDERS[key].name in there)
-    card = nvidia_gpu_name() if found == "cpu" else ""
-    if card:
+    gpu = nvidia_gpu_name() if found == "cpu" else ""
+    if gpu:
         console.warn(
-            f"There is an NVIDIA card ({card}), but this build of onnxruntime cannot use it: the network runs on the "
-            f"processor, many times slower. Install the build for cards, or let keras convert:{_way_to('cuda')}"
+            f"There is an NVIDIA GPU ({gpu}), but this build of onnxruntime cannot use it: the network runs on the "
+            f"processor, many times slower. Install the build for GPUs, or let keras convert:{_way_to('cuda')}"
             f"{again('--engine', 'keras')}"
         )
     return found

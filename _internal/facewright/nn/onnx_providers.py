@@ -23,10 +23,10 @@ class Provider:
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
         "cpu": Provider("CPUExecutionProvider", "the processor", "onnxruntime"),
-        "cuda": Provider("CUDAExecutionProvider", "an NVIDIA card", "onnxruntime-gpu[cuda,cudnn]"),
-        "directml": Provider("DmlExecutionProvider", "any card, on Windows", "onnxruntime-directml"),
-        "migraphx": Provider("MIGraphXExecutionProvider", "an AMD card, on Linux", "onnxruntime-migraphx"),
-        "openvino": Provider("OpenVINOExecutionProvider", "an Intel processor or card", "onnxruntime-openvino"),
+        "cuda": Provider("CUDAExecutionProvider", "an NVIDIA GPU", "onnxruntime-gpu[cuda,cudnn]"),
+        "directml": Provider("DmlExecutionProvider", "any GPU, on Windows", "onnxruntime-directml"),
+        "migraphx": Provider("MIGraphXExecutionProvider", "an AMD GPU, on Linux", "onnxruntime-migraphx"),
+        "openvino": Provider("OpenVINOExecutionProvider", "an Intel processor or GPU", "onnxruntime-openvino"),
         "coreml": Provider("CoreMLExecutionProvider", "Apple silicon", "onnxruntime"),
     }
 )

@@ -5,17 +5,17 @@ from facewright.train.step_times import step_times
 
 WHICH = (
     (
-        "no graphics card, or a few minutes",
+        "no GPU, or a few minutes",
         "quick (full face, 128 px)",
         "4,000 iterations for a short clip: the ten minutes of the quick start",
     ),
     (
-        "a small card (2 GB), a first look",
+        "a small GPU (2 GB), a first look",
         "quick96 (full face, 96 px) or h64 (half face, 64 px)",
         "until the preview is sharp",
     ),
     (
-        "a card with 4.5 GB or more, two faces of similar shape",
+        "a GPU with 4.5 GB or more, two faces of similar shape",
         "df (full face, 128 px)",
         "the workflow of 2018 advised a day or more",
     ),

@@ -15,6 +15,7 @@ from facewright.core.workspace import Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
 from facewright.nn.checkpoint import ModelFolder
+from facewright.nn.gpus import environment_restored
 from facewright.train.batch_size import (
     BatchSize,
     choose_batch_size,
@@ -74,7 +75,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
     """
     options = dataclasses.replace(options, name=options.name or options.model)
     console.heading(f"Training {options.name}")
-    with workspace.lock("model"):
+    with workspace.lock("model"), environment_restored():
         faces = _load_faces(workspace, options)
         found = find_saved_state(workspace, options.name, options.model, pretrain=bool(options.pretrain))
         saved = found.generation.state if found else {}

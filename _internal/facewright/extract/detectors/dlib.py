@@ -1,4 +1,4 @@
-"""dlib's two face detectors: HOG (quick, frontal faces) and the mmod network (thorough, slow without a card)."""
+"""dlib's two face detectors: HOG (quick, frontal faces) and the mmod network (thorough, slow without a GPU)."""
 
 import math
 from collections.abc import Callable, Sequence

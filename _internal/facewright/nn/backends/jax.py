@@ -1,4 +1,4 @@
-"""JAX: its graphics cards."""
+"""JAX: its GPUs."""
 
 import random
 from typing import Any
@@ -11,12 +11,12 @@ def configure() -> None:
 
 
 def gpus() -> list[tuple[str, tuple[int, int]]]:
-    """Return name and compute capability of every card that JAX sees."""
+    """Return name and compute capability of every GPU that JAX sees."""
     found = []
-    for card in jax.devices():
-        if card.platform in ("gpu", "cuda", "rocm"):
-            major, _, minor = str(getattr(card, "compute_capability", "0.0")).partition(".")
-            found.append((str(card.device_kind), (int(major or 0), int(minor or 0))))
+    for gpu in jax.devices():
+        if gpu.platform in ("gpu", "cuda", "rocm"):
+            major, _, minor = str(getattr(gpu, "compute_capability", "0.0")).partition(".")
+            found.append((str(gpu.device_kind), (int(major or 0), int(minor or 0))))
     return found
 
 

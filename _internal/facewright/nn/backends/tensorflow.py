@@ -1,4 +1,4 @@
-"""TensorFlow: its graphics cards, its settings, Adam in one pass."""
+"""TensorFlow: its GPUs, its settings, Adam in one pass."""
 
 import contextlib
 from typing import Any
@@ -15,13 +15,13 @@ def configure() -> None:
 
 
 def gpus() -> list[tuple[str, tuple[int, int]]]:
-    """Return name and compute capability of every card that TensorFlow sees."""
+    """Return name and compute capability of every GPU that TensorFlow sees."""
     found = []
-    for card in tf.config.list_physical_devices("GPU"):
+    for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # the backend may have started already
-            tf.config.experimental.set_memory_growth(card, True)  # leave the rest of the card to others
-        details = tf.config.experimental.get_device_details(card)
-        found.append((details.get("device_name", card.name), details.get("compute_capability", (0, 0))))
+            tf.config.experimental.set_memory_growth(gpu, True)  # leave the rest of the GPU to others
+        details = tf.config.experimental.get_device_details(gpu)
+        found.append((details.get("device_name", gpu.name), details.get("compute_capability", (0, 0))))
     return found
 
 

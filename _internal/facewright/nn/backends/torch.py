@@ -1,4 +1,4 @@
-"""torch: its graphics cards."""
+"""torch: its GPUs."""
 
 import random
 from typing import Any
@@ -11,7 +11,7 @@ def configure() -> None:
 
 
 def gpus() -> list[tuple[str, tuple[int, int]]]:
-    """Return name and compute capability of every card that torch sees."""
+    """Return name and compute capability of every GPU that torch sees."""
     if not torch.cuda.is_available():
         return []
     numbers = range(torch.cuda.device_count())

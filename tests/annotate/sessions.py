@@ -1,4 +1,4 @@
-"""A table with drawn faces, for the tests: in this process, or shown by window or page as a process of its own."""
+"""A session over drawn faces, for the tests: in this process, or shown by window or page as a process of its own."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -43,8 +43,8 @@ def fill(side: Side, count: int = 3, *, size: tuple[int, int] = (HEIGHT, WIDTH))
     return side.frames()
 
 
-def lay(workspace: Workspace, wanted: list[Path] | None = None, **more: object) -> AnnotationSession:
-    """Return a table over all frames of dst."""
+def open_session(workspace: Workspace, wanted: list[Path] | None = None, **more: object) -> AnnotationSession:
+    """Return a session over all frames of dst."""
     frames = workspace.dst.frames()
     storage = FaceStorage(SideRun(workspace, workspace.dst, ThreadPoolExecutor(1), MeanModels()), SETTINGS)
     return AnnotationSession(frames, frames if wanted is None else wanted, storage, Mean(), **more)

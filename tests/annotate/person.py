@@ -1,24 +1,24 @@
-"""A hand that works on the table, and what it left on the disk."""
+"""A person at the mouse and keys of a session, and what they left on the disk."""
 
 import json
 
 import numpy as np
 
-from annotate.table import HEIGHT, WIDTH
+from annotate.sessions import HEIGHT, WIDTH
 from facewright.annotate.drawing import BAR
 from facewright.annotate.session import AnnotationSession
 from facewright.core.workspace import Workspace
 from facewright.ui.events import Do, Event
 
 
-class Hand:
-    """Works on a table in pixels of the frame, which is shown in its own size."""
+class Person:
+    """Annotates in pixels of the frame, which is shown in its own size."""
 
-    def __init__(self, desk: AnnotationSession) -> None:
-        self.desk = desk
+    def __init__(self, session: AnnotationSession) -> None:
+        self.session = session
 
     def do(self, kind: Do, x: float, y: float, what: str = "", steps: int = 0) -> None:
-        self.desk.handle(Event(kind, (x + 0.5) / WIDTH, (y + 0.5) / (HEIGHT + BAR), what, steps))
+        self.session.handle(Event(kind, (x + 0.5) / WIDTH, (y + 0.5) / (HEIGHT + BAR), what, steps))
 
     def move(self, x: float, y: float) -> None:
         self.do(Do.MOVE, x, y)
@@ -39,15 +39,15 @@ class Hand:
 
     def key(self, *names: str) -> None:
         for name in names:
-            self.desk.handle(Event(Do.KEY, what=name))
+            self.session.handle(Event(Do.KEY, what=name))
 
     @property
     def faces(self):
-        return self.desk._state.faces
+        return self.session.state.faces
 
     @property
-    def held(self):
-        return self.desk._state.held
+    def grabbed(self):
+        return self.session.state.grabbed
 
     def middle(self, index: int = 0) -> tuple[float, float]:
         square = self.faces[index].square
