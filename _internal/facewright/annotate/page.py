@@ -62,6 +62,8 @@ async function send(wantFine) {
       if (old.startsWith("blob:")) URL.revokeObjectURL(old) });
     document.title = decodeURIComponent(answer.headers.get("X-Title") || "");
     done = answer.headers.get("X-Done") === "yes";
+    const back = answer.headers.get("X-Back");
+    if (done && back) setTimeout(() => location.assign(back), 1500);
     lost.classList.remove("shown");
   } catch (error) {
     failed = true;
@@ -107,15 +109,20 @@ send(true);
 class PageServer:
     """Answers the page's requests for a session; the session is used by one request at a time.
 
+    Args:
+        session: The session.
+        back: Where the browser goes when all is done, relative to this page; "" stays.
+
     Attributes:
         ended: Set when the session is done or an error ended the work.
         problem: That error.
     """
 
-    def __init__(self, session: AnnotationSession) -> None:
+    def __init__(self, session: AnnotationSession, back: str = "") -> None:
         self.ended = threading.Event()
         self.problem: UserError | None = None
         self._session = session
+        self._back = {"X-Back": back} if back else {}
         self._lock = threading.Lock()
 
     def answer(self, request: PageRequest) -> PageAnswer:
@@ -144,9 +151,8 @@ class PageServer:
         if self._session.done:
             self.ended.set()
         title = "".join(f"%{byte:02X}" for byte in self._session.title.encode("utf-8"))
-        return PageAnswer(
-            picture, "image/jpeg", more={"X-Title": title, "X-Done": "yes" if self._session.done else "no"}
-        )
+        done = "yes" if self._session.done else "no"
+        return PageAnswer(picture, "image/jpeg", more={"X-Title": title, "X-Done": done, **self._back})
 
 
 def read_events(body: bytes) -> tuple[list[Event], bool]:

@@ -5,10 +5,12 @@ missing or was not replaced, another identity, a colour, a border or a sharpness
 that src does not have. Writes review_sheet.png, the worst before and after, and review.json.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from facewright.convert.engines import EngineModels
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.hints import hint
@@ -16,12 +18,15 @@ from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import write_marked
-from facewright.review.looking import Models
-from facewright.review.ranking import FrameScore, places, worst_first
+from facewright.review.desk import Desk
+from facewright.review.page import ReviewServer
+from facewright.review.ranking import places, worst_first
 from facewright.review.session import Review, review
 from facewright.review.sheet import sheet
+from facewright.ui.page import check_port
 
 SHEET_NAME = "review_sheet.png"
+TOLD = 2  # reasons of a frame in the table
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,12 @@ class Options:
     """How much is shown."""
 
     first: int = option(20, "How many frames the table and the sheet show.", low=1, high=200)
+    serve: bool = option(
+        False,
+        "Look at them on a page in a browser, and decide about each; from another machine through ssh -L.",
+        remember=False,
+    )
+    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
 
 
 @dataclass(frozen=True)
@@ -46,30 +57,39 @@ class ReviewReport:
     sheet: Path | None
 
 
-def run(workspace: Workspace, options: Options, models: Models | None = None) -> ReviewReport:
+def run(workspace: Workspace, options: Options, models: ModelLoader | None = None) -> ReviewReport:
     """Measure, list and draw.
 
     Raises:
         UserError: As `facewright.review.session.review` says.
     """
     console.heading("The converted frames, the worst first")
-    found = review(workspace, models or ModelLoader())
-    listed = worst_first(found.scores)
-    needing = [one for one in listed if one.needs_a_look]
-    for line in _lines(found, needing, options.first):
+    if options.serve:
+        check_port(options.port)
+    loader = models or ModelLoader()
+    found = review(workspace, loader)
+    for line in _lines(found, options.first):
         console.say(line, needed=True)
+    if options.serve:
+        desk = Desk(workspace, found)
+        ReviewServer(workspace, desk, loader, partial(EngineModels, workspace)).serve(options.port)
+        found = desk.found
     drawn = None
-    if needing:
+    needing = [one for one in worst_first(found.scores) if one.needs_a_look]
+    if needing and not options.serve:
         drawn = workspace.root / SHEET_NAME
         write_marked(drawn, sheet(found.clip, needing[: options.first]))
         console.say(f"Before and after: {drawn}")
-        console.say(f"Place faces anew, or convert with other settings:{hint('fix --side dst')}{hint('convert')}")
+        console.say(f"To decide about each on a page in a browser:{hint('review', '--serve')}")
+    if options.serve:
+        console.say(f"Next, make the frames again about which you decided:{hint('convert')}")
     console.say(f"Next, make the video:{hint('make-video')}")
     return ReviewReport(tuple(one.name for one in needing), len(found.keys), drawn)
 
 
-def _lines(found: Review, needing: Sequence[FrameScore], first: int) -> Iterator[str]:
+def _lines(found: Review, first: int) -> Iterator[str]:
     """Yield the table of the worst frames, and what is said of the others."""
+    needing = [one for one in worst_first(found.scores) if one.needs_a_look]
     if not needing:
         yield f"None of {console.counted(len(found.keys), 'converted frame')} needs a look."
     else:
@@ -80,7 +100,8 @@ def _lines(found: Review, needing: Sequence[FrameScore], first: int) -> Iterator
         )
         width = max(len(one.name) for one in needing[:first])
         for one in needing[:first]:
-            yield f"  {one.name:<{width}} {one.score:>6.1f}  {'; '.join(one.reasons)}"
+            more = f"; and {len(one.reasons) - TOLD} more" if len(one.reasons) > TOLD else ""
+            yield f"  {one.name:<{width}} {one.score:>6.1f}  {'; '.join(one.reasons[:TOLD])}{more}"
         if len(needing) > first:
             yield f"  and {len(needing) - first} more: see review.json, or --first {len(needing)}"
     if missing := len(found.clip.frames) - len(found.keys):

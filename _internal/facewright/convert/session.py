@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.cast import Cast, TrainedState, check_blended, check_models, check_persons
+from facewright.convert.last_run import keep_options
 from facewright.convert.masks import MaskKind
 from facewright.convert.matching import Matched, match_faces, say_matched, warn_of_strangers, without_copies
 from facewright.convert.output import Output, check_output, output_of, results_of
@@ -195,6 +196,7 @@ def convert(
             ours = _keep_retouched(todo, written, workspace.trash, contents)
             say_models(loaded, in_use, options)
             done = _run(todo, noted, loaded, contents, ours, on_progress)
+        keep_options(workspace, options)
         sheet = None if output is Output.MASK else workspace.root / SHEET_NAME
         if sheet and (done or not sheet.exists()):
             _write_sheet([planned.job for planned in plan], sheet)

@@ -88,7 +88,7 @@ def chain_findings(chain: ChainFaces, src_poses: Numbers, src_embeddings: NDArra
     for part in judged:
         for at, finding in part:
             if finding.severity >= NOTED:
-                found[at].append(finding)
+                found[at].append(replace(finding, severity=float(finding.severity)))
     return [_explained(one) for one in found]
 
 

@@ -11,6 +11,7 @@ from facewright.core.workspace import Workspace
 from facewright.faces.tracks import Sighting
 from facewright.review.chains import Chain, find_chains
 from facewright.review.clip import Clip, clip_of, open_clip
+from facewright.review.decisions import faded_frames
 from facewright.review.findings import LOST, ChainFaces, Finding, Kind, chain_findings
 from facewright.review.looking import Measured, Models, frame_key, measure_frames
 from facewright.review.measuring import FaceMeasures
@@ -26,7 +27,7 @@ class Review:
 
     Attributes:
         clip: The frames.
-        scores: One for each frame, in order; frames that somebody found right have no findings.
+        scores: One for each frame, in order; where somebody found it right, or faded it to dst, there are no findings.
         keys: Name of a converted frame -> what it is like now.
         fine: Name of a frame that somebody found right -> what it was like then.
     """
@@ -51,7 +52,8 @@ def review(workspace: Workspace, models: Models) -> Review:
         measures = measure_frames(workspace.dst, clip.frames, models, contents)
         keys = {frame.path.name: frame_key(frame, contents) for frame in clip.frames if frame.result}
         still = {name: key for name, key in fine.items() if keys.get(name) == key}
-        scores = [replace(one, findings=()) if one.name in still else one for one in judge(clip, measures)]
+        settled = still.keys() | faded_frames(workspace, [frame.path.name for frame in clip.frames])
+        scores = [replace(one, findings=()) if one.name in settled else one for one in judge(clip, measures)]
         write_review(workspace, scores, still)
     return Review(clip, scores, keys, still)
 

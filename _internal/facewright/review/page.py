@@ -1,0 +1,222 @@
+"""The page of a review: the list, each frame before and after, and what can be done about it.
+
+Placing landmarks is a page of its own, served below this one. What takes long (annotation, conversion) is done by the
+thread that serves, while the page asks for its state.
+"""
+
+import json
+import queue
+import threading
+import time
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from facewright.annotate.page import PageServer
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.images import Image, encode
+from facewright.core.json_data import fields, parse_json, whole
+from facewright.core.workspace import Workspace
+from facewright.extract.side_run import ModelLoader
+from facewright.marking.provenance import mark_jpeg
+from facewright.review.desk import Desk, TrainedModels, View
+from facewright.review.placing import placing
+from facewright.ui.contact_sheet import fit
+from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, page_of_file
+
+HTML = Path(__file__).with_name("page.html")
+JPEG_QUALITY, THUMB_QUALITY, THUMB_PX = 90, 80, 96
+LAST_LOOK = 1.0  # seconds in which the page may fetch the last answer
+FRAME_SCHEMA = fields({"at": whole(0, 1 << 40)})
+STARTING = {
+    "place": "The frame is being opened.",
+    "convert": "The changed frames are being converted: see the terminal.",
+    "leave": "This page ends.",
+}
+BELOW = "landmarks/"  # where the page of the annotation is served
+
+
+class ReviewPage:
+    """Answers the requests of the page; called in several threads at once.
+
+    Args:
+        desk: The review.
+
+    Attributes:
+        wanted: What the serving thread is to do: ("place", name), ("convert", "") or ("leave", "").
+        placing: The annotation that is open, or None.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.wanted: queue.Queue[tuple[str, str]] = queue.Queue()
+        self.placing: PageServer | None = None
+        self._desk = desk
+        self._html = page_of_file(HTML, "Review")
+        self._lock = threading.Lock()
+        self._busy, self._problem = "", ""
+
+    def say(self, busy: str = "", problem: str = "") -> None:
+        """Show what is being done, or what went wrong."""
+        self._busy, self._problem = busy, problem
+
+    def answer(self, request: PageRequest) -> PageAnswer:
+        """Answer one request."""
+        if request.path.startswith(BELOW):
+            return self._below(request)
+        try:
+            return self._get(request) if request.method == "GET" else self._post(request)
+        except UserError as problem:
+            return PageAnswer(f"{problem.happened} {problem.fix}".encode(), status=HTTPStatus.CONFLICT)
+        except ValueError as problem:
+            return PageAnswer(f"This is no request of the page: {problem}".encode(), status=HTTPStatus.BAD_REQUEST)
+
+    def _get(self, request: PageRequest) -> PageAnswer:
+        match request.path:
+            case "":
+                return PageAnswer(self._html, "text/html; charset=utf-8")
+            case "state":
+                return PageAnswer(json.dumps(self._state(), allow_nan=False).encode(), "application/json")
+            case "frame.jpg" | "thumb.jpg":
+                return self._image(request)
+        return NOT_FOUND
+
+    def _post(self, request: PageRequest) -> PageAnswer:
+        match request.path:
+            case "keep" | "fade" | "fine" | "undo":
+                with self._lock:
+                    self._desk.decide(request.path, self._frame(request))
+                return PageAnswer(b"")
+            case "place":
+                return self._want("place", self._desk.found.scores[self._frame(request)].name)
+            case "convert" | "leave":
+                return self._want(request.path)
+            case "cancel":
+                if self.placing is not None:
+                    self.placing.ended.set()
+                return PageAnswer(b"")
+        return NOT_FOUND
+
+    def _below(self, request: PageRequest) -> PageAnswer:
+        opened = self.placing
+        return opened.answer(replace(request, path=request.path.removeprefix(BELOW))) if opened else NOT_FOUND
+
+    def _want(self, what: str, name: str = "") -> PageAnswer:
+        """Leave something to the serving thread, one thing at a time."""
+        if self._busy:
+            return PageAnswer(f"First this ends: {self._busy}".encode(), status=HTTPStatus.CONFLICT)
+        self.say(STARTING[what])
+        self.wanted.put((what, name))
+        return PageAnswer(b"")
+
+    def _frame(self, request: PageRequest) -> int:
+        return self._index(parse_json(request.body, FRAME_SCHEMA)["at"])
+
+    def _index(self, at: int) -> int:
+        if not 0 <= at < len(self._desk.found.scores):
+            raise ValueError(f"there is no frame {at}")
+        return at
+
+    def _state(self) -> dict[str, Any]:
+        desk, decided = self._desk, self._desk.decided
+        frames = [
+            {
+                "at": one.index,
+                "name": one.name,
+                "score": round(one.score, 2),
+                "needs": one.needs_a_look,
+                "reasons": one.reasons,
+                "decided": decided.get(one.name, ""),
+            }
+            for one in desk.listed
+        ]
+        return {
+            "frames": frames,
+            "round": desk.round,
+            "total": len(desk.found.keys),
+            "busy": self._busy,
+            "problem": self._problem,
+            "placing": self.placing is not None,
+        }
+
+    def _image(self, request: PageRequest) -> PageAnswer:
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        at = self._index(int(query.get("at", "0")))
+        if request.path == "thumb.jpg":
+            image = fit(self._desk.image(at, View.AFTER, close_up=True), (THUMB_PX, THUMB_PX))
+            return _jpeg(image, THUMB_QUALITY)
+        view, close_up = View(query.get("view", View.AFTER)), query.get("close", "no") == "yes"
+        return _jpeg(self._desk.image(at, view, close_up=close_up), JPEG_QUALITY)
+
+
+class ReviewServer:
+    """Serves the page of a review, and does what takes long.
+
+    Args:
+        workspace: The project.
+        desk: The review.
+        models: What looks at faces.
+        trained: Where the conversion's model comes from.
+    """
+
+    def __init__(self, workspace: Workspace, desk: Desk, models: ModelLoader, trained: TrainedModels) -> None:
+        self.page = ReviewPage(desk)
+        self._workspace = workspace
+        self._desk = desk
+        self._models = models
+        self._trained = trained
+
+    def serve(self, port: int) -> None:
+        """Serve until the user leaves.
+
+        Args:
+            port: Of the page; 0 takes a free one.
+
+        Raises:
+            UserError: The port cannot be used.
+        """
+        with Page(self.page.answer, port) as served:
+            served.invite()
+            console.say("It ends with its button Leave; Ctrl-C here does the same.")
+            while self._next():
+                pass
+            time.sleep(LAST_LOOK)
+
+    def _next(self) -> bool:
+        """Do the next thing that the page wants; return whether it goes on."""
+        try:
+            what, name = self.page.wanted.get(timeout=0.5)  # in short waits, so that Ctrl-C is heard on every system
+        except queue.Empty:
+            return True
+        try:
+            if what == "convert":
+                self._desk.convert(self._trained, self._models)
+            elif what == "place":
+                self._place(name)
+            self.page.say()
+        except UserError as problem:
+            console.error(problem)
+            self.page.say(problem=f"{problem.happened} {problem.fix}")
+        return what != "leave"
+
+    def _place(self, name: str) -> None:
+        """Serve the annotation of a frame until it is done."""
+        with placing(self._workspace, name, self._models) as session:
+            opened = self.page.placing = PageServer(session, back="../")
+            self.page.say(f"The landmarks of {name} are being placed.")
+            try:
+                while not opened.ended.wait(0.5):
+                    pass
+                time.sleep(LAST_LOOK)
+            finally:
+                self.page.placing = None
+        if opened.problem is not None:
+            raise opened.problem
+        if session.accepted:
+            self._desk.placed(name)
+
+
+def _jpeg(image: Image, quality: int) -> PageAnswer:
+    return PageAnswer(mark_jpeg(encode(image, ".jpg", quality=quality)), "image/jpeg")
