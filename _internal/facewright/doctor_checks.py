@@ -42,7 +42,7 @@ SMALLEST_MEMORY, SMALLEST_DISK = 4e9, 2e9
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """A line of the doctor's report.
 
     Attributes:
@@ -58,9 +58,9 @@ class Finding:
     advice: str = ""
 
 
-def all_checks(workspace: Workspace) -> Iterator[Finding]:
+def all_checks(workspace: Workspace) -> Iterator[CheckResult]:
     """Run every check, the quick ones first; one that fails in an unexpected way is a finding too."""
-    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+    checks: list[tuple[str, Callable[[], Iterator[CheckResult]]]] = [
         ("system", system),
         ("packages", packages),
         ("weights", weights),
@@ -74,17 +74,17 @@ def all_checks(workspace: Workspace) -> Iterator[Finding]:
         try:
             yield from check()
         except UserError as problem:
-            yield Finding(name, False, f"{problem.happened} Expected: {problem.expected}", problem.fix)
+            yield CheckResult(name, False, f"{problem.happened} Expected: {problem.expected}", problem.fix)
         except (ImportError, OSError, RuntimeError, ValueError) as problem:
-            yield Finding(name, False, f"{type(problem).__name__}: {problem}", REMAKE)
+            yield CheckResult(name, False, f"{type(problem).__name__}: {problem}", REMAKE)
 
 
-def system() -> Iterator[Finding]:
+def system() -> Iterator[CheckResult]:
     """Version of Python and of the system."""
     right = (3, 11) <= sys.version_info[:2] <= (3, 13)
     text = f"{platform.python_version()}, {sys.executable}"
-    yield Finding("Python", right, text, "" if right else "use Python 3.11 to 3.13: FACEWRIGHT_PYTHON=/path/to/it")
-    yield Finding("system", True, f"{platform.platform()}, {machine.cores()} cores")
+    yield CheckResult("Python", right, text, "" if right else "use Python 3.11 to 3.13: FACEWRIGHT_PYTHON=/path/to/it")
+    yield CheckResult("system", True, f"{platform.platform()}, {machine.cores()} cores")
 
 
 def pinned() -> dict[str, str]:
@@ -94,7 +94,7 @@ def pinned() -> dict[str, str]:
     return dict(re.findall(r"(?m)^([\w-]+)(?:\[[\w-]+\])?==([^\s;]+)\s*$", text))
 
 
-def packages() -> Iterator[Finding]:
+def packages() -> Iterator[CheckResult]:
     """Installed versions against the pins."""
     differing = []
     versions = {}
@@ -106,13 +106,13 @@ def packages() -> Iterator[Finding]:
         if versions[name] != wanted:
             differing.append(f"{name} {versions[name]}, should be {wanted}")
     if differing:
-        yield Finding("packages", False, "; ".join(differing), REMAKE)
+        yield CheckResult("packages", False, "; ".join(differing), REMAKE)
     else:
         shown = ", ".join(f"{n} {versions[n]}" for n in ("keras", "numpy", "mtcnn", "dlib-bin") if n in versions)
-        yield Finding("packages", True, f"{shown} and {max(0, len(versions) - 4)} more, all of the pinned versions")
+        yield CheckResult("packages", True, f"{shown} and {max(0, len(versions) - 4)} more, all of the pinned versions")
 
 
-def weights() -> Iterator[Finding]:
+def weights() -> Iterator[CheckResult]:
     """The files of the detectors and the landmarks."""
     missing = []
     for package, pattern, smallest in WEIGHTS:
@@ -122,19 +122,19 @@ def weights() -> Iterator[Finding]:
         if not any(path.is_file() and path.stat().st_size >= smallest for path in found):
             missing.append(f"{package}/{pattern.rsplit('/', 1)[-1]}")
     if missing:
-        yield Finding("weights", False, f"missing or too small: {', '.join(missing)}", REMAKE)
+        yield CheckResult("weights", False, f"missing or too small: {', '.join(missing)}", REMAKE)
     else:
-        yield Finding("weights", True, "of MTCNN, dlib's CNN and the 68 landmarks")
+        yield CheckResult("weights", True, "of MTCNN, dlib's CNN and the 68 landmarks")
 
 
-def ffmpeg() -> Iterator[Finding]:
+def ffmpeg() -> Iterator[CheckResult]:
     """The ffmpeg program that does the video steps."""
     from facewright.video import ffmpeg  # only now: a damaged package costs this finding, not the whole report
 
-    yield Finding("ffmpeg", True, f"{ffmpeg.ffmpeg_version()}, {ffmpeg.ffmpeg_exe()}")
+    yield CheckResult("ffmpeg", True, f"{ffmpeg.ffmpeg_version()}, {ffmpeg.ffmpeg_exe()}")
 
 
-def windows() -> Iterator[Finding]:
+def windows() -> Iterator[CheckResult]:
     """Screen, OpenCV's windows (preview of the training) and Tk's (manual annotation); none of them is needed."""
     import cv2  # only now: see `ffmpeg`
 
@@ -142,75 +142,81 @@ def windows() -> Iterator[Finding]:
     headless = re.search(r"GUI:\s+NONE", cv2.getBuildInformation()) is not None
     if headless:
         advice = f"for windows: install libgl1 and libglib2.0-0, then {REMAKE}" if screen else ""
-        yield Finding("windows", True, f"OpenCV {cv2.__version__} without windows: previews go to PNG files", advice)
+        yield CheckResult(
+            "windows", True, f"OpenCV {cv2.__version__} without windows: previews go to PNG files", advice
+        )
     elif screen:
-        yield Finding("windows", True, f"a screen, and OpenCV {cv2.__version__} with windows")
+        yield CheckResult("windows", True, f"a screen, and OpenCV {cv2.__version__} with windows")
     else:
         text = "no screen (DISPLAY is not set): previews go to PNG files, keys to the terminal"
-        yield Finding("windows", True, text, "training and annotation have pages instead of windows: --serve")
+        yield CheckResult("windows", True, text, "training and annotation have pages instead of windows: --serve")
     if importlib.util.find_spec("_tkinter"):
-        yield Finding("Tk", True, "there, for the window of manual annotation")
+        yield CheckResult("Tk", True, "there, for the window of manual annotation")
     else:
         text = "not part of this Python: manual annotation uses a page (--serve), not a window"
-        yield Finding("Tk", True, text, NO_TK if screen else "")
+        yield CheckResult("Tk", True, text, NO_TK if screen else "")
 
 
-def defaults(workspace: Workspace) -> Iterator[Finding]:
+def defaults(workspace: Workspace) -> Iterator[CheckResult]:
     """The user's own file of defaults, with all its values checked."""
     path, tables, commands = defaults_file(), read_defaults(), CommandPackage()
     if not tables:
-        yield Finding("defaults", True, f"those of the program; yours would be in {path}")
+        yield CheckResult("defaults", True, f"those of the program; yours would be in {path}")
         return
     found = []
     for name in tables:
         if name not in commands.modules:
             near = difflib.get_close_matches(name, commands.modules, 1)
-            yield Finding("defaults", False, f"{path}: no command {name}", f"write [{near[0] if near else 'train'}].")
+            yield CheckResult(
+                "defaults", False, f"{path}: no command {name}", f"write [{near[0] if near else 'train'}]."
+            )
             return
         own = commands.load(name).own_defaults(workspace)
         found += [f"{name} {key.replace('_', '-')} {show(value)}" for key, value in own.items()]
-    yield Finding("defaults", True, f"{', '.join(found)}; from {path}")
+    yield CheckResult("defaults", True, f"{', '.join(found)}; from {path}")
 
 
-def disk_space(workspace: Workspace) -> Iterator[Finding]:
+def disk_space(workspace: Workspace) -> Iterator[CheckResult]:
     """Memory, free disk and the right to write."""
     memory = machine.memory()
     right = memory.total >= SMALLEST_MEMORY
     text = f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free"
-    yield Finding("memory", right, text, "" if right else "training asks for 4 GB: use a machine with more.")
+    yield CheckResult("memory", right, text, "" if right else "training asks for 4 GB: use a machine with more.")
     root = next(path for path in (workspace.root, *workspace.root.parents) if path.is_dir())
     space = shutil.disk_usage(root).free
     right = space >= SMALLEST_DISK
     text = f"{space / 1e9:.1f} GB free at {root}"
-    yield Finding("disk", right, text, "" if right else "free some space: a minute of 1080p frames takes about 1 GB.")
+    yield CheckResult(
+        "disk", right, text, "" if right else "free some space: a minute of 1080p frames takes about 1 GB."
+    )
     try:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as problem:
-        yield Finding("workspace", False, f"{root}: {problem.strerror}", "name a folder of yours: --workspace DIR")
+        yield CheckResult("workspace", False, f"{root}: {problem.strerror}", "name a folder of yours: --workspace DIR")
 
 
-def device() -> Iterator[Finding]:
+def device() -> Iterator[CheckResult]:
     """The device that the networks will run on, proved with a convolution."""
     from facewright.nn import device_check, devices, gpus  # only now: see `ffmpeg`
 
     there = gpus.list_gpus()
     for gpu in there:
         best = ", used unless --gpus says otherwise" if (gpu,) == gpus.choose(there, gpus.GpuRequest()) else ""
-        yield Finding("GPU", True, f"{gpu.describe()}{best}")
+        yield CheckResult("GPU", True, f"{gpu.describe()}{best}")
     found = devices.find()
     for package in (f"{found.backend}-cpu", found.backend):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            yield Finding("engine", True, f"{package} {importlib.metadata.version(package)}")
-    yield Finding("device", True, found.describe())
+            yield CheckResult("engine", True, f"{package} {importlib.metadata.version(package)}")
+    yield CheckResult("device", True, found.describe())
     if found.unused_gpu:
-        yield Finding("GPU", False, found.warning(), f"update the GPU's driver, then {REMAKE}")
+        yield CheckResult("GPU", False, found.warning(), f"update the GPU's driver, then {REMAKE}")
     result = device_check.run_self_test()
     place = f" on {result.place}" if result.place else ""
     text = f"{result.gflops:.0f} GFLOP/s in a 5x5 convolution of 128 channels{place}"
     if not result.right:
         text += ", but its result is WRONG"
-    yield Finding("speed", result.right, text, "" if result.right else REMAKE)
+    yield CheckResult("speed", result.right, text, "" if result.right else REMAKE)
     tried = "in hardware: a new model tries whether it is faster"
     fast = tried if found.bfloat16 else "not in hardware: training uses float32"
-    yield Finding("bfloat16", True, fast)
+    yield CheckResult("bfloat16", True, fast)

@@ -13,9 +13,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "_internal"))
 
-from facewright.convert.page import open_preview  # noqa: E402
+from facewright.convert.launch import open_preview  # noqa: E402
 from facewright.convert.parameters import MODES, ConvertOptions  # noqa: E402
 from facewright.convert.preview import View  # noqa: E402
+from facewright.convert.session import SavedModels  # noqa: E402
 from facewright.core.images import encode  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.marking.provenance import mark_jpeg  # noqa: E402
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=REPOSITORY / "workspace")
     workspace = Workspace(parser.parse_args().workspace)
     usual = ConvertOptions()
-    preview, _ = open_preview(workspace, usual)
+    preview = open_preview(workspace, usual, SavedModels()).preview
 
     def shown(number, view=View.AFTER, *, close_up=False, **values):
         return preview.render(number - 1, ConvertOptions(**values), view, close_up=close_up)

@@ -8,7 +8,7 @@ import pytest
 from facewright import cli, doctor_checks
 from facewright.commands import doctor
 from facewright.core.workspace import Workspace
-from facewright.doctor_checks import Finding
+from facewright.doctor_checks import CheckResult
 
 
 def run(workspace: Workspace) -> int:
@@ -16,7 +16,7 @@ def run(workspace: Workspace) -> int:
 
 
 def test_all_well(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(doctor, "all_checks", lambda workspace: [Finding("Python", True, "3.12.1")])
+    monkeypatch.setattr(doctor, "all_checks", lambda workspace: [CheckResult("Python", True, "3.12.1")])
     assert run(workspace) == 0
     assert "ok    Python" in capsys.readouterr().out
 
@@ -24,7 +24,7 @@ def test_all_well(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys:
 def test_wrong_things_have_their_fix(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = [Finding("card", False, "lies idle", "update its driver."), Finding("disk", True, "9 GB")]
+    found = [CheckResult("card", False, "lies idle", "update its driver."), CheckResult("disk", True, "9 GB")]
     monkeypatch.setattr(doctor, "all_checks", lambda workspace: found)
     assert run(workspace) == 1
     told = capsys.readouterr()

@@ -274,7 +274,7 @@ class TestComparison:
     FACES = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
 
     def compared(self, change):
-        return check.compare(Same(change), lambda faces: faces, lambda faces: (faces,), self.FACES)
+        return check.compare_with_network(Same(change), lambda faces: faces, lambda faces: (faces,), self.FACES)
 
     def test_the_greatest_difference(self):
         found = self.compared(lambda faces: faces - np.float32(0.25))

@@ -12,7 +12,7 @@ from core.test_json_data import HOSTILE
 from facewright.commands import convert as command
 from facewright.convert.parameters import GROUPS, ConvertOptions
 from facewright.convert.session import convert
-from facewright.convert.settings import FrameSettings, Scope, controls
+from facewright.convert.settings import Scope, SettingsByFrame, controls
 from facewright.convert.settings_file import load_settings, save_settings, saved_base, settings_path
 from facewright.core.errors import UserError
 from facewright.core.options import declared
@@ -30,7 +30,7 @@ def changed_frames(before, after):
 
 
 def test_what_a_layer_does_not_name_is_inherited():
-    settings = FrameSettings(NAMES).toggle_marker(4).toggle_marker(8)
+    settings = SettingsByFrame(NAMES).toggle_marker(4).toggle_marker(8)
     settings = settings.with_value(5, "erode", 20, SHOT).with_value(6, "erode", 30, FRAME)
     assert erodes(settings) == [0, 0, 0, 0, 20, 20, 30, 20, 0, 0]
     assert settings.shot(6) == range(4, 8) and settings.starts == [0, 4, 8]
@@ -41,18 +41,18 @@ def test_what_a_layer_does_not_name_is_inherited():
 
 
 def test_without_a_marker_a_shot_is_the_whole_clip_and_frames_keep_their_own():
-    settings = FrameSettings(NAMES).with_value(3, "erode", 30, FRAME).with_value(7, "erode", 9, SHOT)
+    settings = SettingsByFrame(NAMES).with_value(3, "erode", 30, FRAME).with_value(7, "erode", 9, SHOT)
     assert settings.base.erode == 9 and erodes(settings) == [9, 9, 9, 30, 9, 9, 9, 9, 9, 9]
     assert erodes(settings.with_value(3, "erode", 9, SHOT)) == [9] * 10  # what is seen there is what was asked for
 
 
 def test_the_first_shot_may_differ_from_the_others():
-    settings = FrameSettings(NAMES).toggle_marker(5).with_value(2, "mode", "seamless", SHOT)
+    settings = SettingsByFrame(NAMES).toggle_marker(5).with_value(2, "mode", "seamless", SHOT)
     assert [settings.options(at).mode for at in (0, 4, 5, 9)] == ["seamless", "seamless", "light", "light"]
 
 
 def test_a_marker_changes_nothing_until_something_is_set():
-    plain = FrameSettings(NAMES).toggle_marker(3).with_value(3, "erode", 20, SHOT)
+    plain = SettingsByFrame(NAMES).toggle_marker(3).with_value(3, "erode", 20, SHOT)
     for at in range(1, 10):
         if at != 3:
             assert changed_frames(plain, plain.toggle_marker(at)) == []
@@ -61,7 +61,7 @@ def test_a_marker_changes_nothing_until_something_is_set():
 
 
 def test_reset_lets_inherit_again():
-    settings = FrameSettings(NAMES).toggle_marker(5).with_value(6, "erode", 20, SHOT).with_value(6, "blur", 9, FRAME)
+    settings = SettingsByFrame(NAMES).toggle_marker(5).with_value(6, "erode", 20, SHOT).with_value(6, "blur", 9, FRAME)
     assert changed_frames(settings, settings.reset(6, FRAME)) == [6]
     assert erodes(settings.reset(7, SHOT)) == [0] * 10
     assert settings.with_value(0, "opacity", 10, ALL).reset(0, ALL).base == ConvertOptions()
@@ -79,7 +79,7 @@ CHANGES = st.lists(
 
 @given(CHANGES, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
 def test_copies_reach_the_frames_they_are_made_for_and_no_other(changes, at, one, other):
-    settings = FrameSettings(NAMES)
+    settings = SettingsByFrame(NAMES)
     for where, name, value, scope in changes:
         settings = settings.with_value(where, name, value, scope) if scope else settings.toggle_marker(where)
         assert scope is None or getattr(settings.options(where), name) == value
@@ -109,7 +109,7 @@ def frames(workspace):
 
 
 def test_settings_are_the_same_after_they_were_saved(workspace, frames):
-    made = FrameSettings(frames).with_value(0, "mode", "overlay", ALL).toggle_marker(3)
+    made = SettingsByFrame(frames).with_value(0, "mode", "overlay", ALL).toggle_marker(3)
     made = made.with_value(4, "keep", "eyes+mouth", SHOT).with_value(5, "erode", -20, FRAME)
     save_settings(workspace.dst, made)
     assert saved_base(workspace.dst)["mode"] == "overlay"
@@ -118,7 +118,7 @@ def test_settings_are_the_same_after_they_were_saved(workspace, frames):
 
 
 def test_settings_of_frames_that_are_gone_are_named_and_kept(workspace, frames, capsys):
-    made = FrameSettings(frames).toggle_marker(3).with_value(3, "erode", 20, SHOT).with_value(1, "blur", 9, FRAME)
+    made = SettingsByFrame(frames).toggle_marker(3).with_value(3, "erode", 20, SHOT).with_value(1, "blur", 9, FRAME)
     save_settings(workspace.dst, made)
     rest = tuple(name for name in frames if name not in ("00002.png", "00004.png"))
     loaded = load_settings(workspace, rest, ConvertOptions())
@@ -170,7 +170,7 @@ def test_only_frames_whose_settings_changed_are_converted_again(workspace, frame
     models, options = StubModels(), ConvertOptions(mode="overlay")
     assert convert(workspace, options, models).written == FRAMES
     before = merged(workspace)
-    made = FrameSettings(frames, options).toggle_marker(4).with_value(4, "opacity", 40, SHOT)
+    made = SettingsByFrame(frames, options).toggle_marker(4).with_value(4, "opacity", 40, SHOT)
     save_settings(workspace.dst, made.with_value(0, "opacity", 70, FRAME))
     report = convert(workspace, options, models)
     assert report.written == 3 and "--no-saved-settings" in capsys.readouterr().out
@@ -182,7 +182,7 @@ def test_only_frames_whose_settings_changed_are_converted_again(workspace, frame
 
 
 def test_a_run_begins_with_what_was_saved_for_all_frames(workspace, frames):
-    save_settings(workspace.dst, FrameSettings(frames, ConvertOptions(mode="seamless", blur=9)))
+    save_settings(workspace.dst, SettingsByFrame(frames, ConvertOptions(mode="seamless", blur=9)))
     (workspace.model_dir / "x").mkdir(parents=True)
     workspace.dst.frames_dir.rename(workspace.root / "kept")  # without frames no model is asked for
     workspace.dst.frames_dir.mkdir()
@@ -194,7 +194,7 @@ def test_a_run_begins_with_what_was_saved_for_all_frames(workspace, frames):
 
 def test_settings_of_a_long_clip_are_found_at_once():
     names = tuple(f"{index:06d}.png" for index in range(20_000))
-    settings = FrameSettings(names)
+    settings = SettingsByFrame(names)
     for at in range(100, 20_000, 2_000):
         settings = settings.toggle_marker(at).with_value(at, "erode", at // 2_000, SHOT)
     assert np.unique(erodes(settings)).tolist() == list(range(10))

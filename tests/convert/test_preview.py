@@ -23,11 +23,11 @@ from facewright.convert.page import PreviewPage
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.preview import ConversionPreview, PreviewFrame, PreviewModel, View
-from facewright.convert.preview_keys import HELP, KEYS, Do
+from facewright.convert.preview_keys import HELP, KEYS, PreviewAction
 from facewright.convert.preview_session import PreviewSession
 from facewright.convert.preview_sheet import draw_sheet, sheet_values
 from facewright.convert.session import convert
-from facewright.convert.settings import FrameSettings, controls
+from facewright.convert.settings import SettingsByFrame, controls
 from facewright.convert.settings_file import load_settings, save_settings, settings_path
 from facewright.convert.window import TITLE
 from facewright.core.errors import UserError
@@ -77,7 +77,7 @@ def session(workspace, preview):
 
     session = PreviewSession(
         preview,
-        FrameSettings(names, ConvertOptions(mode="overlay")),
+        SettingsByFrame(names, ConvertOptions(mode="overlay")),
         lambda settings: save_settings(workspace.dst, settings),
         BackgroundConversion(work),
         {"00005.png": "identity dip"},
@@ -193,7 +193,7 @@ def test_no_key_does_two_things_and_the_help_names_all():
     assert not set(of_controls) & KEYS.keys()
     assert not {key.upper() for key in of_controls if key.islower()} & KEYS.keys()
     named = " ".join(keys for keys, _ in HELP)
-    assert set(KEYS.values()) == set(Do)
+    assert set(KEYS.values()) == set(PreviewAction)
     assert all(key in named for key in KEYS if len(key) == 1 and key not in "<=" and key.strip())
 
 

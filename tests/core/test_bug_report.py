@@ -58,7 +58,7 @@ def test_without_logs_it_says_so(workspace: Workspace) -> None:
 def test_the_doctor_packs_its_own_log_too(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "all_checks", lambda workspace: [doctor.Finding("disk", True, "9 GB")])
+    monkeypatch.setattr(doctor, "all_checks", lambda workspace: [doctor.CheckResult("disk", True, "9 GB")])
     assert cli.main(["doctor", "--report", "--workspace", str(workspace.root)]) == 0
     (target,) = workspace.root.glob("report_*.zip")
     assert str(target) in capsys.readouterr().out

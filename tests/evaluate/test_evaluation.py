@@ -11,7 +11,7 @@ from evaluate.small_results import BLUE, FRAMES, RED, Observers, fill, merge
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Workspace
-from facewright.evaluate.compare import compare
+from facewright.evaluate.compare import compare_results
 from facewright.evaluate.figures import FIGURES, Table, values_of
 from facewright.evaluate.intervals import intervals
 from facewright.evaluate.options import EvaluateOptions
@@ -166,7 +166,7 @@ def test_other_faces_are_drawn_each_for_themselves(filled):
     table = evaluate(filled, QUICK, Observers()).result.table
     columns = {**table.columns, "x": table.columns["x"] + 1000, "margin": table.columns["margin"] - 0.5}
     moved = Table(table.frames, table.numbers, columns)
-    apart = compare(table, moved, "moved", values_of(moved))
+    apart = compare_results(table, moved, "moved", values_of(moved))
     assert apart.paired == 0
     assert apart.differences["margin"].value == pytest.approx(0.5) and apart.differences["margin"].certain
 

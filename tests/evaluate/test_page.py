@@ -12,7 +12,7 @@ from facewright.core.workspace import Workspace
 from facewright.evaluate.extremes import extremes
 from facewright.evaluate.figures import FIGURES
 from facewright.evaluate.options import EvaluateOptions
-from facewright.evaluate.page import page
+from facewright.evaluate.page import evaluation_page
 from facewright.evaluate.session import evaluate
 from facewright.marking.provenance import SOURCE_TYPE
 
@@ -36,7 +36,7 @@ def test_the_worst_face_is_named_with_its_fault(found):
 
 
 def test_the_page_stands_alone_and_its_images_are_marked(found):
-    text = page(found)
+    text = evaluation_page(found)
     assert not re.findall(r'(?:src|href)="(?!data:)', text) and "<script" not in text
     images = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
     assert images and all(SOURCE_TYPE.encode() in base64.b64decode(image) for image in images)
@@ -47,11 +47,11 @@ def test_the_page_stands_alone_and_its_images_are_marked(found):
 def test_names_of_strangers_are_text(found):
     evil = "<script>alert(1)</script>"
     strange = replace(found.result, name=evil, source=None)
-    assert "<script" not in page(replace(found, result=strange, judge=evil, limits=(evil,)))
+    assert "<script" not in evaluation_page(replace(found, result=strange, judge=evil, limits=(evil,)))
 
 
 def test_a_page_of_few_faces_is_a_page(found):
     table = found.result.table
     few = replace(table, frames=table.frames[:1], numbers=table.numbers[:1])
     few = replace(few, columns={name: np.full(1, np.nan) for name in table.columns})
-    assert "</html>" in page(replace(found, result=replace(found.result, table=few)))
+    assert "</html>" in evaluation_page(replace(found, result=replace(found.result, table=few)))

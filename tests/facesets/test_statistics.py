@@ -19,25 +19,25 @@ from facewright.facesets.statistics import (
     MIN_FACES,
     YAWS,
     Advice,
-    Measured,
+    MeasuredFace,
     Statistics,
     advise,
+    faceset_plots,
     faceset_summary,
     lacking,
     measure_face,
-    plots,
 )
 from facewright.ui.plots import Bars, Grid
 from interop import foreign_files as others
 
 
-def face(number: int = 0, **values: object) -> Measured:
+def face(number: int = 0, **values: object) -> MeasuredFace:
     known = {"name": f"{number}.png", "frame": f"{number}.png", "yaw": 0.0, "pitch": 0.0, "side": 200.0,
              "sharpness": 100.0, "brightness": 120.0, "person": None, "outside": False}  # fmt: skip
-    return Measured(**{**known, **values})  # type: ignore[arg-type]
+    return MeasuredFace(**{**known, **values})  # type: ignore[arg-type]
 
 
-def spread(count: int, **values: object) -> tuple[Measured, ...]:
+def spread(count: int, **values: object) -> tuple[MeasuredFace, ...]:
     """Faces with yaws from one side to the other."""
     return tuple(face(k, yaw=float(yaw), **values) for k, yaw in enumerate(np.linspace(-60, 60, count)))
 
@@ -65,7 +65,7 @@ def test_no_faces_and_one_face() -> None:
     assert advise(Statistics(()), "src") == [] and faceset_summary(Statistics(())) == "no faces"
     one = Statistics((face(),))
     assert advise(one, "src") and advise(one, "dst") is not None and "1 face of" in faceset_summary(one)
-    assert len(plots(one)) == 4
+    assert len(faceset_plots(one)) == 4
 
 
 def test_src_is_held_against_dst() -> None:
@@ -81,7 +81,7 @@ def test_src_is_held_against_dst() -> None:
     )
 
 
-def _poses(faces: tuple[Measured, ...]) -> np.ndarray:
+def _poses(faces: tuple[MeasuredFace, ...]) -> np.ndarray:
     return Statistics(faces).poses
 
 
@@ -134,7 +134,7 @@ def test_plots_count_every_face() -> None:
     faces = tuple(
         face(k, yaw=rng.normal(0, 60), pitch=rng.normal(0, 60), sharpness=rng.gamma(2, 50)) for k in range(500)
     )
-    drawn = plots(Statistics(faces), np.array([[30.0, 20.0]] * 5), "data_dst")
+    drawn = faceset_plots(Statistics(faces), np.array([[30.0, 20.0]] * 5), "data_dst")
     assert all(plot.counts.sum() == 500 for plot in drawn)
     grid = drawn[0]
     assert isinstance(grid, Grid) and grid.outlined is not None and grid.outlined.sum() == 1

@@ -7,7 +7,7 @@ from convert.drawn_faces import landmarks
 from facewright.core.json_data import BadJson
 from facewright.faces.tracks import Sighting
 from facewright.review.chains import MAX_MISSING, find_chains
-from facewright.review.findings import Finding, Kind
+from facewright.review.findings import Finding, FindingKind
 from facewright.review.measuring import BLOCKS, FaceMeasures, read_measures
 from facewright.review.ranking import frame_scores, places, worst_first
 from facewright.review.scores import apart, deviations, holes, jumps, uncovered
@@ -113,13 +113,13 @@ def test_two_people_are_two_chains():
     assert [len(chain.faces) for chain in chains] == [30, 30] and not any(chain.missing for chain in chains)
 
 
-def finding(severity, kind=Kind.COLOUR):
+def finding(severity, kind=FindingKind.COLOUR):
     return Finding(kind, severity, f"{kind} {severity}")
 
 
 def test_each_place_once_the_worst_first():
     found = {at: [finding(1 + at / 100)] for at in range(10, 20)}
-    found |= {40: [finding(9.0, Kind.HOLE), finding(2.0)], 41: [finding(0.7)], 60: [finding(5.0), finding(6.0)]}
+    found |= {40: [finding(9.0, FindingKind.HOLE), finding(2.0)], 41: [finding(0.7)], 60: [finding(5.0), finding(6.0)]}
     scores = frame_scores([f"{at:05d}.png" for at in range(80)], found)
     order = [one.index for one in worst_first(scores)]
     assert order[:3] == [40, 60, 19]  # one frame stands for ten with the same fault

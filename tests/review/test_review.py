@@ -13,7 +13,7 @@ from facewright.commands.review import Options, run
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
-from facewright.review.findings import Kind
+from facewright.review.findings import FindingKind
 from facewright.review.ranking import worst_first
 from facewright.review.report import read_review, review_file
 from facewright.review.session import glance, review
@@ -66,10 +66,17 @@ def test_planted_faults_come_first(faulty):
 def test_the_reason_is_the_fault(faulty):
     _, planted, _, found, _ = faulty
     expected = {
-        "moved_landmarks": Kind.LANDMARKS, "turned_landmarks": Kind.LANDMARKS, "wrong_size": Kind.LANDMARKS,
-        "missing_face": Kind.MISSING, "not_replaced": Kind.UNTOUCHED, "hole": Kind.HOLE,
-        "colour_cast": Kind.COLOUR, "darker": Kind.COLOUR, "blurred": Kind.SHARPNESS, "somebody_else": Kind.IDENTITY,
-    }  # fmt: skip
+        "moved_landmarks": FindingKind.LANDMARKS,
+        "turned_landmarks": FindingKind.LANDMARKS,
+        "wrong_size": FindingKind.LANDMARKS,
+        "missing_face": FindingKind.MISSING,
+        "not_replaced": FindingKind.UNTOUCHED,
+        "hole": FindingKind.HOLE,
+        "colour_cast": FindingKind.COLOUR,
+        "darker": FindingKind.COLOUR,
+        "blurred": FindingKind.SHARPNESS,
+        "somebody_else": FindingKind.IDENTITY,
+    }
     kinds = {one.name: one.kinds for one in found.scores}
     missed = {
         fault: kinds[name]

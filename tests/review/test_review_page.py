@@ -19,7 +19,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.review.decisions import FADED
-from facewright.review.desk import Desk, View
+from facewright.review.listing import ReviewList, View
 from facewright.review.page import ReviewServer
 from facewright.review.report import read_review
 from facewright.review.session import review
@@ -56,13 +56,13 @@ def models():
 
 
 @pytest.fixture
-def desk(clip, models):
-    return Desk(clip, review(clip, models))
+def listing(clip, models):
+    return ReviewList(clip, review(clip, models))
 
 
 @pytest.fixture
-def server(clip, desk, models):
-    return ReviewServer(clip, desk, models, lambda options: StubTrained())
+def server(clip, listing, models):
+    return ReviewServer(clip, listing, models, lambda options: StubTrained())
 
 
 def get(server, path, **query):
@@ -162,7 +162,7 @@ def wait_for(condition, seconds=30):
         time.sleep(0.05)
 
 
-def test_changed_frames_are_made_again_and_reviewed(server, clip, desk):
+def test_changed_frames_are_made_again_and_reviewed(server, clip, listing):
     merged = clip.dst.merged_dir
     thread = served(server)
     post(server, "keep", at=BLURRED)

@@ -28,13 +28,13 @@ def test_without_a_display_there_is_no_screen(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(core_window.sys, "platform", "linux")
-    assert window.open_preview() is None
+    assert window.open_preview_window() is None
 
 
 def test_a_display_that_does_not_answer_is_no_screen(monkeypatch):
     monkeypatch.setattr(core_window.sys, "platform", "linux")
     monkeypatch.setenv("DISPLAY", ":987")
-    assert window.open_preview() is None  # and the process lives
+    assert window.open_preview_window() is None  # and the process lives
 
 
 @needs_screen
@@ -79,7 +79,7 @@ def wait_for(condition):
 def test_a_lost_screen_closes_the_window_alone(tmp_path, monkeypatch, capsys):
     server, name = virtual_screen.start()
     monkeypatch.setenv("DISPLAY", name)
-    opened = window.open_preview()
+    opened = window.open_preview_window()
     opened.show(np.zeros((60, 80, 3), np.uint8))
     time.sleep(0.2)
     server.kill()

@@ -210,7 +210,7 @@ class AnnotationSession:
         view = self._frame_view()
         faces = tuple(open_face(file, view.find) for file in self._storage.faces(self._frame.path))
         half = half or self._storage.usual_half() or min(max(START, max(height, width) / 16), min(height, width) / 3)
-        self._state = steps.open_frame(faces, (share[0] * width, share[1] * height), half, view)
+        self._state = steps.start_frame(faces, (share[0] * width, share[1] * height), half, view)
 
     def _share(self) -> tuple[float, float]:
         """Where the mouse is, as a share of the frame's size: it stays there when the frame changes."""

@@ -87,7 +87,7 @@ class State:
         return undo_grab(self).faces
 
 
-def open_frame(faces: tuple[Face, ...], mouse: Place, half: float, view: FrameView) -> State:
+def start_frame(faces: tuple[Face, ...], mouse: Place, half: float, view: FrameView) -> State:
     """Return a frame as it is opened: with its faces, or with a new one grabbed."""
     state = State(faces, mouse=mouse, half=half)
     return state if faces else grab_new(state, view)

@@ -13,7 +13,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-from facewright.doctor_checks import Finding, all_checks
+from facewright.doctor_checks import CheckResult, all_checks
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class DoctorReport:
         packed: The file for a bug report, None where none was asked for.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     packed: Path | None = None
 
 
@@ -46,7 +46,7 @@ def run(workspace: Workspace, options: Options) -> DoctorReport:
     Raises:
         UserError: Something is wrong.
     """
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     packed = None
     for finding in all_checks(workspace):
         findings.append(finding)

@@ -101,7 +101,7 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
     for change in timing.changes:
         console.say(f"The frames were {change}.")
     if side == "dst":
-        say_audio(info, timing)
+        say_source_audio(info, timing)
 
 
 def say_tracks(info: VideoInfo) -> None:
@@ -114,7 +114,7 @@ def say_tracks(info: VideoInfo) -> None:
         )
 
 
-def say_audio(info: VideoInfo, timing: Timing) -> None:
+def say_source_audio(info: VideoInfo, timing: Timing) -> None:
     """Say which audio the result will get."""
     tracks, audio = info.audio_tracks, info.audio
     if not tracks:

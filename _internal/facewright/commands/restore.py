@@ -11,16 +11,16 @@ from types import MappingProxyType
 from facewright.core.command import Command
 from facewright.core.options import option
 from facewright.core.workspace import FACES_OF_SIDES, Workspace
-from facewright.restore.choice import Kind, RestoreReport, RestoreRequest
+from facewright.restore.choice import RestorableKind, RestoreReport, RestoreRequest
 from facewright.restore.model_states import restore_model
 from facewright.restore.trash import restore_faces, restore_files
 
 # A new kind is a function in the package restore and a row here.
-RESTORABLE: Mapping[str, Kind] = MappingProxyType(
+RESTORABLE: Mapping[str, RestorableKind] = MappingProxyType(
     {
-        "faces": Kind("faces of data_src or data_dst, back from the trash", restore_faces),
-        "model": Kind("an older saved state, or a backup, of a model", restore_model),
-        "all": Kind("all files of one folder of the trash, each to where it was", restore_files),
+        "faces": RestorableKind("faces of data_src or data_dst, back from the trash", restore_faces),
+        "model": RestorableKind("an older saved state, or a backup, of a model", restore_model),
+        "all": RestorableKind("all files of one folder of the trash, each to where it was", restore_files),
     }
 )
 

@@ -18,11 +18,11 @@ from facewright.core.options import option
 from facewright.core.workspace import Workspace
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import write_marked
-from facewright.review.desk import Desk
+from facewright.review.listing import ReviewList
 from facewright.review.page import ReviewServer
 from facewright.review.ranking import places, worst_first
 from facewright.review.session import Review, review
-from facewright.review.sheet import sheet
+from facewright.review.sheet import review_sheet
 from facewright.ui.page import check_port
 
 SHEET_NAME = "review_sheet.png"
@@ -71,14 +71,14 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     for line in _lines(found, options.first):
         console.say(line, needed=True)
     if options.serve:
-        desk = Desk(workspace, found)
-        ReviewServer(workspace, desk, loader, partial(EngineModels, workspace)).serve(options.port)
-        found = desk.found
+        listing = ReviewList(workspace, found)
+        ReviewServer(workspace, listing, loader, partial(EngineModels, workspace)).serve(options.port)
+        found = listing.found
     drawn = None
     needing = [one for one in worst_first(found.scores) if one.needs_a_look]
     if needing and not options.serve:
         drawn = workspace.root / SHEET_NAME
-        write_marked(drawn, sheet(found.clip, needing[: options.first]))
+        write_marked(drawn, review_sheet(found.clip, needing[: options.first]))
         console.say(f"Before and after: {drawn}")
         console.say(f"To decide about each on a page in a browser:{hint('review', '--serve')}")
     if options.serve:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from facewright.commands.make_video import EncodeOptions
 from facewright.convert.engines import EngineModels
-from facewright.convert.parameters import ConvertOptions, FaceOptions
+from facewright.convert.parameters import BlendOptions, ConvertOptions
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
@@ -44,7 +44,7 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Options(EncodeOptions, FaceOptions, Files):
+class Options(EncodeOptions, BlendOptions, Files):
     """Files, faces, encoding."""
 
 
@@ -68,7 +68,7 @@ def run(workspace: Workspace, options: Options, finders: ModelLoader | None = No
             "one video with --aligned.",
             "swap them one by one, or leave --aligned out: then the faces are found.",
         )
-    faces = ConvertOptions(**{spec.name: getattr(options, spec.name) for spec in declared(FaceOptions)})
+    faces = ConvertOptions(**{spec.name: getattr(options, spec.name) for spec in declared(BlendOptions)})
     models, finders = EngineModels(workspace, faces), finders or ModelLoader()
     done = []
     for video, target in pairs:

@@ -19,8 +19,8 @@ from facewright.core.workers import threads
 from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.facesets.common import no_faces, warn_of_bad_files
-from facewright.facesets.gallery import CELL, page, sheet
-from facewright.facesets.statistics import advise, faceset_summary, measure_faces, plots, poses_of
+from facewright.facesets.gallery import CELL, gallery_page, gallery_sheet
+from facewright.facesets.statistics import advise, faceset_plots, faceset_summary, measure_faces, poses_of
 from facewright.ui.contact_sheet import evenly
 from facewright.ui.file_viewer import open_in_viewer
 
@@ -83,16 +83,16 @@ def _describe(
     console.say(f"  {faceset_summary(stats)}")
     for line in advice:
         (console.say if line.fine else console.warn)(f"  {'+' if line.fine else '!'} {line.text}")
-    drawn = plots(stats, other, other_side.name) if stats.faces else []
+    drawn = faceset_plots(stats, other, other_side.name) if stats.faces else []
     title = f"{side.name}: {console.counted(len(faceset.faces), 'face')}"
     sheet_path = workspace.root / f"{side.name}_faces.png"
-    write_bytes(sheet_path, encode(sheet(title, faceset_summary(stats), advice, drawn, images)))
+    write_bytes(sheet_path, encode(gallery_sheet(title, faceset_summary(stats), advice, drawn, images)))
     console.say(f"Plots and a contact sheet with {console.counted(len(images), 'face')}: {sheet_path}")
     if not with_page:
         return ViewReport(len(stats.faces), sheet_path, None)
     page_path = workspace.root / f"{side.name}_faces.html"
     by_name = {face.name: face for face in stats.faces}
-    text = page(side, title, faceset_summary(stats), advice, drawn, faceset.faces, by_name)
+    text = gallery_page(side, title, faceset_summary(stats), advice, drawn, faceset.faces, by_name)
     write_bytes(page_path, text.encode("utf-8"))
     console.say(f"Page with all of them: {page_path}")
     return ViewReport(len(stats.faces), sheet_path, page_path)

@@ -20,7 +20,7 @@ from facewright.convert.session import (
     predict_with,
     state_of,
 )
-from facewright.convert.settings import FrameSettings
+from facewright.convert.settings import SettingsByFrame
 from facewright.convert.settings_file import load_settings, save_settings, settings_path
 from facewright.core import console
 from facewright.core.contents import Contents
@@ -46,7 +46,7 @@ class OpenedPreview:
     """
 
     preview: ConversionPreview
-    settings: FrameSettings
+    settings: SettingsByFrame
     title: str
 
 
@@ -137,12 +137,12 @@ def open_preview(workspace: Workspace, options: ConvertOptions, models: Models) 
     return OpenedPreview(preview, settings, ", ".join(loaded))
 
 
-def _settings(workspace: Workspace, names: list[str], options: ConvertOptions) -> FrameSettings:
+def _settings(workspace: Workspace, names: list[str], options: ConvertOptions) -> SettingsByFrame:
     if not options.saved_settings:
         moved = move_to_trash([settings_path(workspace.dst)], workspace.trash, by=TRASH_NAME)
         if moved:
             console.say(f"The settings that were saved before were moved to {moved}.")
-    return load_settings(workspace, names, options) or FrameSettings(tuple(names), options)
+    return load_settings(workspace, names, options) or SettingsByFrame(tuple(names), options)
 
 
 def _window() -> Window | None:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facewright.convert.preview import View
-from facewright.convert.preview_keys import HELP, KEYS, Do, control_help, keys_of, label
+from facewright.convert.preview_keys import HELP, KEYS, PreviewAction, control_help, keys_of, label
 from facewright.convert.preview_session import PreviewSession
 from facewright.convert.preview_sheet import draw_sheet, sheet_values
 from facewright.core.errors import UserError
@@ -35,7 +35,7 @@ REQUEST_SCHEMA = fields(
     {},
     {
         "key": text,
-        "do": choice(*map(str, Do)),
+        "do": choice(*map(str, PreviewAction)),
         "times": whole(1, MAX_TIMES),
         "go": whole(0),
         "name": text,
@@ -107,7 +107,7 @@ class PreviewPage:
         if "name" in wanted:
             session.change(wanted["name"], wanted.get("value", ""))
         if "do" in wanted:
-            session.do(Do(wanted["do"]), times)
+            session.do(PreviewAction(wanted["do"]), times)
         if "key" in wanted:
             session.press(wanted["key"], times)
         return _json(session.state())

@@ -68,7 +68,7 @@ FORMAT_CHOICES = {"png": "lossless", "jpg": "smaller, with slight loss"}
 
 
 @dataclass(frozen=True)
-class FaceOptions:
+class BlendOptions:
     """Which model replaces the faces, and how they are blended in."""
 
     mode: str = option(
@@ -200,7 +200,7 @@ class FaceOptions:
 
 
 @dataclass(frozen=True)
-class ConvertOptions(FaceOptions):
+class ConvertOptions(BlendOptions):
     """What the user decides."""
 
     frame_ranges: str = option(

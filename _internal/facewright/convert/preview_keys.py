@@ -9,7 +9,7 @@ from facewright.convert.settings import controls
 from facewright.core.options import Option
 
 
-class Do(StrEnum):
+class PreviewAction(StrEnum):
     """What a key or a button does."""
 
     NEXT = "next"
@@ -44,38 +44,38 @@ class Do(StrEnum):
 
 # Names as browsers give them; a shifted letter is another key.
 KEYS = {
-    ".": Do.NEXT,
-    "ArrowRight": Do.NEXT,
-    ",": Do.PREVIOUS,
-    "ArrowLeft": Do.PREVIOUS,
-    "PageDown": Do.FAR_NEXT,
-    "PageUp": Do.FAR_PREVIOUS,
-    "<": Do.FIRST,
-    "Home": Do.FIRST,
-    "End": Do.LAST,
-    "]": Do.NEXT_MARK,
-    "[": Do.PREVIOUS_MARK,
-    " ": Do.BEFORE,
-    "V": Do.COMPARE,
-    "v": Do.MASK,
-    "0": Do.CLOSE,
-    "9": Do.SHEET,
-    "/": Do.COPY_NEXT,
-    "?": Do.COPY_REST,
-    "m": Do.COPY_PREVIOUS,
-    "M": Do.COPY_START,
-    "#": Do.MARKER,
-    "*": Do.SCOPE,
-    "Delete": Do.RESET,
-    "Backspace": Do.UNDO,
-    "ArrowDown": Do.SELECT_NEXT,
-    "ArrowUp": Do.SELECT_PREVIOUS,
-    "+": Do.MORE,
-    "=": Do.MORE,
-    "-": Do.LESS,
-    ">": Do.CONVERT,
-    "h": Do.HELP,
-    "Escape": Do.LEAVE,
+    ".": PreviewAction.NEXT,
+    "ArrowRight": PreviewAction.NEXT,
+    ",": PreviewAction.PREVIOUS,
+    "ArrowLeft": PreviewAction.PREVIOUS,
+    "PageDown": PreviewAction.FAR_NEXT,
+    "PageUp": PreviewAction.FAR_PREVIOUS,
+    "<": PreviewAction.FIRST,
+    "Home": PreviewAction.FIRST,
+    "End": PreviewAction.LAST,
+    "]": PreviewAction.NEXT_MARK,
+    "[": PreviewAction.PREVIOUS_MARK,
+    " ": PreviewAction.BEFORE,
+    "V": PreviewAction.COMPARE,
+    "v": PreviewAction.MASK,
+    "0": PreviewAction.CLOSE,
+    "9": PreviewAction.SHEET,
+    "/": PreviewAction.COPY_NEXT,
+    "?": PreviewAction.COPY_REST,
+    "m": PreviewAction.COPY_PREVIOUS,
+    "M": PreviewAction.COPY_START,
+    "#": PreviewAction.MARKER,
+    "*": PreviewAction.SCOPE,
+    "Delete": PreviewAction.RESET,
+    "Backspace": PreviewAction.UNDO,
+    "ArrowDown": PreviewAction.SELECT_NEXT,
+    "ArrowUp": PreviewAction.SELECT_PREVIOUS,
+    "+": PreviewAction.MORE,
+    "=": PreviewAction.MORE,
+    "-": PreviewAction.LESS,
+    ">": PreviewAction.CONVERT,
+    "h": PreviewAction.HELP,
+    "Escape": PreviewAction.LEAVE,
 }
 NAMES = {"Space": " ", "Del": "Delete", "Esc": "Escape"}  # other names of keys -> ours
 # Keys -> what happens; the help of window, page and documents.

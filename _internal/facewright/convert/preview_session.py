@@ -12,8 +12,8 @@ from typing import Any
 from facewright.convert.background import BackgroundConversion, Work
 from facewright.convert.parameters import GROUPS, ConvertOptions
 from facewright.convert.preview import ConversionPreview, View
-from facewright.convert.preview_keys import KEYS, NAMES, Do
-from facewright.convert.settings import FrameSettings, Scope, controls
+from facewright.convert.preview_keys import KEYS, NAMES, PreviewAction
+from facewright.convert.settings import Scope, SettingsByFrame, controls
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.core.options import Option, Value, show
@@ -24,10 +24,15 @@ UNDO_STEPS = 100
 ONE_CHANGE = 1.0  # seconds in which changes of one control are undone together
 SAVE_SECONDS = 1.0
 COMPARISONS = (View.AFTER, View.WIPE, View.BESIDE)
-MOVES = {Do.NEXT: 1, Do.PREVIOUS: -1, Do.FAR_NEXT: FAR, Do.FAR_PREVIOUS: -FAR}
-VIEWS = {Do.BEFORE: View.BEFORE, Do.MASK: View.MASK}
-FLAGS = {Do.CLOSE: "close", Do.SHEET: "sheet", Do.HELP: "help"}
-COPIES = (Do.COPY_NEXT, Do.COPY_PREVIOUS, Do.COPY_REST, Do.COPY_START)
+MOVES = {
+    PreviewAction.NEXT: 1,
+    PreviewAction.PREVIOUS: -1,
+    PreviewAction.FAR_NEXT: FAR,
+    PreviewAction.FAR_PREVIOUS: -FAR,
+}
+VIEWS = {PreviewAction.BEFORE: View.BEFORE, PreviewAction.MASK: View.MASK}
+FLAGS = {PreviewAction.CLOSE: "close", PreviewAction.SHEET: "sheet", PreviewAction.HELP: "help"}
+COPIES = (PreviewAction.COPY_NEXT, PreviewAction.COPY_PREVIOUS, PreviewAction.COPY_REST, PreviewAction.COPY_START)
 NO_FACE, UNSEEN, OWN = "no face", "the model saw no face", "settings of its own"
 
 
@@ -56,8 +61,8 @@ class PreviewSession:
     def __init__(
         self,
         preview: ConversionPreview,
-        settings: FrameSettings,
-        save: Callable[[FrameSettings], None],
+        settings: SettingsByFrame,
+        save: Callable[[SettingsByFrame], None],
         conversion: BackgroundConversion,
         marks: Mapping[str, str] | None = None,
     ) -> None:
@@ -72,7 +77,7 @@ class PreviewSession:
         self._marks = marks or {}
         self._save = save
         self._saved = settings
-        self._earlier: list[tuple[FrameSettings, str, float]] = []
+        self._earlier: list[tuple[SettingsByFrame, str, float]] = []
         self._lock = threading.RLock()
 
     @property
@@ -113,21 +118,21 @@ class PreviewSession:
                 self._step(spec, meaning, times, big=key not in spec.keys)
                 return
 
-    def do(self, what: Do, times: int = 1) -> None:
+    def do(self, what: PreviewAction, times: int = 1) -> None:
         """Do what a button says."""
         with self._lock:
             self.note = ""
             step = MOVES.get(what)
             if step is not None:
                 self.go(self.at + step * times)
-            elif what in (Do.FIRST, Do.LAST):
-                self.go(0 if what is Do.FIRST else len(self.preview.frames))
-            elif what in (Do.NEXT_MARK, Do.PREVIOUS_MARK):
-                self._go_to_mark(forward=what is Do.NEXT_MARK)
-            elif what in (Do.MORE, Do.LESS):
-                self._step(self.control, "+" if what is Do.MORE else "-", times)
-            elif what in (Do.SELECT_NEXT, Do.SELECT_PREVIOUS):
-                way = 1 if what is Do.SELECT_NEXT else -1
+            elif what in (PreviewAction.FIRST, PreviewAction.LAST):
+                self.go(0 if what is PreviewAction.FIRST else len(self.preview.frames))
+            elif what in (PreviewAction.NEXT_MARK, PreviewAction.PREVIOUS_MARK):
+                self._go_to_mark(forward=what is PreviewAction.NEXT_MARK)
+            elif what in (PreviewAction.MORE, PreviewAction.LESS):
+                self._step(self.control, "+" if what is PreviewAction.MORE else "-", times)
+            elif what in (PreviewAction.SELECT_NEXT, PreviewAction.SELECT_PREVIOUS):
+                way = 1 if what is PreviewAction.SELECT_NEXT else -1
                 self.selected = (self.selected + way * times) % len(self.controls)
             elif what in COPIES:
                 self._copy(what)
@@ -247,24 +252,24 @@ class PreviewSession:
             done.set()
             self.save()
 
-    def _switch(self, what: Do) -> None:
+    def _switch(self, what: PreviewAction) -> None:
         match what:
-            case Do.COMPARE:
+            case PreviewAction.COMPARE:
                 place = COMPARISONS.index(self.view) if self.view in COMPARISONS else 0
                 self.view = COMPARISONS[(place + 1) % len(COMPARISONS)]
-            case Do.SCOPE:
+            case PreviewAction.SCOPE:
                 scopes = list(Scope)
                 self.scope = scopes[(scopes.index(self.scope) + 1) % len(scopes)]
-            case Do.MARKER:
+            case PreviewAction.MARKER:
                 self._change_settings(self.settings.toggle_marker(self.at))
-            case Do.RESET:
+            case PreviewAction.RESET:
                 self._change_settings(self.settings.reset(self.at, self.scope))
-            case Do.UNDO if self._earlier:
+            case PreviewAction.UNDO if self._earlier:
                 self.settings = self._earlier.pop()[0]
-            case Do.CONVERT:
+            case PreviewAction.CONVERT:
                 self.save()
                 self.conversion.start()
-            case Do.LEAVE:
+            case PreviewAction.LEAVE:
                 self.ended.set()
 
     def _go_to_mark(self, *, forward: bool) -> None:
@@ -276,10 +281,10 @@ class PreviewSession:
         else:
             self.note = "No frame further on needs a look." if forward else "No frame before this one needs a look."
 
-    def _copy(self, what: Do) -> None:
+    def _copy(self, what: PreviewAction) -> None:
         settings, at, shot = self.settings, self.at, self.settings.shot(self.at)
-        forward = what in (Do.COPY_NEXT, Do.COPY_REST)
-        if what in (Do.COPY_NEXT, Do.COPY_PREVIOUS):
+        forward = what in (PreviewAction.COPY_NEXT, PreviewAction.COPY_REST)
+        if what in (PreviewAction.COPY_NEXT, PreviewAction.COPY_PREVIOUS):
             target = at + (1 if forward else -1)
             if 0 <= target < len(self.preview.frames):
                 self._change_settings(settings.copied_to(at, target))
@@ -308,7 +313,7 @@ class PreviewSession:
         with self._lock:
             self._change_settings(self.settings.with_value(self.at, spec.name, value, self.scope), spec.name)
 
-    def _change_settings(self, settings: FrameSettings, of: str = "") -> None:
+    def _change_settings(self, settings: SettingsByFrame, of: str = "") -> None:
         """Take new settings; what is changed by dragging a slider is undone as one."""
         if settings == self.settings:
             return

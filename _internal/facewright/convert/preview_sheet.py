@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from facewright.convert.preview import ConversionPreview
-from facewright.convert.settings import FrameSettings
+from facewright.convert.settings import SettingsByFrame
 from facewright.core.images import Image
 from facewright.core.options import Option, Value, show
 from facewright.ui.contact_sheet import contact_sheet, evenly
@@ -31,7 +31,7 @@ def sheet_values(spec: Option, now: Value) -> list[Value]:
 
 def draw_sheet(
     preview: ConversionPreview,
-    settings: FrameSettings,
+    settings: SettingsByFrame,
     spec: Option,
     values: list[Value],
     on_progress: Callable[[int, int], None] | None = None,

@@ -31,7 +31,7 @@ def controls() -> list[Option]:
 
 
 @dataclass(frozen=True)
-class FrameSettings:
+class SettingsByFrame:
     """The settings of the frames of dst; every change returns new ones.
 
     Attributes:
@@ -76,7 +76,7 @@ class FrameSettings:
             return _differing(self.base, {spec.name: spec.default for spec in controls()})
         return self.frames.get(self.names[at], {}) if scope is Scope.FRAME else self._layers[at]
 
-    def with_value(self, at: int, name: str, value: Value, scope: Scope) -> "FrameSettings":
+    def with_value(self, at: int, name: str, value: Value, scope: Scope) -> "SettingsByFrame":
         """Set a control as a frame shows it: for that frame, for its shot, or for all frames alike.
 
         Other frames of a shot, and where there is one shot only, keep what they have of their own.
@@ -95,7 +95,7 @@ class FrameSettings:
         shots = {start: _without(layer, name) for start, layer in self.shots.items()}
         return replace(self, base=base, shots=shots, frames=_filled(frames))
 
-    def reset(self, at: int, scope: Scope) -> "FrameSettings":
+    def reset(self, at: int, scope: Scope) -> "SettingsByFrame":
         """Let a frame or a shot inherit again; for all frames, set every control as it is declared."""
         if scope is Scope.FRAME:
             return self._with_own(at, {})
@@ -104,18 +104,18 @@ class FrameSettings:
         usual = {spec.name: spec.default for spec in controls()}
         return replace(self, base=replace(self.base, **usual))  # type: ignore[arg-type]
 
-    def toggle_marker(self, at: int) -> "FrameSettings":
+    def toggle_marker(self, at: int) -> "SettingsByFrame":
         """Begin a shot at a frame, with the settings that it has; where one begins, join it to the shot before."""
         name = self.names[at]
         if name in self.shots:
             return replace(self, shots={start: layer for start, layer in self.shots.items() if start != name})
         return replace(self, shots={**self.shots, name: self._layers[at]}) if at else self
 
-    def copied_to(self, at: int, target: int) -> "FrameSettings":
+    def copied_to(self, at: int, target: int) -> "SettingsByFrame":
         """Give another frame the settings that this one has."""
         return self._with_own(target, _differing(self.options(at), {**vars(self.base), **self._layers[target]}))
 
-    def copied_over(self, at: int, first: int, last: int) -> "FrameSettings":
+    def copied_over(self, at: int, first: int, last: int) -> "SettingsByFrame":
         """Give the frames from `first` to `last`, both included, the settings of this one; all others keep theirs."""
         wanted = _differing(self.options(at), vars(self.base))
         inside = set(self.names[first : last + 1])
@@ -154,7 +154,7 @@ class FrameSettings:
     def _start(self, at: int) -> str:
         return self.names[self.shot(at).start]
 
-    def _with_own(self, at: int, values: Values) -> "FrameSettings":
+    def _with_own(self, at: int, values: Values) -> "SettingsByFrame":
         return replace(self, frames=_filled({**self.frames, self.names[at]: values}))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from facewright.convert.parameters import ConvertOptions
-from facewright.convert.settings import FrameSettings, controls
+from facewright.convert.settings import SettingsByFrame, controls
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash, read_json, write_json
@@ -26,7 +26,7 @@ def settings_path(side: Side) -> Path:
     return side.frames_dir / NAME
 
 
-def save_settings(side: Side, settings: FrameSettings) -> None:
+def save_settings(side: Side, settings: SettingsByFrame) -> None:
     """Write the settings of a side's frames, whole or not at all.
 
     Raises:
@@ -50,7 +50,7 @@ def saved_base(side: Side) -> dict[str, Value]:
     return _fitting({"all frames": _known(value, side)["base"]})["all frames"] if value else {}
 
 
-def load_settings(workspace: Workspace, names: Sequence[str], base: ConvertOptions) -> FrameSettings | None:
+def load_settings(workspace: Workspace, names: Sequence[str], base: ConvertOptions) -> SettingsByFrame | None:
     """Return the settings of the frames of dst; None where there are none. A damaged file moves to the trash.
 
     Args:
@@ -71,14 +71,14 @@ def load_settings(workspace: Workspace, names: Sequence[str], base: ConvertOptio
     if value is None:
         return None
     layers = _known(value, workspace.dst)
-    settings = FrameSettings(tuple(names), base, _fitting(layers["shots"]), _fitting(layers["frames"]))
+    settings = SettingsByFrame(tuple(names), base, _fitting(layers["shots"]), _fitting(layers["frames"]))
     if settings.aside:
         gone = console.listed(settings.aside)
         console.warn(f"{NAME} names frames that are gone: {gone}. Their settings are kept until they are back.")
     return settings
 
 
-def say_settings(settings: FrameSettings | None) -> None:
+def say_settings(settings: SettingsByFrame | None) -> None:
     """Say that settings of the preview are used, and how to do without; nothing where there are none."""
     if settings is None:
         return

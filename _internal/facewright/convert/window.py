@@ -21,13 +21,13 @@ BLANK = np.full((9, 16, 3), 28, np.uint8)
 
 def show_preview(session: PreviewSession, shown: Window, title: str) -> None:
     """Show the session until the user leaves, or the window is closed or lost."""
-    desk = _WindowWork(session, lay_out(shown.screen, session.controls))
+    work = _WindowWork(session, lay_out(shown.screen, session.controls))
     while not session.ended.is_set():
-        shown.show(desk.image(), f"{TITLE}: {title}")
+        shown.show(work.image(), f"{TITLE}: {title}")
         words = shown.words(LOOK_SECONDS)
         events = coalesced([event for word in words if (event := event_of(word))])
         for event, same in groupby(events, key=lambda event: event):
-            desk.handle(event, len(list(same)))
+            work.handle(event, len(list(same)))
         if CLOSED in words or GONE in words:
             session.ended.set()
 

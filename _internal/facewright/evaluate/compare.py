@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from facewright.evaluate.figures import FIGURES, Figure, Table, Value
+from facewright.evaluate.figures import FIGURES, Figure, FigureValue, Table
 from facewright.evaluate.intervals import SEED, Interval, Rows, block_draws, central, intervals
 
 MAX_APART = 0.25  # of the eyes' distance: two rows of one name are of one face when they lie no farther apart
@@ -47,12 +47,12 @@ class Comparison:
     """
 
     name: str
-    values: Mapping[str, Value]
+    values: Mapping[str, FigureValue]
     paired: int
     differences: Mapping[str, Difference]
 
 
-def compare(this: Table, other: Table, name: str, values: Mapping[str, Value]) -> Comparison:
+def compare_results(this: Table, other: Table, name: str, values: Mapping[str, FigureValue]) -> Comparison:
     """Hold a result against another one.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facewright.evaluate import measures, pixels
 from facewright.evaluate.intervals import Interval, Rows, intervals
 from facewright.evaluate.observe import Observation, Observations
-from facewright.evaluate.subject import Face, Subject
+from facewright.evaluate.subject import EvaluatedFace, Subject
 from facewright.faces.pose import head_pose
 
 Column = NDArray[np.float64]
@@ -233,7 +233,7 @@ def make_table(subject: Subject, dst: Observations, result: Observations, src: N
 Seen = Sequence[tuple[Observation, Observation]]  # of each face in dst and in the result
 
 
-def _places(faces: Sequence[Face]) -> dict[str, Column]:
+def _places(faces: Sequence[EvaluatedFace]) -> dict[str, Column]:
     """Where each face lies in dst: by that the rows of two results are known to be of one and the same face."""
     middles = np.array([face.points.mean(0) for face in faces], float).reshape(-1, 2)
     return {
@@ -244,7 +244,7 @@ def _places(faces: Sequence[Face]) -> dict[str, Column]:
 
 
 def _identity(
-    faces: Sequence[Face], seen: Seen, dst: Observations, subject: Subject, src: NDArray[np.floating]
+    faces: Sequence[EvaluatedFace], seen: Seen, dst: Observations, subject: Subject, src: NDArray[np.floating]
 ) -> dict[str, Column]:
     names = ("to_src", "to_dst", "to_src_mean", "to_dst_mean")
     columns = {name: np.full(len(faces), np.nan) for name in names}
@@ -278,7 +278,7 @@ def _geometry(seen: Seen) -> dict[str, Column]:
     }
 
 
-def _over_time(faces: Sequence[Face], seen: Seen) -> dict[str, Column]:
+def _over_time(faces: Sequence[EvaluatedFace], seen: Seen) -> dict[str, Column]:
     names = ("jitter", "jitter_dst", "neighbours", "neighbours_dst", "pairs", "pairs_dst")
     columns = {name: np.full(len(faces), np.nan) for name in names}
     for track in {face.track for face in faces}:
@@ -298,7 +298,7 @@ def _over_time(faces: Sequence[Face], seen: Seen) -> dict[str, Column]:
 
 
 @dataclass(frozen=True)
-class Value:
+class FigureValue:
     """A figure as it came out.
 
     Attributes:
@@ -310,7 +310,7 @@ class Value:
     interval: Interval | None
 
 
-def values_of(table: Table) -> dict[str, Value]:
+def values_of(table: Table) -> dict[str, FigureValue]:
     """Return every figure of a result: name -> value and interval."""
     known = intervals({figure.name: partial(figure.value, table) for figure in FIGURES}, len(table))
-    return {figure.name: Value(figure.value(table), known[figure.name]) for figure in FIGURES}
+    return {figure.name: FigureValue(figure.value(table), known[figure.name]) for figure in FIGURES}

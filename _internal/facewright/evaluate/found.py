@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.evaluate.compare import Comparison
-from facewright.evaluate.figures import Table, Value
+from facewright.evaluate.figures import FigureValue, Table
 from facewright.evaluate.sources import ResultSource
 from facewright.evaluate.subject import Subject
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredResult:
     """A result, measured.
 
     Attributes:
@@ -24,7 +24,7 @@ class Measured:
 
     name: str
     table: Table
-    values: Mapping[str, Value]
+    values: Mapping[str, FigureValue]
     source: ResultSource | None = None
     judge: str = ""
 
@@ -48,8 +48,8 @@ class Evaluation:
     workspace: Path
     judge: str
     subject: Subject
-    result: Measured
-    floor: Measured | None
+    result: MeasuredResult
+    floor: MeasuredResult | None
     expected: Mapping[str, float]
     limits: tuple[str, ...]
     against: Comparison | None = None

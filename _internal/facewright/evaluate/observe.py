@@ -29,7 +29,7 @@ from facewright.core.workers import ordered_map
 from facewright.evaluate import pixels
 from facewright.evaluate.judge import MAX_EMBEDDING, Judge
 from facewright.evaluate.sources import Loaded, ResultSource
-from facewright.evaluate.subject import Face, Subject
+from facewright.evaluate.subject import EvaluatedFace, Subject
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, FACE_SQUARE, Box, Detector, make_detector
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker
 from facewright.faces.align import MEAN_FACE, Points, invert, resample, similarity
@@ -96,7 +96,7 @@ class _Seen:
 class _Look:
     """A look at a face; `seen` is None where only its still image was wanted, for the flicker of the next frame."""
 
-    face: Face
+    face: EvaluatedFace
     still: pixels.Still | None
     seen: _Seen | None
 
@@ -124,7 +124,7 @@ class Watch:
     reused: int = 0
 
     @cached_property
-    def before(self) -> dict[tuple[int, int], Face]:
+    def before(self) -> dict[tuple[int, int], EvaluatedFace]:
         """(frame, number) of a face -> the face of the same track in the frame before."""
         at = {(face.track, face.frame): face for face in self.subject.faces}
         pairs = ((face, at.get((face.track, face.frame - 1))) for face in self.subject.faces)
@@ -150,7 +150,7 @@ class Watch:
             if face.frame in there
         }
         found: Observations = {}
-        todo: dict[int, list[Face]] = {}
+        todo: dict[int, list[EvaluatedFace]] = {}
         for face in self.subject.faces:
             key = keys.get(name := f"{label}/{face.frame}/{face.number}")
             entry = self.entries.get(name, {})
@@ -171,7 +171,7 @@ class Watch:
                 self.journal.add({"id": name, "key": keys[name], **_written(one)})
         return found
 
-    def _key(self, face: Face, there: Mapping[int, str], *, compared: bool) -> str:
+    def _key(self, face: EvaluatedFace, there: Mapping[int, str], *, compared: bool) -> str:
         """Return what the observation of a face depends on; a compared one depends on the frame before, too."""
         faces = [face, self.before.get((face.frame, face.number))] if compared else [face]
         parts = [
@@ -182,7 +182,7 @@ class Watch:
         return _hashed([VERSION, self.observers.judge.name, parts])
 
     def _looks(
-        self, source: ResultSource | None, todo: Mapping[int, Sequence[Face]], there: Mapping[int, str]
+        self, source: ResultSource | None, todo: Mapping[int, Sequence[EvaluatedFace]], there: Mapping[int, str]
     ) -> Iterator[_Look]:
         """Yield a look at each face to do, in order of the frames, with its flicker."""
         wanted = set(todo)
@@ -215,8 +215,8 @@ class Watch:
 def _look_at(
     subject: Subject,
     loaded: Loaded,
-    todo: Sequence[Face],
-    faces: Sequence[Face],
+    todo: Sequence[EvaluatedFace],
+    faces: Sequence[EvaluatedFace],
     observers: Observers,
     compared: bool,
 ) -> list[_Look]:
@@ -238,7 +238,9 @@ def _look_at(
     return done
 
 
-def _see(image: Image, dst: Image, face: Face, region: pixels.Region, observers: Observers, compared: bool) -> _Seen:
+def _see(
+    image: Image, dst: Image, face: EvaluatedFace, region: pixels.FaceRegion, observers: Observers, compared: bool
+) -> _Seen:
     points = observers.landmarker.find(image, face_square(face.points))
     lab = pixels.lab_of(image, region)
     detail = pixels.detail(lab, region)
@@ -283,7 +285,7 @@ def _crop_matrix(points: Points) -> NDArray[np.float64]:
     return matrix
 
 
-def _judged(looks: Iterable[_Look], observers: Observers) -> Iterator[tuple[Face, Observation]]:
+def _judged(looks: Iterable[_Look], observers: Observers) -> Iterator[tuple[EvaluatedFace, Observation]]:
     """Yield what was seen of each face; it is embedded and searched in batches."""
     waiting = iter(looks)
     while batch := list(islice(waiting, BATCH)):

@@ -13,7 +13,7 @@ from facewright.evaluate.extremes import Extreme, extremes
 from facewright.evaluate.figures import FIGURES, Figure
 from facewright.evaluate.found import Evaluation
 from facewright.evaluate.report import show_ideal, show_interval
-from facewright.evaluate.subject import Face
+from facewright.evaluate.subject import EvaluatedFace
 from facewright.faces.align import cut
 from facewright.marking.provenance import mark_image
 from facewright.ui.page import page_head
@@ -50,10 +50,10 @@ def write_page(path: Path, found: Evaluation) -> None:
     Raises:
         UserError: The disk is full, or a frame cannot be read.
     """
-    write_bytes(path, page(found).encode("utf-8"))
+    write_bytes(path, evaluation_page(found).encode("utf-8"))
 
 
-def page(found: Evaluation) -> str:
+def evaluation_page(found: Evaluation) -> str:
     """Return the page as HTML; its images carry the mark of what a network made."""
     name, count = html.escape(found.result.name), len(found.result.table)
     title = f"How good is {found.result.name}?"
@@ -68,7 +68,7 @@ def page(found: Evaluation) -> str:
             f"{html.escape(found.workspace.name)}. Judge of identity: {html.escape(found.judge)}</p>",
             *_table(found),
             '<h2>Over time</h2><div class="plots">',
-            *(svg(plot) for plot in plots(found)),
+            *(svg(plot) for plot in result_plots(found)),
             "</div>",
             '<h2>Worst faces</h2><p class="soft">dst on the left, the result on the right.</p>',
             f'<div class="faces">{"".join(_faces(found, worst))}</div>',
@@ -115,7 +115,7 @@ def _cell(text: str, small: str = "", *, sure: bool = False) -> str:
     return f"<td{' class=sure' if sure else ''}>{html.escape(text)}{below}</td>"
 
 
-def plots(found: Evaluation) -> list[Lines]:
+def result_plots(found: Evaluation) -> list[Lines]:
     """Return the curves: what is known of each face, in order of time."""
     c = found.result.table.columns
     axis = "faces in order of time"
@@ -158,7 +158,7 @@ def _faces(found: Evaluation, shown: Sequence[Extreme]) -> Iterator[str]:
         yield f'<figure><img alt="" src="data:image/jpeg;base64,{data}"><figcaption>{words}</figcaption></figure>'
 
 
-def close_up(image: Image, face: Face) -> Image:
+def close_up(image: Image, face: EvaluatedFace) -> Image:
     """Return the surroundings of a face, (CELL, CELL, 3)."""
     low, high = face.points.min(0), face.points.max(0)
     middle, reach = (low + high) / 2, float((high - low).max()) * REACH

@@ -33,7 +33,7 @@ CHANGED = 0  # levels (of 255) that a pixel may differ and still count as untouc
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class FaceRegion:
     """Where a face lies in its frame.
 
     Attributes:
@@ -53,7 +53,7 @@ class Region:
     points: NDArray[np.float64]
 
 
-def face_region(landmarks: Points, shape: tuple[int, int], mask: Mask | None = None) -> Region:
+def face_region(landmarks: Points, shape: tuple[int, int], mask: Mask | None = None) -> FaceRegion:
     """Return the region of a face.
 
     Args:
@@ -66,7 +66,9 @@ def face_region(landmarks: Points, shape: tuple[int, int], mask: Mask | None = N
     ys, xs = np.nonzero(whole > 0.5)
     if not len(ys):
         nowhere = np.zeros((1, 1), bool)
-        return Region((slice(0, 1), slice(0, 1)), nowhere, 0.0, np.full((1, 1), -np.inf, np.float32), nowhere, points)
+        return FaceRegion(
+            (slice(0, 1), slice(0, 1)), nowhere, 0.0, np.full((1, 1), -np.inf, np.float32), nowhere, points
+        )
     size = float(np.sqrt(len(ys)))
     margin = int(np.ceil(MARGIN * size)) + 2
     top, left = max(int(ys.min()) - margin, 0), max(int(xs.min()) - margin, 0)
@@ -74,7 +76,7 @@ def face_region(landmarks: Points, shape: tuple[int, int], mask: Mask | None = N
     inside = whole[crop] > 0.5
     moved = points - (left, top)
     eyes = _grown(eyes_mask(moved, inside.shape) > 0.5, EYE_GROWTH * size) & inside
-    return Region(crop, inside, size, _depth(inside), eyes, moved)
+    return FaceRegion(crop, inside, size, _depth(inside), eyes, moved)
 
 
 def _depth(inside: Flags) -> NDArray[np.float32]:
@@ -89,13 +91,13 @@ def _grown(flags: Flags, by: float) -> Flags:
     return np.asarray(away <= by) if flags.any() else flags
 
 
-def lab_of(frame: Image, region: Region) -> Lab:
+def lab_of(frame: Image, region: FaceRegion) -> Lab:
     """Return the crop of a frame in Lab, (h, w, 3) float32, L 0..100."""
     crop = frame[region.crop].astype(np.float32) / np.float32(255)
     return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2Lab), np.float32)
 
 
-def border_step(result: Lab, dst: Lab, region: Region) -> float:
+def border_step(result: Lab, dst: Lab, region: FaceRegion) -> float:
     """Return how much more the colour changes across the mask's border than in dst, dE; ideal 0.
 
     The border is cut into 24 sectors around the middle of the mask; each has a ring of 7 % of the face's size
@@ -110,7 +112,7 @@ def border_step(result: Lab, dst: Lab, region: Region) -> float:
     return float(apart.mean()) if len(apart) else float("nan")
 
 
-def _steps(lab: Lab, region: Region) -> NDArray[np.float64]:
+def _steps(lab: Lab, region: FaceRegion) -> NDArray[np.float64]:
     """Return inner less outer mean colour for each sector that has both, (k, 3)."""
     width = max(RING * region.size, 1.5)
     inner, outer = region.mask & (region.depth <= width), ~region.mask & (-region.depth <= width)
@@ -130,7 +132,7 @@ def _sector_means(lab: Lab, sectors: NDArray[np.int_], ring: Flags) -> NDArray[n
     return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], np.nan)
 
 
-def shade_difference(result: Lab, dst: Lab, region: Region) -> float:
+def shade_difference(result: Lab, dst: Lab, region: FaceRegion) -> float:
     """Return how far light and colour of the face are from dst's, dE; ideal 0.
 
     Low frequencies only (a Gaussian of 14 % of the face's size, inside the mask), so that another nose does not count.
@@ -159,7 +161,7 @@ class Detail:
     eyes: float
 
 
-def detail(lab: Lab, region: Region) -> Detail:
+def detail(lab: Lab, region: FaceRegion) -> Detail:
     """Return the standard deviation of the Laplacian of the lightness, after a Gaussian of 1 px that leaves out noise.
 
     Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000 (whose measure
@@ -252,7 +254,7 @@ class Outside:
     ssim: float
 
 
-def outside(result: Image, dst: Image, faces: list[Region]) -> Outside:
+def outside(result: Image, dst: Image, faces: list[FaceRegion]) -> Outside:
     """Compare two frames away from all faces: farther from a mask than 30 % of the root of its area.
 
     SSIM: Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE Transactions

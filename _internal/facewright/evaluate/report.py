@@ -22,7 +22,7 @@ from facewright.core.json_data import (
     whole,
 )
 from facewright.evaluate.figures import FIGURES, Figure, Table, values_of
-from facewright.evaluate.found import Evaluation, Measured
+from facewright.evaluate.found import Evaluation, MeasuredResult
 
 NAME = "evaluation.json"
 VERSION = 1
@@ -93,7 +93,7 @@ def write_report(path: Path, found: Evaluation) -> None:
     write_json(path, as_json(found))
 
 
-def read_report(path: Path) -> Measured:
+def read_report(path: Path) -> MeasuredResult:
     """Read the result of an earlier evaluation; its figures are computed anew from what is known of each face.
 
     Raises:
@@ -119,7 +119,7 @@ def read_report(path: Path) -> Measured:
             "evaluate that workspace again, then name its folder.",
         )
     table = Table(faces["frame"], faces["number"], columns)
-    return Measured(data["result"], table, values_of(table), judge=data["judge"])
+    return MeasuredResult(data["result"], table, values_of(table), judge=data["judge"])
 
 
 def _column(values: list[float | None]) -> NDArray[np.float64]:

@@ -18,9 +18,9 @@ from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
 from facewright.evaluate import measures
-from facewright.evaluate.compare import compare
+from facewright.evaluate.compare import compare_results
 from facewright.evaluate.figures import make_table, mean, values_of
-from facewright.evaluate.found import Evaluation, Measured
+from facewright.evaluate.found import Evaluation, MeasuredResult
 from facewright.evaluate.judge import DlibJudge, Judge
 from facewright.evaluate.observe import BATCH, Observations, Observers, Watch
 from facewright.evaluate.options import EvaluateOptions
@@ -72,16 +72,16 @@ class Evaluator:
         """What is seen in dst itself."""
         return self.watch.observe(None)
 
-    def measure(self, source: ResultSource) -> Measured:
+    def measure(self, source: ResultSource) -> MeasuredResult:
         """Measure a result.
 
         Raises:
             UserError: A frame cannot be read, or does not fit.
         """
         table = make_table(self.subject, self.dst, self.watch.observe(source), self.src)
-        return Measured(source.name, table, values_of(table), source, self._observers.judge.about)
+        return MeasuredResult(source.name, table, values_of(table), source, self._observers.judge.about)
 
-    def floor(self) -> Measured:
+    def floor(self) -> MeasuredResult:
         """Measure dst encoded once."""
         return self.measure(EncodedDst(self.subject, self._folder, self.contents))
 
@@ -152,7 +152,7 @@ def evaluate(workspace: Workspace, options: EvaluateOptions, observers: Observer
         expected, reused = evaluator.expected(), evaluator.watch.reused
     if options.against and compared is None:
         compared = _other_report(Path(options.against), options, observers)
-    against = compare(result.table, compared.table, compared.name, compared.values) if compared else None
+    against = compare_results(result.table, compared.table, compared.name, compared.values) if compared else None
     limits = tuple(_limits(observers.judge.about, subject, result, expected, compared))
     return Evaluation(workspace.root, observers.judge.about, subject, result, floor, expected, limits, against, reused)
 
@@ -171,7 +171,7 @@ def _other_source(evaluator: Evaluator, given: str) -> ResultSource | None:
     return open_result(evaluator.subject, given, evaluator.contents)
 
 
-def _other_report(path: Path, options: EvaluateOptions, observers: Observers) -> Measured:
+def _other_report(path: Path, options: EvaluateOptions, observers: Observers) -> MeasuredResult:
     """Measure another workspace, or read what an earlier run has found."""
     if path.suffix.lower() == ".json":
         return replace(read_report(path), name=f"{path.parent.name}/{path.name}")
@@ -181,7 +181,7 @@ def _other_report(path: Path, options: EvaluateOptions, observers: Observers) ->
 
 
 def _limits(
-    about: str, subject: Subject, result: Measured, expected: Mapping[str, float], compared: Measured | None
+    about: str, subject: Subject, result: MeasuredResult, expected: Mapping[str, float], compared: MeasuredResult | None
 ) -> Iterator[str]:
     """Yield what the report cannot know."""
     yield (

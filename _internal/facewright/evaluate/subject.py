@@ -15,7 +15,7 @@ from facewright.faces.tracks import Sighting, join_tracks
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
+class EvaluatedFace:
     """A face of dst.
 
     Attributes:
@@ -46,12 +46,12 @@ class Subject:
 
     side: Side
     frames: Sequence[Path]
-    faces: Sequence[Face]
+    faces: Sequence[EvaluatedFace]
     changed: int = 0
 
-    def of_frame(self) -> dict[int, list[Face]]:
+    def of_frame(self) -> dict[int, list[EvaluatedFace]]:
         """Return the faces by the index of their frame."""
-        groups: dict[int, list[Face]] = {}
+        groups: dict[int, list[EvaluatedFace]] = {}
         for face in self.faces:
             groups.setdefault(face.frame, []).append(face)
         return groups
@@ -72,7 +72,7 @@ def read_subject(workspace: Workspace, contents: Contents, person: int = 0) -> S
     frames, matched, _ = find_faces(side, contents)
     index = {frame.stem: number for number, frame in enumerate(frames)}
     found = [
-        Face(index[stem], number, face.record.frame_landmarks, face.record.person)
+        EvaluatedFace(index[stem], number, face.record.frame_landmarks, face.record.person)
         for stem, faces in matched.groups.items()
         if stem in index and stem not in matched.changed
         for number, face in enumerate(faces)
@@ -90,7 +90,10 @@ def read_subject(workspace: Workspace, contents: Contents, person: int = 0) -> S
     return Subject(side, frames, _with_tracks(faces), len(matched.changed))
 
 
-def _with_tracks(faces: Sequence[Face]) -> list[Face]:
+def _with_tracks(faces: Sequence[EvaluatedFace]) -> list[EvaluatedFace]:
     tracks = join_tracks([Sighting(face.frame, face.points, face.person) for face in faces])
     number = {index: track for track, indices in enumerate(tracks) for index in indices}
-    return [Face(face.frame, face.number, face.points, face.person, number[index]) for index, face in enumerate(faces)]
+    return [
+        EvaluatedFace(face.frame, face.number, face.points, face.person, number[index])
+        for index, face in enumerate(faces)
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 from facewright.core.images import Image
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile
-from facewright.facesets.statistics import Advice, Measured
+from facewright.facesets.statistics import Advice, MeasuredFace
 from facewright.ui.contact_sheet import contact_sheet
 from facewright.ui.page import page_head
 from facewright.ui.plots import GROUND, MARK, SIZE, bgr, draw_plot, svg
@@ -69,14 +69,14 @@ ORDERS = (
 )
 
 
-def page(
+def gallery_page(
     side: Side,
     title: str,
     summary: str,
     advice: Sequence[Advice],
     plots: Sequence[Plot],
     faces: Sequence[FaceFile],
-    measured: dict[str, Measured],
+    measured: dict[str, MeasuredFace],
 ) -> str:
     """Return an HTML page; it works from the workspace folder, on any machine, without a network.
 
@@ -117,7 +117,7 @@ def _tools(persons: Sequence[int]) -> str:
     return "".join(parts)
 
 
-def _figure(side: Side, face: FaceFile, seen: Measured | None) -> str:
+def _figure(side: Side, face: FaceFile, seen: MeasuredFace | None) -> str:
     address = quote(f"{side.name}/{side.aligned_dir.name}/{face.path.name}")
     record = face.record
     yaw, pitch, _ = record.pose
@@ -136,7 +136,7 @@ def _figure(side: Side, face: FaceFile, seen: Measured | None) -> str:
     return f'<figure {data}><img loading="lazy" alt="" src="{address}"><figcaption>{caption}</figcaption></figure>'
 
 
-def sheet(
+def gallery_sheet(
     title: str, summary: str, advice: Sequence[Advice], plots: Sequence[Plot], faces: Sequence[tuple[str, Image]]
 ) -> Image:
     """Return the sheet: title, advice, plots, and a contact sheet of faces.

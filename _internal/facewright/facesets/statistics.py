@@ -44,7 +44,7 @@ PROFILE_DEGREES = 30.0  # degrees: from here on a face is turned
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredFace:
     """One face.
 
     Attributes:
@@ -69,7 +69,7 @@ class Measured:
     outside: bool
 
 
-def measure_face(file: FaceFile, image: Image) -> Measured:
+def measure_face(file: FaceFile, image: Image) -> MeasuredFace:
     """Measure a face.
 
     Args:
@@ -79,7 +79,7 @@ def measure_face(file: FaceFile, image: Image) -> Measured:
     record = file.record
     inside = hull_mask(record.landmarks, (image.shape[0], image.shape[1])) > 0.5
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return Measured(
+    return MeasuredFace(
         name=file.path.name,
         frame=record.frame,
         yaw=record.pose[0],
@@ -113,7 +113,7 @@ class Statistics:
         frames: Names of all frames that are there; empty where they are gone.
     """
 
-    faces: tuple[Measured, ...]
+    faces: tuple[MeasuredFace, ...]
     damaged: int = 0
     frames: frozenset[str] = frozenset()
 
@@ -184,14 +184,14 @@ def measure_faces(
         The numbers; (label, (cell, cell, 3) uint8 BGR) of the chosen ones.
     """
 
-    def work(file: FaceFile) -> tuple[Measured, Image | None] | UserError:
+    def work(file: FaceFile) -> tuple[MeasuredFace, Image | None] | UserError:
         try:
             image = read_image(file.path)
         except UserError as problem:
             return problem
         return measure_face(file, image), fit(image, (cell, cell)) if file.path.name in chosen else None
 
-    faces: list[Measured] = []
+    faces: list[MeasuredFace] = []
     images: list[tuple[str, Image]] = []
     results = ordered_map(work, faceset.faces, executor, ahead=4 * cores())
     for result in console.progress(results, total=len(faceset.faces), title="Looking", unit="faces"):
@@ -378,7 +378,7 @@ def _some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def plots(stats: Statistics, other: NDArray[np.float64] | None = None, other_name: str = "") -> list[Plot]:
+def faceset_plots(stats: Statistics, other: NDArray[np.float64] | None = None, other_name: str = "") -> list[Plot]:
     """Return the plots of a set: poses, sizes, sharpness, brightness.
 
     Args:

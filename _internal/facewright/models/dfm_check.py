@@ -61,7 +61,7 @@ def _face(path: Path, kind: FaceType, side: int) -> Faces | None:
     return np.clip(cut(image.astype(np.float32), matrix, side) / np.float32(255), 0, 1)
 
 
-def compare(
+def compare_with_network(
     file: Any, network: Callable[[Faces], Any], answers: Callable[[Faces], tuple[Faces, ...]], faces: Faces
 ) -> Agreement:
     """Run file and network on the same faces, all at once and one alone.

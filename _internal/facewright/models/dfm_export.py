@@ -14,7 +14,7 @@ from facewright.core.workspace import Workspace
 from facewright.faces.align import PADDING
 from facewright.marking.provenance import network_tags
 from facewright.models import registry
-from facewright.models.dfm_check import LIMITS, check_faces, compare
+from facewright.models.dfm_check import LIMITS, check_faces, compare_with_network
 from facewright.models.trained import KerasModel, load_trained
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
@@ -194,7 +194,7 @@ def _check(path: Path, model: KerasModel, workspace: Workspace, limit: float) ->
     faces, what = check_faces(workspace.dst.aligned(), model.model.face_type, model.resolution)
     try:
         file = OnnxFile(path)
-        found = compare(file, model.predict, lambda batch: dfm.wanted(model, batch), faces)
+        found = compare_with_network(file, model.predict, lambda batch: dfm.wanted(model, batch), faces)
         problem = "" if found.difference <= limit else f"it differs by up to {found.difference:.2g} on {what}"
     except ValueError as error:
         problem = str(error)

@@ -96,7 +96,7 @@ class RestoreReport:
 
 
 @dataclass(frozen=True)
-class Kind:
+class RestorableKind:
     """Something that `restore --what` knows to bring back.
 
     Attributes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from facewright.convert.last_run import same_options
-from facewright.convert.settings import FrameSettings, Scope, Values
+from facewright.convert.settings import Scope, SettingsByFrame, Values
 from facewright.convert.settings_file import load_settings, save_settings
 from facewright.core.workspace import Workspace
 
@@ -61,7 +61,7 @@ class Decisions:
             UserError: As `keep_original`.
         """
 
-        def faded(settings: FrameSettings) -> FrameSettings:
+        def faded(settings: SettingsByFrame) -> SettingsByFrame:
             for other in around:
                 usual = settings.options(other).opacity
                 share = usual * abs(other - at) // (FADED + 1)
@@ -104,14 +104,14 @@ class Decisions:
         with self._workspace.lock("data_dst"):
             return dict(self._settings().frames)
 
-    def _change(self, change: Callable[[FrameSettings], FrameSettings], touched: list[int]) -> None:
+    def _change(self, change: Callable[[SettingsByFrame], SettingsByFrame], touched: list[int]) -> None:
         with self._workspace.lock("data_dst"):
             settings = self._settings()
             before = {self._names[at]: settings.frames.get(self._names[at], {}) for at in touched}
             save_settings(self._workspace.dst, change(settings))
         self._before.append(_Before(frames=before))
 
-    def _settings(self) -> FrameSettings:
+    def _settings(self) -> SettingsByFrame:
         """Read the settings anew: the preview may have saved others."""
         return _read_settings(self._workspace, self._names)
 
@@ -126,6 +126,6 @@ def faded_frames(workspace: Workspace, names: Sequence[str]) -> set[str]:
     return {name for name, own in _read_settings(workspace, names).frames.items() if OPACITY in own}
 
 
-def _read_settings(workspace: Workspace, names: Sequence[str]) -> FrameSettings:
+def _read_settings(workspace: Workspace, names: Sequence[str]) -> SettingsByFrame:
     base = same_options(workspace)
-    return load_settings(workspace, names, base) or FrameSettings(tuple(names), base)
+    return load_settings(workspace, names, base) or SettingsByFrame(tuple(names), base)

@@ -24,7 +24,7 @@ MOST_OF_POSE = 1.5  # a pose that src lacks cannot be mended frame by frame: wor
 NOTED = 0.5  # severity from which on a finding is kept
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What may be wrong."""
 
     MISSING = "missing"
@@ -49,7 +49,7 @@ class Finding:
         words: The same for people.
     """
 
-    kind: Kind
+    kind: FindingKind
     severity: float
     words: str
 
@@ -95,7 +95,7 @@ def chain_findings(chain: ChainFaces, src_poses: Numbers, src_embeddings: NDArra
 def _explained(findings: Sequence[Finding]) -> list[Finding]:
     """Return findings, the worst first; a face that was not replaced is all that is wrong with it."""
     ordered = sorted(findings, key=lambda finding: -finding.severity)
-    causes = [finding for finding in ordered if finding.kind is Kind.UNTOUCHED]
+    causes = [finding for finding in ordered if finding.kind is FindingKind.UNTOUCHED]
     return [replace(cause, severity=ordered[0].severity) for cause in causes] or ordered
 
 
@@ -105,7 +105,7 @@ def of_place(chain: ChainFaces) -> Iterator[tuple[int, Finding]]:
     severity = deviations(away, JUMP_SHARE)
     for at, share in enumerate(away):
         worse = max(float(severity[at]), JUMPED if chain.jumped[at] else 0.0)
-        yield at, Finding(Kind.LANDMARKS, worse, f"the landmarks jump by {share:.0%} of the face's size")
+        yield at, Finding(FindingKind.LANDMARKS, worse, f"the landmarks jump by {share:.0%} of the face's size")
 
 
 def of_pose(chain: ChainFaces, src: Numbers) -> Iterator[tuple[int, Finding]]:
@@ -113,7 +113,7 @@ def of_pose(chain: ChainFaces, src: Numbers) -> Iterator[tuple[int, Finding]]:
     for at, degrees in enumerate(uncovered(chain.poses, src)):
         yaw, pitch = chain.poses[at]
         words = f"src has no face of this pose (yaw {yaw:+.0f}, pitch {pitch:+.0f} degrees)"
-        yield at, Finding(Kind.POSE, min(float(degrees) / POSE_DEGREES, MOST_OF_POSE), words)
+        yield at, Finding(FindingKind.POSE, min(float(degrees) / POSE_DEGREES, MOST_OF_POSE), words)
 
 
 def of_replacement(chain: ChainFaces) -> Iterator[tuple[int, Finding]]:
@@ -123,10 +123,10 @@ def of_replacement(chain: ChainFaces) -> Iterator[tuple[int, Finding]]:
     for at, row in enumerate(changes):
         known = row[np.isfinite(row)]
         if len(known) and known.mean() < UNTOUCHED:
-            yield at, Finding(Kind.UNTOUCHED, LOST, "the face is dst's own: it was not replaced")
+            yield at, Finding(FindingKind.UNTOUCHED, LOST, "the face is dst's own: it was not replaced")
         else:
             words = f"{lacking[at]:.0%} of the face is dst's own, as if the mask had a hole"
-            yield at, Finding(Kind.HOLE, float(lacking[at]) / HOLE_SHARE, words)
+            yield at, Finding(FindingKind.HOLE, float(lacking[at]) / HOLE_SHARE, words)
 
 
 def of_light(chain: ChainFaces) -> Iterator[tuple[int, Finding]]:
@@ -138,11 +138,14 @@ def of_light(chain: ChainFaces) -> Iterator[tuple[int, Finding]]:
     away = np.linalg.norm(colours - _usual(colours), axis=1)
     ratios = np.exp(sharp - _usual(sharp))
     for at in range(len(chain.times)):
-        yield at, Finding(Kind.COLOUR, tints[at], f"another colour than in the frames around, dE {away[at]:.1f}")
-        yield at, Finding(Kind.BORDER, borders[at], f"a step of colour at the border of the face, dE {steps[at]:.1f}")
+        yield at, Finding(FindingKind.COLOUR, tints[at], f"another colour than in the frames around, dE {away[at]:.1f}")
+        yield (
+            at,
+            Finding(FindingKind.BORDER, borders[at], f"a step of colour at the border of the face, dE {steps[at]:.1f}"),
+        )
         how = "softer" if softness[at] < 0 else "harder"
         words = f"{how} than the frames around: {ratios[at]:.2f} times their detail"
-        yield at, Finding(Kind.SHARPNESS, abs(softness[at]), words)
+        yield at, Finding(FindingKind.SHARPNESS, abs(softness[at]), words)
 
 
 def of_likeness(chain: ChainFaces, src: NDArray[np.floating]) -> Iterator[tuple[int, Finding]]:
@@ -157,9 +160,9 @@ def of_likeness(chain: ChainFaces, src: NDArray[np.floating]) -> Iterator[tuple[
         words = "somebody else than in the frames around"
         if to_src[at] > usual:
             words = f"less like src than the frames around: distance {to_src[at]:.2f}, usually {usual:.2f}"
-        yield at, Finding(Kind.IDENTITY, strange[at], words)
+        yield at, Finding(FindingKind.IDENTITY, strange[at], words)
         words = f"eyes, nose or mouth lie elsewhere than dst's, by {shapes[at]:.0%} of the distance of the eyes"
-        yield at, Finding(Kind.SHAPE, bent[at], words)
+        yield at, Finding(FindingKind.SHAPE, bent[at], words)
 
 
 def _usual(values: Numbers) -> Numbers:

@@ -26,13 +26,13 @@ from facewright.extract.embedding import EMBED_BATCH, Embedder, chip
 from facewright.extract.landmarkers.base import Landmarker
 from facewright.faces.align import Points
 from facewright.review.clip import ClipFrame
-from facewright.review.measuring import VERSION, FaceMeasures, measure_face, read_measures
+from facewright.review.measuring import VERSION, FaceMeasures, measure_converted, read_measures
 
-Measured = tuple[FaceMeasures | None, ...]  # of the faces of a frame
+MeasuredFaces = tuple[FaceMeasures | None, ...]  # of the faces of a frame
 ENTRY = {"key": text, "faces": list_of(either(nothing, anything))}
 
 
-class Models(Protocol):
+class LookingModels(Protocol):
     """What looks at faces; see `facewright.extract.side_run.ModelLoader`. Each is loaded when it is first needed."""
 
     @property
@@ -48,11 +48,13 @@ class Models(Protocol):
 class _Looked:
     frame: ClipFrame
     key: str
-    measures: Measured
+    measures: MeasuredFaces
     chips: tuple[Image | None, ...]
 
 
-def measure_frames(side: Side, frames: Sequence[ClipFrame], models: Models, contents: Contents) -> dict[str, Measured]:
+def measure_frames(
+    side: Side, frames: Sequence[ClipFrame], models: LookingModels, contents: Contents
+) -> dict[str, MeasuredFaces]:
     """Return the measures of the faces of all converted frames, by the frame's name.
 
     Args:
@@ -67,7 +69,7 @@ def measure_frames(side: Side, frames: Sequence[ClipFrame], models: Models, cont
     wanted = [frame for frame in frames if frame.result is not None and frame.faces]
     contents.look_through([path for one in wanted for path in (one.path, one.result) if path], title="Reading")
     known = read_journal(side.review_journal, "frame", ENTRY)
-    found: dict[str, Measured] = {}
+    found: dict[str, MeasuredFaces] = {}
     missing = []
     for frame in wanted:
         key = frame_key(frame, contents)
@@ -95,7 +97,7 @@ def frame_key(frame: ClipFrame, contents: Contents) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _kept(entry: Mapping[str, Any] | None, key: str, count: int) -> Measured | None:
+def _kept(entry: Mapping[str, Any] | None, key: str, count: int) -> MeasuredFaces | None:
     """Return what is known of a frame; None where that is nothing, or of other images."""
     if entry is None or entry.get("key") != key or len(entry.get("faces", ())) != count:
         return None
@@ -126,10 +128,10 @@ def _look(frame: ClipFrame, key: str, landmarker: Landmarker) -> _Looked:
 def _measured(result: Image, dst: Image, points: Points, landmarker: Landmarker) -> FaceMeasures:
     square = square_of(np.asarray(points, np.float32))
     found = landmarker.find(result, Box(*square.rect, 1.0, square.roll))
-    return measure_face(result, dst, points, found, None)
+    return measure_converted(result, dst, points, found, None)
 
 
-def _embedded(looked: Iterable[_Looked], embedder: Embedder) -> Iterator[tuple[_Looked, Measured]]:
+def _embedded(looked: Iterable[_Looked], embedder: Embedder) -> Iterator[tuple[_Looked, MeasuredFaces]]:
     """Add who is seen, several frames at a time."""
     batch: list[_Looked] = []
     for one in looked:
@@ -140,7 +142,7 @@ def _embedded(looked: Iterable[_Looked], embedder: Embedder) -> Iterator[tuple[_
     yield from _batch_embedded(batch, embedder)
 
 
-def _batch_embedded(batch: Sequence[_Looked], embedder: Embedder) -> Iterator[tuple[_Looked, Measured]]:
+def _batch_embedded(batch: Sequence[_Looked], embedder: Embedder) -> Iterator[tuple[_Looked, MeasuredFaces]]:
     chips = [face for one in batch for face in one.chips if face is not None]
     vectors: Iterator[NDArray[np.float32]] = iter(embedder.embed(chips))
     for one in batch:

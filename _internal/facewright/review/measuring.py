@@ -101,7 +101,7 @@ def _vector(coded: str) -> Vector:
     return vector
 
 
-def measure_face(
+def measure_converted(
     result: Image, dst: Image, landmarks: Points, found: Points | None, seen: Vector | None
 ) -> FaceMeasures:
     """Measure one face.

@@ -22,7 +22,7 @@ from facewright.core.json_data import fields, parse_json, whole
 from facewright.core.workspace import Workspace
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import mark_jpeg
-from facewright.review.desk import Desk, TrainedModels, View
+from facewright.review.listing import ReviewList, TrainedModels, View
 from facewright.review.placing import placing
 from facewright.ui.contact_sheet import fit
 from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, page_of_file
@@ -43,17 +43,17 @@ class ReviewPage:
     """Answers the requests of the page; called in several threads at once.
 
     Args:
-        desk: The review.
+        listing: The review.
 
     Attributes:
         wanted: What the serving thread is to do: ("place", name), ("convert", "") or ("leave", "").
         placing: The annotation that is open, or None.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, listing: ReviewList) -> None:
         self.wanted: queue.Queue[tuple[str, str]] = queue.Queue()
         self.placing: PageServer | None = None
-        self._desk = desk
+        self._desk = listing
         self._html = page_of_file(HTML, "Review")
         self._lock = threading.Lock()
         self._busy, self._problem = "", ""
@@ -120,7 +120,7 @@ class ReviewPage:
         return at
 
     def _state(self) -> dict[str, Any]:
-        desk, decided = self._desk, self._desk.decided
+        listing, decided = self._desk, self._desk.decided
         frames = [
             {
                 "at": one.index,
@@ -130,12 +130,12 @@ class ReviewPage:
                 "reasons": one.reasons,
                 "decided": decided.get(one.name, ""),
             }
-            for one in desk.listed
+            for one in listing.listed
         ]
         return {
             "frames": frames,
-            "round": desk.round,
-            "total": len(desk.found.keys),
+            "round": listing.round,
+            "total": len(listing.found.keys),
             "busy": self._busy,
             "problem": self._problem,
             "placing": self.placing is not None,
@@ -156,15 +156,15 @@ class ReviewServer:
 
     Args:
         workspace: The project.
-        desk: The review.
+        listing: The review.
         models: What looks at faces.
         trained: Where the conversion's model comes from.
     """
 
-    def __init__(self, workspace: Workspace, desk: Desk, models: ModelLoader, trained: TrainedModels) -> None:
-        self.page = ReviewPage(desk)
+    def __init__(self, workspace: Workspace, listing: ReviewList, models: ModelLoader, trained: TrainedModels) -> None:
+        self.page = ReviewPage(listing)
         self._workspace = workspace
-        self._desk = desk
+        self._desk = listing
         self._models = models
         self._trained = trained
 

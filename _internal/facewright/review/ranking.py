@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from facewright.review.findings import Finding, Kind
+from facewright.review.findings import Finding, FindingKind
 
 NEEDS_A_LOOK = 1.0
 GAP = 3  # frames without the fault that do not end the place where it is
@@ -29,12 +29,12 @@ class FrameScore:
         return self.findings[0].severity if self.findings else 0.0
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> FindingKind | None:
         """What the worst is."""
         return self.findings[0].kind if self.findings else None
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[FindingKind, ...]:
         """What may be wrong: all that needs a look, at least the worst."""
         return tuple(one.kind for one in self._told)
 
@@ -65,7 +65,7 @@ def frame_scores(names: Sequence[str], findings: Mapping[int, Sequence[Finding]]
 
 def _worst_of_each(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Of each kind the worst: a frame may have several faces."""
-    kept: dict[Kind, Finding] = {}
+    kept: dict[FindingKind, Finding] = {}
     for finding in sorted(findings, key=lambda one: -one.severity):
         kept.setdefault(finding.kind, finding)
     return tuple(kept.values())
@@ -94,7 +94,7 @@ def places(scores: Sequence[FrameScore]) -> list[list[FrameScore]]:
         scores: Of all frames, in the order of the frames.
     """
     found: list[list[FrameScore]] = []
-    last: dict[Kind, list[FrameScore]] = {}
+    last: dict[FindingKind, list[FrameScore]] = {}
     for one in scores:
         if not one.needs_a_look or one.kind is None:
             continue

@@ -12,8 +12,8 @@ from facewright.faces.tracks import Sighting
 from facewright.review.chains import Chain, find_chains
 from facewright.review.clip import Clip, clip_of, open_clip
 from facewright.review.decisions import faded_frames
-from facewright.review.findings import LOST, ChainFaces, Finding, Kind, chain_findings
-from facewright.review.looking import Measured, Models, frame_key, measure_frames
+from facewright.review.findings import LOST, ChainFaces, Finding, FindingKind, chain_findings
+from facewright.review.looking import LookingModels, MeasuredFaces, frame_key, measure_frames
 from facewright.review.measuring import FaceMeasures
 from facewright.review.ranking import FrameScore, frame_scores
 from facewright.review.report import read_review, write_review
@@ -38,7 +38,7 @@ class Review:
     fine: Mapping[str, str]
 
 
-def review(workspace: Workspace, models: Models) -> Review:
+def review(workspace: Workspace, models: LookingModels) -> Review:
     """Look at the converted frames of dst, and write what needs a look to review.json.
 
     What was measured before is not measured again.
@@ -67,7 +67,7 @@ def glance(jobs: Sequence[Job]) -> list[FrameScore]:
     return judge(clip_of(jobs), {})
 
 
-def judge(clip: Clip, measures: Mapping[str, Measured]) -> list[FrameScore]:
+def judge(clip: Clip, measures: Mapping[str, MeasuredFaces]) -> list[FrameScore]:
     """Return a score for each frame, in order.
 
     Args:
@@ -83,7 +83,7 @@ def judge(clip: Clip, measures: Mapping[str, Measured]) -> list[FrameScore]:
         judged.append((own, chain_findings(faces, clip.src_poses, clip.src_embeddings)))
         for time in chain.missing:
             words = "no face here, but in the frames before and after"
-            found.setdefault(time, []).append(Finding(Kind.MISSING, LOST, words))
+            found.setdefault(time, []).append(Finding(FindingKind.MISSING, LOST, words))
     replaced = [not _left_alone(findings) for _, findings in judged]
     for (own, findings), was_replaced in zip(judged, replaced, strict=True):
         for (time, _), some in zip(own, findings, strict=True):
@@ -94,7 +94,7 @@ def judge(clip: Clip, measures: Mapping[str, Measured]) -> list[FrameScore]:
 
 
 def _left_alone(findings: Sequence[Sequence[Finding]]) -> bool:
-    untouched = [any(one.kind is Kind.UNTOUCHED for one in some) for some in findings]
+    untouched = [any(one.kind is FindingKind.UNTOUCHED for one in some) for some in findings]
     return sum(untouched) >= MOSTLY * len(untouched)
 
 
@@ -103,7 +103,7 @@ def _chain_faces(
     chain: Chain,
     sightings: Sequence[Sighting],
     own: Sequence[tuple[int, int]],
-    measures: Mapping[str, Measured],
+    measures: Mapping[str, MeasuredFaces],
 ) -> ChainFaces:
     frames = [(clip.frames[time], number) for time, number in own]
     return ChainFaces(
@@ -115,5 +115,5 @@ def _chain_faces(
     )
 
 
-def _one(measures: Measured | None, number: int) -> FaceMeasures | None:
+def _one(measures: MeasuredFaces | None, number: int) -> FaceMeasures | None:
     return None if measures is None else measures[number]

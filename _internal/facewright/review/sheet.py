@@ -82,7 +82,7 @@ def _readable(path: Path | None) -> Image:
     return np.zeros((1, 1, 3), np.uint8)
 
 
-def sheet(clip: Clip, shown: Sequence[FrameScore]) -> Image:
+def review_sheet(clip: Clip, shown: Sequence[FrameScore]) -> Image:
     """Draw frames before and after, each with its score and reasons.
 
     Args:

@@ -41,7 +41,7 @@ from facewright.train.setup import ChosenDevice, find_saved_state, open_session,
 from facewright.train.step_times import note_step_time, step_times
 from facewright.train.summary import model_rows, print_box, print_ending
 from facewright.train.watch import open_watchers
-from facewright.train.window import open_preview
+from facewright.train.window import open_preview_window
 from facewright.ui.page import check_port
 
 SAMPLE_SHEET = "samples.png"
@@ -222,7 +222,7 @@ def _run_loop(
 def _show_samples(workspace: Workspace, samplers: Mapping[str, Sampler], options: TrainOptions) -> None:
     """Draw samples as the network gets them, into a file and where there is a screen into a window."""
     rng = np.random.default_rng(options.seed)
-    window = open_preview() if options.window else None
+    window = open_preview_window() if options.window else None
     path = workspace.model_dir / SAMPLE_SHEET
     sheet = draw_samples(samplers, rng)
     write_image(path, sheet)

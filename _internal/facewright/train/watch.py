@@ -18,7 +18,7 @@ from facewright.train.session import TrainingSession
 from facewright.train.status import StepStats, TrainingStatus
 from facewright.train.summary import ending
 from facewright.train.tensorboard import LossWriter
-from facewright.train.window import open_preview
+from facewright.train.window import open_preview_window
 from facewright.ui.page import Page
 from facewright.ui.terminal_image import draw_in_terminal
 
@@ -56,7 +56,7 @@ def open_watchers(
         if options.serve:
             watchers.status = stack.enter_context(_open_page(session, options, watchers))
             watchers.commands.append(watchers.status)
-        window = open_preview() if options.preview and options.window else None
+        window = open_preview_window() if options.preview and options.window else None
         if window:
             stack.callback(window.close)
             watchers.commands.append(window)

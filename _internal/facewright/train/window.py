@@ -14,7 +14,7 @@ OPENCV = "facewright.ui.window_cv"
 TYPED = {"Enter": "\n", "Space": " "}
 
 
-def open_preview() -> "PreviewWindow | None":
+def open_preview_window() -> "PreviewWindow | None":
     """Open the window; None where there is no screen, or OpenCV has no windows."""
     opened = window.open_window(TITLE, OPENCV)
     return PreviewWindow(opened) if opened else None

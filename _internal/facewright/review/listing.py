@@ -15,7 +15,7 @@ from facewright.core.images import Image
 from facewright.core.options import Value, show
 from facewright.core.workspace import Workspace
 from facewright.review.decisions import OPACITY, Decisions
-from facewright.review.looking import Models
+from facewright.review.looking import LookingModels
 from facewright.review.ranking import FrameScore, worst_first
 from facewright.review.report import write_review
 from facewright.review.session import Review, review
@@ -37,7 +37,7 @@ class View(StrEnum):
     BESIDE = "beside"
 
 
-class Desk:
+class ReviewList:
     """The frames of a review, the worst first, and the decisions about them.
 
     Args:
@@ -108,7 +108,7 @@ class Desk:
         self._placed.add(name)
         self.decided = self._decided()
 
-    def convert(self, trained: TrainedModels, models: Models) -> int:
+    def convert(self, trained: TrainedModels, models: LookingModels) -> int:
         """Make the frames again whose settings or faces have changed, and review them; return how many.
 
         Raises:
