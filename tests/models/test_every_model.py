@@ -240,6 +240,19 @@ def test_learns_eight_faces_by_heart(name, tmp_path):
     pytest.fail(f"the loss fell from {first} to {last} only")
 
 
+@pytest.mark.parametrize("name", ["quick", "liaef128"])  # EMA and one encoder, two paths
+def test_backwards_a_face_takes_the_path_of_dst(name):
+    kind = narrow(name)
+    model = kind(kind.Options(), seed=3)
+    faces = np.random.default_rng(0).random((2, model.resolution, model.resolution, 3), np.float32)
+    columns = model.preview({"src": {"target": faces}, "dst": {"target": faces}})
+    image, mask = model.predict(faces, backwards=True)
+    assert np.abs(image - columns["dst rebuilt"]).max() < 1e-4 < np.abs(image - columns["dst as src"]).max()
+    again, same, own = model.predict_with_own_mask(faces, backwards=True)
+    assert np.abs(again - image).max() < 1e-4 and np.abs(same - mask).max() < 1e-4
+    assert own is None or np.abs(own - model.predict(faces)[1]).max() < 1e-4  # the mask of whom it was
+
+
 def test_no_such_model():
     with pytest.raises(UserError, match="no model 'nope'"):
         registry.model_class("nope")
@@ -269,6 +282,13 @@ class TestLoading:
         session = TrainingSession("h64", model, model_dir)
         session.resume(session.find().generation)
         assert list(vars(model)["steps"]) == [""]
+
+    def test_a_model_that_works_backwards_is_another_one_to_the_converter(self, model_dir):
+        loaded = trained.load_trained(model_dir)
+        backwards, faces = loaded.reversed(), np.full((1, 16, 16, 3), 0.5, np.float32)
+        assert backwards.fingerprint != loaded.fingerprint
+        assert (backwards.predict(faces)[0] == loaded.model.predict(faces, backwards=True)[0]).all()
+        assert (backwards.predict(faces)[0] != loaded.predict(faces)[0]).any()
 
     def test_damage_is_said_and_the_older_one_used(self, model_dir, capsys):
         newest = checkpoint.generations(model_dir / "h64")[0]

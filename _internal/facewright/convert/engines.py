@@ -33,7 +33,7 @@ class EngineModels(SavedModels):
     """
 
     def __init__(self, workspace: Workspace, options: ConvertOptions) -> None:
-        super().__init__()
+        super().__init__(backwards=options.swap_model)
         self._options = options
         self._file = Path(options.dfm).expanduser() if options.dfm else None
         self._contents = Contents(workspace.root)
@@ -45,6 +45,8 @@ class EngineModels(SavedModels):
                 "one of them; a cast names the .dfm files that lie in model/.",
                 f"leave the others out:{again('--model', '', '--cast', '')}",
             )
+        if options.swap_model and (Engine(options.engine) is not Engine.KERAS or options.dfm):
+            raise _one_way()
         if self._file:
             self._read(self._file)  # what is wrong with it is said before any work
 
@@ -60,6 +62,8 @@ class EngineModels(SavedModels):
         path = self._dfm(model_dir, name)
         if path is None:
             return super().newest(model_dir, name)
+        if self._backwards:
+            raise _one_way()
         from facewright.models.onnx_engine import converter_of  # onnxruntime, for whoever names such a file
 
         dfm = self._read(path)
@@ -138,6 +142,14 @@ def _face_type(own: FaceType | None, given: str, path: Path) -> FaceType | DflFa
             f"name it; the whole face is the usual one:{again('--face-type', 'whole')}",
         )
     return own
+
+
+def _one_way() -> UserError:
+    return UserError(
+        "onnxruntime and .dfm files run the swap in one direction alone.",
+        "keras and trained models, for --swap-model.",
+        f"convert with keras:{again('--engine', 'keras', '--dfm', '')}",
+    )
 
 
 def needs_saved_model(flags: Mapping[str, Any]) -> bool:

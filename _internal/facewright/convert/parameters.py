@@ -157,6 +157,11 @@ class BlendOptions:
         "none", "Parts of dst's face that are not replaced.", choices=KEEP_ZONES, affects_output=True, group=EDGE
     )
     model: str = option("", "Which trained model; without it the one that was saved last.")
+    swap_model: bool = option(
+        False,
+        "The other way round: puts dst's face over the faces that are given, which are then to be src's.",
+        remember=False,
+    )
     cast: str = option(
         "",
         "Who is replaced by which model, in one pass: 1=quick,2=df has person 1 replaced by the model quick, person 2 "

@@ -29,7 +29,9 @@ from facewright.convert.settings_file import load_settings, say_settings
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import console, workers
 from facewright.core.contents import Contents, content_text
+from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash
+from facewright.core.hints import again
 from facewright.core.images import IMAGE_EXTENSIONS, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
@@ -37,7 +39,7 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile
 from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
-from facewright.models.trained import TrainedModel, find_trained, load_trained, trained_names
+from facewright.models.trained import TrainedModel, find_trained, load_trained, reversed_fingerprint, trained_names
 from facewright.nn import devices
 from facewright.nn.saved_models import check_trained, read_model_info
 from facewright.ui.contact_sheet import contact_sheet, evenly
@@ -78,9 +80,14 @@ class Models(Protocol):
 
 
 class SavedModels:
-    """The models of a workspace; one that was loaded stays."""
+    """The models of a workspace; one that was loaded stays.
 
-    def __init__(self) -> None:
+    Args:
+        backwards: Whether they put dst's face over those that are given.
+    """
+
+    def __init__(self, *, backwards: bool = False) -> None:
+        self._backwards = backwards
         self._loaded: dict[tuple[Path, str], TrainedModel] = {}
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
@@ -88,9 +95,16 @@ class SavedModels:
         name, found = find_trained(model_dir, name, need=())
         check_trained(read_model_info(model_dir, name))
         kind = registry.model_class(str(found.generation.state["model"]))
+        fingerprint = found.generation.fingerprint
+        if self._backwards and kind.portrait:
+            raise UserError(
+                f"The model {name} makes portraits of src alone.",
+                "a model that has learned to draw dst, too.",
+                f"leave --swap-model out, or name another model:{again('--no-swap-model')}",
+            )
         return TrainedState(
             name,
-            found.generation.fingerprint,
+            reversed_fingerprint(fingerprint) if self._backwards else fingerprint,
             ModelInput(kind.resolution, kind.face_type),
             kind.converter,
             kind.portrait,
@@ -109,7 +123,8 @@ class SavedModels:
     def _open(self, model_dir: Path, name: str) -> TrainedModel:
         device, _ = devices.start("float32")
         console.say(device.describe())
-        return load_trained(model_dir, name)
+        model = load_trained(model_dir, name)
+        return model.reversed() if self._backwards else model
 
 
 @dataclass(frozen=True)

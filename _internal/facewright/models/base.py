@@ -134,6 +134,11 @@ class FaceModel(Trainable):
     def swap(self, dst: Any) -> tuple[Any, Any]:
         """Return dst faces as src: image (b, S, S, 3) and mask (b, S, S, 1), both in 0..1."""
 
+    def swap_back(self, src: Any) -> tuple[Any, Any]:
+        """Return src faces as dst: image (b, S, S, 3) and mask (b, S, S, 1), both in 0..1."""
+        rebuilt = self.forward(src, src)
+        return rebuilt["dst"], rebuilt["dst_mask"]
+
     @abstractmethod
     def losses(
         self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
@@ -186,27 +191,29 @@ class FaceModel(Trainable):
             "dst as src": swapped,
         }
 
-    def predict(self, faces: Array) -> tuple[Array, Array]:
+    def predict(self, faces: Array, *, backwards: bool = False) -> tuple[Array, Array]:
         """Swap dst faces.
 
         Args:
             faces: (n, S, S, 3) float32 BGR in 0..1.
+            backwards: Swap src faces instead, which become dst's.
 
         Returns:
             Image (n, S, S, 3) and mask (n, S, S, 1), float32 in 0..1.
         """
-        image, mask = self.swap_network.predict_on_batch(faces)
+        image, mask = (self._back_swapper if backwards else self.swap_network).predict_on_batch(faces)
         return np.asarray(image, np.float32), np.asarray(mask, np.float32)
 
-    def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
-        """Swap dst faces, and predict the mask of dst's own: image and mask as `predict`, own mask (n, S, S, 1).
+    def predict_with_own_mask(self, faces: Array, *, backwards: bool = False) -> tuple[Array, Array, Array | None]:
+        """Swap faces as `predict`, and predict their own mask: image and mask as there, own mask (n, S, S, 1).
 
         A method of its own, because dst's decoder costs half as much again (DF) to as much again (QUICK) as the swap.
         The own mask is None for a model that learns none.
         """
         if not self.learns_mask:
-            return *self.predict(faces), None
-        image, mask, own = (np.asarray(array, np.float32) for array in self._double_swapper.predict_on_batch(faces))
+            return *self.predict(faces, backwards=backwards), None
+        network = self._double_back_swapper if backwards else self._double_swapper
+        image, mask, own = (np.asarray(array, np.float32) for array in network.predict_on_batch(faces))
         return image, mask, own
 
     def own_mask(self, dst: Any) -> Any:
@@ -248,6 +255,18 @@ class FaceModel(Trainable):
         face = nn.keras.Input((self.resolution, self.resolution, 3))
         with self.averaged():
             return nn.keras.Model(face, list(self.swap_with_own_mask(face)))
+
+    @cached_property
+    def _back_swapper(self) -> Any:
+        face = nn.keras.Input((self.resolution, self.resolution, 3))
+        with self.averaged():
+            return nn.keras.Model(face, list(self.swap_back(face)))
+
+    @cached_property
+    def _double_back_swapper(self) -> Any:
+        face = nn.keras.Input((self.resolution, self.resolution, 3))
+        with self.averaged():
+            return nn.keras.Model(face, [*self.swap_back(face), self.swap(face)[1]])
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

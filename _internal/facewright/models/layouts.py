@@ -32,6 +32,10 @@ class SharedEncoder(FaceModel):
         """Encode dst, decode as src."""
         return self.decode("src", self.parts["encoder"](dst))
 
+    def swap_back(self, src: Any) -> tuple[Any, Any]:
+        """Encode src, decode as dst."""
+        return self.decode("dst", self.parts["encoder"](src))
+
     def own_mask(self, dst: Any) -> Any:
         """Encode dst, decode as dst: its mask."""
         return self.decode("dst", self.parts["encoder"](dst))[1]
@@ -96,6 +100,10 @@ class InTurn(FaceModel):
     def swap(self, dst: Any) -> tuple[Any, Any]:
         """Send dst's faces down the path of src."""
         return self.path("src", dst)
+
+    def swap_back(self, src: Any) -> tuple[Any, Any]:
+        """Send src's faces down the path of dst."""
+        return self.path("dst", src)
 
     def own_mask(self, dst: Any) -> Any:
         """Send dst's faces down their own path: the mask."""

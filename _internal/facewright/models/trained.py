@@ -3,7 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,20 +61,31 @@ class KerasModel(TrainedModel):
 
     Attributes:
         model: The network.
+        backwards: Whether it puts dst's face over src's, instead of src's over dst's.
     """
 
     model: FaceModel
+    backwards: bool = False
     _busy: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def predict(self, faces: Array) -> tuple[Array, Array]:
         """See `TrainedModel`; threads wait for each other: a preview and a conversion share the network."""
         with self._busy:
-            return self.model.predict(faces)
+            return self.model.predict(faces, backwards=self.backwards)
 
     def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
         """See `TrainedModel`."""
         with self._busy:
-            return self.model.predict_with_own_mask(faces)
+            return self.model.predict_with_own_mask(faces, backwards=self.backwards)
+
+    def reversed(self) -> "KerasModel":
+        """Return the same model, which works backwards."""
+        return replace(self, backwards=True, fingerprint=reversed_fingerprint(self.fingerprint))
+
+
+def reversed_fingerprint(fingerprint: str) -> str:
+    """Return the fingerprint of a saved generation that works backwards."""
+    return f"{fingerprint} backwards"
 
 
 def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:
