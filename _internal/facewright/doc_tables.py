@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from facewright.convert.parameters import MODES
+from facewright.convert.preview_keys import HELP as KEYS_HELP
+from facewright.convert.preview_keys import control_help
 from facewright.core.command import CommandPackage
 from facewright.core.errors import EXIT_CODES
 from facewright.core.files import write_bytes
@@ -37,6 +39,9 @@ def tables() -> dict[str, str]:
         "which model": _table(("You have", "Take", "How long"), [_coded(row) for row in WHICH]),
         "detectors": _table(("Detector", "What it is for"), _detectors()),
         "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),
+        "keys of the preview": _table(
+            ("Key", "What it does"), [(f"`{k}`", w) for k, w in (*KEYS_HELP, *control_help())]
+        ),
         "modes": _table(("Mode", "What it does"), [(f"`{mode}`", text) for mode, text in MODES.items()]),
         "figures": _table(("Figure", "What it says", "Ideal"), _figures()),
         "sorts": _table(("Sort", "Order", "Its options"), _sorts()),
