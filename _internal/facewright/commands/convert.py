@@ -10,6 +10,7 @@ from typing import Any
 
 from facewright.convert.cast import ask_cast
 from facewright.convert.engines import EngineModels, needs_saved_model
+from facewright.convert.every_face import faces_side
 from facewright.convert.launch import look_first
 from facewright.convert.output import Output
 from facewright.convert.parameters import ConvertOptions
@@ -20,6 +21,9 @@ from facewright.core.command import Command
 from facewright.core.hints import again, hint
 from facewright.core.options import Option, PromptPlan, Value, question
 from facewright.core.workspace import Workspace
+from facewright.extract.options import ExtractOptions
+from facewright.extract.session import extract_side
+from facewright.extract.side_run import ModelLoader, open_side
 from facewright.faces.faceset import load_faceset
 from facewright.models.registry import model_class
 from facewright.models.trained import find_trained, trained_names
@@ -28,7 +32,7 @@ from facewright.review.session import glance
 from facewright.ui.window import has_screen
 
 
-def run(workspace: Workspace, options: ConvertOptions) -> ConvertReport | None:
+def run(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | None = None) -> ConvertReport | None:
     """Convert the frames that are not converted yet, with --preview from a window or a page that shows them before.
 
     Returns:
@@ -38,6 +42,8 @@ def run(workspace: Workspace, options: ConvertOptions) -> ConvertReport | None:
         UserError: As `convert` says.
     """
     models = EngineModels(workspace, options)
+    if options.every_face:
+        _search(workspace, options, finders)
     if options.preview or options.serve:
         console.heading("Preview of the conversion")
         marks = {frame["name"]: ", ".join(frame["kinds"]) for frame in read_review(workspace).frames}
@@ -51,6 +57,18 @@ def run(workspace: Workspace, options: ConvertOptions) -> ConvertReport | None:
         report = convert(workspace, options, models)
     say_report(report, left_out=options.discard_frames and bool(options.frame_ranges or options.every > 1))
     return report
+
+
+def _search(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | None) -> None:
+    """Search the frames that were not searched yet, as the extraction does it."""
+    console.heading("Faces of data_dst")
+    side = faces_side(workspace.dst, options)
+    with open_side(workspace, side, finders) as search:
+        report = extract_side(search, ExtractOptions(side="dst", people=bool(options.cast)))
+        faces = len(search.faces.faces)
+    console.say(f"Found {console.counted(faces, 'face')} in {console.counted(len(side.frames()), 'frame')}.")
+    if report.problem:
+        raise report.problem
 
 
 def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
@@ -67,7 +85,8 @@ def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
         _, found = find_trained(workspace.model_dir, str(flags.get("model") or ""), need=())
         can_look = can_look and not model_class(str(found.generation.state["model"])).portrait
     saved = {} if flags.get("saved_settings") is False else saved_base(side)
-    if console.interactive() and flags.get("cast") is None and not (flags.get("model") or flags.get("dfm")):
+    settled_already = any(flags.get(name) for name in ("model", "dfm", "every_face"))
+    if console.interactive() and flags.get("cast") is None and not settled_already:
         models = trained_names(workspace.model_dir)
         cast = ask_cast(load_faceset(side.aligned_dir).faces, models, side) if len(models) > 1 else ""
         settled |= {"cast": cast} if cast else {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from facewright.convert import page, window
 from facewright.convert.background import BackgroundConversion, Work
+from facewright.convert.every_face import faces_side
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.plan import make_jobs
 from facewright.convert.preview import ConversionPreview, PreviewFrame, PreviewModel
@@ -111,7 +112,7 @@ def open_preview(workspace: Workspace, options: ConvertOptions, models: Models) 
     """
     side = workspace.dst
     with workspace.lock("data_dst"):  # it asks before a link to a folder is followed
-        frames, matched, _ = find_faces(side, Contents(workspace.root))
+        frames, matched, _ = find_faces(faces_side(side, options), Contents(workspace.root))
         cast = find_cast(workspace, options, models, matched)
         if cast.portrait:
             raise UserError(

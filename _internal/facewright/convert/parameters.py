@@ -208,6 +208,11 @@ class BlendOptions:
 class ConvertOptions(BlendOptions):
     """What the user decides."""
 
+    every_face: bool = option(
+        False,
+        "Searches the frames for faces itself and replaces every one that it finds, whatever lies in aligned/.",
+        remember=False,
+    )
     frame_ranges: str = option(
         "",
         "Which frames are converted, by the numbers of their names: 10-20,35. The others are copied as they are.",

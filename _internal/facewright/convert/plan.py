@@ -32,6 +32,7 @@ from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
+from facewright.core.hints import hint
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.workspace import Side
 from facewright.faces.align import Points
@@ -301,7 +302,8 @@ def list_faces(side: Side) -> dict[str, list[FaceFile]]:
         raise UserError(
             f"There are no faces in {side.aligned_dir}.",
             "at least one aligned face of the person who is to be replaced.",
-            f"extract the faces first:{side.hint('extract')}",
+            "extract the faces first (first line), or let the conversion search and replace every face (second):"
+            f"{side.hint('extract')}{hint('convert --every-face')}",
         )
     return faceset.by_frame()
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.cast import Cast, TrainedState, check_blended, check_models, check_persons
+from facewright.convert.every_face import faces_side
 from facewright.convert.last_run import keep_options
 from facewright.convert.masks import MaskKind
 from facewright.convert.matching import Matched, match_faces, say_matched, warn_of_strangers, without_copies
@@ -182,7 +183,7 @@ def convert(
     """
     side, models, contents = workspace.dst, models or SavedModels(), Contents(workspace.root)
     with workspace.lock("data_dst"):
-        frames, matched, copies = find_faces(side, contents)
+        frames, matched, copies = find_faces(faces_side(side, options), contents)
         say_matched(matched, copies, side)
         names = [frame.name for frame in frames]
         frames, matched = _chosen(frames, matched, options)
