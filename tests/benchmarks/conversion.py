@@ -123,6 +123,7 @@ def _trained(name: str, predict) -> SimpleNamespace:
         converter=ConverterDefaults(erode=100, blur=100),
         portrait=False,
         predict=predict,
+        predict_with_own_mask=lambda faces: (*predict(faces), None),
     )
 
 
