@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from facewright.convert.parameters import MODES
+from facewright.convert.controls import MODES
 from facewright.convert.preview_keys import HELP as KEYS_HELP
 from facewright.convert.preview_keys import control_help
 from facewright.core.command import CommandPackage

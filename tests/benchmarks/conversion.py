@@ -26,7 +26,8 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "_internal")]
 
 from convert.drawn_faces import ellipse, landmarks, scene  # noqa: E402
 from facewright.convert.cast import TrainedState  # noqa: E402
-from facewright.convert.parameters import FORMAT_CHOICES, MODES, ConvertOptions  # noqa: E402
+from facewright.convert.controls import MODES  # noqa: E402
+from facewright.convert.parameters import FORMAT_CHOICES, ConvertOptions  # noqa: E402
 from facewright.convert.session import convert, state_of  # noqa: E402
 from facewright.core.images import write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402

@@ -24,9 +24,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "_internal"), str(Path
 
 from swap import embedder, eye_detail  # noqa: E402
 
+from facewright.convert.controls import MODES  # noqa: E402
 from facewright.convert.light import shade  # noqa: E402
 from facewright.convert.masks import DstFace  # noqa: E402
-from facewright.convert.parameters import MODES, ConvertOptions, resolve_parameters  # noqa: E402
+from facewright.convert.parameters import ConvertOptions, resolve_parameters  # noqa: E402
 from facewright.convert.pipeline import ModelInput, Prediction, blend_faces, cut_faces  # noqa: E402
 from facewright.convert.session import SavedModels  # noqa: E402
 from facewright.core.images import read_image, write_image  # noqa: E402

@@ -18,9 +18,10 @@ sys.path[:0] = [str(REPOSITORY / "_internal"), str(REPOSITORY / "tests")]
 import browser  # noqa: E402
 import needs  # noqa: E402
 from facewright.convert.background import BackgroundConversion  # noqa: E402
+from facewright.convert.controls import MODES  # noqa: E402
 from facewright.convert.launch import open_preview  # noqa: E402
 from facewright.convert.page import PreviewPage  # noqa: E402
-from facewright.convert.parameters import MODES, ConvertOptions  # noqa: E402
+from facewright.convert.parameters import ConvertOptions  # noqa: E402
 from facewright.convert.preview import View  # noqa: E402
 from facewright.convert.preview_drawing import draw, lay_out  # noqa: E402
 from facewright.convert.preview_session import PreviewSession  # noqa: E402

@@ -10,7 +10,7 @@ from facewright.core.options import declared, resolve
 from facewright.models.spec import ConverterDefaults
 
 
-@pytest.mark.parametrize(("name", "text"), [("erode", "101"), ("erode", "-101"), ("blur", "201"), ("mode", "7")])
+@pytest.mark.parametrize(("name", "text"), [("erode", "101"), ("erode", "-101"), ("blur", "201"), ("mode", "77")])
 def test_values_out_of_range_are_refused_not_clipped(name, text):
     spec = next(spec for spec in declared(ConvertOptions) if spec.name == name)
     with pytest.raises(UserError, match="does not fit"):
@@ -60,7 +60,7 @@ def test_masked_histogram_matching_is_asked_for_its_modes_only():
 
 
 def test_every_slip_at_a_prompt_is_asked_again(typed, capsys):
-    questions = typed("7", "x", "1", "maybe", "2", "101", "2.5", "50", "-101", "201", "?", "70")
+    questions = typed("77", "x", "1", "maybe", "2", "101", "2.5", "50", "-101", "201", "?", "70")
     got = resolve(ConvertOptions, {}, {})
     assert (got.mode, got.masked_hist_match, got.erode, got.blur) == ("hist-match", "yes", 50, 70)
     assert len(questions) == 12
@@ -77,5 +77,7 @@ def test_what_changes_a_frame_is_in_its_key():
     """Written down, so that nobody takes one out unseen."""
     assert {spec.name for spec in declared(ConvertOptions) if spec.affects_output} == {
         *("mode", "masked_hist_match", "erode", "blur", "mask", "color_transfer", "face_scale", "sharpen", "opacity"),
-        *("keep", "format", "alpha", "mask_only"),
+        *("keep", "format", "alpha", "mask_only", "hist_threshold", "average_color", "color_degrade"),
+        *("erode_forehead", "erode_chin", "erode_left", "erode_right", "face_offset_x", "face_offset_y"),
+        *("sharpen_kind", "motion_blur", "denoise", "bicubic_degrade"),
     }

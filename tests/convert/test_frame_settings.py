@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from commands.convert_runs import FRAMES, StubModels, fill
 from core.test_json_data import HOSTILE
 from facewright.commands import convert as command
-from facewright.convert.parameters import GROUPS, ConvertOptions
+from facewright.convert.controls import GROUPS
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import convert
 from facewright.convert.settings import Scope, SettingsByFrame, controls
 from facewright.convert.settings_file import load_settings, save_settings, saved_base, settings_path

@@ -12,7 +12,7 @@ from facewright.convert.masks import LearnedMask, MaskKind
 from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput, Prediction
 from facewright.convert.plan import Job, Share
-from facewright.convert.preview import ConversionPreview, PreviewFrame
+from facewright.convert.preview import ConversionPreview, PreviewFrame, PreviewModel
 from facewright.convert.stream import Converter, convert_stream
 from facewright.core import workers
 from facewright.core.errors import UserError
@@ -81,7 +81,8 @@ def test_each_kind_takes_the_masks_that_its_help_says_and_asks_for_no_more(mask,
 def test_the_preview_asks_again_only_when_a_mask_is_missing(tmp_path):
     write_image(tmp_path / "1.png", FRAME)
     model = Halves()
-    shown = ConversionPreview([PreviewFrame(tmp_path / "1.png", dst_faces(POINTS))], model, WANTED, DEFAULTS)
+    frame = PreviewFrame(tmp_path / "1.png", (("hero", dst_faces(POINTS)),))
+    shown = ConversionPreview([frame], {"hero": PreviewModel(model, WANTED, DEFAULTS)})
     for mask in ("learned-prd", "sum", "learned-dst", "learned-prd"):
         assert columns(shown.render(0, options(mask))) == WHERE[mask]
     assert model.asked == [False, True]

@@ -27,7 +27,7 @@ from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint
 
-BASE = ConvertOptions(mode="hist-match")  # in this mode every option plays a part
+BASE = ConvertOptions(mode="hist-match", sharpen=10)  # in this mode every option plays a part
 STATE = TrainedState("hero", "first", ModelInput(64, FaceType.FULL), ConverterDefaults(30, 0))
 
 

@@ -180,8 +180,8 @@ def test_every_control_can_be_changed_by_keys_alone(session):
     changed = set()
     for _ in session.controls:
         session.press("ArrowDown")
-        before = session.options
-        for key in "-+":
+        before, spec = session.options, session.control
+        for key in "+-" if getattr(before, spec.name) == spec.low else "-+":
             session.press(key)
             changed |= {spec.name for spec in controls() if vars(session.options)[spec.name] != vars(before)[spec.name]}
         assert session.options == before

@@ -10,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.convert.edge import MIN_REGION_PX, region_of
+from facewright.convert.light import INSIDE
 from facewright.core.images import Image
 from facewright.faces.align import Matrix, invert, transform_points
-from facewright.faces.color import Picture, apply_curves, grey, match_histogram, matching_curves
+from facewright.faces.color import (
+    FEWEST_PIXELS,
+    Picture,
+    apply_curves,
+    grey,
+    match_histogram,
+    matching_curves,
+)
 from facewright.faces.mask import Mask
 
 # A prediction whose pixels are smaller than the frame's by more than this factor is reduced before it is warped.
@@ -20,7 +28,7 @@ MAX_MINIFICATION = 1.25
 
 
 class Mode(StrEnum):
-    """How the face is blended; the first four in the order of the 2018 prompt."""
+    """How the face is blended; the first four in the order of the 2018 prompt, the raw ones as in DeepFaceLab 2.0."""
 
     HIST_MATCH = "hist-match"
     HIST_MATCH_BW = "hist-match-bw"
@@ -28,6 +36,15 @@ class Mode(StrEnum):
     SEAMLESS_HIST_MATCH = "seamless-hist-match"
     OVERLAY = "overlay"
     LIGHT = "light"
+    MULTIBAND = "multiband"
+    RAW_RGB = "raw-rgb"
+    RAW_PREDICT = "raw-predict"
+    ORIGINAL = "original"
+
+    @property
+    def blends(self) -> bool:
+        """Whether the face gets an edge and colours at all."""
+        return self not in (Mode.RAW_RGB, Mode.RAW_PREDICT, Mode.ORIGINAL)
 
     @property
     def clones(self) -> bool:
@@ -39,8 +56,23 @@ class Mode(StrEnum):
         """Whether the predicted face gets the colours of the frame's face before it is pasted."""
         return self in (Mode.HIST_MATCH, Mode.HIST_MATCH_BW)
 
+    @property
+    def matches(self) -> bool:
+        """Whether histograms are matched, before or after."""
+        return self.matches_first or self is Mode.SEAMLESS_HIST_MATCH
 
-def recolour(image: Picture, face: Picture, measured: Mask, mode: Mode) -> Picture:
+    @property
+    def shows_colours(self) -> bool:
+        """Whether the colours of the aligned prediction are those that are seen: light and clones take dst's."""
+        return self.blends and not self.clones and self is not Mode.LIGHT
+
+    @property
+    def within(self) -> bool:
+        """Whether the face ends just inside the cheek's outline, whatever the model."""
+        return self in (Mode.LIGHT, Mode.MULTIBAND)
+
+
+def recolour(image: Picture, face: Picture, measured: Mask, mode: Mode, threshold: int = 255) -> Picture:
     """Give the predicted face the colours of the face it replaces, where the mode says so.
 
     Args:
@@ -48,11 +80,25 @@ def recolour(image: Picture, face: Picture, measured: Mask, mode: Mode) -> Pictu
         face: (S, S, 3), the frame's face.
         measured: (S, S), where both are measured (over 0.5).
         mode: Only hist-match and hist-match-bw change anything.
+        threshold: 0..255, see `facewright.faces.color.matching_curve`.
     """
     if not mode.matches_first:
         return image
     source = grey(image) if mode is Mode.HIST_MATCH_BW else image
-    return match_histogram(source, face, measured, measured)
+    return match_histogram(source, face, measured, measured, share=threshold / 255)
+
+
+def average_moved(image: Picture, face: Picture, measured: Mask, percent: int) -> Picture:
+    """Move the mean of each channel towards that of the face it replaces; arguments as `recolour`.
+
+    Args:
+        percent: 100 gives it dst's mean; 0 changes nothing.
+    """
+    inside = measured > INSIDE
+    if percent == 0 or np.count_nonzero(inside) < FEWEST_PIXELS:
+        return image
+    shift = face[inside].mean(axis=0, dtype=np.float64) - image[inside].mean(axis=0, dtype=np.float64)
+    return np.clip(image + np.float32(shift * percent / 100), 0, 1)
 
 
 def visible_mask(matrix: Matrix, side: int, frame: tuple[int, int]) -> Mask:
@@ -140,7 +186,7 @@ def mix(under: Picture, over: Picture, mask: Mask) -> Picture:
     return under + (over - under) * mask[..., None]
 
 
-def rematch(blended: Picture, blended_face: Picture, face: Picture, measured: Mask) -> Picture:
+def rematch(blended: Picture, blended_face: Picture, face: Picture, measured: Mask, threshold: int = 255) -> Picture:
     """Give a blended region the colours that the face had before (the second half of seamless-hist-match).
 
     Args:
@@ -148,6 +194,7 @@ def rematch(blended: Picture, blended_face: Picture, face: Picture, measured: Ma
         blended_face: (S, S, 3), the blended face, cut out again.
         face: (S, S, 3), the frame's face before.
         measured: (S, S), where both faces are measured (over 0.5).
+        threshold: As for `recolour`.
     """
-    curves = matching_curves(blended_face, face, measured, measured)
+    curves = matching_curves(blended_face, face, measured, measured, share=threshold / 255)
     return blended if curves is None else apply_curves(blended, curves)

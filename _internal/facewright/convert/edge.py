@@ -91,6 +91,38 @@ def lifted(mask: Mask, percent: float) -> Mask:
     return np.maximum(mask, np.vstack((mask[rows:], np.zeros_like(mask[:rows]))))
 
 
+def drawn_in(mask: Mask, sides: tuple[int, int, int, int]) -> Mask:
+    """Draw single sides of an upright face in or out.
+
+    Args:
+        mask: In the aligned image.
+        sides: Forehead, chin, left and right as the image shows them: percent as `erode_size`, negative draws out.
+    """
+    certain = region_of(mask > CLONE_CERTAINTY)
+    if certain is None or not any(sides):
+        return mask
+    share = min(certain.size) * EROSION_SHARE / 200
+    for percent, (across, down) in zip(sides, ((0, 1), (0, -1), (1, 0), (-1, 0)), strict=True):
+        reach = round(share * abs(percent))
+        mask = _least(mask, across * reach, down * reach) if percent > 0 else _most(mask, across * reach, down * reach)
+    return mask
+
+
+def _least(mask: Mask, across: int, down: int) -> Mask:
+    """Return the least of each pixel and those before it on the way; outside of the image is no face."""
+    kernel = np.ones((abs(down) + 1, abs(across) + 1), np.uint8)
+    anchor = (abs(across) if across > 0 else 0, abs(down) if down > 0 else 0)
+    done = cv2.erode(mask, kernel, anchor=anchor, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(done, np.float32)
+
+
+def _most(mask: Mask, across: int, down: int) -> Mask:
+    """Return the most of each pixel and those after it on the way."""
+    kernel = np.ones((abs(down) + 1, abs(across) + 1), np.uint8)
+    anchor = (abs(across) if across < 0 else 0, abs(down) if down < 0 else 0)
+    return np.asarray(cv2.dilate(mask, kernel, anchor=anchor), np.float32)
+
+
 def blur_size(length: float, percent: float) -> int:
     """Return the side in pixels of the box blur; 0 or less: none. Arguments as `erode_size`."""
     return int(length * 0.10 * percent / 100)

@@ -128,7 +128,7 @@ def open_preview(workspace: Workspace, options: ConvertOptions, models: Models) 
         cast = cast.with_states([(state, state_of(model))])
         loaded[model.name] = PreviewModel(predict_with(model), state_of(model).wanted, model.converter)
     # With the masks of the records, so that the preview can switch to them.
-    jobs = make_jobs(frames, matched, side, options, cast, own_masks=True)
+    jobs = make_jobs(frames, matched, side, options, cast)
     shown = [PreviewFrame(job.frame, tuple((share.trained.name, share.faces) for share in job.shares)) for job in jobs]
     preview = ConversionPreview(shown, loaded)
     for at, job in enumerate(jobs):

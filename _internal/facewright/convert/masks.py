@@ -1,7 +1,7 @@
-"""Where a face of dst may be replaced: everywhere the model's own mask reaches, in the hull, or in the record's mask.
+"""Where a face of dst may be replaced: where the network's masks say so, inside a mask of dst's own.
 
 A provider takes a face and the place of its aligned image, and returns a mask or None, when it has none for that
-face; the next one is then asked. The model's own mask always counts; what a provider returns limits it further.
+face; the next one is then asked. The network's masks count inside of what a provider returns.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,19 +15,25 @@ import cv2
 import numpy as np
 
 from facewright.convert import edge
-from facewright.faces.align import Matrix, Points, between, resample, transform_points
+from facewright.convert.motion import Motion
+from facewright.faces.align import FaceType, Matrix, Points, align_matrix, between, resample, transform_points
+from facewright.faces.color import Picture
 from facewright.faces.mask import Mask, decode_mask, eyes_mask, hull_mask, mouth_opening_mask
 
 HULL_MARGIN = 1 / 128  # share of the side
 ZONE_EDGE = 1 / 64  # share of the side
+TEETH = (0.6, 0.9)  # of the skin's darkest channel: from the first on it may be a tooth, from the second on it is one
 
 
 class MaskKind(StrEnum):
-    """Which mask of dst limits the replaced area."""
+    """Which mask of dst limits the replaced area; `MODEL` is none."""
 
     HULL = "hull"
     RECORD = "record"
     MODEL = "model"
+    RECT = "rect"
+    HULL_RECT = "hull+rect"
+    OCCLUSION = "occlusion"
 
 
 class LearnedMask(StrEnum):
@@ -60,6 +66,7 @@ class KeepZone(StrEnum):
 
     EYES = "eyes"
     MOUTH = "mouth"
+    TEETH = "teeth"
 
 
 @dataclass(frozen=True)
@@ -98,11 +105,15 @@ class DstFace:
         landmarks: (68, 2), (x, y) in pixels of the frame.
         mask: Its own mask; None without one.
         found_in: Where the frame has changed since the face was found: by what it is seen whether it still lies there.
+        occlusion: The mask of what lies before it; None without one.
+        motion: How far it moves in a frame's time, see `facewright.convert.motion`.
     """
 
     landmarks: Points
     mask: RecordMask | None = None
     found_in: FoundIn | None = None
+    occlusion: RecordMask | None = None
+    motion: Motion = (0.0, 0.0)
 
 
 class MaskProvider(Protocol):
@@ -129,10 +140,34 @@ def hull_of(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
 
 def record_mask(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
     """The mask of the face's record; what the record's aligned image does not show is 0."""
-    mask = None if face.mask is None else decode_mask(face.mask.text)
-    if face.mask is None or mask is None:
+    return _decoded(face.mask, matrix, side)
+
+
+def _decoded(kept: RecordMask | None, matrix: Matrix, side: int) -> Mask | None:
+    mask = None if kept is None else decode_mask(kept.text)
+    if kept is None or mask is None:
         return None
-    return np.asarray(resample(mask, between(face.mask.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
+    return np.asarray(resample(mask, between(kept.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
+
+
+def rect_of(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """The square from the brows to the chin that a half face shows: the mask of the first programs of this kind."""
+    square = align_matrix(face.landmarks, FaceType.HALF, side)
+    ones = np.ones((side, side), np.float32)
+    return np.asarray(resample(ones, between(square, matrix), side, cv2.INTER_LINEAR), np.float32)
+
+
+def hull_and_rect(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """Where both are."""
+    hull, rect = hull_of(face, matrix, side), rect_of(face, matrix, side)
+    return None if hull is None or rect is None else hull * rect
+
+
+def uncovered(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """The hull without what the record says lies before the face: hands, hair, glasses."""
+    covered = _decoded(face.occlusion, matrix, side)
+    hull = hull_of(face, matrix, side)
+    return None if covered is None or hull is None else hull * (1 - np.clip(covered, 0, 1))
 
 
 def everywhere(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
@@ -140,29 +175,56 @@ def everywhere(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
     return np.ones((side, side), np.float32)
 
 
-ZONES: Mapping[KeepZone, Callable[[Points, tuple[int, int]], Mask]] = MappingProxyType(
-    {KeepZone.EYES: eyes_mask, KeepZone.MOUTH: mouth_opening_mask}
+def teeth_mask(points: Points, image: Picture) -> Mask:
+    """Return what is as light as skin in its darkest channel, between the lips; that of tongue and lips is low.
+
+    Args:
+        points: (68, 2) landmarks in the aligned image.
+        image: (S, S, 3) BGR, 0..1.
+    """
+    size, darkest = image.shape[:2], image.min(axis=2)
+    face = darkest[hull_mask(points, size) > 0.5]
+    skin = float(np.median(face)) if face.size else 0.0
+    low, high = (share * skin for share in TEETH)
+    light = np.clip((darkest - low) / max(high - low, 1e-6), 0, 1)
+    return np.asarray(mouth_opening_mask(points, size) * light, np.float32)
+
+
+ZONES: Mapping[KeepZone, Callable[[Points, Picture], Mask]] = MappingProxyType(
+    {
+        KeepZone.EYES: lambda points, image: eyes_mask(points, image.shape[:2]),
+        KeepZone.MOUTH: lambda points, image: mouth_opening_mask(points, image.shape[:2]),
+        KeepZone.TEETH: teeth_mask,
+    }
 )
 
 PROVIDERS: Mapping[MaskKind, MaskProvider] = MappingProxyType(
-    {MaskKind.HULL: hull_of, MaskKind.RECORD: record_mask, MaskKind.MODEL: everywhere}
+    {
+        MaskKind.HULL: hull_of,
+        MaskKind.RECORD: record_mask,
+        MaskKind.MODEL: everywhere,
+        MaskKind.RECT: rect_of,
+        MaskKind.HULL_RECT: hull_and_rect,
+        MaskKind.OCCLUSION: uncovered,
+    }
 )
 
 
-def kept_mask(face: DstFace, matrix: Matrix, side: int, zones: Sequence[KeepZone]) -> Mask:
+def kept_mask(face: DstFace, matrix: Matrix, image: Picture, zones: Sequence[KeepZone]) -> Mask:
     """Return what stays of dst: 1 inside the zones, with a soft edge of about 1 % of the side; 0 without any.
 
     Args:
-        face, matrix, side: As `MaskProvider` takes them.
+        face, matrix: As `MaskProvider` takes them.
+        image: (S, S, 3) BGR, 0..1: the aligned image.
         zones: The parts that stay.
 
     Returns:
-        (side, side).
+        (S, S).
     """
-    points = transform_points(face.landmarks, matrix)
+    points, side = transform_points(face.landmarks, matrix), len(image)
     mask = np.zeros((side, side), np.float32)
     for zone in zones:
-        mask = np.maximum(mask, ZONES[zone](points, (side, side)))
+        mask = np.maximum(mask, ZONES[zone](points, image))
     return edge.soften(mask, round(side * ZONE_EDGE)) if zones else mask
 
 

@@ -220,8 +220,10 @@ def scaled(face: DstFace, scale: float) -> DstFace:
     if scale == 1:
         return face
     shift = (scale - 1) / 2  # pixels are named by their middle
-    mask = face.mask and RecordMask(face.mask.text, _in_scaled_frame(face.mask.matrix, scale))
-    return dataclasses.replace(face, landmarks=face.landmarks * scale + shift, mask=mask)
+    mask, occlusion = (
+        one and RecordMask(one.text, _in_scaled_frame(one.matrix, scale)) for one in (face.mask, face.occlusion)
+    )
+    return dataclasses.replace(face, landmarks=face.landmarks * scale + shift, mask=mask, occlusion=occlusion)
 
 
 def _in_scaled_frame(matrix: Matrix, scale: float) -> Matrix:

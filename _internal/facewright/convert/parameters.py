@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from facewright.convert.blend import Mode
+from facewright.convert.controls import DST_HULL, FULL, Controls
+from facewright.convert.detail import SharpenKind
 from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm
 from facewright.convert.masks import KeepZone, LearnedMask, MaskKind
 from facewright.convert.selection import parse_cast, parse_ranges
@@ -12,150 +14,25 @@ from facewright.core.options import option, output_values
 from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
 
-MODES = {
-    Mode.HIST_MATCH.value: "per-channel histogram matching",
-    Mode.HIST_MATCH_BW.value: "the same, from a greyscale face",
-    Mode.SEAMLESS.value: "Poisson blending",
-    Mode.SEAMLESS_HIST_MATCH.value: "Poisson blending, then per-channel histogram matching",
-    Mode.OVERLAY.value: "the face exactly as the model predicts it",
-    Mode.LIGHT.value: "features of src, light, contrast and grain of dst (default)",
-}
-LEARNED = frozenset(LearnedMask)
-MASKED_CHOICES = {
-    "model": "as the model advises",
-    "yes": "only the face itself is measured",
-    "no": "the whole square around it is measured",
-}
-MASK_CHOICES = {
-    MaskKind.HULL.value: "learned-prd, in light and for some models inside the hull of dst's landmarks (default)",
-    MaskKind.RECORD.value: "learned-prd, inside the mask that dst's face carries; faces without one as hull",
-    LearnedMask.PRD.value: "the model's mask of the face that it draws (src's decoder)",
-    LearnedMask.DST.value: "the model's mask of dst's own face (dst's decoder; takes longer)",
-    LearnedMask.PRODUCT.value: "where both of these see a face",
-    LearnedMask.SUM.value: "where either of these sees a face",
-}
-# Base of erode and blur where dst's light leaves no step to hide, whatever the model: just inside the cheek's outline.
-LIGHT_EDGE = (70, 80)
-TRANSFER_CHOICES = {
-    ColorTransfer.NONE.value: "the colours of the prediction (default)",
-    ColorTransfer.RCT.value: "mean and deviation in Lab (Reinhard)",
-    ColorTransfer.LCT.value: "mean and covariance of the whole square, by their roots",
-    ColorTransfer.MKL.value: "mean and covariance of the whole square, moved least (Monge-Kantorovich)",
-    ColorTransfer.MKL_M.value: "the same, of the face alone",
-    ColorTransfer.IDT.value: "the whole distribution of the square (iterative distribution transfer)",
-    ColorTransfer.IDT_M.value: "the same, of the face alone",
-    ColorTransfer.SOT_M.value: "the whole distribution of the face, by small steps (sliced optimal transport)",
-    ColorTransfer.MIX_M.value: "lightness as lct, colour as sot-m",
-}
-KEEP_ZONES = {
-    "none": "all of the face is replaced (default)",
-    "eyes": "dst's eyes stay",
-    "mouth": "the inside of dst's mouth stays, with its teeth",
-    "eyes+mouth": "both",
-}
-# The headings of the preview's controls, in this order.
-GROUPS = BLEND, EDGE, COLOUR, DETAIL, GEOMETRY = "Blend", "Mask edge", "Colour", "Detail", "Geometry"
-# Keys of the preview; those of the controls are declared with them, all where DeepFaceLab has them.
-MODE_KEYS = {
-    "1": Mode.OVERLAY.value,
-    "2": Mode.HIST_MATCH.value,
-    "3": Mode.SEAMLESS.value,
-    "4": Mode.SEAMLESS_HIST_MATCH.value,
-    "7": Mode.LIGHT.value,
-    "8": Mode.HIST_MATCH_BW.value,
-}
 FORMAT_CHOICES = {"png": "lossless", "jpg": "smaller, with slight loss"}
 
 
-@dataclass(frozen=True)
-class BlendOptions:
-    """Which model replaces the faces, and how they are blended in."""
+# Base of erode and blur where dst's light leaves no step to hide, whatever the model: just inside the cheek's outline.
+LIGHT_EDGE = (70, 80)
+LEARNED = frozenset(LearnedMask)
+# The masks that ask no network.
+WHATEVER_IS_SEEN = {
+    DST_HULL: MaskKind.HULL,
+    MaskKind.RECT.value: MaskKind.RECT,
+    MaskKind.HULL_RECT.value: MaskKind.HULL_RECT,
+    FULL: MaskKind.MODEL,
+}
 
-    mode: str = option(
-        str(Mode.LIGHT),
-        "How the face is blended into the frame.",
-        ask="Mode",
-        choices=MODES,
-        affects_output=True,
-        group=BLEND,
-        keys=MODE_KEYS,
-    )
-    masked_hist_match: str = option(
-        "model",
-        "Where hist-match and hist-match-bw measure the colours. The other modes do not ask.",
-        ask="Masked histogram match",
-        choices=MASKED_CHOICES,
-        affects_output=True,
-        group=COLOUR,
-        keys={"z": ">"},
-        applies_when=lambda values: Mode(values["mode"]).matches_first,
-    )
-    erode: int = option(
-        0,
-        "Draws the edge of the face in (more than 0) or out (less). If the result does not please, try 50.",
-        ask="Erode mask modifier",
-        low=-100,
-        high=100,
-        affects_output=True,
-        group=EDGE,
-        keys={"w": "+", "s": "-"},
-    )
-    blur: int = option(
-        0,
-        "Makes the edge of the face softer (more than 0) or harder (less). If the result does not please, try 70.",
-        ask="Blur mask modifier",
-        low=-100,
-        high=200,
-        affects_output=True,
-        group=EDGE,
-        keys={"e": "+", "d": "-"},
-    )
-    mask: str = option(
-        str(MaskKind.HULL),
-        "Which part of dst's face is replaced. record: where the mask of the face in aligned/ (painted or learned in "
-        "another program, and imported with it) is white; hair or a hand before the face can so be left out.",
-        choices=MASK_CHOICES,
-        affects_output=True,
-        group=EDGE,
-        keys={"x": ">"},
-    )
-    color_transfer: str = option(
-        str(ColorTransfer.NONE),
-        "Colours of dst's face for the predicted one, before it is blended.",
-        choices=TRANSFER_CHOICES,
-        affects_output=True,
-        group=COLOUR,
-        keys={"c": ">"},
-    )
-    face_scale: int = option(
-        0,
-        "Makes the new face larger or smaller, in percent of its size.",
-        low=-50,
-        high=50,
-        affects_output=True,
-        group=GEOMETRY,
-        keys={"u": "+", "j": "-"},
-    )
-    sharpen: int = option(
-        0,
-        "Sharpens the new face (more than 0, unsharp mask) or blurs it (less), in percent.",
-        low=-100,
-        high=100,
-        affects_output=True,
-        group=DETAIL,
-        keys={"y": "+", "b": "-"},
-    )
-    opacity: int = option(
-        100,
-        "How much of the new face is seen, in percent; 0 leaves dst's own.",
-        low=0,
-        high=100,
-        affects_output=True,
-        group=BLEND,
-    )
-    keep: str = option(
-        "none", "Parts of dst's face that are not replaced.", choices=KEEP_ZONES, affects_output=True, group=EDGE
-    )
+
+@dataclass(frozen=True)
+class BlendOptions(Controls):
+    """Which model replaces the faces."""
+
     model: str = option("", "Which trained model; without it the one that was saved last.")
     swap_model: bool = option(
         False,
@@ -278,6 +155,15 @@ class Parameters:
         opacity: 0..100, percent.
         keep: Parts of dst's face that stay.
         learned: Which of the network's own masks counts, inside `masks`.
+        hist_threshold: 0..255, see `facewright.faces.color.matching_curve`.
+        erode_sides: Erode modifiers of forehead, chin, left and right, in percent.
+        average_color: 0..100, percent, see `facewright.convert.blend.average_moved`.
+        offset: Of the new face to the right and down, in percent of the aligned side.
+        sharpen_kind: See `facewright.convert.detail.sharpened`.
+        motion_blur: 0..100, percent of a face's way from frame to frame.
+        denoise: 0..500, hundredths of a pass.
+        bicubic_degrade: 0..100, percent, see `facewright.convert.detail.coarser`.
+        color_degrade: 0..100, percent, see `facewright.convert.detail.fewer_colours`.
     """
 
     mode: Mode = Mode.LIGHT
@@ -292,6 +178,15 @@ class Parameters:
     opacity: int = 100
     keep: tuple[KeepZone, ...] = ()
     learned: LearnedMask = LearnedMask.PRD
+    hist_threshold: int = 255
+    erode_sides: tuple[int, int, int, int] = (0, 0, 0, 0)
+    average_color: int = 0
+    offset: tuple[int, int] = (0, 0)
+    sharpen_kind: SharpenKind = SharpenKind.GAUSSIAN
+    motion_blur: int = 0
+    denoise: int = 0
+    bicubic_degrade: int = 0
+    color_degrade: int = 0
 
     @property
     def needs_dst_mask(self) -> bool:
@@ -344,29 +239,47 @@ def resolve_parameters(options: ConvertOptions, defaults: ConverterDefaults) -> 
     What plays no part in the mode keeps one value, so that it changes no cache key.
     """
     mode = Mode(options.mode)
+    if not mode.blends:
+        return Parameters(mode=mode, learned=LearnedMask.NONE, opacity=options.opacity if mode is Mode.RAW_RGB else 100)
     masked = {"yes": True, "no": False}.get(options.masked_hist_match, defaults.masked_hist_match)
-    # Where src's face is the wider one, the rest of the model's mask lies on the background, whose colour would bleed
-    # into the cheeks: such models are kept inside the hull.
-    usual = MaskKind.HULL if defaults.within_hull or mode is Mode.LIGHT else MaskKind.MODEL
-    erode, blur = LIGHT_EDGE if mode is Mode.LIGHT else (defaults.erode, defaults.blur)
+    masks, learned = _limits(options.mask, within_hull=defaults.within_hull or mode.within)
+    erode, blur = LIGHT_EDGE if mode.within else (defaults.erode, defaults.blur)
     return Parameters(
         mode=mode,
         erode=erode + options.erode,
         blur=blur + options.blur,
         masked_hist_match=masked and mode.matches_first,
         border=defaults.border,
-        masks=_limits(options.mask, usual),
+        masks=masks,
         color_transfer=ColorTransfer(options.color_transfer),
         face_scale=options.face_scale,
         sharpen=options.sharpen,
         opacity=options.opacity,
         keep=tuple(zone for zone in KeepZone if zone in options.keep.split("+")),
-        learned=LearnedMask(options.mask) if options.mask in LEARNED else LearnedMask.PRD,
+        learned=learned,
+        hist_threshold=options.hist_threshold if mode.matches else 255,
+        erode_sides=(options.erode_forehead, options.erode_chin, options.erode_left, options.erode_right),
+        average_color=options.average_color if mode.shows_colours else 0,
+        offset=(options.face_offset_x, options.face_offset_y),
+        sharpen_kind=SharpenKind(options.sharpen_kind) if options.sharpen else SharpenKind.GAUSSIAN,
+        motion_blur=options.motion_blur,
+        denoise=options.denoise,
+        bicubic_degrade=options.bicubic_degrade,
+        color_degrade=options.color_degrade,
     )
 
 
-def _limits(mask: str, usual: MaskKind) -> tuple[MaskKind, ...]:
-    """Return what of dst limits the replaced area, in order of preference; see `MASK_CHOICES`."""
+def _limits(mask: str, *, within_hull: bool) -> tuple[tuple[MaskKind, ...], LearnedMask]:
+    """Return what of dst limits the replaced area, in order of preference, and which learned mask counts inside.
+
+    Args:
+        mask: A key of `controls.MASK_CHOICES`.
+        within_hull: Whether the usual limit is the hull. Where src's face is the wider one, the rest of the model's
+            mask lies on the background, whose colour would bleed into the cheeks.
+    """
+    usual = MaskKind.HULL if within_hull else MaskKind.MODEL
     if mask in LEARNED:
-        return (MaskKind.MODEL,)
-    return (usual,) if mask == MaskKind.HULL else (MaskKind(mask), usual)
+        return (MaskKind.MODEL,), LearnedMask(mask)
+    if mask in WHATEVER_IS_SEEN:
+        return (WHATEVER_IS_SEEN[mask],), LearnedMask.NONE
+    return (usual,) if mask == MaskKind.HULL else (MaskKind(mask), usual), LearnedMask.PRD

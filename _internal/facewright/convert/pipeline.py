@@ -15,15 +15,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.convert import edge
-from facewright.convert.blend import Mode, clone, mix, recolour, rematch, to_bytes, visible_mask, warp_back
-from facewright.convert.detail import resized_inside, sharpened
+from facewright.convert import detail, edge
+from facewright.convert.blend import (
+    Mode,
+    average_moved,
+    clone,
+    mix,
+    recolour,
+    rematch,
+    to_bytes,
+    visible_mask,
+    warp_back,
+)
 from facewright.convert.edge import Region
 from facewright.convert.light import relight
 from facewright.convert.masks import DstFace, LearnedMask, allowed_mask, combined, kept_mask
+from facewright.convert.motion import in_pixels
+from facewright.convert.multiband import band_count, spline
 from facewright.convert.parameters import Parameters
 from facewright.core.errors import UserError
 from facewright.core.images import Image
@@ -118,12 +130,14 @@ class FrameFaces:
         images: (n, S, S, 3) float32, BGR, 0..1.
         allowed: Where each face may be replaced, (S, S) float32, 0..1.
         kept: What stays of it all the same, likewise.
+        motions: How far each moves in a frame's time, (x, y) in pixels of the frame.
     """
 
     matrices: tuple[Matrix, ...]
     images: NDArray[np.float32]
     allowed: tuple[Mask, ...]
     kept: tuple[Mask, ...]
+    motions: tuple[tuple[float, float], ...]
 
 
 def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parameters: Parameters) -> FrameFaces:
@@ -142,8 +156,11 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
     for place, (matrix, _) in zip(images, found, strict=True):
         place[...] = _cut(frame, matrix, wanted.side)
     allowed = tuple(allowed_mask(face, matrix, wanted.side, parameters.masks) for matrix, face in found)
-    kept = tuple(kept_mask(face, matrix, wanted.side, parameters.keep) for matrix, face in found)
-    return FrameFaces(tuple(matrix for matrix, _ in found), images, allowed, kept)
+    kept = tuple(
+        kept_mask(face, matrix, image, parameters.keep) for (matrix, face), image in zip(found, images, strict=True)
+    )
+    motions = tuple(in_pixels(face.motion, face.landmarks) for _, face in found)
+    return FrameFaces(tuple(matrix for matrix, _ in found), images, allowed, kept, motions)
 
 
 def blend_faces(
@@ -167,16 +184,25 @@ def blend_faces(
         UserError: The prediction holds numbers that are not finite.
     """
     prediction.check_finite()
+    if parameters.mode is Mode.ORIGINAL or not len(faces.images):
+        return frame.copy(), 0
+    if parameters.mode is Mode.RAW_PREDICT:
+        if coverage is not None:
+            coverage[...] = 1
+        return raw_predict(frame, prediction), len(faces.images)
     result = frame.copy()
     done = 0
-    of_dst = zip(faces.matrices, faces.images, faces.allowed, faces.kept, strict=True)
+    of_dst = zip(faces.matrices, faces.images, faces.allowed, faces.kept, faces.motions, strict=True)
     learned = prediction.learned_mask(parameters.learned)
-    for (matrix, face, allowed, kept), image, mask in zip(of_dst, prediction.image, learned, strict=True):
-        image, mask = (resized_inside(one, parameters.face_scale) for one in (np.clip(image, 0, 1), mask))
+    for (matrix, face, allowed, kept, motion), image, mask in zip(of_dst, prediction.image, learned, strict=True):
+        image, mask = (
+            detail.moved_inside(one, parameters.face_scale, parameters.offset) for one in (np.clip(image, 0, 1), mask)
+        )
         mask = _clean(mask, allowed)
-        if parameters.mode is Mode.LIGHT:
+        if parameters.mode.within:
             mask = edge.lifted(mask, parameters.erode)
-        predicted = _PredictedFace(matrix, face, image, mask, kept)
+        mask = edge.drawn_in(mask, parameters.erode_sides)
+        predicted = _PredictedFace(matrix, face, image, mask, kept, motion)
         plan = _plan(predicted, frame.shape[:2], parameters)
         if plan is None:
             continue
@@ -190,22 +216,24 @@ def blend_faces(
 
 @dataclass(frozen=True)
 class _PredictedFace:
-    """A face with its prediction: matrix frame -> aligned, (S, S, 3) twice, (S, S) twice."""
+    """A face with its prediction: matrix frame -> aligned, (S, S, 3) twice, (S, S) twice, (x, y) px of the frame."""
 
     matrix: Matrix
     face: Picture
     image: Picture
     mask: Mask
     kept: Mask
+    motion: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Where to work and how wide the edge is, in pixels of the frame."""
+    """Where to work and how wide the edge is, in pixels of the frame; `length` is the shorter side of the face."""
 
     region: Region
     erode: int
     blur: int
+    length: int
 
 
 def _clean(mask: NDArray[np.float32], allowed: Mask) -> Mask:
@@ -264,7 +292,7 @@ def _plan(predicted: _PredictedFace, frame: tuple[int, int], parameters: Paramet
     outer = Region(
         inner.left + square.left, inner.top + square.top, inner.right + square.left, inner.bottom + square.top
     ).grown(reach, frame)
-    return _Plan(outer, erode, blur)
+    return _Plan(outer, erode, blur, length)
 
 
 def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, parameters: Parameters) -> Mask:
@@ -285,21 +313,42 @@ def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, paramet
         inside = edge.erode(mask, max(plan.erode, 0)) > edge.CLONE_CERTAINTY
         cloned = clone(to_bytes(mix(under, over, mask)), under_bytes, inside)
         over = cloned.astype(np.float32) / np.float32(255)
-    over = sharpened(over, parameters.sharpen, math.sqrt(np.count_nonzero(mask > edge.CLONE_CERTAINTY)))
+    over = _with_detail(over, under, mask, predicted.motion, parameters)
 
-    soft = np.clip(edge.soften(edge.erode(mask, plan.erode), plan.blur), 0, 1) * np.float32(parameters.opacity / 100)
+    soft = np.clip(edge.soften(edge.erode(mask, plan.erode), plan.blur), 0, 1)
+    free = np.ones_like(soft)
     if parameters.border > 0:
-        border = np.clip(warp_back(edge.border_mask(side, parameters.border), matrix, region.size), 0, 1)
-        over = mix(under, over, border)
-        soft = soft * border
+        free = np.clip(warp_back(edge.border_mask(side, parameters.border), matrix, region.size), 0, 1)
+        over = mix(under, over, free)
     if parameters.keep:
-        soft = soft * (1 - np.clip(warp_back(predicted.kept, matrix, region.size), 0, 1))
+        free = free * (1 - np.clip(warp_back(predicted.kept, matrix, region.size), 0, 1))
+    soft = soft * free
+    if parameters.mode is Mode.MULTIBAND:
+        # The wide bands reach beyond the edge: what is no face stays the frame's all the same.
+        over = np.clip(spline(under, over, soft, band_count(plan.length)), 0, 1)
+        soft = np.maximum(soft, mask * free)
+    soft = soft * np.float32(parameters.opacity / 100)
     blended = mix(under, over, soft)
     if parameters.mode is Mode.SEAMLESS_HIST_MATCH:
         again = np.clip(np.asarray(cut(blended, matrix, side), np.float32), 0, 1)
-        blended = mix(under, rematch(blended, again, predicted.face, visible), soft)
+        blended = mix(under, rematch(blended, again, predicted.face, visible, parameters.hist_threshold), soft)
     region.crop(result)[...] = to_bytes(blended)
     return soft
+
+
+def _with_detail(
+    over: Picture, under: Picture, mask: Mask, motion: tuple[float, float], parameters: Parameters
+) -> Picture:
+    """Return the face with the sharpness, movement, resolution and colours that the parameters ask for."""
+    share = parameters.motion_blur / 100
+    if share or parameters.denoise or parameters.bicubic_degrade:
+        over = mix(under, over, mask)  # these reach further: around the face lies the frame
+        over = detail.motion_blurred(over, (share * motion[0], share * motion[1]))
+    size = math.sqrt(np.count_nonzero(mask > edge.CLONE_CERTAINTY))
+    over = detail.sharpened(over, parameters.sharpen, size, parameters.sharpen_kind)
+    over = detail.median_blurred(over, parameters.denoise / 100)
+    over = detail.coarser(over, parameters.bicubic_degrade)
+    return detail.fewer_colours(over, parameters.color_degrade)
 
 
 def _recoloured(predicted: _PredictedFace, visible: Mask, parameters: Parameters) -> Picture:
@@ -307,7 +356,25 @@ def _recoloured(predicted: _PredictedFace, visible: Mask, parameters: Parameters
     inside = visible * predicted.mask
     image = transfer(parameters.color_transfer, predicted.image, predicted.face, inside, inside)
     measured = inside if parameters.masked_hist_match else visible
-    return recolour(image, predicted.face, measured, parameters.mode)
+    image = recolour(image, predicted.face, measured, parameters.mode, parameters.hist_threshold)
+    return average_moved(image, predicted.face, inside, parameters.average_color)
+
+
+def raw_predict(frame: Image, prediction: Prediction) -> Image:
+    """Return what the model predicts, side by side in the middle of a black image of the frame's size.
+
+    Pixels stay as the model gives them; only what does not fit into the frame is reduced.
+    """
+    row = np.hstack(tuple(np.clip(prediction.image, 0, 1)))
+    height, width = frame.shape[:2]
+    scale = min(width / row.shape[1], height / row.shape[0], 1.0)
+    if scale < 1:
+        small = (max(int(row.shape[1] * scale), 1), max(int(row.shape[0] * scale), 1))
+        row = np.asarray(cv2.resize(row, small, interpolation=cv2.INTER_AREA), np.float32)
+    result = np.zeros_like(frame)
+    top, left = (height - row.shape[0]) // 2, (width - row.shape[1]) // 2
+    result[top : top + row.shape[0], left : left + row.shape[1]] = to_bytes(row)
+    return result
 
 
 def portrait(prediction: Prediction) -> Image:

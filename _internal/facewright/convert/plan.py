@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from facewright.convert.blend import Mode
 from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import DstFace, MaskKind, RecordMask
 from facewright.convert.matching import LOOKED_AT, FrameSize, Groups, Matched, found_in, shows_faces
+from facewright.convert.motion import motion_of
 from facewright.convert.output import Output, output_of, results_of
 from facewright.convert.parameters import (
     ConvertOptions,
@@ -142,7 +144,13 @@ def make_plan(
         jobs = portrait_jobs(jobs)
     contents = contents or Contents()
     contents.look_through(frames, title="Looking at the frames")
-    return [_planned(job, contents) for job in jobs]
+    return [_planned(_without_untouched(job), contents) for job in jobs]
+
+
+def _without_untouched(job: Job) -> Job:
+    """Return a job without the faces that its mode leaves to the frame: without any, that is copied as it is."""
+    kept = tuple(share for share in job.shares if share.parameters.mode is not Mode.ORIGINAL)
+    return job if len(kept) == len(job.shares) else dataclasses.replace(job, shares=kept)
 
 
 def make_jobs(
@@ -152,31 +160,36 @@ def make_jobs(
     options: ConvertOptions,
     cast: Cast,
     options_of: OptionsOf | None = None,
-    *,
-    own_masks: bool = False,
 ) -> list[Job]:
     """Return one job per frame, in order; arguments as for `make_plan`.
 
-    With `own_masks` all faces bring the masks of their records, also where the options do not use them.
+    Their faces bring all that is known of them, also what the options do not use; the keys know what is used.
     """
     faces = matched if isinstance(matched, Matched) else Matched(matched)
     settled = functools.cache(_settled)
 
-    def shares(frame: Path) -> tuple[Share, ...]:
+    def shares(place: int) -> tuple[Share, ...]:
+        frame = frames[place]
         chosen, shape = options_of(frame.name) if options_of else options, faces.changed.get(frame.stem)
+        around = [_landmarks(faces, frames, beside) for beside in (place - 1, place + 1)]
         made = []
         for trained, run in _by_model(faces.groups.get(frame.stem, ()), cast):
             parameters, values = settled(chosen, trained)
-            masks = own_masks or MaskKind.RECORD in parameters.masks
-            made.append(Share(tuple(_dst_face(face, masks, shape) for face in run), trained, parameters, values))
+            made.append(Share(tuple(_dst_face(face, shape, around) for face in run), trained, parameters, values))
         return tuple(made)
 
     output = output_of(options)
     folder, _ = results_of(side, output)
     return [
-        Job(index, frame, folder / f"{frame.stem}.{options.format}", shares(frame), output=output)
-        for index, frame in enumerate(frames, 1)
+        Job(place + 1, frame, folder / f"{frame.stem}.{options.format}", shares(place), output=output)
+        for place, frame in enumerate(frames)
     ]
+
+
+def _landmarks(faces: Matched, frames: Sequence[Path], place: int) -> list[Points]:
+    """Return the landmarks of all faces of a frame; none where there is no such frame."""
+    stem = frames[place].stem if 0 <= place < len(frames) else None
+    return [face.record.frame_landmarks for face in faces.groups.get(stem, ())] if stem else []
 
 
 def _settled(options: ConvertOptions, trained: TrainedState) -> tuple[Parameters, Mapping[str, Any]]:
@@ -200,11 +213,20 @@ def _extent(landmarks: Points) -> float:
     return float(np.ptp(landmarks, axis=0).prod())
 
 
-def _dst_face(face: FaceFile, own_mask: bool, shape: FrameSize | None) -> DstFace:
-    """Return a face as the conversion takes it; `shape` is that of a frame that has changed since, as it was then."""
+def _dst_face(face: FaceFile, shape: FrameSize | None, around: Sequence[Sequence[Points]]) -> DstFace:
+    """Return a face as the conversion takes it.
+
+    Args:
+        face: The face.
+        shape: That of a frame that has changed since, as it was then.
+        around: Landmarks of the faces of the frame before, and of the next one.
+    """
     record = face.record
-    mask = RecordMask(record.mask, record.matrix) if own_mask and record.mask is not None else None
-    return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape))
+    mask, occlusion = (
+        None if text is None else RecordMask(text, record.matrix) for text in (record.mask, record.occlusion)
+    )
+    motion = motion_of(record.frame_landmarks, *around)
+    return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape), occlusion, motion)
 
 
 def _planned(job: Job, contents: Contents) -> Planned:
@@ -241,7 +263,7 @@ def _share_parts(share: Share) -> dict[str, Any]:
         "trained": [trained.name, trained.fingerprint, *dataclasses.astuple(trained.wanted)],
         "options": dict(share.values),
         "parameters": keyed_parameters(share.parameters),
-        "faces": [_face_key(face) for face in share.faces],
+        "faces": [_face_key(face, share.parameters) for face in share.faces],
     }
 
 
@@ -249,10 +271,21 @@ def _hashed(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _face_key(face: DstFace) -> list[Any]:
-    mask = face.mask and [hashlib.sha256(face.mask.text.encode()).hexdigest(), face.mask.matrix.round(6).tolist()]
-    key = [np.asarray(face.landmarks, float).round(3).tolist(), mask]
-    return [*key, face.found_in.shape] if face.found_in else key
+def _face_key(face: DstFace, parameters: Parameters) -> list[Any]:
+    """Return what counts of a face with these parameters."""
+    key = [np.asarray(face.landmarks, float).round(3).tolist()]
+    key.append(_mask_key(face.mask) if MaskKind.RECORD in parameters.masks else None)
+    if face.found_in:
+        key.append(face.found_in.shape)
+    if MaskKind.OCCLUSION in parameters.masks:
+        key.append({"occlusion": _mask_key(face.occlusion)})
+    if parameters.motion_blur:
+        key.append({"motion": [round(part, 4) for part in face.motion]})
+    return key
+
+
+def _mask_key(mask: RecordMask | None) -> list[Any] | None:
+    return None if mask is None else [hashlib.sha256(mask.text.encode()).hexdigest(), mask.matrix.round(6).tolist()]
 
 
 def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
@@ -333,5 +366,7 @@ def count_masked_faces(plan: Sequence[Planned]) -> int:
     return sum(
         face.mask is not None and decode_mask(face.mask.text) is not None
         for planned in plan
-        for face in planned.job.faces
+        for share in planned.job.shares
+        if MaskKind.RECORD in share.parameters.masks
+        for face in share.faces
     )

@@ -16,7 +16,6 @@ from facewright.convert.matching import faces_there
 from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput, Predict, Prediction, blend_faces, cut_faces
 from facewright.core.images import Image, read_image
-from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
 
 KEPT_BYTES = 256 << 20  # of decoded frames
@@ -26,6 +25,8 @@ SIDE_PX = 720  # of the close-up
 MASK_COLOUR = (0.1, 0.9, 0.2)  # BGR
 MASK_OPACITY = 60
 WIPE_COLOUR = (255, 255, 255)
+# The parameters that say which area is replaced.
+AREA = ("erode", "blur", "border", "masks", "face_scale", "keep", "learned", "erode_sides", "offset")
 
 
 class View(StrEnum):
@@ -147,11 +148,11 @@ class ConversionPreview:
         image, replaced = known.image, 0
         for model, faces, prediction in known.shares:
             parameters = resolve_parameters(options, model.defaults)
-            if mask:
+            if mask and parameters.mode not in (Mode.RAW_PREDICT, Mode.ORIGINAL):
                 parameters, prediction = _as_mask(parameters, prediction)
             cuts = cut_faces(known.image, faces, model.wanted, parameters)
             image, done = blend_faces(image, cuts, prediction, parameters)
-            replaced += done
+            replaced += len(faces) if parameters.mode is Mode.ORIGINAL else done
         with self._lock:
             (self.unseen.add if replaced < len(known.faces) else self.unseen.discard)(at)
             self._results[key] = image
@@ -191,7 +192,8 @@ def _wiped(before: Image, after: Image, wipe: float) -> Image:
 
 def _as_mask(parameters: Parameters, prediction: Prediction) -> tuple[Parameters, Prediction]:
     """Return parameters and a plain prediction with which the replaced area is blended in as a colour."""
-    plain = replace(parameters, mode=Mode.OVERLAY, color_transfer=ColorTransfer.NONE, sharpen=0, opacity=MASK_OPACITY)
+    area = {name: getattr(parameters, name) for name in AREA}
+    plain = Parameters(Mode.OVERLAY, opacity=MASK_OPACITY, **area)
     colour = np.zeros_like(prediction.image) + np.array(MASK_COLOUR, np.float32)
     return plain, replace(prediction, image=colour)
 

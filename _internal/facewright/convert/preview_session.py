@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from facewright.convert.background import BackgroundConversion, Work
-from facewright.convert.parameters import GROUPS, ConvertOptions
+from facewright.convert.controls import GROUPS
+from facewright.convert.parameters import ConvertOptions
 from facewright.convert.preview import ConversionPreview, View
 from facewright.convert.preview_keys import KEYS, NAMES, PreviewAction
 from facewright.convert.settings import Scope, SettingsByFrame, controls

@@ -30,7 +30,7 @@ class Curve:
         return (inside + over).astype(np.float32)
 
 
-def matching_curve(source: NDArray[np.floating], template: NDArray[np.floating]) -> Curve:
+def matching_curve(source: NDArray[np.floating], template: NDArray[np.floating], share: float = 1.0) -> Curve:
     """Return the curve that gives the source's values the template's distribution.
 
     The value at quantile q of the source goes to the template's value at q.
@@ -38,10 +38,12 @@ def matching_curve(source: NDArray[np.floating], template: NDArray[np.floating])
     Args:
         source: (n,) values, n >= 1.
         template: (m,) values, m >= 1.
+        share: 0..1, of the template's values from the lowest up that are used: the value at quantile q goes to that
+            at q * share, so that the highlights of the template stay away.
     """
     at, quantiles = _quantiles(source)
     values, places = _quantiles(template)
-    return Curve(at, np.interp(quantiles, places, values).astype(np.float32))
+    return Curve(at, np.interp(quantiles * share, places, values).astype(np.float32))
 
 
 def _quantiles(values: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -57,6 +59,8 @@ def matching_curves(
     template: Picture,
     source_mask: Picture | None = None,
     template_mask: Picture | None = None,
+    *,
+    share: float = 1.0,
 ) -> list[Curve] | None:
     """Return one curve per channel; None when a mask leaves too few pixels to measure.
 
@@ -65,11 +69,12 @@ def matching_curves(
         template: (h', w', c), the image whose colours are wanted.
         source_mask: Where the source is measured (over 0.5); None takes every pixel.
         template_mask: The same for the template.
+        share: See `matching_curve`.
     """
     mine, theirs = _pixels(source, source_mask), _pixels(template, template_mask)
     if min(len(mine), len(theirs)) < FEWEST_PIXELS:
         return None
-    return [matching_curve(mine[:, c], theirs[:, c]) for c in range(mine.shape[1])]
+    return [matching_curve(mine[:, c], theirs[:, c], share) for c in range(mine.shape[1])]
 
 
 def apply_curves(picture: Picture, curves: Sequence[Curve]) -> Picture:
@@ -83,6 +88,8 @@ def match_histogram(
     template: Picture,
     source_mask: Picture | None = None,
     template_mask: Picture | None = None,
+    *,
+    share: float = 1.0,
 ) -> Picture:
     """Give the source the template's colours, channel by channel.
 
@@ -91,7 +98,7 @@ def match_histogram(
     Returns:
         (h, w, c) float32, 0..1, of the source's shape.
     """
-    curves = matching_curves(source, template, source_mask, template_mask)
+    curves = matching_curves(source, template, source_mask, template_mask, share=share)
     return source if curves is None else apply_curves(source, curves)
 
 
