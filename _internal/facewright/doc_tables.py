@@ -18,7 +18,8 @@ from facewright.core.errors import EXIT_CODES
 from facewright.core.files import write_bytes
 from facewright.core.hints import SCRIPTS
 from facewright.core.options import Option, declared, show
-from facewright.evaluate.figures import FIGURES
+from facewright.evaluate.figures import FIGURES, Figure
+from facewright.evaluate.round_trip import FIGURES as TRIP_FIGURES
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.facesets.sort_base import methods
 from facewright.models.registry import model_classes
@@ -43,7 +44,8 @@ def tables() -> dict[str, str]:
             ("Key", "What it does"), [(f"`{k}`", w) for k, w in (*KEYS_HELP, *control_help())]
         ),
         "modes": _table(("Mode", "What it does"), [(f"`{mode}`", text) for mode, text in MODES.items()]),
-        "figures": _table(("Figure", "What it says", "Ideal"), _figures()),
+        "figures": _table(("Figure", "What it says", "Ideal"), _figures(FIGURES)),
+        "round trip": _table(("Figure", "What it says", "Ideal"), _figures(TRIP_FIGURES)),
         "sorts": _table(("Sort", "Order", "Its options"), _sorts()),
         **{
             f"options {name}": _table(("Option", "Default", "What it does"), list(map(_option_row, specs)))
@@ -119,8 +121,8 @@ def _detectors() -> list[tuple[str, str]]:
     return [(f"`{name}`", text) for name, text in rows.items()]
 
 
-def _figures() -> list[tuple[str, str, str]]:
-    return [(f.heading, f.meaning, f.better if f.ideal is None else f.show(f.ideal)) for f in FIGURES]
+def _figures(figures: Sequence[Figure]) -> list[tuple[str, str, str]]:
+    return [(f.heading, f.meaning, f.better if f.ideal is None else f.show(f.ideal)) for f in figures]
 
 
 def _sorts() -> list[tuple[str, str, str]]:

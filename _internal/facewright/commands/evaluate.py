@@ -15,7 +15,7 @@ from facewright.core.workspace import Workspace
 from facewright.evaluate.options import EvaluateOptions
 from facewright.evaluate.page import NAME as PAGE
 from facewright.evaluate.page import write_page
-from facewright.evaluate.report import NAME, console_table, write_report
+from facewright.evaluate.report import NAME, console_table, trip_table, write_report
 from facewright.evaluate.session import evaluate
 
 
@@ -48,6 +48,8 @@ def run(workspace: Workspace, options: EvaluateOptions) -> EvaluateReport:
     write_report(path, found)
     write_page(page, found)
     for line in console_table(found):
+        console.say(line)
+    for line in trip_table(found.trip) if found.trip else ():
         console.say(line)
     if found.reused:
         console.note(f"{found.reused} faces were looked at by an earlier run.")

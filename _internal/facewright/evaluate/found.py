@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facewright.evaluate.compare import Comparison
 from facewright.evaluate.figures import FigureValue, Table
+from facewright.evaluate.round_trip import RoundTrip
 from facewright.evaluate.sources import ResultSource
 from facewright.evaluate.subject import Subject
 
@@ -42,6 +43,7 @@ class Evaluation:
         expected: What identity can come to, see `Evaluator.expected`.
         limits: What the report cannot know, in sentences.
         against: Another result beside it.
+        trip: The round trip; None where none was wanted.
         reused: Faces that an earlier run had looked at.
     """
 
@@ -53,4 +55,5 @@ class Evaluation:
     expected: Mapping[str, float]
     limits: tuple[str, ...]
     against: Comparison | None = None
+    trip: RoundTrip | None = None
     reused: int = 0

@@ -30,3 +30,10 @@ class EvaluateOptions:
     noise_floor: bool = option(
         True, "Measure dst itself after one encoding (x264, crf 18) too: no figure is surer than that."
     )
+    round_trip: bool = option(
+        False, "Send faces of dst through the model, as src and as dst again, and hold them against themselves too."
+    )
+    round_trip_faces: str = option(
+        "", "Folder of aligned faces of dst's person for that, which took no part in the training."
+    )
+    model: str = option("", "Which trained model the round trip goes through; without it the one that was saved last.")

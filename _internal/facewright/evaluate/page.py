@@ -13,6 +13,8 @@ from facewright.evaluate.extremes import Extreme, extremes
 from facewright.evaluate.figures import FIGURES, Figure
 from facewright.evaluate.found import Evaluation
 from facewright.evaluate.report import show_ideal, show_interval
+from facewright.evaluate.round_trip import FIGURES as TRIP_FIGURES
+from facewright.evaluate.round_trip import GROUP, RoundTrip
 from facewright.evaluate.subject import EvaluatedFace
 from facewright.faces.align import cut
 from facewright.marking.provenance import mark_image
@@ -40,7 +42,11 @@ svg { border-radius: 6px; width: 100%; height: auto } svg text { font: 11px syst
 figure { margin: 0 } img { width: 100%; display: block; border-radius: 4px }
 figcaption { font-size: 12px; color: var(--soft); overflow-wrap: anywhere }
 li { margin: 4px 0 }
-@media (max-width: 520px) { th, td { padding: 5px 4px; font-size: 13px } td:first-child small { font-size: 11px } }
+details { display: none; margin-top: 16px } dt { margin-top: 8px } dd { margin: 0; color: var(--soft); font-size: 13px }
+@media (max-width: 520px) {
+  th, td { padding: 5px 4px; font-size: 13px } td:first-child small { display: none } td small { font-size: 11px }
+  details { display: block }
+}
 """
 
 
@@ -58,6 +64,7 @@ def evaluation_page(found: Evaluation) -> str:
     name, count = html.escape(found.result.name), len(found.result.table)
     title = f"How good is {found.result.name}?"
     best, worst = extremes(found.result.table, SHOWN)
+    meanings = "".join(f"<dt>{html.escape(f.title)}</dt><dd>{html.escape(f.meaning)}</dd>" for f in FIGURES)
     limits = "".join(f"<li>{html.escape(line)}</li>" for line in found.limits)
     return "\n".join(
         [
@@ -67,6 +74,8 @@ def evaluation_page(found: Evaluation) -> str:
             f'<p class="soft">{count:,} faces in {len(found.subject.frames):,} frames of '
             f"{html.escape(found.workspace.name)}. Judge of identity: {html.escape(found.judge)}</p>",
             *_table(found),
+            *(_trip_table(found.trip) if found.trip else ()),
+            f"<details><summary>What the figures say</summary><dl>{meanings}</dl></details>",
             '<h2>Over time</h2><div class="plots">',
             *(svg(plot) for plot in result_plots(found)),
             "</div>",
@@ -94,6 +103,17 @@ def _table(found: Evaluation) -> Iterator[str]:
     if against:
         how = f"{against.paired:,} faces are in both" if against.paired else "it shows other faces"
         yield f'<p class="soft">The other is {html.escape(against.name)}; {how}. Green: more than chance.</p>'
+
+
+def _trip_table(trip: RoundTrip) -> Iterator[str]:
+    yield f'<h2>{html.escape(GROUP)}</h2><p class="soft">{trip.faces:,} faces. {html.escape(trip.about)}</p><table>'
+    yield "<thead><tr><th></th><th>result</th><th>dst as dst</th><th>ideal</th></tr></thead><tbody>"
+    for figure in TRIP_FIGURES:
+        value, direct = trip.values[figure.name], trip.direct[figure.name]
+        cells = [_cell(figure.show(value.value), show_interval(figure, value.interval))]
+        cells += [_cell(figure.show(direct.value)), _cell(show_ideal(figure, {}))]
+        yield f"<tr>{_cell(figure.heading, figure.meaning)}{''.join(cells)}</tr>"
+    yield "</tbody></table>"
 
 
 def _row(figure: Figure, found: Evaluation) -> str:

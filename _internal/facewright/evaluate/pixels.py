@@ -148,6 +148,17 @@ def shade_difference(result: Lab, dst: Lab, region: FaceRegion) -> float:
     return float(apart[region.mask].mean())
 
 
+def colour_difference(result: Lab, dst: Lab, region: Region) -> float:
+    """Return the mean distance of the colours inside the mask, pixel by pixel, dE; ideal 0.
+
+    Args:
+        result, dst, region: As in `border_step`.
+    """
+    if not region.mask.any():
+        return float("nan")
+    return float(np.linalg.norm(result - dst, axis=2)[region.mask].mean())
+
+
 @dataclass(frozen=True)
 class Detail:
     """How much fine detail there is, in levels of L; the ratio of result and dst has the ideal 1.
@@ -276,6 +287,19 @@ def outside(result: Image, dst: Image, faces: list[FaceRegion]) -> Outside:
     error = float((apart[free].astype(np.float32) ** 2).mean())
     grey = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32) for frame in (result, dst)]
     return Outside(float(differs.mean()), error, float(ssim_map(*grey)[free].mean()))
+
+
+def inner_ssim(result: Image, dst: Image, region: Region) -> float:
+    """Return the structural similarity of the lightness inside the mask; ideal 1. See `outside`.
+
+    Args:
+        result, dst: (h, w, 3).
+        region: Of the face.
+    """
+    if not region.mask.any():
+        return float("nan")
+    one, other = (cv2.cvtColor(f[region.crop], cv2.COLOR_BGR2GRAY).astype(np.float32) for f in (result, dst))
+    return float(ssim_map(one, other)[region.mask].mean())
 
 
 def ssim_map(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

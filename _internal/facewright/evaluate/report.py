@@ -23,6 +23,8 @@ from facewright.core.json_data import (
 )
 from facewright.evaluate.figures import FIGURES, Figure, Table, values_of
 from facewright.evaluate.found import Evaluation, MeasuredResult
+from facewright.evaluate.round_trip import FIGURES as TRIP_FIGURES
+from facewright.evaluate.round_trip import GROUP, RoundTrip
 
 NAME = "evaluation.json"
 VERSION = 1
@@ -52,6 +54,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
         "figures": [_figure(figure, found) for figure in FIGURES],
         "expected": {name: _number(value) for name, value in found.expected.items()},
         **({"against": {"result": against.name, "paired": against.paired}} if against else {}),
+        **({"round_trip": _trip(found.trip)} if found.trip else {}),
         "limits": list(found.limits),
         "faces": {
             "frame": list(result.table.frames),
@@ -77,6 +80,15 @@ def _figure(figure: Figure, found: Evaluation) -> dict[str, Any]:
         entry |= _interval("other_value", "other_", against.values[figure.name])
         entry |= _interval("difference", "difference_", against.differences[figure.name])
     return entry
+
+
+def _trip(trip: RoundTrip) -> dict[str, Any]:
+    figures = []
+    for figure in TRIP_FIGURES:
+        entry: dict[str, Any] = {"name": figure.name, "title": figure.title, "unit": figure.unit, "ideal": figure.ideal}
+        entry |= _interval("value", "", trip.values[figure.name])
+        figures.append(entry | _interval("direct_value", "direct_", trip.direct[figure.name]))
+    return {"faces": trip.faces, "figures": figures}
 
 
 def _interval(name: str, prefix: str, found: Any) -> dict[str, Any]:
@@ -147,8 +159,18 @@ def console_table(found: Evaluation) -> Iterator[str]:
         yield _line(f"  {figure.heading}", [figure.show(value.value), *cells])
 
 
+def trip_table(trip: RoundTrip) -> Iterator[str]:
+    """Yield the lines of the table of a round trip."""
+    yield _line(f"{GROUP} ({trip.faces} faces)", [])
+    yield _line("", ["result", "95 % interval", "dst as dst", "ideal"])
+    for figure in TRIP_FIGURES:
+        value, direct = trip.values[figure.name], trip.direct[figure.name]
+        cells = [figure.show(value.value), show_interval(figure, value.interval), figure.show(direct.value)]
+        yield _line(f"  {figure.heading}", [*cells, show_ideal(figure, {})])
+
+
 def _line(title: str, cells: list[str]) -> str:
-    parts = [f"{title:<30}", *(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))]
+    parts = [f"{title:<30}", *(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=False))]
     return "".join(parts).rstrip()
 
 

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.convert.session import Models, SavedModels
 from facewright.core import console, workers
 from facewright.core.contents import Contents
 from facewright.core.files import make_folder
@@ -26,9 +28,11 @@ from facewright.evaluate.observe import BATCH, Observations, Observers, Watch
 from facewright.evaluate.options import EvaluateOptions
 from facewright.evaluate.recognizer import OnnxJudge
 from facewright.evaluate.report import read_report
+from facewright.evaluate.round_trip import RoundTrip, round_trip
 from facewright.evaluate.sources import EncodedDst, FolderResult, ResultSource, VideoResult, open_result
 from facewright.evaluate.subject import Subject, read_subject
 from facewright.faces.faceset import load_faceset
+from facewright.models.trained import KerasModel
 from facewright.ui.contact_sheet import evenly
 
 SCRATCH = ".evaluate"  # folder in the workspace: what is known of each face, and encoded parts of dst
@@ -129,13 +133,19 @@ def open_evaluator(workspace: Workspace, person: int, observers: Observers) -> I
         yield Evaluator(workspace, person, observers, executor, journal)
 
 
-def evaluate(workspace: Workspace, options: EvaluateOptions, observers: Observers | None = None) -> Evaluation:
+def evaluate(
+    workspace: Workspace,
+    options: EvaluateOptions,
+    observers: Observers | None = None,
+    models: Models | None = None,
+) -> Evaluation:
     """Measure a result of the workspace, and another one beside it where that is wanted.
 
     Args:
         workspace: Holds data_dst/, data_dst/aligned/ and data_src/aligned/, and as a rule data_dst/merged/.
         options: The user's.
         observers: What looks at faces; None takes dlib and MTCNN.
+        models: Where the model of a round trip comes from; by default the workspace's own.
 
     Raises:
         UserError: There is nothing to measure, or what there is does not fit.
@@ -150,17 +160,29 @@ def evaluate(workspace: Workspace, options: EvaluateOptions, observers: Observer
         floor = evaluator.floor() if options.noise_floor else None
         compared = evaluator.measure(other) if other else None
         expected, reused = evaluator.expected(), evaluator.watch.reused
+        trip = _trip(workspace, options, observers, models)
     if options.against and compared is None:
         compared = _other_report(Path(options.against), options, observers)
     against = compare_results(result.table, compared.table, compared.name, compared.values) if compared else None
-    limits = tuple(_limits(observers.judge.about, subject, result, expected, compared))
-    return Evaluation(workspace.root, observers.judge.about, subject, result, floor, expected, limits, against, reused)
+    about = observers.judge.about
+    limits = (*_limits(about, subject, result, expected, compared), *((trip.about,) if trip else ()))
+    return Evaluation(workspace.root, about, subject, result, floor, expected, limits, against, trip, reused)
 
 
 def _judge(options: EvaluateOptions) -> Judge:
     if options.recognizer:
         return OnnxJudge(Path(options.recognizer), options.recognizer_range)
     return DlibJudge()
+
+
+def _trip(
+    workspace: Workspace, options: EvaluateOptions, observers: Observers, models: Models | None
+) -> RoundTrip | None:
+    if not (options.round_trip or options.round_trip_faces):
+        return None
+    model = (models or SavedModels()).load(workspace.model_dir, options.model)
+    given = Path(options.round_trip_faces) if options.round_trip_faces else None
+    return round_trip(cast(KerasModel, model), workspace.dst.aligned_dir, given, observers)
 
 
 def _other_source(evaluator: Evaluator, given: str) -> ResultSource | None:
