@@ -148,7 +148,7 @@ def shade_difference(result: Lab, dst: Lab, region: FaceRegion) -> float:
     return float(apart[region.mask].mean())
 
 
-def colour_difference(result: Lab, dst: Lab, region: Region) -> float:
+def colour_difference(result: Lab, dst: Lab, region: FaceRegion) -> float:
     """Return the mean distance of the colours inside the mask, pixel by pixel, dE; ideal 0.
 
     Args:
@@ -289,7 +289,7 @@ def outside(result: Image, dst: Image, faces: list[FaceRegion]) -> Outside:
     return Outside(float(differs.mean()), error, float(ssim_map(*grey)[free].mean()))
 
 
-def inner_ssim(result: Image, dst: Image, region: Region) -> float:
+def inner_ssim(result: Image, dst: Image, region: FaceRegion) -> float:
     """Return the structural similarity of the lightness inside the mask; ideal 1. See `outside`.
 
     Args:

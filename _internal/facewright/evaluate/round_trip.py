@@ -108,8 +108,8 @@ def round_trip(model: KerasModel, own: Path, given: Path | None, observers: Obse
 def _sent(model: KerasModel, faces: Sequence[FaceFile], observers: Observers) -> dict[str, list[dict[str, float]]]:
     """Return what is left of some faces: by the way over src, and decoded as dst at once."""
     images = [read_image(face.path) for face in faces]
-    side = model.resolution
-    matrices = [align_matrix(face.record.landmarks, model.face_type, side) for face in faces]
+    side, face_type = model.resolution, FaceType(model.face_type)
+    matrices = [align_matrix(face.record.landmarks, face_type, side) for face in faces]
     sent = np.stack(
         [np.float32(cut(image, matrix, side)) / 255 for image, matrix in zip(images, matrices, strict=True)]
     )
