@@ -180,7 +180,7 @@ def test_landmarks_are_placed_on_a_page_below(server, clip):
     thread = served(server)
     assert post(server, "place", at=BLURRED).status == 200
     assert post(server, "convert").status == 409  # one thing at a time
-    wait_for(lambda: not state(server)["busy"] or state(server)["placing"])
+    wait_for(lambda: not state(server)["busy"] or state(server)["below"])
     problem = state(server)["problem"]
     if not problem:
         assert b"<img" in get(server, "landmarks/").body
@@ -231,3 +231,22 @@ def test_by_keys_in_a_browser(server, clip):
         assert shown.errors() == []
         shown.tap("[data-do=leave]")
         wait_for(lambda: not server.page.wanted.empty())
+
+
+def test_other_settings_are_chosen_in_the_preview_below(server, clip):
+    keep_options(clip, ConvertOptions(mode="overlay"))
+    thread = served(server)
+    assert post(server, "settings", at=BLURRED).status == 200
+    wait_for(lambda: state(server)["below"] == "settings/")
+    below = json.loads(get(server, "settings/state").body)
+    assert (below["at"], below["scope"]) == (BLURRED, "frame")
+    assert MARK in get(server, "settings/frame.jpg").body
+    assert post(server, "settings/do", name="erode", value="15").status == 200
+    assert post(server, "settings/do", do="leave").status == 200
+    wait_for(lambda: not state(server)["busy"])
+    saved = json.loads(settings_path(clip.dst).read_text())
+    assert saved["frames"] == {"00009.png": {"erode": 15}} and saved["base"]["mode"] == "overlay"
+    decided = {one["at"]: one["decided"] for one in state(server)["frames"] if one["decided"]}
+    assert decided == {BLURRED: "settings of its own: erode 15"}
+    post(server, "leave")
+    thread.join(20)

@@ -1,6 +1,7 @@
 """The preview inside a command: what it is opened with, window or page, and what comes after it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from facewright.convert import page, window
@@ -71,6 +72,30 @@ def look_first(
     models = models or SavedModels()
     if options.serve or not has_screen():
         check_port(options.port)
+    with preview_session(workspace, options, models, marks) as (session, title):
+        shown = None if options.serve else _window()
+        try:
+            if shown:
+                window.show_preview(session, shown, title)
+            else:
+                page.serve_preview(session, title, options.port)
+        finally:
+            if shown:
+                shown.close()
+    return session.conversion.report
+
+
+@contextmanager
+def preview_session(
+    workspace: Workspace, options: ConvertOptions, models: Models, marks: Mapping[str, str] | None = None
+) -> Iterator[tuple[PreviewSession, str]]:
+    """Open what window and page of the preview work on, and the names of its models; arguments as for `look_first`.
+
+    At the end of the block the settings are saved, and a conversion that still runs is waited for.
+
+    Raises:
+        UserError: As for `convert`, or the settings cannot be saved.
+    """
     opened = open_preview(workspace, options, models)
 
     def work(on_progress: Progress) -> ConvertReport:
@@ -85,23 +110,15 @@ def look_first(
         conversion,
         marks,
     )
-    shown = None if options.serve else _window()
     try:
         with session.saving():
-            if shown:
-                window.show_preview(session, shown, opened.title)
-            else:
-                page.serve_preview(session, opened.title, options.port)
+            yield session, opened.title
         _wait(conversion)
     except KeyboardInterrupt:
         conversion.stop()
         raise
-    finally:
-        if shown:
-            shown.close()
     if isinstance(conversion.problem, Exception) and conversion.work is Work.FAILED:
         raise conversion.problem
-    return conversion.report
 
 
 def open_preview(workspace: Workspace, options: ConvertOptions, models: Models) -> OpenedPreview:

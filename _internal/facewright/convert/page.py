@@ -52,9 +52,11 @@ class PreviewPage:
     Args:
         session: What is worked with.
         title: The names of the models.
+        back: Where the browser goes when the user leaves, relative to this page; "" stays.
     """
 
-    def __init__(self, session: PreviewSession, title: str) -> None:
+    def __init__(self, session: PreviewSession, title: str, back: str = "") -> None:
+        self._back = back
         self._session = session
         self._title = title
         self._html = page_of_file(HTML, "Conversion")
@@ -91,6 +93,7 @@ class PreviewPage:
         session = self._session
         return {
             "model": self._title,
+            "back": self._back,
             "frames": len(session.preview.frames),
             "controls": [_control(spec) for spec in session.controls],
             "keys": {key: str(what) for key, what in KEYS.items()},

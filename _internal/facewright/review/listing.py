@@ -1,12 +1,15 @@
 """A review in a person's hands: the list, what is shown of a frame, and what was decided; for window and page alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 
 import numpy as np
 
 from facewright.convert.last_run import check_repeatable, same_options
+from facewright.convert.launch import preview_session
 from facewright.convert.parameters import ConvertOptions
+from facewright.convert.preview_session import PreviewSession
 from facewright.convert.session import Models as ModelSource
 from facewright.convert.session import convert
 from facewright.core import console
@@ -54,6 +57,7 @@ class ReviewList:
     def __init__(self, workspace: Workspace, found: Review) -> None:
         self._workspace = workspace
         self.round = 0
+        self._loaded: tuple[tuple[str, ...], ModelSource] | None = None
         self.show(found)
 
     def show(self, found: Review) -> None:
@@ -108,6 +112,23 @@ class ReviewList:
         self._placed.add(name)
         self.decided = self._decided()
 
+    @contextmanager
+    def previewing(self, trained: TrainedModels) -> Iterator[tuple[PreviewSession, str]]:
+        """Open the preview of the conversion; see `facewright.convert.launch.preview_session`."""
+        marks = {one.name: ", ".join(one.kinds) for one in self.found.scores if one.needs_a_look}
+        with hints_of(self._workspace.root, ("convert",)):
+            check_repeatable(self._workspace)
+            options = same_options(self._workspace)
+            with preview_session(self._workspace, options, self._source(trained, options), marks) as opened:
+                yield opened
+
+    def refresh(self, models: LookingModels, *, anew: bool) -> None:
+        """See what was decided elsewhere; `anew`: review the frames again, for they were made again."""
+        if anew:
+            self.show(review(self._workspace, models))
+        else:
+            self.decided = self._decided()
+
     def convert(self, trained: TrainedModels, models: LookingModels) -> int:
         """Make the frames again whose settings or faces have changed, and review them; return how many.
 
@@ -118,10 +139,17 @@ class ReviewList:
         with hints_of(self._workspace.root, ("convert",)):
             check_repeatable(self._workspace)
             options = same_options(self._workspace)
-            report = convert(self._workspace, options, trained(options))
+            report = convert(self._workspace, options, self._source(trained, options))
         console.say(f"Made again: {console.counted(report.written, 'frame')}.")
         self.show(review(self._workspace, models))
         return report.written
+
+    def _source(self, trained: TrainedModels, options: ConvertOptions) -> ModelSource:
+        """Return where models come from; one that was loaded stays as long as the options name the same."""
+        named = options.model, options.cast, options.engine, options.provider
+        if self._loaded is None or self._loaded[0] != named:
+            self._loaded = named, trained(options)
+        return self._loaded[1]
 
     def _decided(self) -> dict[str, str]:
         own = {name: _in_words(values) for name, values in self.decisions.own_values().items()}

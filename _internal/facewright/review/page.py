@@ -8,13 +8,17 @@ import json
 import queue
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from facewright.annotate.page import PageServer
+from facewright.convert.page import PreviewPage
+from facewright.convert.settings import Scope
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import Image, encode
@@ -33,10 +37,25 @@ LAST_LOOK = 1.0  # seconds in which the page may fetch the last answer
 FRAME_SCHEMA = fields({"at": whole(0, 1 << 40)})
 STARTING = {
     "place": "The frame is being opened.",
+    "settings": "The preview is being opened.",
     "convert": "The changed frames are being converted: see the terminal.",
     "leave": "This page ends.",
 }
-BELOW = "landmarks/"  # where the page of the annotation is served
+
+
+@dataclass(frozen=True)
+class Below:
+    """A page that is served below this one.
+
+    Attributes:
+        path: Where, with its slash.
+        answer: Answers its requests, without that path.
+        ended: Set when the work there is done.
+    """
+
+    path: str
+    answer: Callable[[PageRequest], PageAnswer]
+    ended: threading.Event
 
 
 class ReviewPage:
@@ -46,26 +65,38 @@ class ReviewPage:
         listing: The review.
 
     Attributes:
-        wanted: What the serving thread is to do: ("place", name), ("convert", "") or ("leave", "").
-        placing: The annotation that is open, or None.
+        wanted: What the serving thread is to do, and with which frame: see `STARTING`.
     """
 
     def __init__(self, listing: ReviewList) -> None:
-        self.wanted: queue.Queue[tuple[str, str]] = queue.Queue()
-        self.placing: PageServer | None = None
-        self._desk = listing
+        self.wanted: queue.Queue[tuple[str, int]] = queue.Queue()
+        self._listing = listing
         self._html = page_of_file(HTML, "Review")
         self._lock = threading.Lock()
         self._busy, self._problem = "", ""
+        self._below: Below | None = None
 
     def say(self, busy: str = "", problem: str = "") -> None:
         """Show what is being done, or what went wrong."""
         self._busy, self._problem = busy, problem
 
+    @contextmanager
+    def showing(self, below: "Below", busy: str) -> Iterator[None]:
+        """Serve another page below this one until it has ended; `busy` says what is done there."""
+        self._below = below
+        self.say(busy)
+        try:
+            yield
+            while not below.ended.wait(0.5):  # in short waits, so that Ctrl-C is heard on every system
+                pass
+            time.sleep(LAST_LOOK)
+        finally:
+            self._below = None
+
     def answer(self, request: PageRequest) -> PageAnswer:
         """Answer one request."""
-        if request.path.startswith(BELOW):
-            return self._below(request)
+        if (below := self._below) and request.path.startswith(below.path):
+            return below.answer(replace(request, path=request.path.removeprefix(below.path)))
         try:
             return self._get(request) if request.method == "GET" else self._post(request)
         except UserError as problem:
@@ -87,40 +118,36 @@ class ReviewPage:
         match request.path:
             case "keep" | "fade" | "fine" | "undo":
                 with self._lock:
-                    self._desk.decide(request.path, self._frame(request))
+                    self._listing.decide(request.path, self._frame(request))
                 return PageAnswer(b"")
-            case "place":
-                return self._want("place", self._desk.found.scores[self._frame(request)].name)
+            case "place" | "settings":
+                return self._want(request.path, self._frame(request))
             case "convert" | "leave":
                 return self._want(request.path)
             case "cancel":
-                if self.placing is not None:
-                    self.placing.ended.set()
+                if below := self._below:
+                    below.ended.set()
                 return PageAnswer(b"")
         return NOT_FOUND
 
-    def _below(self, request: PageRequest) -> PageAnswer:
-        opened = self.placing
-        return opened.answer(replace(request, path=request.path.removeprefix(BELOW))) if opened else NOT_FOUND
-
-    def _want(self, what: str, name: str = "") -> PageAnswer:
+    def _want(self, what: str, at: int = 0) -> PageAnswer:
         """Leave something to the serving thread, one thing at a time."""
         if self._busy:
             return PageAnswer(f"First this ends: {self._busy}".encode(), status=HTTPStatus.CONFLICT)
         self.say(STARTING[what])
-        self.wanted.put((what, name))
+        self.wanted.put((what, at))
         return PageAnswer(b"")
 
     def _frame(self, request: PageRequest) -> int:
         return self._index(parse_json(request.body, FRAME_SCHEMA)["at"])
 
     def _index(self, at: int) -> int:
-        if not 0 <= at < len(self._desk.found.scores):
+        if not 0 <= at < len(self._listing.found.scores):
             raise ValueError(f"there is no frame {at}")
         return at
 
     def _state(self) -> dict[str, Any]:
-        listing, decided = self._desk, self._desk.decided
+        listing, decided, below = self._listing, self._listing.decided, self._below
         frames = [
             {
                 "at": one.index,
@@ -138,17 +165,17 @@ class ReviewPage:
             "total": len(listing.found.keys),
             "busy": self._busy,
             "problem": self._problem,
-            "placing": self.placing is not None,
+            "below": below.path if below else "",
         }
 
     def _image(self, request: PageRequest) -> PageAnswer:
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         at = self._index(int(query.get("at", "0")))
         if request.path == "thumb.jpg":
-            image = fit(self._desk.image(at, View.AFTER, close_up=True), (THUMB_PX, THUMB_PX))
+            image = fit(self._listing.image(at, View.AFTER, close_up=True), (THUMB_PX, THUMB_PX))
             return _jpeg(image, THUMB_QUALITY)
         view, close_up = View(query.get("view", View.AFTER)), query.get("close", "no") == "yes"
-        return _jpeg(self._desk.image(at, view, close_up=close_up), JPEG_QUALITY)
+        return _jpeg(self._listing.image(at, view, close_up=close_up), JPEG_QUALITY)
 
 
 class ReviewServer:
@@ -164,7 +191,7 @@ class ReviewServer:
     def __init__(self, workspace: Workspace, listing: ReviewList, models: ModelLoader, trained: TrainedModels) -> None:
         self.page = ReviewPage(listing)
         self._workspace = workspace
-        self._desk = listing
+        self._listing = listing
         self._models = models
         self._trained = trained
 
@@ -187,14 +214,17 @@ class ReviewServer:
     def _next(self) -> bool:
         """Do the next thing that the page wants; return whether it goes on."""
         try:
-            what, name = self.page.wanted.get(timeout=0.5)  # in short waits, so that Ctrl-C is heard on every system
+            what, at = self.page.wanted.get(timeout=0.5)  # in short waits, so that Ctrl-C is heard on every system
         except queue.Empty:
             return True
         try:
-            if what == "convert":
-                self._desk.convert(self._trained, self._models)
-            elif what == "place":
-                self._place(name)
+            match what:
+                case "convert":
+                    self._listing.convert(self._trained, self._models)
+                case "place":
+                    self._place(self._listing.found.scores[at].name)
+                case "settings":
+                    self._set(at)
             self.page.say()
         except UserError as problem:
             console.error(problem)
@@ -204,18 +234,25 @@ class ReviewServer:
     def _place(self, name: str) -> None:
         """Serve the annotation of a frame until it is done."""
         with placing(self._workspace, name, self._models) as session:
-            opened = self.page.placing = PageServer(session, back="../")
-            self.page.say(f"The landmarks of {name} are being placed.")
-            try:
-                while not opened.ended.wait(0.5):
-                    pass
-                time.sleep(LAST_LOOK)
-            finally:
-                self.page.placing = None
+            opened = PageServer(session, back="../")
+            below = Below("landmarks/", opened.answer, opened.ended)
+            with self.page.showing(below, f"The landmarks of {name} are being placed."):
+                pass
         if opened.problem is not None:
             raise opened.problem
         if session.accepted:
-            self._desk.placed(name)
+            self._listing.placed(name)
+
+    def _set(self, at: int) -> None:
+        """Serve the preview of the conversion until it is left, with the settings of one frame at hand."""
+        with self._listing.previewing(self._trained) as (session, title):
+            session.go(at)
+            session.choose(scope=Scope.FRAME)
+            opened = PreviewPage(session, title, back="../")
+            below = Below("settings/", opened.answer, session.ended)
+            with self.page.showing(below, f"Settings are being chosen for {self._listing.found.scores[at].name}."):
+                pass
+        self._listing.refresh(self._models, anew=session.conversion.report is not None)
 
 
 def _jpeg(image: Image, quality: int) -> PageAnswer:
