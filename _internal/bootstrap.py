@@ -155,7 +155,7 @@ def only_one() -> Iterator[None]:
     """Wait until no other start is building the environment; a killed one lets go by itself."""
     with open(HOME / "env.lock", "a+b") as file:
         told = False
-        while not _try_lock(file):
+        while not try_lock(file):
             if not told:
                 say("Another start is making the environment: waiting for it.")
                 told = True
@@ -163,7 +163,8 @@ def only_one() -> Iterator[None]:
         yield
 
 
-def _try_lock(file: Any) -> bool:
+def try_lock(file: Any) -> bool:
+    """Take the lock on an open file, which ends with it; False where another start has it."""
     try:
         if sys.platform == "win32":
             import msvcrt

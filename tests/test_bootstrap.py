@@ -265,6 +265,6 @@ def test_second_start_is_quick(env: Path) -> None:
 def test_two_starts_at_once_build_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "HOME", tmp_path)
     with bootstrap.only_one(), open(tmp_path / "env.lock", "a+b") as other:
-        assert not bootstrap._try_lock(other)
+        assert not bootstrap.try_lock(other)
     with open(tmp_path / "env.lock", "a+b") as other:
-        assert bootstrap._try_lock(other)
+        assert bootstrap.try_lock(other)

@@ -12,6 +12,7 @@ from facewright.annotate.storage import FaceStorage
 from facewright.core.images import write_image
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Box
+from facewright.extract.log import LoggedSettings
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
 
 SETTINGS = {"detector": "manual", "face_type": "full", "size": 64}
@@ -43,10 +44,12 @@ def fill(side: Side, count: int = 3, *, size: tuple[int, int] = (HEIGHT, WIDTH))
     return side.frames()
 
 
-def open_session(workspace: Workspace, wanted: list[Path] | None = None, **more: object) -> AnnotationSession:
+def open_session(
+    workspace: Workspace, wanted: list[Path] | None = None, settings: LoggedSettings = SETTINGS, **more: object
+) -> AnnotationSession:
     """Return a session over all frames of dst."""
     frames = workspace.dst.frames()
-    storage = FaceStorage(SideRun(workspace, workspace.dst, ThreadPoolExecutor(1), MeanModels()), SETTINGS)
+    storage = FaceStorage(SideRun(workspace, workspace.dst, ThreadPoolExecutor(1), MeanModels()), settings)
     return AnnotationSession(frames, frames if wanted is None else wanted, storage, Mean(), **more)
 
 

@@ -26,7 +26,8 @@ Person = Callable[[AnnotationSession], None]
 @pytest.fixture
 def squares(monkeypatch: pytest.MonkeyPatch) -> Squares:
     """Bright squares take the place of faces, for every name of a detector."""
-    monkeypatch.setattr(by_hand, "has_screen", lambda: False)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
     MODELS.squares = Squares()
     return MODELS.squares
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from disks import longest_file
 from extract.squares import SquareModels, StillLandmarks, frame_with
 from faces.test_smooth import resting
 from facewright.commands import extract as extract_faces
@@ -185,14 +186,9 @@ def test_no_faces_and_files_that_are_none(workspace: Workspace) -> None:
     assert (workspace.dst.aligned_dir / "a.png").read_bytes() == b"no picture"
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_face_that_cannot_be_written_is_an_error(workspace: Workspace) -> None:
     faceset(workspace.dst)
-
-    def refused(path: Path, record: FaceRecord) -> None:
-        raise UserError(f"{path} cannot be written.", "a folder that can be written.", "change its rights.")
-
-    monkeypatch.setattr("facewright.faces.faceset.update_record", refused)
-    with pytest.raises(UserError, match="cannot be written"):
+    with longest_file(1000), pytest.raises(UserError):
         smooth(workspace, "medium")
 
 

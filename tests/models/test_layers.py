@@ -117,7 +117,7 @@ LAYERS = {
 }
 
 
-def described(layer):
+def described(layer, made_by):
     """Return a layer as the tables above have it."""
     if isinstance(layer, keras.layers.Conv2D):
         assert layer.activation is keras.activations.linear and layer.use_bias
@@ -133,7 +133,7 @@ def described(layer):
     if isinstance(layer, keras.layers.Activation):
         return (layer.activation.__name__,)
     if isinstance(layer, keras.layers.Concatenate):
-        return "beside", tuple(kernel for _, _, kernel, _ in map(described, before(layer)))
+        return "beside", tuple(described(one, made_by)[2] for one in before(layer, made_by))
     kinds = {
         keras.layers.LeakyReLU: lambda x: ("leaky", pytest.approx(x.negative_slope)),
         keras.layers.Dropout: lambda x: ("dropout", x.rate),
@@ -146,28 +146,32 @@ def described(layer):
     return kinds[type(layer)](layer)
 
 
-def before(layer):
+def makers(network):
+    """Return which layer made a tensor: id of the tensor -> layer."""
+    return {id(tensor): layer for layer in network.layers for tensor in keras.tree.flatten(layer.output)}
+
+
+def before(layer, made_by):
     """Return the layers whose results a layer takes."""
-    (node,) = layer._inbound_nodes
-    return [tensor._keras_history.operation for tensor in node.input_tensors]
+    return [made_by[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
 
 
-def chain(tensor):
+def chain(tensor, made_by):
     """Return the layers from the input of a network to one of its outputs, by the longest way."""
-    layer, found = tensor._keras_history.operation, []
+    layer, found = made_by[id(tensor)], []
     while not isinstance(layer, keras.layers.InputLayer):
         if not (isinstance(layer, keras.layers.Flatten) and len(layer.input.shape) == 2):  # what is flat stays so
-            found.append(described(layer))
+            found.append(described(layer, made_by))
         # Beside a residual's two convolutions the picture goes unchanged: its layer is the one that comes earlier.
-        layer = max(before(layer), key=depth)
+        layer = max(before(layer, made_by), key=lambda one: depth(one, made_by))
     return found[::-1]
 
 
-def depth(layer):
+def depth(layer, made_by):
     """Return the number of layers on the longest way to a layer."""
     count = 0
     while not isinstance(layer, keras.layers.InputLayer):
-        count, layer = count + 1, before(layer)[-1]
+        count, layer = count + 1, before(layer, made_by)[-1]
     return count
 
 
@@ -184,7 +188,8 @@ def test_layers_are_those_of_the_facts(name):
     expected = LAYERS[name](model.width)
     assert set(expected) == set(model.parts)
     for part, outputs in expected.items():
-        found = [chain(tensor) for tensor in model.parts[part].outputs]
+        made_by = makers(model.parts[part])
+        found = [chain(tensor, made_by) for tensor in model.parts[part].outputs]
         assert found == outputs, part
     for part in model.parts.values():
         for layer in part.layers:

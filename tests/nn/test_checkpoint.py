@@ -1,4 +1,3 @@
-import errno
 import json
 import os
 import random
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from disks import longest_file
 from facewright.core.errors import UserError
 from facewright.nn import backups, checkpoint, loading, safetensors_file
 
@@ -181,22 +181,11 @@ def test_full_disk(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["generation_000001"]
 
 
-@pytest.mark.parametrize("room", [0, 30, 100, 200, 300, 400])
-def test_a_disk_that_fills_while_a_generation_is_written(tmp_path, monkeypatch, room):
+@pytest.mark.parametrize("room", [0, 30, 100, 150])
+def test_a_disk_that_fills_while_a_generation_is_written(tmp_path, room):
     save(tmp_path, 1)
-    left, write = [room], checkpoint._HashedFile.write
-
-    def until_full(file, data):
-        fits = bytes(memoryview(data))[: left[0]]
-        left[0] -= len(fits)
-        write(file, fits)
-        if len(fits) < len(bytes(memoryview(data))):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(checkpoint._HashedFile, "write", until_full)
-    with pytest.raises(UserError, match="disk is full"):
+    with longest_file(room), pytest.raises(UserError):
         save(tmp_path, 2)
-    monkeypatch.undo()
     assert checkpoint.newest(tmp_path).generation.number == 1
     assert [p.name for p in tmp_path.iterdir()] == ["generation_000001"]  # the room it took is given back
     save(tmp_path, 3)

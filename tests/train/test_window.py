@@ -84,8 +84,7 @@ def test_a_lost_screen_closes_the_window_alone(tmp_path, monkeypatch, capsys):
     time.sleep(0.2)
     server.kill()
     server.wait()
-    opened._shown._process.wait(timeout=20)
-    time.sleep(0.2)
+    wait_for(lambda: not opened.open)
     opened.show(np.zeros((60, 80, 3), np.uint8))
     assert opened.poll() == []
     assert "model/preview.png" in capsys.readouterr().out

@@ -118,9 +118,7 @@ class MtcnnDetector:
 
     def _proposals(self, pixels: Any, shape: tuple[int, ...], smallest: float) -> Boxes:
         """Return P-net's candidates over all levels that can hold a face large enough."""
-        scales = [
-            s for s in pyramid(shape[1], shape[2], self._smallest) if PNET_CELL_PX / s >= MIN_LEVEL_RATIO * smallest
-        ]
+        scales = levels_for(pyramid(shape[1], shape[2], self._smallest), smallest)
         if not scales:
             return np.empty((0, 7))
         levels = self._traced(shape, scales)(pixels)
@@ -190,6 +188,11 @@ def pyramid(height: int, width: int, smallest: int) -> list[float]:
         scales.append(scale)
         scale *= PYRAMID_STEP
     return scales
+
+
+def levels_for(scales: Sequence[float], smallest: float) -> list[float]:
+    """Return the levels of a pyramid in which a face of that size, in pixels of the frame, can still be found."""
+    return [scale for scale in scales if PNET_CELL_PX / scale >= MIN_LEVEL_RATIO * smallest]
 
 
 def _normal(pixels: Any) -> Any:
