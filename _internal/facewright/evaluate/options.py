@@ -36,4 +36,16 @@ class EvaluateOptions:
     round_trip_faces: str = option(
         "", "Folder of aligned faces of dst's person for that, which took no part in the training."
     )
-    model: str = option("", "Which trained model the round trip goes through; without it the one that was saved last.")
+    pairs: str = option(
+        "",
+        "A list of pairs of videos, a line each: name, src video, dst video. Each pair is extracted, trained, "
+        "converted and evaluated in pairs/NAME of the workspace; one table says what came of all.",
+    )
+    minutes: float = option(
+        20.0, "With --pairs: how long each pair is trained, in minutes, loading included.", low=0.01, high=100_000
+    )
+    model: str = option(
+        "",
+        "With --pairs the network that is trained, quick without it; else the trained model of the round trip, the one "
+        "that was saved last without it.",
+    )
