@@ -19,6 +19,7 @@ SMALLEST, LARGEST = (1000, 600), (1800, 1100)  # (w, h)
 GROUND, RAISED, INK, DIM = (28, 28, 28), (48, 48, 48), (235, 235, 235), (160, 160, 160)
 ACCENT, WARN, TAG = (156, 183, 79), (90, 170, 255), (230, 190, 150)  # BGR
 MARGIN = 14
+SCOPE_HEIGHT = 36  # px of the line that says what is set
 NAME_WIDTH, BAR_LEFT, BAR_RIGHT, VALUE = 190, 200, 320, 330  # px from the panel's left side
 KEYS_WIDTH = 122  # px of the help's left column
 ROWS = (24, 15)  # px of a row, at most and at least

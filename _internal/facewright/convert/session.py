@@ -195,7 +195,8 @@ def convert(
         settings = None
         if options.saved_settings and not cast.portrait:
             settings = load_settings(workspace, names, options)
-            say_settings(settings)
+            if not (options.preview or options.serve):  # who has just made them knows
+                say_settings(settings)
         options_of = settings.of if settings else None
         plan = make_plan(frames, matched, side, options, cast, contents, options_of)
         _remove_orphans(folder, plan, workspace.trash)
