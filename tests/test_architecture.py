@@ -45,8 +45,8 @@ MAY_IMPORT = {
     "library": ("core", "convert", "extract", "train", "video"),
     "launchers": ("core",),
     "doc_tables": (
-        *("core", "ui", "convert", "extract", "annotate", "facesets", "models", "train", "evaluate", "commands"),
-        "launchers",
+        *("core", "ui", "convert", "extract", "annotate", "facesets", "models", "train", "evaluate", "review"),
+        *("commands", "launchers"),
     ),
     "cli": ("core", "launchers", "doc_tables"),
 }

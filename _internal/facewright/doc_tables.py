@@ -23,6 +23,7 @@ from facewright.evaluate.round_trip import FIGURES as TRIP_FIGURES
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.facesets.sort_base import methods
 from facewright.models.registry import model_classes
+from facewright.review.keys import HELP as REVIEW_HELP
 from facewright.train.model_advice import WHICH
 from facewright.ui.events import HELP
 
@@ -43,6 +44,7 @@ def tables() -> dict[str, str]:
         "keys of the preview": _table(
             ("Key", "What it does"), [(f"`{k}`", w) for k, w in (*KEYS_HELP, *control_help())]
         ),
+        "keys of the review": _table(("Key", "What it does"), [(f"`{key}`", words) for key, words in REVIEW_HELP]),
         "modes": _table(("Mode", "What it does"), [(f"`{mode}`", text) for mode, text in MODES.items()]),
         "figures": _table(("Figure", "What it says", "Ideal"), _figures(FIGURES)),
         "round trip": _table(("Figure", "What it says", "Ideal"), _figures(TRIP_FIGURES)),

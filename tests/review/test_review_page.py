@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import subprocess
 import threading
 import time
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import cv2
@@ -19,11 +21,14 @@ from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.review.decisions import FADED
+from facewright.review.keys import ReviewAction
 from facewright.review.listing import ReviewList, View
 from facewright.review.page import ReviewServer
 from facewright.review.report import read_review
 from facewright.review.session import review
+from facewright.review.window import TITLE, ReviewWindow
 from facewright.ui.page import Page, PageRequest
+from facewright.ui.window import open_window
 from needs import needs_browser
 from review.drawn_clip import StubModels, fill
 from review.faults import Place, blurred, not_replaced, single_faces
@@ -250,3 +255,38 @@ def test_other_settings_are_chosen_in_the_preview_below(server, clip):
     assert decided == {BLURRED: "settings of its own: erode 15"}
     post(server, "leave")
     thread.join(20)
+
+
+def test_by_keys_in_the_window(clip, listing, models, display, monkeypatch):
+    monkeypatch.setenv("DISPLAY", display)
+    shown = open_window(TITLE)
+    assert shown is not None
+    work = ReviewWindow(clip, listing, shown, models, lambda options: StubTrained())
+    first, second = (one.index for one in listing.listed[:2])
+
+    def press(*keys):
+        window = subprocess.run(["xdotool", "search", "--sync", "--name", TITLE], capture_output=True, text=True)
+        subprocess.run(["xdotool", "windowfocus", "--sync", window.stdout.split()[0], "key", "--delay", "60", *keys])
+
+    pressing = threading.Thread(target=press, args=("o", "y", "Left", "v", "q"))
+    pressing.start()
+    try:
+        work.work()
+    finally:
+        shown.close()
+        pressing.join()
+    assert opacities(clip) == {first: 0}
+    assert set(listing.decisions.fine) == {listing.found.scores[second].name}
+
+
+def test_the_window_shows_before_and_after_and_says_what_went_wrong(clip, listing, models):
+    shown = SimpleNamespace(screen=(1280, 1024), show=lambda image, title: None)
+    work = ReviewWindow(clip, listing, shown, models, lambda options: StubTrained())
+    side = work.image()
+    assert side.shape[1] == 1240 and side.shape[0] < 1024 - 100
+    work.press(ReviewAction.BESIDE)
+    after = work.image()
+    assert (after != side).any()
+    keep_options(clip, ConvertOptions(dfm="/elsewhere/x.dfm"))
+    work.press(ReviewAction.CONVERT)  # a file from elsewhere: the terminal says what to do
+    assert (work.image() != after).any() and listing.round == 1

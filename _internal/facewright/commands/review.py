@@ -2,7 +2,8 @@
 
 Every face is held against dst, against src and against the frames around it: landmarks that jump, a face that is
 missing or was not replaced, another identity, a colour, a border or a sharpness of its own, a hole in the mask, a pose
-that src does not have. Writes review_sheet.png, the worst before and after, and review.json.
+that src does not have. In a window, or with --serve on a page in a browser, each is found right, gets other landmarks
+or other settings, fades to dst or keeps dst's face. Without a screen review_sheet.png shows the worst before and after.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ from facewright.review.page import ReviewServer
 from facewright.review.ranking import places, worst_first
 from facewright.review.session import Review, review
 from facewright.review.sheet import review_sheet
+from facewright.review.window import TITLE, ReviewWindow
 from facewright.ui.page import check_port
+from facewright.ui.window import has_screen, open_window
 
 SHEET_NAME = "review_sheet.png"
 TOLD = 2  # reasons of a frame in the table
@@ -70,21 +73,38 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     found = review(workspace, loader)
     for line in _lines(found, options.first):
         console.say(line, needed=True)
-    if options.serve:
-        listing = ReviewList(workspace, found)
-        ReviewServer(workspace, listing, loader, partial(EngineModels, workspace)).serve(options.port)
-        found = listing.found
+    again = _decide(workspace, found, options, loader)
     drawn = None
+    found = again or found
     needing = [one for one in worst_first(found.scores) if one.needs_a_look]
-    if needing and not options.serve:
+    if again is not None:
+        console.say(f"Next, make the frames again about which you decided:{hint('convert')}")
+    elif needing:
         drawn = workspace.root / SHEET_NAME
         write_marked(drawn, review_sheet(found.clip, needing[: options.first]))
         console.say(f"Before and after: {drawn}")
         console.say(f"To decide about each on a page in a browser:{hint('review', '--serve')}")
-    if options.serve:
-        console.say(f"Next, make the frames again about which you decided:{hint('convert')}")
     console.say(f"Next, make the video:{hint('make-video')}")
     return ReviewReport(tuple(one.name for one in needing), len(found.keys), drawn)
+
+
+def _decide(workspace: Workspace, found: Review, options: Options, models: ModelLoader) -> Review | None:
+    """Let a person decide about the frames, on the page or in a window; return the newest review, None without."""
+    listing, trained = ReviewList(workspace, found), partial(EngineModels, workspace)
+    if options.serve:
+        ReviewServer(workspace, listing, models, trained).serve(options.port)
+        return listing.found
+    if not (console.interactive() and has_screen() and any(one.needs_a_look for one in found.scores)):
+        return None
+    shown = open_window(TITLE)
+    if shown is None:
+        console.warn("The window does not open (Python without Tk? its package may be python3-tk).")
+        return None
+    try:
+        ReviewWindow(workspace, listing, shown, models, trained).work()
+    finally:
+        shown.close()
+    return listing.found
 
 
 def _lines(found: Review, first: int) -> Iterator[str]:

@@ -26,6 +26,7 @@ from facewright.core.json_data import fields, parse_json, whole
 from facewright.core.workspace import Workspace
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import mark_jpeg
+from facewright.review.keys import KEYS, ReviewAction
 from facewright.review.listing import ReviewList, TrainedModels, View
 from facewright.review.placing import placing
 from facewright.ui.contact_sheet import fit
@@ -161,6 +162,7 @@ class ReviewPage:
         ]
         return {
             "frames": frames,
+            "keys": {key: str(action) for key, action in KEYS.items() if action is not ReviewAction.LEAVE},
             "round": listing.round,
             "total": len(listing.found.keys),
             "busy": self._busy,
