@@ -153,8 +153,8 @@ def _written(report: ConvertReport) -> str:
     }
     return (
         f"Wrote {console.counted(report.written, 'image')} to {report.merged_dir}: replaced "
-        f"{console.counted(report.replaced_faces, 'face')} in {console.counted(report.changed, 'frame')}, "
-        f"{told[report.output]}."
+        f"{console.counted(report.replaced_faces, 'face')} in {console.counted(report.changed, 'frame')}"
+        f"{f', {told[report.output]}' if report.copied else ''}."
     )
 
 

@@ -272,6 +272,7 @@ def load_cast(
 def say_models(models: Sequence[TrainedModel], cast: Cast, options: ConvertOptions) -> None:
     """Say which models are used, and how."""
     how = "every image is a portrait" if cast.portrait else f"mode {options.mode}"
+    how = f"dst's face over src's; {how}" if options.swap_model else how
     for model in models:
         persons = [str(person) for person, state in cast.persons.items() if state.name == model.name]
         whom = f" for person {' and '.join(persons)}" if persons else ""

@@ -205,7 +205,7 @@ def _try(codec: str, encoder: str, size: tuple[int, int]) -> str:
         try:
             run.finish(encoder)
         except UserError as error:
-            return error.happened.partition("ffmpeg says: ")[2] or error.happened
+            return (error.happened.partition("ffmpeg says: ")[2] or error.happened).rstrip(".") + "."
     return "" if made else "it wrote nothing"
 
 
