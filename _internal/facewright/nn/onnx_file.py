@@ -76,6 +76,8 @@ class OnnxFile:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.intra_op_num_threads = cores()
+        # Threads that wait would otherwise keep their cores busy, which decode, blend and encode meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if provider == "cuda" and hasattr(onnxruntime, "preload_dlls"):
             onnxruntime.preload_dlls()  # those of NVIDIA's packages beside it
         wanted = PROVIDERS[provider].name
