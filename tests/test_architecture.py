@@ -42,7 +42,7 @@ MAY_IMPORT = {
         *("models", "train", "evaluate", "review", "restore", "doctor_checks", "swap"),
     ),
     "swap": ("core", "faces", "video", "convert", "extract", "ui"),
-    "library": ("core", "convert", "extract", "train", "video"),
+    "library": ("core", "convert", "extract", "swap", "train", "video"),
     "launchers": ("core",),
     "doc_tables": (
         *("core", "ui", "convert", "extract", "annotate", "facesets", "models", "train", "evaluate", "review"),

@@ -12,6 +12,7 @@ __all__ = (
     "extract_frames",
     "make_video",
     "run_command",
+    "swap_video",
     "train_model",
 )
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         extract_frames,
         make_video,
         run_command,
+        swap_video,
         train_model,
     )
 

@@ -8,6 +8,7 @@ The names are longer than the subcommands', because facewright.extract, facewrig
 packages.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facewright.core import console
@@ -18,6 +19,7 @@ from facewright.core.workspace import Workspace as Workspace
 if TYPE_CHECKING:  # a subcommand is imported when it is called
     from facewright.convert.session import ConvertReport
     from facewright.extract.report import ExtractionReport
+    from facewright.swap.session import SwapReport
     from facewright.train.pipeline import TrainingReport
     from facewright.video.extraction import ExtractFramesReport
     from facewright.video.result import MakeVideoReport
@@ -51,6 +53,19 @@ def convert_frames(workspace: Workspace, **options: OptionValue) -> "ConvertRepo
 def make_video(workspace: Workspace, **options: OptionValue) -> "MakeVideoReport":
     """Encode the converted frames with the times and the sound of data_dst; see `run_command`."""
     return run_command("make-video", workspace, **options)
+
+
+def swap_video(workspace: Workspace, video: str | Path, result: str | Path, **options: OptionValue) -> "SwapReport":
+    """Make a video with other faces, straight from a video; see `run_command`.
+
+    Args:
+        workspace: Holds the trained models.
+        video: The video, anywhere.
+        result: The file to make of it.
+        options: Those of the subcommand swap.
+    """
+    report: SwapReport = run_command("swap", workspace, files=[str(video), str(result)], **options).videos[0]
+    return report
 
 
 def run_command(name: str, workspace: Workspace, **options: OptionValue) -> Any:

@@ -39,7 +39,7 @@ class TestSavedStates:
     def test_a_state_is_written_once_and_answers_as_keras(self, saved, capsys):
         first = onnx_engine.load_saved(saved.model_dir, "hero", "cpu")
         assert "CPUExecutionProvider" in capsys.readouterr().out
-        cache = saved.model_dir / "hero" / onnx_engine.CACHE
+        cache = saved.model_dir / "hero" / onnx_engine.Way().file
         before = cache.stat().st_mtime_ns
         second = onnx_engine.load_saved(saved.model_dir, "", "auto")
         assert cache.stat().st_mtime_ns == before
@@ -62,13 +62,23 @@ class TestSavedStates:
 
     def test_a_damaged_file_is_written_anew(self, saved):
         onnx_engine.load_saved(saved.model_dir, "hero", "cpu")
-        cache = saved.model_dir / "hero" / onnx_engine.CACHE
+        cache = saved.model_dir / "hero" / onnx_engine.Way().file
         whole = cache.read_bytes()
         cache.write_bytes(whole[: len(whole) // 2])
         model = onnx_engine.load_saved(saved.model_dir, "hero", "cpu")
         assert cache.read_bytes() == whole
-        with pytest.raises(UserError, match="keras"):
-            model.predict_with_own_mask(np.zeros((1, model.resolution, model.resolution, 3), np.float32))
+        assert model.iteration == 1
+
+    @pytest.mark.parametrize("backwards", [False, True])
+    def test_both_directions_and_the_masks_of_both_decoders(self, saved, backwards):
+        trained = load_trained(saved.model_dir, "hero")
+        trained = trained.reversed() if backwards else trained
+        model = onnx_engine.load_saved(saved.model_dir, "hero", "cpu", backwards=backwards)
+        assert model.fingerprint == trained.fingerprint
+        faces = np.random.default_rng(1).random((2, 16, 16, 3), np.float32)
+        for made, right in zip(model.predict_with_own_mask(faces), trained.predict_with_own_mask(faces), strict=True):
+            np.testing.assert_allclose(made, right, atol=1e-4)
+        np.testing.assert_allclose(model.predict(faces)[0], trained.predict(faces)[0], atol=1e-4)
 
 
 class TestDfm:

@@ -45,7 +45,7 @@ class EngineModels(SavedModels):
                 "one of them; a cast names the .dfm files that lie in model/.",
                 f"leave the others out:{again('--model', '', '--cast', '')}",
             )
-        if options.swap_model and (Engine(options.engine) is not Engine.KERAS or options.dfm):
+        if options.swap_model and options.dfm:
             raise _one_way()
         if self._file:
             self._read(self._file)  # what is wrong with it is said before any work
@@ -103,7 +103,7 @@ class EngineModels(SavedModels):
 
         provider = self._options.provider
         if path is None:
-            return onnx_engine.load_saved(model_dir, name, provider)
+            return onnx_engine.load_saved(model_dir, name, provider, backwards=self._backwards)
         dfm = self._read(path)
         kind = _face_type(dfm.face_type, self._options.face_type, path)
         return onnx_engine.open_dfm(dfm, kind, self._options.morph / 100, provider, self._fingerprint(path))
@@ -146,9 +146,9 @@ def _face_type(own: FaceType | None, given: str, path: Path) -> FaceType | DflFa
 
 def _one_way() -> UserError:
     return UserError(
-        "onnxruntime and .dfm files run the swap in one direction alone.",
-        "keras and trained models, for --swap-model.",
-        f"convert with keras:{again('--engine', 'keras', '--dfm', '')}",
+        "A .dfm file holds the swap in one direction alone.",
+        "a trained model of this workspace, for --swap-model.",
+        f"leave --swap-model or the .dfm file out:{again('--no-swap-model')}",
     )
 
 

@@ -201,7 +201,7 @@ class FaceModel(Trainable):
         Returns:
             Image (n, S, S, 3) and mask (n, S, S, 1), float32 in 0..1.
         """
-        image, mask = (self._back_swapper if backwards else self.swap_network).predict_on_batch(faces)
+        image, mask = self.network(backwards=backwards).predict_on_batch(faces)
         return np.asarray(image, np.float32), np.asarray(mask, np.float32)
 
     def predict_with_own_mask(self, faces: Array, *, backwards: bool = False) -> tuple[Array, Array, Array | None]:
@@ -212,7 +212,7 @@ class FaceModel(Trainable):
         """
         if not self.learns_mask:
             return *self.predict(faces, backwards=backwards), None
-        network = self._double_back_swapper if backwards else self._double_swapper
+        network = self.network(backwards=backwards, own_mask=True)
         image, mask, own = (np.asarray(array, np.float32) for array in network.predict_on_batch(faces))
         return image, mask, own
 
@@ -243,30 +243,24 @@ class FaceModel(Trainable):
             image, mask, own = self.swap_with_own_mask(face)
             return nn.keras.Model(face, [own, image, mask])
 
-    @cached_property
-    def swap_network(self) -> Any:
-        """What `predict` runs: keras.Model (b, S, S, 3) -> [image, mask]. Training alone does not need it."""
-        face = nn.keras.Input((self.resolution, self.resolution, 3))
-        with self.averaged():
-            return nn.keras.Model(face, list(self.swap(face)))
+    def network(self, *, backwards: bool = False, own_mask: bool = False) -> Any:
+        """Return what predicts: keras.Model (b, S, S, 3) -> [image, mask], with `own_mask` [image, mask, own mask].
+
+        It is built when it is first asked for: training alone needs none.
+        """
+        if (backwards, own_mask) not in self._networks:
+            face = nn.keras.Input((self.resolution, self.resolution, 3))
+            with self.averaged():
+                if backwards:
+                    made = [*self.swap_back(face), *([self.swap(face)[1]] if own_mask else [])]
+                else:
+                    made = list(self.swap_with_own_mask(face) if own_mask else self.swap(face))
+                self._networks[backwards, own_mask] = nn.keras.Model(face, made)
+        return self._networks[backwards, own_mask]
 
     @cached_property
-    def _double_swapper(self) -> Any:
-        face = nn.keras.Input((self.resolution, self.resolution, 3))
-        with self.averaged():
-            return nn.keras.Model(face, list(self.swap_with_own_mask(face)))
-
-    @cached_property
-    def _back_swapper(self) -> Any:
-        face = nn.keras.Input((self.resolution, self.resolution, 3))
-        with self.averaged():
-            return nn.keras.Model(face, list(self.swap_back(face)))
-
-    @cached_property
-    def _double_back_swapper(self) -> Any:
-        face = nn.keras.Input((self.resolution, self.resolution, 3))
-        with self.averaged():
-            return nn.keras.Model(face, [*self.swap_back(face), self.swap(face)[1]])
+    def _networks(self) -> dict[tuple[bool, bool], Any]:
+        return {}
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

@@ -1,12 +1,13 @@
 """Networks on onnxruntime: a saved state of a model here, written as ONNX once, and the .dfm files that people have.
 
-    model/<name>/convert.onnx    a saved state: in_face:0 (batch, S, S, 3) -> image, mask; `generation` says which
+    model/<name>/convert*.onnx   a saved state: in_face:0 (batch, S, S, 3) -> image, mask; `generation` says which
 
 A .dfm file comes from DeepFaceLab, from DeepFaceLive's users or from `export`: see `facewright.models.dfm` for its
 inputs and outputs. Networks that can be morphed (AMP) have a second input, morph_value:0 (1), 0..1.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,12 @@ from facewright.models import registry
 from facewright.models.base import Array
 from facewright.models.dfm_check import LIMITS, check_faces
 from facewright.models.spec import CONVERTER_DEFAULTS, ConverterDefaults
-from facewright.models.trained import KerasModel, TrainedModel, find_trained, load_trained
+from facewright.models.trained import KerasModel, TrainedModel, find_trained, load_trained, reversed_fingerprint
 from facewright.nn import devices
 from facewright.nn.onnx_check import BadOnnx, OnnxFacts, Shape, check_memory, read_facts
 from facewright.nn.onnx_file import OnnxFile, choose_provider
 
-CACHE = "convert.onnx"
-LAYOUT = "1"  # goes up when the same weights give another file
+LAYOUT = "2"  # goes up when the same weights give another file
 INPUT, MORPH = "in_face", "morph_value"
 OWN_MASK, IMAGE, MASK = OUTPUTS = ("out_face_mask", "out_celeb_face", "out_celeb_face_mask")
 LEAST, MOST = 32, 1024  # px of a side
@@ -52,39 +52,50 @@ class OnnxModel(TrainedModel):
     """A trained model on onnxruntime.
 
     Attributes:
-        run: Faces -> image, mask and, where the file has it, dst's own mask.
+        run: Faces -> image, mask and, where it comes with them, dst's own mask.
+        run_all: The same, with dst's own mask in any case but that the model learns none.
     """
 
-    run: Callable[[Array], tuple[Array, ...]]
+    run: Callable[[Array], Sequence[Array]]
+    run_all: Callable[[Array], Sequence[Array]]
 
     def predict(self, faces: Array) -> tuple[Array, Array]:
-        """See `TrainedModel.predict`."""
+        """See `TrainedModel`."""
         image, mask, *_ = self.run(faces)
         return image, mask
 
     def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
-        """See `TrainedModel`.
-
-        Raises:
-            UserError: The file holds the swap alone.
-        """
-        image, mask, *own = self.run(faces)
-        if not own:
-            raise UserError(
-                "onnxruntime runs the swap alone, and the mask that was chosen needs dst's decoder too.",
-                "keras for the masks learned-dst, product and sum.",
-                f"convert with keras:{again('--engine', 'keras')}",
-            )
-        return image, mask, own[0]
+        """See `TrainedModel`."""
+        image, mask, *own = self.run_all(faces)
+        return image, mask, own[0] if own else None
 
 
-def load_saved(model_dir: Path, name: str, provider: str) -> OnnxModel:
+@dataclass(frozen=True)
+class Way:
+    """What a file holds of a saved state: the swap in one direction, with the own mask of what is given or without."""
+
+    backwards: bool = False
+    own_mask: bool = False
+
+    @property
+    def file(self) -> str:
+        """Name of the file."""
+        return f"convert{'_back' * self.backwards}{'_masks' * self.own_mask}.onnx"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return tuple(f"{name}:0" for name in (IMAGE, MASK, OWN_MASK)[: 2 + self.own_mask])
+
+
+def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = False) -> OnnxModel:
     """Open the newest state of a model of the workspace; keras is needed only where that was never done.
 
     Args:
         model_dir: The workspace's model folder.
         name: Which model; "" takes the one that was saved last.
         provider: "auto" or a key of `nn.onnx_providers.PROVIDERS`.
+        backwards: See `KerasModel`.
 
     Raises:
         UserError: There is none, it is damaged, the provider is missing, or the file answers otherwise than keras.
@@ -93,27 +104,29 @@ def load_saved(model_dir: Path, name: str, provider: str) -> OnnxModel:
     generation, provider = found.generation, choose_provider(provider)
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
-    cache = model_dir / name / CACHE
-    file = _cached(cache, generation.fingerprint, provider)
-    if file is None:
-        file = _written(cache, load_trained(model_dir, name), provider)
     kind = registry.model_class(str(generation.state["model"]))
+    trained = functools.cache(lambda: load_trained(model_dir, name))
+
+    @functools.cache
+    def opened(way: Way) -> OnnxFile:
+        path = model_dir / name / way.file
+        return _cached(path, generation.fingerprint, provider) or _written(path, trained(), way, provider)
+
+    file = opened(Way(backwards))
     _say(file, (np.zeros((TIMED, kind.resolution, kind.resolution, 3), np.float32),))
-
-    def run(faces: Array) -> tuple[Array, Array]:
-        image, mask = file.run(faces)
-        return image, mask
-
+    all_outputs = Way(backwards, own_mask=file.tags.get("masks") == "learned")
+    fingerprint = generation.fingerprint
     return OnnxModel(
         name,
         kind.name(),
         int(generation.state.get("iteration", 0)),
-        generation.fingerprint,
+        reversed_fingerprint(fingerprint) if backwards else fingerprint,
         kind.resolution,
         kind.face_type,
         kind.converter,
         kind.portrait,
-        run,
+        lambda faces: file.run(faces),
+        lambda faces: opened(all_outputs).run(faces),
     )
 
 
@@ -130,14 +143,14 @@ def _cached(path: Path, fingerprint: str, provider: str) -> OnnxFile | None:
         return None
 
 
-def _written(path: Path, trained: KerasModel, provider: str) -> OnnxFile:
+def _written(path: Path, trained: KerasModel, way: Way, provider: str) -> OnnxFile:
     """Write a state as ONNX, compare it with keras, keep it for the next run."""
-    content = swap_bytes(trained)
+    content = swap_bytes(trained, way)
     file = OnnxFile(content, provider)
     face = check_faces([], trained.model.face_type, trained.resolution)[0][:1]
     limit = LIMITS["cpu" if file.provider == "CPUExecutionProvider" and devices.on_processor() else "gpu"]
-    answers = zip(file.run(face), trained.predict(face), strict=True)
-    difference = max(float(np.abs(one - other).max()) for one, other in answers)
+    wanted = trained.model.network(backwards=way.backwards, own_mask=way.own_mask).predict_on_batch(face)
+    difference = max(float(np.abs(one - other).max()) for one, other in zip(file.run(face), wanted, strict=True))
     if not difference <= limit:  # also where one of them is no number
         raise UserError(
             f"onnxruntime answers otherwise than keras: by {difference:.2g} of 1.",
@@ -151,18 +164,18 @@ def _written(path: Path, trained: KerasModel, provider: str) -> OnnxFile:
     return file
 
 
-def swap_bytes(trained: KerasModel) -> bytes:
-    """Return a trained network as ONNX, its swap alone: in_face:0 -> out_celeb_face:0, out_celeb_face_mask:0.
+def swap_bytes(trained: KerasModel, way: Way = Way()) -> bytes:
+    """Return a trained network as ONNX: in_face:0 -> the outputs of one way.
 
     Raises:
         NotImplementedError: It holds a layer that the export does not know.
     """
     from facewright.nn.onnx_graph import build_onnx, set_tags  # it imports keras, which a later run does without
 
-    proto = build_onnx(
-        trained.model.swap_network, input_name=f"{INPUT}:0", output_names=(f"{IMAGE}:0", f"{MASK}:0"), constants={}
-    )
+    network = trained.model.network(backwards=way.backwards, own_mask=way.own_mask)
+    proto = build_onnx(network, input_name=f"{INPUT}:0", output_names=way.outputs, constants={})
     tags = {"name": trained.name, "generation": trained.fingerprint, "layout": LAYOUT}
+    tags["masks"] = "learned" if trained.model.learns_mask else "none"
     set_tags(proto, network_tags() | tags, version=__version__)
     return bytes(proto.SerializeToString(deterministic=True))
 
@@ -310,7 +323,8 @@ def open_dfm(dfm: DfmFile, kind: FaceKind, morph: float, provider: str, fingerpr
         _say(file, _given(dfm, file, one, np.array([morph], np.float32)))
     except ValueError as error:
         raise refused(dfm.path, str(error)[:300]) from error
-    return OnnxModel(dfm.path.name, "dfm", dfm.iteration, fingerprint, dfm.side, kind, converter_of(kind), False, run)
+    about = (dfm.path.name, "dfm", dfm.iteration, fingerprint, dfm.side, kind, converter_of(kind))
+    return OnnxModel(*about, portrait=False, run=run, run_all=run)
 
 
 def _given(dfm: DfmFile, file: OnnxFile, faces: Array, morph: Array) -> tuple[Array, ...]:
