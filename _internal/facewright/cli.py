@@ -149,7 +149,8 @@ class Subcommand(click.Command):
         workspace = Workspace(workspace_root(typed.get("workspace_")))
         specs = declared(self.command.options)
         flags = {s.name: s.parse(str(typed[s.name])) for s in specs if typed.get(s.name) is not None}
-        options: Any = resolve(self.command.options, flags, self.command.remembered(workspace), skip=_names(specs))
+        names = tuple(spec.name for spec in specs)
+        options: Any = resolve(self.command.options, flags, self.command.remembered(workspace), skip=names)
         more = self.command.more.of(workspace, options)
         records = [click_option(s).get_help_record(ctx) for s in declared(more)] if more else []
         by = self.command.more.by
@@ -184,10 +185,6 @@ class Subcommand(click.Command):
         second = click.Command(self.name, params=params, add_help_option=False)
         with second.make_context(ctx.info_name, list(ctx.args), parent=ctx.parent) as inner:
             return dict(inner.params)
-
-
-def _names(specs: list[Option]) -> tuple[str, ...]:
-    return tuple(spec.name for spec in specs)
 
 
 def _as_help(docstring: str) -> str:

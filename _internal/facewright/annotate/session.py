@@ -174,8 +174,10 @@ class AnnotationSession:
         if not 0 <= there < len(self._frames):
             return
         faces = self._state.without_grab()
-        if self._frame.picture is not None and _differ(faces, self._storage.faces(self._frame.path)):
-            self._save(faces)
+        if self._frame.picture is not None:
+            saved = self._storage.faces(self._frame.path)
+            if len(faces) != len(saved) or any(face.changed for face in faces):
+                self._save(faces)
         self._open(there)
 
     def _save(self, faces: tuple[Face, ...]) -> None:
@@ -287,7 +289,3 @@ def around(picture: Image, square: FaceSquare) -> tuple[Image, int, int]:
     if right <= left or bottom <= top:
         return picture, 0, 0
     return picture[top:bottom, left:right], left, top
-
-
-def _differ(faces: tuple[Face, ...], saved: Sequence[object]) -> bool:
-    return len(faces) != len(saved) or any(face.changed for face in faces)

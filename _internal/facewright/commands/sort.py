@@ -80,7 +80,9 @@ def run(workspace: Workspace, options: Options, settings: Any = None) -> SortRep
             plan = plan_sort(side, method, settings, executor)
             if options.contact_sheet:
                 _write_sheet(workspace, side, plan)
-                if not console.confirm(f"{_intent(plan)} Go on?", default=True):
+                away = f", {len(plan.rejected)} go to the trash" if plan.rejected else ""
+                renamed = f"{plan.changed} of {len(plan.moves)} files get another name{away}."
+                if not console.confirm(f"{renamed} Go on?", default=True):
                     console.say("Nothing was renamed.")
                     return SortReport(side.aligned_dir, len(plan.moves), 0, 0, None)
             done = apply_plan(side, plan, workspace.trash, f"sort --by {options.by}")
@@ -103,11 +105,6 @@ def _dry_run(workspace: Workspace, side: Side, method: Method, options: Options,
         _write_sheet(workspace, side, plan)
     console.say(f"Nothing was renamed. To do it:{side.hint('sort --by', method.name)}")
     return SortReport(side.aligned_dir, len(plan.moves), 0, 0, None)
-
-
-def _intent(plan: SortPlan) -> str:
-    trash = f", {len(plan.rejected)} go to the trash" if plan.rejected else ""
-    return f"{plan.changed} of {len(plan.moves)} files get another name{trash}."
 
 
 def _write_sheet(workspace: Workspace, side: Side, plan: SortPlan) -> None:

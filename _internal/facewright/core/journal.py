@@ -70,8 +70,10 @@ class Journal:
             # Unbuffered: nothing is left to be written when the disk is full and the file is closed.
             self._file = open_append(path)
         # A kill may have left half a line: the next entry starts on a fresh one.
-        if self._file.seek(0, os.SEEK_END) and not self._ends_with_newline():
-            self._write(b"\n")
+        if self._file.seek(0, os.SEEK_END):
+            self._file.seek(-1, os.SEEK_END)
+            if self._file.read(1) != b"\n":
+                self._write(b"\n")
 
     def add(self, *entries: dict[str, Any]) -> None:
         """Append entries; several threads may do so at once.
@@ -96,7 +98,3 @@ class Journal:
     ) -> None:
         """Close the file."""
         self._file.close()
-
-    def _ends_with_newline(self) -> bool:
-        self._file.seek(-1, os.SEEK_END)
-        return self._file.read(1) == b"\n"

@@ -176,10 +176,9 @@ class BlurFilter:
 
     def apply(self, faces: Sequence[FilterInput]) -> list[FilterResult]:
         """See `FaceFilter`."""
-        return [self._decide(face) for face in faces]
-
-    def _decide(self, face: FilterInput) -> FilterResult:
-        measured = sharpness(face.image, face.record.frame_landmarks)
-        if measured >= self.min_sharpness:
-            return face.record
-        return Rejection(f"blurred: {measured:.0f}", self.folder)
+        results: list[FilterResult] = []
+        for face in faces:
+            measured = sharpness(face.image, face.record.frame_landmarks)
+            sharp = measured >= self.min_sharpness
+            results.append(face.record if sharp else Rejection(f"blurred: {measured:.0f}", self.folder))
+        return results

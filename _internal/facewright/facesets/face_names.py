@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from facewright.core import console
 from facewright.core.files import list_files, natural
 from facewright.core.names import MAX_FRAME_NAME, is_longer, is_plain
 from facewright.core.workspace import Workspace
-from facewright.faces.faceset import FaceFile
 from facewright.facesets.common import load_side_faces
 from facewright.facesets.rename import rename_all
+from facewright.facesets.statistics import box_side
 
 FORBIDDEN = set('<>:"/\\|?*')  # in no file name of Windows
 
@@ -52,18 +51,14 @@ def recover_names(workspace: Workspace, side_name: str) -> None:
     others = [path.name for path in list_files(side.aligned_dir) if path.name not in mine]
     named = [face for face in faces if usable_stem(face.record.frame)]
     left = [face.path.name for face in faces if not usable_stem(face.record.frame)]
-    moves = plan_renames([(face.path.name, face.stem) for face in sorted(named, key=_order)], [*others, *left])
+    named.sort(key=lambda face: (natural(face.stem.lower()), -box_side(face.record), natural(face.path.name)))
+    moves = plan_renames([(face.path.name, face.stem) for face in named], [*others, *left])
     changed = sum(old != final for old, _, final in moves)
     if changed:
         rename_all(side.aligned_dir, moves, workspace.trash, by="recover-names")
     console.say(f"{changed} of {len(faces)} faces renamed after their frames in {side.aligned_dir}.")
     if left:
         console.say(f"Left as they are, because no file can be called after their frame: {console.listed(left)}.")
-
-
-def _order(face: FaceFile) -> tuple[Any, float, Any]:
-    left, top, right, bottom = face.record.rect
-    return natural(face.stem.lower()), -abs((right - left) * (bottom - top)), natural(face.path.name)
 
 
 def plan_renames(files: list[tuple[str, str]], taken: list[str]) -> list[tuple[str, str, str]]:

@@ -79,6 +79,8 @@ def measure_face(file: FaceFile, image: Image) -> MeasuredFace:
     record = file.record
     inside = hull_mask(record.landmarks, (image.shape[0], image.shape[1])) > 0.5
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    points = record.landmarks[IBUG68.inner :]  # the jaw of a half face lies outside and may
+    outside = points.min() < -0.5 or (points.max(0) > np.array(image.shape[1::-1]) - 0.5).any()
     return MeasuredFace(
         name=file.path.name,
         frame=record.frame,
@@ -88,7 +90,7 @@ def measure_face(file: FaceFile, image: Image) -> MeasuredFace:
         sharpness=sharpness(image, record.landmarks),
         brightness=float(grey[inside].mean() if inside.any() else grey.mean()),
         person=record.person,
-        outside=_outside(record, image),
+        outside=bool(outside),
     )
 
 
@@ -96,11 +98,6 @@ def box_side(record: FaceRecord) -> float:
     """Return the root of the area of the detector's box, in the frame's pixels."""
     left, top, right, bottom = record.rect
     return float(np.sqrt(abs((right - left) * (bottom - top))))
-
-
-def _outside(record: FaceRecord, image: Image) -> bool:
-    points = record.landmarks[IBUG68.inner :]  # the jaw of a half face lies outside and may
-    return bool(points.min() < -0.5 or (points.max(0) > np.array(image.shape[1::-1]) - 0.5).any())
 
 
 @dataclass(frozen=True)

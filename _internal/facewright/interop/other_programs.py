@@ -58,7 +58,9 @@ def read_face(data: bytes) -> ForeignFace:
     if not data.startswith((START, SIGNATURE)):
         raise NotImportable("it is neither PNG nor JPEG")
     try:
-        _check_size(data)
+        height, width = encoded_size(data)
+        if not 0 < height * width <= MAX_PIXELS:
+            raise NotImportable(f"its image has {width}x{height} pixels")
         face = read_deepfacelab(data) or read_faceswap(data)
         if face is None and data.startswith(SIGNATURE) and get_text(data, KEYWORD) is not None:
             raise NotImportable("it is a face of facewright already: merge such sets")
@@ -71,12 +73,6 @@ def read_face(data: bytes) -> ForeignFace:
     if face is None:
         raise NotImportable("it holds no data of DeepFaceLab or FaceSwap")
     return face
-
-
-def _check_size(data: bytes) -> None:
-    height, width = encoded_size(data)
-    if not 0 < height * width <= MAX_PIXELS:
-        raise NotImportable(f"its image has {width}x{height} pixels")
 
 
 def to_record(

@@ -54,13 +54,13 @@ class TrainingPage:
         self._curves: dict[int, tuple[float, bytes]] = {}
 
     def answer(self, request: PageRequest) -> PageAnswer:
-        """PageAnswer one request; called in several threads at once."""
+        """Answer one request; called in several threads at once."""
         match request.method, request.path:
             case "GET", "":
                 return PageAnswer(self._html, "text/html; charset=utf-8")
             case "GET", "state":
                 self._status.note_request()
-                return _json(self._state())
+                return PageAnswer(_dump(self._state()), "application/json")
             case "GET", "curves":
                 return self._answer_curves(request.query)
             case "GET", "preview.jpg":
@@ -154,28 +154,21 @@ def curves(names: tuple[str, ...], values: Losses, last: int) -> dict[str, Any]:
     width = min(CURVE_COLUMNS, len(shown))
     low, high = slices(shown, width) if width else (shown, shown)
     middle = means(shown, width) if width else shown
+    parts = {"low": low, "mean": middle, "high": high}
     losses = [
         {
             "name": name,
             "hue": hue_degrees(index, len(names)),
-            **{word: _column(part[:, index]) for word, part in (("low", low), ("mean", middle), ("high", high))},
+            **{word: [_number(float(value)) for value in part[:, index]] for word, part in parts.items()},
         }
         for index, name in enumerate(names)
     ]
     return {"iterations": len(shown), "of": len(values), "top": float(f"{top_of(shown):.4g}"), "losses": losses}
 
 
-def _column(values: Losses) -> list[float | None]:
-    return [_number(float(value)) for value in values]
-
-
 def _number(value: float) -> float | None:
     """Four digits are more than a curve shows; JSON has no NaN."""
     return float(f"{value:.4g}") if math.isfinite(value) else None
-
-
-def _json(value: Any) -> PageAnswer:
-    return PageAnswer(_dump(value), "application/json")
 
 
 def _dump(value: Any) -> bytes:

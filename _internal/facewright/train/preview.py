@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.images import Image
-from facewright.data.sample import PreparedFace, make_sample
+from facewright.data.sample import make_sample
 from facewright.data.sampler import Sampler
 from facewright.train.history import LossHistory, draw_chart, loss_colour
 from facewright.ui import text as ui_text
@@ -117,14 +117,12 @@ def draw_samples(samplers: Mapping[str, Sampler], rng: np.random.Generator, *, r
 
 
 def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
+    """Draw the outputs of one face, its landmarks on them in green."""
     index, params = sampler.pick(rng)
-    outputs = make_sample(_with_landmarks(sampler.face(index)), sampler.samples, params)
-    images = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
-    return np.hstack([tiles(image[None], side)[0] for image in images])
-
-
-def _with_landmarks(face: PreparedFace) -> PreparedFace:
+    face = sampler.face(index)
     image = face.image.copy()
     for x, y in np.rint(face.landmarks).astype(int).tolist():
         cv2.circle(image, (x, y), max(1, image.shape[0] // 128), (0, 255, 0), -1)
-    return dataclasses.replace(face, image=image, smaller=())
+    outputs = make_sample(dataclasses.replace(face, image=image, smaller=()), sampler.samples, params)
+    images = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
+    return np.hstack([tiles(image[None], side)[0] for image in images])

@@ -14,14 +14,10 @@ def open_in_viewer(path: Path) -> bool:
 
     The viewer runs by itself: nobody waits for it.
     """
-    command = _viewer()
+    command = {"win32": "explorer", "darwin": "open"}.get(sys.platform) or shutil.which("xdg-open")
     if command is None or not has_screen():
         return False
     subprocess.Popen(
         [command, os.fspath(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     return True
-
-
-def _viewer() -> str | None:
-    return {"win32": "explorer", "darwin": "open"}.get(sys.platform) or shutil.which("xdg-open")

@@ -264,16 +264,13 @@ def _parse(data: dict[str, Any]) -> Timing:
         size=(height, width),
         colour=Colour(**{part: data["colour"][part] for part in COLOUR_PARTS}),
         assumed_matrix=data["assumed_matrix"],
-        audio=None if audio is None else _parse_audio(audio),
+        audio=audio
+        and AudioTiming(audio["codec"], Fraction(*audio["start"]), Fraction(*audio["offset"]), audio.get("breaks", 0)),
         changes=tuple(data["changes"]),
         sections=tuple(Section(*(ticks * time_base for ticks in section)) for section in data.get("sections", ())),
         source_content=source.get("content", ""),
         video_track=settings.get("video_track", 0),
     )
-
-
-def _parse_audio(data: dict[str, Any]) -> AudioTiming:
-    return AudioTiming(data["codec"], Fraction(*data["start"]), Fraction(*data["offset"]), data.get("breaks", 0))
 
 
 def _fraction(value: Any) -> Any:

@@ -195,10 +195,6 @@ def levels_for(scales: Sequence[float], smallest: float) -> list[float]:
     return [scale for scale in scales if PNET_CELL_PX / scale >= MIN_LEVEL_RATIO * smallest]
 
 
-def _normal(pixels: Any) -> Any:
-    return (pixels - 127.5) / 128
-
-
 def _unnormalised(weights: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the first layer's weights for pixels 0..255: one pass less over the largest images."""
     kernel = weights[0] / np.float32(128)
@@ -223,7 +219,8 @@ def _crops(tf: Any, pixels: Any, boxes: Any, owners: Any, side: int) -> Any:
     """Cut boxes (left, top, right, bottom) to side x side; grey outside the frame, which is 0 once normalised."""
     shape = tf.cast(tf.shape(pixels)[1:3], tf.float32)
     relative = tf.gather(boxes, [1, 0, 3, 2], axis=1) / tf.concat([shape, shape], 0)
-    return _normal(tf.image.crop_and_resize(pixels, relative, owners, [side, side], extrapolation_value=127.5))
+    crops = tf.image.crop_and_resize(pixels, relative, owners, [side, side], extrapolation_value=127.5)
+    return (crops - 127.5) / 128
 
 
 def _flat(tf: Any, x: Any) -> Any:
