@@ -19,6 +19,7 @@ from facewright import cli
 from facewright.commands import swap
 from facewright.core.errors import UserError
 from facewright.marking.origin import read_origin
+from facewright.video.codecs import CODECS
 from facewright.video.frames import VideoFrames
 from facewright.video.probe import probe
 from models.small_dfm import write_dfm
@@ -110,6 +111,12 @@ def test_a_second_run_does_what_has_changed(workspace, clip, dfm, tmp_path, caps
     moving_clip(clip, frames=18)
     assert run(workspace, clip, target, dfm, "--mode", "overlay") == 0
     assert len(images(target)) == 18
+
+
+def test_the_hardware_that_was_asked_for_is_used_or_its_lack_is_said(workspace, clip, dfm, tmp_path, capsys):
+    assert run(workspace, clip, tmp_path / "r.mp4", dfm, "--hardware") == 0
+    said = capsys.readouterr().out
+    assert any(name in said for name in CODECS["h264"].hardware)
 
 
 def test_a_file_of_the_user_at_the_place_of_the_result_is_kept(workspace, clip, dfm, tmp_path):

@@ -38,6 +38,7 @@ from facewright.video.result import (
     ResultSettings,
     cut_timeline,
     encode_settings,
+    hardware_encoder,
     say_audio,
     say_limits,
     wanted_audio,
@@ -137,11 +138,11 @@ def swap_video(
         if cast.portrait:
             raise _makes_portraits(cast)
         plan = ResultPlan((), cut_timeline(timing, range(len(timing.pts))), timing.colour, timing.assumed_matrix)
-        audio = wanted_audio(info, order.encoding)
+        audio, encoder = wanted_audio(info, order.encoding), hardware_encoder(order.encoding, timing.size)
         done: list[Done] = []
 
         def result_of(cast: Cast, frames: SwappedFrames) -> ResultFile:
-            encoding = encode_settings(plan, order.encoding)
+            encoding = encode_settings(plan, order.encoding, encoder)
             container = order.encoding.container
             return ResultFile(
                 *(order.target, plan, encoding, container, info.path, audio, tags, workspace.trash),

@@ -441,11 +441,12 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
         plan, source, audio = _plan_result(workspace.dst, settings)
         _say_plan(plan)
         say_audio(audio, settings)
-        encoding = encode_settings(plan, settings, _hardware_encoder(plan, settings))
+        size = image_size(read_encoded(plan.frames[0]), plan.frames[0])
+        encoding = encode_settings(plan, settings, hardware_encoder(settings, size))
         result = ResultFile(target, plan, encoding, settings.container, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
-            say_limits(plan, settings, image_size(read_encoded(plan.frames[0]), plan.frames[0]))
+            say_limits(plan, settings, size)
             with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
                 try:
                     resumed = result.make(bar.update)
@@ -459,15 +460,20 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
     return MakeVideoReport(target, len(plan.frames), written, resumed, float(timeline.rate), seconds, encoder)
 
 
-def _hardware_encoder(plan: ResultPlan, settings: ResultSettings) -> str:
-    """Return the encoder of the hardware that is to be used, "" for none; what was tried is said."""
+def hardware_encoder(settings: ResultSettings, size: tuple[int, int]) -> str:
+    """Return the encoder of the hardware that is to be used, "" for none; what was tried is said.
+
+    Args:
+        settings: How the result is encoded.
+        size: (h, w) of its frames.
+    """
     if not settings.hardware:
         return ""
     known = CODECS[settings.codec].hardware
     if not known:
         console.warn(f"No hardware encodes {settings.codec}: the processor does.")
         return ""
-    chosen = choose_encoder(settings.codec, image_size(read_encoded(plan.frames[0]), plan.frames[0]))
+    chosen = choose_encoder(settings.codec, size)
     if chosen.name in known:
         console.say(f"{chosen.name} encodes: it is the first encoder of the hardware that works here.")
         return chosen.name
