@@ -303,6 +303,7 @@ def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, paramet
     under = under_bytes.astype(np.float32) / np.float32(255)
 
     mask = _certain_mask(predicted.mask, predicted.matrix, region)
+    eroded = edge.erode(mask, plan.erode)
     visible = visible_mask(predicted.matrix, side, result.shape[:2])
     over = np.clip(warp_back(_recoloured(predicted, visible, parameters), matrix, region.size, extend=True), 0, 1)
     if parameters.mode is Mode.LIGHT:
@@ -310,12 +311,12 @@ def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, paramet
     if parameters.mode.clones:
         # The clone takes its colours from the frame along its own edge. Where src's face is wider than dst's that
         # edge lay on the background, whose grey bled into the cheeks: so it is drawn in as far as the soft mask.
-        inside = edge.erode(mask, max(plan.erode, 0)) > edge.CLONE_CERTAINTY
+        inside = (eroded if plan.erode > 0 else mask) > edge.CLONE_CERTAINTY
         cloned = clone(to_bytes(mix(under, over, mask)), under_bytes, inside)
         over = cloned.astype(np.float32) / np.float32(255)
     over = _with_detail(over, under, mask, predicted.motion, parameters)
 
-    soft = np.clip(edge.soften(edge.erode(mask, plan.erode), plan.blur), 0, 1)
+    soft = np.clip(edge.soften(eroded, plan.blur), 0, 1)
     free = np.ones_like(soft)
     if parameters.border > 0:
         free = np.clip(warp_back(edge.border_mask(side, parameters.border), matrix, region.size), 0, 1)
