@@ -11,6 +11,7 @@ from facewright.convert.parameters import ConvertOptions
 from facewright.core.errors import UserError
 from facewright.core.files import list_files
 from facewright.core.images import read_image
+from facewright.core.left_out import warn_of_left_out_frames
 from facewright.core.workspace import Workspace
 from facewright.marking.origin import read_origin
 
@@ -83,6 +84,8 @@ def test_masks_lie_beside_the_converted_frames(workspace, models, capsys):
     assert not raw(workspace.dst.masks_dir / "00003.png").any() and raw(workspace.dst.masks_dir / "00001.png").any()
     assert {path.name: path.read_bytes() for path in list_files(workspace.dst.merged_dir)} == before
     assert (workspace.root / "merged_sheet.png").read_bytes() == sheet
+    warn_of_left_out_frames(workspace.dst)
+    assert not "".join(capsys.readouterr())  # the folder of the masks is the program's own
     assert run(workspace, models, replace(PLAIN, mask_only=True)).written == run(workspace, models, PLAIN).written == 0
 
 

@@ -106,6 +106,11 @@ def test_another_cast_makes_the_changed_frames_again(workspace, models):
     )
 
 
+def test_whoever_is_cast_may_be_missing_in_the_chosen_frames(workspace, models):
+    report = run(workspace, models, replace(BOTH, frame_ranges="2", discard_frames=True))
+    assert report.written == 1 and models.loaded == ["quick"] and colours(workspace, 2) == ["", "", "blue"]
+
+
 def test_one_model_may_play_two(workspace, models):
     run(workspace, models, replace(BOTH, cast="1=df,3=df"))
     assert models.loaded == ["df"] and colours(workspace, 1) == ["red", "", "red"]

@@ -14,7 +14,7 @@ class EveryFaceSide(Side):
     @property
     def aligned_dir(self) -> Path:
         """Folder of the faces."""
-        return self.frames_dir / "every_face"
+        return self.found_dir
 
     @property
     def extract_journal(self) -> Path:

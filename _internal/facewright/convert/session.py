@@ -186,12 +186,12 @@ def convert(
         frames, matched, copies = find_faces(faces_side(side, options), contents)
         say_matched(matched, copies, side)
         names = [frame.name for frame in frames]
-        frames, matched = _chosen(frames, matched, options)
         output = output_of(options)
         folder, noted = results_of(side, output)
-        make_folder(folder)
         cast = find_cast(workspace, options, models, matched)
         check_output(output, cast)
+        frames, matched = _chosen(frames, matched, options)
+        make_folder(folder)
         settings = None
         if options.saved_settings and not cast.portrait:
             settings = load_settings(workspace, names, options)

@@ -25,7 +25,7 @@ def warn_of_left_out_images(folder: Path, own: tuple[Path, ...] = ()) -> None:
 
 def warn_of_left_out_frames(side: Side) -> None:
     """Do so for the frames of a side."""
-    warn_of_left_out_images(side.frames_dir, (side.aligned_dir, side.debug_dir, side.blurry_dir, side.merged_dir))
+    warn_of_left_out_images(side.frames_dir, side.own_folders)
 
 
 def warn_of_left_out_faces(side: Side) -> None:

@@ -105,6 +105,19 @@ class Side:
         return self.frames_dir / "merged_mask"
 
     @property
+    def found_dir(self) -> Path:
+        """Folder of the faces that `convert --every-face` found."""
+        return self.frames_dir / "every_face"
+
+    @property
+    def own_folders(self) -> tuple[Path, ...]:
+        """The folders of steps among the frames."""
+        return (
+            *(self.aligned_dir, self.debug_dir, self.blurry_dir, self.merged_dir),
+            *(self.masks_dir, self.found_dir),
+        )
+
+    @property
     def masks_journal(self) -> Path:
         """JSONL: of which frames masks were written, and with what."""
         return self.frames_dir / "converted_mask.jsonl"
