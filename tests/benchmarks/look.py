@@ -8,7 +8,7 @@ margin     distance of the face's embedding to dst less that to src (dlib's ResN
 step       how much the colour changes across the border of the face more than it does in dst, dE; 0 is ideal
 shade      low frequencies of light and colour against dst, dE; 0 is ideal
 eyes, face sharpness (deviation of the Laplacian) against dst; 1 is ideal
-flicker    change of the face's colours from frame to frame, against dst's; 1 is ideal
+flicker    change of the face from frame to frame once dst's motion is taken out, against dst's; 1 is ideal
 ms         blending one face, after its prediction
 """
 
@@ -22,25 +22,20 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "_internal"), str(Path(__file__).parent)]
 
-from swap import embedder, eye_detail  # noqa: E402
+from swap import embedder  # noqa: E402
 
 from facewright.convert.controls import MODES  # noqa: E402
-from facewright.convert.light import shade  # noqa: E402
 from facewright.convert.masks import DstFace  # noqa: E402
 from facewright.convert.parameters import ConvertOptions, resolve_parameters  # noqa: E402
 from facewright.convert.pipeline import ModelInput, Prediction, blend_faces, cut_faces  # noqa: E402
 from facewright.convert.session import SavedModels  # noqa: E402
 from facewright.core.images import read_image, write_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
-from facewright.faces.align import FaceType, align_matrix, cut  # noqa: E402
+from facewright.evaluate import pixels  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
-from facewright.faces.mask import hull_mask  # noqa: E402
 from facewright.ui.contact_sheet import evenly  # noqa: E402
 
 RUN = 5  # neighbouring frames
-SECTORS = 24  # parts of the border
-RING = 0.07  # width of a ring beside the border, share of the root of the face's area
-SHADE_SIGMA = 0.14  # the same unit
 COLUMNS = ("margin", "step", "shade", "eyes", "face", "flicker", "ms")
 CELL = 320  # px of the sheet
 
@@ -62,12 +57,11 @@ def main() -> None:
     found = {mode: [] for mode in given.modes}
     rows = []
     for run in faces:
-        before = None
+        before = {}
         for at, face in enumerate(run):
             frame = read_image(workspace.dst.frames_dir / face.record.frame)
             points = face.record.frame_landmarks
-            colours = {"": tiny(frame, points)}
-            images = []
+            stills, images = {}, []
             for mode in given.modes:
                 parameters = resolve_parameters(ConvertOptions(mode=mode), model.converter)
                 cuts = cut_faces(frame, [DstFace(points)], wanted, parameters)
@@ -75,14 +69,12 @@ def main() -> None:
                 began = time.perf_counter()
                 result, _ = blend_faces(frame, cuts, Prediction(image, mask), parameters)
                 seconds = time.perf_counter() - began
-                colours[mode] = tiny(result, points)
-                flicker = np.nan
-                if before:
-                    moved = {name: np.abs(colours[name] - before[name]).mean() for name in ("", mode)}
-                    flicker = moved[mode] / max(moved[""], 1e-6)
+                stills[mode] = pixels.still(frame, result, points)
+                changed, own = pixels.flicker(before[mode], stills[mode]) if before else (np.nan, np.nan)
+                flicker = changed / max(own, 1e-6)
                 found[mode].append((*measures(result, frame, points, embed, identities), flicker, 1000 * seconds))
                 images.append(result)
-            before = colours
+            before = stills
             if at == 0:
                 rows.append(np.hstack([closeup(image, points) for image in (frame, *images)]))
     print(
@@ -104,45 +96,14 @@ def mean_identity(side, embed):
 
 def measures(result, frame, points, embed, identities):
     """Margin, step, shade, eyes, face."""
-    here = embed(result, points)
-    to_src, to_dst = (float(np.linalg.norm(here - identity)) for identity in identities)
-    left, top = np.maximum(points.min(0).astype(int) - 60, 0)
-    right, bottom = points.max(0).astype(int) + 60
-    crop = np.s_[top:bottom, left:right]
-    hull = hull_mask(points - (left, top), frame[crop].shape[:2]) > 0.5
-    size = np.sqrt(hull.sum())
-    was, now = (cv2.cvtColor(image[crop].astype(np.float32) / 255, cv2.COLOR_BGR2Lab) for image in (frame, result))
-    step = np.linalg.norm(steps(now, hull, size) - steps(was, hull, size), axis=1).mean()
-    weights = hull.astype(np.float32)
-    low = [shade(image, weights, SHADE_SIGMA * size) for image in (was, now)]
-    shades = np.linalg.norm(low[0] - low[1], axis=2)[hull].mean()
-    sharp = [sharpness(image[..., 0], hull, size) for image in (was, now)]
-    eyes = eye_detail(result, points) / max(eye_detail(frame, points), 1e-6)
-    return to_dst - to_src, step, shades, eyes, sharp[1] / max(sharp[0], 1e-6)
-
-
-def steps(lab, hull, size):
-    """Mean colour inside less that outside, for each sector of the border."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(RING * size) + 1,) * 2)
-    inner = hull & ~(cv2.erode(hull.astype(np.uint8), kernel) > 0)
-    outer = ~hull & (cv2.dilate(hull.astype(np.uint8), kernel) > 0)
-    ys, xs = np.indices(hull.shape)
-    angles = np.arctan2(ys - ys[hull].mean(), xs - xs[hull].mean())
-    sectors = ((angles / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
-    parts = [(inner & (sectors == at), outer & (sectors == at)) for at in range(SECTORS)]
-    return np.array([lab[one].mean(0) - lab[other].mean(0) for one, other in parts if one.any() and other.any()])
-
-
-def sharpness(grey, hull, size):
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(0.1 * size) + 1,) * 2)
-    inside = cv2.erode(hull.astype(np.uint8), kernel) > 0
-    return float(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.CV_32F)[inside].std())
-
-
-def tiny(frame, points):
-    """The aligned face at 32 px: its colours without its edges, and without its motion."""
-    small = cut(cv2.GaussianBlur(frame, (0, 0), 2).astype(np.float32), align_matrix(points, FaceType.HALF, 32), 32)
-    return cv2.cvtColor(np.clip(small, 0, 255).astype(np.float32) / 255, cv2.COLOR_BGR2Lab)
+    seen = embed(result, points)
+    to_src, to_dst = (float(np.linalg.norm(seen - identity)) for identity in identities)
+    region = pixels.face_region(points, frame.shape[:2])
+    was, now = (pixels.lab_of(image, region) for image in (frame, result))
+    there, here = pixels.detail(was, region), pixels.detail(now, region)
+    eyes, face = here.eyes / max(there.eyes, 1e-6), here.face / max(there.face, 1e-6)
+    step, shade = pixels.border_step(now, was, region), pixels.shade_difference(now, was, region)
+    return to_dst - to_src, step, shade, eyes, face
 
 
 def closeup(frame, points):

@@ -148,6 +148,9 @@ def test_a_damaged_report_is_refused_in_a_sentence(filled, tmp_path, change):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(UserError):
         read_report(path)
+    with pytest.raises(UserError):
+        evaluate(filled, EvaluateOptions(against=str(path)), observers := Observers())
+    assert observers.looks == 0
 
 
 def test_another_workspace_with_other_faces_is_compared_without_pairs(filled, tmp_path):

@@ -143,7 +143,7 @@ class Watch:
             UserError: A frame cannot be read, or has another size than dst's.
         """
         there = self.dst_keys if source is None else source.keys()
-        label = "dst" if source is None else _hashed([type(source).__name__, source.name])
+        label = "dst" if source is None else _hashed(source.name)
         keys = {
             f"{label}/{face.frame}/{face.number}": self._key(face, there, compared=source is not None)
             for face in self.subject.faces

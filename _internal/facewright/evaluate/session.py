@@ -37,6 +37,7 @@ from facewright.ui.contact_sheet import evenly
 
 SCRATCH = ".evaluate"  # folder in the workspace: what is known of each face, and encoded parts of dst
 OBSERVED = "faces.jsonl"
+REPORT = ".json"  # ending of what an earlier run has found
 SRC_FACES = 300  # of src that stand for all: more say nothing new
 LOOKALIKES = 0.05  # of distance: less lies between src and dst to a judge who can hardly tell them apart
 FEW_FACES = 100  # with fewer the report says that they are few
@@ -151,6 +152,8 @@ def evaluate(
         UserError: There is nothing to measure, or what there is does not fit.
     """
     observers = observers or Observers(_judge(options))
+    # What is wrong with a report is said before any work.
+    compared = _earlier_report(Path(options.against)) if options.against.lower().endswith(REPORT) else None
     with open_evaluator(workspace, options.person, observers) as evaluator:
         subject = evaluator.subject
         source = open_result(subject, options.result, evaluator.contents)
@@ -158,11 +161,11 @@ def evaluate(
         console.say(f"{console.counted(len(subject.faces), 'face')} in {len(subject.frames)} frames of dst.")
         result = evaluator.measure(source)
         floor = evaluator.floor() if options.noise_floor else None
-        compared = evaluator.measure(other) if other else None
+        compared = evaluator.measure(other) if other else compared
         expected, reused = evaluator.expected(), evaluator.watch.reused
         trip = _trip(workspace, options, observers, models)
     if options.against and compared is None:
-        compared = _other_report(Path(options.against), options, observers)
+        compared = _other_workspace(Path(options.against), options, observers)
     against = compare_results(result.table, compared.table, compared.name, compared.values) if compared else None
     about = observers.judge.about
     limits = (*_limits(about, subject, result, expected, compared), *((trip.about,) if trip else ()))
@@ -188,15 +191,18 @@ def _trip(
 def _other_source(evaluator: Evaluator, given: str) -> ResultSource | None:
     """Return the frames of another result of this workspace; None where it is something else, or nothing."""
     path = Path(given)
-    if not given or path.suffix.lower() == ".json" or (path / "data_dst").is_dir():
+    if not given or given.lower().endswith(REPORT) or (path / "data_dst").is_dir():
         return None
     return open_result(evaluator.subject, given, evaluator.contents)
 
 
-def _other_report(path: Path, options: EvaluateOptions, observers: Observers) -> MeasuredResult:
-    """Measure another workspace, or read what an earlier run has found."""
-    if path.suffix.lower() == ".json":
-        return replace(read_report(path), name=f"{path.parent.name}/{path.name}")
+def _earlier_report(path: Path) -> MeasuredResult:
+    """Read what an earlier run has found."""
+    return replace(read_report(path), name=f"{path.parent.name}/{path.name}")
+
+
+def _other_workspace(path: Path, options: EvaluateOptions, observers: Observers) -> MeasuredResult:
+    """Measure another workspace."""
     console.heading(f"The other workspace: {path}")
     with open_evaluator(Workspace(path.resolve()), options.person, observers) as evaluator:
         return replace(evaluator.measure(open_result(evaluator.subject, "", evaluator.contents)), name=path.name)
