@@ -129,6 +129,12 @@ def swap_video(
     Raises:
         UserError: The video or the faces cannot be read, no such model, one that makes portraits, or a full disk.
     """
+    if order.aligned and not order.aligned.is_dir():
+        raise UserError(
+            f"There is no folder {order.aligned}.",
+            "a folder of aligned faces of this video, as data_dst/aligned of a workspace.",
+            "give another one with --aligned, or leave it out: then the faces are found.",
+        )
     scratch = _Scratch(make_folder(order.target.parent / SCRATCH / order.target.name), order.video)
     with scratch.lock("swap"):
         info = probe(order.video, Contents(scratch.root))
@@ -215,12 +221,6 @@ def _faces(scratch: Workspace, order: SwapOrder, timing: Timing, finders: ModelL
         if report.problem:
             raise report.problem
     folder = order.aligned or side.aligned_dir
-    if order.aligned and not folder.is_dir():
-        raise UserError(
-            f"There is no folder {folder}.",
-            "a folder of aligned faces of this video, as data_dst/aligned of a workspace.",
-            "give another one with --aligned, or leave it out: then the faces are found.",
-        )
     index = load_faceset(folder)
     if index.bad:
         raise UserError(
