@@ -3,8 +3,9 @@
     python tests/benchmarks/straight.py                  120 frames of 720p, mode seamless
     python tests/benchmarks/straight.py --mode light --frames 300
 
-A bare transcode of the video stands beside a swap without any face. The network is one of three nodes, so that all else is measured; the faces are given. Processor seconds of all
-processes are counted, since a busy machine says little by its clock.
+A bare transcode of the video stands beside a swap without any face. The network is one of three nodes, so that all
+else is measured; the faces are given. Processor seconds of all processes are counted, since a busy machine says little
+by its clock.
 """
 
 import argparse
