@@ -102,6 +102,21 @@ def test_faces_are_scaled_with_their_frames(
     assert convert(extracted, mask=mask).written == 0
 
 
+@pytest.mark.parametrize("scale", [2.0, 0.75])
+def test_faces_without_a_list_of_the_extraction_are_scaled_by_what_they_show(
+    extracted: Workspace, scale: float
+) -> None:
+    convert(extracted)
+    before = [replaced(extracted, path.name) for path in extracted.dst.frames()]
+    extracted.dst.extract_journal.unlink()
+    extracted.dst.timing_file.unlink(missing_ok=True)
+    assert convert(extracted).scaled_faces == 0
+    change_frames(extracted, lambda frame: cv2.resize(frame, None, fx=scale, fy=scale))
+    assert convert(extracted).scaled_faces == FRAMES
+    for path, place in zip(extracted.dst.frames(), before, strict=True):
+        np.testing.assert_allclose(replaced(extracted, path.name), place, atol=0.02)
+
+
 def test_faces_of_an_earlier_extraction_are_scaled_by_the_size_in_frames_json(extracted: Workspace) -> None:
     journal = extracted.dst.extract_journal
     journal.write_text(journal.read_text().replace(f', "shape": [{HEIGHT}, {WIDTH}]', ""))

@@ -16,6 +16,7 @@ from facewright.extract.landmarkers.base import Landmarker
 from facewright.extract.options import MAX_PHOTO_DISTANCE
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, load_record, update_record
+from heic import heic
 from sample import REAL, clip_frames, needs_real_faces, sample_frames
 
 
@@ -107,6 +108,17 @@ def photo(path: Path, squares: list[tuple[int, int, int]]) -> Path:
 
 
 ONE, TWO = [(100, 60, 80)], [(100, 60, 80), (20, 20, 40)]
+
+
+def test_photos_as_phones_write_them(tmp_path: Path) -> None:
+    (tmp_path / "phone").mkdir()
+    for name in ("phone/IMG_1.HEIC", "single.heic"):
+        heic(tmp_path / name, frame_with(ONE))
+    assert photos([tmp_path / "single.heic", tmp_path / "phone"]).shape == (2, 128)
+    assert [path.name for path in (tmp_path / "phone").iterdir()] == ["IMG_1.HEIC"]
+    (tmp_path / "phone" / "IMG_1.HEIC").write_bytes(b"not a photo")
+    with pytest.raises(UserError):
+        photos([tmp_path / "phone" / "IMG_1.HEIC"])
 
 
 def test_photos_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

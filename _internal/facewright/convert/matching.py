@@ -23,7 +23,7 @@ from facewright.core.json_data import list_of, whole
 from facewright.core.workspace import Side
 from facewright.faces.align import FaceType, Matrix
 from facewright.faces.faceset import FaceFile
-from facewright.faces.likeness import shows
+from facewright.faces.likeness import ALIKE, likeness_at
 from facewright.faces.record import MANUAL_DETECTOR
 from facewright.ui.contact_sheet import evenly
 
@@ -33,6 +33,9 @@ NOT_NOTED: FrameSize = (0, 0)
 NOTED = {"size": whole(0), "crc": whole(0, 0xFFFFFFFF), "shape": list_of(whole(1, 1 << 20), 2)}
 SAME_FACE = 0.1  # of a face's size: landmarks of one face, found twice, lie nearer to each other
 LOOKED_AT = 8  # frames that stand for all
+# Of frames, to be tried where nobody has noted what they were, in px and as shares of those that are there.
+USUAL_HEIGHTS = (240, 288, 360, 480, 540, 576, 640, 720, 768, 1080, 1280, 1440, 1920, 2160, 4320)
+USUAL_FACTORS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 4 / 3, 3 / 2, 2, 3, 4)
 ROUNDING = 1.5  # px by which a scaled frame's sides may miss the exact proportion
 
 
@@ -115,10 +118,41 @@ def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Co
             found[stem] = groups[origin]
     used = {face.path for faces in found.values() for face in faces}
     lost = [face for faces in groups.values() for face in faces if face.path not in used]
+    if not was and (shape := _shape_by_faces(frames, found, side)) is not None:
+        changed = dict.fromkeys(found, shape)
     if NOT_NOTED in changed.values():
         shape = _shape_of_frames(side)
         changed = {stem: shape if known == NOT_NOTED else known for stem, known in changed.items()}
     return Matched(found, changed, renamed, lost)
+
+
+def _shape_by_faces(frames: Sequence[Path], groups: Groups, side: Side) -> FrameSize | None:
+    """Return the (h, w) of the frames in which the faces were found, where no extraction has noted any.
+
+    None where it is that of the frames that are there, or where no usual size makes a frame show its faces.
+    """
+    with_faces = [frame for frame in frames if frame.stem in groups]
+    looked_at = [with_faces[index] for index in evenly(len(with_faces), LOOKED_AT)]
+    images = {frame: image for frame in looked_at for image in _readable(frame)}
+    shapes = {image.shape[:2] for image in images.values()}
+    if len(shapes) != 1:
+        return None
+    now = next(iter(shapes))
+    noted = _shape_of_frames(side)
+    if noted not in (NOT_NOTED, now):
+        return noted
+    pairs = [(image, face) for frame, image in images.items() for face in groups[frame.stem]]
+
+    def seen(shape: FrameSize) -> float:
+        scale = scale_between(shape, now)
+        return float(np.median([_likeness(image, found_in(face, shape), scale) for image, face in pairs]))
+
+    if seen(now) >= ALIKE:
+        return None
+    heights = {*USUAL_HEIGHTS, *(round(now[0] * factor) for factor in USUAL_FACTORS)}
+    usual = [(height, round(now[1] * height / now[0])) for height in sorted(heights)]
+    best = max(usual, key=seen)
+    return best if seen(best) >= ALIKE else None
 
 
 def _shape_of_frames(side: Side) -> FrameSize:
@@ -236,9 +270,13 @@ def _in_scaled_frame(matrix: Matrix, scale: float) -> Matrix:
 
 def _shows(image: Image, found: FoundIn, scale: float) -> bool:
     """Whether the frame shows at the face's place what the aligned image shows."""
+    return _likeness(image, found, scale) >= ALIKE
+
+
+def _likeness(image: Image, found: FoundIn, scale: float) -> float:
     try:
         aligned = read_image(found.aligned)
     except UserError:  # it was deleted just now
-        return False
+        return 0.0
     matrix = None if found.matrix is None else _in_scaled_frame(found.matrix, scale)
-    return shows(image, aligned, matrix)
+    return likeness_at(image, aligned, matrix)

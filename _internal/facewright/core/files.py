@@ -36,6 +36,7 @@ STILL_EXTENSIONS = (
 )
 PHONE_EXTENSIONS = (".heic", ".heif", ".hif", ".jxl")  # the extraction makes a PNG of each, which steps then read
 IMAGE_EXTENSIONS = (*STILL_EXTENSIONS, ".gif")  # a GIF may be a video too; as an image it is its first frame
+PHOTO_EXTENSIONS = (*IMAGE_EXTENSIONS, *PHONE_EXTENSIONS)  # of photos that show who is to be found
 TAIL = 64 << 10
 LONGEST_JSON = 256 << 20  # bytes
 NOTE = ".origin.json"  # in a folder of the trash: who put what there, and from where

@@ -13,14 +13,17 @@ FACE_EXTENSIONS = (".png",)
 NO_IMAGES = (".json", ".jsonl", ".txt", ".md", ".html", ".ini", ".db", ".tmp", ".lock")
 
 
-def warn_of_left_out_images(folder: Path, own: tuple[Path, ...] = ()) -> None:
+def warn_of_left_out_images(
+    folder: Path, own: tuple[Path, ...] = (), *, extensions: tuple[str, ...] = IMAGE_EXTENSIONS
+) -> None:
     """Name the files in a folder of images that cannot be read as such, and the images in its subfolders.
 
     Args:
         folder: The folder; an absent one has nothing in it.
         own: Subfolders that belong there.
+        extensions: Of the images that are read.
     """
-    warn_of_left_out(folder, IMAGE_EXTENSIONS, "they are of no format that is read here", own)
+    warn_of_left_out(folder, extensions, "they are of no format that is read here", own)
 
 
 def warn_of_left_out_frames(side: Side) -> None:

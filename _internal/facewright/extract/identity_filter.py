@@ -3,7 +3,9 @@
 This compares faces inside the user's own material with photos that the user brings. It knows nobody and finds nobody.
 """
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import IMAGE_EXTENSIONS, list_files
+from facewright.core.files import PHONE_EXTENSIONS, PHOTO_EXTENSIONS, list_files
 from facewright.core.images import read_image
 from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.options import several
@@ -113,9 +115,9 @@ def embeddings_of_photos(
         if not path.is_dir():
             found.append(_face(path, flag, detector, landmarker, embedder))
             continue
-        warn_of_left_out_images(path)
+        warn_of_left_out_images(path, extensions=PHOTO_EXTENSIONS)
         before = len(found)
-        for photo in list_files(path, IMAGE_EXTENSIONS):
+        for photo in list_files(path, PHOTO_EXTENSIONS):
             try:
                 found.append(_face(photo, flag, detector, landmarker, embedder))
             except UserError as problem:
@@ -136,6 +138,9 @@ def _face(path: Path, flag: str, detector: Detector, landmarker: Landmarker, emb
             f"a photo, or a folder of photos, behind {flag}; several of them each with {flag} before it.",
             "check the spelling and the folder.",
         )
+    if path.suffix.lower() in PHONE_EXTENSIONS:
+        with _as_png(path) as readable:
+            return _face(readable, flag, detector, landmarker, embedder)
     known = _known(path, embedder)
     if known is not None:
         return known
@@ -143,7 +148,7 @@ def _face(path: Path, flag: str, detector: Detector, landmarker: Landmarker, emb
     if found.problem is not None:
         raise UserError(
             f"{path.name} cannot be read as an image.",
-            f"a photo behind {flag}: {', '.join(IMAGE_EXTENSIONS)}.",
+            f"a photo behind {flag}: {', '.join(PHOTO_EXTENSIONS)}.",
             "save it anew from another program, or take another photo.",
         ) from found.problem
     if len(found.boxes) != 1:
@@ -156,6 +161,17 @@ def _face(path: Path, flag: str, detector: Detector, landmarker: Landmarker, emb
         )
     image = found.image if found.image is not None else read_image(path)
     return embedder.embed_face(image, landmarker.find(image, detector.face_square(found.boxes[0])))
+
+
+@contextmanager
+def _as_png(photo: Path) -> Iterator[Path]:
+    """Yield a PNG of a phone's photo; the photos lie in a folder of the user's own, where nothing is written."""
+    from facewright.video.still import photo_as_png  # it leads to the libraries for videos
+
+    with tempfile.TemporaryDirectory() as folder:
+        readable = Path(folder) / f"{photo.stem}.png"
+        readable.write_bytes(photo_as_png(photo))
+        yield readable
 
 
 def _known(path: Path, embedder: Embedder) -> Embeddings | None:

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from facewright.core.errors import UserError
-from facewright.core.files import IMAGE_EXTENSIONS, list_files
+from facewright.core.files import PHOTO_EXTENSIONS, list_files
 from facewright.core.hints import hint
 from facewright.core.options import declared, option, output_values, several, show
 from facewright.core.safe_files import read_regular
@@ -213,7 +213,7 @@ def settings_of(options: ExtractOptions) -> LoggedSettings:
     """
     values = {**output_values(options, group=BasicOptions), **output_values(options, omit_defaults=True)}
     paths = [Path(text).expanduser() for text in several(f"{options.person}\n{options.not_person}")]
-    photos = [photo for path in paths for photo in (list_files(path, IMAGE_EXTENSIONS) if path.is_dir() else [path])]
+    photos = [photo for path in paths for photo in (list_files(path, PHOTO_EXTENSIONS) if path.is_dir() else [path])]
     if photos:
         values[PHOTOS] = sha256(
             b"".join(sha256(read_regular(photo, links=True)).digest() for photo in photos)

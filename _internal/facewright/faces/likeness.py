@@ -23,13 +23,24 @@ def shows(frame: Image, aligned: Image, matrix: Matrix | None) -> bool:
         aligned: (side, side, 3) uint8 BGR.
         matrix: 2x3, frame -> aligned image; None where the aligned image is the whole frame.
     """
-    return alike(aligned, frame if matrix is None else np.asarray(cut(frame, matrix, aligned.shape[0]), np.uint8))
+    return likeness_at(frame, aligned, matrix) >= ALIKE
+
+
+def likeness_at(frame: Image, aligned: Image, matrix: Matrix | None) -> float:
+    """Return how much a frame shows at a face's place what the face's aligned image shows, as `likeness` does."""
+    return likeness(aligned, frame if matrix is None else np.asarray(cut(frame, matrix, aligned.shape[0]), np.uint8))
 
 
 def alike(one: Image, other: Image) -> bool:
-    """Compare two images as small grey ones, in blocks, by the median of the blocks' correlations.
+    """Whether two images show the same, see `likeness`."""
+    return likeness(one, other) >= ALIKE
 
-    Neither another brightness counts then, nor what was painted over less than half of the image.
+
+def likeness(one: Image, other: Image) -> float:
+    """Compare two images as small grey ones, in blocks: the median of the blocks' correlations, -1..1.
+
+    Neither another brightness counts then, nor what was painted over less than half of the image. Images without
+    anything to be seen are alike, 1, where they are of one grey; else they are not, 0.
 
     Args:
         one, other: (h, w, 3) uint8 BGR, of any sizes: the same place in two frames.
@@ -37,10 +48,10 @@ def alike(one: Image, other: Image) -> bool:
     a, b = _blocks(one), _blocks(other)
     drawn = a.std(axis=1) > PLAIN
     if not drawn.any():
-        return bool(np.abs(a - b).mean() < SAME_GREY)
+        return float(np.abs(a - b).mean() < SAME_GREY)
     a, b = (blocks[drawn] - blocks[drawn].mean(axis=1, keepdims=True) for blocks in (a, b))
     product = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return bool(np.median((a * b).sum(axis=1) / np.maximum(product, 1e-6)) >= ALIKE)
+    return float(np.median((a * b).sum(axis=1) / np.maximum(product, 1e-6)))
 
 
 def _blocks(image: Image) -> NDArray[np.float32]:
