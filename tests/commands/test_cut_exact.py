@@ -162,3 +162,20 @@ def test_a_part_behind_the_end_of_the_audio(workspace: Workspace, capsys: pytest
     cut_video.run(workspace, cut_video.Options(start="4", end="5"))
     check(workspace.root / "data_dst.mp4", range(100, 125))
     assert probe(workspace.root / "data_dst.mp4").audio is None and "left out" in "".join(capsys.readouterr())
+
+
+def test_a_part_whose_audio_is_damaged_is_cut_without_it(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = ten_seconds(workspace.root / "data_dst.mp4", KINDS["mp4"][1])
+    with av.open(str(video)) as container:
+        packets = [(float(p.pts * p.time_base), p.pos, p.size) for p in container.demux(audio=0) if p.size]
+    data = bytearray(video.read_bytes())
+    for time, place, size in packets:
+        if 2 < time < 6:
+            data[place : place + size] = b"\xff" * size
+    video.write_bytes(data)
+    cut_video.run(workspace, cut_video.Options(start="3", end="5"))
+    check(video, range(75, 125))
+    assert not probe(video).audio_tracks
+    assert "track 1" in capsys.readouterr().out

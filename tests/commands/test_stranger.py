@@ -189,6 +189,21 @@ def test_pipes_in_the_places_of_files(sent: Workspace, mine: Path) -> None:
     assert state_of(mine) == before
 
 
+def test_files_of_a_terabyte_of_nothing(sent: Workspace, mine: Path) -> None:
+    """They take no room on the disk, and would take hours to be read to their ends."""
+    for name in FILES:
+        with open(make(sent.root / name), "ab") as file:
+            file.truncate(1 << 40)
+    take_every_step(sent, mine)
+
+
+def test_videos_of_a_terabyte_of_nothing(sent: Workspace, mine: Path) -> None:
+    for name in ("data_src.mp4", "data_dst.mp4"):
+        with open(sent.root / name, "ab") as file:
+            file.truncate(1 << 40)
+    take_every_step(sent, mine)
+
+
 def test_folders_in_the_places_of_files(sent: Workspace, mine: Path) -> None:
     for name in FILES:
         (sent.root / name).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from facewright.core.contents import MEMORY, Contents
+from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
 
 LONG = 300_000  # bytes, more than any part of a file that is looked at
@@ -119,3 +120,13 @@ def test_what_earlier_programs_noted_still_counts(file: Path) -> None:
     assert contents.same(file, noted) and contents.same(file, contents.of(file))
     change(file, LONG - 1)
     assert not contents.same(file, noted) and not contents.same(file, None)
+
+
+def test_a_file_that_is_nearly_all_holes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "00001.png"
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG")
+        file.truncate(1 << 40)
+    with pytest.raises(UserError, match=r"00001\.png"):
+        Contents().of(path)
+    Contents().look_through([path], title="Looking")

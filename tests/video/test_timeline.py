@@ -300,6 +300,17 @@ def test_a_still_picture_with_sound_is_no_gap(workspace: Workspace) -> None:
     assert pts_of(make(workspace)) == wanted
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "gif"])
+def test_a_silent_slide_stays_as_long_as_the_file_says(workspace: Workspace, suffix: str) -> None:
+    draw = f"{GREY},settb=1/100,setpts='N*4+2000*gt(N\\,10)'"
+    codec = [] if suffix == "gif" else X264
+    exact = ["-fps_mode", "passthrough", "-enc_time_base", "1/100"]
+    ffmpeg(*picture(15, draw=draw), *codec, *exact, workspace.root / f"data_dst.{suffix}")
+    wanted = [Fraction(n * 4 + 2000 * (n > 10), 100) for n in range(15)]
+    assert extract(workspace).seconds == wanted
+    assert pts_of(make(workspace)) == wanted
+
+
 def test_frames_of_the_same_millisecond(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     more = ["-c:v", "ffv1", "-fps_mode", "passthrough"]
     ffmpeg(*picture(40, rate="2000"), *more, workspace.root / "data_dst.mkv")

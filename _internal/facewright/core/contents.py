@@ -5,6 +5,7 @@ length, and what was painted at the top leaves the end as it was. The time of th
 either: a copy of a workspace is a backup, and copying changes the times.
 """
 
+import errno
 import threading
 import time
 import zlib
@@ -19,7 +20,7 @@ from facewright.core.files import png_fingerprint, write_bytes
 from facewright.core.journal import Journal, as_lines, read_journal
 from facewright.core.machine import cores
 from facewright.core.names import is_plain
-from facewright.core.safe_files import open_regular
+from facewright.core.safe_files import is_mostly_holes, open_regular
 from facewright.core.workers import ordered_map, threads
 
 MEMORY = ".contents.jsonl"
@@ -51,13 +52,20 @@ class Contents:
         """Return the content of a file, see `content_text`.
 
         Raises:
-            OSError: It cannot be read.
+            UserError: It cannot be read.
         """
         known = self._remembered(path)
         if known is None:
             if (length := _length(path)) > MANY_BYTES:
                 console.say(f"Reading {path.name} ({length / 1e9:.1f} GB) once, to know it again.")
-            entry = _read(path)
+            try:
+                entry = _read(path)
+            except OSError as error:
+                raise UserError(
+                    f"{path} cannot be read: {error.strerror}.",
+                    "a whole file that this user may read.",
+                    "put it back from a copy, or move it away; then run the step again.",
+                ) from error
             self._remember([(path, entry)])
             known = entry["content"]
         return known
@@ -81,7 +89,7 @@ class Contents:
         """Whether a file's content is the one that was noted, also where an earlier program noted its end only.
 
         Raises:
-            OSError: It cannot be read.
+            OSError, UserError: It cannot be read.
         """
         return noted == (png_fingerprint(path) if isinstance(noted, list) else self.of(path))
 
@@ -126,6 +134,8 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if is_mostly_holes(path):
+        raise OSError(errno.EFBIG, "it is nearly empty, and says that it is large", str(path))
     stamp, checksum = _stamp(path), 0  # whoever changes the file meanwhile changes its times too
     length = 0
     with open_regular(path, links=True) as file:

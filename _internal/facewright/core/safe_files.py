@@ -23,6 +23,7 @@ from facewright.core.machine import process_exists
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 LONGEST = 1 << 30  # bytes of an image, and of whatever else is read as a whole
+MOST_PACKED = 64  # times
 LEFTOVER = re.compile(r"\.([0-9]{1,10})-[0-9a-f]{8}\.tmp")
 
 
@@ -69,6 +70,15 @@ def read_regular(path: Path, *, links: bool = False, longest: int = LONGEST) -> 
         if os.fstat(file.fileno()).st_size > longest:
             raise OSError(errno.EFBIG, f"it has more than {longest >> 20} MiB", str(path))
         return file.read()
+
+
+def is_mostly_holes(path: Path) -> bool:
+    """Whether a large file says that it is many times longer than what it holds: nearly all of it was never written.
+
+    A file system that packs its files does so with images and text, to a tenth perhaps, and with videos not at all.
+    """
+    found = os.stat(path)
+    return found.st_size > LONGEST and MOST_PACKED * 512 * getattr(found, "st_blocks", found.st_size) < found.st_size
 
 
 def open_append(path: Path) -> io.FileIO:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from facewright.core.contents import Contents, content_text
+from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.core.hints import again
 from facewright.core.journal import Journal, read_journal
@@ -174,5 +175,5 @@ def _changed(path: Path, entry: Entry, contents: Contents) -> bool:
         if status.st_mtime_ns == entry.get("mtime"):
             return False
         return contents.of(path) != content_text(status.st_size, entry.get("crc", 0))
-    except OSError:
+    except (OSError, UserError):
         return False

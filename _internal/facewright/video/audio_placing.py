@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import av
 import ffmpeg
 
-from facewright.video.probe import MAX_GAP, file_url, open_video, readable_packets, video_stream
+from facewright.video.probe import MAX_GAP, file_url, longest_step, open_video, readable_packets, video_stream
 from facewright.video.timing import Section
 
 # Packets further apart than this, in seconds, leave a silence between them.
@@ -56,7 +56,7 @@ def read_audio(source: Path, indices: Sequence[int]) -> list[AudioPackets]:
     with closing(open_video(source)) as container:
         video = video_stream(container)
         found = {index: AudioPackets(Fraction(container.streams[index].time_base)) for index in indices}
-        limit = MAX_GAP / Fraction(video.time_base)
+        limit = longest_step(container.format.name) / Fraction(video.time_base)
         restarts, last = 0, None
         for packet in readable_packets(container, video, *(container.streams[index] for index in indices)):
             if packet.stream_index == video.index:

@@ -10,7 +10,7 @@ import ffmpeg
 
 from facewright.core.errors import UserError
 from facewright.video.ffmpeg import FfmpegRun, command, has_filters
-from facewright.video.probe import MAX_GAP, Colour, VideoInfo, file_url
+from facewright.video.probe import Colour, VideoInfo, file_url, longest_step
 
 # The YUV matrices that the scaler knows, under its names.
 SCALER_MATRICES = {
@@ -194,7 +194,8 @@ def select_frames(node: Any, info: VideoInfo, fps: float, first: int, every: int
     if fps > 0:
         # The first frame of each slice of 1/fps seconds. The clock, in variable 0, runs on where the time stamps fall
         # back or jump. The small shift is for times that a container rounded.
-        step = f"if(isnan(prev_t),0,if(between(t-prev_t,0,{float(MAX_GAP)}),t-prev_t,{float(1 / info.average_rate)!r}))"
+        longest = float(longest_step(info.container))
+        step = f"if(isnan(prev_t),0,if(between(t-prev_t,0,{longest}),t-prev_t,{float(1 / info.average_rate)!r}))"
         clock = f"st(0,ld(0)+{step});st(1,floor(ld(0)*{fps:g}+0.02))"
         node = node.filter("select", f"{clock};if(isnan(prev_selected_t)+gt(ld(1),ld(2)),st(2,ld(1))+1)")
     if first > 1 or every > 1:

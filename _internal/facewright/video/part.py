@@ -189,6 +189,11 @@ def write_part(part: Part, target: Path, on_progress: Callable[[int], Any]) -> P
                 raise _NotExactError
     except _NotExactError:
         on_progress(-written)
+        audible = tuple(audio for audio in part.tracks if _is_audible(part, audio))
+        if audible != part.tracks:
+            dumb = ", ".join(str(audio) for audio in part.tracks if audio not in audible)
+            console.warn(f"Audio that is left out, for nothing of it can be decoded in this part: track {dumb}.")
+            return write_part(replace(part, tracks=audible), target, on_progress)
         if not part.decoded:
             console.say(f"{part.info.path.name} cannot be searched exactly: it is read from its beginning.")
             counted = choose_part(part.info, part.start, part.end, decode=True)
@@ -225,7 +230,7 @@ def _encode(part: Part, target: Path, note: Callable[[], None]) -> bool:
         try:
             given = stack.enter_context(closing(open_pipe(run.stdout, "nut")))
         except FFmpegError:
-            if part.decoded:
+            if part.decoded and all(_is_audible(part, audio) for audio in part.tracks):
                 raise run.failure(problem) from None
             return False
         # Where the first frame comes after 0, its time is stored in the movie's own ticks.
@@ -294,11 +299,7 @@ def _step(part: Part) -> int:
 
 def _command(part: Part, sound: PlacedAudio) -> tuple[list[str], Iterator[bytes] | None]:
     info, first, last = part.info, part.first, part.first + part.count - 1
-    options: dict[str, Any] = {"protocol_whitelist": "file"}
-    if part.seek is not None:
-        # A frame whose references are missing is not to come at all.
-        options |= {"ss": f"{float(part.seek):.6f}", "seek_timestamp": 1, "noaccurate_seek": None}
-        options["flags"] = "-output_corrupt"
+    options = _seeking(part)
     node = deinterlaced(video_frames(video_input(info, **options), info), info)
     node = node.filter("settb", str(info.time_base))
     lead = round(LEAD / info.time_base)
@@ -324,6 +325,24 @@ def _command(part: Part, sound: PlacedAudio) -> tuple[list[str], Iterator[bytes]
         **{"c:v": "libx264", "c:a": "aac", "b:a": AUDIO_BITRATE},
     )
     return command(output, "-copyts", "-max_error_rate", "1"), feed
+
+
+def _is_audible(part: Part, audio: AudioStream) -> bool:
+    """Whether anything of an audio track can be decoded inside a part: ffmpeg begins no file without."""
+    sound = PlacedAudio(part.info.path, [audio.index], part.times.sections)
+    (node,), feed = sound.nodes(**_seeking(part))
+    output = ffmpeg.output(_trimmed(audio, node, part, sound), "pipe:1", format="s16le")
+    with FfmpegRun(command(output, "-copyts", "-max_error_rate", "1"), feed) as run:
+        return bool(run.stdout.read(1))
+
+
+def _seeking(part: Part) -> dict[str, Any]:
+    """Return ffmpeg's options for an input that is read from shortly before the part on."""
+    if part.seek is None:
+        return {"protocol_whitelist": "file"}
+    # A frame whose references are missing is not to come at all.
+    options = {"ss": f"{float(part.seek):.6f}", "seek_timestamp": 1, "noaccurate_seek": None}
+    return {"protocol_whitelist": "file", **options, "flags": "-output_corrupt"}
 
 
 def _trimmed(audio: AudioStream, node: Any, part: Part, sound: PlacedAudio) -> Any:

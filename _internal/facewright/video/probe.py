@@ -16,7 +16,7 @@ from av.sidedata.sidedata import Type
 
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
-from facewright.core.safe_files import open_regular
+from facewright.core.safe_files import is_mostly_holes, open_regular
 from facewright.video.audio import AudioStream, audio_tracks, main_track
 
 BOM = b"\xef\xbb\xbf"
@@ -24,6 +24,9 @@ PLAYLISTS = (b"ffconcat", b"#EXTM3U", b"<?xml", b"<MPD", b"v=0")  # concat, HLS,
 PROBED_FRAMES = 8
 # A step between two time stamps that is longer than this, in seconds, is one of the clock, not of the image.
 MAX_GAP = Fraction(5)
+# Except where the container itself says how long each frame is shown: a slide may stay for some minutes.
+MAX_HELD = Fraction(600)
+HOLDING = ("mov", "gif")  # such containers, by the first of ffmpeg's names
 
 # ISO/IEC 23091-2 code points, under the names that ffmpeg's options take. What is absent here is unspecified.
 PRIMARIES = {
@@ -170,6 +173,11 @@ class VideoInfo:
         return self.colour.transfer in HDR_TRANSFERS
 
 
+def longest_step(container: str) -> Fraction:
+    """Return up to how many seconds a frame may stay, by the container's name; a longer step is one of the clock."""
+    return MAX_HELD if container.partition(",")[0] in HOLDING else MAX_GAP
+
+
 def file_url(path: Path) -> str:
     """Name a file so that no part of its path is taken for a protocol or a pattern."""
     return f"file:{path.resolve()}"
@@ -189,6 +197,12 @@ def open_video(path: Path) -> Any:
                 f"{path} is a list of other files, not a video.",
                 "a video: a list could name files of yours anywhere.",
                 "join its pieces into one file with the program that made them.",
+            )
+        if is_mostly_holes(path):
+            raise UserError(
+                f"{path} is nearly empty: of its {path.stat().st_size / 1e9:.1f} GB hardly anything was ever written.",
+                "a whole file; one that is still being downloaded, say, is not.",
+                "wait for its end, or copy the video again.",
             )
         # Local files only, whatever else names others.
         return av.open(file_url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
@@ -408,7 +422,7 @@ def packet_times(info: VideoInfo) -> list[int]:
 
 def frame_index(info: VideoInfo) -> list[tuple[int, bool]]:
     """Return for each frame its time stamp, as `packet_times` does, and whether it is a keyframe."""
-    limit = MAX_GAP / info.time_base
+    limit = longest_step(info.container) / info.time_base
     ordered: list[tuple[int, bool]] = []
     section: list[tuple[int, bool]] = []
     last: int | None = None

@@ -15,7 +15,7 @@ from statistics import median_low
 
 from facewright.core.console import listed
 from facewright.video.audio_placing import MAX_SILENCE, AudioPackets, place_audio, read_audio
-from facewright.video.probe import MAX_GAP, VideoInfo
+from facewright.video.probe import MAX_GAP, VideoInfo, longest_step
 from facewright.video.timing import AudioTiming, Section, frame_stem
 
 # So many frames show whether time stamps stay where they fell or jumped to. Damage leaves one or two wrong ones.
@@ -68,14 +68,14 @@ def clean_times(info: VideoInfo, stamps: Sequence[int]) -> VideoTimes:
         info: The video.
         stamps: The time stamps of its frames in ticks, in the order of showing; at least one.
     """
-    audio = info.audio
+    audio, longest = info.audio, longest_step(info.container)
     if info.container == "avi":  # it stores no times of showing: the decoder's delay is in them
         stamps = [stamp - stamps[0] + info.start for stamp in stamps]
     if audio is None:
-        return VideoTimes(_evened(info, straighten(stamps, info.time_base, info.average_rate)), None)
+        return VideoTimes(_evened(info, straighten(stamps, info.time_base, info.average_rate, longest=longest)), None)
     others = [track.index for track in info.audio_tracks if track.readable and track != audio]
     packets, *more = read_audio(info.path, [audio.index, *others])
-    frames = _evened(info, straighten(stamps, info.time_base, info.average_rate, _heard(packets)))
+    frames = _evened(info, straighten(stamps, info.time_base, info.average_rate, _heard(packets), longest=longest))
     placed = place_audio(packets, frames.sections)
     first = next((place for place in placed.places if place is not None), None)
     moved = first is not None and (frames.changes or placed.breaks)
@@ -116,6 +116,8 @@ def straighten(
     time_base: Fraction,
     rate: Fraction,
     is_heard: Callable[[Fraction, Fraction], bool] = lambda begin, end: False,
+    *,
+    longest: Fraction = MAX_GAP,
 ) -> Straightened:
     """Make a rising timeline.
 
@@ -124,6 +126,7 @@ def straighten(
         time_base: Seconds per tick.
         rate: Frames per second, for a video without any times.
         is_heard: Whether the sound runs on between two times in seconds: then the image stands still meanwhile.
+        longest: Seconds that a frame may stay without sound.
     """
     steps = [b - a for a, b in pairwise(stamps) if b > a]
     usual = max(1, median_low(steps) if steps else round(1 / rate / time_base))
@@ -133,7 +136,7 @@ def straighten(
         return Straightened(
             pts, time_base, (section,), (f"shown {float(rate):.6g} times a second: they have no times",)
         )
-    max_gap = max(round(MAX_GAP / time_base), 4 * usual)
+    max_gap = max(round(longest / time_base), 4 * usual)
     work = _Straightening(stamps, usual, max_gap, lambda a, b: is_heard(a * time_base, b * time_base))
     work.run()
     factor = work.ticks_needed()
