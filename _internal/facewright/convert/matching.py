@@ -14,12 +14,11 @@ import numpy as np
 
 from facewright.convert.masks import DstFace, FoundIn, RecordMask
 from facewright.core import console
-from facewright.core.contents import Contents, content_text
+from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import natural
+from facewright.core.frame_origins import FrameOrigins, warn_of_renamed
 from facewright.core.images import Image, read_image
-from facewright.core.journal import read_journal
-from facewright.core.json_data import list_of, whole
 from facewright.core.workspace import Side
 from facewright.faces.align import FaceType, Matrix
 from facewright.faces.faceset import FaceFile
@@ -30,7 +29,6 @@ from facewright.ui.contact_sheet import evenly
 Groups = Mapping[str, Sequence[FaceFile]]  # stem of a frame -> its faces
 FrameSize = tuple[int, int]
 NOT_NOTED: FrameSize = (0, 0)
-NOTED = {"size": whole(0), "crc": whole(0, 0xFFFFFFFF), "shape": list_of(whole(1, 1 << 20), 2)}
 SAME_FACE = 0.1  # of a face's size: landmarks of one face, found twice, lie nearer to each other
 LOOKED_AT = 8  # frames that stand for all
 # Of frames, to be tried where nobody has noted what they were, in px and as shares of those that are there.
@@ -91,39 +89,25 @@ def match_faces(frames: Sequence[Path], groups: Groups, side: Side, contents: Co
         side: Whose journal says what each frame was.
         contents: Those of the workspace.
     """
-    noted = {Path(name).stem: entry for name, entry in read_journal(side.extract_journal, "frame", NOTED).items()}
-    was = {
-        stem: content_text(entry["size"], entry["crc"])
-        for stem, entry in noted.items()
-        if {"size", "crc"} <= entry.keys()
-    }
-    stems = {content: stem for stem, content in was.items()}
+    origins = FrameOrigins(frames, side, contents)
     found: dict[str, Sequence[FaceFile]] = {}
     changed: dict[str, FrameSize] = {}
-    renamed: list[str] = []
-    if was:
-        contents.look_through(frames, title="Looking at the frames")
-    now = {frame.stem: contents.of(frame) for frame in frames} if was else {}
     for frame in frames:
         stem = origin = frame.stem
-        if was and was.get(stem) != now[stem]:
-            if now[stem] in stems:
-                origin = stems[now[stem]]
-                copied, same_number = now.get(origin) == now[stem], natural(stem)[0] == natural(origin)[0]
-                if not (copied or same_number):
-                    renamed.append(frame.name)
-            elif stem in was and stem in groups:
-                changed[stem] = tuple(noted[stem].get("shape", NOT_NOTED))
+        if origins.changed(stem):
+            origin = origins.origin(stem) or stem
+            if origin == stem and stem in origins.was and stem in groups:
+                changed[stem] = tuple(origins.noted[stem].get("shape", NOT_NOTED))
         if origin in groups:
             found[stem] = groups[origin]
     used = {face.path for faces in found.values() for face in faces}
     lost = [face for faces in groups.values() for face in faces if face.path not in used]
-    if not was and (shape := _shape_by_faces(frames, found, side)) is not None:
+    if not origins.was and (shape := _shape_by_faces(frames, found, side)) is not None:
         changed = dict.fromkeys(found, shape)
     if NOT_NOTED in changed.values():
         shape = _shape_of_frames(side)
         changed = {stem: shape if known == NOT_NOTED else known for stem, known in changed.items()}
-    return Matched(found, changed, renamed, lost)
+    return Matched(found, changed, origins.renamed, lost)
 
 
 def _shape_by_faces(frames: Sequence[Path], groups: Groups, side: Side) -> FrameSize | None:
@@ -172,16 +156,8 @@ def say_matched(matched: Matched, copies: Sequence[FaceFile], side: Side) -> Non
         names = console.listed([face.path.name for face in copies])
         console.warn(f"Faces that lie twice in {side.aligned_dir}: {len(copies)} ({names}). Each is used once.")
     if matched.renamed:
-        names = console.listed(matched.renamed)
-        console.say(
-            f"Frames with other names than when their faces were extracted: {len(matched.renamed)} ({names}). "
-            "They are known by their content."
-        )
-        if side.timing_file.exists():
-            console.warn(
-                "frames.json knows when they are shown by their old names: give them those before you make the video, "
-                "or its frames and its audio run apart."
-            )
+        console.say(f"Renamed frames are known by their content: {console.listed(matched.renamed)}.")
+        warn_of_renamed(matched.renamed, side)
     if matched.lost:
         names = console.listed(sorted({face.record.frame for face in matched.lost}, key=natural))
         console.warn(f"Faces of frames that are not there any more: {len(matched.lost)} ({names}). They are left out.")
