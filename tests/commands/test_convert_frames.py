@@ -11,6 +11,7 @@ import pytest
 
 from commands.convert_runs import FRAMES, StubModels, fake_model, run
 from convert.drawn_faces import landmarks, scene
+from facewright import run_command
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.session import ConvertReport
 from facewright.core.errors import UserError
@@ -205,10 +206,21 @@ def test_renumbered_frames_are_known_by_their_content(extracted: Workspace, caps
     report = convert(extracted)
     said = capsys.readouterr().out
     assert report.replaced_faces == 5 and not report.missed
-    assert "Frames with other names than when their faces were extracted: 5" in said and "frames.json knows" in said
+    assert said.count("frames.json knows when they are shown by their old names") == 1
     assert "Faces of frames that are not there any more: 1 (00001.png)" in said
     for number in range(1, 6):
         np.testing.assert_allclose(replaced(extracted, f"{number:05d}.png"), before[number + 1], atol=1e-6)
+    run_command("make-video", extracted, audio=False)
+    assert "5 frames" in (said := capsys.readouterr().out) and "frames.json knows" in said
+
+
+def test_a_result_of_frames_with_their_own_names_gets_no_word(
+    extracted: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    convert(extracted)
+    extracted.dst.timing_file.write_text(TIMING)
+    run_command("make-video", extracted, audio=False)
+    assert "frames.json knows" not in capsys.readouterr().out
 
 
 def test_names_without_zeros_are_the_same_names(extracted: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def warn_of_renamed(renamed: Sequence[str], side: Side) -> None:
     """Say that frames have other names than those by which frames.json knows when they are shown."""
     if renamed and side.timing_file.exists():
         console.warn(
-            f"Frames with other names than when their faces were extracted: {len(renamed)} "
-            f"({console.listed(renamed)}). frames.json knows when they are shown by their old names: give them those "
+            f"{console.counted(len(renamed), 'frame')} with another name than when its face was extracted: "
+            f"{console.listed(renamed)}. frames.json knows when they are shown by their old names: give them those "
             "before you make the video, or its frames and its audio run apart."
         )

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -22,6 +23,7 @@ from facewright.core.files import (
     read_json,
     write_json,
 )
+from facewright.core.frame_origins import FrameOrigins, warn_of_renamed
 from facewright.core.hints import again, hint
 from facewright.core.images import IMAGE_EXTENSIONS, read_encoded
 from facewright.core.json_data import fields
@@ -491,6 +493,8 @@ def _plan_result(side: Side, settings: ResultSettings) -> tuple[ResultPlan, Path
         info = probe(side.video())
         console.warn(f"{side.timing_file} is missing: the times are taken from {info.path.name}.")
         return plan_from_video(info, side.merged_dir), info.path, wanted_audio(info, settings)
+    with suppress(UserError):  # a frame that cannot be read: whoever needs it will tell
+        warn_of_renamed(FrameOrigins(side.frames(), side, Contents(side.root)).renamed, side)
     how = {"fill_missing": settings.fill_missing, "only_merged": settings.only_merged}
     plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, **how)
     if not settings.audio or (timing.audio is None and not settings.audio_track):
