@@ -272,7 +272,7 @@ def launchers_command() -> click.Command:
 
 def _write_launchers(**common: Any) -> None:
     written = write_launchers(REPOSITORY)
-    console.say(f"Wrote {len(written)} scripts to {REPOSITORY}; the others were right already.")
+    console.say(f"Wrote {console.counted(len(written), 'script')} to {REPOSITORY}; the others were right already.")
     for name in unlisted_scripts(REPOSITORY):
         console.warn(f"{name} is in no row of launchers.py: delete it, or add the row.")
     from facewright.doc_tables import write_tables  # late: imports every package, which no other subcommand needs

@@ -72,7 +72,7 @@ def test_nothing_to_do_builds_no_model_and_writes_nothing(workspace, models, cap
     before = times(workspace)
     run(workspace, models)
     assert models.loads == 1 and times(workspace) == before
-    assert "6 frames were done before" in capsys.readouterr().out
+    assert "Done before, and as it should be: 6 frames" in capsys.readouterr().out
 
 
 def test_a_deleted_face_is_left_alone_and_only_its_frame_is_made_again(workspace, models):

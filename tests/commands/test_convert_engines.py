@@ -52,7 +52,7 @@ def test_another_content_converts_again_and_the_same_does_not(workspace, dfm, ca
     assert "5 faces in 5 frames" in capsys.readouterr().out
     assert run(workspace, "--dfm", dfm, "--face-type", "full") == 0
     said = capsys.readouterr().out
-    assert "6 frames were done before" in said and "ms a face" not in said
+    assert "Done before, and as it should be: 6 frames" in said and "ms a face" not in said
     write_dfm(Path(dfm), colour=(0.1, 0.1, 0.9))
     assert run(workspace, "--dfm", dfm, "--face-type", "full") == 0
     assert middle(workspace)[2] > 0.75
@@ -70,7 +70,7 @@ def test_the_morph_value_counts_where_it_is_taken(workspace, dfm, capsys):
     run(workspace, "--dfm", dfm, "--face-type", "full", "--morph", "30")
     capsys.readouterr()
     run(workspace, "--dfm", dfm, "--face-type", "full", "--morph", "60")
-    assert "6 frames were done before" in capsys.readouterr().out
+    assert "Done before, and as it should be: 6 frames" in capsys.readouterr().out
 
 
 def test_what_the_faces_show_must_be_known(workspace, dfm, capsys):

@@ -181,7 +181,7 @@ def test_bad_pictures_are_named_and_the_others_done(workspace: Workspace, square
     (workspace.src.frames_dir / "00002.png").write_text("not a picture")
     (workspace.src.frames_dir / "00004.png").write_bytes(b"")
     for _ in range(2):  # the second run names them again
-        with pytest.raises(UserError, match=r"2 files are not images: 00002\.png, 00004\.png"):
+        with pytest.raises(UserError, match=r"2 files \(00002\.png, 00004\.png\)"):
             run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ["00001_0.png", "00003_0.png", "00003_1.png", "00005_0.png"]
     (workspace.src.frames_dir / "00004.png").unlink()

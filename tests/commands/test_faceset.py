@@ -120,7 +120,7 @@ def test_without_frames_a_smaller_type_comes_from_the_picture(
     assert run(workspace, "remake", "--size", "128", "--face-type", "head") == 0
     assert digest(side.aligned_dir / "00001_0.png") == before
     told = capsys.readouterr().out
-    assert "1 faces stay as they are: 00001_0.png" in told and "is gone" in told
+    assert "1 face left as before: 00001_0.png" in told and "is gone" in told
     assert load_record(side.aligned_dir / "00002_0.png").face_type is FaceType.HEAD
     assert run(workspace, "remake", "--size", "128", "--face-type", "half") == 0
     image, record = load_face(side.aligned_dir / "00001_0.png")
@@ -174,7 +174,7 @@ def test_a_record_without_a_way_back_is_made_anew(workspace: Workspace, capsys: 
     (workspace.root / "data_src.mp4").write_bytes(b"a video")
     assert run(workspace, "remake", "--size", "128") == 0
     assert is_cut_as(load_record(side.aligned_dir / "00001_0.png"), FaceType.FULL, 128)
-    assert "1 faces stay as they are: 00002_0.png" in capsys.readouterr().out
+    assert "1 face left as before: 00002_0.png" in capsys.readouterr().out
     (side.frames_dir / "00001.png").unlink()
     assert run(workspace, "remake", "--size", "64") == 0
     assert "take them out of the video" in capsys.readouterr().out
@@ -224,7 +224,7 @@ def test_data_survives_an_edit_that_strips_resizes_and_converts(
     capsys.readouterr()
     assert run(workspace, "restore-metadata", "--side", "dst") == 0
     told = capsys.readouterr().out
-    assert "3 images have their data again" in told and "1 had it still" in told
+    assert "back in 3 images" in told and "1 had it still" in told
     assert "1 had another size" in told and "new.png" in told and "00004_0" in told
     assert names(side) == ["00001_0.png", "00002_0.png", "00003_0.png", "00005_0.png", "new.png"]
     assert not (side.aligned_dir / "00003_0.JPG").exists() and list(workspace.trash.rglob("00003_0.JPG"))

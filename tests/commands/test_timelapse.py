@@ -41,7 +41,7 @@ def test_all_previews_in_order(trained, capsys):
     assert len(levels) == 61 and levels[-1] == pytest.approx(238, abs=8)
     assert all(b > a - 3 for a, b in itertools.pairwise(levels))
     said = capsys.readouterr().out
-    assert "61 of 62 previews" in said and "1 previews of another size" in said
+    assert "61 of 62 previews" in said and "another size: 1 preview." in said
     assert not list(target.parent.glob(".*"))
     origin = read_origin(target)
     assert origin is not None and origin.made_with_network and "neural network" in origin.comment

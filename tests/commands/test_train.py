@@ -121,7 +121,7 @@ def test_faces_that_show_too_little_are_named(filled, monkeypatch, tmp_path):
     tiny.save_faces(folder, 3)
     with pytest.raises(UserError) as it:
         run(filled, pretrain=str(folder))
-    assert it.value.happened.startswith(f"3 face(s) of {folder} show less")
+    assert it.value.happened.startswith(f"3 faces of {folder} with less")
     assert "data_src" not in str(it.value) and "4_src" not in str(it.value)
 
 

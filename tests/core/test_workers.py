@@ -4,11 +4,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from facewright.core import workers
 from facewright.core.errors import UserError
+from facewright.core.hints import hint, hints_of
 
 
 def double(value: int) -> int:
@@ -22,7 +24,7 @@ def die(value: int) -> int:
 
 
 def refuse(value: int) -> int:
-    raise UserError(f"{value} is bad.", "a good one.", "take another.")
+    raise UserError(f"{value} is bad.", "a good one.", f"take another:{hint('train')}")
 
 
 def test_results_come_in_order_though_the_first_is_slowest() -> None:
@@ -91,9 +93,10 @@ def test_leaving_early_drops_what_waits() -> None:
 
 
 def test_processes_keep_the_three_lines_of_a_mistake() -> None:
-    with workers.processes(1) as pool, pytest.raises(UserError) as caught:
+    with hints_of(Path("elsewhere"), ()), workers.processes(1) as pool, pytest.raises(UserError) as caught:
         list(workers.ordered_map(refuse, [7], pool, ahead=2))
-    assert caught.value.fix == "take another."
+    assert caught.value.fix.startswith("take another:")
+    assert "--workspace elsewhere" in caught.value.fix  # the process knows whose run it works for
 
 
 def test_a_worker_that_dies_is_told_in_a_sentence() -> None:

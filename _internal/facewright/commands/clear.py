@@ -80,7 +80,9 @@ def _clear(workspace: Workspace) -> Path | None:
     console.say(f"In {workspace.root}:")
     for path in paths:
         count, size = _size_of(path)
-        console.say(f"  {path.name:<24}{f'{count} files' if path.is_dir() else '':<14}{_readable(size):>10}")
+        console.say(
+            f"  {path.name:<24}{console.counted(count, 'file') if path.is_dir() else '':<14}{_readable(size):>10}"
+        )
     if not console.ask_permission(f"Move all this to {workspace.trash.name}/?", default=False):
         return None
     return move_to_trash(paths, workspace.trash, by=COMMAND.name)

@@ -109,18 +109,26 @@ def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
     if report.written:
         console.say(_written(report))
     if report.own_masks is not None:
-        console.say(f"{report.own_masks} of {report.faces} faces have a mask of their own; it was used for them.")
+        console.say(
+            f"{report.own_masks} of {console.counted(report.faces, 'face')} with a mask of the face's own, "
+            "which was used."
+        )
     if report.borrowed:
-        console.say(f"{report.borrowed} frames without a face of their own show the portrait of a frame beside them.")
+        console.say(
+            f"{console.counted(report.borrowed, 'frame')} without a face gets the portrait of a frame beside them."
+        )
     if report.up_to_date:
-        console.say(f"{report.up_to_date} frames were done before and are as they should be.")
+        console.say(f"Done before, and as it should be: {console.counted(report.up_to_date, 'frame')}.")
     if report.skipped_faces:
         console.warn(
-            f"{report.skipped_faces} faces were left as they are: the model saw no face there. Train longer, or look "
+            f"Left as it is, for the model saw no face there: {console.counted(report.skipped_faces, 'face')}. "
+            "Train longer, or look "
             "at these frames."
         )
     if report.scaled_faces:
-        console.say(f"{report.scaled_faces} faces were scaled with their frames, which had another size before.")
+        console.say(
+            f"Scaled with its frame, which had another size before: {console.counted(report.scaled_faces, 'face')}."
+        )
     if report.missed:
         console.warn(
             f"Frames whose faces were left out: {len(report.missed)} ({console.listed(report.missed)}). They show "

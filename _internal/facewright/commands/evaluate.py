@@ -68,9 +68,13 @@ def run(workspace: Workspace, options: EvaluateOptions) -> EvaluateReport | Pair
     for line in (*console_table(found), *(trip_table(found.trip) if found.trip else ())):
         console.say(line)
     if found.reused:
-        console.note(f"{found.reused} faces were looked at by an earlier run.")
+        console.note(f"Looked at by an earlier run: {console.counted(found.reused, 'face')}.")
     if found.against:
-        how = f"{found.against.paired} faces are in both" if found.against.paired else "they show other faces"
+        how = (
+            f"{console.counted(found.against.paired, 'face')} in both"
+            if found.against.paired
+            else "they show other faces"
+        )
         console.say(f"The other is {found.against.name}; {how}. * The difference is more than chance.")
     console.say(f"Curves, the worst and the best faces, and what these figures cannot know: {page}")
     values = {name: value.value for name, value in found.result.values.items()}

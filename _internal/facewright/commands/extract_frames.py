@@ -97,7 +97,7 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
         f"({float(timing.rate):.6g} frames per second, {'constant' if timing.constant else 'variable'} rate)."
     )
     if report.resumed:
-        console.say(f"Skipped {report.resumed} frames that were there from the run before.")
+        console.say(f"There from the run before: {console.counted(report.resumed, 'frame')}.")
     for change in timing.changes:
         console.say(f"The frames were {change}.")
     if side == "dst":
@@ -107,7 +107,10 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
 def say_tracks(info: VideoInfo) -> None:
     """Say which of several video tracks was taken."""
     if len(info.tracks) > 1:
-        console.say(f"{info.path.name} has {len(info.tracks)} video tracks: {', '.join(map(str, info.tracks))}.")
+        console.say(
+            f"{info.path.name} has {console.counted(len(info.tracks), 'video track')}: "
+            f"{', '.join(map(str, info.tracks))}."
+        )
         other = next(track.track for track in info.tracks if track != info.track)
         console.say(
             f"These are the frames of {info.track}. To take another:{again('--redo', f'--video-track={other}')}"
@@ -124,7 +127,7 @@ def say_source_audio(info: VideoInfo, timing: Timing) -> None:
     elif len(tracks) == 1:
         console.say(f"Its audio ({audio.codec}) is noted.")
     else:
-        console.say(f"It has {len(tracks)} audio tracks: {', '.join(map(str, tracks))}.")
+        console.say(f"It has {console.counted(len(tracks), 'audio track')}: {', '.join(map(str, tracks))}.")
         console.say(f"The result will get the main one, {audio.track}.")
         other = next((track.track for track in tracks if track.readable and track.track != audio.track), None)
         if other is not None:

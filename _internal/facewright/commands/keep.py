@@ -144,7 +144,9 @@ def _keep(workspace: Workspace, side: Side, people: People, chosen: Sequence[int
     console.say(f"Kept {console.counted(kept, 'face')} (person {names}); moved {len(faces)} of others to {target}.")
     console.say(f"To bring them back:{side.hint('restore')}")
     if people.unknown:
-        console.say(f"  {len(people.unknown)} faces without a number stayed; look at them.")
+        console.say(
+            f"  Without a number, and still there: {console.counted(len(people.unknown), 'face')}. Look at them."
+        )
     return KeepReport(tuple(chosen), len(faces), target)
 
 

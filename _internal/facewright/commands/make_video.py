@@ -103,7 +103,7 @@ def run(workspace: Workspace, options: Options) -> MakeVideoReport:
         f"{report.encoder}."
     )
     if report.resumed:
-        console.say(f"Skipped {report.resumed} frames that the run before had encoded.")
+        console.say(f"Encoded by the run before: {console.counted(report.resumed, 'frame')}.")
     console.say(f"Next, watch it. To change it, convert with other settings and run this step again:{hint('convert')}")
     return report
 

@@ -76,7 +76,10 @@ def run(workspace: Workspace, options: Options, settings: Any = None) -> SortRep
             return _dry_run(workspace, side, method, options, plan_sort(side, method, settings, executor))
         with workspace.lock(side.name):
             if done := finish(side.aligned_dir, workspace.trash):
-                console.say(f"An earlier sort was interrupted: its renaming of {done.renamed} files is finished now.")
+                console.say(
+                    f"An earlier sort was interrupted: its renaming of {console.counted(done.renamed, 'file')} "
+                    "is finished now."
+                )
             plan = plan_sort(side, method, settings, executor)
             if options.contact_sheet:
                 _write_sheet(workspace, side, plan)
@@ -110,7 +113,9 @@ def _dry_run(workspace: Workspace, side: Side, method: Method, options: Options,
 def _write_sheet(workspace: Workspace, side: Side, plan: SortPlan) -> None:
     path = workspace.root / f"{side.name}_sorted.png"
     if shown := write_order_sheet(path, side, plan):
-        console.say(f"The new order, {shown} of {len(plan.moves) + len(plan.rejected)} faces: {path}")
+        console.say(
+            f"The new order, {shown} of {console.counted(len(plan.moves) + len(plan.rejected), 'face')}: {path}"
+        )
 
 
 def _report(side: Side, method: Method, plan: SortPlan, done: Finished | None) -> None:
@@ -123,7 +128,7 @@ def _report(side: Side, method: Method, plan: SortPlan, done: Finished | None) -
         if side.name == "data_dst":
             console.warn("A face of data_dst that is in the trash is not converted: its frame stays as it is.")
     if plan.unreadable:
-        console.say(f"{plan.unreadable} files that are not usable faces were left as they are.")
+        console.say(f"Left as it is, for it is no usable face: {console.counted(plan.unreadable, 'file')}.")
     console.say(f"Next, look at them and delete what does not belong:{side.hint('view')}")
 
 

@@ -134,7 +134,7 @@ def say_report(report: SwapReport) -> None:
         f"replaced {console.counted(report.replaced, 'face')}."
     )
     if report.resumed:
-        console.say(f"Skipped {report.resumed} frames that the run before had encoded.")
+        console.say(f"Encoded by the run before: {console.counted(report.resumed, 'frame')}.")
 
 
 def plan(workspace: Workspace, flags: object) -> PromptPlan:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from facewright.convert.session import ConvertReport, Progress
+from facewright.core.console import counted
 from facewright.core.errors import UserError
 
 
@@ -87,12 +88,12 @@ class BackgroundConversion:
         match self.work:
             case Work.RUNNING:
                 return (
-                    f"Converting: {self.done} of {self.total} frames."
+                    f"Converting: {self.done} of {counted(self.total, 'frame')}."
                     if self.total
                     else "Converting: looking at frames."
                 )
             case Work.DONE if self.report:
-                return f"Converted: {self.report.written} frames made, {self.report.up_to_date} were up to date."
+                return f"Converted: {counted(self.report.written, 'frame')} made, {self.report.up_to_date} up to date."
             case Work.FAILED:
                 happened = self.problem.happened if isinstance(self.problem, UserError) else repr(self.problem)
                 return f"The conversion failed: {happened}"

@@ -354,7 +354,7 @@ def check_frames(jobs: Sequence[Job], side: Side) -> None:
         return
     names = console.listed([job.source.name for job in changed], NAMED)
     raise UserError(
-        f"{len(changed)} of {len(with_faces)} frames are not those that their faces were found in: {names}. "
+        f"Not as when faces were found there: {len(changed)} of {console.counted(len(with_faces), 'frame')} ({names}). "
         "They show something else where the faces were.",
         "the frames of the extraction, also graded, or scaled as a whole.",
         f"put the old frames back, or search the changed frames again:{side.hint('extract')}",

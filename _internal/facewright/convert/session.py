@@ -276,7 +276,8 @@ def say_models(models: Sequence[TrainedModel], cast: Cast, options: ConvertOptio
     for model in models:
         persons = [str(person) for person, state in cast.persons.items() if state.name == model.name]
         whom = f" for person {' and '.join(persons)}" if persons else ""
-        trained = f", {model.iteration} iterations" if model.iteration else ""  # a .dfm file may not say it
+        # A .dfm file may not say it.
+        trained = f", {console.counted(model.iteration, 'iteration')}" if model.iteration else ""
         console.say(f"Model {model.name}{whom}{trained}; {how}.")
 
 
@@ -322,7 +323,8 @@ def _remove_orphans(folder: Path, plan: Sequence[Planned], trash: Path) -> None:
     orphans = [path for path in list_files(folder, IMAGE_EXTENSIONS) if path.name not in wanted]
     moved = move_to_trash(orphans, trash, by=TRASH_NAME)
     if moved:
-        console.say(f"{len(orphans)} older images of {folder.name}/ that are none of this run's were moved to {moved}.")
+        images = console.counted(len(orphans), "older image")
+        console.say(f"{images} of {folder.name}/, none of this run's, moved to {moved}.")
 
 
 def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, contents: Contents) -> dict[Path, str]:
@@ -341,7 +343,9 @@ def _keep_retouched(todo: Sequence[Planned], written: Entries, trash: Path, cont
             foreign.append(job.target)
     moved = move_to_trash(foreign, trash, by=TRASH_NAME)
     if moved:
-        console.say(f"{len(foreign)} images in merged/ that no run has noted as its own were moved to {moved}.")
+        console.say(
+            f"{console.counted(len(foreign), 'image')} in merged/ that no run has noted as its own moved to {moved}."
+        )
     return ours
 
 

@@ -13,6 +13,7 @@ from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from facewright.core.errors import UserError
+from facewright.core.hints import RUN, Run
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,14 +52,17 @@ def processes(count: int, start: Callable[..., object] | None = None, *arguments
         arguments: For `start`; they must survive pickling.
     """
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(max(1, count), mp_context=context, initializer=_begin, initargs=(start, arguments))
+    pool = ProcessPoolExecutor(
+        max(1, count), mp_context=context, initializer=_begin, initargs=(RUN.get(), start, arguments)
+    )
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+def _begin(run: Run, start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+    RUN.set(run)  # so that hints name its workspace here, too
     # Ctrl-C reaches the whole group; the parent alone decides what to do about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if start is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facewright.core.console import counted
 from facewright.core.files import write_bytes
 from facewright.core.images import Image, encode, read_image
 from facewright.evaluate.extremes import Extreme, extremes
@@ -71,7 +72,7 @@ def evaluation_page(found: Evaluation) -> str:
             "<!DOCTYPE html>",
             f'<html lang="en"><head>{page_head(title, STYLE)}</head><body>',
             f"<h1>How good is {name}?</h1>",
-            f'<p class="soft">{count:,} faces in {len(found.subject.frames):,} frames of '
+            f'<p class="soft">{counted(count, "face")} in {counted(len(found.subject.frames), "frame")} of '
             f"{html.escape(found.workspace.name)}. Judge of identity: {html.escape(found.judge)}</p>",
             *_table(found),
             *(_trip_table(found.trip) if found.trip else ()),
@@ -101,7 +102,7 @@ def _table(found: Evaluation) -> Iterator[str]:
         yield _row(figure, found)
     yield "</tbody></table>"
     if against:
-        how = f"{against.paired:,} faces are in both" if against.paired else "it shows other faces"
+        how = f"{counted(against.paired, 'face')} in both" if against.paired else "it shows other faces"
         yield f'<p class="soft">The other is {html.escape(against.name)}; {how}. Green: more than chance.</p>'
 
 

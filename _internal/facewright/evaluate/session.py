@@ -158,7 +158,9 @@ def evaluate(
         subject = evaluator.subject
         source = open_result(subject, options.result, evaluator.contents)
         other = _other_source(evaluator, options.against)
-        console.say(f"{console.counted(len(subject.faces), 'face')} in {len(subject.frames)} frames of dst.")
+        console.say(
+            f"{console.counted(len(subject.faces), 'face')} in {console.counted(len(subject.frames), 'frame')} of dst."
+        )
         result = evaluator.measure(source)
         floor = evaluator.floor() if options.noise_floor else None
         compared = evaluator.measure(other) if other else compared
@@ -228,7 +230,7 @@ def _limits(
         "people are outside of it."
     )
     if len(result.table) < FEW_FACES:
-        yield f"{len(result.table)} faces are few: intervals are wide, and themselves uncertain."
+        yield f"{console.counted(len(result.table), 'face')} is little: intervals are wide, and themselves uncertain."
     if isinstance(result.source, VideoResult):
         yield "The result is an encoded video: its coder has changed every figure, as the column of dst encoded shows."
     missing = len(subject.faces) - len(result.table)

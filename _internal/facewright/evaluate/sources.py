@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files, make_folder
@@ -175,7 +176,7 @@ def open_result(subject: Subject, given: str, contents: Contents) -> ResultSourc
     info = probe(path, contents)
     if info.counted and info.frame_count != len(subject.frames):
         raise UserError(
-            f"{path.name} has {info.frame_count} frames, dst has {len(subject.frames)}.",
+            f"{path.name} has {console.counted(info.frame_count, 'frame')}, dst has {len(subject.frames)}.",
             "one frame for each of dst, in the same order.",
             "give the folder of the converted frames instead, or the video that was made of all of them.",
         )

@@ -182,7 +182,7 @@ def people_summary(people: People) -> str:
     if not people.persons:
         return "No face could be compared."
     if len(people.persons) == 1:
-        return f"All {people.count} faces are one person's."
+        return f"One person: {console.counted(people.count, 'face')}."
     most = sorted(people.persons, key=lambda person: -len(person.faces))
-    shown = [f"number {one.number} with {len(one.faces)} face{'s' * (len(one.faces) > 1)}" for one in most]
+    shown = [f"number {one.number} with {console.counted(len(one.faces), 'face')}" for one in most]
     return f"People: {len(shown)} ({console.listed(shown, 4)})."

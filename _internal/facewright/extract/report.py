@@ -111,5 +111,7 @@ def _unreadable(problems: Sequence[UserError]) -> UserError:
         return UserError(f"All other frames are done, but: {first.happened}", first.expected, first.fix)
     names = console.listed([problem.happened.split(" ")[0] for problem in problems])
     return UserError(
-        f"All other frames are done, but {len(problems)} files are not images: {names}.", first.expected, first.fix
+        f"All other frames are done. No images: {console.counted(len(problems), 'file')} ({names}).",
+        first.expected,
+        first.fix,
     )

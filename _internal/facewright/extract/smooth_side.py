@@ -59,9 +59,11 @@ def smooth_side(run: SideRun, chosen: str = "auto") -> None:
     for _ in console.progress(done, total=len(todo), title="Smoothing", unit="faces"):
         pass
     if level == "off":
-        console.say(f"Landmarks as they were found again: {len(todo)} faces.")
+        console.say(f"Landmarks as they were found again: {console.counted(len(todo), 'face')}.")
     else:
-        console.say(f"Landmarks smoothed over time ({level}): {len(todo)} faces.{_gain(faces, wanted)}")
+        console.say(
+            f"Landmarks smoothed over time ({level}): {console.counted(len(todo), 'face')}.{_gain(faces, wanted)}"
+        )
 
 
 def with_landmarks(record: FaceRecord, points: NDArray[np.floating]) -> FaceRecord | None:

@@ -39,7 +39,8 @@ class VideoSource:
         warn_of_second_file(self._info.path)
         if len(self._info.tracks) > 1:
             console.say(
-                f"{self._info.path.name} has {len(self._info.tracks)} video tracks; {self._info.track} is searched. "
+                f"{self._info.path.name} has {console.counted(len(self._info.tracks), 'video track')}; "
+                f"{self._info.track} is searched. "
                 f"Another one can be taken out first:{self.side.hint('extract-frames')}"
             )
         self.video = video_identity(self._info.path.name, self._info.byte_count, self.fps, self._info.content)
@@ -89,7 +90,8 @@ class VideoSource:
         if self._last is None or not self._complaints or not info.counted or self.fps or missing < 0:
             return None
         return UserError(
-            f"{info.path.name} is damaged or cut off: about {self._last} of its {info.frame_count} frames could be "
+            f"{info.path.name} is damaged or cut off: about {self._last} of its "
+            f"{console.counted(info.frame_count, 'frame')} could be "
             "decoded. Their faces were kept.",
             "a video that can be decoded to its end.",
             "copy the video again; or, if these faces are enough, go on with the next step.",

@@ -230,7 +230,7 @@ def _numbers(
     except (ValueError, OverflowError):
         right = False
     if not right:
-        raise BadRecord(f"its {name} is not {'x'.join(map(str, shape)) or 'one'} number(s)")
+        raise BadRecord(f"its {name} is not {'x'.join(map(str, shape)) + ' numbers' if shape else 'a number'}")
     array = array.astype(np.float64)
     if not np.isfinite(array).all() or np.abs(array).max() > limit or array.min() < low:
         raise BadRecord(f"its {name} holds a number that is not finite or out of range")

@@ -4,6 +4,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
+from facewright.core import console
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceIndex
 from facewright.facesets.statistics import MIN_BOX_PX, box_side, lacking_faces, measure_faces, poses_of
@@ -49,4 +50,7 @@ def _poses(side: Side, faces: FaceIndex, other: FaceIndex) -> str:
     alone = lacking_faces(src, dst)
     if not alone:
         return "Src has every pose that dst shows."
-    return f"Poses that do not meet: for {alone} of {len(dst)} faces of dst src has hardly one of like yaw and pitch."
+    return (
+        f"Poses that do not meet: for {alone} of {console.counted(len(dst), 'face')} of dst src has hardly "
+        "one of like yaw and pitch."
+    )

@@ -60,7 +60,10 @@ def load_side_faces(workspace: Workspace, side: Side, *, needed: bool = True) ->
         UserError: There are no faces, and some are needed.
     """
     if done := finish(side.aligned_dir, workspace.trash):
-        console.say(f"An earlier renaming was interrupted: its {done.renamed} files have their new names now.")
+        console.say(
+            f"An earlier renaming was interrupted: its renaming of {console.counted(done.renamed, 'file')} is "
+            "finished now."
+        )
     warn_of_left_out_faces(side)
     faceset = load_faceset(side.aligned_dir)
     if needed and not faceset.faces:
@@ -85,7 +88,7 @@ def warn_of_bad_files(bad: Bad, fate: str) -> None:
         else:
             console.warn(f"{path.name} vanished meanwhile.")
     if len(bad) > MAX_LISTED:
-        console.warn(f"{len(bad) - MAX_LISTED} more files have the same problem.")
+        console.warn(f"The same problem: {console.counted(len(bad) - MAX_LISTED, 'more file')}.")
 
 
 def no_faces(side: Side, bad: Bad = ()) -> UserError:

@@ -56,7 +56,7 @@ def recover_names(workspace: Workspace, side_name: str) -> None:
     changed = sum(old != final for old, _, final in moves)
     if changed:
         rename_all(side.aligned_dir, moves, workspace.trash, by="recover-names")
-    console.say(f"{changed} of {len(faces)} faces renamed after their frames in {side.aligned_dir}.")
+    console.say(f"{changed} of {console.counted(len(faces), 'face')} renamed after their frames in {side.aligned_dir}.")
     if left:
         console.say(f"Left as they are, because no file can be called after their frame: {console.listed(left)}.")
 

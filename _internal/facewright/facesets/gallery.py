@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from facewright.core.console import counted
 from facewright.core.images import Image
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceFile
@@ -101,7 +102,7 @@ def gallery_page(
             f"<ul>{''.join(lines)}</ul>",
             f'<div class="plots">{"".join(svg(plot) for plot in plots)}</div>',
             f"<p>To leave a face out, delete its file in {folder}.</p>",
-            f'<div class="tools">{_tools(persons)} <span id="shown">{len(faces)} faces</span></div>',
+            f'<div class="tools">{_tools(persons)} <span id="shown">{counted(len(faces), "face")}</span></div>',
             f'<div id="faces">{"".join(figures)}</div>',
             f"<script>{SCRIPT}</script></body></html>",
         ]

@@ -242,7 +242,7 @@ def _report(
     done = [name for name, result in results.items() if not result.problem]
     sized = [name for name in done if results[name].resized]
     untouched = sum(results[name].untouched for name in done)
-    console.say(f"{len(done) - untouched} images have their data again, in {side.aligned_dir}.")
+    console.say(f"The data is back in {console.counted(len(done) - untouched, 'image')} in {side.aligned_dir}.")
     if untouched:
         console.say(f"{untouched} had it still.")
     if sized:

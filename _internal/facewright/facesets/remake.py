@@ -100,7 +100,9 @@ def remake(workspace: Workspace, side_name: str, options: RemakeOptions, executo
     if from_aligned:
         console.say(f"{from_aligned} of them are cut from the old aligned images, because their frames are gone.")
     if left:
-        console.warn(f"{len(left)} faces stay as they are: {console.listed([name for name, _ in left])}.")
+        console.warn(
+            f"{console.counted(len(left), 'face')} left as before: {console.listed([name for name, _ in left])}."
+        )
         console.warn(f"  The first: {left[0][1]}.")
         if not side.frames() and side.videos():
             console.warn("  There are no frames: take them out of the video, then run this again.")

@@ -98,7 +98,7 @@ def order_faces(
             measures.append(measure)
     warn_of_bad_files(damaged, FATE)
     if len(measures) >= MANY_FACES:
-        console.say(f"Comparing {len(measures)} faces; this takes up to a minute.")
+        console.say(f"Comparing {console.counted(len(measures), 'face')}; this takes up to a minute.")
     result = method.arrange(np.array(measures), settings)
     return [measured[index] for index in result.order], [measured[index] for index in result.rejected]
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core import console
+from facewright.core.console import counted
 from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.core.images import Image, read_image
@@ -250,12 +251,12 @@ def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
     if count < MIN_FACES:
         yield Advice(f"Few faces ({count}): the rule is {GOOD_FACES} or more. Use a longer video, or several (merge).")
     elif count < GOOD_FACES:
-        yield Advice(f"{count} faces will do; the rule is {GOOD_FACES} or more.")
+        yield Advice(f"{counted(count, 'face')} will do; the rule is {GOOD_FACES} or more.")
     elif count > MAX_FACES:
         keep = f"keep the first {GOOD_FACES} to {MAX_FACES}"
         yield Advice(f"Many faces ({count}): sort by hist-dissim, look, then {keep}. Not before.")
     else:
-        yield Advice(f"{count} faces: enough.", fine=True)
+        yield Advice(f"{counted(count, 'face')}: enough.", fine=True)
     if len(dst):
         yield from _lacking(stats.poses, dst)
     else:
@@ -296,11 +297,12 @@ def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Adv
             found = True
             yield Advice(
                 f"{name.capitalize()} {edges[first]:+z.0f} to {edges[last + 1]:+z.0f} degrees: "
-                f"{have} faces of src, but {want} of dst."
+                f"{counted(have, 'face')} of src, but {want} of dst."
             )
     if alone := lacking_faces(src, dst):
         yield Advice(
-            f"For {alone} faces of dst ({alone / len(dst):.0%}) src has hardly one of like yaw and pitch together."
+            f"For {counted(alone, 'face')} of dst ({alone / len(dst):.0%}) src has hardly one of like yaw and "
+            "pitch together."
         )
     elif not found:
         yield Advice("Src has every pose that dst shows.", fine=True)
@@ -362,7 +364,7 @@ def _dst(stats: Statistics, src: NDArray[np.float64]) -> Iterator[Advice]:
 def _both(stats: Statistics) -> Iterator[Advice]:
     if len(stats.persons) > 1:
         counts = ", ".join(f"{number}: {count}" for number, count in list(stats.persons.items())[:6])
-        yield Advice(f"There are {len(stats.persons)} persons ({counts}): keep one, with keep --person N.")
+        yield Advice(f"There are {counted(len(stats.persons), 'person')} ({counts}): keep one, with keep --person N.")
     outside = [face.name for face in stats.faces if face.outside]
     if outside:
         yield Advice(f"Faces with landmarks outside of their image: {len(outside)} ({_some(outside)}). Look at them.")

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.core.console import counted
 from facewright.core.errors import UserError
 from facewright.faces.align import FaceType, align_matrix, cut
 from facewright.faces.record import load_face
@@ -46,7 +47,7 @@ def check_faces(paths: list[Path], kind: FaceType, side: int) -> tuple[Faces, st
     """
     found = [face for index in evenly(len(paths), FACES) if (face := _face(paths[index], kind, side)) is not None]
     if found:
-        return np.stack(found), f"{len(found)} faces of data_dst"
+        return np.stack(found), f"{counted(len(found), 'face')} of data_dst"
     rng = np.random.default_rng(0)
     patches = (cv2.resize(rng.random((6, 6, 3), np.float32), (side, side)) for _ in range(FACES))
     return np.stack(list(patches)), f"{FACES} images drawn by chance"

@@ -99,7 +99,9 @@ def _ask(there: list[SavedModelInfo]) -> str:
     if len(there) == 1:
         return there[0].name
     if not console.interactive():
-        console.say(f"There are {len(there)} trained models; {there[0].name}, the one saved last, is used.")
+        console.say(
+            f"There are {console.counted(len(there), 'trained model')}; {there[0].name}, the one saved last, is used."
+        )
         return there[0].name
     console.say("Models, the one saved last first:")
     for number, model in enumerate(there, 1):
@@ -166,7 +168,7 @@ def _write(workspace: Workspace, model: KerasModel, target: Path, device: Device
     """Write the file aside, check it, let it take its place."""
     from facewright.models import dfm  # it imports keras: seconds that a run with nothing to do need not wait for
 
-    console.say(f"Model {model.name} ({model.kind}), {model.iteration} iterations.")
+    console.say(f"Model {model.name} ({model.kind}), {console.counted(model.iteration, 'iteration')}.")
     unchecked = target.with_name(f".{target.name}.unchecked")
     try:
         write_bytes(unchecked, dfm.dfm_bytes(model, network_tags() | _origin(model.fingerprint)), durable=True)

@@ -251,7 +251,7 @@ def _understood(path: Path, facts: OnnxFacts, proto: Any) -> DfmFile:
     if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or not shape[1] or not LEAST <= shape[1] <= MOST:
         raise BadOnnx(f"{name[:40]} has the shape {_sides(shape)}")
     if shape[0] not in (None, 1):
-        raise BadOnnx(f"it takes {shape[0]} faces at once")
+        raise BadOnnx(f"it takes {console.counted(int(shape[0]), 'face')} at once")
     if MORPH in inputs and inputs[MORPH][1] not in ((1,), (None,)):
         raise BadOnnx(f"{MORPH} has the shape {_sides(inputs[MORPH][1])}")
     if not set(OUTPUTS) <= set(map(_plain, facts.outputs)):

@@ -4,6 +4,7 @@ import importlib
 from functools import cache
 from pathlib import Path
 
+from facewright.core.console import counted
 from facewright.core.errors import UserError
 from facewright.models.base import FaceModel
 
@@ -51,5 +52,5 @@ def model_class(name: str) -> type[FaceModel]:
         if isinstance(value, type) and issubclass(value, FaceModel) and value.__module__ == module.__name__
     ]
     if len(found) != 1:
-        raise TypeError(f"models/{name}.py holds {len(found)} models; one file holds exactly one")
+        raise TypeError(f"models/{name}.py holds {counted(len(found), 'model')}; one file holds exactly one")
     return found[0]

@@ -183,7 +183,10 @@ def load_trained(model_dir: Path, name: str = "") -> KerasModel:
     several = not name and len(trained_names(model_dir)) > 1
     name, found = find_trained(model_dir, name, need=("weights", "extra"))
     if several:
-        console.say(f"There are {len(trained_names(model_dir))} trained models; {name}, the one saved last, is used.")
+        console.say(
+            f"There are {console.counted(len(trained_names(model_dir)), 'trained model')}; {name}, the one "
+            "saved last, is used."
+        )
     generation = found.generation
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")

@@ -29,7 +29,10 @@ def restore_faces(request: RestoreRequest) -> RestoreReport:
     _tidy(workspace)
     found = [(batch, trashed_faces(batch, side)) for batch in batches(workspace.trash)]
     found = [(batch, items) for batch, items in found if items]
-    rows = [Row(batch.folder.name, f"{len(items):>6} faces  {batch.by or 'unknown step'}") for batch, items in found]
+    rows = [
+        Row(batch.folder.name, f"{console.counted(len(items), 'face'):>12}  {batch.by or 'unknown step'}")
+        for batch, items in found
+    ]
     index = request.choose(rows, _no_faces(workspace, side))
     listed = tuple(row.name for row in rows)
     if index is None:
@@ -59,7 +62,7 @@ def _no_faces(workspace: Workspace, side: Side) -> UserError:
     return UserError(
         problem.happened,
         problem.expected,
-        f"it holds {count} faces of {other.name}. To bring those back:{other.hint('restore')}",
+        f"it holds {console.counted(count, 'face')} of {other.name}. To bring those back:{other.hint('restore')}",
     )
 
 
@@ -106,10 +109,13 @@ def restore_files(request: RestoreRequest) -> RestoreReport:
                 finish(side.aligned_dir, workspace.trash)
         back = sum(_put_back(item, names) for names in [_Names(workspace)] for item in batch.items)
     tidy(batch)
-    console.say(f"{back} of {len(batch.items)} files are back where they were.")
+    console.say(f"Back in place: {back} of {console.counted(len(batch.items), 'file')}.")
     links = [item.path for item in batch.items if _stays(item)]
     if links:
-        console.say(f"{len(links)} links to elsewhere stay in {batch.folder}; with {FLAG} they go back too.")
+        console.say(
+            f"In {batch.folder} stays what leads elsewhere: {console.counted(len(links), 'link')}. With {FLAG} "
+            "that goes back too."
+        )
     left = [item.path for item in batch.items if item.path.exists() and item.path not in links]
     if left:
         shown = console.listed([path.relative_to(batch.folder).as_posix() for path in left])
@@ -169,4 +175,4 @@ def _contents(workspace: Workspace, batch: TrashBatch) -> str:
     origins = {item.origin.parent for item in batch.items if item.origin}
     highest = min(origins, key=lambda path: (len(path.parts), path), default=None)
     place = "unknown origin" if highest is None else highest.relative_to(workspace.root.parent).as_posix()
-    return f"{len(batch.items):>6} files of {place}"
+    return f"{console.counted(len(batch.items), 'file'):>12} of {place}"

@@ -217,7 +217,7 @@ def _faces(scratch: Workspace, order: SwapOrder, timing: Timing, finders: ModelL
     if order.aligned is None:
         with open_side(scratch, side, finders) as run:
             report = extract_side(run, ExtractOptions(side="dst", from_video=True))
-        console.say(f"Faces: {len(side.aligned())} in {len(timing.pts)} frames.")
+        console.say(f"Faces: {len(side.aligned())} in {console.counted(len(timing.pts), 'frame')}.")
         if report.problem:
             raise report.problem
     folder = order.aligned or side.aligned_dir

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import again
 from facewright.data.sample import Batch
@@ -101,12 +102,12 @@ def too_large(size: int, fitting: int) -> UserError:
     """
     if not fitting:
         return UserError(
-            f"The memory does not hold a batch of {size} + {size} faces, and not even 1 + 1.",
+            f"The memory does not hold a batch of {size} + {console.counted(size, 'face')}, and not even 1 + 1.",
             "a device with more memory, or a smaller model; the model is as it was last saved.",
             "choose a smaller network, or a light version, for a new model.",
         )
     return UserError(
-        f"The memory does not hold a batch of {size} + {size} faces.",
+        f"The memory does not hold a batch of {size} + {console.counted(size, 'face')}.",
         f"a batch of {fitting} or less, as a trial has shown; the model is as it was last saved.",
         f"train with a smaller batch:{again('--batch-size', str(fitting))}",
     )

@@ -58,10 +58,13 @@ def load_pretraining_faces(folder: Path) -> FaceStreams:
     faceset = load_faceset(sorted(found, key=lambda path: natural(str(path))))
     if faceset.bad:
         names = [str(path.relative_to(folder)) for path, _ in faceset.bad]
-        console.warn(f"{len(names)} images in {folder} are not aligned faces and are left out: {console.listed(names)}")
+        console.warn(
+            f"Left out of {folder}, for it is no aligned face: {console.counted(len(names), 'image')} "
+            f"({console.listed(names)})"
+        )
     if len(faceset.faces) < 2:
         raise UserError(
-            f"{folder} holds {len(faceset.faces)} aligned faces.",
+            f"{folder} holds {console.counted(len(faceset.faces), 'aligned face')}.",
             "a folder with faces of many people, as step 4 or 5 wrote them; subfolders are searched too.",
             "name another folder with --pretrain FOLDER.",
         )
@@ -86,7 +89,7 @@ def _unusable(side: Side, problems: list[tuple[Path, str]]) -> UserError:
     listed = "; ".join(reason for _, reason in problems[:MAX_LISTED])
     more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
     return UserError(
-        f"{len(problems)} file(s) in {side.aligned_dir} cannot be trained on: {listed}{more}",
+        f"{console.counted(len(problems), 'file')} in {side.aligned_dir} cannot be trained on: {listed}{more}",
         "only faces that the extraction wrote.",
         f"move these files out of that folder, or extract the faces again:{side.hint('extract --redo')}",
     )
@@ -113,7 +116,7 @@ def describe_changes(before: Any, now: Mapping[str, Any]) -> list[str]:
     for side in SIDES:
         old = before.get(side) if isinstance(before, dict) else None
         if isinstance(old, dict) and old.get("print") != now[side]["print"]:
-            said.append(f"data_{side}: {old.get('count')} faces then, {now[side]['count']} now")
+            said.append(f"data_{side}: {console.counted(old.get('count', 0), 'face')} then, {now[side]['count']} now")
     return said
 
 

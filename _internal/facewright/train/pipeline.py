@@ -163,7 +163,7 @@ def _print_summary(
         *model_rows(session),
         ("faces", counts),
         *_mask_rows(faces, options),
-        ("batch", f"{batch.size} src and {batch.size} dst faces per iteration ({batch.reason})"),
+        ("batch", f"{batch.size} src and {console.counted(batch.size, 'dst face')} per iteration ({batch.reason})"),
         ("device", device.device.describe()),
         ("precision", device.describe_precision()),
         ("target", target),

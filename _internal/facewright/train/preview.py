@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.core.console import counted
 from facewright.core.images import Image
 from facewright.data.sample import make_sample
 from facewright.data.sampler import Sampler
@@ -40,7 +41,7 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
     for index, name in enumerate(history.names):
         write_text(chart, name, (6 + 60 * index, CHART_PX - 6), loss_colour(index, len(history.names)))
     if last:
-        write_text(chart, f"the last {last} iterations", (width - 190, CHART_PX - 6))
+        write_text(chart, f"the last {counted(last, 'iteration')}", (width - 190, CHART_PX - 6))
     wrapped = [part for line in lines for part in ui_text.wrap(line, width - 8)]
     return np.vstack([draw_lines(wrapped, width), chart, page])
 

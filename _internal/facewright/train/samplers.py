@@ -140,7 +140,8 @@ def _check_types(
             place = options.pretrain
             fix = f"take them out of that folder, or extract again where they come from, with --face-type {needed}."
         raise UserError(
-            f"{len(small)} face(s) of {place} show less than the model {session.name} needs: "
+            f"{console.counted(len(small), 'face')} of {place} with less of the head than the model "
+            f"{session.name} needs: "
             f"{console.listed([f.path.name for f in small], MAX_LISTED)} ({kinds}).",
             f"faces extracted as {needed} or a larger type.",
             f"choose a model for {kinds} faces, or {fix}",

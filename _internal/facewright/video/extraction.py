@@ -47,7 +47,8 @@ class ExtractFramesReport:
         """
         if self.promised and self.timing is not None:
             raise UserError(
-                f"{self.video.path.name} is damaged or cut off: {len(self.timing.pts)} of its {self.promised} frames "
+                f"{self.video.path.name} is damaged or cut off: {len(self.timing.pts)} of its "
+                f"{console.counted(self.promised, 'frame')} "
                 "could be decoded. They were kept.",
                 "a video that can be decoded to its end.",
                 "copy the video again; or, if these frames are enough, go on with the next step.",

@@ -214,7 +214,8 @@ def _times_in(video: Path, tick: Fraction) -> list[int]:
 
 def _not_right(part: Part, written: int) -> UserError:
     return UserError(
-        f"{part.info.path.name} could not be cut exactly: {written} of {part.count} frames came out at their times.",
+        f"{part.info.path.name} could not be cut exactly: {written} of {console.counted(part.count, 'frame')} "
+        "came out at their times.",
         "a video that decodes to the same frames each time.",
         "convert the video to mp4 with another program, and cut that.",
     )

@@ -99,7 +99,8 @@ def plan_from_timing(
         untouched, missing = {}, []
     if missing and not fill_missing:
         raise UserError(
-            f"{len(missing)} of {len(wanted)} frames are missing in {merged_dir}: {listed(missing, MAX_NAMED)}.",
+            f"Missing in {merged_dir}: {len(missing)} of {console.counted(len(wanted), 'frame')}: "
+            f"{listed(missing, MAX_NAMED)}.",
             "a converted frame for each frame of the video.",
             "convert again (first line), take the untouched frames in their place (second), or leave them out with "
             f"their sound (third):{hint('convert')}{again('--fill-missing')}{again('--only-merged')}",
@@ -133,7 +134,7 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
         timeline = Timeline.constant(len(frames), info.average_rate, info.start * info.time_base)
     else:
         raise UserError(
-            f"{merged_dir} holds {len(frames)} frames, but {info.path.name} has {len(stamps)}, "
+            f"{merged_dir} holds {console.counted(len(frames), 'frame')}, but {info.path.name} has {len(stamps)}, "
             "and there is no frames.json that says when each one is shown.",
             "one frame for each frame of the video.",
             "bring as many frames as the video has, or take them out and convert them:"
@@ -543,15 +544,17 @@ def _say_plan(plan: ResultPlan) -> None:
     """Say what is unusual about the frames; nothing is filled or left out in silence."""
     if plan.filled:
         names = listed(plan.filled, MAX_NAMED)
-        console.warn(f"{len(plan.filled)} frames are untouched ones (--fill-missing): {names}.")
+        console.warn(f"Untouched, as --fill-missing asks for: {console.counted(len(plan.filled), 'frame')} ({names}).")
     if plan.repeated:
         console.warn(
-            f"{len(plan.repeated)} frames are neither in data_dst nor in merged; "
-            f"the frame before stays on the screen: {listed(plan.repeated, MAX_NAMED)}."
+            f"Neither in data_dst nor in merged: {console.counted(len(plan.repeated), 'frame')} "
+            f"({listed(plan.repeated, MAX_NAMED)}). The frame before stays on the screen."
         )
     if plan.orphans:
         names = listed(plan.orphans, MAX_NAMED)
-        console.warn(f"{len(plan.orphans)} images in merged belong to no frame, left out: {names}.")
+        console.warn(
+            f"Left out, for it belongs to no frame: {console.counted(len(plan.orphans), 'image')} in merged ({names})."
+        )
 
 
 def say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
