@@ -4,7 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from convert.drawn_faces import landmarks
 from facewright.convert import edge
+from facewright.convert.masks import DstFace, hull_of
+from facewright.faces.align import FaceType, align_matrix, transform_points
+from facewright.models.spec import CONVERTER_DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -107,3 +111,19 @@ def test_a_lifted_mask_ends_above_the_brows_once_it_is_eroded(percent):
 
 def test_no_face_is_lifted_to_none():
     assert not edge.lifted(np.zeros((20, 20), np.float32), 50).any()
+
+
+def test_the_lower_lip_of_dst_is_replaced_by_a_half_face_and_nothing_beyond_its_image():
+    """The image of a half face ends just below the lip."""
+    side, margin = 256, 80
+    face = DstFace(landmarks((300, 300), 200))
+    matrix = align_matrix(face.landmarks, FaceType.HALF, side)
+    defaults = CONVERTER_DEFAULTS[FaceType.HALF]
+    whole = np.pad(edge.lifted(hull_of(face, matrix, side), defaults.erode), margin)
+    length = min(edge.region_of(whole > edge.CLONE_CERTAINTY).size)
+    drawn_in = edge.erode(whole, edge.erode_size(length, defaults.erode))
+    mask = edge.soften(drawn_in, edge.blur_size(length, defaults.blur))
+    lip = transform_points(face.landmarks, matrix)[55:60] + margin
+    assert mask[lip[:, 1].round().astype(int), lip[:, 0].round().astype(int)].min() > 0.9
+    mask[margin:-margin, margin:-margin] = 0
+    assert mask.max() == 0
