@@ -13,7 +13,7 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import PHONE_EXTENSIONS, PHOTO_EXTENSIONS, list_files
+from facewright.core.files import PHONE_EXTENSIONS, PHOTO_EXTENSIONS, list_files, write_bytes
 from facewright.core.images import read_image
 from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.options import several
@@ -170,7 +170,7 @@ def _as_png(photo: Path) -> Iterator[Path]:
 
     with tempfile.TemporaryDirectory() as folder:
         readable = Path(folder) / f"{photo.stem}.png"
-        readable.write_bytes(photo_as_png(photo))
+        write_bytes(readable, photo_as_png(photo))
         yield readable
 
 
