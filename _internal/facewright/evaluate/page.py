@@ -107,7 +107,8 @@ def _table(found: Evaluation) -> Iterator[str]:
 
 
 def _trip_table(trip: RoundTrip) -> Iterator[str]:
-    yield f'<h2>{html.escape(GROUP)}</h2><p class="soft">{trip.faces:,} faces. {html.escape(trip.about)}</p><table>'
+    faces = counted(trip.faces, "face")
+    yield f'<h2>{html.escape(GROUP)}</h2><p class="soft">{faces}. {html.escape(trip.about)}</p><table>'
     yield "<thead><tr><th></th><th>result</th><th>dst as dst</th><th>ideal</th></tr></thead><tbody>"
     for figure in TRIP_FIGURES:
         value, direct = trip.values[figure.name], trip.direct[figure.name]

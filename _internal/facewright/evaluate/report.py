@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright import __version__
+from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import read_json, write_json
 from facewright.core.json_data import (
@@ -161,7 +162,7 @@ def console_table(found: Evaluation) -> Iterator[str]:
 
 def trip_table(trip: RoundTrip) -> Iterator[str]:
     """Yield the lines of the table of a round trip."""
-    yield _line(f"{GROUP} ({trip.faces} faces)", [])
+    yield _line(f"{GROUP} ({console.counted(trip.faces, 'face')})", [])
     yield _line("", ["result", "95 % interval", "dst as dst", "ideal"])
     for figure in TRIP_FIGURES:
         value, direct = trip.values[figure.name], trip.direct[figure.name]

@@ -186,7 +186,8 @@ def _about(faces: Sequence[FaceFile], own: Path, given: Path | None) -> str:
             f"The round trip was made on faces of {given.name}, of which {known} of {len(faces)} also lie in data_dst: "
             "the model may have been trained on them, and it flatters."
         )
-    return f"The round trip was made on {len(faces)} faces of {given.name}; none of them lies in data_dst now."
+    made_on = console.counted(len(faces), "face")
+    return f"The round trip was made on {made_on} of {given.name}; none of them lies in data_dst now."
 
 
 def _print(face: FaceFile) -> tuple[str, tuple[float, ...]]:
