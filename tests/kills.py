@@ -389,6 +389,7 @@ def main() -> int:
                 killed, problems = most, problems + 1
                 print(f"{expected.step.name}, round {number}: {error}", flush=True)
             counts[expected.step.name] += killed
+            print(f"{counts.total():4} kills, the last of {expected.step.name}", flush=True)
     for name, count in counts.items():
         print(f"{name:24} {count:4} kills")
     print(f"{counts.total()} kills, {problems} problems")

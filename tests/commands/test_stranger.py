@@ -11,6 +11,7 @@ import pytest
 
 from clips import clip
 from facewright import cli
+from facewright.core.command import CommandPackage
 from facewright.core.files import NOTE
 from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
@@ -50,8 +51,12 @@ SLOW_STEPS = (
     "train --target-iter 2 --batch-size 2 --no-window",
     "train --name ../../mine/model/quick --target-iter 2 --no-window",
     "export",
+    "review",
+    "evaluate --no-noise-floor",
+    "swap {root}/data_dst.mp4 {root}/swapped.mp4",
     "doctor",
 )
+ELSEWHERE = {"fix", "quickstart", "benchmark", "inspect"}  # a person's own hands; workspaces and files of their own
 
 
 @pytest.fixture
@@ -114,8 +119,14 @@ def take_every_step(workspace: Workspace, mine: Path, steps: tuple[str, ...] = S
 
 
 def words(workspace: Workspace, mine: Path, step: str) -> list[str]:
-    command, *flags = step.format(other=mine / "pictures").split()
+    # Blanks of the folders' names stay.
+    command, *flags = (word.format(other=mine / "pictures", root=workspace.root) for word in step.split())
     return [command, "--workspace", str(workspace.root), "--yes", *flags]
+
+
+def test_every_command_is_taken() -> None:
+    taken = {step.split()[0] for step in (*STEPS, *SLOW_STEPS)}
+    assert taken | ELSEWHERE == set(CommandPackage("facewright.commands").modules)
 
 
 def test_the_steps_do_something(sent: Workspace, mine: Path) -> None:
@@ -155,6 +166,9 @@ FILES = (
     *("data_dst/converted.jsonl", "data_src/aligned/.sorting.json", "data_src/aligned/00009_0.png"),
     *("data_dst/00009.png", "data_dst/merged/00002.png", "model/quick/timelapse.mp4", ".make_video/result.mp4.json"),
     *("model/quick/generation_000002/state.json", "model/quick/generation_000002/manifest.json"),
+    *("evaluation.json", "evaluation.html", "review_sheet.png", "swapped.mp4", ".evaluation/faces.jsonl"),
+    *("data_dst/review.json", "data_dst/reviewed.jsonl", "data_dst/convert_settings.json"),
+    *("data_dst/converted_mask.jsonl", ".swap/swapped.mp4/frames.json"),
     *("model/quick/generation_000002/weights.safetensors", "trash/2026-01-01_00-00-00/" + NOTE),
     *("trash/2026-01-01_00-00-00/7.png", "data_src/aligned.metadata.jsonl", "model/preview.png"),
 )
