@@ -84,7 +84,7 @@ def run(workspace: Workspace, options: Options, settings: Any = None) -> SortRep
             if options.contact_sheet:
                 _write_sheet(workspace, side, plan)
                 away = f", {len(plan.rejected)} go to the trash" if plan.rejected else ""
-                renamed = f"{plan.changed} of {len(plan.moves)} files get another name{away}."
+                renamed = f"Another name for {plan.changed} of {console.counted(len(plan.moves), 'file')}{away}."
                 if not console.confirm(f"{renamed} Go on?", default=True):
                     console.say("Nothing was renamed.")
                     return SortReport(side.aligned_dir, len(plan.moves), 0, 0, None)
