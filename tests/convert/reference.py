@@ -250,8 +250,30 @@ def poorer(image, bicubic, colours):
         share = 1 - bicubic / 101
         small = cv2.resize(f32(image), (int(w * share), int(h * share)), interpolation=cv2.INTER_CUBIC)
         image = np.clip(cv2.resize(small, (w, h), interpolation=cv2.INTER_CUBIC), 0, 1)
-    levels = np.array([5, 6, 5])
-    return image * (1 - colours / 100) + np.rint(image * levels) / levels * colours / 100
+    return image * (1 - colours / 100) + (palette(image) if colours else 0) * colours / 100
+
+
+def palette(image):
+    """Heckbert's median cut, pixel by pixel: boxes of colours in 32 steps, each cut where half of its pixels are."""
+    pixels = image.reshape(-1, 3)
+    steps = np.rint(pixels * 31).astype(int)
+    order = np.lexsort(steps.T[::-1])
+    boxes, done = [order], []
+    while boxes and len(boxes) + len(done) < 256:
+        box = boxes.pop(max(range(len(boxes)), key=lambda n: (len(boxes[n]), -n)))
+        channel = np.argmax(np.ptp(steps[box], axis=0))
+        if np.ptp(steps[box], axis=0).max() == 0:
+            done.append(box)
+            continue
+        box = box[np.argsort(steps[box, channel], kind="stable")]
+        # Pixels of one step stay together.
+        ends = np.flatnonzero(np.any(np.diff(steps[box], axis=0, append=-1), axis=1)) + 1
+        at = min(np.searchsorted(ends, len(box) / 2), len(ends) - 2)
+        boxes += [box[: ends[at]], box[ends[at] :]]
+    result = np.empty_like(pixels)
+    for box in boxes + done:
+        result[box] = pixels[box].mean(axis=0)
+    return result.reshape(image.shape)
 
 
 def placed(image, scale, x, y):

@@ -15,6 +15,7 @@ from facewright.convert.detail import SharpenKind
 from facewright.convert.masks import DstFace, KeepZone, MaskKind, RecordMask
 from facewright.convert.motion import in_pixels, motion_of, spread
 from facewright.convert.multiband import spline
+from facewright.convert.palette import in_few_colours
 from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.settings import controls
@@ -176,10 +177,13 @@ def test_resolution_goes():
 
 def test_colours_go():
     core = cv2.erode(INSIDE.astype(np.uint8), np.ones((9, 9))) > 0
-    counts = [[len(np.unique(converted(color_degrade=power)[core][:, c])) for c in range(3)] for power in (0, 100)]
-    assert min(counts[0]) > 40 and max(counts[1]) <= 7
-    plain = detail.fewer_colours(np.random.default_rng(0).random((40, 40, 3), np.float32), 100)
-    assert [len(np.unique(plain[..., c])) for c in range(3)] == [6, 7, 6]
+    counts = [len(np.unique(converted(color_degrade=power)[core], axis=0)) for power in (0, 100)]
+    assert counts[1] <= 256 < counts[0]
+    plain = np.random.default_rng(0).random((60, 60, 3), np.float32)
+    few = in_few_colours(plain)
+    assert len(np.unique(few.reshape(-1, 3), axis=0)) == 256
+    assert few.mean() == pytest.approx(plain.mean(), abs=1e-3) and np.abs(few - plain).mean() < 0.05
+    np.testing.assert_allclose(in_few_colours(few), few, atol=1 / 32)
 
 
 class TestMotion:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from convert.drawn_faces import ellipse, landmarks, scene
-from convert.reference import Reference
+from convert.reference import Reference, palette
 from facewright.convert.controls import KEEP_ZONES, MASK_CHOICES, MODES, SHARPEN_CHOICES
+from facewright.convert.detail import fewer_colours
 from facewright.convert.masks import DstFace, RecordMask
 from facewright.convert.motion import spread
 from facewright.convert.parameters import ConvertOptions, resolve_parameters
@@ -31,8 +32,11 @@ MODELS = {
 
 def predict(faces):
     """A face of other colour, contrast and sharpness, mirrored; two masks that differ."""
-    image = cv2.GaussianBlur(faces[0], (0, 0), 0.8)[:, ::-1] * np.float32(0.6) + np.float32([0.05, 0.15, 0.3])
     side = faces.shape[1]
+    image = faces[0][:, ::-1] * np.float32(0.6) + np.float32([0.05, 0.15, 0.3])
+    image[side // 3 : side // 3 + 4, side // 4 : side * 3 // 4] = (0.2, 0.1, 0.3)  # lines, as of brows and lids
+    image[side // 2 :, side // 2 : side // 2 + 3] = (0.7, 0.7, 0.8)
+    image = cv2.GaussianBlur(image, (0, 0), 1.2)
     prd, dst = ellipse(side, 0.44), np.roll(ellipse(side, 0.4), side // 16, axis=1)
     return image[None], prd[None, ..., None], dst[None, ..., None]
 
@@ -102,8 +106,13 @@ MATCHING = [{"hist_threshold": 150}, {"masked_hist_match": "no", "hist_threshold
 
 @pytest.mark.parametrize("values", CASES, ids=str)
 def test_every_control(values):
-    # A colour that lies between two of 252 falls on either side.
-    check(*both(mode="overlay", **values), strays=1e-3 if "color_degrade" in values else 1e-4)
+    # A last bit can move a pixel to another of 256 colours, and a cut with it.
+    check(*both(mode="overlay", **values), strays=0.02 if "color_degrade" in values else 1e-4)
+
+
+def test_the_palette_by_itself():
+    image = FRAME[60:130, 70:140].astype(np.float32) / 255
+    np.testing.assert_allclose(fewer_colours(image, 100), palette(image), atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["light", "multiband"])

@@ -225,7 +225,7 @@ class Controls:
         keys={"o": "+", "l": "-"},
     )
     color_degrade: int = _percent(
-        "Takes colours from the new face: how much is seen of one in 252 colours, in percent.",
+        "Takes colours from the new face: how much is seen of it in 256 colours (a palette of its own), in percent.",
         COLOUR,
         keys={"p": "+", ";": "-"},
     )

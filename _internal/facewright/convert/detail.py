@@ -9,6 +9,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
+from facewright.convert.palette import in_few_colours
 from facewright.faces.color import Picture
 
 SHARPEN_SIGMA = 0.012  # share of the root of the face's area: the width of what is sharpened
@@ -19,7 +20,6 @@ LEAST_EDGE = 0.02  # of an edge-keeping sharpening: what differs less from its s
 MEDIAN_PX = 5
 LONGEST_MOTION = 50.0  # px
 SPLATS_PER_PX = 4
-LEVELS = (6, 7, 6)  # of blue, green and red: 252 colours
 
 
 class SharpenKind(StrEnum):
@@ -114,16 +114,15 @@ def coarser(image: Picture, percent: int) -> Picture:
 
 
 def fewer_colours(image: Picture, percent: int) -> Picture:
-    """Mix an image with itself in 252 colours: 6 levels of blue, 7 of green, 6 of red.
+    """Mix an image with itself in 256 colours of its own.
 
     Args:
         image: BGR.
-        percent: How much of the 252 colours is seen.
+        percent: How much of the 256 colours is seen.
     """
     if percent == 0:
         return image
-    steps = np.array(LEVELS, np.float32) - 1
-    return image + (np.rint(image * steps) / steps - image) * np.float32(percent / 100)
+    return image + (in_few_colours(image) - image) * np.float32(percent / 100)
 
 
 def moved_inside(image: Picture, percent: int, shift: tuple[int, int] = (0, 0)) -> Picture:
