@@ -35,7 +35,7 @@ def explain_models() -> str:
     known = step_times()
     if not known:
         return "\n".join([*lines, "  How long an iteration takes on this machine is known after the first training."])
-    lines.append("  An iteration on this machine (~: estimated from a training of another model):")
+    lines.append("  An iteration on this machine (~: a rough estimate by a training of another model):")
     for kind, time in sorted(known.items(), key=lambda row: row[1].milliseconds):
         short = f"; {QUICK_ITERATIONS:,} take {time_text(QUICK_ITERATIONS * time.milliseconds / 1000)}"
         mark = " " if time.measured else "~"

@@ -32,7 +32,7 @@ class StepTime:
 
     def describe(self, iterations: int) -> str:
         """Say how long some iterations take."""
-        how = "by its last training here" if self.measured else "estimated from another model's training here"
+        how = "by its last training here" if self.measured else "a rough estimate by another model's training here"
         return f"about {time_text(self.milliseconds * iterations / 1000)}, {how}"
 
 
