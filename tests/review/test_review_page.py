@@ -22,7 +22,7 @@ from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.review.decisions import FADED
 from facewright.review.keys import ReviewAction
-from facewright.review.listing import ReviewList, View
+from facewright.review.listing import ReviewList, ReviewView
 from facewright.review.page import ReviewServer
 from facewright.review.report import read_review
 from facewright.review.session import review
@@ -98,12 +98,12 @@ def test_the_state_lists_the_worst_first(server):
 
 def test_images_of_a_frame_are_marked_and_what_they_should_be(server, clip):
     frame, result = (read_image(folder / "00009.png") for folder in (clip.dst.frames_dir, clip.dst.merged_dir))
-    shown = {view: get(server, "frame.jpg", at=BLURRED, view=view).body for view in View}
+    shown = {view: get(server, "frame.jpg", at=BLURRED, view=view).body for view in ReviewView}
     images = {view: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for view, data in shown.items()}
     assert all(MARK in data for data in shown.values())
-    assert np.abs(images[View.BEFORE].astype(int) - frame).mean() < 4
-    assert np.abs(images[View.AFTER].astype(int) - result).mean() < 4
-    assert images[View.BESIDE].shape == (frame.shape[0], 2 * frame.shape[1], 3)
+    assert np.abs(images[ReviewView.BEFORE].astype(int) - frame).mean() < 4
+    assert np.abs(images[ReviewView.AFTER].astype(int) - result).mean() < 4
+    assert images[ReviewView.BESIDE].shape == (frame.shape[0], 2 * frame.shape[1], 3)
     close = cv2.imdecode(np.frombuffer(get(server, "frame.jpg", at=BLURRED, close="yes").body, np.uint8), 1)
     assert close.shape == (640, 640, 3)
     assert MARK in get(server, "thumb.jpg", at=UNTOUCHED).body

@@ -239,7 +239,7 @@ def job_key(job: Job) -> str:
     return _planned(job, Contents()).key
 
 
-def frame_key(job: Job, content: str) -> str:
+def decoded_frame_key(job: Job, content: str) -> str:
     """Do as `job_key` for a frame that lies in no file; `content` tells it from others."""
     return _hashed(_parts(job, content))
 

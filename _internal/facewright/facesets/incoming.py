@@ -59,7 +59,7 @@ class Incoming:
 
     def key(self, prefix: str) -> FaceKey:
         """Return what tells it, when its frames get a prefix."""
-        return face_key(prefix + self.frame, self.points)
+        return landmarks_key(prefix + self.frame, self.points)
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Taken:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
-def face_key(frame: str, points: NDArray[np.floating]) -> FaceKey:
+def landmarks_key(frame: str, points: NDArray[np.floating]) -> FaceKey:
     """Return what tells a face; points count as a record keeps them."""
     kept = np.asarray(points, np.float32).astype(np.float64).round(3).astype(np.float32)
     return frame, kept.tobytes()
@@ -101,7 +101,7 @@ def choose_prefix(incoming: Sequence[Incoming], own: Sequence[FaceFile], foreign
     while True:
         prefix = "" if number == 0 else f"{word}_" if number == 1 else f"{word}{number}_"
         mine = {face.key(prefix) for face in incoming}
-        others = {f.record.frame for f in own if face_key(f.record.frame, f.record.found_landmarks) not in mine}
+        others = {f.record.frame for f in own if landmarks_key(f.record.frame, f.record.found_landmarks) not in mine}
         if not {prefix + face.frame for face in incoming} & (others | foreign):
             return prefix
         number += 1
@@ -120,7 +120,7 @@ def take_in(
         executor: Threads that read and encode.
     """
     make_folder(side.aligned_dir)
-    seen = {face_key(face.record.frame, face.record.found_landmarks) for face in own}
+    seen = {landmarks_key(face.record.frame, face.record.found_landmarks) for face in own}
     taken = Taken(prefix=prefix)
     todo = []
     for face in incoming:

@@ -20,8 +20,8 @@ from facewright.facesets.common import load_side_faces
 from facewright.facesets.incoming import (
     Incoming,
     choose_prefix,
-    face_key,
     frames_belong,
+    landmarks_key,
     prefix_from,
     report,
     take_in,
@@ -80,7 +80,7 @@ def _are_numbered_alike(
     """Whether all faces here came from there, with the numbers of their people: a merge that was stopped goes on."""
     people = {face.key(prefix): file.record.person for face, file in zip(incoming, theirs, strict=True)}
     return all(
-        (key := face_key(file.record.frame, file.record.found_landmarks)) in people
+        (key := landmarks_key(file.record.frame, file.record.found_landmarks)) in people
         and people[key] == file.record.person
         for file in own
     )

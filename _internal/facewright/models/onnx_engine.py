@@ -30,7 +30,7 @@ from facewright.models.dfm_check import LIMITS, check_faces
 from facewright.models.spec import CONVERTER_DEFAULTS, ConverterDefaults
 from facewright.models.trained import KerasModel, TrainedModel, find_trained, load_trained, reversed_fingerprint
 from facewright.nn import devices
-from facewright.nn.onnx_check import BadOnnx, OnnxFacts, Shape, check_memory, read_facts
+from facewright.nn.onnx_check import BadOnnx, OnnxFacts, TensorShape, check_memory, read_facts
 from facewright.nn.onnx_file import OnnxFile, choose_provider
 
 LAYOUT = "2"  # goes up when the same weights give another file
@@ -263,7 +263,7 @@ def _understood(path: Path, facts: OnnxFacts, proto: Any) -> DfmFile:
     return DfmFile(path, side, _own_type(facts), MORPH in inputs, shape[0] == 1, _iteration(facts), facts)
 
 
-def _check_output(name: str, shape: Shape, side: int) -> None:
+def _check_output(name: str, shape: TensorShape, side: int) -> None:
     if _plain(name) not in OUTPUTS:
         return
     wanted = (1, side, side, 3 if _plain(name) == IMAGE else 1)
@@ -280,7 +280,7 @@ def _listed(names: Any) -> str:
     return console.listed([name[:40] for name in names]) or "none"
 
 
-def _sides(shape: Shape) -> str:
+def _sides(shape: TensorShape) -> str:
     return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
 
 

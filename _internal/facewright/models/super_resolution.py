@@ -14,7 +14,7 @@ from facewright.core.errors import UserError
 from facewright.core.names import printable
 from facewright.models.base import Array
 from facewright.models.trained import TrainedModel
-from facewright.nn.onnx_check import BadOnnx, Shape, check_memory, read_facts
+from facewright.nn.onnx_check import BadOnnx, TensorShape, check_memory, read_facts
 from facewright.nn.onnx_file import OnnxFile, choose_provider
 
 FLAT = np.array([0.25, 0.5, 0.7], np.float32)  # colour of the image that it is asked for
@@ -90,13 +90,13 @@ class SuperResolution:
         return made[0, ..., ::-1] / np.float32(span)
 
 
-def _channels_first(shape: Shape) -> bool:
+def _channels_first(shape: TensorShape) -> bool:
     if len(shape) != 4 or shape[0] not in (None, 1) or 3 not in (shape[1], shape[3]):
         raise BadOnnx(f"its input has the shape ({', '.join(str(length or 'any') for length in shape)})")
     return shape[1] == 3
 
 
-def _side(shape: Shape, *, first: bool) -> int | None:
+def _side(shape: TensorShape, *, first: bool) -> int | None:
     """Return the one side that it takes; None where it takes any."""
     height, width = shape[2:] if first else shape[1:3]
     if height != width or (height is not None and not 16 <= height <= LARGEST):

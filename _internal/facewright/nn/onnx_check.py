@@ -20,7 +20,7 @@ STANDARD = ("", "ai.onnx")
 MAX_NODES = 20_000
 MAX_VALUES = 1 << 28  # of one array between two nodes: 1 GiB
 SMALL = 1024  # bytes of an array that may name a shape
-Shape = tuple[int | None, ...]  # None: an axis of any length
+TensorShape = tuple[int | None, ...]  # None: an axis of any length
 
 
 class BadOnnx(ValueError):
@@ -36,8 +36,8 @@ class OnnxFacts:
         tags: Key -> text.
     """
 
-    inputs: Mapping[str, Shape]
-    outputs: Mapping[str, Shape]
+    inputs: Mapping[str, TensorShape]
+    outputs: Mapping[str, TensorShape]
     tags: Mapping[str, str]
 
 
@@ -81,7 +81,7 @@ def _facts(proto: Any) -> OnnxFacts:
     )
 
 
-def _shape(value: Any) -> Shape:
+def _shape(value: Any) -> TensorShape:
     axes = value.type.tensor_type.shape.dim
     return tuple(axis.dim_value if axis.HasField("dim_value") and axis.dim_value > 0 else None for axis in axes)
 
@@ -109,7 +109,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
             yield from attribute.tensors
 
 
-def check_memory(proto: Any, inputs: Mapping[str, Sequence[int]]) -> dict[str, Shape]:
+def check_memory(proto: Any, inputs: Mapping[str, Sequence[int]]) -> dict[str, TensorShape]:
     """Follow the shapes through a network without running it; return those of its outputs.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facewright.evaluate.measures import distances_to_mean
 from facewright.faces.record import EMBEDDING
 from facewright.review.measuring import FaceMeasures
-from facewright.review.scores import Numbers, apart, deviations, holes, jumps, uncovered
+from facewright.review.scores import Numbers, apart, deviations, distance_to_src_poses, holes, jumps
 
 # The least deviation of each measure, in its own unit: what differs by less from the frames around is noise.
 STEP_DE, COLOUR_DE, SHARPNESS_LOG = 0.35, 0.6, 0.06
@@ -110,7 +110,7 @@ def of_place(chain: ChainFaces) -> Iterator[tuple[int, Finding]]:
 
 def of_pose(chain: ChainFaces, src: Numbers) -> Iterator[tuple[int, Finding]]:
     """Judge the poses: src should have had some like them."""
-    for at, degrees in enumerate(uncovered(chain.poses, src)):
+    for at, degrees in enumerate(distance_to_src_poses(chain.poses, src)):
         yaw, pitch = chain.poses[at]
         words = f"src has no face of this pose (yaw {yaw:+.0f}, pitch {pitch:+.0f} degrees)"
         yield at, Finding(FindingKind.POSE, min(float(degrees) / POSE_DEGREES, MOST_OF_POSE), words)

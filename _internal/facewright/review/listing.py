@@ -32,7 +32,7 @@ LONGEST_LIST = 500
 FEW = 60  # frames are listed, where so many have anything to see
 
 
-class View(StrEnum):
+class ReviewView(StrEnum):
     """What is shown of a frame."""
 
     AFTER = "after"
@@ -71,7 +71,7 @@ class ReviewList:
         self._placed: set[str] = set()
         self.decided = self._decided()
 
-    def image(self, index: int, view: View, *, close_up: bool) -> Image:
+    def image(self, index: int, view: ReviewView, *, close_up: bool) -> Image:
         """Return a frame as it is to be shown, (h, w, 3) uint8 BGR.
 
         Args:
@@ -80,8 +80,8 @@ class ReviewList:
             close_up: Its face alone, 640 px.
         """
         pair = look_at(self.found.clip, index, close_up=CLOSE_UP_PX if close_up else 0)
-        if view is not View.BESIDE:
-            return pair.before if view is View.BEFORE else pair.after
+        if view is not ReviewView.BESIDE:
+            return pair.before if view is ReviewView.BEFORE else pair.after
         size = pair.before.shape[0], pair.before.shape[1]
         return np.hstack([fit(image, size) for image in (pair.before, pair.after)])
 

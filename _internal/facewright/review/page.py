@@ -27,7 +27,7 @@ from facewright.core.workspace import Workspace
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import mark_jpeg
 from facewright.review.keys import KEYS, ReviewAction
-from facewright.review.listing import ReviewList, TrainedModels, View
+from facewright.review.listing import ReviewList, ReviewView, TrainedModels
 from facewright.review.placing import placing
 from facewright.ui.contact_sheet import fit
 from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, page_of_file
@@ -174,9 +174,9 @@ class ReviewPage:
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         at = self._index(int(query.get("at", "0")))
         if request.path == "thumb.jpg":
-            image = fit(self._listing.image(at, View.AFTER, close_up=True), (THUMB_PX, THUMB_PX))
+            image = fit(self._listing.image(at, ReviewView.AFTER, close_up=True), (THUMB_PX, THUMB_PX))
             return _jpeg(image, THUMB_QUALITY)
-        view, close_up = View(query.get("view", View.AFTER)), query.get("close", "no") == "yes"
+        view, close_up = ReviewView(query.get("view", ReviewView.AFTER)), query.get("close", "no") == "yes"
         return _jpeg(self._listing.image(at, view, close_up=close_up), JPEG_QUALITY)
 
 

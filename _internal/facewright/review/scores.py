@@ -129,7 +129,7 @@ def apart(embeddings: Numbers) -> Numbers:
     return found
 
 
-def uncovered(poses: Numbers, src: Numbers) -> Numbers:
+def distance_to_src_poses(poses: Numbers, src: Numbers) -> Numbers:
     """Return how far src's third nearest pose is from each, (n,), degrees; 0 where nothing is known of src.
 
     Args:

@@ -11,7 +11,7 @@ from facewright.core.images import Image
 from facewright.core.workspace import Workspace
 from facewright.extract.side_run import ModelLoader
 from facewright.review.keys import DECISIONS, HELP, KEYS, ReviewAction
-from facewright.review.listing import ReviewList, TrainedModels, View
+from facewright.review.listing import ReviewList, ReviewView, TrainedModels
 from facewright.review.placing import placing
 from facewright.review.ranking import FrameScore
 from facewright.ui.contact_sheet import fit
@@ -24,7 +24,7 @@ IMAGE_PX, LEAST_PX, PANEL_PX = 640, 320, 250  # px of an image at most and at le
 EDGES_PX = (40, 110)  # px of the screen that its own bars take
 GROUND, INK, SOFT, ACCENT = 28, (235, 235, 235), (160, 160, 160), (156, 183, 79)  # BGR
 MARGIN, LINE = 14, 22
-VIEWS = {ReviewAction.BEFORE: View.BEFORE, ReviewAction.BESIDE: View.BESIDE}
+VIEWS = {ReviewAction.BEFORE: ReviewView.BEFORE, ReviewAction.BESIDE: ReviewView.BESIDE}
 STEPS = {ReviewAction.NEXT: 1, ReviewAction.PREVIOUS: -1}
 
 
@@ -47,7 +47,7 @@ class ReviewWindow:
         self._shown = shown
         self._models = models
         self._trained = trained
-        self._place, self._view, self._close = 0, View.BESIDE, True
+        self._place, self._view, self._close = 0, ReviewView.BESIDE, True
         self._note, self._ended = "", False
         space = shown.screen[0] - EDGES_PX[0], shown.screen[1] - EDGES_PX[1]
         self._side = min(max(min(space[0] // 2, space[1] - PANEL_PX), LEAST_PX), IMAGE_PX)
@@ -80,7 +80,7 @@ class ReviewWindow:
         elif action in STEPS:
             self._step(STEPS[action])
         elif action in VIEWS:
-            self._view = View.AFTER if self._view is VIEWS[action] else VIEWS[action]
+            self._view = ReviewView.AFTER if self._view is VIEWS[action] else VIEWS[action]
         elif action is ReviewAction.CLOSE:
             self._close = not self._close
         elif action is ReviewAction.CONVERT:

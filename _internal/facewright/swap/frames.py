@@ -8,7 +8,7 @@ from typing import Any
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import faces_there
 from facewright.convert.pipeline import Predict
-from facewright.convert.plan import Job, frame_key
+from facewright.convert.plan import Job, decoded_frame_key
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import workers
 from facewright.core.images import Image
@@ -79,7 +79,7 @@ class SwappedFrames:
 
     def identities(self) -> list[Any]:
         """See `ResultFrames`: the video, the number, the faces and how they are replaced."""
-        return [[frame_key(job, self._info.content), job.index] for job in self._jobs]
+        return [[decoded_frame_key(job, self._info.content), job.index] for job in self._jobs]
 
     def encode(
         self, segments: Sequence[VideoSegment], settings: EncodeSettings, on_progress: Callable[[int], Any]
