@@ -129,12 +129,7 @@ def swap_video(
     Raises:
         UserError: The video or the faces cannot be read, no such model, one that makes portraits, or a full disk.
     """
-    if order.aligned and not order.aligned.is_dir():
-        raise UserError(
-            f"There is no folder {order.aligned}.",
-            "a folder of aligned faces of this video, as data_dst/aligned of a workspace.",
-            "give another one with --aligned, or leave it out: then the faces are found.",
-        )
+    _check_aligned(order)
     scratch = _Scratch(make_folder(order.target.parent / SCRATCH / order.target.name), order.video)
     with scratch.lock("swap"):
         info = probe(order.video, Contents(scratch.root))
@@ -175,11 +170,7 @@ def swap_video(
                 console.say("No face is to be replaced: the video is encoded as it is.")
             with console.progress_bar(len(jobs), title=f"Swapping {order.target.name}", unit="frames") as bar:
                 resumed = result.make(bar.update)
-            if frames.shown and not any(frames.shown):
-                console.warn(
-                    f"The faces of {order.aligned} do not show what lies at their places in {info.path.name}: they "
-                    "seem to be faces of another video. Look at the result."
-                )
+            _warn_of_other_faces(order, info, frames)
     timeline = plan.timeline
     return SwapReport(
         order.target,
@@ -190,6 +181,23 @@ def swap_video(
         sum(one.faces for one in done),
         float(timeline.end - timeline.timestamps[0]),
     )
+
+
+def _check_aligned(order: SwapOrder) -> None:
+    if order.aligned and not order.aligned.is_dir():
+        raise UserError(
+            f"There is no folder {order.aligned}.",
+            "a folder of aligned faces of this video, as data_dst/aligned of a workspace.",
+            "give another one with --aligned, or leave it out: then the faces are found.",
+        )
+
+
+def _warn_of_other_faces(order: SwapOrder, info: VideoInfo, frames: SwappedFrames) -> None:
+    if frames.shown and not any(frames.shown):
+        console.warn(
+            f"The faces of {order.aligned} do not show what lies at their places in {info.path.name}: they "
+            "seem to be faces of another video. Look at the result."
+        )
 
 
 def _times(side: Side, info: VideoInfo) -> Timing:
