@@ -21,11 +21,12 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Place:
-    """Where a fault is planted: a frame with one face."""
+    """Where a fault is planted: a frame with one face; `strength` 1 is what nobody overlooks."""
 
     workspace: Workspace
     face: FaceFile
     others: tuple[Path, ...] = ()
+    strength: float = 1.0
 
     @property
     def frame(self) -> Path:
@@ -77,13 +78,13 @@ def rewrite(place: Place, points: NDArray[np.floating]) -> None:
 
 def moved_landmarks(place: Place, random: Random) -> None:
     """All landmarks lie an eighth to a quarter of the face beside it."""
-    angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.125, 0.25) * place.size
+    angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.125, 0.25) * place.size * place.strength
     rewrite(place, place.points + far * np.array([np.cos(angle), np.sin(angle)]))
 
 
 def turned_landmarks(place: Place, random: Random) -> None:
     """The face was taken for one that is tilted by 30 degrees."""
-    turn = np.radians(30 * random.choice((-1, 1)))
+    turn = np.radians(30 * place.strength * random.choice((-1, 1)))
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     middle = place.points.mean(0)
     rewrite(place, (place.points - middle) @ matrix.T + middle)
@@ -92,7 +93,7 @@ def turned_landmarks(place: Place, random: Random) -> None:
 def wrong_size(place: Place, random: Random) -> None:
     """The landmarks are spread too far, or not far enough."""
     middle = place.points.mean(0)
-    rewrite(place, (place.points - middle) * random.choice((0.75, 1.3)) + middle)
+    rewrite(place, (place.points - middle) * (1 + place.strength * random.choice((-0.25, 0.3))) + middle)
 
 
 def missing_face(place: Place, random: Random) -> None:
@@ -116,7 +117,7 @@ def hole(place: Place, random: Random) -> None:
     mask = np.zeros(frame.shape[:2], np.float32)
     middle = place.points[random.choice([30, 33, 48, 54, 39, 42, 2 + 12 * random.integers(2)])]
     middle = middle + 0.3 * (place.points[30] - middle)
-    radius = random.uniform(0.14, 0.22) * place.size
+    radius = random.uniform(0.14, 0.22) * place.size * place.strength
     cv2.circle(mask, tuple(int(v) for v in np.rint(middle)), round(radius), 1.0, -1)
     edit(place, lambda image: frame.astype(np.float32), cv2.GaussianBlur(mask, (0, 0), 1.5)[..., None])
 
@@ -124,20 +125,20 @@ def hole(place: Place, random: Random) -> None:
 def colour_cast(place: Place, random: Random) -> None:
     """The face has a tint."""
     tint = np.zeros(3)
-    tint[random.integers(3)] = random.choice((-1, 1)) * random.uniform(15, 25)
+    tint[random.integers(3)] = random.choice((-1, 1)) * random.uniform(15, 25) * place.strength
     edit(place, lambda image: image + tint)
 
 
 def darker(place: Place, random: Random) -> None:
     """The face is darker or brighter."""
-    gain = random.choice((0.82, 1.2))
+    gain = 1 + place.strength * random.choice((-0.18, 0.2))
     edit(place, lambda image: image * gain)
 
 
 def blurred(place: Place, random: Random) -> None:
     """The face is out of focus."""
-    sigma = random.uniform(0.025, 0.04) * place.size
-    edit(place, lambda image: cv2.GaussianBlur(image, (0, 0), max(sigma, 1.0)).astype(np.float32))
+    sigma = random.uniform(0.025, 0.04) * place.size * place.strength
+    edit(place, lambda image: cv2.GaussianBlur(image, (0, 0), max(sigma, 0.5)).astype(np.float32))
 
 
 def somebody_else(place: Place, random: Random) -> None:
@@ -156,7 +157,7 @@ def somebody_else(place: Place, random: Random) -> None:
 
 def shifted(place: Place, random: Random) -> None:
     """The new face lies beside the old one, in a frame that is otherwise right."""
-    angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.1, 0.15) * place.size
+    angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.1, 0.15) * place.size * place.strength
     move = np.array([[1, 0, far * np.cos(angle)], [0, 1, far * np.sin(angle)]])
     edit(place, lambda image: cv2.warpAffine(image, move, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE))
 
