@@ -34,6 +34,15 @@ def filled(made, tmp_path):
     return Workspace(tmp_path / "w")
 
 
+@pytest.fixture(scope="module")
+def written(made, tmp_path_factory):
+    """The report of that result, as data."""
+    root = tmp_path_factory.mktemp("written") / "w"
+    shutil.copytree(made, root)
+    write_report(root / "evaluation.json", evaluate(Workspace(root), QUICK, Observers()))
+    return json.loads((root / "evaluation.json").read_text())
+
+
 def numbers(measured):
     return {name: value.value for name, value in measured.values.items()}
 
@@ -142,10 +151,9 @@ def test_a_report_stands_for_its_result(filled, tmp_path):
         lambda data: [],
     ],
 )
-def test_a_damaged_report_is_refused_in_a_sentence(filled, tmp_path, change):
+def test_a_damaged_report_is_refused_in_a_sentence(filled, tmp_path, written, change):
     path = tmp_path / "evaluation.json"
-    write_report(path, evaluate(filled, QUICK, Observers()))
-    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    path.write_text(json.dumps(change(written)))
     with pytest.raises(UserError):
         read_report(path)
     with pytest.raises(UserError):

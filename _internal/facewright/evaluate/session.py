@@ -151,8 +151,10 @@ def evaluate(
     Raises:
         UserError: There is nothing to measure, or what there is does not fit.
     """
-    observers = observers or Observers(_judge(options))
-    # What is wrong with a report is said before any work.
+    observers, models = observers or Observers(_judge(options)), models or SavedModels()
+    # What is missing, or wrong with a report, is said before any work.
+    if wants_trip := options.round_trip or bool(options.round_trip_faces):
+        models.newest(workspace.model_dir, options.model)
     compared = _earlier_report(Path(options.against)) if options.against.lower().endswith(REPORT) else None
     with open_evaluator(workspace, options.person, observers) as evaluator:
         subject = evaluator.subject
@@ -165,7 +167,7 @@ def evaluate(
         floor = evaluator.floor() if options.noise_floor else None
         compared = evaluator.measure(other) if other else compared
         expected, reused = evaluator.expected(), evaluator.watch.reused
-        trip = _trip(workspace, options, observers, models)
+        trip = _trip(workspace, options, observers, models) if wants_trip else None
     if options.against and compared is None:
         compared = _other_workspace(Path(options.against), options, observers)
     against = compare_results(result.table, compared.table, compared.name, compared.values) if compared else None
@@ -180,14 +182,10 @@ def _judge(options: EvaluateOptions) -> Judge:
     return DlibJudge()
 
 
-def _trip(
-    workspace: Workspace, options: EvaluateOptions, observers: Observers, models: Models | None
-) -> RoundTrip | None:
-    if not (options.round_trip or options.round_trip_faces):
-        return None
-    model = (models or SavedModels()).load(workspace.model_dir, options.model)
+def _trip(workspace: Workspace, options: EvaluateOptions, observers: Observers, models: Models) -> RoundTrip:
+    model = cast(KerasModel, models.load(workspace.model_dir, options.model))
     given = Path(options.round_trip_faces) if options.round_trip_faces else None
-    return round_trip(cast(KerasModel, model), workspace.dst.aligned_dir, given, observers)
+    return round_trip(model, workspace.dst.aligned_dir, given, observers)
 
 
 def _other_source(evaluator: Evaluator, given: str) -> ResultSource | None:
