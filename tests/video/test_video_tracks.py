@@ -46,6 +46,13 @@ def test_the_track_that_is_taken_is_named_and_another_can_be_chosen(
         extract_frames(workspace, side="dst")
 
 
+def test_what_a_run_that_was_killed_at_its_very_end_has_left_goes(workspace: Workspace, video: Path) -> None:
+    extract_frames(workspace, side="dst")
+    left = workspace.dst.frames_dir / ".frames.partial.jsonl"
+    left.write_text("{}")
+    assert extract_frames(workspace, side="dst").written == 0 and not left.exists()
+
+
 def test_a_track_that_is_not_there(workspace: Workspace, video: Path) -> None:
     with pytest.raises(UserError, match="96x72"):
         extract_frames(workspace, side="dst", video_track=3)

@@ -10,7 +10,15 @@ from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.hints import again
 from facewright.core.workspace import Side, Workspace
-from facewright.video.frames import FrameSettings, differing, expected_count, made_from, partial_made_from, write_frames
+from facewright.video.frames import (
+    PARTIAL,
+    FrameSettings,
+    differing,
+    expected_count,
+    made_from,
+    partial_made_from,
+    write_frames,
+)
 from facewright.video.glued import warn_of_second_file
 from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
@@ -72,6 +80,8 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
     with workspace.lock(side.name):
         found = differences(side, info, settings, redo=redo)
         if not found and side.timing_file.exists() and side.frames():
+            # A run that was killed at its very end has left it.
+            (side.frames_dir / PARTIAL).unlink(missing_ok=True)
             return ExtractFramesReport(side.frames_dir, info, read_timing(side.timing_file), 0, 0, len(side.frames()))
         if found:
             move_other_frames(workspace, side, info, "; ".join(found), redo=redo)
