@@ -220,7 +220,8 @@ def _limits(
         yield "To this judge src and dst are nearly one person: its margins say little here."
     yield (
         "Landmarks, and with them pose, eyes and mouth, are as good as the landmarker: an error that it makes in dst "
-        "and in the result alike is not seen, and a beard or glasses hide what it looks for."
+        "and in the result alike is not seen, and a beard or glasses hide what it looks for. Pose is solved with one "
+        "generic head: the proportions of src's face alone shift it by some degrees."
     )
     yield "Only faces in data_dst/aligned are measured: what the extraction has missed counts nowhere."
     yield (
