@@ -78,7 +78,7 @@ def test_masks_lie_beside_the_converted_frames(workspace, models, capsys):
     capsys.readouterr()
     report = run(workspace, models, replace(PLAIN, mask_only=True))
     said = capsys.readouterr().out
-    assert report.merged_dir == workspace.dst.masks_dir and "merged_mask" in said and "8_to_mp4" not in said
+    assert report.merged_dir == workspace.dst.masks_dir and "merged_mask" in said and "--masks" in said
     names = [path.name for path in list_files(workspace.dst.masks_dir)]
     assert names == [f"{index:05d}.png" for index in range(1, FRAMES + 1)]
     assert not raw(workspace.dst.masks_dir / "00003.png").any() and raw(workspace.dst.masks_dir / "00001.png").any()

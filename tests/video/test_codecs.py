@@ -97,6 +97,21 @@ def test_sound_and_colour_tags_are_those_of_dst(workspace: Workspace, codec: str
     assert tag == {"h265": "hvc1", "prores": "ap4h"}.get(codec, tag)
 
 
+def test_masks_become_a_video_of_their_own(workspace: Workspace) -> None:
+    frames = filled(workspace, alpha=False, frames=5)
+    with pytest.raises(UserError, match="merged_mask") as caught:
+        make(workspace, masks=True)
+    assert "--mask-only" in caught.value.fix
+    workspace.dst.masks_dir.mkdir()
+    for path, image in zip(workspace.dst.frames(), frames, strict=True):
+        cv2.imwrite(str(workspace.dst.masks_dir / path.name), image[..., 0])
+    report = make(workspace, masks=True, codec="ffv1")
+    assert report.video.name == "result_mask.mkv" and not (workspace.root / "result.mkv").exists()
+    assert (decoded(report.video, "bgr24") == frames[..., :1]).all() and probe(report.video).audio is None
+    with pytest.raises(UserError, match="no masks"):
+        make(workspace, masks=True, fill_missing=True)
+
+
 def test_a_frame_that_has_alpha_keeps_the_usual_video_as_it_is(workspace: Workspace) -> None:
     frames = filled(workspace, alpha=True, frames=3, size="64x48")
     report = make(workspace, crf=1)

@@ -146,9 +146,11 @@ def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
 def _say_next(report: ConvertReport, *, left_out: bool) -> None:
     if report.sheet:
         console.say(f"Before and after at a glance: {report.sheet}")
-    if report.output is not Output.MASK:
+    if report.output is Output.MASK:
+        words = [*(["--only-merged"] * left_out), "--masks"]
+    else:
         words = [*(["--only-merged"] * left_out), *(["--codec", "prores"] * (report.output is Output.ALPHA))]
-        console.say(f"Next, make the video:{hint('make-video', *words)}")
+    console.say(f"Next, make the video:{hint('make-video', *words)}")
 
 
 def _written(report: ConvertReport) -> str:

@@ -79,6 +79,11 @@ class Options(EncodeOptions):
         "converted, each stays until the next.",
         remember=False,
     )
+    masks: bool = option(
+        False,
+        "Make result_mask of the masks in data_dst/merged_mask, without sound, in place of result.",
+        remember=False,
+    )
 
 
 def run(workspace: Workspace, options: Options) -> MakeVideoReport:
@@ -92,6 +97,12 @@ def run(workspace: Workspace, options: Options) -> MakeVideoReport:
             "--fill-missing takes untouched frames for those that are missing, --only-merged leaves them out.",
             "one of the two.",
             "leave out one of them.",
+        )
+    if options.fill_missing and options.masks:
+        raise UserError(
+            "--fill-missing takes untouched frames for those that are missing, which are no masks.",
+            "--masks with a mask for each frame, or with --only-merged.",
+            f"make the missing masks:{hint('convert --mask-only')}",
         )
     report = make_video(workspace, ResultSettings(**vars(options)), container_tags())
     if not report.written:

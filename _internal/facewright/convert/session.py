@@ -123,7 +123,8 @@ class SavedModels:
 
     def _open(self, model_dir: Path, name: str) -> TrainedModel:
         device, _ = devices.start("float32")
-        console.say(device.describe())
+        if not self._loaded:  # of several models it is said once
+            console.say(device.describe())
         model = load_trained(model_dir, name)
         return model.reversed() if self._backwards else model
 

@@ -36,6 +36,7 @@ from facewright.core.names import MAX_FRAME_NAME
 from facewright.core.safe_files import remove_leftovers
 
 SIDES = ("src", "dst")
+MASKS_FOLDER = "merged_mask"
 # What the option `side` offers, by what a command works on.
 FRAMES_OF_SIDES = {"src": "data_src, the face that is put in", "dst": "data_dst, the video that is changed"}
 FACES_OF_SIDES = {side: f"faces of data_{side}" for side in SIDES}
@@ -102,7 +103,7 @@ class Side:
     @property
     def masks_dir(self) -> Path:
         """Folder of the masks that `convert --mask-only` writes (dst only)."""
-        return self.frames_dir / "merged_mask"
+        return self.frames_dir / MASKS_FOLDER
 
     @property
     def found_dir(self) -> Path:

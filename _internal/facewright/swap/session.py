@@ -36,13 +36,13 @@ from facewright.video.result import (
     ResultFile,
     ResultPlan,
     ResultSettings,
-    cut_timeline,
     encode_settings,
     hardware_encoder,
     say_audio,
     say_limits,
     wanted_audio,
 )
+from facewright.video.result_times import cut_timeline
 from facewright.video.timing import Timing, frame_digits, frame_number, frame_stem, read_timing, write_timing
 
 SCRATCH = ".swap"

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
@@ -29,7 +29,7 @@ from facewright.core.images import IMAGE_EXTENSIONS, read_encoded
 from facewright.core.json_data import fields
 from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.safe_files import remove_tree
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import MASKS_FOLDER, Side, Workspace
 from facewright.video.audio import AudioStream, audio_is_copied, chosen_track, fits_aac, mixed_down_note
 from facewright.video.codecs import CODECS, choose_encoder, container_for
 from facewright.video.encode import (
@@ -44,11 +44,10 @@ from facewright.video.encode import (
 from facewright.video.filters import matrix_of, result_colour
 from facewright.video.mux import Timeline, join
 from facewright.video.probe import Colour, VideoInfo, packet_times, probe
-from facewright.video.timeline import clean_times
-from facewright.video.timing import Section, Timing, frame_number, frame_stem, read_timing, true_rate
+from facewright.video.result_times import cut_timeline, timeline_of_frames, timeline_of_video
+from facewright.video.timing import Timing, frame_number, frame_stem, read_timing
 
 MAX_NAMED = 10
-MIN_TICK = Fraction(1, 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,13 @@ def plan_from_timing(
             f"{listed(missing, MAX_NAMED)}.",
             "a converted frame for each frame of the video.",
             "convert again (first line), take the untouched frames in their place (second), or leave them out with "
-            f"their sound (third):{hint('convert')}{again('--fill-missing')}{again('--only-merged')}",
+            f"their sound (third):{_convert(merged_dir)}{again('--fill-missing')}{again('--only-merged')}",
         )
     chosen = [(n - 1, merged.get(n) or untouched[n]) for n in wanted if n in merged or n in untouched]
     kept = [i for i, _ in chosen]
     return ResultPlan(
         frames=tuple(path for _, path in chosen),
-        timeline=cut_timeline(timing, kept) if only_merged else _timeline(timing, kept),
+        timeline=cut_timeline(timing, kept) if only_merged else timeline_of_frames(timing, kept),
         colour=timing.colour,
         matrix=timing.assumed_matrix,
         filled=tuple(missing),
@@ -129,7 +128,7 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
         raise _nothing_merged(merged_dir)
     stamps = packet_times(info)
     if len(frames) == len(stamps):
-        timeline = _timeline_of(info, stamps)
+        timeline = timeline_of_video(info, stamps)
     elif len(frames) == info.frame_count:
         timeline = Timeline.constant(len(frames), info.average_rate, info.start * info.time_base)
     else:
@@ -141,17 +140,6 @@ def plan_from_video(info: VideoInfo, merged_dir: Path) -> ResultPlan:
             f"{hint('extract-frames --side dst')}{hint('convert')}",
         )
     return ResultPlan(frames, timeline, result_colour(info), matrix_of(info))
-
-
-def _timeline_of(info: VideoInfo, stamps: list[int]) -> Timeline:
-    """Return the timeline of all frames of a video."""
-    times = clean_times(info, stamps)
-    for change in times.frames.changes:
-        console.say(f"The frames are {change}.")
-    tick = times.frames.time_base
-    rate, _ = true_rate(times.frames.pts, tick, (info.average_rate, info.nominal_rate))
-    seconds = [t * tick for t in times.frames.pts]
-    return _uneven(seconds, seconds[-1] + max(tick, 1 / rate), rate, tick, times.sections)
 
 
 def _by_number(folder: Path) -> dict[int | str, Path]:
@@ -170,69 +158,14 @@ def _by_number(folder: Path) -> dict[int | str, Path]:
 
 
 def _nothing_merged(merged_dir: Path) -> UserError:
-    fix = f"convert first:{hint('convert')}"
-    return UserError(f"There are no frames in {merged_dir}.", "the converted frames.", fix)
+    return UserError(
+        f"There are no frames in {merged_dir}.", "the converted frames.", f"convert first:{_convert(merged_dir)}"
+    )
 
 
-def _timeline(timing: Timing, kept: list[int]) -> Timeline:
-    """Return the timeline of the frames with these indices."""
-    if not timing.constant:
-        seconds = timing.seconds
-        end = timing.end * timing.time_base
-        return _uneven([seconds[i] for i in kept], end, timing.rate, timing.time_base, timing.sections)
-    full = Timeline.constant(len(timing.pts), timing.rate, timing.pts[0] * timing.time_base)
-    return replace(full, timestamps=tuple(full.timestamps[i] for i in kept), sections=timing.sections)
-
-
-def cut_timeline(timing: Timing, kept: Sequence[int]) -> Timeline:
-    """Return the timeline of some frames alone, with what lies between them cut out.
-
-    Every nth frame stays until the next of them: a gap is cut where it is longer than the shortest one.
-
-    Args:
-        timing: Of all frames.
-        kept: Indices of the frames, rising, at least one.
-    """
-    whole = _timeline(timing, list(range(len(timing.pts))))
-    if len(kept) == len(timing.pts):
-        return whole
-    step = min((b - a for a, b in pairwise(kept)), default=1)
-    edges = [*whole.timestamps, *[whole.end] * step]
-    runs = [(edges[i], edges[i + step]) for i in kept]
-    times, sections = [runs[0][0]], []
-    for begin, end in runs:
-        sections += _moved_sections(timing.sections, begin, end, times[-1] - begin)
-        times.append(times[-1] + end - begin)
-    rate = whole.rate / step
-    if timing.constant:
-        timeline = Timeline.constant(len(kept), rate, times[0])
-    else:
-        timeline = _uneven(times[:-1], times[-1], rate, timing.time_base, ())
-    return replace(timeline, sections=_joined(sections), trimmed=True)
-
-
-def _moved_sections(sections: Sequence[Section], begin: Fraction, end: Fraction, by: Fraction) -> list[Section]:
-    """Return the stretches of the source that make begin..end of the timeline, moved by some seconds more."""
-    if not sections:
-        return [Section(begin, end, by)]
-    cut = [(max(s.begin, begin - s.shift), min(s.end, end - s.shift), s.shift) for s in sections]
-    return [Section(first, last, shift + by) for first, last, shift in cut if first < last]
-
-
-def _joined(sections: Sequence[Section]) -> tuple[Section, ...]:
-    """Join stretches that run on."""
-    joined: list[Section] = []
-    for section in sections:
-        if joined and joined[-1].end == section.begin and joined[-1].shift == section.shift:
-            section = replace(joined.pop(), end=section.end)
-        joined.append(section)
-    return tuple(joined)
-
-
-def _uneven(
-    seconds: list[Fraction], end: Fraction, rate: Fraction, tick: Fraction, sections: tuple[Section, ...]
-) -> Timeline:
-    return Timeline(tuple(seconds), end, rate, max(tick, MIN_TICK), sections)
+def _convert(merged_dir: Path) -> str:
+    """Return the line that makes what is missing in a folder of results."""
+    return hint("convert", *(["--mask-only"] if merged_dir.name == MASKS_FOLDER else []))
 
 
 SCRATCH = ".make_video"
@@ -254,6 +187,7 @@ class ResultSettings:
         only_merged: Leave such frames out, with their sound.
         codec: See `facewright.video.codecs.CODECS`.
         hardware: Whether an encoder of the hardware is used, where one works.
+        masks: Whether the masks are made into a video, in place of the converted frames; it is silent.
     """
 
     crf: int
@@ -265,6 +199,7 @@ class ResultSettings:
     only_merged: bool = False
     codec: str = "h264"
     hardware: bool = False
+    masks: bool = False
 
 
 def encode_settings(plan: ResultPlan, settings: ResultSettings, encoder: str = "") -> EncodeSettings:
@@ -440,10 +375,13 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
     """
     settings = replace(settings, container=container_for(settings.codec, settings.container))
     target = workspace.result.with_suffix(f".{settings.container}")
+    if settings.masks:
+        settings, target = replace(settings, audio=False), target.with_stem(f"{target.stem}_mask")
     with workspace.lock("result"):
         plan, source, audio = _plan_result(workspace.dst, settings)
         _say_plan(plan)
-        say_audio(audio, settings)
+        if not settings.masks:
+            say_audio(audio, settings)
         size = image_size(read_encoded(plan.frames[0]), plan.frames[0])
         encoding = encode_settings(plan, settings, hardware_encoder(settings, size))
         result = ResultFile(target, plan, encoding, settings.container, source, audio, tags, workspace.trash)
@@ -488,16 +426,17 @@ def hardware_encoder(settings: ResultSettings, size: tuple[int, int]) -> str:
 
 def _plan_result(side: Side, settings: ResultSettings) -> tuple[ResultPlan, Path | None, AudioStream | None]:
     """Return the frames with their times, the file with the audio, and the audio."""
-    warn_of_left_out_images(side.merged_dir)
+    made_dir = side.masks_dir if settings.masks else side.merged_dir
+    warn_of_left_out_images(made_dir)
     timing = read_timing(side.timing_file)
     if timing is None:
         info = probe(side.video())
         console.warn(f"{side.timing_file} is missing: the times are taken from {info.path.name}.")
-        return plan_from_video(info, side.merged_dir), info.path, wanted_audio(info, settings)
+        return plan_from_video(info, made_dir), info.path, wanted_audio(info, settings)
     with suppress(UserError):  # a frame that cannot be read: whoever needs it will tell
         warn_of_renamed(FrameOrigins(side.frames(), side, Contents(side.root)).renamed, side)
     how = {"fill_missing": settings.fill_missing, "only_merged": settings.only_merged}
-    plan = plan_from_timing(timing, side.frames_dir, side.merged_dir, **how)
+    plan = plan_from_timing(timing, side.frames_dir, made_dir, **how)
     if not settings.audio or (timing.audio is None and not settings.audio_track):
         return plan, None, None
     try:
