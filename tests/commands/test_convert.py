@@ -351,7 +351,7 @@ def test_portraits_fill_every_frame_and_do_not_depend_on_the_mode(workspace, mod
     pictures = [read_image(path) for path in merged(workspace)]
     assert len(pictures) == FRAMES and {picture.shape for picture in pictures} == {(32, 32, 3)}
     assert all(read_origin(path).made_with_network for path in merged(workspace))
-    assert "1 frames without a face of their own" in capsys.readouterr().out
+    assert "the portrait of a frame beside" in capsys.readouterr().out
     before = times(workspace)
     run(workspace, models, ConvertOptions(mode="overlay", erode=50, mask="record"))
     assert times(workspace) == before and models.loads == 1

@@ -22,7 +22,7 @@ from facewright.core.images import Image, read_image
 from facewright.core.workspace import Side
 from facewright.faces.align import FaceType, Matrix
 from facewright.faces.faceset import FaceFile
-from facewright.faces.likeness import ALIKE, likeness_at
+from facewright.faces.likeness import ALIKE, is_plain, likeness_at
 from facewright.faces.record import MANUAL_DETECTOR
 from facewright.ui.contact_sheet import evenly
 
@@ -125,7 +125,10 @@ def _shape_by_faces(frames: Sequence[Path], groups: Groups, side: Side) -> Frame
     noted = _shape_of_frames(side)
     if noted not in (NOT_NOTED, now):
         return noted
-    pairs = [(image, face) for frame, image in images.items() for face in groups[frame.stem]]
+    # A plain face is alike wherever nothing is seen, as beyond the border of the frame.
+    pairs = [(image, face) for frame, image in images.items() for face in groups[frame.stem] if not _is_plain(face)]
+    if not pairs:
+        return None
 
     def seen(shape: FrameSize) -> float:
         scale = scale_between(shape, now)
@@ -137,6 +140,11 @@ def _shape_by_faces(frames: Sequence[Path], groups: Groups, side: Side) -> Frame
     usual = [(height, round(now[1] * height / now[0])) for height in sorted(heights)]
     best = max(usual, key=seen)
     return best if seen(best) >= ALIKE else None
+
+
+def _is_plain(face: FaceFile) -> bool:
+    """Whether a face's aligned image shows nothing, or is gone."""
+    return all(is_plain(image) for image in _readable(face.path))
 
 
 def _shape_of_frames(side: Side) -> FrameSize:

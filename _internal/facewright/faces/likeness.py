@@ -36,6 +36,11 @@ def alike(one: Image, other: Image) -> bool:
     return likeness(one, other) >= ALIKE
 
 
+def is_plain(image: Image) -> bool:
+    """Whether an image, (h, w, 3) uint8 BGR, shows nothing by which a place could be known again."""
+    return not (_blocks(image).std(axis=1) > PLAIN).any()
+
+
 def likeness(one: Image, other: Image) -> float:
     """Compare two images as small grey ones, in blocks: the median of the blocks' correlations, -1..1.
 
