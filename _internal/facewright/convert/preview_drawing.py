@@ -142,9 +142,7 @@ def _draw_control(row: Image, session: PreviewSession, spec: Option, tag: str) -
     draw_text(row, name, MARGIN, base, color=color)
     if tag:
         draw_text(row, tag, MARGIN + text_width(name) + 8, base, color=TAG, scale=0.36)
-    keys = keys_of(spec)
-    short = keys if len(keys) <= 3 else f"{keys[0]}-{keys[-1]}"
-    draw_text(row, short, row.shape[1] - MARGIN, base, color=DIM, anchor="end")
+    draw_text(row, keys_of(spec), row.shape[1] - MARGIN, base, color=DIM, anchor="end")
     if spec.choices:
         draw_text(row, show(value), BAR_LEFT, base, color=color)
         return

@@ -77,40 +77,50 @@ KEYS = {
     "h": PreviewAction.HELP,
     "Escape": PreviewAction.LEAVE,
 }
+SHOWN = {"`": "backtick"}  # how a key is written where its sign is hard to see
 NAMES = {"Space": " ", "Del": "Delete", "Esc": "Escape"}  # other names of keys -> ours
 # Keys -> what happens; the help of window, page and documents.
 HELP = (
     (". ,", "next, previous frame; also the arrows"),
-    ("Page up, down", "ten frames; Home, End: the first, the last"),
+    ("Page up, down", "ten frames; Home, End: first, last"),
     ("[ ]", "previous, next frame that needs a look"),
     ("Space", "before, after"),
-    ("V", "compare: a line to drag, side by side, off"),
+    ("V", "compare: line to drag, side by side, off"),
     ("v", "the replaced area in green"),
     ("0", "close-up of the face"),
-    ("9", "sheet: twelve frames with six values of the chosen control"),
     ("Up, Down", "choose a control"),
-    ("+ -", "the chosen control: more, less; the next, the previous choice"),
-    ("Shift", "with a key of a control: five steps, or the choice before"),
-    ("*", "what is set holds for all frames, for this shot, for this frame"),
-    ("#", "begin a shot at this frame, or join it to the one before"),
-    ("/ m", "next, previous frame, which takes over these settings"),
-    ("? M", "the rest of the shot, the frames before it, take over these settings"),
-    ("Delete", "let this frame or shot inherit again; of all frames: the defaults"),
+    ("+ -", "more, less of it; next, previous choice"),
+    ("9", "sheet: 12 frames with 6 values of it"),
+    ("Shift", "and a control's key: five steps, or back"),
+    ("*", "set for all frames, this shot, this frame"),
+    ("#", "begin a shot here, or join it to the last"),
+    ("/ m", "settings on to the next, previous frame"),
+    ("? M", "settings to the rest, start of the shot"),
+    ("Delete", "inherit again; for all frames: defaults"),
     ("Backspace", "undo"),
-    (">", "convert all frames, while looking goes on"),
+    (">", "convert all frames while you look"),
     ("h", "this help on, off"),
     ("Esc", "leave; the settings are saved"),
 )
 
 
 def control_help() -> list[tuple[str, str]]:
-    """Return the keys of each control that has some, and its name."""
-    return [(keys_of(spec), label(spec)) for spec in controls() if spec.keys]
+    """Return the keys of the controls, and what each changes; a key for one choice of several is named with it."""
+    rows: list[tuple[str, str]] = []
+    for spec in controls():
+        named = {key: choice for key, choice in spec.keys.items() if choice in spec.choices}
+        rows += [(SHOWN.get(key, key), f"{label(spec)} {choice}") for key, choice in named.items()]
+        if spec.keys and not named:
+            rows.append((keys_of(spec), label(spec)))
+    return rows
 
 
 def keys_of(spec: Option) -> str:
-    """Return a control's keys, in words."""
-    return " ".join(spec.keys)
+    """Return a control's keys in a few letters: "w s", "1-8"."""
+    digits = sorted(key for key in spec.keys if key.isdigit())
+    if len(digits) < 3:
+        return " ".join(spec.keys)
+    return f"{digits[0]}-{digits[-1]}"
 
 
 def label(spec: Option) -> str:
