@@ -14,7 +14,7 @@ from facewright.convert.cast import Cast, TrainedState
 from facewright.convert.masks import DstFace, MaskKind
 from facewright.convert.parameters import ConvertOptions, Parameters, keyed_options, resolve_parameters
 from facewright.convert.pipeline import ModelInput
-from facewright.convert.plan import Job, Share, count_masked_faces, job_key, list_faces, make_plan
+from facewright.convert.plan import Job, Share, count_masked_faces, job_key, list_faces, make_plan, uses_records
 from facewright.convert.session import SavedModels
 from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
@@ -214,6 +214,25 @@ def test_a_mask_that_cannot_be_read_is_not_counted(workspace):
     side, options = workspace.dst, dataclasses.replace(BASE, mask="record")
     made = make_plan(side.distinct_frames(), list_faces(side), side, options, Cast(STATE))
     assert count_masked_faces(made) == 1
+
+
+def test_occlusion_and_movement_are_in_the_key_where_they_are_used_only(workspace):
+    options = {"mask": {"mask": "occlusion"}, "motion": {"motion_blur": 50}, "none": {}}
+    before = {name: keys(workspace, ConvertOptions(**values)) for name, values in options.items()}
+    path = workspace.dst.aligned_dir / "00001_0.png"
+    record = load_record(path)
+    update_record(path, dataclasses.replace(record, occlusion=mask_of(255)))
+    after = {name: keys(workspace, ConvertOptions(**values)) for name, values in options.items()}
+    assert {name: changed(before[name], after[name]) for name in options} == {
+        "mask": ["00001.png"], "motion": [], "none": []
+    }  # fmt: skip
+    add_face(workspace, 2, "00002_0.png", centre=(43, 30))
+    moved = {name: keys(workspace, ConvertOptions(**values)) for name, values in options.items()}
+    assert changed(after["motion"], moved["motion"]) == WITH_FACE  # the face beside one that moved moves, too
+    assert changed(after["none"], moved["none"]) == ["00002.png"]
+    side = workspace.dst
+    made = make_plan(side.distinct_frames(), list_faces(side), side, ConvertOptions(mask="occlusion"), Cast(STATE))
+    assert count_masked_faces(made) == 1 and uses_records(made[0])
 
 
 def test_defaults_that_a_model_inherits_change_the_key(workspace, monkeypatch):

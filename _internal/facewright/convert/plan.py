@@ -45,6 +45,7 @@ from facewright.ui.contact_sheet import evenly
 # Goes up when the same parameters give another image, so that older results are made again.
 VERSION = 1
 NAMED = 3  # files named in a message
+OF_RECORDS = frozenset((MaskKind.RECORD, MaskKind.OCCLUSION))
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
 
 
@@ -363,10 +364,16 @@ def check_frames(jobs: Sequence[Job], side: Side) -> None:
 
 def count_masked_faces(plan: Sequence[Planned]) -> int:
     """Return how many faces have a readable mask of their own that is used."""
-    return sum(
-        face.mask is not None and decode_mask(face.mask.text) is not None
+    used = [
+        {MaskKind.RECORD: face.mask, MaskKind.OCCLUSION: face.occlusion}[kind]
         for planned in plan
         for share in planned.job.shares
-        if MaskKind.RECORD in share.parameters.masks
+        for kind in OF_RECORDS.intersection(share.parameters.masks)
         for face in share.faces
-    )
+    ]
+    return sum(mask is not None and decode_mask(mask.text) is not None for mask in used)
+
+
+def uses_records(planned: Planned) -> bool:
+    """Whether the masks that records carry are asked for."""
+    return any(OF_RECORDS.intersection(share.parameters.masks) for share in planned.job.shares)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from facewright.convert.cast import Cast, TrainedState, check_blended, check_models, check_persons
 from facewright.convert.every_face import faces_side
 from facewright.convert.last_run import keep_options
-from facewright.convert.masks import MaskKind
 from facewright.convert.matching import Matched, match_faces, say_matched, warn_of_strangers, without_copies
 from facewright.convert.output import Output, check_output, output_of, results_of
 from facewright.convert.parameters import ConvertOptions
@@ -24,6 +23,7 @@ from facewright.convert.plan import (
     count_masked_faces,
     list_faces,
     make_plan,
+    uses_records,
 )
 from facewright.convert.selection import choose_frames, parse_cast
 from facewright.convert.settings_file import load_settings, say_settings
@@ -418,10 +418,6 @@ def _report(
         up_to_date=len(plan) - len(done),
         borrowed=sum(planned.job.shown is not None for planned in plan),
         faces=sum(len(planned.job.faces) for planned in plan),
-        own_masks=count_masked_faces(plan) if any(map(_uses_records, plan)) else None,
+        own_masks=count_masked_faces(plan) if any(map(uses_records, plan)) else None,
         jobs=[planned.job for planned in plan],
     )
-
-
-def _uses_records(planned: Planned) -> bool:
-    return any(MaskKind.RECORD in share.parameters.masks for share in planned.job.shares)
