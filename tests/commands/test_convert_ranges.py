@@ -90,7 +90,7 @@ def converted(workspace, **options):
     workspace.dst.aligned_dir.mkdir()
     add_face(workspace, 1, "00001_0.png")
     run(workspace, StubModels(), ConvertOptions(discard_frames=True, **options))
-    with pytest.raises(UserError, match="are missing") as caught:
+    with pytest.raises(UserError) as caught:
         make_video.run(workspace, make_video.Options())
     assert "--only-merged" in caught.value.fix
     make_video.run(workspace, make_video.Options(only_merged=True, crf=1))
