@@ -116,7 +116,8 @@ class PreviewSession:
         for index, spec in enumerate(self.controls):
             if meaning := spec.keys.get(key) or spec.keys.get(key.lower()):
                 self.selected = index
-                self._step(spec, meaning, times, big=key not in spec.keys)
+                with self._lock:  # from the value that is read to the one that is set
+                    self._step(spec, meaning, times, big=key not in spec.keys)
                 return
 
     def do(self, what: PreviewAction, times: int = 1) -> None:
