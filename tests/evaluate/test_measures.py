@@ -132,6 +132,13 @@ def test_a_colour_step_is_measured_in_dE() -> None:
     assert pair(pixels.border_step, faded) < 0.25 * apart < 0.5 * pair(pixels.shade_difference, faded)
 
 
+def test_other_brows_are_no_step_at_the_border() -> None:
+    browed = DST.copy()
+    for brow in (slice(17, 22), slice(22, 27)):
+        cv2.polylines(browed, [np.rint(POINTS[brow]).astype(np.int32)], False, (10, 20, 30), 5, cv2.LINE_AA)
+    assert pair(pixels.border_step, browed) == 0 and pair(pixels.shade_difference, browed) > 0
+
+
 def test_sharpness_falls_with_blur_and_tells_eyes_from_skin() -> None:
     was = pixels.detail(pixels.lab_of(DST, REGION), REGION)
     soft = cv2.GaussianBlur(DST, (0, 0), 2.0)

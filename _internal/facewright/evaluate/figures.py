@@ -168,7 +168,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         *("border_step", LOOK, "border step", "dE", 0.0, "less", ("step",), mean),
-        "How much more the colour changes across the border of the face than in dst.",
+        "How much more the colour changes across the border of the face than in dst, brows left out.",
     ),
     Figure(
         *("shade", LOOK, "light and colour", "dE", 0.0, "less", ("shade",), mean),

@@ -25,6 +25,8 @@ SECTORS = 24  # parts of the border
 SHADE_SIGMA = 0.14  # of the Gaussian that leaves light and shade, the same unit
 INSET = 0.1  # how far inside the mask sharpness is measured, the same unit
 EYE_GROWTH = 0.06  # around the lids, the same unit
+BROW_GROWTH = 0.12  # around the line of the brows, the same unit
+BROWS = (slice(17, 22), slice(22, 27))  # of the landmarks
 DETAIL_SIGMA = 1.0  # px: finer is noise of camera and codec
 ALIGNED_PX = 96  # side of the aligned face in which changes over time are seen
 REACH = 0.3  # around the hull, where a conversion may change the frame, in roots of the hull's area
@@ -102,7 +104,8 @@ def border_step(result: Lab, dst: Lab, region: FaceRegion) -> float:
 
     The border is cut into 24 sectors around the middle of the mask; each has a ring of 7 % of the face's size
     inside and one outside. Mean over the sectors of the distance between result and dst, of the difference of
-    their mean colours. Ours; NaN where the face does not lie in the frame.
+    their mean colours. The brows, through which the hull of the landmarks runs, are left out: src's are a feature,
+    not a seam. Ours; NaN where the face does not lie in the frame.
 
     Args:
         result, dst: See `lab_of`.
@@ -115,7 +118,8 @@ def border_step(result: Lab, dst: Lab, region: FaceRegion) -> float:
 def _steps(lab: Lab, region: FaceRegion) -> NDArray[np.float64]:
     """Return inner less outer mean colour for each sector that has both, (k, 3)."""
     width = max(RING * region.size, 1.5)
-    inner, outer = region.mask & (region.depth <= width), ~region.mask & (-region.depth <= width)
+    near = (np.abs(region.depth) <= width) & ~_brows(region)
+    inner, outer = near & region.mask, near & ~region.mask
     rows, columns = (np.asarray(index, np.float64) for index in np.indices(region.mask.shape))
     middle = (rows[region.mask].mean(), columns[region.mask].mean()) if region.mask.any() else (0.0, 0.0)
     angles = np.arctan2(rows - middle[0], columns - middle[1])
@@ -123,6 +127,14 @@ def _steps(lab: Lab, region: FaceRegion) -> NDArray[np.float64]:
     one, other = (_sector_means(lab, sectors, ring) for ring in (inner, outer))
     steps = one - other
     return steps[np.isfinite(steps).all(1)]
+
+
+def _brows(region: FaceRegion) -> Flags:
+    """Return where the brows are, as dst has them and as another person may have them, (h, w) of the crop."""
+    lines = np.zeros(region.mask.shape, np.uint8)
+    for brow in BROWS:
+        cv2.polylines(lines, [np.round(region.points[brow]).astype(np.int32)], False, 1)
+    return _grown(lines > 0, BROW_GROWTH * region.size)
 
 
 def _sector_means(lab: Lab, sectors: NDArray[np.int_], ring: Flags) -> NDArray[np.float64]:
