@@ -175,6 +175,12 @@ def test_no_file_and_no_function_is_too_long() -> None:
     assert not offences(OURS, too_long)
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    """Two of one name cannot be collected in one run."""
+    names = [path.name for path in OURS if path.name.startswith("test_")]
+    assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
+
+
 def hidden(path: Path) -> Iterator[str]:
     tree = tree_of(path)
     for node in ast.walk(tree):
