@@ -127,7 +127,9 @@ def test_two_results_are_compared_face_by_face(filled, tmp_path):
     assert apart["margin"].value > 0.2 and apart["margin"].certain
     assert apart["face_sharpness"].value > 0.3 and apart["face_sharpness"].certain
     assert apart["untouched"].value == 0 and not apart["untouched"].certain
-    assert sum("*" in line for line in console_table(found)) >= 2
+    verdicts = {figure.name: found.against.verdict(figure, found.result.values[figure.name]) for figure in FIGURES}
+    assert (verdicts["margin"], verdicts["untouched"]) == ("better", "")
+    assert sum("better" in line or "worse" in line for line in console_table(found)) >= 2
 
 
 def test_a_report_stands_for_its_result(filled, tmp_path):

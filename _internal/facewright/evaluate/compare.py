@@ -51,6 +51,13 @@ class Comparison:
     paired: int
     differences: Mapping[str, Difference]
 
+    def verdict(self, figure: Figure, value: FigureValue) -> str:
+        """Return how this result's value stands to the other's: "better", "worse"; "" where it may be chance."""
+        apart = self.differences[figure.name]
+        if not apart.certain:
+            return ""
+        return "better" if figure.is_better(value.value, value.value - apart.value) else "worse"
+
 
 def compare_results(this: Table, other: Table, name: str, values: Mapping[str, FigureValue]) -> Comparison:
     """Hold a result against another one.

@@ -78,6 +78,12 @@ class Figure:
             return f"{100 * value:.1f}"
         return f"{value:.{DIGITS.get(self.unit, 3)}f}"
 
+    def is_better(self, value: float, other: float) -> bool:
+        """Return whether a value is nearer to the ideal than another, or farther the good way where there is none."""
+        if self.better == "near" and self.ideal is not None:
+            return abs(value - self.ideal) < abs(other - self.ideal)
+        return value > other if self.better == "more" else value < other
+
     def value(self, table: Table, rows: Rows | None = None) -> float:
         """Return the number over all rows, or some; NaN where it cannot be known."""
         columns = [table.columns[name] for name in self.columns]

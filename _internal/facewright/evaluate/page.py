@@ -36,7 +36,7 @@ th, td { padding: 6px 8px; text-align: right; vertical-align: top; border-top: 1
 th { font-size: 13px; font-weight: 500; color: var(--soft) } th:first-child, td:first-child { text-align: left }
 tr.group td { font-weight: 600; padding-top: 14px } td small { display: block; color: var(--soft); font-size: 12px }
 td { font-variant-numeric: tabular-nums } td + td { white-space: nowrap }
-td.sure { color: var(--accent); font-weight: 600 }
+td.better { color: var(--accent); font-weight: 600 } td.worse { color: var(--warn); font-weight: 600 }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 8px }
 svg { border-radius: 6px; width: 100%; height: auto } svg text { font: 11px system-ui, sans-serif }
 .faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 10px }
@@ -103,7 +103,7 @@ def _table(found: Evaluation) -> Iterator[str]:
     yield "</tbody></table>"
     if against:
         how = f"{counted(against.paired, 'face')} in both" if against.paired else "it shows other faces"
-        yield f'<p class="soft">The other is {html.escape(against.name)}; {how}. Green: more than chance.</p>'
+        yield f'<p class="soft">The other is {html.escape(against.name)}; {how}. Better, worse: more than chance.</p>'
 
 
 def _trip_table(trip: RoundTrip) -> Iterator[str]:
@@ -124,7 +124,9 @@ def _row(figure: Figure, found: Evaluation) -> str:
     if found.against:
         apart = found.against.differences[figure.name]
         cells.append(_cell(figure.show(found.against.values[figure.name].value)))
-        cells.append(_cell(figure.show(apart.value), show_interval(figure, apart.interval), sure=apart.certain))
+        verdict = found.against.verdict(figure, value)
+        small = ", ".join(filter(None, (show_interval(figure, apart.interval), verdict)))
+        cells.append(_cell(figure.show(apart.value), small, verdict))
     else:
         floor = found.floor.values[figure.name] if found.floor else None
         cells.append(_cell(figure.show(floor.value) if floor else ""))
@@ -132,9 +134,9 @@ def _row(figure: Figure, found: Evaluation) -> str:
     return f"<tr>{_cell(figure.heading, figure.meaning)}{''.join(cells)}</tr>"
 
 
-def _cell(text: str, small: str = "", *, sure: bool = False) -> str:
+def _cell(text: str, small: str = "", kind: str = "") -> str:
     below = f"<small>{html.escape(small)}</small>" if small else ""
-    return f"<td{' class=sure' if sure else ''}>{html.escape(text)}{below}</td>"
+    return f"<td class='{kind}'>{html.escape(text)}{below}</td>"
 
 
 def result_plots(found: Evaluation) -> list[Lines]:

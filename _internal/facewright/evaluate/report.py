@@ -30,7 +30,7 @@ from facewright.evaluate.round_trip import GROUP, RoundTrip
 NAME = "evaluation.json"
 VERSION = 1
 MAX_ROWS = 1_000_000
-WIDTHS = (9, 20, 13, 20)  # of the columns behind the title
+WIDTHS = (9, 20, 13, 20, 9)  # of the columns behind the title
 NUMBERS = list_of(either(number, nothing))
 SCHEMA = fields(
     {
@@ -155,8 +155,8 @@ def console_table(found: Evaluation) -> Iterator[str]:
             cells = [show_interval(figure, value.interval), of_floor, show_ideal(figure, found.expected)]
         else:
             apart = against.differences[figure.name]
-            known = show_interval(figure, apart.interval) + (" *" if apart.certain else "  ")
-            cells = [figure.show(against.values[figure.name].value), figure.show(apart.value), known]
+            cells = [figure.show(against.values[figure.name].value), figure.show(apart.value)]
+            cells += [show_interval(figure, apart.interval), against.verdict(figure, value)]
         yield _line(f"  {figure.heading}", [figure.show(value.value), *cells])
 
 
