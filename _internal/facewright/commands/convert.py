@@ -155,7 +155,7 @@ def _say_next(report: ConvertReport, *, left_out: bool) -> None:
 
 def _written(report: ConvertReport) -> str:
     """Return a line that says what was written."""
-    others = f"{console.counted(report.copied, 'frame')} without a face"
+    others = f"{console.counted(report.copied, 'frame')} with nothing to replace"
     told = {
         Output.FRAME: f"copied {others}",
         Output.ALPHA: f"all transparent: {others}",

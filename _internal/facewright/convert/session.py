@@ -139,7 +139,7 @@ class ConvertReport:
         sheet: The contact sheet of frames before and after; None where there is none.
         written: Frames written by this run.
         changed: Those of them with a replaced face.
-        copied: Those of them without a face, copied as they are.
+        copied: Those of them in which nothing is replaced (no face, mode original, nobody of the cast).
         replaced_faces: Faces replaced by this run.
         skipped_faces: Faces left as they are, because the model saw no face there.
         scaled_faces: Faces scaled by this run with their frames, which have another size than when they were found.
