@@ -102,7 +102,7 @@ def test_some_of_the_same_faces_on_both_sides_are_told(filled, capsys):
 def test_unreadable_faces_are_named_before_training(filled):
     for number in range(7):
         write_image(filled.src.aligned_dir / f"plain{number}.png", np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(UserError, match=r"7 file\(s\).*plain0.png.*and 2 more"):
+    with pytest.raises(UserError, match=r"7 files.*plain0.png.*and 2 more"):
         run(filled)
     assert not filled.model_dir.exists()
 
@@ -112,9 +112,7 @@ def test_faces_that_show_too_little_are_named(filled, monkeypatch, tmp_path):
         face_type = tiny.FaceType.HEAD
 
     tiny.use_tiny(monkeypatch.setattr, WholeHead)
-    with pytest.raises(
-        UserError, match=r"6 face\(s\) of data_src show less than the model h64 needs: 00000_0.png"
-    ) as it:
+    with pytest.raises(UserError, match=r"6 faces of data_src.*h64.*: 00000_0.png") as it:
         run(filled)
     assert "4_src_extract_faces" in it.value.fix and "--face-type head" in it.value.fix
     folder = tmp_path / "many"
