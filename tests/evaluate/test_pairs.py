@@ -84,7 +84,11 @@ def test_a_step_that_fails_names_its_pair(workspace, pairs):
 NONE = ("", "a, a.mp4", "../a, a.mp4, a.mp4", "a, a.mp4, none.mp4", "a\x1b, a.mp4, a.mp4")
 
 
-@pytest.mark.parametrize("text", [*NONE, "a, a.mp4, a.mp4\na, a.mp4, a.mp4"])
+LONG = [f"a, {'b' * 200_000}, a.mp4", f"a, {'b' * 5000}, a.mp4", f"{'a' * 300}, a.mp4, a.mp4"]
+TWICE = ["a, a.mp4, a.mp4\na, a.mp4, a.mp4", "a, a.mp4, a.mp4\nA, a.mp4, a.mp4"]
+
+
+@pytest.mark.parametrize("text", [*NONE, *LONG, *TWICE], ids=range(len([*NONE, *LONG, *TWICE])))
 def test_a_list_that_is_none_is_refused_in_a_sentence(tmp_path, text):
     (tmp_path / "a.mp4").write_bytes(b"")
     listed = tmp_path / "list.csv"

@@ -23,7 +23,7 @@ from facewright.core.command import CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder, read_json, write_json
 from facewright.core.json_data import fields, number
-from facewright.core.names import is_plain
+from facewright.core.names import problem_of
 from facewright.core.safe_files import is_bare, read_regular, replacing
 from facewright.core.workspace import Workspace
 from facewright.evaluate.figures import FIGURES, mean
@@ -87,23 +87,34 @@ def read_pairs(path: Path) -> list[VideoPair]:
         text = read_regular(path, links=True, longest=LONGEST_LIST).decode("utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise _bad_list(path, f"it cannot be read ({error})") from error
-    pairs: list[VideoPair] = []
-    for number_of, row in enumerate(csv.reader(text.splitlines(), skipinitialspace=True), 1):
+    try:
+        rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
+    except csv.Error as error:
+        raise _bad_list(path, str(error)) from error
+    pairs: dict[str, VideoPair] = {}
+    for number_of, row in enumerate(rows, 1):
         if not row or row[0].startswith("#"):
             continue
         if len(row) != 3:
             raise _bad_list(path, f"line {number_of} has {len(row)} parts")
         name, *videos = (part.strip() for part in row)
-        if not is_bare(name) or not is_plain(name) or name in {pair.name for pair in pairs}:
+        key = name.casefold()  # Windows and macOS have one folder for a and A
+        if not is_bare(name) or problem_of(name) or key in pairs:
             raise _bad_list(path, f"the name in line {number_of} is no folder's name, or stands twice")
-        pair = VideoPair(name, *(path.parent / video for video in videos))
-        for video in (pair.src, pair.dst):
-            if not video.is_file():
-                raise _bad_list(path, f"there is no {video} (line {number_of})")
-        pairs.append(pair)
+        pairs[key] = VideoPair(name, *(path.parent / video for video in videos))
+        for video in videos:
+            if not _is_there(path.parent / video):
+                raise _bad_list(path, f"there is no {video[:200]} (line {number_of})")
     if not 0 < len(pairs) <= MAX_PAIRS:
         raise _bad_list(path, f"it holds {len(pairs)} pairs")
-    return pairs
+    return list(pairs.values())
+
+
+def _is_there(video: Path) -> bool:
+    try:
+        return video.is_file()
+    except (OSError, ValueError):  # longer than any path, or with a zero byte
+        return False
 
 
 def _bad_list(path: Path, why: str) -> UserError:
