@@ -22,6 +22,7 @@ from facewright.core.options import Option, Value, declared, grouped, resolve, s
 from facewright.core.workspace import Workspace
 from facewright.launchers import unlisted_scripts, write_launchers
 
+NEAR = 0.7  # share of the letters; with the usual 0.6 --bogus would mean --verbose
 RAW_ARGUMENTS = "facewright.raw_arguments"
 
 
@@ -319,7 +320,7 @@ def usage_error(problem: click.ClickException, arguments: Sequence[str], program
 
 def _meant(wrong: str, known: Sequence[str], arguments: Sequence[str]) -> str:
     """Return the command line with the nearest known word in place of a wrong one; empty where none is near."""
-    near = difflib.get_close_matches(wrong, known, 1)
+    near = difflib.get_close_matches(wrong, known, 1, NEAR)
     if not near or not wrong:
         return ""
     words = [near[0] + word[len(wrong) :] if word.partition("=")[0] == wrong else word for word in arguments]

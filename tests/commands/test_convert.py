@@ -64,7 +64,7 @@ def test_every_frame_has_a_picture_and_only_faces_are_changed(workspace, models,
     sheet = workspace.root / SHEET_NAME
     assert read_image(sheet).shape[1] > 1000 and read_origin(sheet).made_with_network
     said = capsys.readouterr().out
-    assert "5 faces in 5 frames" in said and "1 frame without a face" in said and "8_to_mp4" in said
+    assert "5 faces in 5 frames" in said and "1 frame with nothing to replace" in said and "8_to_mp4" in said
 
 
 def test_nothing_to_do_builds_no_model_and_writes_nothing(workspace, models, capsys):

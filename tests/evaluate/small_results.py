@@ -26,13 +26,15 @@ def painted(image, points, colour, noise=4.0, seed=0):
     return np.rint(image * (1 - mask) + face * mask).astype(np.uint8)
 
 
-def save(side, image, points, name, person=None):
+def save(side, image, points, name, person=None, number=0):
     matrix = align_matrix(points, FaceType.FULL, 64)
     placed = transform_points(points, matrix).astype(np.float32)
     record = FaceRecord(
         *(FaceType.FULL, 64, placed, points, name, "mtcnn", 1.0, (0, 0, 9, 9), matrix, (0, 0, 0)), person=person
     )
-    save_face(side.aligned_dir / f"{name.removesuffix('.png')}_0.png", np.asarray(cut(image, matrix, 64)), record)
+    save_face(
+        side.aligned_dir / f"{name.removesuffix('.png')}_{number}.png", np.asarray(cut(image, matrix, 64)), record
+    )
 
 
 def fill(workspace: Workspace, frames=FRAMES, colour=BLUE):

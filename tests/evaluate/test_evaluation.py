@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from clips import ffmpeg
-from evaluate.small_results import BLUE, FRAMES, RED, Observers, fill, merge
+from convert.drawn_faces import scene
+from evaluate.small_results import BLUE, FRAMES, RED, Observers, fill, merge, painted, points_of, save
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Workspace
@@ -115,6 +116,30 @@ def test_a_video_of_the_result_is_measured_like_its_frames(filled, tmp_path):
     ffmpeg("-framerate", "25", "-i", frames, "-frames:v", "30", "-c:v", "libx264", "-pix_fmt", "yuv444p", short)
     with pytest.raises(UserError, match="30 frames"):
         evaluate(filled, EvaluateOptions(result=str(short), noise_floor=False), Observers())
+
+
+def test_of_two_people_what_is_outside_is_measured_anew_for_one(workspace):
+    """Of one person the other one's face is outside; a look at both before changes nothing."""
+    small = (96, 256)
+    for side in (workspace.src, workspace.dst):
+        side.aligned_dir.mkdir(parents=True)
+    workspace.dst.merged_dir.mkdir(parents=True)
+    for index in range(4):
+        name, where = f"{index + 1:05d}.png", [points_of(index) + np.array((120 * number, 0)) for number in (0, 1)]
+        before, after = scene(*small), scene(*small)
+        for points in where:
+            before, after = painted(before, points, RED, seed=index), painted(after, points, BLUE, seed=index + 100)
+        write_image(workspace.dst.frames_dir / name, before)
+        write_image(workspace.dst.merged_dir / name, after)
+        save(workspace.src, after, where[0], name)
+        for number, points in enumerate(where):
+            save(workspace.dst, before, points, name, person=number + 1, number=number)
+
+    def untouched(person):
+        found = evaluate(workspace, EvaluateOptions(person=person, noise_floor=False), Observers())
+        return found.result.values["untouched"].value
+
+    assert [untouched(person) for person in (0, 1, 2, 0)] == [1, 0, 0, 1]
 
 
 def test_two_results_are_compared_face_by_face(filled, tmp_path):

@@ -1,6 +1,7 @@
 """The page server: who gets in, who does not, and what a broken request does."""
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -140,6 +141,21 @@ def test_every_refusal_carries_the_same_headers_and_ends_the_connection(page: Pa
     head, _, body = raw(page, text).partition(b"\r\n\r\n")
     assert head[9:10] in (b"4", b"5") and b"frame-ancestors 'none'" in head and b"nosniff" in head
     assert b"Python" not in head and b"<" not in body
+
+
+def test_a_fault_of_the_program_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def answer(request: PageRequest) -> PageAnswer:
+        raise KeyError(f"lost {request.path}")
+
+    with Page(answer) as served, caplog.at_level("ERROR", logger="facewright"):
+        served_logger = logging.getLogger("facewright")
+        served_logger.addHandler(caplog.handler)
+        try:
+            status, _, headers = ask(f"{served.address}state")
+        finally:
+            served_logger.removeHandler(caplog.handler)
+    assert status == 500 and headers.items() >= SECURITY_HEADERS.items()
+    assert "lost state" in caplog.text
 
 
 def test_a_flood_of_connections_leaves_the_processor_to_others() -> None:

@@ -187,9 +187,10 @@ class Side:
 
     def other_videos(self) -> list[Path]:
         """Return the videos in the workspace whose names say nothing: not those of a side, none that a step wrote."""
-        named = (*MADE_VIDEOS, *(f"data_{side}" for side in SIDES))
+        sides = [f"data_{side}" for side in SIDES]
         files = [path for path in list_files(self.root) if path.suffix.lower() in VIDEO_EXTENSIONS]
-        return [path for path in files if not path.name.lower().startswith(named)]
+        files = [path for path in files if not path.name.lower().startswith(MADE_VIDEOS)]
+        return [path for path in files if _plain_stem(path.name.lower()) not in sides]
 
     def video(self) -> Path:
         """Return the one video of this side.

@@ -174,12 +174,15 @@ class Watch:
     def _key(self, face: EvaluatedFace, there: Mapping[int, str], *, compared: bool) -> str:
         """Return what the observation of a face depends on; a compared one depends on the frame before, too."""
         faces = [face, self.before.get((face.frame, face.number))] if compared else [face]
-        parts = [
-            [self.dst_keys[f.frame], there.get(f.frame), np.asarray(f.points, float).round(2).tolist()]
-            for f in faces
-            if f is not None
-        ]
-        return _hashed([VERSION, self.observers.judge.name, parts])
+
+        def place(one: EvaluatedFace) -> list[list[float]]:
+            return list(np.asarray(one.points, float).round(2).tolist())
+
+        parts = [[self.dst_keys[f.frame], there.get(f.frame), place(f)] for f in faces if f is not None]
+        together = self.subject.of_frame[face.frame]
+        # The first face of a frame also holds what was changed outside of all of them.
+        outside = [place(one) for one in together] if compared and face is together[0] else None
+        return _hashed([VERSION, self.observers.judge.name, parts, outside])
 
     def _looks(
         self, source: ResultSource | None, todo: Mapping[int, Sequence[EvaluatedFace]], there: Mapping[int, str]
@@ -189,7 +192,7 @@ class Watch:
         if source is not None:  # the change from the frame before is measured, which may be done already
             faces = (face for group in todo.values() for face in group)
             wanted |= {past.frame for f in faces if (past := self.before.get((f.frame, f.number)))} & there.keys()
-        order, of_frame = sorted(wanted), self.subject.of_frame()
+        order, of_frame = sorted(wanted), self.subject.of_frame
         observers = self.observers
 
         def look(loaded: Loaded) -> list[_Look]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facewright import __version__
 from facewright.core import console
@@ -133,10 +132,6 @@ def read_report(path: Path) -> MeasuredResult:
         )
     table = Table(faces["frame"], faces["number"], columns)
     return MeasuredResult(data["result"], table, values_of(table), judge=data["judge"])
-
-
-def _column(values: list[float | None]) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def console_table(found: Evaluation) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ class Subject:
     faces: Sequence[EvaluatedFace]
     changed: int = 0
 
+    @cached_property
     def of_frame(self) -> dict[int, list[EvaluatedFace]]:
         """Return the faces by the index of their frame."""
         groups: dict[int, list[EvaluatedFace]] = {}

@@ -238,6 +238,6 @@ def _last_trained(model_dir: Path) -> str:
 def _nothing_trained(model_dir: Path, what: str) -> UserError:
     return UserError(
         f"There is {what} in {model_dir}.",
-        f"one of {', '.join(registry.model_names())}, trained.",
+        f"a trained model: {', '.join(registry.model_names())}.",
         f"train one first:{hint('train')}",
     )

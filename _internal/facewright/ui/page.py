@@ -264,7 +264,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(FORBIDDEN)
         else:
             self.connection.settimeout(IDLE_SECONDS)
-            self._send(self.server.answer(PageRequest(str(self.command), rest, parts.query, body)))
+            self._send(self._answer(PageRequest(str(self.command), rest, parts.query, body)))
+
+    def _answer(self, request: PageRequest) -> PageAnswer:
+        """Answer a request; a fault of ours goes into the log, and the page hears of it."""
+        try:
+            return self.server.answer(request)
+        except Exception:
+            console.LOG.exception("A request of the page failed: %s %s", request.method, request.path)
+            words = b"This failed by a fault of the program; the log file holds it."
+            return PageAnswer(words, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _from_here(self) -> bool:
         """Whether the Host header names this machine, and a page that sends something comes from that address."""
