@@ -16,7 +16,8 @@ import browser
 from commands.convert_runs import StubModels as StubTrained
 from facewright.convert.last_run import check_repeatable, keep_options, same_options
 from facewright.convert.parameters import ConvertOptions
-from facewright.convert.settings_file import settings_path
+from facewright.convert.settings import SettingsByFrame
+from facewright.convert.settings_file import save_settings, settings_path
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
@@ -205,6 +206,24 @@ def test_options_of_the_last_conversion(workspace):
     assert same_options(workspace).dfm == ""  # a workspace may be a stranger's
     with pytest.raises(UserError, match=r"x\.dfm"):
         check_repeatable(workspace)
+
+
+def test_a_run_that_made_masks_alone_changes_nothing_of_the_frames(workspace):
+    keep_options(workspace, ConvertOptions(mode="seamless"))
+    keep_options(workspace, ConvertOptions(mode="overlay", mask_only=True))
+    assert same_options(workspace) == ConvertOptions(mode="seamless")
+
+
+def test_the_flags_of_the_last_run_come_before_what_was_saved_earlier_only(workspace):
+    def save(**values):
+        save_settings(workspace.dst, SettingsByFrame(("00001.png",), ConvertOptions(**values)))
+
+    workspace.dst.frames_dir.mkdir(exist_ok=True)
+    save(mode="seamless", erode=10)
+    keep_options(workspace, ConvertOptions(mode="overlay", erode=30))
+    assert same_options(workspace) == ConvertOptions(mode="overlay", erode=30)
+    save(mode="seamless", erode=20)  # in the preview, after that run
+    assert same_options(workspace) == ConvertOptions(mode="seamless", erode=20)
 
 
 def test_strange_options_of_the_last_conversion_are_passed_over(workspace):
