@@ -97,7 +97,7 @@ def test_sound_and_colour_tags_are_those_of_dst(workspace: Workspace, codec: str
     assert tag == {"h265": "hvc1", "prores": "ap4h"}.get(codec, tag)
 
 
-def test_masks_become_a_video_of_their_own(workspace: Workspace) -> None:
+def test_masks_become_a_video_of_their_own(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     frames = filled(workspace, alpha=False, frames=5)
     with pytest.raises(UserError, match="merged_mask") as caught:
         make(workspace, masks=True)
@@ -110,6 +110,12 @@ def test_masks_become_a_video_of_their_own(workspace: Workspace) -> None:
     assert (decoded(report.video, "bgr24") == frames[..., :1]).all() and probe(report.video).audio is None
     with pytest.raises(UserError, match="no masks"):
         make(workspace, masks=True, fill_missing=True)
+    (workspace.dst.masks_dir / "00003.png").rename(workspace.dst.masks_dir / "00077.png")
+    with pytest.raises(UserError, match="00003") as caught:
+        make(workspace, masks=True)
+    assert "--fill-missing" not in caught.value.fix and "--mask-only" in caught.value.fix
+    make(workspace, masks=True, only_merged=True)
+    assert "in merged_mask (00077.png)" in capsys.readouterr().out
 
 
 def test_a_frame_that_has_alpha_keeps_the_usual_video_as_it_is(workspace: Workspace) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
@@ -97,13 +97,7 @@ def plan_from_timing(
     if only_merged:
         untouched, missing = {}, []
     if missing and not fill_missing:
-        raise UserError(
-            f"Missing in {merged_dir}: {len(missing)} of {console.counted(len(wanted), 'frame')}: "
-            f"{listed(missing, MAX_NAMED)}.",
-            "a converted frame for each frame of the video.",
-            "convert again (first line), take the untouched frames in their place (second), or leave them out with "
-            f"their sound (third):{_convert(merged_dir)}{again('--fill-missing')}{again('--only-merged')}",
-        )
+        raise _some_missing(merged_dir, missing, len(wanted))
     chosen = [(n - 1, merged.get(n) or untouched[n]) for n in wanted if n in merged or n in untouched]
     kept = [i for i, _ in chosen]
     return ResultPlan(
@@ -161,6 +155,20 @@ def _nothing_merged(merged_dir: Path) -> UserError:
     return UserError(
         f"There are no frames in {merged_dir}.", "the converted frames.", f"convert first:{_convert(merged_dir)}"
     )
+
+
+def _some_missing(merged_dir: Path, missing: Sequence[str], of: int) -> UserError:
+    names = listed(missing, MAX_NAMED)
+    happened = f"Missing in {merged_dir}: {len(missing)} of {console.counted(of, 'frame')}: {names}."
+    redo, without = _convert(merged_dir), again("--only-merged")
+    if merged_dir.name == MASKS_FOLDER:  # a frame is no mask, so none can take its place
+        fix = f"make the missing masks (first line), or leave their frames out (second):{redo}{without}"
+        return UserError(happened, "a mask for each frame of the video.", fix)
+    fix = (
+        "convert again (first line), take the untouched frames in their place (second), or leave them out with their "
+        f"sound (third):{redo}{again('--fill-missing')}{without}"
+    )
+    return UserError(happened, "a converted frame for each frame of the video.", fix)
 
 
 def _convert(merged_dir: Path) -> str:
@@ -379,7 +387,7 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
         settings, target = replace(settings, audio=False), target.with_stem(f"{target.stem}_mask")
     with workspace.lock("result"):
         plan, source, audio = _plan_result(workspace.dst, settings)
-        _say_plan(plan)
+        _say_plan(plan, _made_dir(workspace.dst, settings).name)
         if not settings.masks:
             say_audio(audio, settings)
         size = image_size(read_encoded(plan.frames[0]), plan.frames[0])
@@ -424,9 +432,13 @@ def hardware_encoder(settings: ResultSettings, size: tuple[int, int]) -> str:
     return ""
 
 
+def _made_dir(side: Side, settings: ResultSettings) -> Path:
+    return side.masks_dir if settings.masks else side.merged_dir
+
+
 def _plan_result(side: Side, settings: ResultSettings) -> tuple[ResultPlan, Path | None, AudioStream | None]:
     """Return the frames with their times, the file with the audio, and the audio."""
-    made_dir = side.masks_dir if settings.masks else side.merged_dir
+    made_dir = _made_dir(side, settings)
     warn_of_left_out_images(made_dir)
     timing = read_timing(side.timing_file)
     if timing is None:
@@ -479,21 +491,20 @@ def wanted_audio(info: VideoInfo, settings: ResultSettings) -> AudioStream | Non
     return info.audio
 
 
-def _say_plan(plan: ResultPlan) -> None:
-    """Say what is unusual about the frames; nothing is filled or left out in silence."""
+def _say_plan(plan: ResultPlan, folder: str) -> None:
+    """Say what is unusual about the frames of a folder of data_dst; nothing is filled or left out in silence."""
     if plan.filled:
         names = listed(plan.filled, MAX_NAMED)
         console.warn(f"Untouched, as --fill-missing asks for: {console.counted(len(plan.filled), 'frame')} ({names}).")
     if plan.repeated:
         console.warn(
-            f"Neither in data_dst nor in merged: {console.counted(len(plan.repeated), 'frame')} "
+            f"Neither in data_dst nor in {folder}: {console.counted(len(plan.repeated), 'frame')} "
             f"({listed(plan.repeated, MAX_NAMED)}). The frame before stays on the screen."
         )
     if plan.orphans:
         names = listed(plan.orphans, MAX_NAMED)
-        console.warn(
-            f"Left out, for it belongs to no frame: {console.counted(len(plan.orphans), 'image')} in merged ({names})."
-        )
+        images = console.counted(len(plan.orphans), "image")
+        console.warn(f"Left out, for it belongs to no frame: {images} in {folder} ({names}).")
 
 
 def say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
