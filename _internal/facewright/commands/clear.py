@@ -18,7 +18,8 @@ from facewright.core.workspace import Workspace
 VIDEO_STEMS = ("data_src", "data_dst")
 # Files beside the folders that the steps write, by the beginning of their names.
 SHEETS = tuple(f"{stem}_{kind}." for stem in VIDEO_STEMS for kind in ("faces", "people", "sorted"))
-MADE_FILES = ("result.", "result_", "merged_sheet.", *SHEETS, "answers.json")
+REPORTS = ("merged_sheet.", "review.json", "review_sheet.", "evaluation.")
+MADE_FILES = ("result.", "result_", *REPORTS, *SHEETS, "answers.json")
 
 
 @dataclass(frozen=True)
