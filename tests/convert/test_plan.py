@@ -52,6 +52,23 @@ WITH_FACE = ["00001.png", "00002.png"]
 ALL = [*WITH_FACE, "00003.png"]
 
 
+def test_faces_move_as_in_the_whole_clip_where_only_some_frames_are_chosen(workspace):
+    for index in (1, 2, 3):
+        add_face(workspace, index, f"{index:05d}_0.png", (26 + 4 * index, 30))
+    side = workspace.dst
+    frames, faces = side.distinct_frames(), list_faces(side)
+
+    def motions(chosen, *, discard_frames=False):
+        options = ConvertOptions(motion_blur=50, discard_frames=discard_frames)
+        made = make_plan(frames, faces, side, options, Cast(STATE), chosen=chosen)
+        return {planned.job.frame.name: [face.motion for face in planned.job.faces] for planned in made}
+
+    every, second = motions(None), "00002.png"
+    assert every[second][0][0] > 0.05
+    assert motions(frames[1:2]) == {"00001.png": [], second: every[second], "00003.png": []}
+    assert motions(frames[1:2], discard_frames=True) == {second: every[second]}
+
+
 def other(value):
     """Return another value of the same kind."""
     if isinstance(value, bool):

@@ -55,7 +55,7 @@ def run(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | No
     else:
         console.heading("Converting data_dst")
         report = convert(workspace, options, models)
-    say_report(report, left_out=options.discard_frames and bool(options.frame_ranges or options.every > 1))
+    say_report(report, left_out=options.discard_frames and report.some)
     return report
 
 
@@ -134,7 +134,8 @@ def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
             f"Frames whose faces were left out: {len(report.missed)} ({console.listed(report.missed)}). They show "
             f"something else now than when the faces were found. Search them again:{hint('extract', '--side', 'dst')}"
         )
-    needing = [] if left_out else [one.name for one in glance(report.jobs) if one.needs_a_look]
+    # Between frames that were not chosen, a face that is missing or jumps says nothing.
+    needing = [] if report.some else [one.name for one in glance(report.jobs) if one.needs_a_look]
     if needing:
         console.say(
             f"Frames whose faces jump or are missing: {len(needing)} ({console.listed(needing)}). These and all others "

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,7 @@ def make_plan(
     cast: Cast,
     contents: Contents | None = None,
     options_of: OptionsOf | None = None,
+    chosen: Collection[Path] | None = None,
 ) -> list[Planned]:
     """Return one job per frame, in order.
 
@@ -139,13 +140,26 @@ def make_plan(
         cast: Which model replaces whom.
         contents: Those of the workspace.
         options_of: The options of each frame, where they are not the same for all.
+        chosen: The frames to convert, if not all; the others are copied, or left out if the options say so.
     """
     jobs: Sequence[Job] = make_jobs(frames, matched, side, options, cast, options_of)
+    if chosen is not None:
+        jobs = _chosen(jobs, set(chosen), discard=options.discard_frames)
     if cast.portrait and any(job.shares for job in jobs):
         jobs = portrait_jobs(jobs)
     contents = contents or Contents()
     contents.look_through(frames, title="Looking at the frames")
     return [_planned(_without_untouched(job), contents) for job in jobs]
+
+
+def _chosen(jobs: Sequence[Job], chosen: Collection[Path], *, discard: bool) -> list[Job]:
+    """Return the jobs of the chosen frames, and unless they are discarded, the others as copies.
+
+    Jobs are chosen, not frames: how a face moves is seen in the frames beside it, whether they are chosen or not.
+    """
+    if discard:
+        return [job for job in jobs if job.frame in chosen]
+    return [job if job.frame in chosen else dataclasses.replace(job, shares=()) for job in jobs]
 
 
 def _without_untouched(job: Job) -> Job:

@@ -67,8 +67,10 @@ def choose_frames(frames: Sequence[Path], ranges: str, every: int) -> list[Path]
     Raises:
         UserError: No frame lies in one of the ranges.
     """
-    numbers = frame_numbers(frames)
     wanted = parse_ranges(ranges)
+    if not wanted:
+        return list(frames[::every])
+    numbers = frame_numbers(frames)
     for begin, end in wanted:
         if not any(begin <= number <= end for number in numbers):
             raise UserError(
@@ -79,7 +81,7 @@ def choose_frames(frames: Sequence[Path], ranges: str, every: int) -> list[Path]
     chosen = [
         frame
         for frame, number in zip(frames, numbers, strict=True)
-        if not wanted or any(begin <= number <= end for begin, end in wanted)
+        if any(begin <= number <= end for begin, end in wanted)
     ]
     return chosen[::every]
 

@@ -149,6 +149,7 @@ class ConvertReport:
         faces: Faces of all frames.
         own_masks: Those whose own mask is used; None where masks of records are not asked for.
         jobs: What was to be done, one for each frame, in order.
+        some: Whether only some of the frames were to be converted.
     """
 
     merged_dir: Path
@@ -166,6 +167,7 @@ class ConvertReport:
     faces: int
     own_masks: int | None
     jobs: Sequence[Job] = field(default=(), repr=False)
+    some: bool = False
 
 
 def convert(
@@ -191,7 +193,7 @@ def convert(
         folder, noted = results_of(side, output)
         cast = find_cast(workspace, options, models, matched)
         check_output(output, cast)
-        frames, matched = _chosen(frames, matched, options)
+        chosen = _chosen(frames, options)
         make_folder(folder)
         settings = None
         if options.saved_settings and not cast.portrait:
@@ -199,17 +201,17 @@ def convert(
             if not (options.preview or options.serve):  # who has just made them knows
                 say_settings(settings)
         options_of = settings.of if settings else None
-        plan = make_plan(frames, matched, side, options, cast, contents, options_of)
+        plan = make_plan(frames, matched, side, options, cast, contents, options_of, chosen)
         _remove_orphans(folder, plan, workspace.trash)
         written = read_journal(noted, "frame")
         done: list[Done] = []
         todo = _outdated(plan, folder, written)
         if todo:
             check_frames([planned.job for planned in plan], side)
-            warn_of_strangers(frames, matched)
+            warn_of_strangers([planned.job.frame for planned in plan if planned.job.shares], matched)
             loaded, in_use = load_cast(workspace, options, models, cast, [planned.job for planned in todo])
             if in_use != cast:  # a newest generation has turned out damaged, and an older one is in use
-                plan = make_plan(frames, matched, side, options, in_use, contents, options_of)
+                plan = make_plan(frames, matched, side, options, in_use, contents, options_of, chosen)
                 todo = _outdated(plan, folder, written)
             ours = _keep_retouched(todo, written, workspace.trash, contents)
             say_models(loaded, in_use, options)
@@ -218,23 +220,20 @@ def convert(
         sheet = None if output is Output.MASK else workspace.root / SHEET_NAME
         if sheet and (done or not sheet.exists()):
             _write_sheet([planned.job for planned in plan], sheet)
-        return _report(plan, done, written, folder, output, sheet)
+        return replace(_report(plan, done, written, folder, output, sheet), some=len(chosen) < len(frames))
 
 
-def _chosen(frames: list[Path], matched: Matched, options: ConvertOptions) -> tuple[list[Path], Matched]:
-    """Return the frames to write, and the faces of those that are to be converted.
+def _chosen(frames: Sequence[Path], options: ConvertOptions) -> list[Path]:
+    """Return the frames to convert, and say how many these are.
 
     Raises:
         UserError: There are no such frames.
     """
     chosen = choose_frames(frames, options.frame_ranges, options.every)
-    if len(chosen) == len(frames):
-        return frames, matched
-    others = "left out" if options.discard_frames else "copied as they are"
-    console.say(f"Frames to convert: {len(chosen)} of {len(frames)}; the others are {others}.")
-    stems = {frame.stem for frame in chosen}
-    groups = {stem: faces for stem, faces in matched.groups.items() if stem in stems}
-    return chosen if options.discard_frames else frames, replace(matched, groups=groups)
+    if len(chosen) < len(frames):
+        others = "left out" if options.discard_frames else "copied as they are"
+        console.say(f"Frames to convert: {len(chosen)} of {len(frames)}; the others are {others}.")
+    return chosen
 
 
 def find_cast(workspace: Workspace, options: ConvertOptions, models: Models, matched: Matched) -> Cast:
