@@ -143,6 +143,39 @@ def test_views(preview, workspace):
     assert preview.render(2, options, close_up=True).shape == frame.shape  # no face: nothing to come close to
 
 
+@pytest.mark.parametrize("mode", ["overlay", "light", "multiband"])
+def test_the_mask_view_shows_the_area_that_the_mode_replaces(preview, workspace, mode):
+    """Also where a mode reaches beyond the mask, and however faintly the face is laid over."""
+    frame, options = read_image(workspace.dst.frames()[0]), ConvertOptions(mode=mode)
+    replaced = (preview.render(0, options) != frame).any(axis=2)
+    tinted = (preview.render(0, options, View.MASK) != frame).any(axis=2)
+    assert replaced.sum() > 100
+    assert (tinted & replaced).sum() > 0.97 * replaced.sum() and (tinted & ~replaced).sum() < 0.1 * replaced.sum()
+    faint = preview.render(0, ConvertOptions(mode=mode, opacity=20), View.MASK)
+    np.testing.assert_array_equal(faint, preview.render(0, options, View.MASK))
+
+
+def test_shift_takes_five_steps_with_every_control_that_has_numbers(session):
+    for spec in [spec for spec in session.controls if spec.keys and not spec.choices]:
+        more, less = (next(key for key, meaning in spec.keys.items() if meaning == sign) for sign in "+-")
+        session.press(more, 20)
+        before = getattr(session.options, spec.name)
+        for key, change in ((less, -5), (more, 5)):
+            session.press({";": ":"}.get(key, key.upper()))
+            before += change
+            assert getattr(session.options, spec.name) == before, spec.name
+
+
+def test_a_full_disk_leaves_the_preview_open_and_converts_nothing(session, monkeypatch):
+    def full(settings):
+        raise UserError("The disk is full.", "room", "free some")
+
+    monkeypatch.setattr(session, "_save", full)
+    session.press("w")
+    session.press(">")
+    assert "disk is full" in session.note and session.conversion.work is Work.IDLE
+
+
 def test_a_face_that_the_model_does_not_see_is_marked(preview, session):
     preview.render(0, ConvertOptions(mode="overlay"))
     assert preview.unseen == set()

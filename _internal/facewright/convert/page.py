@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facewright.convert.preview import View
-from facewright.convert.preview_keys import HELP, KEYS, PreviewAction, control_help, keys_of, label
+from facewright.convert.preview_keys import HELP, KEYS, SHIFTED, PreviewAction, control_help, keys_of, label
 from facewright.convert.preview_session import PreviewSession
 from facewright.convert.preview_sheet import draw_sheet, sheet_values
 from facewright.core.errors import UserError
@@ -97,7 +97,7 @@ class PreviewPage:
             "frames": len(session.preview.frames),
             "controls": [_control(spec) for spec in session.controls],
             "keys": {key: str(what) for key, what in KEYS.items()},
-            "control_keys": [key for spec in session.controls for key in spec.keys],
+            "control_keys": [*SHIFTED, *(key for spec in session.controls for key in spec.keys)],
             "help": [*HELP, *control_help()],
         }
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facewright.convert.blend import Mode
+from facewright.convert.blend import Mode, mix, to_bytes
+from facewright.convert.edge import region_of
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import faces_there
 from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput, Predict, Prediction, blend_faces, cut_faces
 from facewright.core.images import Image, read_image
+from facewright.faces.mask import Mask
 from facewright.models.spec import ConverterDefaults
 
 KEPT_BYTES = 256 << 20  # of decoded frames
@@ -23,10 +25,9 @@ KEPT_RESULTS = 8  # so that going to and fro between two views is no work
 CLOSE_UP = 1.7  # side of the close-up, in sides of the box around the landmarks
 SIDE_PX = 720  # of the close-up
 MASK_COLOUR = (0.1, 0.9, 0.2)  # BGR
-MASK_OPACITY = 60
+MASK_OPACITY = np.float32(0.6)
 WIPE_COLOUR = (255, 255, 255)
-# The parameters that say which area is replaced.
-AREA = ("erode", "blur", "border", "masks", "face_scale", "keep", "learned", "erode_sides", "offset")
+NO_AREA = (Mode.RAW_PREDICT, Mode.ORIGINAL)  # these replace the whole frame, or nothing
 
 
 class View(StrEnum):
@@ -146,13 +147,16 @@ class ConversionPreview:
                 self._results.move_to_end(key)
                 return self._results[key]
         image, replaced = known.image, 0
+        coverage = np.zeros(image.shape[:2], np.float32) if mask and Mode(options.mode) not in NO_AREA else None
         for model, faces, prediction in known.shares:
             parameters = resolve_parameters(options, model.defaults)
-            if mask and parameters.mode not in (Mode.RAW_PREDICT, Mode.ORIGINAL):
-                parameters, prediction = _as_mask(parameters, prediction)
+            if coverage is not None:  # however faintly it is replaced, the area is shown alike
+                parameters = replace(parameters, opacity=100)
             cuts = cut_faces(known.image, faces, model.wanted, parameters)
-            image, done = blend_faces(image, cuts, prediction, parameters)
+            image, done = blend_faces(image, cuts, prediction, parameters, coverage)
             replaced += len(faces) if parameters.mode is Mode.ORIGINAL else done
+        if coverage is not None:
+            image = _tinted(known.image, coverage)
         with self._lock:
             (self.unseen.add if replaced < len(known.faces) else self.unseen.discard)(at)
             self._results[key] = image
@@ -190,12 +194,14 @@ def _wiped(before: Image, after: Image, wipe: float) -> Image:
     return image
 
 
-def _as_mask(parameters: Parameters, prediction: Prediction) -> tuple[Parameters, Prediction]:
-    """Return parameters and a plain prediction with which the replaced area is blended in as a colour."""
-    area = {name: getattr(parameters, name) for name in AREA}
-    plain = Parameters(Mode.OVERLAY, opacity=MASK_OPACITY, **area)
-    colour = np.zeros_like(prediction.image) + np.array(MASK_COLOUR, np.float32)
-    return plain, replace(prediction, image=colour)
+def _tinted(frame: Image, coverage: Mask) -> Image:
+    """Return a frame with the replaced area in a colour; `coverage` is (h, w), 0..1."""
+    tinted = frame.copy()
+    if region := region_of(coverage):
+        under = np.asarray(region.crop(frame), np.float32) / np.float32(255)
+        over = np.zeros_like(under) + np.array(MASK_COLOUR, np.float32)
+        region.crop(tinted)[...] = to_bytes(mix(under, over, MASK_OPACITY * np.asarray(region.crop(coverage))))
+    return tinted
 
 
 def _close_up(image: Image, faces: Sequence[DstFace], side_px: int) -> Image:

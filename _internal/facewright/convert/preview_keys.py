@@ -78,6 +78,7 @@ KEYS = {
     "Escape": PreviewAction.LEAVE,
 }
 SHOWN = {"`": "backtick"}  # how a key is written where its sign is hard to see
+SHIFTED = {":": ";"}  # keys of controls that give another sign with Shift, where it is no capital letter
 NAMES = {"Space": " ", "Del": "Delete", "Esc": "Escape"}  # other names of keys -> ours
 # Keys -> what happens; the help of window, page and documents.
 HELP = (
@@ -102,6 +103,11 @@ HELP = (
     ("h", "this help on, off"),
     ("Esc", "leave; the settings are saved"),
 )
+
+
+def unshifted(key: str) -> str:
+    """Return the key that was pressed together with Shift."""
+    return SHIFTED.get(key, key.lower())
 
 
 def control_help() -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from facewright.convert.background import BackgroundConversion, Work
 from facewright.convert.controls import GROUPS
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.preview import ConversionPreview, View
-from facewright.convert.preview_keys import KEYS, NAMES, PreviewAction
+from facewright.convert.preview_keys import KEYS, NAMES, PreviewAction, unshifted
 from facewright.convert.settings import Scope, SettingsByFrame, controls
 from facewright.core.errors import UserError
 from facewright.core.images import Image
@@ -114,7 +114,7 @@ class PreviewSession:
             self.do(KEYS[key], times)
             return
         for index, spec in enumerate(self.controls):
-            if meaning := spec.keys.get(key) or spec.keys.get(key.lower()):
+            if meaning := spec.keys.get(key) or spec.keys.get(unshifted(key)):
                 self.selected = index
                 with self._lock:  # from the value that is read to the one that is set
                     self._step(spec, meaning, times, big=key not in spec.keys)
@@ -242,10 +242,7 @@ class PreviewSession:
 
         def work() -> None:
             while not done.wait(SAVE_SECONDS):
-                try:
-                    self.save()
-                except UserError as problem:
-                    self.note = f"The settings are not saved: {problem.happened}"
+                self._try_to_save()
 
         threading.Thread(target=work, name="facewright-settings", daemon=True).start()
         try:
@@ -253,6 +250,15 @@ class PreviewSession:
         finally:
             done.set()
             self.save()
+
+    def _try_to_save(self) -> bool:
+        """Keep the settings if they have changed; where that cannot be, tell who is looking."""
+        try:
+            self.save()
+        except UserError as problem:
+            self.note = f"The settings are not saved: {problem.happened}"
+            return False
+        return True
 
     def _switch(self, what: PreviewAction) -> None:
         match what:
@@ -268,8 +274,7 @@ class PreviewSession:
                 self._change_settings(self.settings.reset(self.at, self.scope))
             case PreviewAction.UNDO if self._earlier:
                 self.settings = self._earlier.pop()[0]
-            case PreviewAction.CONVERT:
-                self.save()
+            case PreviewAction.CONVERT if self._try_to_save():
                 self.conversion.start()
             case PreviewAction.LEAVE:
                 self.ended.set()
