@@ -9,6 +9,9 @@ import pytest
 from clips import ffmpeg
 from convert.drawn_faces import scene
 from evaluate.small_results import BLUE, FRAMES, RED, Observers, fill, merge, painted, points_of, save
+from facewright.convert.every_face import faces_side
+from facewright.convert.last_run import keep_options
+from facewright.convert.parameters import ConvertOptions
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
 from facewright.core.workspace import Workspace
@@ -116,6 +119,12 @@ def test_a_video_of_the_result_is_measured_like_its_frames(filled, tmp_path):
     ffmpeg("-framerate", "25", "-i", frames, "-frames:v", "30", "-c:v", "libx264", "-pix_fmt", "yuv444p", short)
     with pytest.raises(UserError, match="30 frames"):
         evaluate(filled, EvaluateOptions(result=str(short), noise_floor=False), Observers())
+
+
+def test_after_every_face_the_faces_that_were_found_for_it_are_measured(filled):
+    filled.dst.aligned_dir.rename(faces_side(filled.dst, ConvertOptions(every_face=True)).aligned_dir)
+    keep_options(filled, ConvertOptions(every_face=True))
+    assert len(evaluate(filled, QUICK, Observers()).result.table) == FRAMES
 
 
 def test_of_two_people_what_is_outside_is_measured_anew_for_one(workspace):

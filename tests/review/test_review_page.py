@@ -14,9 +14,10 @@ import pytest
 
 import browser
 from commands.convert_runs import StubModels as StubTrained
+from facewright.convert.every_face import faces_side
 from facewright.convert.last_run import check_repeatable, keep_options, same_options
 from facewright.convert.parameters import ConvertOptions
-from facewright.convert.settings import SettingsByFrame
+from facewright.convert.settings import Scope, SettingsByFrame
 from facewright.convert.settings_file import save_settings, settings_path
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
@@ -120,6 +121,30 @@ def test_keeping_dst_and_fading_to_it_are_settings_of_these_frames(server, clip)
     assert decided.keys() >= {BLURRED, UNTOUCHED}
     assert post(server, "undo", at=UNTOUCHED).status == 200 and opacities(clip) == {BLURRED: 0}
     assert post(server, "undo", at=UNTOUCHED).status == 200 and opacities(clip) == {}
+
+
+def test_a_stronger_face_of_its_own_still_comes_up(clip, models):
+    settings = SettingsByFrame(tuple(f"{at + 1:05d}.png" for at in range(FRAMES)), ConvertOptions(opacity=60))
+    for at, opacity in ((BLURRED, 95), (UNTOUCHED, 20)):
+        settings = settings.with_value(at, "opacity", opacity, Scope.FRAME)
+    save_settings(clip.dst, settings)
+    assert [one.index for one in review(clip, models).scores if one.needs_a_look] == [BLURRED]
+
+
+def test_after_every_face_the_faces_that_were_found_for_it_are_reviewed(clip, models):
+    found = faces_side(clip.dst, ConvertOptions(every_face=True)).aligned_dir
+    clip.dst.aligned_dir.rename(found)
+    keep_options(clip, ConvertOptions(every_face=True))
+    assert sorted(one.index for one in review(clip, models).scores if one.needs_a_look) == [BLURRED, UNTOUCHED]
+
+
+def test_a_list_of_a_newer_version_is_kept_aside(clip, models):
+    path = clip.root / "review.json"
+    newer = {**json.loads(path.read_text()), "version": 2, "fine": {"00009.png": "right"}}
+    path.write_text(json.dumps(newer))
+    review(clip, models)
+    (aside,) = clip.trash.rglob("review.json")
+    assert json.loads(aside.read_text()) == newer and read_review(clip).frames
 
 
 def test_a_fade_ends_with_the_clip(server, clip):

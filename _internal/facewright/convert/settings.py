@@ -1,7 +1,8 @@
 """The settings of every frame: those of all frames, over them those of its shot, over them its own.
 
-A shot begins at a marker and ends before the next one. What a layer does not name is inherited, so a value that is
-changed for all frames reaches each that has no other. The preview makes such settings, `settings_file` keeps them.
+A shot begins at a marker and ends before the next one. What a layer does not name is inherited; a value that is
+set for all frames also takes the place of those that shots and frames have of their own. The preview makes such
+settings, `settings_file` keeps them.
 """
 
 from collections.abc import Mapping

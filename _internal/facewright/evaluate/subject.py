@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.convert.every_face import faces_side
+from facewright.convert.last_run import same_options
 from facewright.convert.session import find_faces
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
@@ -70,7 +72,7 @@ def read_subject(workspace: Workspace, contents: Contents, person: int = 0) -> S
     Raises:
         UserError: There are no frames, no faces, or none of that person.
     """
-    side = workspace.dst
+    side = faces_side(workspace.dst, same_options(workspace))
     frames, matched, _ = find_faces(side, contents)
     index = {frame.stem: number for number, frame in enumerate(frames)}
     found = [

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from facewright.convert.every_face import faces_side
+from facewright.convert.last_run import same_options
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import Matched, found_in, match_faces, without_copies
 from facewright.convert.plan import Job
@@ -85,7 +87,7 @@ def open_clip(workspace: Workspace, contents: Contents) -> Clip:
     Raises:
         UserError: No frames, or none of them is converted.
     """
-    side = workspace.dst
+    side = faces_side(workspace.dst, same_options(workspace))
     frames = side.distinct_frames()
     results = {path.stem: path for path in list_files(side.merged_dir, IMAGE_EXTENSIONS)}
     if not any(frame.stem in results for frame in frames):

@@ -123,7 +123,10 @@ def faded_frames(workspace: Workspace, names: Sequence[str]) -> set[str]:
         workspace: The project, with its lock held.
         names: Of all frames, in order.
     """
-    return {name for name, own in _read_settings(workspace, names).frames.items() if OPACITY in own}
+    settings = _read_settings(workspace, names)
+    own = [at for at, name in enumerate(names) if OPACITY in settings.frames.get(name, {})]
+    inherited = {at: settings.reset(at, Scope.FRAME).options(at).opacity for at in own}
+    return {names[at] for at in own if settings.options(at).opacity < inherited[at]}
 
 
 def _read_settings(workspace: Workspace, names: Sequence[str]) -> SettingsByFrame:

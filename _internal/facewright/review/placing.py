@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from facewright.annotate.session import AnnotationSession
 from facewright.annotate.storage import FaceStorage
+from facewright.convert.every_face import faces_side
+from facewright.convert.last_run import same_options
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.extract.log import frames_to_search
@@ -30,7 +32,7 @@ def placing(
     Raises:
         UserError: Another program works on dst, or its faces do not come from an extraction.
     """
-    side = workspace.dst
+    side = faces_side(workspace.dst, same_options(workspace))
     with open_side(workspace, side, models) as run:
         settings = run.log.settings
         if settings is None:

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import read_json, write_json
+from facewright.core.files import move_to_trash, read_json, write_json
 from facewright.core.json_data import bare_name, choice, dict_of, fields, list_of, number, text, whole
 from facewright.core.workspace import Workspace
 from facewright.review.ranking import FrameScore, worst_first
 
 FILE_NAME = "review.json"
+TRASH_NAME = "review"
 FORMAT, VERSION = "facewright review", 1
 DECIMALS = 3
 SCHEMA = fields(
@@ -75,5 +77,15 @@ def write_review(workspace: Workspace, scores: Sequence[FrameScore], fine: Mappi
         if one.needs_a_look
     ]
     path = review_file(workspace)
+    _set_aside(path, workspace)
     write_json(path, {"format": FORMAT, "version": VERSION, "frames": frames, "fine": dict(fine)})
     return path
+
+
+def _set_aside(path: Path, workspace: Workspace) -> None:
+    """Move a file away that is damaged, or of a newer version: what was found right may be read from it later."""
+    try:
+        read_json(path, schema=SCHEMA)
+    except UserError as problem:
+        moved = move_to_trash([path], workspace.trash, by=TRASH_NAME)
+        console.warn(f"{problem.happened} It was moved to {moved}.")
