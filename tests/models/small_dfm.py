@@ -39,3 +39,25 @@ def write_dfm(path, **more):
     """Write such a file; return its path."""
     path.write_bytes(small_dfm(**more).SerializeToString())
     return path
+
+
+def fail_with_black_and_white(graph, tensor, result):
+    """Put nodes before a graph's last one that hand a tensor on, and ask for a row that is not there where the input
+    holds 0 and more than 0."""
+    last = graph.node.pop()
+    given = graph.input[0].name
+    graph.initializer.extend(
+        [numpy_helper.from_array(np.float32(100), "much"), numpy_helper.from_array(np.float32([0]), "one row")]
+    )
+    graph.node.extend(
+        [
+            helper.make_node("ReduceMax", [given], ["brightest"], keepdims=0),
+            helper.make_node("ReduceMin", [given], ["darkest"], keepdims=0),
+            helper.make_node("Mul", ["darkest", "much"], ["bound"]),
+            helper.make_node("Greater", ["brightest", "bound"], ["both"]),
+            helper.make_node("Cast", ["both"], ["row"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["one row", "row"], ["no row"]),
+            helper.make_node("Add", [tensor, "no row"], [result]),
+            last,
+        ]
+    )

@@ -14,7 +14,7 @@ from facewright.models import onnx_engine
 from facewright.models.trained import load_trained
 from facewright.nn.onnx_file import OnnxFile, choose_provider
 from facewright.train.session import TrainingSession
-from models.small_dfm import BLUE, small_dfm, write_dfm
+from models.small_dfm import BLUE, fail_with_black_and_white, small_dfm, write_dfm
 from train import tiny
 
 FLOAT = TensorProto.FLOAT
@@ -230,6 +230,38 @@ def test_what_is_no_file_at_all(tmp_path):
     os.mkfifo(tmp_path / "pipe.dfm")
     with pytest.raises(UserError, match="is not used"):
         onnx_engine.read_dfm(tmp_path / "pipe.dfm")
+
+
+def answering(path, change):
+    """Write a file whose image goes through another node last."""
+    proto = small_dfm(tags={"face_type": "full"})
+    image = next(output.name for output in proto.graph.output if output.name.startswith("out_celeb_face:"))
+    for node in proto.graph.node:
+        node.output[:] = ["made" if name == image else name for name in node.output]
+    change(proto.graph, image)
+    path.write_bytes(proto.SerializeToString())
+    return onnx_engine.read_dfm(path)
+
+
+def test_one_that_mixes_its_faces_is_refused(tmp_path):
+    def mixed(graph, image):
+        graph.node.append(helper.make_node("ReduceMean", ["made"], [image], axes=[0], keepdims=1))
+
+    with pytest.raises(UserError, match=r"a\.dfm"):
+        onnx_engine.open_dfm(answering(tmp_path / "a.dfm", mixed), FaceType.FULL, 0.0, "cpu", "print")
+
+
+def test_one_that_fails_on_faces_is_refused_in_a_sentence(tmp_path):
+    def failing(graph, image):
+        graph.node.append(helper.make_node("Identity", ["summed"], [image]))
+        fail_with_black_and_white(graph, "made", "summed")
+
+    model = onnx_engine.open_dfm(answering(tmp_path / "a.dfm", failing), FaceType.FULL, 0.0, "cpu", "print")
+    faces = np.zeros((1, model.resolution, model.resolution, 3), np.float32)
+    model.predict(faces)
+    faces[0, 0] = 1
+    with pytest.raises(UserError, match=r"a\.dfm"):
+        model.predict(faces)
 
 
 def test_a_device_that_is_not_there_is_named_and_never_replaced():

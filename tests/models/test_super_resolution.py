@@ -1,6 +1,7 @@
 """An ONNX file that enlarges images: what it does not say is found out, and what is none is refused."""
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -9,7 +10,7 @@ from facewright import cli
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.models.super_resolution import SuperResolution
-from models.small_dfm import write_dfm
+from models.small_dfm import fail_with_black_and_white, write_dfm
 
 FLOAT = TensorProto.FLOAT
 
@@ -57,6 +58,20 @@ def test_what_does_something_else_is_refused(tmp_path, how):
         SuperResolution(enlarger(tmp_path / "x.onnx", **how), 32, "cpu")
     with pytest.raises(UserError, match="no such file"):
         SuperResolution(tmp_path / "y.onnx", 32, "cpu")
+
+
+def test_one_that_fails_on_faces_is_refused_in_a_sentence(tmp_path):
+    path = enlarger(tmp_path / "x.onnx")
+    proto = onnx.load(path)
+    fail_with_black_and_white(proto.graph, "large", "summed")
+    proto.graph.node[-1].input[0], proto.graph.node[-1].output[0] = "summed", "out"
+    path.write_bytes(proto.SerializeToString())
+    larger = SuperResolution(path, 32, "cpu")
+    assert larger.enlarge(np.full((1, 32, 32, 3), 0.5, np.float32)).shape == (1, 64, 64, 3)
+    faces = np.full((1, 32, 32, 3), 0.5, np.float32)
+    faces[0, :16] = 0
+    with pytest.raises(UserError, match=r"x\.onnx"):
+        larger.enlarge(faces)
 
 
 def test_a_conversion_uses_it(workspace, tmp_path):

@@ -229,12 +229,12 @@ def read_dfm(path: Path) -> DfmFile:
 
 
 def refused(path: Path, why: str) -> UserError:
-    """Return what is raised for a file that is not run."""
+    """Return what is raised for a file that cannot be used."""
     return UserError(
         f"{path.name} is not used: {printable(why)}.",
         "a network as DeepFaceLive takes it: in_face of (batch, side, side, 3), and the outputs "
         f"{', '.join(OUTPUTS)}; all in one file.",
-        "export it again with the program that trained it, or choose another file. Nothing was run.",
+        "export it again with the program that trained it, or choose another file.",
     )
 
 
@@ -318,9 +318,9 @@ def open_dfm(dfm: DfmFile, kind: FaceKind, morph: float, provider: str, fingerpr
     try:
         file = OnnxFile(dfm.path, provider)
         run = _runner(dfm, file, np.array([morph], np.float32))
-        run(np.zeros((1, dfm.side, dfm.side, 3), np.float32))
-        one = np.zeros((1 if dfm.one_by_one else TIMED, dfm.side, dfm.side, 3), np.float32)
-        _say(file, _given(dfm, file, one, np.array([morph], np.float32)))
+        faces = np.zeros((1 if dfm.one_by_one else TIMED, dfm.side, dfm.side, 3), np.float32)
+        run(faces)  # of several: one face alone may come back in the right shape by chance
+        _say(file, _given(dfm, file, faces, np.array([morph], np.float32)))
     except ValueError as error:
         raise refused(dfm.path, str(error)[:300]) from error
     about = (dfm.path.name, "dfm", dfm.iteration, fingerprint, dfm.side, kind, converter_of(kind))
@@ -344,9 +344,13 @@ def _runner(dfm: DfmFile, file: OnnxFile, morph: Array) -> Callable[[Array], tup
         return made[image], made[mask], made[own]
 
     def run(faces: Array) -> tuple[Array, ...]:
-        if not dfm.one_by_one:
-            return few(faces)
-        made = [few(faces[place : place + 1]) for place in range(len(faces))]
+        at_once = 1 if dfm.one_by_one else max(len(faces), 1)
+        try:
+            made = [few(faces[place : place + at_once]) for place in range(0, len(faces), at_once)]
+        except ValueError as error:  # what it was opened with went through; faces may still fail
+            raise refused(dfm.path, str(error)[:300]) from error
+        if len(made) == 1:
+            return made[0]
         return tuple(np.concatenate(parts) for parts in zip(*made, strict=True))
 
     return run

@@ -39,6 +39,7 @@ class SuperResolution:
     """
 
     def __init__(self, path: Path, side: int, provider: str) -> None:
+        self._path = path
         try:
             facts, proto = read_facts(path)
             if len(facts.inputs) != 1 or len(facts.outputs) != 1:
@@ -57,15 +58,22 @@ class SuperResolution:
                 raise BadOnnx(f"it makes images of {self.side} px out of {side}")
         except (ValueError, OSError) as error:
             why = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-            raise UserError(
-                f"{path.name} is not used: {printable(why)[:300]}.",
-                "an ONNX file that enlarges images: one image in, (1, 3, height, width), one larger image out.",
-                "choose another file with --super-resolution, or leave it out.",
-            ) from error
+            raise _refused(path, why) from error
 
     def enlarge(self, images: Array) -> Array:
-        """Enlarge images: (n, S, S, 3) float32 BGR in 0..1 -> (n, side, side, 3)."""
-        return np.stack([np.clip(self._run(image, self._span), 0, 1) for image in images])
+        """Enlarge images: (n, S, S, 3) float32 BGR in 0..1 -> (n, side, side, 3).
+
+        Raises:
+            UserError: The network fails on one of them, or answers in another size than before.
+        """
+        try:
+            made = [np.clip(self._run(image, self._span), 0, 1) for image in images]
+        except ValueError as error:
+            raise _refused(self._path, str(error)) from error
+        for image in made:
+            if image.shape[0] != self.side:
+                raise _refused(self._path, f"it makes images of {image.shape[0]} px, and of {self.side} px before")
+        return np.stack(made)
 
     def _flat(self) -> Array:
         return np.zeros((self._taken, self._taken, 3), np.float32) + FLAT
@@ -88,6 +96,14 @@ class SuperResolution:
         if made.ndim != 4 or made.shape[0] != 1 or made.shape[1] != made.shape[2] or made.shape[3] != 3:
             raise BadOnnx(f"it answers with the shape {made.shape}")
         return made[0, ..., ::-1] / np.float32(span)
+
+
+def _refused(path: Path, why: str) -> UserError:
+    return UserError(
+        f"{path.name} is not used: {printable(why)[:300]}.",
+        "an ONNX file that enlarges images: one image in, (1, 3, height, width), one larger image out.",
+        "choose another file with --super-resolution, or leave it out.",
+    )
 
 
 def _channels_first(shape: TensorShape) -> bool:

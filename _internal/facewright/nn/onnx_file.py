@@ -108,10 +108,9 @@ class OnnxFile:
         """
         try:
             given = {name: array for (name, _), array in zip(self.inputs, arrays, strict=True)}
-            found = self._session.run(None, given)
+            return [np.asarray(values, np.float32) for values in self._session.run(None, given)]
         except Exception as error:  # see `__init__`
             raise ValueError(f"the network does not run: {error}") from error
-        return [np.asarray(values, np.float32) for values in found]
 
     def milliseconds(self, *arrays: NDArray[np.float32]) -> float:
         """Return the time of a run, the shortest of some."""
