@@ -43,7 +43,7 @@ SECURITY_HEADERS = {
 }
 
 
-# What all pages share: colours for light and dark systems, letters, buttons.
+# What all pages share: colours for light and dark systems, letters, cards, bars, buttons.
 STYLE = """\
 :root {
   --ground: #f4f4f2; --card: #ffffff; --ink: #1d1f21; --soft: #62676d; --line: #dcdcd8; --accent: #1f6f5c;
@@ -60,6 +60,10 @@ body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.45 
 h1 { font-size: 20px; margin: 0; overflow-wrap: anywhere }
 h2 { font-size: 15px; margin: 0 }
 .soft { color: var(--soft); font-size: 13px }
+header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 14px }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px }
+.bar, .buttons { display: flex; flex-wrap: wrap; align-items: center; gap: 8px }
+.bar { justify-content: space-between; margin-bottom: 8px }
 button, select {
   font: inherit; min-height: 40px; padding: 6px 12px; color: var(--ink); background: var(--card);
   border: 1px solid var(--soft); border-radius: 8px; cursor: pointer
