@@ -159,7 +159,7 @@ class FaceRecord:
         if self.person is not None:
             value["person"] = self.person
         if self.embedding is not None:
-            value["embedding"] = base64.b64encode(self.embedding.astype("<f2").tobytes()).decode("ascii")
+            value["embedding"] = embedding_text(self.embedding)
         if self.raw_landmarks is not None:
             value["raw_landmarks"] = np.asarray(self.raw_landmarks, float).round(3).tolist()
         if new:
@@ -252,15 +252,32 @@ def are_landmarks(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(apart & (np.abs(points) <= LARGEST).all(axis=(-2, -1)))
 
 
-def _embedding(value: Any) -> NDArray[np.float32]:
-    text = _text(value, "embedding", 4 * EMBEDDING)
+def embedding_text(vector: NDArray[np.floating]) -> str:
+    """Return an embedding as text: base64 of half floats."""
+    return base64.b64encode(np.asarray(vector).astype("<f2").tobytes()).decode("ascii")
+
+
+def read_embedding(text: str) -> NDArray[np.float32]:
+    """Read what `embedding_text` wrote, (EMBEDDING,).
+
+    Raises:
+        ValueError: It is something else.
+    """
     try:
         vector = np.frombuffer(base64.b64decode(text, validate=True), "<f2").astype(np.float32)
     except ValueError as error:
-        raise BadRecord("its embedding is not base64 of whole numbers of two bytes") from error
+        raise ValueError("its embedding is not base64 of whole numbers of two bytes") from error
     if vector.shape != (EMBEDDING,) or not np.isfinite(vector).all():
-        raise BadRecord(f"its embedding is not {EMBEDDING} finite numbers")
+        raise ValueError(f"its embedding is not {EMBEDDING} finite numbers")
     return vector
+
+
+def _embedding(value: Any) -> NDArray[np.float32]:
+    text = _text(value, "embedding", 4 * EMBEDDING)
+    try:
+        return read_embedding(text)
+    except ValueError as error:
+        raise BadRecord(str(error)) from error
 
 
 def _text(value: Any, name: str, longest: int) -> str:

@@ -1,6 +1,5 @@
 """What is measured on one face of a converted frame: the result against dst, in pixels, landmarks and who is seen."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from facewright.evaluate.measures import landmark_error
 from facewright.evaluate.pixels import border_step, detail, face_region, lab_of
 from facewright.faces.align import FaceType, Points, align_matrix, cut, transform_points
 from facewright.faces.mask import hull_mask
-from facewright.faces.record import EMBEDDING
+from facewright.faces.record import embedding_text, read_embedding
 
 VERSION = 1  # goes up when the same images give other numbers
 BLOCKS, BLOCK_PX = 10, 8  # of the half face: blocks in a row, side of one
@@ -60,14 +59,13 @@ class FaceMeasures:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        vector = None if self.embedding is None else self.embedding.astype("<f2").tobytes()
         return {
             "colour": [_plain(value) for value in self.colour],
             "step": _plain(self.step),
             "sharpness": _plain(self.sharpness),
             "shape": _plain(self.shape),
             "change": [_plain(value) for value in self.change],
-            "embedding": None if vector is None else base64.b64encode(vector).decode("ascii"),
+            "embedding": None if self.embedding is None else embedding_text(self.embedding),
         }
 
 
@@ -93,12 +91,9 @@ def _numbers(values: list[float | None]) -> Numbers:
 
 def _vector(coded: str) -> Vector:
     try:
-        vector = np.frombuffer(base64.b64decode(coded, validate=True), "<f2").astype(np.float32)
+        return read_embedding(coded)
     except ValueError as error:
-        raise BadJson("the embedding is not base64 of numbers of two bytes") from error
-    if vector.shape != (EMBEDDING,) or not np.isfinite(vector).all():
-        raise BadJson(f"the embedding is not {EMBEDDING} finite numbers")
-    return vector
+        raise BadJson(str(error)) from error
 
 
 def measure_converted(
