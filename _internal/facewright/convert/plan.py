@@ -38,7 +38,7 @@ from facewright.core.hints import hint
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.workspace import Side
 from facewright.faces.align import Points
-from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.mask import decode_mask
 from facewright.ui.contact_sheet import evenly
 
@@ -331,6 +331,23 @@ def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
     return result
 
 
+def whole_faceset(folder: Path) -> FaceIndex:
+    """Read a folder of faces, which holds nothing else.
+
+    Raises:
+        UserError: It holds files that are no faces.
+    """
+    faceset = load_faceset(folder)
+    if faceset.bad:
+        more = f" (and {len(faceset.bad) - NAMED} more)" if len(faceset.bad) > NAMED else ""
+        raise UserError(
+            " ".join(problem.happened for _, problem in faceset.bad[:NAMED]) + more,
+            f"only faces that the extract step wrote, in {folder}.",
+            "move these files out of that folder or extract the faces again, then convert again; nothing was changed.",
+        )
+    return faceset
+
+
 def list_faces(side: Side) -> dict[str, list[FaceFile]]:
     """Return the faces to convert, by the stem of their frame.
 
@@ -338,14 +355,7 @@ def list_faces(side: Side) -> dict[str, list[FaceFile]]:
         UserError: There are none, or files that are no faces.
     """
     warn_of_left_out_faces(side)
-    faceset = load_faceset(side.aligned_dir)
-    if faceset.bad:
-        more = f" (and {len(faceset.bad) - NAMED} more)" if len(faceset.bad) > NAMED else ""
-        raise UserError(
-            " ".join(problem.happened for _, problem in faceset.bad[:NAMED]) + more,
-            f"only faces that the extract step wrote, in {side.aligned_dir}.",
-            "move these files out of that folder or extract the faces again, then convert again; nothing was changed.",
-        )
+    faceset = whole_faceset(side.aligned_dir)
     if not faceset.faces:
         raise UserError(
             f"There are no faces in {side.aligned_dir}.",

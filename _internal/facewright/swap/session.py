@@ -14,7 +14,7 @@ from facewright.convert.cast import Cast
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import NOT_NOTED, Matched, found_in, without_copies
 from facewright.convert.parameters import ConvertOptions
-from facewright.convert.plan import Job, make_jobs
+from facewright.convert.plan import Job, make_jobs, whole_faceset
 from facewright.convert.session import Models, find_cast, load_cast, predict_with, say_models
 from facewright.convert.stream import Done
 from facewright.core import console
@@ -27,7 +27,7 @@ from facewright.core.workspace import Side, Workspace
 from facewright.extract.options import ExtractOptions
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
-from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.faceset import FaceFile
 from facewright.swap.frames import SwappedFrames
 from facewright.ui.contact_sheet import evenly
 from facewright.video.frames import FrameSettings, VideoFrames, decoded_stamps, timing_of
@@ -228,17 +228,10 @@ def _faces(scratch: Workspace, order: SwapOrder, timing: Timing, finders: ModelL
         console.say(f"Faces: {len(side.aligned())} in {console.counted(len(timing.pts), 'frame')}.")
         if report.problem:
             raise report.problem
-    folder = order.aligned or side.aligned_dir
-    index = load_faceset(folder)
-    if index.bad:
-        raise UserError(
-            " ".join(problem.happened for _, problem in index.bad[:3]),
-            f"only faces that the extract step wrote, in {folder}.",
-            "move these files out of that folder.",
-        )
+    faceset = whole_faceset(order.aligned or side.aligned_dir)
     digits = frame_digits(len(timing.pts))
     groups: dict[str, list[FaceFile]] = {}
-    for stem, faces in index.by_frame().items():
+    for stem, faces in faceset.by_frame().items():
         number = frame_number(stem)
         if number is not None and number <= len(timing.pts):
             groups.setdefault(frame_stem(number, digits), []).extend(faces)
