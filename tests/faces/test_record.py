@@ -231,7 +231,14 @@ def test_what_version_1_cannot_hold_makes_version_2() -> None:
     plain = record(1)
     assert json.loads(plain.to_json())["version"] == 1
     assert json.loads(replace(plain, mask="AAAA").to_json())["version"] == 1, "a mask was always an imported one"
-    for more in ({"mask": "AAAA", "mask_source": "painted"}, {"occlusion": "BBBB"}, {"track": 7}):
+    for more in (
+        {"mask": "AAAA", "mask_source": "painted"},
+        {"occlusion": "BBBB"},
+        {"track": 7},
+        {"landmarker": "mesh"},
+        {"mesh_score": 0.25},
+        {"origin": "filled"},
+    ):
         text = replace(plain, **more).to_json()
         value, after = json.loads(text), parse_record(text)
         assert (value["version"], value["scheme"]) == (2, "ibug68")
@@ -239,11 +246,40 @@ def test_what_version_1_cannot_hold_makes_version_2() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"scheme": "wflw98"}, {"scheme": 68}, {"mask_source": "dreamt"}, {"track": 0}, {"occlusion": 5}]
+    "more",
+    [
+        {"scheme": "wflw98"},
+        {"scheme": 68},
+        {"mask_source": "dreamt"},
+        {"track": 0},
+        {"occlusion": 5},
+        {"landmarker": 7},
+        {"landmarker": "m" * 65},
+        {"mesh": "AAAA"},
+        {"mesh": "no base64"},
+        {"mesh": base64.b64encode(np.full(3 * 468, np.inf, "<f2")).decode()},
+        {"mesh": base64.b64encode(np.zeros(3 * 478, "<f2")).decode()},
+        {"mesh_score": 1.5},
+        {"mesh_score": "sure"},
+        {"origin": "dreamt"},
+    ],
 )
 def test_false_values_of_version_2_are_refused(more: dict[str, object]) -> None:
     with pytest.raises(BadRecord):
         parse_record(json.dumps({**json.loads(record(1).to_json()), "version": 2, **more}))
+
+
+def test_a_mesh_lies_in_the_frame_whatever_happens_to_the_landmarks_afterwards() -> None:
+    random = np.random.default_rng(5)
+    plain = record(5)
+    span = float(np.ptp(plain.frame_landmarks, axis=0).max())
+    mesh = random.uniform(-300, 4300, (468, 3)).astype(np.float32)
+    found = replace(plain, mesh=mesh)
+    smoothed = replace(found, raw_landmarks=found.frame_landmarks, frame_landmarks=found.frame_landmarks + 9)
+    for one in (found, smoothed):
+        after = parse_record(one.to_json()).mesh
+        assert after is not None
+        np.testing.assert_allclose(after, mesh, atol=span / 1000)
 
 
 def test_a_record_cuts_its_image_out_of_the_frame() -> None:

@@ -32,6 +32,8 @@ EMBEDDING = 128  # numbers that describe who a face is
 LARGEST = 1e6  # pixels: no image is larger, so a larger number is damage
 MIN_SPAN = 1e-3  # pixels that a face's points are apart at least; records keep no smaller distance
 MANUAL_DETECTOR = "manual"  # stands for the detector in the record of a face that a person placed or moved
+MESH = 468  # points of MediaPipe's face mesh
+ORIGINS = ("found", "repaired", "filled")
 
 
 class BadRecord(ValueError):
@@ -62,6 +64,13 @@ class FaceRecord:
         embedding: (128,) float32 vector of dlib's ResNet, by which faces are compared; None where not computed.
         raw_landmarks: (68, 2) float32, `frame_landmarks` as they were found, where they were smoothed over time
             since; None where they are still those.
+        landmarker: Name of the landmarker that found the points; None where the record does not say: dlib's, or those
+            of another program.
+        mesh: (468, 3) float32, MediaPipe's face mesh in the frame: x and y in its pixels, z in the same unit, smaller
+            is nearer; None where it was not found. It is kept to about 1/500 of the face's size.
+        mesh_score: The mesh's own confidence that this is a face, 0..1; None where it was not asked.
+        origin: One of `ORIGINS`: the points were found in this frame, or come from the frames around it because those
+            found were bad (repaired) or there were none (filled).
     """
 
     face_type: FaceType
@@ -82,6 +91,10 @@ class FaceRecord:
     occlusion: str | None = None
     track: int | None = None
     scheme: str = SCHEME
+    landmarker: str | None = None
+    mesh: NDArray[np.float32] | None = field(default=None, repr=False)
+    mesh_score: float | None = None
+    origin: str = "found"
 
     @classmethod
     def from_landmarks(
@@ -140,6 +153,10 @@ class FaceRecord:
             **({"mask_source": self.mask_source} if self.mask and self.mask_source != "imported" else {}),
             **({"occlusion": self.occlusion} if self.occlusion is not None else {}),
             **({"track": self.track} if self.track is not None else {}),
+            **({"landmarker": self.landmarker} if self.landmarker is not None else {}),
+            **({"mesh": _mesh_text(self.mesh, self.found_landmarks)} if self.mesh is not None else {}),
+            **({"mesh_score": round(float(self.mesh_score), 4)} if self.mesh_score is not None else {}),
+            **({"origin": self.origin} if self.origin != "found" else {}),
         }
         value = {
             "version": 2 if new else 1,
@@ -193,11 +210,14 @@ def read_record(value: Any) -> FaceRecord:
         raise BadRecord("its record has no version")
     if version > VERSION:
         raise BadRecord(f"its record has version {version}, this program reads up to {VERSION}")
+    frame_landmarks = _landmarks(value, "frame_landmarks")
+    raw_landmarks = None if value.get("raw_landmarks") is None else _landmarks(value, "raw_landmarks")
+    found = frame_landmarks if raw_landmarks is None else raw_landmarks
     return FaceRecord(
         face_type=_face_type(value.get("face_type")),
         size=int(_numbers(value.get("size"), (), "size", low=0)),
         landmarks=_landmarks(value, "landmarks"),
-        frame_landmarks=_landmarks(value, "frame_landmarks"),
+        frame_landmarks=frame_landmarks,
         frame=_frame_name(value.get("frame")),
         detector=_text(value.get("detector"), "detector", 64),
         score=float(_numbers(value.get("score"), (), "score")),
@@ -207,11 +227,15 @@ def read_record(value: Any) -> FaceRecord:
         mask=None if value.get("mask") is None else _text(value["mask"], "mask", 400_000),
         person=None if value.get("person") is None else int(_numbers(value["person"], (), "person", low=1)),
         embedding=None if value.get("embedding") is None else _embedding(value["embedding"]),
-        raw_landmarks=None if value.get("raw_landmarks") is None else _landmarks(value, "raw_landmarks"),
+        raw_landmarks=raw_landmarks,
         mask_source=_one_of(value.get("mask_source", "imported"), MASK_SOURCES, "mask source"),
         occlusion=None if value.get("occlusion") is None else _text(value["occlusion"], "occlusion", 400_000),
         track=None if value.get("track") is None else int(_numbers(value["track"], (), "track", low=1)),
         scheme=_one_of(value.get("scheme", SCHEME), (SCHEME,), "landmark scheme"),
+        landmarker=None if value.get("landmarker") is None else _text(value["landmarker"], "landmarker", 64),
+        mesh=None if value.get("mesh") is None else _mesh(value["mesh"], found),
+        mesh_score=None if value.get("mesh_score") is None else _share(value["mesh_score"], "mesh score"),
+        origin=_one_of(value.get("origin", "found"), ORIGINS, "origin"),
     )
 
 
@@ -272,12 +296,40 @@ def read_embedding(text: str) -> NDArray[np.float32]:
     return vector
 
 
+def _mesh_text(mesh: NDArray[np.floating], landmarks: NDArray[np.floating]) -> str:
+    """Return a mesh as text: base64 of half floats, in units of the landmarks' extent, from their middle."""
+    middle, extent = _unit(landmarks)
+    return base64.b64encode(((np.asarray(mesh, np.float64) - middle) / extent).astype("<f2").tobytes()).decode("ascii")
+
+
+def _mesh(value: Any, landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Read what `_mesh_text` wrote, (MESH, 3)."""
+    try:
+        points = np.frombuffer(base64.b64decode(_text(value, "mesh", 8 * MESH + 8), validate=True), "<f2")
+    except ValueError as error:
+        raise BadRecord("its mesh is not base64 of whole numbers of two bytes") from error
+    if points.shape != (3 * MESH,) or not np.isfinite(points).all():
+        raise BadRecord(f"its mesh is not {MESH} points of 3 finite numbers")
+    middle, extent = _unit(landmarks)
+    return np.asarray(points.reshape(MESH, 3).astype(np.float64) * extent + middle, np.float32)
+
+
+def _unit(landmarks: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+    """Return the middle of landmarks, (x, y, 0), and their larger extent, in pixels."""
+    low, high = (np.asarray(edge, np.float64) for edge in (landmarks.min(axis=0), landmarks.max(axis=0)))
+    return np.append((low + high) / 2, 0.0), float((high - low).max())
+
+
 def _embedding(value: Any) -> NDArray[np.float32]:
     text = _text(value, "embedding", 4 * EMBEDDING)
     try:
         return read_embedding(text)
     except ValueError as error:
         raise BadRecord(str(error)) from error
+
+
+def _share(value: Any, name: str) -> float:
+    return float(_numbers(value, (), name, limit=1.0, low=0.0))
 
 
 def _text(value: Any, name: str, longest: int) -> str:
