@@ -1,6 +1,7 @@
 """Masks from landmarks: where they lie, whatever the picture's size."""
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,18 @@ import pytest
 from bombs import BOMBS
 from convert.drawn_faces import landmarks
 from facewright.core.images import encode
-from facewright.faces.mask import decode_mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask
+from facewright.faces.align import FaceType
+from facewright.faces.mask import (
+    automatic_mask,
+    decode_mask,
+    eyes_mask,
+    hull_mask,
+    label_mask,
+    mirror_landmarks,
+    mouth_mask,
+)
+from facewright.faces.polygons import Polygon, draw_polygons
+from facewright.faces.record import FaceRecord
 
 
 def test_the_hull_holds_every_landmark_of_the_face():
@@ -89,3 +101,60 @@ def test_wrong_landmarks_are_refused():
         hull_mask(np.zeros((5, 2)), (10, 10))
     with pytest.raises(ValueError, match="finite"):
         hull_mask(np.full((68, 2), np.nan), (10, 10))
+
+
+def square(kind, left, top, side):
+    return Polygon(kind, np.float32([(left, top), (left + side, top), (left + side, top + side), (left, top + side)]))
+
+
+def face(**more):
+    points = landmarks((100, 100), 60).astype(np.float32)
+    record = FaceRecord.from_landmarks(
+        points, FaceType.FULL, 128, frame="1.png", detector="mtcnn", score=1.0, rect=(50, 50, 150, 150)
+    )
+    return replace(record, **more)
+
+
+WHOLE_FRAME = np.eye(2, 3)
+
+
+def test_polygons_add_to_the_automatic_mask_and_take_away_from_it():
+    """Include wins over the hull, exclude over both; what nobody drew on stays as it was."""
+    plain = label_mask(face(), WHOLE_FRAME, 200)
+    np.testing.assert_array_equal(plain, hull_mask(face().frame_landmarks, (200, 200)))
+    drawn = (square("exclude", 95.5, 95.5, 20), square("include", 4.5, 4.5, 30), square("exclude", 24.5, 4.5, 10))
+    mask = label_mask(face(polygons=drawn), WHOLE_FRAME, 200)
+    assert plain[96:116, 96:116].min() == 1 and mask[96:116, 96:116].max() == 0
+    assert mask[6:34, 6:24].min() == 1 and mask[16:34, 26:34].min() == 1 and mask[6:14, 26:34].max() == 0
+    untouched = np.ones_like(mask, bool)
+    untouched[4:36, 4:36] = untouched[95:117, 95:117] = False
+    np.testing.assert_array_equal(mask[untouched], plain[untouched])
+
+
+def test_polygons_overlap_and_leave_the_image_without_harm():
+    two = (square("include", 9.5, 9.5, 20), square("include", 19.5, 9.5, 20))
+    assert draw_polygons(two, "include", WHOLE_FRAME, (50, 50)).sum() == pytest.approx(30 * 20, rel=0.03)
+    everywhere = (square("include", -1e6, -1e6, 2e6),)
+    assert draw_polygons(everywhere, "include", WHOLE_FRAME, (50, 40)).min() == 1
+    far = (square("include", 5e5, 5e5, 10),)
+    assert draw_polygons(far, "include", WHOLE_FRAME, (50, 40)).max() == 0
+    fine = draw_polygons(two, "include", np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]]), (25, 25))
+    assert fine.sum() == pytest.approx(30 * 20 / 4, rel=0.06), "drawn in whatever image the matrix leads to"
+
+
+@pytest.mark.parametrize("side", [128, 64, 256])
+def test_the_records_mask_is_taken_along_whatever_its_size(side):
+    """The left half of the aligned image, kept at the image's size, half or twice it."""
+    grey = np.zeros((side, side), np.uint8)
+    grey[:, : side // 2] = 255
+    record = face(mask=base64.b64encode(encode(grey)).decode())
+    mask = automatic_mask(record, record.matrix, 128)
+    assert mask[:, :62].min() == 1 and mask[:, 66:].max() == 0
+    larger = automatic_mask(record, record.matrix * 2, 256)
+    assert larger[:250, :124].min() == 1 and larger[:, 132:].max() == 0
+
+
+def test_a_mask_without_a_way_back_into_the_frame_gives_the_hull():
+    grey = base64.b64encode(encode(np.zeros((128, 128), np.uint8))).decode()
+    for broken in (face(mask="AAAA"), face(mask=grey, matrix=np.zeros((2, 3)))):
+        assert label_mask(broken, WHOLE_FRAME, 200).max() == 1

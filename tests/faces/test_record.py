@@ -19,6 +19,7 @@ from facewright.core.images import encode
 from facewright.core.png import set_text
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
+from facewright.faces.polygons import Polygon
 from facewright.faces.record import (
     KEYWORD,
     VERSION,
@@ -280,6 +281,45 @@ def test_a_mesh_lies_in_the_frame_whatever_happens_to_the_landmarks_afterwards()
         after = parse_record(one.to_json()).mesh
         assert after is not None
         np.testing.assert_allclose(after, mesh, atol=span / 1000)
+
+
+def test_polygons_come_back_as_they_were_drawn() -> None:
+    drawn = (
+        Polygon("include", np.float32([(10.25, -3), (4000, 7.5), (12, 900)])),
+        Polygon("exclude", np.random.default_rng(2).uniform(0, 5000, (40, 2)).astype(np.float32)),
+    )
+    text = replace(record(4), polygons=drawn).to_json()
+    assert json.loads(text)["version"] == 2
+    after = parse_record(text).polygons
+    assert [polygon.kind for polygon in after] == ["include", "exclude"]
+    for mine, theirs in zip(after, drawn, strict=True):
+        np.testing.assert_allclose(mine.points, theirs.points, atol=0.006)
+    most = tuple(Polygon("include", np.full((100, 2), -987654.25, np.float32)) for _ in range(50))
+    masks = {"mask": "A" * 400_000, "occlusion": "A" * 400_000}
+    assert len(replace(record(4), polygons=most, **masks).to_json()) < 1 << 20, "a PNG has room for the largest record"
+
+
+@pytest.mark.parametrize(
+    "polygons",
+    [
+        "all",
+        [[[0, 0], [1, 1], [2, 0]]],
+        [{"kind": "maybe", "points": [[0, 0], [1, 1], [2, 0]]}],
+        [{"kind": ["include"], "points": [[0, 0], [1, 1], [2, 0]]}],
+        [{"kind": "include"}],
+        [{"kind": "include", "points": [[0, 0], [1, 1]]}],
+        [{"kind": "include", "points": [[0, 0], [1, 1], [2]]}],
+        [{"kind": "include", "points": [[0, 0], [1, 1], [2, "3"]]}],
+        [{"kind": "include", "points": [[0, 0], [1, 1], [2, 1e7]]}],
+        [{"kind": "include", "points": [[0, 0], [1, 1], [2, 10**40]]}],
+        [{"kind": "include", "points": [[0, 0]] * 501}],
+        [{"kind": "include", "points": [[0, 0], [1, 1], [2, 0]]}] * 51,
+        [{"kind": "include", "points": [[0, 0]] * 500}] * 11,
+    ],
+)
+def test_false_polygons_are_refused(polygons: object) -> None:
+    with pytest.raises(BadRecord, match="polygons"):
+        parse_record(json.dumps({**json.loads(record(1).to_json()), "version": 2, "polygons": polygons}))
 
 
 def test_a_record_cuts_its_image_out_of_the_frame() -> None:

@@ -63,15 +63,12 @@ def test_jpeg_of_later_years(protocol: int, theirs: str, ours: str) -> None:
     assert square_lies_inside(step, 256, 256, 0.03 * 256)
 
 
-def test_learned_mask_comes_along_and_polygons_are_named() -> None:
+def test_learned_mask_comes_along() -> None:
     mask = np.zeros((256, 256), np.uint8)
     cv2.circle(mask, (128, 128), 60, 255, -1)
     coded = np.frombuffer(encode(mask), np.uint8)
-    polygons = {"polys": [{"type": 1, "pts": np.zeros((3, 2), np.float32)}]}
-    data = others.dfl_jpeg(POINTS, FRAME, "a.png", side=512, xseg_mask=coded, seg_ie_polys=polygons)
-    foreign = read_face(data)
-    assert foreign.lost == ("drawn polygons",)
-    _, record = to_record(foreign, data)
+    data = others.dfl_jpeg(POINTS, FRAME, "a.png", side=512, xseg_mask=coded)
+    _, record = to_record(read_face(data), data)
     assert record.mask
     grey = cv2.imdecode(np.frombuffer(base64.b64decode(record.mask), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert grey.shape == (512, 512) and grey[256, 256] == 255 and grey[10, 10] == 0
@@ -79,6 +76,39 @@ def test_learned_mask_comes_along_and_polygons_are_named() -> None:
     assert to_record(read_face(as_bytes), as_bytes)[1].mask == record.mask
     broken = others.dfl_jpeg(POINTS, FRAME, "a.png", xseg_mask=coded[:40])
     assert to_record(read_face(broken), broken)[1].mask is None
+
+
+def test_drawn_polygons_come_along_into_the_frame() -> None:
+    corners = np.float32([(100, 120), (400, 130), (300, 420)])
+    polys = [{"type": 1, "pts": corners}, {"type": 0, "pts": corners.tolist()}, {"type": 1, "pts": corners[:2]}]
+    data = others.dfl_jpeg(POINTS, FRAME, "a.png", side=512, seg_ie_polys={"polys": polys})
+    foreign = read_face(data)
+    record = to_record(foreign, data)[1]
+    assert [polygon.kind for polygon in record.polygons] == ["include", "exclude"] and foreign.lost == ()
+    for polygon in record.polygons:
+        np.testing.assert_allclose(transform_points(polygon.points, record.matrix), corners, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "polys",
+    [
+        np.zeros((3, 3)),
+        7,
+        [7],
+        [{"type": 2, "pts": [[0, 0], [1, 1], [2, 0]]}],
+        [{"type": [1], "pts": [[0, 0], [1, 1], [2, 0]]}],
+        [{"type": 1, "pts": [[0, 0], [1, 1], [float("nan"), 0]]}],
+        [{"type": 1, "pts": np.zeros((3, 2, 2))}],
+        [{"type": 1, "pts": "abc"}],
+        [{"type": 1}],
+        [{"type": 1, "pts": np.zeros((3, 2))}] * 51,
+    ],
+)
+def test_polygons_that_do_not_serve_are_named_and_the_face_comes_without(polys: object) -> None:
+    for value in ({"polys": polys}, polys):
+        data = others.dfl_jpeg(POINTS, FRAME, "a.png", seg_ie_polys=value)
+        foreign = read_face(data)
+        assert foreign.lost == ("drawn polygons",) and to_record(foreign, data)[1].polygons == ()
 
 
 def test_faceswap_is_placed_by_looking() -> None:

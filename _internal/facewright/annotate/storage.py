@@ -6,7 +6,7 @@ copied to the trash before; then removed ones move there; then the journal says 
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +143,7 @@ class FaceStorage:
         face_type, size = FaceType(str(self.settings["face_type"])), int(self.settings["size"])
         if face.file and not face.changed:  # its file was deleted meanwhile
             return face.file.record
-        return FaceRecord.from_landmarks(
+        record = FaceRecord.from_landmarks(
             face.points,
             face_type,
             size,
@@ -153,6 +153,7 @@ class FaceStorage:
             score=1.0,
             rect=face.rect,
         )
+        return replace(record, polygons=face.file.record.polygons) if face.file else record
 
     def _note(self, frame: OpenFrame, names: list[str]) -> None:
         log = self._run.log

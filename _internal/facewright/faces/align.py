@@ -116,6 +116,11 @@ def invert(matrix: Matrix) -> Matrix:
     return np.hstack([linear, (-linear @ matrix[:, 2])[:, None]])
 
 
+def is_flat(matrix: Matrix) -> bool:
+    """Whether a matrix leads to a line or a point and has no way back, as in a damaged record."""
+    return abs(float(np.linalg.det(matrix[:, :2]))) < 1e-12
+
+
 def between(stored: Matrix, wanted: Matrix) -> Matrix:
     """Return the 2x3 matrix stored image -> wanted image, both given as frame -> image."""
     square = np.vstack([invert(stored), [0.0, 0.0, 1.0]])

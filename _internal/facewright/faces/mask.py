@@ -1,4 +1,4 @@
-"""Masks drawn from the 68 landmarks (the hull of the face, the eyes, the mouth), and the mask that a record carries.
+"""Masks drawn from the 68 landmarks (the hull of the face, the eyes, the mouth), and what a record carries of them.
 
 Landmarks are (68, 2), (x, y) in pixels of the image the mask belongs to, iBUG-68 order. Sizes are (h, w).
 Masks are (h, w) float32, 1 inside, 0 outside, with an anti-aliased edge.
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.images import decode
-from facewright.faces.align import Points
+from facewright.faces.align import Matrix, Points, between, is_flat, resample, transform_points
 from facewright.faces.landmarks import IBUG68
+from facewright.faces.polygons import Polygon, draw_polygons
+from facewright.faces.record import FaceRecord
 
 Mask = NDArray[np.float32]
 
@@ -98,6 +100,50 @@ def decode_grey(text: str) -> NDArray[np.uint8] | None:
     except (UserError, ValueError):
         return None
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
+    """Return a face's mask as the program knows it: the one that the record carries, else the hull.
+
+    Args:
+        record: The face.
+        matrix: 2x3, frame -> the image that the mask is for.
+        side: Side of that image in pixels.
+    """
+    own = decode_mask(record.mask) if record.mask is not None else None
+    if own is None or is_flat(record.matrix):
+        return hull_mask(transform_points(record.frame_landmarks, matrix), (side, side))
+    if record.size and own.shape != (record.size, record.size):  # a mask may be coarser than its image
+        own = np.asarray(cv2.resize(own, (record.size, record.size), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(resample(own, between(record.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
+
+
+def with_polygons(mask: Mask, polygons: Sequence[Polygon], matrix: Matrix) -> Mask:
+    """Return a mask with what a person drew: added what is included, then without what is excluded.
+
+    Args:
+        mask: (h, w), 0..1.
+        polygons: Those of the face's record.
+        matrix: 2x3, frame -> the mask's image.
+    """
+    if not polygons:
+        return mask
+    include, exclude = (draw_polygons(polygons, kind, matrix, mask.shape) for kind in ("include", "exclude"))
+    return np.asarray(np.maximum(mask, include) * (1 - exclude), np.float32)
+
+
+def label_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
+    """Return the mask of a face with all that is known of it: the automatic one, with the polygons of a person.
+
+    Args:
+        record: The face.
+        matrix: 2x3, frame -> the image that the mask is for.
+        side: Side of that image in pixels.
+
+    Returns:
+        (side, side), 0..1.
+    """
+    return with_polygons(automatic_mask(record, matrix, side), record.polygons, matrix)
 
 
 def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, int]) -> Mask:

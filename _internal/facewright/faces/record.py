@@ -21,6 +21,7 @@ from facewright.core.png import DamagedPng, get_text, png_size, read_head, set_t
 from facewright.core.safe_files import read_regular
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.landmarks import IBUG68
+from facewright.faces.polygons import Polygon, polygons_of
 from facewright.faces.pose import head_pose
 
 KEYWORD = "facewright"
@@ -71,6 +72,7 @@ class FaceRecord:
         mesh_score: The mesh's own confidence that this is a face, 0..1; None where it was not asked.
         origin: One of `ORIGINS`: the points were found in this frame, or come from the frames around it because those
             found were bad (repaired) or there were none (filled).
+        polygons: What a person drew around this face, in the frame: it adds to the mask or takes away from it.
     """
 
     face_type: FaceType
@@ -95,6 +97,7 @@ class FaceRecord:
     mesh: NDArray[np.float32] | None = field(default=None, repr=False)
     mesh_score: float | None = None
     origin: str = "found"
+    polygons: tuple[Polygon, ...] = ()
 
     @classmethod
     def from_landmarks(
@@ -157,6 +160,7 @@ class FaceRecord:
             **({"mesh": _mesh_text(self.mesh, self.found_landmarks)} if self.mesh is not None else {}),
             **({"mesh_score": round(float(self.mesh_score), 4)} if self.mesh_score is not None else {}),
             **({"origin": self.origin} if self.origin != "found" else {}),
+            **({"polygons": [polygon.to_data() for polygon in self.polygons]} if self.polygons else {}),
         }
         value = {
             "version": 2 if new else 1,
@@ -236,6 +240,7 @@ def read_record(value: Any) -> FaceRecord:
         mesh=None if value.get("mesh") is None else _mesh(value["mesh"], found),
         mesh_score=None if value.get("mesh_score") is None else _share(value["mesh_score"], "mesh score"),
         origin=_one_of(value.get("origin", "found"), ORIGINS, "origin"),
+        polygons=_polygons(value.get("polygons", [])),
     )
 
 
@@ -326,6 +331,13 @@ def _embedding(value: Any) -> NDArray[np.float32]:
         return read_embedding(text)
     except ValueError as error:
         raise BadRecord(str(error)) from error
+
+
+def _polygons(value: Any) -> tuple[Polygon, ...]:
+    try:
+        return polygons_of(value)
+    except ValueError as error:
+        raise BadRecord(f"its polygons do not serve: {error}") from error
 
 
 def _share(value: Any, name: str) -> float:

@@ -16,6 +16,7 @@ from facewright.faces.align import (
     align_matrix,
     between,
     cut,
+    is_flat,
     resample,
     square_lies_inside,
     transform_points,
@@ -30,7 +31,7 @@ MAX_OVERHANG_PX = 1.0  # pixels of the old image that a cut may reach over its e
 def is_cut_as(record: FaceRecord, kind: FaceType, size: int, *, level_eyes: bool = False) -> bool:
     """Say whether a face is cut as the extraction would cut it with this type, size and choice of level eyes."""
     wanted = 0 if kind is FaceType.MARK_ONLY else size
-    if record.face_type is not kind or record.size != wanted or _is_flat(record.matrix):
+    if record.face_type is not kind or record.size != wanted or is_flat(record.matrix):
         return False
     corners = np.array([(0, 0), (size, 0), (0, size)], float)
     step = between(record.matrix, align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes))
@@ -72,7 +73,7 @@ def from_aligned_image(
     """
     if record.face_type is FaceType.MARK_ONLY:  # the image is the frame
         return from_frame(image, record, kind, size, level_eyes=level_eyes)
-    if kind is FaceType.MARK_ONLY or _is_flat(record.matrix):
+    if kind is FaceType.MARK_ONLY or is_flat(record.matrix):
         return None
     matrix = align_matrix(record.frame_landmarks, kind, size, level_eyes=level_eyes)
     if not square_lies_inside(between(matrix, record.matrix), size, image.shape[0], MAX_OVERHANG_PX):
@@ -82,14 +83,9 @@ def from_aligned_image(
     return np.asarray(new, np.uint8), _placed(record, matrix, kind, (size, size))
 
 
-def _is_flat(matrix: Matrix) -> bool:
-    """Whether a matrix leads to a line or a point and has no way back, as in a damaged record."""
-    return abs(float(np.linalg.det(matrix[:, :2]))) < 1e-12
-
-
 def _placed(record: FaceRecord, matrix: Matrix, kind: FaceType, shape: tuple[int, ...]) -> FaceRecord:
     def moved(mask: str | None) -> str | None:
-        if mask is None or _is_flat(record.matrix):
+        if mask is None or is_flat(record.matrix):
             return None
         return move_mask(mask, between(record.matrix, matrix), (shape[0], shape[1]))
 

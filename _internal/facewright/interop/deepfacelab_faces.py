@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from facewright.core.jpeg import START, app_segments
 from facewright.core.png import get_chunk
 from facewright.faces.align import FaceType
+from facewright.faces.polygons import Polygon, polygons_of
 from facewright.interop.foreign_face import ForeignFace, NotImportable, Rect, box_number, frame_name, landmarks
 from facewright.interop.safe_pickle import read_pickle
 
 PROGRAM = "DeepFaceLab"
 MAX_MASK_BYTES = 300_000
+POLYGON_KINDS: Mapping[int, str] = MappingProxyType({0: "exclude", 1: "include"})
+MIN_CORNERS = 3  # its editor also keeps polygons that were begun and not finished
 
 # What DeepFaceLab calls it -> the largest type of ours that such an image can be.
 FACE_TYPES: Mapping[str, FaceType] = MappingProxyType(
@@ -57,6 +60,7 @@ def _face(value: Any) -> ForeignFace:
         shown = kind[:30] if isinstance(kind, str) else type(kind).__name__
         raise NotImportable(f"its face type {shown!r} is unknown")
     points = landmarks(value.get("source_landmarks"), "landmarks in the frame")
+    polygons = _polygons(value.get("seg_ie_polys"))
     return ForeignFace(
         PROGRAM,
         frame_name(value.get("source_filename")),
@@ -65,13 +69,25 @@ def _face(value: Any) -> ForeignFace:
         _box(value.get("source_rect"), points),
         FACE_TYPES[kind],
         mask=_mask(value.get("xseg_mask")),
-        lost=("drawn polygons",) if _has_polygons(value.get("seg_ie_polys")) else (),
+        polygons=polygons or (),
+        lost=("drawn polygons",) if polygons is None else (),
     )
 
 
-def _has_polygons(value: Any) -> bool:
-    polygons = value.get("polys") if isinstance(value, dict) else value
-    return isinstance(polygons, list) and bool(polygons)
+def _polygons(value: Any) -> tuple[Polygon, ...] | None:
+    """Read the polygons of XSeg's editor; None where there are some that cannot be used."""
+    parts = value.get("polys") if isinstance(value, dict) else value
+    if parts is None:
+        return ()
+    try:
+        return polygons_of([_polygon(part) for part in parts if len(part["pts"]) >= MIN_CORNERS])
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
+
+
+def _polygon(part: Any) -> dict[str, Any]:
+    kind = POLYGON_KINDS[part["type"]]
+    return {"kind": kind, "points": part["pts"]}
 
 
 def _mask(value: Any) -> bytes | None:

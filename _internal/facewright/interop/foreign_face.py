@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from facewright.faces.align import FaceType
 from facewright.faces.landmarks import IBUG68
+from facewright.faces.polygons import Polygon
 from facewright.faces.record import LARGEST, MIN_SPAN
 
 Rect = tuple[float, float, float, float]
@@ -30,6 +31,7 @@ class ForeignFace:
         rect: (left, top, right, bottom) of the detector's box in pixels of the frame.
         largest: The largest face type of ours that the image can be.
         mask: A mask as the bytes of an encoded image, or None.
+        polygons: What a person drew around the face, in pixels of the image.
         lost: What the file holds that a face record has no place for, in words.
     """
 
@@ -40,6 +42,7 @@ class ForeignFace:
     rect: Rect
     largest: FaceType
     mask: bytes | None = None
+    polygons: tuple[Polygon, ...] = ()
     lost: tuple[str, ...] = ()
 
 

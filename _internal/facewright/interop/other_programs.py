@@ -8,6 +8,7 @@ the square is, and its face type is the largest of ours that is wholly inside.
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -23,12 +24,14 @@ from facewright.faces.align import (
     Matrix,
     align_matrix,
     between,
+    invert,
     similarity,
     square_lies_inside,
     transform_points,
 )
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.mask import MAX_MASK_PIXELS
+from facewright.faces.polygons import Polygon
 from facewright.faces.pose import head_pose
 from facewright.faces.record import KEYWORD, BadRecord, FaceRecord, parse_record
 from facewright.interop.deepfacelab_faces import read_deepfacelab
@@ -110,6 +113,7 @@ def to_record(
         matrix=matrix,
         pose=head_pose(foreign.frame_landmarks),
         mask=None if foreign.mask is None or mark_only else _mask(foreign.mask, side),
+        polygons=_in_frame(foreign.polygons, matrix),
     )
     try:
         return image, parse_record(record.to_json())
@@ -145,6 +149,14 @@ def _largest_inside(foreign: ForeignFace, matrix: Matrix, side: int) -> FaceType
         if square_lies_inside(between(ours, matrix), side, side, MAX_OVERHANG * side):
             return kind
     raise NotImportable("its landmarks lie outside of its image")
+
+
+def _in_frame(polygons: tuple[Polygon, ...], matrix: Matrix) -> tuple[Polygon, ...]:
+    """Move polygons from the image to the frame."""
+    back = invert(matrix)
+    return tuple(
+        replace(polygon, points=transform_points(polygon.points, back).astype(np.float32)) for polygon in polygons
+    )
 
 
 def _mask(data: bytes, side: int) -> str | None:
