@@ -18,6 +18,8 @@ from facewright.faces.mask import (
     label_mask,
     mirror_landmarks,
     mouth_mask,
+    polygons_around,
+    with_polygons,
 )
 from facewright.faces.polygons import Polygon, draw_polygons
 from facewright.faces.record import FaceRecord
@@ -129,6 +131,28 @@ def test_polygons_add_to_the_automatic_mask_and_take_away_from_it():
     untouched = np.ones_like(mask, bool)
     untouched[4:36, 4:36] = untouched[95:117, 95:117] = False
     np.testing.assert_array_equal(mask[untouched], plain[untouched])
+
+
+def test_an_outline_stands_in_the_place_of_the_automatic_mask():
+    drawn = (square("outline", 19.5, 19.5, 20), square("include", 59.5, 19.5, 20), square("exclude", 19.5, 19.5, 10))
+    mask = label_mask(face(polygons=drawn), WHOLE_FRAME, 200)
+    assert mask.sum() == pytest.approx(400 + 400 - 100, rel=0.05) and mask[31:38, 31:38].min() == 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_the_automatic_mask_becomes_polygons_with_holes_and_without_specks(scale):
+    """A face with a hole, such as a predicted mask has where a hand lies; a speck is left out."""
+    mask = hull_mask(landmarks((100, 100), 100), (200, 200))
+    mask[90:120, 90:110] = 0
+    mask[3:5, 3:5] = 1
+    matrix = np.array([[0.0, scale, 7], [-scale, 0.0, 190]])
+    found = polygons_around(mask, matrix)
+    assert [polygon.kind for polygon in found] == ["outline", "exclude"]
+    assert max(len(polygon.points) for polygon in found) < 60, "few enough for a person to move"
+    again = with_polygons(np.ones_like(mask), found, matrix)
+    mask[3:5, 3:5] = 0
+    assert np.minimum(mask, again).sum() / np.maximum(mask, again).sum() > 0.97
+    assert polygons_around(np.zeros((50, 50), np.float32), WHOLE_FRAME) == ()
 
 
 def test_polygons_overlap_and_leave_the_image_without_harm():

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
 from facewright.core.images import decode
-from facewright.faces.align import Matrix, Points, between, is_flat, resample, transform_points
+from facewright.faces.align import Matrix, Points, between, invert, is_flat, resample, transform_points
 from facewright.faces.landmarks import IBUG68
-from facewright.faces.polygons import Polygon, draw_polygons
+from facewright.faces.polygons import MAX_POINTS, Kind, Polygon, draw_polygons
 from facewright.faces.record import FaceRecord
 
 Mask = NDArray[np.float32]
@@ -35,6 +35,8 @@ FACE_HULLS: tuple[tuple[int, ...], ...] = (
 MAX_MASK_PIXELS = 1 << 24  # of a mask in a record: 4096 x 4096
 FINE = 4
 SHIFT = 4  # coordinates are handed to OpenCV in 1/16 px
+CONTOUR = 4  # a mask is drawn at so many times its size before its contour is followed
+SIMPLIFIED, SPECK, MAX_CONTOURS = 0.004, 0.02, 12  # shares of the image's side; contours, the largest first
 
 
 def hull_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
@@ -119,7 +121,7 @@ def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
 
 
 def with_polygons(mask: Mask, polygons: Sequence[Polygon], matrix: Matrix) -> Mask:
-    """Return a mask with what a person drew: added what is included, then without what is excluded.
+    """Return a mask with what a person drew: outlines in its place, and what is included, without what is excluded.
 
     Args:
         mask: (h, w), 0..1.
@@ -128,8 +130,38 @@ def with_polygons(mask: Mask, polygons: Sequence[Polygon], matrix: Matrix) -> Ma
     """
     if not polygons:
         return mask
-    include, exclude = (draw_polygons(polygons, kind, matrix, mask.shape) for kind in ("include", "exclude"))
-    return np.asarray(np.maximum(mask, include) * (1 - exclude), np.float32)
+
+    def drawn(kind: Kind) -> Mask:
+        return draw_polygons(polygons, kind, matrix, (mask.shape[0], mask.shape[1]))
+
+    outlined = any(polygon.kind == "outline" for polygon in polygons)
+    base = drawn("outline") if outlined else mask
+    return np.asarray(np.maximum(base, drawn("include")) * (1 - drawn("exclude")), np.float32)
+
+
+def polygons_around(mask: Mask, matrix: Matrix) -> tuple[Polygon, ...]:
+    """Return a mask as polygons that a person can edit: outlines, and what is excluded for its holes.
+
+    Specks are left out, and a contour is simplified until it leaves the mask's edge by no more than about a two
+    hundredth of the image's side (`cv2.approxPolyDP`: Douglas and Peucker, 1973).
+
+    Args:
+        mask: (h, w), 0..1.
+        matrix: 2x3, frame -> the mask's image.
+    """
+    side, back = max(mask.shape), invert(matrix)
+    # Drawn larger, since contours run through the middles of the pixels on the edge.
+    large = cv2.resize(mask, None, fx=CONTOUR, fy=CONTOUR, interpolation=cv2.INTER_LINEAR)
+    contours, tree = cv2.findContours((large > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    polygons = []
+    for number in sorted(range(len(contours)), key=lambda n: -cv2.contourArea(contours[n]))[:MAX_CONTOURS]:
+        if cv2.contourArea(contours[number]) < (CONTOUR * side * SPECK) ** 2:
+            break
+        corners = cv2.approxPolyDP(contours[number], CONTOUR * side * SIMPLIFIED, closed=True)[:MAX_POINTS, 0]
+        if len(corners) >= 3:
+            points = transform_points((corners + 0.5) / CONTOUR - 0.5, back).astype(np.float32)
+            polygons.append(Polygon("outline" if tree[0, number, 3] < 0 else "exclude", points))
+    return tuple(polygons)
 
 
 def label_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:

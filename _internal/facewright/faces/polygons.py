@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facewright.faces.align import Matrix, Points, transform_points
 
-Kind = Literal["include", "exclude"]
+Kind = Literal["include", "exclude", "outline"]
 KINDS: tuple[str, ...] = get_args(Kind)
 MAX_POLYGONS = 50  # of one face
 MAX_POINTS = 500  # of one polygon
@@ -28,7 +28,8 @@ class Polygon:
     """An area that belongs to the mask of a face, or does not.
 
     Attributes:
-        kind: "include" or "exclude".
+        kind: "include" adds to the automatic mask, "exclude" takes away from both; outlines stand in the place of the
+            automatic mask.
         points: (n, 2) float32, (x, y) in the frame, 3 to `MAX_POINTS`; the last is joined to the first.
     """
 
@@ -56,7 +57,7 @@ def polygons_of(value: Any) -> tuple[Polygon, ...]:
 
 def _polygon(value: Any) -> Polygon:
     if not isinstance(value, dict) or value.get("kind") not in KINDS:
-        raise ValueError(f"one is neither {' nor '.join(KINDS)}")
+        raise ValueError(f"the kind of one is none of {', '.join(KINDS)}")
     return Polygon(value["kind"], polygon_points(value.get("points")))
 
 
@@ -84,7 +85,7 @@ def draw_polygons(
     """Return where the polygons of a kind lie, (h, w), 0..1 with an anti-aliased edge.
 
     Args:
-        polygons: Those of a face, of both kinds.
+        polygons: Those of a face, of all kinds.
         kind: Which of them.
         matrix: 2x3, frame -> the image.
         size: (h, w) of the image.
