@@ -8,6 +8,7 @@ before anything is installed. The installation itself is in bootstrap_build.py.
     python bootstrap.py --check    exit code 0 when all is well; run by the environment's own Python with -I -S
     python bootstrap.py --adopt    take an environment that was made by hand, when its versions are ours
     python bootstrap.py --rebuild  make it anew, whatever is there
+    python bootstrap.py --weights  fetch MediaPipe's networks, whether or not they are there
 
 It is built aside as env.new and renamed when it is complete, with a marker file in it that holds a hash of
 the pins, the Python version and the names of all that was installed.
@@ -35,6 +36,9 @@ MARKER = "facewright-env.json"
 PINS = ("requirements.txt", "constraints.txt")
 DEV_PINS = "requirements-dev.txt"
 HASHES = "hashes.txt"  # of the files behind the pins; no part of the marker: the same versions need no new environment
+WEIGHTS = "weights.json"  # which networks come out of which packages: see bootstrap_weights.py
+WEIGHTS_FOLDER = "mediapipe"  # in the environment; the note in it has the name of the list
+NO_WEIGHTS = "MediaPipe's networks are missing"
 VERSION = tuple(sys.version_info[:3])
 OLDEST, NEWEST = (3, 11), (3, 13)
 INSTALLERS = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack", "distutils-precedence", "__pycache__")
@@ -133,9 +137,22 @@ def what_is_wrong(env: Path, *, dev: bool) -> str:
     gone = set(marker.get("packages") or ["everything"]) - set(installed(env, VERSION))
     if gone:
         return f"parts of it are gone ({', '.join(sorted(gone)[:3])})"
+    if weights_to_fetch(env):
+        return NO_WEIGHTS
     if dev and marker.get("dev") != hash_of(DEV_PINS):
         return "the tools of the tests are missing"
     return ""
+
+
+def weights_to_fetch(env: Path) -> bool:
+    """Whether a network of the list is neither there nor known as one that could not be fetched."""
+    try:
+        note = json.loads((env / WEIGHTS_FOLDER / WEIGHTS).read_text(encoding="utf-8"))
+        known = {**note["files"], **note["not_fetched"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return True
+    packages = json.loads((HOME / WEIGHTS).read_text(encoding="utf-8"))["packages"]
+    return any(known.get(name) != sha256 for one in packages for name, (_, sha256) in one["members"].items())
 
 
 def state(env: Path, *, dev: bool) -> str:
@@ -214,7 +231,7 @@ def main(arguments: list[str]) -> int:
     if "--adopt" in arguments:
         adopt(dev=dev)
         return 0
-    if "--rebuild" not in arguments and not state(ENV, dev=dev):
+    if not {"--rebuild", "--weights"} & {*arguments} and not state(ENV, dev=dev):
         return 0
     # A program of its own: it imports this one, and nothing imports in a circle.
     builder = subprocess.Popen([sys.executable, str(HOME / "bootstrap_build.py"), *arguments])

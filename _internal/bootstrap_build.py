@@ -16,11 +16,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
 
-from bootstrap import DEV_PINS, ENV, HASHES, HOME, fail, only_one, python_of, read_marker, say, state, write_marker
+from bootstrap import (
+    DEV_PINS,
+    ENV,
+    HASHES,
+    HOME,
+    NO_WEIGHTS,
+    fail,
+    only_one,
+    python_of,
+    read_marker,
+    say,
+    state,
+    write_marker,
+)
+from bootstrap_pip import LOG, clean_variables, explain, run_pip
+from bootstrap_weights import fetch_weights
 
-LOG = HOME / "env-install.log"
 GIGABYTE = 1e9
 # The systems whose files hashes.txt knows; on others the versions alone are pinned.
 HASHED_SYSTEMS = (("linux", "x86_64"), ("linux", "aarch64"), ("win32", "amd64"), ("darwin", "arm64"))
@@ -35,7 +48,6 @@ TOOLS = frozenset(
 )
 CHOSEN = frozenset(("tensorflow", "tensorflow-cpu", "opencv-python", "opencv-python-headless"))
 CUDA = "nvidia-"
-NETWORK = r"NewConnectionError|NameResolution|name resolution|timed out|ConnectTimeout|ProxyError|unreachable|SSLError"
 
 
 def has_nvidia_card() -> bool:
@@ -119,12 +131,6 @@ def _name_of(requirement: str) -> str:
     return folded(re.split(r"[\[=]", requirement)[0])
 
 
-def clean_variables() -> dict[str, str]:
-    """Return the process's variables without those that lead pip or Python to other folders."""
-    strange = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "__PYVENV_LAUNCHER__")
-    return {**{k: v for k, v in os.environ.items() if k not in strange}, "PIP_USER": "0", "PYTHONUTF8": "1"}
-
-
 def make_venv(env: Path) -> list[str]:
     """Make an empty environment; return the pip command that installs into it."""
     import venv
@@ -159,76 +165,16 @@ def pip_install(pip: list[str], text: str, env: Path, *, dev: bool = False) -> N
         hashed = with_hashes(text, (HOME / HASHES).read_text(encoding="utf-8"), dev=dev)
     if hashed is not None:
         file.write_text(hashed, encoding="utf-8")
-        output = run_pip(pip, ["--require-hashes", *WHEELS_ONLY, "-r", str(file)])
+        output = run_pip(pip, ["install", "--require-hashes", *WHEELS_ONLY, "-r", str(file)])
         if not output:
             return
         if "--require-hashes mode" not in output:  # pip's words when a hash is missing, not when one is wrong
             explain(output)
         say("      a package that is not in hashes.txt is needed here: the versions alone are compared")
     file.write_text(text, encoding="utf-8")
-    output = run_pip(pip, [*WHEELS_ONLY, "-r", str(file), "-c", str(HOME / "constraints.txt")])
+    output = run_pip(pip, ["install", *WHEELS_ONLY, "-r", str(file), "-c", str(HOME / "constraints.txt")])
     if output:
         explain(output)
-
-
-def run_pip(pip: list[str], arguments: list[str]) -> str:
-    """Run pip, show its larger steps, keep its whole output in the log; return the output when it failed."""
-    command = [*pip, "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2"]
-    with open(LOG, "a", encoding="utf-8") as log:
-        log.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(map(str, arguments))}\n")
-        process = subprocess.Popen(
-            [*command, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=clean_variables(),
-            encoding="utf-8",
-            errors="replace",
-        )
-        lines: list[str] = []
-        for line in process.stdout or ():
-            log.write(line)
-            lines.append(line)
-            if news := worth_saying(line):
-                say(f"      {news}")
-    return ("".join(lines) or "pip said nothing") if process.wait() else ""
-
-
-def worth_saying(line: str) -> str:
-    """Return what a line of pip's output means for a person who waits; empty for most lines."""
-    found = re.search(r"(Downloading|Using cached) (\S+?)-(\d\S*?)-\S+ \(([\d.]+) MB\)", line)
-    if found and float(found[4]) >= 5:
-        where = "" if found[1] == "Downloading" else ", from pip's cache"
-        return f"{found[2]} {found[3]} ({float(found[4]):.0f} MB{where})"
-    if line.startswith("Installing collected packages"):
-        return f"unpacking {line.count(',') + 1} packages"
-    return ""
-
-
-def explain(output: str) -> NoReturn:
-    """Turn a failed installation into a sentence; pip's last lines come first."""
-    tail = [line for line in output.splitlines() if line.strip()][-12:]
-    print("\n".join(f"      | {line[:200]}" for line in tail), file=sys.stderr)
-    if "No space left" in output or "Errno 28" in output:
-        fail("The disk is full.", "about 3 GB of free space (8 GB with an NVIDIA GPU).", "free some and start again.")
-    if "DO NOT MATCH THE HASHES" in output:
-        fail(
-            "A package is not the file that was pinned: its SHA-256 is another one.",
-            f"the files whose SHA-256 {HASHES} names.",
-            "check which package indexes pip is told to use (pip config list); nothing of that package was installed.",
-        )
-    if re.search(NETWORK, output):
-        fail(
-            "The packages could not be fetched: no connection to the package index.",
-            "a network connection during the first start.",
-            "check the connection or the proxy (HTTPS_PROXY, pip's own configuration) and start again.",
-        )
-    if "No matching distribution" in output or "not a supported wheel" in output:
-        fail(
-            f"There is no package for this machine: Python {platform.python_version()}, {platform.platform()}.",
-            "64-bit Windows, Linux with glibc 2.28 or later, or macOS 14 or later on Apple silicon.",
-            "run facewright on such a machine, or in a container of Debian or Ubuntu.",
-        )
-    fail("The packages could not be installed.", "pip ending without an error.", f"read the last lines of {LOG}.")
 
 
 def check_space(*, gpu: bool) -> None:
@@ -295,6 +241,7 @@ def build(*, dev: bool) -> None:
     text = requirements((HOME / "requirements.txt").read_text(encoding="utf-8"), gpu=gpu, windows=windows)
     (new / "requirements.txt").write_text(text, encoding="utf-8")
     pip_install(pip, f"{text}\n{_tools()}" if dev else text, new, dev=dev)
+    fetch_weights(pip, new)
     say("  3/3 A trial of the packages")
     try_packages(new, pip)
     move_scripts(new, ENV)
@@ -331,33 +278,42 @@ def put_in_place(new: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
+def pip_of(env: Path) -> list[str]:
+    """Return the pip command for a whole environment, which may have none of its own."""
+    if _run(env, "import pip").returncode:
+        return [sys.executable, "-m", "pip", "--python", str(python_of(env))]
+    return [str(python_of(env)), "-m", "pip"]
+
+
 def add_tools() -> None:
     """Add the tools of the tests to a whole environment."""
     say("The tools of the tests are added to the environment.")
-    pip = [str(python_of(ENV)), "-m", "pip"]
-    if _run(ENV, "import pip").returncode:
-        pip = [sys.executable, "-m", "pip", "--python", str(python_of(ENV))]
-    pip_install(pip, _tools(), ENV, dev=True)
+    pip_install(pip_of(ENV), _tools(), ENV, dev=True)
     subprocess.run([str(python_of(ENV)), "-I", "-S", str(HOME / "bootstrap.py"), "--adopt", "--dev"], check=True)
 
 
-def main(arguments: list[str]) -> None:
-    """Build what is missing, unless another start has built it meanwhile."""
+def main(arguments: list[str]) -> int:
+    """Build what is missing, unless another start has built it meanwhile; return the exit code."""
     dev = "--dev" in arguments
     with only_one():
         wrong = state(ENV, dev=False)
-        if wrong or "--rebuild" in arguments:
+        if "--weights" in arguments:
+            return 0 if fetch_weights(pip_of(ENV), ENV) else 1
+        if wrong == NO_WEIGHTS and "--rebuild" not in arguments:
+            fetch_weights(pip_of(ENV), ENV)
+        elif wrong or "--rebuild" in arguments:
             there = os.path.lexists(ENV)
             reason = f"The environment is built again: {wrong or 'it was asked for'}." if there else "First start."
             say(f"{reason} This takes about a minute, once.")
             build(dev=dev or bool(read_marker(ENV).get("dev")))
-        elif dev and state(ENV, dev=True):
+        if dev and state(ENV, dev=True):
             add_tools()
+    return 0
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
+        sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
         say("\nStopped. Start again: the environment is then built from the beginning.")
         sys.exit(130)

@@ -9,6 +9,8 @@ import shutil
 
 import pytest
 
+from facewright.extract.tflite import FOLDER
+
 # What a test asks for -> the names under which systems have it.
 PROGRAMS = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
@@ -20,6 +22,8 @@ PROGRAMS = {
 needs_chromium = pytest.mark.needs("chromium")
 needs_browser = pytest.mark.needs("chromium", "chromedriver")
 needs_screen = pytest.mark.needs("Xvfb", "xdotool")
+# MediaPipe's networks: the set-up fetches them, unless there was no network then.
+needs_networks = pytest.mark.needs("MediaPipe's networks")
 needs_screen_and_tk = pytest.mark.needs("Xvfb", "xdotool", "Tk")
 
 
@@ -34,7 +38,9 @@ def program(name: str) -> str | None:
 
 
 def is_there(name: str) -> bool:
-    """Whether this machine has a program of the table, or Tk."""
+    """Whether this machine has a program of the table, Tk, or MediaPipe's networks."""
+    if name == "MediaPipe's networks":
+        return (FOLDER / "face_landmark.tflite").is_file()
     return importlib.util.find_spec("_tkinter") is not None if name == "Tk" else program(name) is not None
 
 

