@@ -190,7 +190,8 @@ MEANT = [
     (["probe", "--rat=3", "--yes"], "probe --rate=3 --yes"),
     (["probe", "--workspac", "/x"], "probe --workspace /x"),
     (["probe", "--mode", "fancy", "--dept", "3"], "probe --mode fancy --depth 3"),
-    (["probe", "--mode", "fanzy"], "--mode fancy?"),
+    (["probe", "--mode", "fanzy", "--rate", "3"], "probe --mode fancy --rate 3"),
+    (["probe", "--rate", "3", "--mode=fanzy"], "probe --rate 3 --mode=fancy"),
     (["probe", "--zzz"], "probe --help"),
 ]
 

@@ -40,7 +40,24 @@ class Checked(click.ParamType[Value]):
         Raises:
             UserError: It does not fit.
         """
-        return self.spec.parse(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.spec.parse(value)
+        except UserError as problem:
+            meant = self.spec.nearest(value)
+            words = [] if ctx is None else list(ctx.meta.get(RAW_ARGUMENTS, ()))
+            if ctx is None or not meant or not words:
+                raise
+            right = [_with_value(word, value, meant) for word in words]
+            line = hint(str(ctx.info_name), *right)
+            raise UserError(problem.happened, problem.expected, f"did you mean {meant}?{line}") from problem
+
+
+def _with_value(word: str, wrong: str, right: str) -> str:
+    """Return a word of the command line with another value, alone or behind its flag."""
+    flag, joined, value = word.partition("=")
+    return right if word == wrong else f"{flag}{joined}{right}" if joined and value == wrong else word
 
 
 def click_option(spec: Option) -> click.Parameter:

@@ -131,6 +131,14 @@ def test_question_that_makes_no_sense_is_not_asked(typed: Callable) -> None:
     assert len(shown) == 2
 
 
+def test_what_was_given_and_plays_no_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert resolve(Settings, {"amount": 7}, {}).amount == 7
+    assert "--amount 7" in capsys.readouterr().out
+    resolve(Settings, {"amount": 7, "soft": True}, {})
+    resolve(Settings, {"amount": 5}, {"amount": 7})
+    assert "--amount" not in capsys.readouterr().out, "it plays a part, or it changes nothing"
+
+
 def test_keys_hold_what_changes_the_output_and_plays_a_part() -> None:
     assert output_values(Settings(rate=1.0, once=8)) == {}
     assert output_values(Settings(soft=True)) == {"amount": 5}

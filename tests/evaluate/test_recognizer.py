@@ -99,3 +99,25 @@ def test_an_evaluation_by_the_users_own_network(tmp_path):
     observers.landmarker = observers.detector = Observers()
     found = evaluate(workspace, EvaluateOptions(noise_floor=False), observers)
     assert found.result.values["nearer_src"].value == 1 and "net.onnx" in found.judge
+
+
+def test_faces_described_by_different_counts_are_refused(tmp_path):
+    """A network may give more numbers for two faces than for one: nothing could be compared."""
+    path = network(tmp_path / "net.onnx", ("n", 3, 112, 112))
+    model = onnx.load(path)
+    graph = model.graph
+    # (faces, 16) -> (faces, 16 * faces), in a way that no check of shapes can follow.
+    graph.node.append(helper.make_node("Shape", ["found"], ["size"]))
+    graph.node.append(helper.make_node("Gather", ["size", "zero"], ["count"]))
+    graph.node.append(helper.make_node("Concat", ["one", "count"], ["times"], axis=0))
+    graph.node.append(helper.make_node("Tile", ["found", "times"], ["wide"]))
+    numbers = (("zero", 0), ("one", 1))
+    graph.initializer.extend([numpy_helper.from_array(np.array([value]), name) for name, value in numbers])
+    graph.output[0].CopyFrom(helper.make_tensor_value_info("wide", TensorProto.FLOAT, (16, 16)))  # a lie
+    onnx.save(model, str(path))
+    judge = OnnxJudge(path)
+    chip = np.full((112, 112, 3), 90, np.uint8)
+    judge.embed([chip])
+    with pytest.raises(UserError) as caught:
+        judge.embed([chip, chip])
+    assert "16" in caught.value.happened and "32" in caught.value.happened

@@ -18,7 +18,8 @@ from facewright.core.workspace import Workspace
 VIDEO_STEMS = ("data_src", "data_dst")
 # Files beside the folders that the steps write, by the beginning of their names.
 SHEETS = tuple(f"{stem}_{kind}." for stem in VIDEO_STEMS for kind in ("faces", "people", "sorted"))
-REPORTS = ("merged_sheet.", "review.json", "review_sheet.", "evaluation.")
+REPORTS = ("merged_sheet.", "review.json", "review_sheet.", "evaluation.", "pairs.json")
+REPORT_FOLDERS = ("pairs", ".evaluate")
 MADE_FILES = ("result.", "result_", *REPORTS, *SHEETS, "answers.json")
 
 
@@ -61,7 +62,8 @@ def run(workspace: Workspace, options: Options) -> ClearReport:
 
 def made_by_steps(workspace: Workspace) -> list[Path]:
     """Return what clearing moves: folders with something in them, and the result files."""
-    folders = [workspace.src.frames_dir, workspace.dst.frames_dir, workspace.model_dir]
+    sides = [workspace.src.frames_dir, workspace.dst.frames_dir]
+    folders = [*sides, workspace.model_dir, *(workspace.root / name for name in REPORT_FOLDERS)]
     full = [f for f in folders if f.is_dir() and any(p.is_file() for p in files_below(f))]
     return full + [path for path in list_files(workspace.root) if path.name.startswith(MADE_FILES)]
 

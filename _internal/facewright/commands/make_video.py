@@ -54,10 +54,12 @@ class EncodeOptions:
         "Let the graphics chip encode H.264 or H.265, where one of its encoders works here; it is said which one does.",
         remember=False,
     )
-    audio: bool = option(True, "Give the result the audio of data_dst; --no-audio makes a silent one.", remember=False)
+    audio: bool = option(
+        True, "Give the result the audio of the video it is made of; --no-audio makes a silent one.", remember=False
+    )
     audio_track: int = option(
         0,
-        "Number of the audio track to take where data_dst has several; 0 takes the main one.",
+        "Number of the audio track to take where the video has several; 0 takes the main one.",
         low=0,
         high=1000,
         remember=False,

@@ -35,3 +35,8 @@ DFM_SUFFIX = ".dfm"
 def names_dfm(values: Mapping[str, Any]) -> bool:
     """Whether a .dfm file is among the models that options name."""
     return bool(values.get("dfm")) or any(DFM_SUFFIX in str(values.get(name) or "") for name in ("model", "cast"))
+
+
+def needs_onnx(values: Mapping[str, Any]) -> bool:
+    """Whether onnxruntime computes anything with these values of the options."""
+    return values.get("engine") == Engine.ONNX or bool(values.get("super_resolution")) or names_dfm(values)

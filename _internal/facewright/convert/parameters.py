@@ -7,7 +7,7 @@ from typing import Any
 from facewright.convert.blend import Mode
 from facewright.convert.controls import DST_HULL, FULL, Controls
 from facewright.convert.detail import SharpenKind
-from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm
+from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm, needs_onnx
 from facewright.convert.masks import KeepZone, LearnedMask, MaskKind
 from facewright.convert.selection import parse_cast, parse_ranges
 from facewright.core.options import option, output_values
@@ -51,6 +51,7 @@ class BlendOptions(Controls):
         "auto",
         "On what onnxruntime computes. It is named at the start, and never replaced in silence.",
         choices=DEVICES,
+        applies_when=needs_onnx,
     )
     dfm: str = option(
         "",

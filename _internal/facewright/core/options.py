@@ -14,7 +14,7 @@ import dataclasses
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from facewright.core import console
@@ -111,11 +111,11 @@ class Option:
             )
         value = self._convert(text.strip())
         if value is None or not self._allowed(value):
-            meant = difflib.get_close_matches(text.strip().lower(), self.choices, 1)
+            meant = self.nearest(text)
             raise UserError(
                 f"{text.strip()!r} does not fit {self.flag}.",
                 f"{self.range_text()}.",
-                f"did you mean {self.flag} {meant[0]}?"
+                f"did you mean {self.flag} {meant}?"
                 if meant
                 else f"give another value, for example {self.flag} {self.example()}.",
             )
@@ -125,6 +125,10 @@ class Option:
             if self.check:
                 self.check(value)
         return value
+
+    def nearest(self, text: str) -> str:
+        """Return the choice that a mistyped one is nearest to, "" where none is near."""
+        return next(iter(difflib.get_close_matches(text.strip().lower(), self.choices, 1)), "")
 
     def example(self) -> str:
         """A value that fits, for messages."""
@@ -266,7 +270,15 @@ def resolve(
         if spec.ask and spec.name not in skip and console.interactive() and spec.applies(answers):
             default = question(spec, default)
         answers[spec.name] = default
+    _name_idle(settings, answers, [name for name, value in flags.items() if value is not None])
     return settings(**answers)
+
+
+def _name_idle(settings: type, answers: Mapping[str, Value], given: Sequence[str]) -> None:
+    """Say which of the given options play no part beside the others, so that nobody waits for what they do."""
+    for spec in declared(settings):
+        if spec.name in given and answers[spec.name] != spec.default and not spec.applies(answers):
+            console.warn(f"{spec.flag} {show(answers[spec.name])} plays no part with the other settings.")
 
 
 def kept_value(spec: Option, values: Mapping[str, Any]) -> Value:

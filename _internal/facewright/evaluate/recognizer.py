@@ -66,6 +66,7 @@ class OnnxJudge:
         self._colours_first = shape[1] == 3
         self._side = shape[2]  # both layouts have it there
         self._offset, self._factor = RANGES[value_range]
+        self._count = 0  # of numbers for a face; what the file says of it may be open
         self.name = f"{hashlib.sha256(content).hexdigest()[:16]} {value_range}"
         self.about = (
             f"{path.name}, a recogniser of the user's own ({self._side} px, {value_range}), by the distance of "
@@ -86,6 +87,11 @@ class OnnxJudge:
             found = np.concatenate([self._file.run(part)[0].reshape(len(part), -1) for part in parts])
         except ValueError as error:
             raise _unfit(self._path, f"it does not run ({error})") from error
+        self._count = self._count or found.shape[1]
+        if found.shape[1] != self._count:
+            raise _unfit(
+                self._path, f"it answers with {self._count} numbers for one face, {found.shape[1]} for another"
+            )
         if not np.isfinite(found).all():
             raise _unfit(self._path, "it answers with numbers that are none")
         return unit_vectors(found).astype(np.float32)
