@@ -1,5 +1,6 @@
 """Video -> frames: each picture upright and exact, each time exact, whatever the file is."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -248,6 +249,26 @@ def test_damaged_in_the_middle_of_a_stream_without_pictures(tmp_path: Path) -> N
     video.write_bytes(bytes(data))
     with pytest.raises(UserError, match=r"No image|could not be decoded"):
         split_all(video)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "ts"])
+def test_frames_that_a_damaged_place_costs_are_told(tmp_path: Path, ending: str) -> None:
+    """Containers that do not count their frames: what is there is taken, and the hole is named by place and length."""
+    video = tmp_path / f"a.{ending}"
+    ffmpeg(*picture(150, draw=f"{GREY},noise=alls=20:allf=t"), *X264, "-g", "10", "-bf", "0", video)
+    whole = split_all(video)[1].timing
+    data = bytearray(video.read_bytes())
+    start, end = int(len(data) * 0.4), int(len(data) * 0.6)
+    data[start:end] = bytes(end - start)
+    video.write_bytes(bytes(data))
+    holed = split_all(video)[1].timing
+    assert not any("missing" in change for change in whole.changes)
+    (note,) = (change for change in holed.changes if "missing" in change)
+    after = int(re.search(r"after frame (\d+)", note)[1])
+    seconds = holed.seconds
+    lost = float(re.search(r"([\d.]+) s after", note)[1])
+    assert lost == pytest.approx(float(seconds[after] - seconds[after - 1]) - 0.04, abs=0.01)
+    assert 10 <= 150 - len(holed.pts) <= 60 and lost >= 0.4
 
 
 def test_frames_are_readable_by_opencv_in_colour(tmp_path: Path) -> None:

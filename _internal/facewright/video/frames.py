@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from av.error import FFmpegError
 
+from facewright.core.console import counted
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder, write_bytes
 from facewright.core.images import Image, read_image
@@ -38,7 +39,9 @@ PARTIAL = ".frames.partial.jsonl"
 HEADER = "header"
 READ_BLOCK = 1 << 18
 JPEG_QUALITY = 2  # ffmpeg's scale: 1 (best) to 31
-
+# A frame that comes later than so many usual steps, in a file that the decoder complained of, follows a hole.
+HOLE = 2.5
+MANY_HOLES = 5  # are named
 # Where a frame's own duration is not known: a last frame that stays longer than this is taken for a cut-off end.
 MAX_LAST_FRAME_SECONDS = Fraction(60)
 
@@ -127,11 +130,30 @@ def write_frames(
         raise _no_frame(info)
     missing = info.counted and not settings.fps and run.error_count > 0 and len(pts) < info.frame_count
     timing = timing_of(info, _size(folder, settings, len(pts), digits), settings, pts, whole=not missing)
-    if run.sizes:
-        timing = replace(timing, changes=(*timing.changes, fitted_note(info, run.sizes)))
+    notes = [fitted_note(info, run.sizes)] if run.sizes else []
+    if run.error_count and not settings.fps and not missing:
+        notes += _holes_note(timing, run.error_count, digits)
+    timing = replace(timing, changes=(*timing.changes, *notes))
     write_timing(timing_file, timing)
     (folder / PARTIAL).unlink(missing_ok=True)
     return FrameReport(timing, len(new), len(done), info.frame_count if missing else 0)
+
+
+def _holes_note(timing: Timing, errors: int, digits: int) -> list[str]:
+    """Say where a damaged place has cost frames: there the next frame comes late."""
+    seconds = np.array(timing.seconds, float)
+    steps = np.diff(seconds)
+    if not steps.size:
+        return []
+    usual = float(np.median(steps))
+    late = [int(index) for index in np.flatnonzero(steps > HOLE * usual)]
+    if not late:
+        return []
+    places = ", ".join(f"{steps[i] - usual:.3g} s after frame {frame_stem(i + 1, digits)}" for i in late[:MANY_HOLES])
+    more = f" and {len(late) - MANY_HOLES} more" if len(late) > MANY_HOLES else ""
+    return [
+        f"decoded from a damaged file ({counted(errors, 'complaint')} of ffmpeg); frames are missing: {places}{more}"
+    ]
 
 
 def _digits(folder: Path, info: VideoInfo, settings: FrameSettings) -> int:
