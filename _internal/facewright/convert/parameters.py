@@ -16,9 +16,6 @@ from facewright.models.spec import ConverterDefaults
 
 FORMAT_CHOICES = {"png": "lossless", "jpg": "smaller, with slight loss"}
 
-
-# Base of erode and blur where dst's light leaves no step to hide, whatever the model: just inside the cheek's outline.
-LIGHT_EDGE = (70, 80)
 LEARNED = frozenset(LearnedMask)
 # The masks that ask no network.
 WHATEVER_IS_SEEN = {
@@ -244,7 +241,8 @@ def resolve_parameters(options: ConvertOptions, defaults: ConverterDefaults) -> 
         return Parameters(mode=mode, learned=LearnedMask.NONE, opacity=options.opacity if mode is Mode.RAW_RGB else 100)
     masked = {"yes": True, "no": False}.get(options.masked_hist_match, defaults.masked_hist_match)
     masks, learned = _limits(options.mask, within_hull=defaults.within_hull or mode.within)
-    erode, blur = LIGHT_EDGE if mode.within else (defaults.erode, defaults.blur)
+    light = (defaults.light_erode, defaults.light_blur)
+    erode, blur = light if mode.within else (defaults.erode, defaults.blur)
     return Parameters(
         mode=mode,
         erode=erode + options.erode,

@@ -22,6 +22,8 @@ class ConverterDefaults:
         masked_hist_match: Whether histogram matching looks inside the mask only.
         border: Share of the side that is faded out at the border of the aligned image; 0 for none.
         within_hull: Whether only the hull of dst's own landmarks is replaced, however far the mask reaches.
+        light_erode, light_blur: In the place of `erode` and `blur` in the mode light, where dst's light leaves no step
+            to hide: just inside the cheek's outline.
     """
 
     erode: int
@@ -29,6 +31,8 @@ class ConverterDefaults:
     masked_hist_match: bool = True
     border: float = 0.0
     within_hull: bool = False
+    light_erode: int = 70
+    light_blur: int = 80
 
 
 # What a model of a face type starts from; one that needs something else replaces that.
