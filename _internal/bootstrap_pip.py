@@ -20,9 +20,15 @@ NETWORK = r"NewConnectionError|NameResolution|name resolution|timed out|ConnectT
 
 
 def clean_variables() -> dict[str, str]:
-    """Return the process's variables without those that lead pip or Python to other folders."""
+    """Return the process's variables without those that lead pip or Python to other folders.
+
+    The pins also hold for what pip itself installs to build a package that comes as source; only variables reach
+    there: the first up to pip 25.2, the second from then on. An address, because pip splits paths at blanks.
+    """
     strange = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "__PYVENV_LAUNCHER__")
-    return {**{k: v for k, v in os.environ.items() if k not in strange}, "PIP_USER": "0", "PYTHONUTF8": "1"}
+    pins = (HOME / "constraints.txt").as_uri()
+    ours = {"PIP_CONSTRAINT": pins, "PIP_BUILD_CONSTRAINT": pins, "PIP_USER": "0", "PYTHONUTF8": "1"}
+    return {**{k: v for k, v in os.environ.items() if k not in strange}, **ours}
 
 
 def run_pip(pip: list[str], arguments: list[str]) -> str:

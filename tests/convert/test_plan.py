@@ -101,7 +101,8 @@ def test_no_other_option_does(workspace, name):
 def test_every_converter_default_of_the_model_does(workspace, field):
     defaults = dataclasses.replace(STATE.defaults, **{field: other(getattr(STATE.defaults, field))})
     trained = dataclasses.replace(STATE, defaults=defaults)
-    assert changed(keys(workspace), keys(workspace, trained=trained)) == WITH_FACE
+    options = dataclasses.replace(BASE, mode="light") if field.startswith("light") else BASE
+    assert changed(keys(workspace, options), keys(workspace, options, trained=trained)) == WITH_FACE
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Parameters)])
