@@ -70,7 +70,7 @@ ALLOWED_IN = {
     "tensorboardX": ("train/tensorboard.py",),
     "tqdm": ("core/console.py",),
     "colorama": ("core/console.py",),
-    "sklearn": ("faces/grouping.py", "facesets/"),
+    "sklearn": ("faces/grouping.py", "faces/like_poses.py", "facesets/"),
     "click": ("cli.py",),
 }
 OPEN_TO_ALL = {"numpy", "cv2", "facewright", "msvcrt"}

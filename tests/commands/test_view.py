@@ -92,7 +92,8 @@ def test_damaged_odd_and_absent_things(
     record = load_record(folder / "2.png")
     update_record(folder / "2.png", replace(record, landmarks=record.landmarks + 1000))
     (folder / "stray.png").write_bytes(b"x")
-    save_drawn_face(workspace.src.aligned_dir / "a.png", yaw=80.0)
+    for name in "abc":
+        save_drawn_face(workspace.src.aligned_dir / f"{name}.png", yaw=80.0)
     assert run(workspace, "--side", "dst") == 0
     told = capsys.readouterr().out
     for words in ("3.png", "stray.png", "Frames without a face: 1 of 2 (7.png)", "damaged or no faces: 2", "2 persons",

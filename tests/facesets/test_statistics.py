@@ -1,30 +1,25 @@
 """The numbers of a faceset and the advice that follows from them."""
 
-import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from facewright.faces.align import FaceType
-from facewright.faces.faceset import FaceFile
+from facewright.faces.faceset import ENOUGH_FACES, FaceFile
 from facewright.faces.record import FaceRecord
 from facewright.facesets.recut import from_frame
+from facewright.facesets.sort_base import methods
 from facewright.facesets.statistics import (
-    GOOD_FACES,
-    MAX_FACES,
-    MIN_FACES,
-    YAWS,
+    FEW,
+    MANY,
     Advice,
     MeasuredFace,
     Statistics,
     advise,
     faceset_plots,
     faceset_summary,
-    lacking,
     measure_face,
 )
 from facewright.ui.plots import Bars, Grid
@@ -33,7 +28,8 @@ from interop import foreign_files as others
 
 def face(number: int = 0, **values: object) -> MeasuredFace:
     known = {"name": f"{number}.png", "frame": f"{number}.png", "yaw": 0.0, "pitch": 0.0, "side": 200.0,
-             "sharpness": 100.0, "brightness": 120.0, "person": None, "outside": False}  # fmt: skip
+             "sharpness": 100.0, "brightness": 120.0, "person": None, "outside": False, "eyes": 0.3,
+             "mouth": 0.02}  # fmt: skip
     return MeasuredFace(**{**known, **values})  # type: ignore[arg-type]
 
 
@@ -49,11 +45,11 @@ def texts(lines: list[Advice]) -> str:
 @pytest.mark.parametrize(
     ("count", "words"),
     [
-        (MIN_FACES - 1, "Few faces"),
-        (MIN_FACES, "will do"),
-        (GOOD_FACES, ""),
-        (MAX_FACES, ""),
-        (MAX_FACES + 1, "hist-dissim"),
+        (FEW - 1, "Few faces"),
+        (FEW, "will do"),
+        (ENOUGH_FACES, ""),
+        (MANY, ""),
+        (MANY + 1, f"--keep {ENOUGH_FACES}"),
     ],
 )
 def test_the_number_of_src_faces(count: int, words: str) -> None:
@@ -66,30 +62,6 @@ def test_no_faces_and_one_face() -> None:
     one = Statistics((face(),))
     assert advise(one, "src") and advise(one, "dst") is not None and "1 face of" in faceset_summary(one)
     assert len(faceset_plots(one)) == 4
-
-
-def test_src_is_held_against_dst() -> None:
-    dst = np.column_stack([np.linspace(-80, 80, 200), np.zeros(200)])
-    told = texts(advise(Statistics(spread(1200)), "src", dst))
-    assert "Yaw -90 to -60 degrees: 0 faces of src, but 25 of dst." in told
-    assert "Yaw +60 to +90 degrees" in told and "Yaw -60 to" not in told and "Pitch" not in told
-    assert "Src has every pose that dst shows." in [
-        line.text for line in advise(Statistics(spread(1200)), "src", dst[50:150])
-    ]
-    assert "Yaw +60" in texts(
-        advise(Statistics(tuple(face(k, yaw=y) for k, (y, _) in enumerate(dst))), "dst", _poses(spread(1200)))
-    )
-
-
-def _poses(faces: tuple[MeasuredFace, ...]) -> np.ndarray:
-    return Statistics(faces).poses
-
-
-def test_yaw_and_pitch_together() -> None:
-    """Src looks up only while it looks left; dst looks up to the right."""
-    src = tuple(face(k, yaw=40.0 if k % 2 else -40.0, pitch=40.0 if k % 2 else 0.0) for k in range(1200))
-    dst = np.array([(-40.0, 40.0)] * 50 + [(40.0, 40.0)] * 50)
-    assert "For 50 faces of dst (50%)" in texts(advise(Statistics(src), "src", dst))
 
 
 def test_turned_faces_of_src_alone() -> None:
@@ -119,14 +91,6 @@ def test_frames_of_dst() -> None:
     assert "Frames that are gone: 1 (9.png)" in told and "outside of their image: 1 (9.png)" in told
     unknown = texts(advise(Statistics(faces), "dst"))
     assert "Frames without a face" not in unknown, "without frames nothing is said of them"
-
-
-@given(st.lists(st.floats(-180, 180)), st.lists(st.floats(-180, 180), min_size=1))
-def test_runs_of_lacking_bins_are_apart(src: list[float], dst: list[float]) -> None:
-    runs = lacking(np.array(src), np.array(dst), YAWS)
-    assert all(first <= last for first, last in runs)
-    assert all(before[1] + 1 < after[0] for before, after in itertools.pairwise(runs))
-    assert lacking(np.array(dst * 10), np.array(dst), YAWS) == []
 
 
 def test_plots_count_every_face() -> None:
@@ -177,3 +141,17 @@ def test_measures(tmp_path: Path) -> None:
     assert measure_face(file, image).outside
     record.landmarks[:] += 1000
     assert np.isfinite(measure_face(file, image).brightness)
+
+
+def test_a_faceset_is_told_how_soft_it_is_in_words() -> None:
+    soft, webcam, good = (Statistics(spread(1000, sharpness=value)) for value in (14.0, 40.0, 200.0))
+    assert "softer than a poor webcam" in texts(advise(soft, "src")) and texts(advise(webcam, "src")) == ""
+    assert "14: softer than a poor webcam" in faceset_summary(soft)
+    assert "like a webcam" in faceset_summary(webcam) and "like a good camera" in faceset_summary(good)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/sort.md"])
+def test_documents_advice_and_sorts_name_one_number_of_faces(document: str) -> None:
+    text = (Path(__file__).parents[2] / document).read_text(encoding="utf-8")
+    assert f"{ENOUGH_FACES} are enough" in text.replace("\n", " ") or f"than {ENOUGH_FACES} are left" in text
+    assert methods()["final"].options().keep == ENOUGH_FACES == methods()["final-fast"].options().keep

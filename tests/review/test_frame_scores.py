@@ -5,12 +5,13 @@ import pytest
 
 from convert.drawn_faces import landmarks
 from facewright.core.json_data import BadJson
+from facewright.faces.like_poses import distance_to_poses
 from facewright.faces.tracks import Sighting
 from facewright.review.chains import MAX_MISSING, find_chains
 from facewright.review.findings import Finding, FindingKind
 from facewright.review.measuring import BLOCKS, FaceMeasures, read_measures
 from facewright.review.ranking import frame_scores, places, worst_first
-from facewright.review.scores import apart, deviations, distance_to_src_poses, holes, jumps
+from facewright.review.scores import apart, deviations, holes, jumps
 
 RANDOM = np.random.default_rng(3)
 
@@ -78,9 +79,9 @@ def test_somebody_else_is_apart():
 
 def test_poses_that_src_lacks():
     src = np.array([(yaw, 0.0) for yaw in range(-30, 31)])
-    found = distance_to_src_poses(np.array([(0.0, 0.0), (29.0, 0.0), (60.0, 0.0), (0.0, 25.0)]), src)
+    found = distance_to_poses(np.array([(0.0, 0.0), (29.0, 0.0), (60.0, 0.0), (0.0, 25.0)]), src)
     assert found[0] <= 1 and found[1] <= 2 and found[2] == 32 and found[3] == pytest.approx(25.02, abs=0.1)
-    assert not distance_to_src_poses(np.array([(60.0, 0.0)]), src[:2]).any()  # of so little nothing can be said
+    assert not distance_to_poses(np.array([(60.0, 0.0)]), src[:2]).any()  # of so little nothing can be said
 
 
 def sightings(times, centre=(100, 100), person=None):

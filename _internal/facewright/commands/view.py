@@ -20,7 +20,8 @@ from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.facesets.gallery import CELL, gallery_page, gallery_sheet
-from facewright.facesets.statistics import advise, faceset_plots, faceset_summary, measure_faces, poses_of
+from facewright.facesets.looks import looks_of
+from facewright.facesets.statistics import advise, faceset_plots, faceset_summary, measure_faces
 from facewright.ui.contact_sheet import evenly
 from facewright.ui.file_viewer import open_in_viewer
 
@@ -78,12 +79,12 @@ def _describe(
     chosen = {faceset.faces[index].path.name for index in evenly(len(faceset.faces), options.largest)}
     stats, images = measure_faces(side, faceset, executor, chosen, CELL)
     other_side = workspace.side("dst" if options.side == "src" else "src")
-    other = poses_of(load_faceset(other_side.aligned_dir).faces)
+    other = looks_of(load_faceset(other_side.aligned_dir).faces)
     advice = advise(stats, options.side, other)
     console.say(f"  {faceset_summary(stats)}")
     for line in advice:
         (console.say if line.fine else console.warn)(f"  {'+' if line.fine else '!'} {line.text}")
-    drawn = faceset_plots(stats, other, other_side.name) if stats.faces else []
+    drawn = faceset_plots(stats, other.poses, other_side.name) if stats.faces else []
     title = f"{side.name}: {console.counted(len(faceset.faces), 'face')}"
     sheet_path = workspace.root / f"{side.name}_faces.png"
     write_bytes(sheet_path, encode(gallery_sheet(title, faceset_summary(stats), advice, drawn, images)))

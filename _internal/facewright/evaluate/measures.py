@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.faces.align import MEAN_FACE, Points, similarity, transform_points
+from facewright.faces.expression import eye_distance as eye_distance
+from facewright.faces.expression import eye_opening as eye_opening
+from facewright.faces.expression import mouth_opening as mouth_opening
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.smoothing import second_differences
 
 Numbers = NDArray[np.float64]  # (n,)
 Vectors = NDArray[np.floating]  # (n, d)
 
-OUTER_EYE_CORNERS = (36, 45)
-EYES = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))  # outer or inner corner, upper lid, corner, lower lid
-LIPS = ((61, 67), (62, 66), (63, 65))  # inner edges, upper and lower
 FEWEST_FOR_CORRELATION = 3
 FLAT = 1e-4  # values that differ less than this say nothing
 
@@ -152,37 +152,6 @@ def landmark_error(points: Points, wanted: Points) -> float:
     """
     one, other = (np.asarray(p, np.float64)[IBUG68.inner :] for p in (points, wanted))
     return float(np.linalg.norm(one - other, axis=1).mean() / eye_distance(wanted))
-
-
-def eye_distance(points: Points) -> float:
-    """Return the distance of the outer eye corners in pixels, at least a millionth."""
-    one, other = (np.asarray(points, np.float64)[index] for index in OUTER_EYE_CORNERS)
-    return max(float(np.linalg.norm(one - other)), 1e-6)
-
-
-def eye_opening(points: Points) -> float:
-    """Return how far the eyes are open, mean of both: height of the lids over width; shut about 0.1, open 0.25 to 0.4.
-
-    The eye aspect ratio of Soukupová and Čech, "Real-time eye blink detection using facial landmarks", 2016.
-    """
-    p = np.asarray(points, np.float64)
-
-    def aspect(eye: tuple[int, ...]) -> float:
-        left, *upper, right, low_right, low_left = eye
-        heights = _apart(p, upper[0], low_left) + _apart(p, upper[1], low_right)
-        return heights / max(2 * _apart(p, left, right), 1e-6)
-
-    return float(np.mean([aspect(eye) for eye in EYES]))
-
-
-def mouth_opening(points: Points) -> float:
-    """Return how far the lips are apart, over the distance of the outer eye corners; shut 0, wide open 0.4 and more."""
-    p = np.asarray(points, np.float64)
-    return float(np.mean([_apart(p, *pair) for pair in LIPS])) / eye_distance(points)
-
-
-def _apart(points: NDArray[np.float64], one: int, other: int) -> float:
-    return float(np.linalg.norm(points[one] - points[other]))
 
 
 def correlation(values: Numbers, wanted: Numbers) -> float:

@@ -9,6 +9,10 @@ from facewright.core.files import list_files, natural
 from facewright.faces.mask import decode_mask
 from facewright.faces.record import FaceRecord, load_record, update_record
 
+# So many faces of src are enough where they show all that dst shows: the field's manual asks for a thousand that
+# differ, and more of the same teach nothing new. Documents, advice and sorts say this one number.
+ENOUGH_FACES = 1000
+
 
 @dataclass(frozen=True)
 class FaceFile:

@@ -1,4 +1,4 @@
-"""What `view` knows of a faceset, in the two lines with which an extraction ends."""
+"""What `view` knows of a faceset, in the few lines with which an extraction ends."""
 
 from concurrent.futures import Executor
 
@@ -7,7 +7,10 @@ import numpy as np
 from facewright.core import console
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceIndex
-from facewright.facesets.statistics import MIN_BOX_PX, box_side, lacking_faces, measure_faces, poses_of
+from facewright.faces.like_poses import POSE_FACES
+from facewright.faces.sharpness import sharpness_words
+from facewright.facesets.looks import Looks, expression_words, lacking_poses, looks_of
+from facewright.facesets.statistics import MIN_BOX_PX, box_side, measure_faces
 from facewright.ui.contact_sheet import evenly
 
 MAX_LOOKED_AT = 300  # faces whose images are read: enough for a share
@@ -23,7 +26,7 @@ def at_a_glance(side: Side, faces: FaceIndex, other: FaceIndex, executor: Execut
         executor: Threads that read images.
 
     Returns:
-        Two lines; none without faces.
+        Two lines, and one for each expression that dst shows and src does not; none without faces.
     """
     every = faces.faces
     if not every:
@@ -32,25 +35,30 @@ def at_a_glance(side: Side, faces: FaceIndex, other: FaceIndex, executor: Execut
     looked_at = FaceIndex([every[index] for index in evenly(len(every), MAX_LOOKED_AT)])
     stats, _ = measure_faces(side, looked_at, executor)
     soft = stats.blurred / max(len(stats.faces), 1)
-    first = f"Of {len(every)} face{'s' * (len(every) != 1)}"
+    first = f"Of {console.counted(len(every), 'face')}"
     sizes = f"{small} are small (under {MIN_BOX_PX:.0f} px in the frame)" if small else "none is small"
-    blur = f"about {soft:.0%} are soft beside the others" if soft >= 0.005 else "none is soft"
-    return [f"{first} {sizes}, {blur}.", _poses(side, faces, other)]
+    blur = f"about {soft:.0%} are soft beside the others" if soft >= 0.005 else "none is soft beside the others"
+    lines = [f"{first} {sizes}, {blur}."]
+    if len(stats.faces):
+        sharp = float(np.median(stats.sharpness))
+        lines[0] += f" Sharpness {sharp:.0f}: {sharpness_words(sharp)}."
+    return [*lines, *_looks(side, looks_of(every), looks_of(other.faces))]
 
 
-def _poses(side: Side, faces: FaceIndex, other: FaceIndex) -> str:
-    own = poses_of(faces.faces)
-    if not other.faces:
-        low, high = np.percentile(own, 2, axis=0), np.percentile(own, 98, axis=0)
-        return (
+def _looks(side: Side, own: Looks, other: Looks) -> list[str]:
+    """Hold poses and expressions of both sides against each other; without the other one say where the faces look."""
+    if not other:
+        low, high = np.percentile(own.poses, 2, axis=0), np.percentile(own.poses, 98, axis=0)
+        return [
             f"They look from {low[0]:+z.0f} to {high[0]:+z.0f} degrees (yaw) "
             f"and {low[1]:+z.0f} to {high[1]:+z.0f} (pitch)."
-        )
-    src, dst = (own, poses_of(other.faces)) if side.short == "src" else (poses_of(other.faces), own)
-    alone = lacking_faces(src, dst)
-    if not alone:
-        return "Src has every pose that dst shows."
-    return (
-        f"Poses that do not meet: for {alone} of {console.counted(len(dst), 'face')} of dst src has hardly "
-        "one of like yaw and pitch."
+        ]
+    src, dst = (own, other) if side.short == "src" else (other, own)
+    if len(src) < POSE_FACES:
+        return []
+    alone = lacking_poses(src, dst)
+    poses = (
+        f"Poses that do not meet: for {alone} of {console.counted(len(dst), 'face')} of dst src has hardly one of "
+        "like yaw and pitch."
     )
+    return [poses if alone else "Src has every pose that dst shows.", *expression_words(src, dst)]

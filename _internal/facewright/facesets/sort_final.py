@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.options import option
+from facewright.faces.faceset import ENOUGH_FACES
 from facewright.facesets.distances import Histograms
 from facewright.facesets.orders import most_different_first
 from facewright.facesets.sort_base import FaceToSort, Sorted, sort_method
@@ -30,7 +31,9 @@ YAW, PITCH, QUALITY, COLOURS = 0, 1, 2, 3  # columns of the measures; the histog
 class Keep:
     """Options of final and final-fast."""
 
-    keep: int = option(2000, "How many faces to keep; the others go to the trash.", low=1, ask="How many faces to keep")
+    keep: int = option(
+        ENOUGH_FACES, "How many faces to keep; the others go to the trash.", low=1, ask="How many faces to keep"
+    )
 
 
 def shares(counts: Sequence[int], wanted: int) -> list[int]:

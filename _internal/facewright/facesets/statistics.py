@@ -1,7 +1,7 @@
 """What a faceset holds, counted: poses, sizes, sharpness, light, frames, persons; and the advice that follows.
 
-The rules are those of the field's manual: at least 1000 src faces of varied yaw, thinned out to 1000 to 1500 only
-after a sort by hist-dissim, no blurred ones, no mixed light; of dst every face that is to be replaced.
+The rules: about so many src faces as are enough (`ENOUGH_FACES`), with the poses and expressions of dst, no blurred
+ones, no mixed light; of dst every face that is to be replaced.
 """
 
 from collections import Counter
@@ -23,23 +23,25 @@ from facewright.core.images import Image, read_image
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
-from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.expression import openings
+from facewright.faces.faceset import ENOUGH_FACES, FaceFile, FaceIndex
 from facewright.faces.landmarks import IBUG68
+from facewright.faces.like_poses import POSE_FACES
 from facewright.faces.mask import hull_mask
 from facewright.faces.record import FaceRecord
-from facewright.faces.sharpness import sharpness
+from facewright.faces.sharpness import SOFT, sharpness, sharpness_words
+from facewright.facesets.looks import Looks, expression_words, pose_words
 from facewright.ui.contact_sheet import fit
 from facewright.ui.plots import Bars, Grid, Plot, histogram
 
-MIN_FACES, GOOD_FACES, MAX_FACES = 500, 1000, 1500  # faces of src
+FEW, MANY = ENOUGH_FACES // 2, 3 * ENOUGH_FACES // 2  # faces of src: less or more is worth a word
 BLUR_RATIO = 1 / 3  # of the median sharpness of the set: less is blurred
 MAX_BRIGHTNESS_RANGE = 90.0  # grey levels between the darkest and the brightest twentieth
 POSE_BIN_DEGREES = 15.0  # degrees of a bin
 YAWS = np.arange(-90.0, 91.0, POSE_BIN_DEGREES)
 PITCHES = np.arange(-60.0, 61.0, POSE_BIN_DEGREES)
-MIN_POSE_SHARE = 0.01  # share of dst's faces from which on a pose counts
-MIN_FACES_PER_POSE = 10  # src faces of a pose below which it is thin
-MIN_FACES_PER_CELL = 3  # src faces of like yaw and pitch below which a face of dst is without its like
+MIN_POSE_SHARE = 0.01  # share of the other side's faces from which on a cell is outlined
+MIN_FACES_PER_SIDE = 10  # src faces that look to a side, below which they are few
 MIN_BOX_PX = 100.0  # pixels of a box: models see more than that
 PROFILE_DEGREES = 30.0  # degrees: from here on a face is turned
 
@@ -57,6 +59,7 @@ class MeasuredFace:
         brightness: Mean grey inside the face, 0..255.
         person: Number of the person, or None.
         outside: Whether a landmark lies outside the image.
+        eyes, mouth: How far they are open: see `faces/expression.py`.
     """
 
     name: str
@@ -68,6 +71,8 @@ class MeasuredFace:
     brightness: float
     person: int | None
     outside: bool
+    eyes: float
+    mouth: float
 
 
 def measure_face(file: FaceFile, image: Image) -> MeasuredFace:
@@ -78,6 +83,7 @@ def measure_face(file: FaceFile, image: Image) -> MeasuredFace:
         image: (h, w, 3) uint8 BGR, its aligned image.
     """
     record = file.record
+    eyes, mouth = openings(record)
     inside = hull_mask(record.landmarks, (image.shape[0], image.shape[1])) > 0.5
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     points = record.landmarks[IBUG68.inner :]  # the jaw of a half face lies outside and may
@@ -92,6 +98,8 @@ def measure_face(file: FaceFile, image: Image) -> MeasuredFace:
         brightness=float(grey[inside].mean() if inside.any() else grey.mean()),
         person=record.person,
         outside=bool(outside),
+        eyes=eyes,
+        mouth=mouth,
     )
 
 
@@ -134,6 +142,12 @@ class Statistics:
     def brightness(self) -> NDArray[np.float64]:
         """(n) mean grey, 0..255."""
         return np.array([face.brightness for face in self.faces], np.float64)
+
+    @cached_property
+    def looks(self) -> Looks:
+        """Poses and expressions."""
+        opened = np.array([(face.eyes, face.mouth) for face in self.faces], np.float64).reshape(-1, 2)
+        return Looks(self.poses, opened[:, 0], opened[:, 1])
 
     @cached_property
     def persons(self) -> dict[int, int]:
@@ -203,11 +217,6 @@ def measure_faces(
     return Statistics(tuple(faces), damaged, frozenset(path.name for path in side.frames())), images
 
 
-def poses_of(faces: Sequence[FaceFile]) -> NDArray[np.float64]:
-    """Return (n, 2) yaw and pitch in degrees, from the records of the faces."""
-    return np.array([face.record.pose[:2] for face in faces], np.float64).reshape(-1, 2)
-
-
 @dataclass(frozen=True)
 class Advice:
     """One line for the user: something that is fine, or something to look at."""
@@ -222,47 +231,43 @@ def faceset_summary(stats: Statistics) -> str:
     if not count:
         return "no faces"
     yaws = np.percentile(stats.poses[:, 0], (2, 98))
-    frames = len(stats.per_frame)
+    frames, sharp = len(stats.per_frame), float(np.median(stats.sharpness))
     return (
         f"{count} face{'s' * (count > 1)} of {frames} frame{'s' * (frames > 1)}; "
         f"yaw {yaws[0]:+z.0f} to {yaws[1]:+z.0f} degrees, "
-        f"box {np.median(stats.sides):.0f} px, sharpness {np.median(stats.sharpness):.0f}, "
-        f"brightness {np.median(stats.brightness):.0f} (middle values)"
+        f"box {np.median(stats.sides):.0f} px, brightness {np.median(stats.brightness):.0f} (middle values); "
+        f"sharpness {sharp:.0f}: {sharpness_words(sharp)}"
     )
 
 
-def advise(stats: Statistics, side: str, other: NDArray[np.float64] | None = None) -> list[Advice]:
+def advise(stats: Statistics, side: str, other: Looks | None = None) -> list[Advice]:
     """Return what the rules say about this set.
 
     Args:
         stats: The set.
         side: "src" or "dst".
-        other: (n, 2) yaw and pitch of the other side's faces; None or empty where there are none.
+        other: The looks of the other side's faces; None or empty where there are none.
     """
     if not stats.faces:
         return []
-    other = np.zeros((0, 2)) if other is None else other
     lines = list(_src(stats, other) if side == "src" else _dst(stats, other))
     return [*lines, *_both(stats)]
 
 
-def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
-    count = len(stats.faces)
-    if count < MIN_FACES:
-        yield Advice(f"Few faces ({count}): the rule is {GOOD_FACES} or more. Use a longer video, or several (merge).")
-    elif count < GOOD_FACES:
-        yield Advice(f"{counted(count, 'face')} will do; the rule is {GOOD_FACES} or more.")
-    elif count > MAX_FACES:
-        keep = f"keep the first {GOOD_FACES} to {MAX_FACES}"
-        yield Advice(f"Many faces ({count}): sort by hist-dissim, look, then {keep}. Not before.")
-    else:
-        yield Advice(f"{counted(count, 'face')}: enough.", fine=True)
-    if len(dst):
-        yield from _lacking(stats.poses, dst)
+def _src(stats: Statistics, dst: Looks | None) -> Iterator[Advice]:
+    yield _enough(len(stats.faces))
+    if dst:
+        yield from _lacking(stats.looks, dst)
     else:
         yield from _spread(stats.poses)
+    sharp = float(np.median(stats.sharpness))
+    if sharp < SOFT:
+        yield Advice(
+            f"Sharpness {sharp:.0f}: {sharpness_words(sharp)}. No network paints finer than what it is shown: use a "
+            "sharper video, or one with larger faces."
+        )
     if stats.blurred:
-        share, limit = stats.blurred / count, f"{stats.blur_limit:.0f}"
+        share, limit = stats.blurred / len(stats.faces), f"{stats.blur_limit:.0f}"
         yield Advice(
             f"Blurred beside the others (sharpness under {limit}): {stats.blurred} of the faces ({share:.1%}). "
             "Sort by blur and delete the tail."
@@ -277,69 +282,41 @@ def _src(stats: Statistics, dst: NDArray[np.float64]) -> Iterator[Advice]:
         )
 
 
+def _enough(count: int) -> Advice:
+    """Hold the number of src's faces against the one that is enough."""
+    if count < FEW:
+        return Advice(f"Few faces ({count}): {ENOUGH_FACES} are enough. Use a longer video, or several (merge).")
+    if count < ENOUGH_FACES:
+        return Advice(f"{counted(count, 'face')} will do if they show all that dst shows; {ENOUGH_FACES} are enough.")
+    if count <= MANY:
+        return Advice(f"{counted(count, 'face')}: enough.", fine=True)
+    return Advice(
+        f"Many faces ({count}): {ENOUGH_FACES} that differ are enough. Once blurred and wrong ones are deleted, "
+        f"sort --by final --keep {ENOUGH_FACES} chooses them."
+    )
+
+
 def _spread(poses: NDArray[np.float64]) -> Iterator[Advice]:
     """Check the yaws of src alone."""
     left, right = int((poses[:, 0] > PROFILE_DEGREES).sum()), int((poses[:, 0] < -PROFILE_DEGREES).sum())
     for count, where in ((left, "left"), (right, "right")):
-        if count < max(MIN_FACES_PER_POSE, 0.02 * len(poses)):
+        if count < max(MIN_FACES_PER_SIDE, 0.02 * len(poses)):
             yield Advice(
                 f"Few faces look more than {PROFILE_DEGREES:.0f} degrees to the {where} of the image: {count}."
             )
 
 
-def _lacking(src: NDArray[np.float64], dst: NDArray[np.float64]) -> Iterator[Advice]:
-    """Name the yaws and pitches of dst that src hardly has."""
-    found = False
-    for axis, name, edges in ((0, "yaw", YAWS), (1, "pitch", PITCHES)):
-        for first, last in lacking(src[:, axis], dst[:, axis], edges):
-            have = int(((src[:, axis] >= edges[first]) & (src[:, axis] < edges[last + 1])).sum())
-            want = int(((dst[:, axis] >= edges[first]) & (dst[:, axis] < edges[last + 1])).sum())
-            found = True
-            yield Advice(
-                f"{name.capitalize()} {edges[first]:+z.0f} to {edges[last + 1]:+z.0f} degrees: "
-                f"{counted(have, 'face')} of src, but {want} of dst."
-            )
-    if alone := lacking_faces(src, dst):
-        yield Advice(
-            f"For {counted(alone, 'face')} of dst ({alone / len(dst):.0%}) src has hardly one of like yaw and "
-            "pitch together."
-        )
-    elif not found:
-        yield Advice("Src has every pose that dst shows.", fine=True)
+def _lacking(src: Looks, dst: Looks) -> Iterator[Advice]:
+    """Name what dst shows and src hardly does."""
+    if len(src) < POSE_FACES:
+        return
+    words = pose_words(src, dst)
+    yield Advice(words or "Src has every pose that dst shows.", fine=not words)
+    for line in expression_words(src, dst):
+        yield Advice(line)
 
 
-def lacking_faces(src: NDArray[np.float64], dst: NDArray[np.float64]) -> int:
-    """Return for how many faces of dst src has hardly one of like yaw and pitch together; 0 where they are few.
-
-    Args:
-        src: (n, 2) yaw and pitch in degrees.
-        dst: (m, 2) likewise.
-    """
-    src_cells, dst_cells = _pose_counts(src), _pose_counts(dst)
-    alone = int(dst_cells[src_cells < np.minimum(MIN_FACES_PER_CELL, dst_cells)].sum())
-    return alone if alone >= max(3, MIN_POSE_SHARE * len(dst)) else 0
-
-
-def lacking(src: NDArray[np.float64], dst: NDArray[np.float64], edges: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Return runs of bins, first and last, that dst fills and src hardly does.
-
-    Args:
-        src: (n) angles.
-        dst: (m) angles.
-        edges: Of the bins, rising.
-    """
-    have, want = histogram(src, edges.tolist()), histogram(dst, edges.tolist())
-    thin = (want >= max(3, MIN_POSE_SHARE * len(dst))) & (have < np.minimum(MIN_FACES_PER_POSE, want))
-    runs: list[tuple[int, int]] = []
-    for number in np.flatnonzero(thin).tolist():
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs
-
-
-def _dst(stats: Statistics, src: NDArray[np.float64]) -> Iterator[Advice]:
+def _dst(stats: Statistics, src: Looks | None) -> Iterator[Advice]:
     if stats.frames:
         without = stats.faceless
         if without:
@@ -355,8 +332,8 @@ def _dst(stats: Statistics, src: NDArray[np.float64]) -> Iterator[Advice]:
     if stats.crowded:
         several = f"Frames with several faces: {len(stats.crowded)} ({_some(stats.crowded)})."
         yield Advice(f"{several} Delete those not to be replaced.")
-    if len(src):
-        yield from _lacking(src, stats.poses)
+    if src:
+        yield from _lacking(src, stats.looks)
     if stats.blurred:
         yield Advice(f"Blurred faces: {stats.blurred}. Keep them, every face of dst is to be replaced.", fine=True)
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.evaluate.measures import distances_to_mean
+from facewright.faces.like_poses import POSE_DEGREES, distance_to_poses
 from facewright.faces.record import EMBEDDING
 from facewright.review.measuring import FaceMeasures
-from facewright.review.scores import Numbers, apart, deviations, distance_to_src_poses, holes, jumps
+from facewright.review.scores import Numbers, apart, deviations, holes, jumps
 
 # The least deviation of each measure, in its own unit: what differs by less from the frames around is noise.
 STEP_DE, COLOUR_DE, SHARPNESS_LOG = 0.35, 0.6, 0.06
@@ -19,7 +20,6 @@ JUMPED = 3.0  # severity of a face that cannot have moved there
 LOST = 3.0  # and of a missing or unreplaced one
 UNTOUCHED = 0.35  # levels: a face that differs from dst by less was not replaced
 HOLE_SHARE = 0.06  # of the face: a hole of that size needs a look
-POSE_DEGREES = 12.0  # src's third nearest pose is nearer, or it does not cover this one
 MOST_OF_POSE = 1.5  # a pose that src lacks cannot be mended frame by frame: worse things come first
 NOTED = 0.5  # severity from which on a finding is kept
 
@@ -110,7 +110,7 @@ def of_place(chain: ChainFaces) -> Iterator[tuple[int, Finding]]:
 
 def of_pose(chain: ChainFaces, src: Numbers) -> Iterator[tuple[int, Finding]]:
     """Judge the poses: src should have had some like them."""
-    for at, degrees in enumerate(distance_to_src_poses(chain.poses, src)):
+    for at, degrees in enumerate(distance_to_poses(chain.poses, src)):
         yaw, pitch = chain.poses[at]
         words = f"src has no face of this pose (yaw {yaw:+.0f}, pitch {pitch:+.0f} degrees)"
         yield at, Finding(FindingKind.POSE, min(float(degrees) / POSE_DEGREES, MOST_OF_POSE), words)

@@ -20,7 +20,6 @@ ALLOWANCE = 2.0  # times as many against the whole chain
 MOTION_REACH = 5  # frames on each side that say where a face should be
 HOLE_CHANGE = 0.25  # of a block's usual difference to dst: less is a hole
 LEAST_CHANGE = 1.5  # levels: blocks that usually change less say nothing about holes
-POSE_FACES = 3  # of src that should look about the same way
 
 
 def deviations(values: Numbers, floor: float) -> Numbers:
@@ -126,20 +125,4 @@ def apart(embeddings: Numbers) -> Numbers:
         near = near[np.isfinite(near).all(axis=1)]
         if len(near) >= FEWEST:
             found[at] = np.linalg.norm(own - np.median(near, axis=0))
-    return found
-
-
-def distance_to_src_poses(poses: Numbers, src: Numbers) -> Numbers:
-    """Return how far src's third nearest pose is from each, (n,), degrees; 0 where nothing is known of src.
-
-    Args:
-        poses: (n, 2) yaw and pitch.
-        src: (m, 2) likewise.
-    """
-    if len(src) < POSE_FACES:
-        return np.zeros(len(poses))
-    found = np.empty(len(poses))
-    for at, pose in enumerate(poses):
-        squares = ((src - pose) ** 2).sum(axis=1)
-        found[at] = np.sqrt(np.partition(squares, POSE_FACES - 1)[POSE_FACES - 1])
     return found
