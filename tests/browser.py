@@ -40,6 +40,15 @@ class Browser:
         """Do things with the mouse: see `to`, `down`, `up`."""
         self._act({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": list(actions)})
 
+    def touch(self, paths: list[list[dict[str, Any]]]) -> None:
+        """Lay a finger down on the first place of each path, move all of them along, lift them; places are of `to`."""
+        fingers = []
+        for number, (first, *rest) in enumerate(paths):
+            steps = [{**first, "duration": 0}, down(), *({**place, "duration": 120} for place in rest), up()]
+            kind = {"pointerType": "touch"}
+            fingers.append({"type": "pointer", "id": f"finger{number}", "parameters": kind, "actions": steps})
+        self._do("actions", {"actions": fingers})
+
     def wheel(self, x: int, y: int, delta: int) -> None:
         """Turn the wheel at a place of the window; negative is away from the hand."""
         turn = {"type": "scroll", "x": x, "y": y, "deltaX": 0, "deltaY": delta}

@@ -5,7 +5,6 @@ import json
 import numpy as np
 
 from annotate.sessions import HEIGHT, WIDTH
-from facewright.annotate.drawing import BAR
 from facewright.annotate.session import AnnotationSession
 from facewright.core.workspace import Workspace
 from facewright.ui.events import Do, Event
@@ -18,7 +17,7 @@ class Person:
         self.session = session
 
     def do(self, kind: Do, x: float, y: float, what: str = "", steps: int = 0) -> None:
-        self.session.handle(Event(kind, (x + 0.5) / WIDTH, (y + 0.5) / (HEIGHT + BAR), what, steps))
+        self.session.handle(Event(kind, (x + 0.5) / WIDTH, (y + 0.5) / HEIGHT, what, steps))
 
     def move(self, x: float, y: float) -> None:
         self.do(Do.MOVE, x, y)

@@ -19,7 +19,6 @@ import browser
 from annotate.sessions import HEIGHT, WIDTH, fill, open_session
 from browser import Browser, down, to, up
 from facewright.annotate import page
-from facewright.annotate.drawing import BAR
 from facewright.annotate.face import NOSE
 from facewright.annotate.page import PageServer, read_events
 from facewright.annotate.storage import FaceStorage
@@ -118,6 +117,57 @@ def test_faces_placed_on_the_page_are_saved(workspace: Workspace) -> None:
 
 
 @needs_browser
+def test_the_page_works_with_fingers_buttons_and_slider(workspace: Workspace) -> None:
+    """On a phone: a face placed by two taps, zoomed with two fingers, the reason read, frames left by the slider."""
+    fill(workspace.dst, 5)
+    session = open_session(workspace, workspace.dst.frames()[:2], reasons={"00001.png": ("low score",)})
+    with Page(PageServer(session).answer) as served, browser.browser() as shown:
+        shown.look(390, 844, "dark")
+        shown.open(served.address)
+        person = Person(shown)
+        assert "low score" in shown.script("return document.getElementById('why').textContent")
+        shown.touch([[person.to(100, 90)]])
+        wait_for(lambda: session.state.grabbed is None)
+        assert session.state.faces[0].square.x == pytest.approx(100, abs=1.5)
+        ends = [person.to(110, 120), person.to(230, 120)], [person.to(150, 120), person.to(170, 120)]
+        shown.touch([[ends[1][0], ends[0][0]], [ends[1][1], ends[0][1]]])  # apart: nearer
+        wait_for(lambda: session.eye.port.zoom > 2)
+        assert len(session.state.faces) == 1, "two fingers place nothing"
+        shown.tap("[data-key='n']")
+        wait_for(lambda: len(session.state.faces) == 2)
+        wait_for(lambda: shown.script("return document.querySelectorAll('#thumbs img').length") >= 2)
+        shown.script("const s = document.getElementById('slider'); s.value = 4; s.dispatchEvent(new Event('input'))")
+        wait_for(lambda: session.facts().at == 4)
+        assert shown.script("return document.documentElement.scrollWidth") <= 390
+        assert not shown.errors()
+    assert [path.name for path in workspace.dst.aligned()] == ["00001_0.png"], "what was put down is on the disk"
+
+
+@needs_browser
+def test_a_button_in_focus_takes_enter_for_itself(workspace: Workspace) -> None:
+    fill(workspace.dst)
+    session = open_session(workspace)
+    with Page(PageServer(session).answer) as served, browser.browser() as shown:
+        shown.open(served.address)
+        Person(shown)
+        shown.key("n")  # a key was pressed: focus is shown from now on
+        shown.script("document.querySelector('[data-key=\"h\"]').focus()")
+        shown.key("Enter")
+        wait_for(lambda: "h" not in session.facts().pressed)
+        assert session.accepted == []
+
+
+def test_thumbnails_of_the_page(workspace: Workspace) -> None:
+    frames = fill(workspace.dst, 2)
+    server = PageServer(open_session(workspace))
+    answer = server.answer(PageRequest("GET", "thumb.jpg", "at=1"))
+    assert cv2.imdecode(np.frombuffer(answer.body, np.uint8), cv2.IMREAD_COLOR).shape == (84, 112, 3)
+    frames[0].write_bytes(b"no picture")
+    for query in ("at=0", "at=2", "at=-1", "at=", "", "at=1e9", "at=99999999999999999999", "at=١"):
+        assert server.answer(PageRequest("GET", "thumb.jpg", query)).status == 404
+
+
+@needs_browser
 def test_the_page_says_when_the_program_is_gone(workspace: Workspace) -> None:
     fill(workspace.dst)
     process, address = serve(workspace)
@@ -179,7 +229,7 @@ def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
         for fine in (False, True):
             status, data = post(served.address + "events", {"events": [], "fine": fine})
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-            assert status == 200 and picture.shape == (HEIGHT + BAR, WIDTH, 3)
+            assert status == 200 and picture.shape == (HEIGHT, WIDTH, 3)
             sizes.append(len(data))
         assert sizes[0] < sizes[1]
         assert post(served.address + "else", {})[0] == 404
@@ -197,6 +247,8 @@ def test_a_request_gets_the_newest_picture(workspace: Workspace) -> None:
         b'{"events": [{"do": ["move"]}]}', b"[" * 100_000, b'{"events": [{"do": "move", "x": 1.01}]}',
         b'{"events": [{"do": "down", "y": -0.1}]}', b'{"events": [{"do": "wheel", "steps": 1e400}]}',
         b'{"events": [{"do": "key", "what": "\\ud800"}]}', b'{"events": [], "fine": "yes"}',
+        b'{"events": [], "aim": 0}', b'{"events": [], "aim": 1e9}', b'{"events": [], "aim": "far"}',
+        b'{"events": [{"do": "go", "steps": 1e9}]}',
     ],
 )  # fmt: skip
 def test_what_is_no_event_is_refused(workspace: Workspace, body: bytes) -> None:
@@ -208,8 +260,8 @@ def test_what_is_no_event_is_refused(workspace: Workspace, body: bytes) -> None:
 
 def test_events_are_read() -> None:
     value = {"events": [{"do": "down", "x": 0.5, "y": 1, "what": "right"}, {"do": "wheel", "steps": -1}], "fine": True}
-    events, fine = read_events(json.dumps(value).encode())
-    assert fine and events == [Event(Do.DOWN, 0.5, 1.0, "right"), Event(Do.WHEEL, steps=-1)]
+    events, fine, aim = read_events(json.dumps(value).encode())
+    assert fine and aim == 1 and events == [Event(Do.DOWN, 0.5, 1.0, "right"), Event(Do.WHEEL, steps=-1)]
 
 
 def test_an_error_while_saving_ends_the_page_with_it(workspace: Workspace, monkeypatch) -> None:

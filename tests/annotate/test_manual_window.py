@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from annotate.sessions import HEIGHT, WIDTH, fill
-from facewright.annotate.drawing import BAR
+from annotate.sessions import WIDTH, fill
+from facewright.annotate.desk import PANEL
 from facewright.annotate.window import TITLE
 from facewright.core.workspace import Workspace
 from facewright.faces.record import load_record
@@ -39,7 +39,7 @@ class Screen:
         )
         self.window = self.xdotool("search", "--sync", "--onlyvisible", "--name", TITLE).split()[0]
         self.wait_for_title("00001.png")
-        wait_for(lambda: f"{WIDTH * SCALE}x{HEIGHT * SCALE + BAR}" in self.xdotool("getwindowgeometry", self.window))
+        wait_for(lambda: f"{WIDTH * SCALE + PANEL}x" in self.xdotool("getwindowgeometry", self.window))
 
     def xdotool(self, *arguments: str) -> str:
         done = subprocess.run(

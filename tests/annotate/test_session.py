@@ -5,9 +5,9 @@ import pytest
 
 from annotate.person import Person
 from annotate.sessions import HEIGHT, WIDTH, Mean, fill, open_session
-from facewright.annotate.drawing import BAR
 from facewright.annotate.face import CHIN, NOSE, FaceSquare, mean_points, resize_by_wheel, square_of
-from facewright.annotate.session import around, fit_to_view
+from facewright.annotate.session import BUTTONS, around
+from facewright.annotate.viewport import whole
 from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
 from facewright.ui.events import HELP, Do, Event, Key, coalesced, key_named
@@ -182,7 +182,8 @@ def test_help_and_second_look(person: Person) -> None:
     person.move(100, 80)
     with_help = person.session.picture()
     person.key("h")
-    assert (with_help != person.session.picture()).mean() > 0.1
+    assert "h" not in person.session.facts().pressed
+    np.testing.assert_array_equal(with_help, person.session.picture())  # help is beside the frame
     before = person.faces[0].points.copy()
     person.key("a")
     np.testing.assert_allclose(person.faces[0].points, np.add(before, [0, 1]), atol=0.01)
@@ -212,7 +213,7 @@ def test_a_new_face_has_the_size_of_those_that_are_there(workspace: Workspace) -
 def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
     fill(workspace.dst, 1, size=(3800, 5300))
     session = open_session(workspace, window_size=1368)
-    assert session.picture().shape == (981 + BAR, 1368, 3)
+    assert session.picture().shape == (981, 1368, 3)
     session.handle(Event(Do.MOVE, 0.5, 0.5))
     session.handle(Event(Do.KEY, what="Enter"))
     assert session.done and session.faces == 1
@@ -220,11 +221,12 @@ def test_a_picture_of_20_megapixels(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("longest", "room", "size"),
-    [(0, None, (240, 320)), (640, None, (480, 640)), (160, None, (120, 160)), (1368, (800, 600), (460, 613))],
+    [(0, None, (240, 320)), (640, None, (480, 640)), (160, None, (120, 160)), (1368, (613, 600), (460, 613))],
 )
 def test_the_size_of_the_view(longest: int, room: tuple[int, int] | None, size: tuple[int, int]) -> None:
-    view, pixel = fit_to_view(np.zeros((HEIGHT, WIDTH, 3), np.uint8), longest, room)
-    assert view.shape[:2] == size and pixel == pytest.approx(HEIGHT / size[0], rel=0.01)
+    port = whole((HEIGHT, WIDTH), longest, room)
+    assert port.shown == size and port.pixel == pytest.approx(HEIGHT / size[0], rel=0.01)
+    assert port.cut(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).shape == (*size, 3)
 
 
 def test_landmarks_are_looked_for_in_the_part_around_the_square() -> None:
@@ -241,7 +243,7 @@ def test_tiny_and_long_frames_can_be_drawn(workspace: Workspace, size: tuple[int
     workspace.dst.frames_dir.mkdir()
     write_image(workspace.dst.frames_dir / "1.png", np.zeros((*size, 3), np.uint8))
     person = Person(open_session(workspace))
-    assert person.session.picture().shape == (size[0] + BAR, size[1], 3)
+    assert person.session.picture().shape == (size[0], size[1], 3)
     person.drag((5, 5), (20, 25), "right")
     person.session.picture()
 
@@ -252,6 +254,8 @@ def test_names_of_keys() -> None:
     shown_keys = " ".join(keys for keys, _ in HELP)
     for key in Key:
         assert {"Escape": "Esc"}.get(key, key) in shown_keys
+    beside = {button.key for group in BUTTONS for button in group}
+    assert set(Key) <= beside, "whoever has no keyboard can do all of it"
 
 
 def test_moves_are_coalesced_and_clicks_are_not() -> None:

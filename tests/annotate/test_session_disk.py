@@ -6,7 +6,6 @@ import pytest
 from annotate.person import Person, entries, names, trashed
 from annotate.sessions import HEIGHT, SETTINGS, WIDTH, fill, open_session
 from disks import longest_file
-from facewright.annotate.drawing import BAR
 from facewright.annotate.face import square_of
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
@@ -122,7 +121,7 @@ def test_q_ends_at_once(person: Person, workspace: Workspace) -> None:
     person.key("q", "Enter", "Space", "h")
     person.click(50, 50)
     assert person.session.done and person.session.left == 3 and person.session.accepted == [] and names(workspace) == []
-    assert person.session.picture().shape == (HEIGHT + BAR, WIDTH, 3)
+    assert person.session.picture().shape == (HEIGHT, WIDTH, 3)
 
 
 def test_an_empty_list_is_done(workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""What the session shows: frame, faces, help and a line of facts. Draws and decides nothing."""
+"""What the session shows: the frame with its faces. Draws and decides nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from facewright.annotate.face import SMALL, Face, FaceSquare
 from facewright.annotate.state import State
 from facewright.annotate.storage import OpenFrame
+from facewright.annotate.viewport import Viewport
 from facewright.core.images import Image
 from facewright.extract.log import LoggedSettings
 from facewright.faces.align import FaceType, align_matrix, invert, transform_points
 from facewright.faces.landmarks import IBUG68
-from facewright.ui.events import HELP
 from facewright.ui.text import draw_text, text_width
 
-BAR = 30  # px of the line below the frame
 SHIFT = 4  # OpenCV draws to 1/16 pixel
 GROUND, INK, DIM = (28, 28, 28), (235, 235, 235), (150, 150, 150)
 # As in the debug images: box blue, landmarks green, aligned square red; cyan for what lies, as ever in this window.
@@ -31,48 +30,39 @@ class Scene:
     """What is to be drawn.
 
     Attributes:
-        view: The frame as it is shown, (h, w, 3) uint8 BGR.
-        pixel: Frame pixels per pixel of the view.
+        view: What is shown of the frame, (h, w, 3) uint8 BGR; it is drawn on.
+        port: Which part that is.
         frame: The frame itself.
         state: Its faces.
         settings: Face type and size, for the aligned square.
-        status: The line below.
     """
 
     view: Image
-    pixel: float
+    port: Viewport
     frame: OpenFrame
     state: State
     settings: LoggedSettings
-    status: str
 
 
-def draw_scene(scene: Scene, *, help_shown: bool) -> Image:
-    """Return the whole image: (h + BAR, w, 3) uint8 BGR."""
-    height, width = scene.view.shape[:2]
-    picture = np.empty((height + BAR, width, 3), np.uint8)
-    canvas = picture[:height]
-    canvas[:] = scene.view
+def draw_scene(scene: Scene) -> Image:
+    """Draw the faces into the view and return it."""
     for index, face in enumerate(scene.state.faces):
         grabbed = index == scene.state.grabbed
-        _draw_face(canvas, face, scene, GRABBED if grabbed else DOWN)
-        if grabbed and face.square.half <= SMALL * scene.pixel:  # small as it is shown
-            _magnify(canvas, face, scene)
-    if help_shown:
-        _draw_help(canvas)
-    _draw_bar(picture[height:], scene.status)
-    return picture
+        _draw_face(scene.view, face, scene, GRABBED if grabbed else DOWN)
+        if grabbed and face.square.half <= SMALL * scene.port.pixel:  # small as it is shown
+            _magnify(scene.view, face, scene)
+    return scene.view
 
 
 def _draw_face(canvas: Image, face: Face, scene: Scene, ink: tuple[int, int, int]) -> None:
     def fit(points: NDArray[np.floating]) -> NDArray[np.float64]:
-        return (np.asarray(points, np.float64) + 0.5) / scene.pixel - 0.5
+        return transform_points(points, scene.port.matrix)
 
     line = 1 if scene.view.shape[0] < 900 else 2
     square = _aligned_square(face, scene.settings)
     if square is not None:
-        _polyline(canvas, fit(square), True, SQUARE, line)
-    _polyline(canvas, fit(_box(face)), True, BOX, line)
+        polyline(canvas, fit(square), True, SQUARE, line)
+    polyline(canvas, fit(_box(face)), True, BOX, line)
     _draw_points(canvas, fit(face.points), ink, line)
 
 
@@ -80,7 +70,7 @@ def _draw_points(canvas: Image, points: NDArray[np.float64], ink: tuple[int, int
     """Draw lines and points over a thin shadow, so that they are seen on any ground."""
     for shade, extra in ((SHADOW, 2), (ink, 0)):
         for indices, closed in LINES:
-            _polyline(canvas, points[list(indices)], closed, shade, line + extra)
+            polyline(canvas, points[list(indices)], closed, shade, line + extra)
     large = float(np.ptp(points, axis=0).max()) > 90
     for x, y in points:
         if large and abs(x) < 1e5 and abs(y) < 1e5:
@@ -109,9 +99,10 @@ def _aligned_square(face: Face, settings: LoggedSettings) -> NDArray[np.float64]
     return transform_points(np.array([(0, 0), (256, 0), (256, 256), (0, 256)]) - 0.5, invert(matrix))
 
 
-def _polyline(
+def polyline(
     canvas: Image, points: NDArray[np.float64], closed: bool, ink: tuple[int, int, int], thickness: int
 ) -> None:
+    """Draw lines between (n, 2) points of the canvas, however far outside they lie."""
     whole = np.clip(points * 2**SHIFT, -1e8, 1e8).round().astype(np.int32)
     cv2.polylines(canvas, [whole], closed, ink, thickness, cv2.LINE_AA, SHIFT)
 
@@ -127,36 +118,12 @@ def _magnify(canvas: Image, face: Face, scene: Scene) -> None:
     scale = side / (3.4 * square.half)
     matrix = np.array([[scale, 0, side / 2 - scale * square.x], [0, scale, side / 2 - scale * square.y]])
     inset = np.asarray(cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_CUBIC), np.uint8)
-    _polyline(inset, transform_points(_box(face), matrix), True, BOX, 1)
+    polyline(inset, transform_points(_box(face), matrix), True, BOX, 1)
     _draw_points(inset, transform_points(face.points, matrix), GRABBED, 1)
     cv2.rectangle(inset, (0, 0), (side - 1, side - 1), DIM, 1)
-    left = 8 if square.x / scene.pixel > width / 2 else width - side - 8
+    there = transform_points(np.array([[square.x, square.y]]), scene.port.matrix)[0, 0]
+    left = 8 if there > width / 2 else width - side - 8
     canvas[height - side - 8 : height - 8, left : left + side] = inset
-
-
-def _draw_help(canvas: Image) -> None:
-    """Lay the list of inputs over the top left corner, as large as the frame allows."""
-    height, width = canvas.shape[:2]
-    rows, line = HELP, 21
-    first = max(text_width(shown, 1) for shown, _ in rows)
-    second = max(text_width(text, 1) for _, text in rows)
-    scale = min(0.5, (width - 60) / (first + second), 0.5 * (height - 16) / (line * len(rows) + 16))
-    if scale < 0.12:
-        return
-    line = max(6, round(line * scale / 0.5))
-    right = min(width, round((first + second) * scale) + 46)
-    bottom = min(height, line * len(rows) + 16)
-    canvas[:bottom, :right] = (canvas[:bottom, :right] * 0.28).astype(np.uint8)
-    for number, (shown, text) in enumerate(rows):
-        y = 8 + line * (number + 1) - line // 3
-        draw_text(canvas, shown, 12, y, color=DOWN, scale=scale)
-        draw_text(canvas, text, round(first * scale) + 28, y, color=INK, scale=scale)
-
-
-def _draw_bar(bar: Image, status: str) -> None:
-    bar[:] = GROUND
-    scale = min(0.5, (bar.shape[1] - 20) / max(text_width(status, 1), 1))
-    draw_text(bar, status, 10, BAR - 10, color=INK, scale=scale)
 
 
 def notice(text: str, size: tuple[int, int]) -> Image:
@@ -169,18 +136,14 @@ def notice(text: str, size: tuple[int, int]) -> Image:
     return _board([text], size)
 
 
-def farewell(size: tuple[int, int], accepted: Sequence[str], left: int) -> Image:
-    """Return the last image.
+def farewell(size: tuple[int, int], lines: Sequence[str]) -> Image:
+    """Return the last image: what was done.
 
     Args:
         size: (h, w) of the image.
-        accepted: The frames that were accepted.
-        left: How many were not shown any more.
+        lines: What was done.
     """
-    lines = [f"Frames accepted: {len(accepted)}."]
-    if left:
-        lines.append(f"Frames not looked at: {left}. The next run offers them again.")
-    return _board([*lines, "This window or page can be closed."], (size[0] + BAR, size[1]))
+    return _board([*lines, "This window or page can be closed."], size)
 
 
 def _board(lines: Sequence[str], size: tuple[int, int]) -> Image:

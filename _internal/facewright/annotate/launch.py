@@ -1,10 +1,12 @@
 """Manual annotation inside a command: its options, which frames are meant, and window or page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from facewright.annotate import page, window
+from facewright.annotate.board import Session
+from facewright.annotate.desk import room_beside
 from facewright.annotate.session import AnnotationSession
 from facewright.annotate.storage import FaceStorage
 from facewright.annotate.suspicious import suspicious
@@ -28,6 +30,11 @@ SUSPICIOUS_CHOICES = {
 USUAL_KINDS = ("faceless", "several", "suspicious")
 KIND_GROUPS = {"none": (), "usual": USUAL_KINDS}  # further words for kinds
 NO_KIND = "none"
+KIND_REASONS = {
+    "faceless": "no face was found",
+    "several": "several faces",
+    "deleted": "its faces were deleted",
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,22 @@ def frames_by_kind(run: SideRun, frames: Sequence[Path]) -> dict[str, list[Path]
     }
 
 
+def reasons_of(run: SideRun, frames: Sequence[Path], kinds: Mapping[str, Sequence[Path]]) -> dict[str, tuple[str, ...]]:
+    """Return why each frame is to be looked at, by its name.
+
+    Args:
+        run: The side at work.
+        frames: All its frames.
+        kinds: From `frames_by_kind`.
+    """
+    odd = suspicious(frames, run.faces.by_frame(), video=run.side.timing_file.exists())
+    said: dict[str, tuple[str, ...]] = {path.name: tuple(why) for path, why in odd.items()}
+    for kind, words in KIND_REASONS.items():
+        for path in kinds[kind]:
+            said[path.name] = (words, *said.get(path.name, ()))
+    return said
+
+
 def can_show(options: AnnotationOptions) -> bool:
     """Whether there is something to show frames on."""
     return options.serve or has_screen()
@@ -138,9 +161,21 @@ class ManualAnnotation:
         self._options = options
 
     def __call__(
-        self, run: SideRun, frames: Sequence[Path], wanted: Sequence[Path], settings: LoggedSettings
+        self,
+        run: SideRun,
+        frames: Sequence[Path],
+        wanted: Sequence[Path],
+        settings: LoggedSettings,
+        reasons: Mapping[str, Sequence[str]] | None = None,
     ) -> Annotated:
         """Offer the wanted frames among all; without any there is nothing to do.
+
+        Args:
+            run: The side at work.
+            frames: All frames.
+            wanted: Those that are to be looked at.
+            settings: Of the extraction.
+            reasons: Why they are, by the frame's name.
 
         Raises:
             UserError: Neither screen nor page, the port is taken, or a face could not be saved; what was accepted
@@ -148,38 +183,64 @@ class ManualAnnotation:
         """
         if not wanted:
             return Annotated()
-        if not can_show(self._options):
-            raise no_screen()
-        shown = None if self._options.serve else open_window(window.TITLE)
-        if shown is None and not self._options.serve:
-            console.warn("The window does not open (Python without Tk? its package may be python3-tk). A page instead:")
+        shown = open_shown(self._options)
         session = AnnotationSession(
             frames,
             wanted,
             FaceStorage(run, settings),
             run.models.landmarker,
             window_size=self._options.manual_window_size,
-            screen=shown.screen if shown else None,
+            room=room_beside(shown.screen) if shown else None,
+            reasons=reasons,
         )
         try:
-            _show(session, shown, self._options.port)
-        except KeyboardInterrupt:
-            console.say("Stopped.")
+            show(session, shown, self._options.port, f"Frames to look at: {session.left + 1}.")
         finally:
-            session.end()
             _say_accepted(session)
         return Annotated(len(session.accepted), session.faces)
 
 
-def _show(session: AnnotationSession, shown: Window | None, port: int) -> None:
+def open_shown(options: AnnotationOptions) -> Window | None:
+    """Open the window; None where a page was asked for, or where Tk is missing, which is said.
+
+    Raises:
+        UserError: There is neither screen nor page.
+    """
+    if not can_show(options):
+        raise no_screen()
+    if options.serve:
+        return None
+    shown = open_window(window.TITLE)
     if shown is None:
-        page.serve_session(session, port)
-        return
-    console.say(f"Frames to look at: {session.left + 1}. The window shows its keys; h hides them.")
+        console.warn("The window does not open (Python without Tk? its package may be python3-tk). A page instead:")
+    return shown
+
+
+def show(session: Session, shown: Window | None, port: int, words: str) -> None:
+    """Show a session in the window, or on a page; Ctrl-C ends it like its key q.
+
+    Args:
+        session: What is worked on; it is ended afterwards.
+        shown: From `open_shown`.
+        port: Of the page.
+        words: What there is to do.
+
+    Raises:
+        UserError: The port is taken, or something could not be saved.
+    """
     try:
-        window.show_session(session, shown)
+        if shown is None:
+            page.serve_session(session, port)
+            return
+        console.say(f"{words} The window shows its keys; h hides them.")
+        try:
+            window.show_session(session, shown)
+        finally:
+            shown.close()
+    except KeyboardInterrupt:
+        console.say("Stopped.")
     finally:
-        shown.close()
+        session.end()
 
 
 def _say_accepted(session: AnnotationSession) -> None:

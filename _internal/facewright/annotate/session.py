@@ -1,26 +1,36 @@
 """One session of manual annotation: events in, an image out; shown by the window and by the page alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facewright.annotate import state as steps
-from facewright.annotate.drawing import BAR, Scene, draw_scene, farewell, notice
+from facewright.annotate.board import ZOOM_BUTTONS, Button, Facts
+from facewright.annotate.drawing import Scene, draw_scene, farewell, notice
 from facewright.annotate.face import START, Face, FaceSquare, open_face
 from facewright.annotate.state import FrameView, State
 from facewright.annotate.storage import FaceStorage, OpenFrame, open_frame
-from facewright.core.images import Image
+from facewright.annotate.viewport import Eye
+from facewright.core.images import Image, read_image
 from facewright.extract.detectors.base import Box
 from facewright.extract.landmarkers.base import Landmarker
-from facewright.ui.events import Do, Event, Key, key_named
+from facewright.ui.events import HELP, Do, Event, Key, key_named
 
-MAX_VIEW_PX = 4096  # a larger image helps nobody and is slow to show
 UNDO_STEPS = 100
-SCREEN_EDGES_PX = (20, 110)  # px of a screen that a window cannot use, about: sides; title and task bar
+BUTTONS = (
+    (Button("Accept", Key.ACCEPT), Button("Skip", Key.SKIP), Button("Undo", Key.UNDO)),
+    (Button("Previous", Key.PREVIOUS), Button("Next", Key.NEXT)),
+    (Button("Add", Key.NEW), Button("Delete", Key.DELETE), Button("Cancel", Key.GIVE_UP)),
+    (Button("Place by drag", Key.PLACE, switch=True), Button("Second look", Key.ACCURATE, switch=True)),
+    (Button("Larger", Key.LARGER), Button("Smaller", Key.SMALLER)),
+    (Button("Turn left", Key.TURN_LEFT), Button("Turn right", Key.TURN_RIGHT)),
+    (Button("Copy previous", Key.COPY_PREVIOUS), Button("Copy next", Key.COPY_NEXT)),
+    ZOOM_BUTTONS,
+    (Button("Help", Key.HELP, switch=True), Button("Quit", Key.QUIT)),
+)
 
 
 class AnnotationSession:
@@ -29,7 +39,12 @@ class AnnotationSession:
     Attributes:
         done: Whether all is worked through, or was ended.
         accepted: Names of the frames that were accepted, in order.
+        eye: Zooms and moves what is shown.
     """
+
+    heading = "Manual annotation"
+    buttons: Sequence[Sequence[Button]] = BUTTONS
+    help: Sequence[tuple[str, str]] = HELP
 
     def __init__(
         self,
@@ -39,7 +54,8 @@ class AnnotationSession:
         landmarker: Landmarker,
         *,
         window_size: int = 0,
-        screen: tuple[int, int] | None = None,
+        room: tuple[int, int] | None = None,
+        reasons: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Open the first wanted frame.
 
@@ -49,7 +65,8 @@ class AnnotationSession:
             storage: Reads and saves faces.
             landmarker: Finds their landmarks.
             window_size: Longest side of the shown frame in pixels; 0 shows it in its own size.
-            screen: (w, h) of the screen, where the image must fit in; None for no bound.
+            room: (w, h) in pixels that the shown frame must fit in; None for no bound.
+            reasons: Why frames are to be looked at, by name.
         """
         self.done = False
         self.accepted: list[str] = []
@@ -60,12 +77,10 @@ class AnnotationSession:
         self._waiting = list(self._wanted)
         self._storage = storage
         self._landmarker = landmarker
-        self._window_size = window_size
-        self._screen = screen
-        self._help, self._accurate = True, False
+        self._reasons = reasons or {}
+        self._help, self._accurate, self._placing = True, False, False
         self._frame = OpenFrame(Path())
-        self._view = notice("No frames.", (360, 640))
-        self._pixel = 1.0  # frame pixels per shown pixel
+        self.eye = Eye(window_size, room)
         self._state = State(half=0.0)
         self._earlier: list[State] = []
         self._at = -1
@@ -87,6 +102,11 @@ class AnnotationSession:
         return "All done" if self.done else f"{self._frame.path.name} ({self._at + 1} of {len(self._frames)})"
 
     @property
+    def marks(self) -> Sequence[int]:
+        """Places of the wanted frames among all."""
+        return self._wanted
+
+    @property
     def left(self) -> int:
         """How many of the wanted frames were not shown yet; at the end also the one that was left open."""
         return len(self._waiting)
@@ -105,33 +125,72 @@ class AnnotationSession:
         Raises:
             UserError: A face could not be saved (disk full, read-only folder); all before it is on the disk.
         """
-        if self.done:
+        if self.done or self.eye.handle(event):
             return
         if event.do is Do.KEY:
             pressed = key_named(event.what)
             if pressed is not None:
                 self._key(pressed, max(1, event.steps))
+        elif event.do is Do.GO:
+            self._aside(event.steps)
         elif self._frame.picture is not None:
             self._mouse(event)
 
     def picture(self) -> Image:
-        """Return what is to be shown, (h, w, 3) uint8 BGR."""
+        """Return what is shown of the frame with its faces, (h, w, 3) uint8 BGR."""
+        size = self.eye.port.shown
         if self.done:
-            return farewell(self._view.shape[:2], self.accepted, self.left)
-        scene = Scene(self._view, self._pixel, self._frame, self._state, self._storage.settings, self._status())
-        return draw_scene(scene, help_shown=self._help)
+            lines = [f"Frames accepted: {len(self.accepted)}."]
+            if self.left:
+                lines.append(f"Frames not looked at: {self.left}. The next run offers them again.")
+            return farewell(size, lines)
+        if self._frame.picture is None:
+            return notice(self._frame.problem or "No frames.", size)
+        return draw_scene(Scene(self.eye.view(), self.eye.port, self._frame, self._state, self._storage.settings))
+
+    def facts(self) -> Facts:
+        """Return what is to be said about the frame."""
+        count = len(self._state.faces)
+        words = [f"{count} face{'' if count == 1 else 's'}"]
+        if self._state.grabbed is not None:
+            words.append("one is active: a click drops it")
+        if self._storage.finished(self._frame.path):
+            words.append("finished before")
+        on = {Key.HELP: self._help, Key.ACCURATE: self._accurate, Key.PLACE: self._placing}
+        name = self._frame.path.name
+        return Facts(
+            name,
+            max(self._at, 0),
+            len(self._frames),
+            self.left,
+            tuple(self._reasons.get(name, ())),
+            tuple(words),
+            frozenset(str(key) for key, pressed in on.items() if pressed),
+            self.done,
+        )
+
+    def small(self, at: int) -> Image:
+        """Return a frame.
+
+        Raises:
+            UserError: It cannot be read.
+        """
+        return read_image(self._frames[at])
 
     def _mouse(self, event: Event) -> None:
-        at = self._place(event)
+        at = self.eye.port.place(event.x, event.y)
         view = self._frame_view()
+        button = "right" if self._placing and event.what == "left" else event.what
         match event.do:
             case Do.MOVE:
                 self._state = steps.mouse_move(self._state, at, view)
             case Do.DOWN:
                 self._remember()
-                self._state = steps.button_down(self._state, event.what, at, view)
+                self._state = steps.button_down(self._state, button, at, view)
             case Do.UP:
-                self._state = steps.button_up(self._state, event.what, at)
+                self._state = steps.button_up(self._state, button, at)
+            case _ if self._state.grabbed is None:
+                self.eye.handle(replace(event, do=Do.ZOOM))
             case _:
                 self._state = steps.wheel(self._state, event.steps, view)
 
@@ -142,7 +201,7 @@ class AnnotationSession:
             case Key.SKIP:
                 self._onward()
             case Key.NEXT | Key.PREVIOUS:
-                self._aside(1 if pressed is Key.NEXT else -1)
+                self._aside(self._at + (1 if pressed is Key.NEXT else -1))
             case Key.QUIT:
                 self.end()
             case Key.HELP:
@@ -157,6 +216,10 @@ class AnnotationSession:
         elif pressed is Key.ACCURATE:
             self._accurate = not self._accurate
             self._state = steps.look_again(self._state, self._frame_view())
+        elif pressed is Key.PLACE:
+            self._placing = not self._placing
+        elif pressed in (Key.COPY_NEXT, Key.COPY_PREVIOUS):
+            self._take_over(self._at + (1 if pressed is Key.COPY_NEXT else -1))
         else:
             if pressed not in (Key.LARGER, Key.SMALLER):
                 self._remember()
@@ -168,10 +231,16 @@ class AnnotationSession:
             self._save(self._state.faces)
         self._onward()
 
-    def _aside(self, step: int) -> None:
-        """Go to the neighbour in the list of all frames; what was dropped is kept."""
-        there = self._at + step
-        if not 0 <= there < len(self._frames):
+    def _take_over(self, there: int) -> None:
+        """Copy the saved faces of another frame."""
+        if 0 <= there < len(self._frames):
+            self._remember()
+            points = [file.record.frame_landmarks for file in self._storage.faces(self._frames[there])]
+            self._state = steps.take_over(self._state, points)
+
+    def _aside(self, there: int) -> None:
+        """Go to a place in the list of all frames; what was dropped is kept."""
+        if not 0 <= there < len(self._frames) or there == self._at:
             return
         faces = self._state.without_grab()
         if self._frame.picture is not None:
@@ -205,10 +274,10 @@ class AnnotationSession:
         picture = self._frame.picture
         if picture is None:
             self._state = State(half=half)
-            self._view, self._pixel = notice(self._frame.problem, self._view.shape[:2]), 1.0
+            self.eye.close()
             return
         height, width = picture.shape[:2]
-        self._view, self._pixel = fit_to_view(picture, self._window_size, self._screen)
+        self.eye.open(picture)
         view = self._frame_view()
         faces = tuple(open_face(file, view.find) for file in self._storage.faces(self._frame.path))
         half = half or self._storage.usual_half() or min(max(START, max(height, width) / 16), min(height, width) / 3)
@@ -221,12 +290,6 @@ class AnnotationSession:
         height, width = self._frame.picture.shape[:2]
         return self._state.mouse[0] / width, self._state.mouse[1] / height
 
-    def _place(self, event: Event) -> tuple[float, float]:
-        """Return the event's place in the frame, in its pixels; the centre of the first pixel is (0, 0)."""
-        height, width = self._view.shape[:2]
-        x, y = min(max(event.x, 0.0), 1.0) * width, min(max(event.y, 0.0) * (height + BAR), height)
-        return x * self._pixel - 0.5, y * self._pixel - 0.5
-
     def _frame_view(self) -> FrameView:
         picture = self._frame.picture
         assert picture is not None
@@ -236,45 +299,10 @@ class AnnotationSession:
             box = Box(*replace(square, x=square.x - left, y=square.y - top).rect, 1.0, square.roll)
             return self._landmarker.find(near, box, accurate=self._accurate) + np.array([left, top], np.float32)
 
-        return FrameView(find, self._pixel)
+        return FrameView(find, self.eye.reach)
 
     def _remember(self) -> None:
         self._earlier = [*self._earlier[-UNDO_STEPS:], self._state]
-
-    def _status(self) -> str:
-        count = len(self._state.faces)
-        parts = [f"{self._at + 1} of {len(self._frames)}", f"{count} face{'' if count == 1 else 's'}"]
-        if self._state.grabbed is not None:
-            parts.append("one grabbed: click drops it")
-        if self._accurate:
-            parts.append("second look")
-        if self._storage.finished(self._frame.path):
-            parts.append("finished before")
-        parts.append(f"{self.left} more to look at")
-        return "   ".join([self._frame.path.name, *parts, "Enter: accept   Space: skip   h: help"])
-
-
-def fit_to_view(picture: Image, longest: int, screen: tuple[int, int] | None = None) -> tuple[Image, float]:
-    """Return the frame in the size in which it is shown, and frame pixels per shown pixel.
-
-    Args:
-        picture: (h, w, 3) uint8 BGR.
-        longest: Longest side in pixels; 0 for the frame's own.
-        screen: (w, h) of the screen; title, task bar and the line below the frame take their part of it.
-    """
-    height, width = picture.shape[:2]
-    scale = min(longest or max(height, width), MAX_VIEW_PX) / max(height, width)
-    if screen:
-        scale = min(
-            scale,
-            max(screen[0] - SCREEN_EDGES_PX[0], 200) / width,
-            max(screen[1] - SCREEN_EDGES_PX[1] - BAR, 200) / height,
-        )
-    if scale == 1:
-        return picture, 1.0
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8), 1 / scale
 
 
 def around(picture: Image, square: FaceSquare) -> tuple[Image, int, int]:

@@ -3,7 +3,7 @@
 Nothing is read, written or shown here: each function returns the next state, so that every key can be tested alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +13,13 @@ from facewright.annotate.face import (
     Face,
     FaceSquare,
     Find,
+    Marks,
     Place,
     found,
     mean_face_between,
     moved,
     resize_by_wheel,
+    square_of,
     with_point,
 )
 from facewright.ui.events import Key
@@ -31,7 +33,7 @@ class FrameView:
 
     Attributes:
         find: Looks for landmarks in a square.
-        pixel: Frame pixels per shown pixel; distances that a person can aim at are measured in shown ones.
+        pixel: Frame pixels per pixel of the screen; distances that a person can aim at are measured in these.
     """
 
     find: Find
@@ -119,6 +121,18 @@ def remove(state: State) -> State:
     if index is None:
         return state
     return drop(replace(state, faces=(*state.faces[:index], *state.faces[index + 1 :])))
+
+
+def take_over(state: State, others: Sequence[Marks]) -> State:
+    """Take over the landmarks of another frame's faces: for the face at the same place, else as a new one."""
+    faces = list(undo_grab(state).faces)
+    for points in others:
+        square = square_of(points)
+        index = face_at(tuple(faces), (square.x, square.y))
+        file = faces[index].file if index is not None else None
+        face = Face(points, square.rect, square, placed=True, file=file)
+        faces[slice(len(faces), None) if index is None else slice(index, index + 1)] = [face]
+    return drop(replace(state, faces=tuple(faces)))
 
 
 def face_at(faces: tuple[Face, ...], at: Place) -> int | None:

@@ -17,6 +17,7 @@ from facewright.annotate.launch import (
     can_show,
     frames_by_kind,
     parse_kinds,
+    reasons_of,
 )
 from facewright.core import console
 from facewright.core.command import Command
@@ -128,7 +129,8 @@ def _annotate(side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[P
         chosen = []
     wanted = {path for name in chosen for path in kinds[name]}
     settings = side_run.log.settings or {}
-    done = ManualAnnotation(options)(side_run, frames, [path for path in frames if path in wanted], settings)
+    reasons = reasons_of(side_run, frames, kinds) if wanted else None
+    done = ManualAnnotation(options)(side_run, frames, [path for path in frames if path in wanted], settings, reasons)
     return done.frames
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from facewright.annotate.desk import room_beside
 from facewright.annotate.session import AnnotationSession
 from facewright.annotate.storage import FaceStorage
 from facewright.convert.every_face import faces_side
@@ -27,7 +28,7 @@ def placing(
         workspace: The project.
         name: The frame's.
         models: Where the landmarker comes from.
-        screen: (w, h) in pixels that the image must fit in; None for no bound.
+        screen: (w, h) in pixels of the screen that a window must fit in; None for a page.
 
     Raises:
         UserError: Another program works on dst, or its faces do not come from an extraction.
@@ -44,7 +45,12 @@ def placing(
         frames = frames_to_search(side, or_video=False)
         wanted = [path for path in frames if path.name == name]
         session = AnnotationSession(
-            frames, wanted, FaceStorage(run, settings), models.landmarker, window_size=LONGEST_SIDE, screen=screen
+            frames,
+            wanted,
+            FaceStorage(run, settings),
+            models.landmarker,
+            window_size=LONGEST_SIDE,
+            room=room_beside(screen) if screen else None,
         )
         try:
             yield session

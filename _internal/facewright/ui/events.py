@@ -11,6 +11,8 @@ class Do(StrEnum):
     DOWN = "down"
     UP = "up"
     WHEEL = "wheel"
+    ZOOM = "zoom"
+    GO = "go"
     KEY = "key"
 
 
@@ -21,9 +23,9 @@ class Event:
     Attributes:
         do: What happened.
         x, y: Where the mouse is, as a share of the shown image's width and height (0..1).
-        what: The button ("left", "right") or the key's name.
-        steps: Notches of the wheel; positive is away from the user. Of a key in `ADDING`, how often it was pressed
-            (0 counts as once).
+        what: The button ("left", "middle", "right") or the key's name.
+        steps: Notches of the wheel or of a zoom; positive is away from the user, and nearer. Where to go, counted from
+            0. Of a key in `ADDING`, how often it was pressed (0 counts as once).
     """
 
     do: Do
@@ -49,6 +51,9 @@ class Key(StrEnum):
     TURN_LEFT = "e"
     TURN_RIGHT = "r"
     ACCURATE = "a"
+    COPY_PREVIOUS = "["
+    COPY_NEXT = "]"
+    PLACE = "p"
     HELP = "h"
     QUIT = "q"
 
@@ -58,14 +63,22 @@ ADDING = frozenset((Key.LARGER, Key.SMALLER, Key.TURN_LEFT, Key.TURN_RIGHT))
 # Other names of the same keys, as browsers and keyboards have them.
 ALIASES = {" ": Key.SKIP, "Backspace": Key.DELETE, "Esc": Key.GIVE_UP, "Del": Key.DELETE, "=": Key.LARGER}
 
-# What the user does -> what happens.
+# What the user does -> what happens. Zooming is the same wherever a session is shown.
+ZOOM_HELP = (
+    ("Ctrl+wheel, two fingers", "zoom"),
+    ("z x 0", "zoom in, zoom out, the whole image"),
+    ("arrows, middle drag", "move the part that is shown"),
+)
 HELP = (
     ("left click", "release the active face; on a face: make it active; elsewhere: add a face"),
     ("left drag", "move one landmark, or a whole face"),
     ("right drag", "place a face: from the tip of its nose to its chin"),
-    ("wheel, + -", "size of the active face"),
+    ("p", "the left button, or a finger, places faces like that: on, off"),
+    ("wheel", "size of the active face; without one: zoom"),
+    ("+ -", "size of the active face"),
     ("e r", "rotate the active face to the left, to the right"),
     ("n", "add a face (also on top of another one)"),
+    ("[ ]", "copy the faces of the previous, the next frame of all"),
     ("Delete", "delete the active face, or the one under the mouse"),
     ("Esc", "cancel: the active face goes back to where it was"),
     ("u", "undo"),
@@ -73,6 +86,7 @@ HELP = (
     ("Space", "leave this frame as it is, go to the next one to annotate"),
     (". ,", "next, previous frame of all; placed faces are kept"),
     ("a", "second pass over the landmarks on, off"),
+    *ZOOM_HELP,
     ("h", "this help on, off"),
     ("q", "quit; frames that were not accepted are offered again"),
 )
@@ -87,14 +101,14 @@ def key_named(name: str) -> Key | None:
 
 
 def coalesced(events: list[Event]) -> list[Event]:
-    """Drop moves that are directly followed by another move, and add up the notches of the wheel and held keys."""
+    """Drop moves that are directly followed by another one, and add up the notches of the wheel and held keys."""
     kept: list[Event] = []
     for event in events:
         last = kept[-1] if kept else None
-        if last and last.do is event.do is Do.MOVE:
+        if last and last.do is event.do and event.do in (Do.MOVE, Do.GO):
             kept[-1] = event
-        elif last and last.do is event.do is Do.WHEEL:
-            kept[-1] = Event(Do.WHEEL, event.x, event.y, steps=last.steps + event.steps)
+        elif last and last.do is event.do and event.do in (Do.WHEEL, Do.ZOOM):
+            kept[-1] = Event(event.do, event.x, event.y, steps=last.steps + event.steps)
         elif last and last.do is event.do is Do.KEY and last.what == event.what and key_named(event.what) in ADDING:
             kept[-1] = Event(Do.KEY, what=event.what, steps=max(1, last.steps) + max(1, event.steps))
         else:
@@ -110,8 +124,8 @@ def event_of(word: str) -> Event | None:
             return Event(Do.MOVE, float(x), float(y))
         case (("down" | "up"), [button, x, y]):
             return Event(Do(kind), float(x), float(y), button)
-        case "wheel", [steps, x, y]:
-            return Event(Do.WHEEL, float(x), float(y), steps=int(steps))
+        case (("wheel" | "zoom"), [steps, x, y]):
+            return Event(Do(kind), float(x), float(y), steps=int(steps))
         case "key", [name]:
             return Event(Do.KEY, what=name)
         case _:

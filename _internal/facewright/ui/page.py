@@ -69,7 +69,15 @@ button, select {
   border: 1px solid var(--soft); border-radius: 8px; cursor: pointer
 }
 button:disabled { opacity: .45; cursor: default }
-button:focus-visible, select:focus-visible { outline: 3px solid var(--accent); outline-offset: 1px }
+button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
+button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent) }
+input[type="range"] { width: 100%; accent-color: var(--accent); min-height: 26px; margin: 0 }
+kbd {
+  font: 12px ui-monospace, monospace; border: 1px solid currentColor; border-radius: 4px; padding: 0 4px; opacity: .8;
+  margin-left: 6px; white-space: nowrap
+}
+[hidden] { display: none !important }
+:is(button, select, input):focus-visible { outline: 3px solid var(--accent); outline-offset: 1px }
 """
 ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect width='16' height='16' rx='4' fill='#1f6f5c'/>"

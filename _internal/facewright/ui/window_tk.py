@@ -4,8 +4,9 @@ One line per event; X and Y are shares of the image's width and height:
 
     ready WIDTH HEIGHT          the window is open; size of the screen
     move X Y                    the mouse moved
-    down BUTTON X Y, up ...     a button, "left" or "right"
+    down BUTTON X Y, up ...     a button, "left", "middle" or "right"
     wheel STEPS X Y             positive is away from the user
+    zoom STEPS X Y              the same with the key Ctrl
     key NAME                    a letter or sign, or Enter, Space, Delete, Backspace, Escape, ArrowLeft (Right, Up,
                                 Down), PageUp, PageDown, Home, End
     closed                      the user closed the window
@@ -35,6 +36,7 @@ NAMES = {
     "Home": "Home",
     "End": "End",
 }
+CONTROL = 0x4  # Tk's bit for the key Ctrl in an event's state
 POLL_MS = 10  # between two looks for a new image
 
 
@@ -63,14 +65,14 @@ class Screen:
         send(CLOSED)
 
     def _bind(self) -> None:
-        right = 2 if self._root.tk.call("tk", "windowingsystem") == "aqua" else 3
+        right, middle = (2, 3) if self._root.tk.call("tk", "windowingsystem") == "aqua" else (3, 2)
         label = self._label
         label.bind("<Motion>", lambda event: send(f"move {self._place(event)}"))
-        for button, name in ((1, "left"), (right, "right")):
+        for button, name in ((1, "left"), (middle, "middle"), (right, "right")):
             label.bind(f"<ButtonPress-{button}>", lambda event, name=name: send(f"down {name} {self._place(event)}"))  # type: ignore[misc]
             label.bind(f"<ButtonRelease-{button}>", lambda event, name=name: send(f"up {name} {self._place(event)}"))  # type: ignore[misc]
         for button, steps in ((4, 1), (5, -1)):  # the wheel under X11
-            label.bind(f"<ButtonPress-{button}>", lambda event, n=steps: send(f"wheel {n} {self._place(event)}"))  # type: ignore[misc]
+            label.bind(f"<ButtonPress-{button}>", lambda event, n=steps: self._turn(event, n))  # type: ignore[misc]
         self._root.bind("<MouseWheel>", self._wheel)
         self._root.bind("<KeyPress>", self._key)
 
@@ -78,7 +80,11 @@ class Screen:
         return f"{event.x / self._size[0]:.6f} {event.y / self._size[1]:.6f}"
 
     def _wheel(self, event: "tkinter.Event[tkinter.Misc]") -> None:
-        send(f"wheel {1 if event.delta > 0 else -1} {self._place(event)}")
+        self._turn(event, 1 if event.delta > 0 else -1)
+
+    def _turn(self, event: "tkinter.Event[tkinter.Misc]", steps: int) -> None:
+        kind = "zoom" if int(event.state) & CONTROL else "wheel"
+        send(f"{kind} {steps} {self._place(event)}")
 
     def _key(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         name = NAMES.get(event.keysym) or (event.char if event.char.isprintable() else "")
