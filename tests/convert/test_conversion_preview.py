@@ -61,6 +61,10 @@ def predict():
 @pytest.fixture
 def preview(workspace, predict):
     fill(workspace)
+    return open_on(workspace, predict)
+
+
+def open_on(workspace, predict):
     face = DstFace(landmarks((40, 30), 24).astype(np.float32))
     model = PreviewModel(predict, ModelInput(32, FaceType.HALF), ConverterDefaults(erode=10, blur=10))
     frames = [PreviewFrame(p, () if p.stem == "00003" else (("fake", (face,)),)) for p in workspace.dst.frames()]
@@ -88,6 +92,20 @@ def session(workspace, preview):
 @pytest.fixture
 def page(session):
     return PreviewPage(session, "fake")
+
+
+def test_colours_that_are_remembered_are_those_of_the_conversion(workspace, preview, predict):
+    """Whatever was looked at before: another kind, another frame, another mask, more faces than are kept."""
+    kinds = [
+        ConvertOptions(mode="overlay", color_transfer=kind, opacity=opacity, face_scale=scale)
+        for kind in ("lct", "mkl-m", "sot-m")
+        for opacity in (100, 60)
+        for scale in (0, 10)
+    ]
+    for at in (0, 1):
+        for options in kinds:
+            fresh = open_on(workspace, predict)
+            np.testing.assert_array_equal(preview.render(at, options), fresh.render(at, options))
 
 
 def get(page, path, **query):

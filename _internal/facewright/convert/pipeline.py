@@ -11,7 +11,7 @@ outside it is never touched. What differs, and why:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,11 +41,13 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.faces.align import FaceType, Matrix, Points, align_matrix, cut, invert, transform_points
 from facewright.faces.color import Picture
-from facewright.faces.color_transfer import transfer
+from facewright.faces.color_transfer import ColorTransfer, transfer
 from facewright.faces.dfl_crop import DflFaceType, dfl_matrix
 from facewright.faces.mask import Mask
 
 MIN_MASK = 0.001  # a predicted mask below it is 0
+# How colours are moved, see `facewright.faces.color_transfer.transfer`, which is one.
+Transfer = Callable[[ColorTransfer, Picture, Picture, Mask, Mask], Picture]
 LANCZOS_REACH = 5  # px of the aligned image: Lanczos-4 takes four neighbours on each side
 
 
@@ -164,7 +166,13 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
 
 
 def blend_faces(
-    frame: Image, faces: FrameFaces, prediction: Prediction, parameters: Parameters, coverage: Mask | None = None
+    frame: Image,
+    faces: FrameFaces,
+    prediction: Prediction,
+    parameters: Parameters,
+    coverage: Mask | None = None,
+    *,
+    transfer: Transfer = transfer,
 ) -> tuple[Image, int]:
     """Blend predicted faces into a copy of their frame.
 
@@ -175,6 +183,7 @@ def blend_faces(
         parameters: How.
         coverage: (h, w), 0..1: which share of each pixel was replaced so far; what is replaced now is laid over it in
             place. None where nobody asks.
+        transfer: How colours are moved; a preview brings one that remembers, because some kinds take long.
 
     Returns:
         The new frame, and the number of faces that were replaced: a face is left as it is when the model sees none
@@ -206,7 +215,7 @@ def blend_faces(
         plan = _plan(predicted, frame.shape[:2], parameters)
         if plan is None:
             continue
-        soft = _blend_region(result, predicted, plan, parameters)
+        soft = _blend_region(result, predicted, plan, parameters, transfer)
         if coverage is not None:
             covered = np.asarray(plan.region.crop(coverage), np.float32)
             plan.region.crop(coverage)[...] = 1 - (1 - covered) * (1 - soft)
@@ -295,7 +304,9 @@ def _plan(predicted: _PredictedFace, frame: tuple[int, int], parameters: Paramet
     return _Plan(outer, erode, blur, length)
 
 
-def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, parameters: Parameters) -> Mask:
+def _blend_region(
+    result: Image, predicted: _PredictedFace, plan: _Plan, parameters: Parameters, transfer: Transfer
+) -> Mask:
     """Blend one prediction into the plan's region of `result`, (h, w, 3) uint8, in place; return by how much."""
     region, side = plan.region, len(predicted.mask)
     matrix = _shifted(predicted.matrix, region)
@@ -305,7 +316,8 @@ def _blend_region(result: Image, predicted: _PredictedFace, plan: _Plan, paramet
     mask = _certain_mask(predicted.mask, predicted.matrix, region)
     eroded = edge.erode(mask, plan.erode)
     visible = visible_mask(predicted.matrix, side, result.shape[:2])
-    over = np.clip(warp_back(_recoloured(predicted, visible, parameters), matrix, region.size, extend=True), 0, 1)
+    recoloured = _recoloured(predicted, visible, parameters, transfer)
+    over = np.clip(warp_back(recoloured, matrix, region.size, extend=True), 0, 1)
     if parameters.mode is Mode.LIGHT:
         over = relight(over, under, mask)
     if parameters.mode.clones:
@@ -352,7 +364,7 @@ def _with_detail(
     return detail.fewer_colours(over, parameters.color_degrade)
 
 
-def _recoloured(predicted: _PredictedFace, visible: Mask, parameters: Parameters) -> Picture:
+def _recoloured(predicted: _PredictedFace, visible: Mask, parameters: Parameters, transfer: Transfer) -> Picture:
     """The aligned prediction with the colours that the parameters ask for; `visible` is where the square shows dst."""
     inside = visible * predicted.mask
     image = transfer(parameters.color_transfer, predicted.image, predicted.face, inside, inside)

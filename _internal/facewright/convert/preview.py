@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from hashlib import blake2b
 from pathlib import Path
 
 import cv2
@@ -17,11 +18,14 @@ from facewright.convert.matching import faces_there
 from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput, Predict, Prediction, blend_faces, cut_faces
 from facewright.core.images import Image, read_image
+from facewright.faces.color import Picture
+from facewright.faces.color_transfer import ColorTransfer, transfer
 from facewright.faces.mask import Mask
 from facewright.models.spec import ConverterDefaults
 
 KEPT_BYTES = 256 << 20  # of decoded frames
 KEPT_RESULTS = 8  # so that going to and fro between two views is no work
+KEPT_COLOURS = 32  # faces
 CLOSE_UP = 1.7  # side of the close-up, in sides of the box around the landmarks
 SIDE_PX = 720  # of the close-up
 MASK_COLOUR = (0.1, 0.9, 0.2)  # BGR
@@ -87,6 +91,29 @@ class _Predicted:
         return [face for _, faces, _ in self.shares for face in faces]
 
 
+class _RememberedColours:
+    """Moves colours and keeps the results: of the slow kinds a change of another control asks for the same again."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, Picture] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, kind: ColorTransfer, image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
+        """See `facewright.faces.color_transfer.transfer`."""
+        digest = blake2b(str(kind).encode())
+        for array in (image, like, mask, like_mask):
+            digest.update(array.tobytes())
+        key = digest.digest()
+        with self._lock:
+            done = self._kept.pop(key, None)
+        done = transfer(kind, image, like, mask, like_mask) if done is None else done
+        with self._lock:
+            self._kept[key] = done
+            while len(self._kept) > KEPT_COLOURS:
+                self._kept.popitem(last=False)
+        return done
+
+
 class ConversionPreview:
     """Converts single frames; what a network predicted for a frame is kept. Several threads may use it.
 
@@ -104,6 +131,7 @@ class ConversionPreview:
         self._models = models
         self._kept: OrderedDict[int, _Predicted] = OrderedDict()
         self._results: OrderedDict[tuple[int, ConvertOptions, bool], Image] = OrderedDict()
+        self._colours = _RememberedColours()
         self._lock = threading.Lock()
 
     def render(
@@ -153,7 +181,7 @@ class ConversionPreview:
             if coverage is not None:  # however faintly it is replaced, the area is shown alike
                 parameters = replace(parameters, opacity=100)
             cuts = cut_faces(known.image, faces, model.wanted, parameters)
-            image, done = blend_faces(image, cuts, prediction, parameters, coverage)
+            image, done = blend_faces(image, cuts, prediction, parameters, coverage, transfer=self._colours)
             replaced += len(faces) if parameters.mode is Mode.ORIGINAL else done
         if coverage is not None:
             image = _tinted(known.image, coverage)
