@@ -97,8 +97,10 @@ def test_a_face_that_jumped_belongs_to_its_chain():
 def test_faces_that_are_missing_between_faces():
     (one,) = find_chains(sightings([*range(10), *range(12, 20)]))
     assert one.missing == [10, 11]
-    first, second = find_chains(sightings([*range(30), *range(40, 60)]))
-    assert first.missing == list(range(30, 40)) and not second.missing
+    (one,) = find_chains(sightings([*range(30), *range(40, 60)]))
+    assert one.missing == list(range(30, 40))
+    first, second = find_chains(sightings([*range(30), *range(46, 60)]))
+    assert first.missing == list(range(30, 46)) and not second.missing
 
 
 def test_who_left_is_not_missing():

@@ -24,6 +24,7 @@ from facewright.extract.side_run import SideRun
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import FaceFile
 from facewright.faces.record import MANUAL_DETECTOR, FaceRecord, save_face
+from facewright.faces.shots import tiny_copy
 
 BY = "manual annotation"  # who put a file into the trash
 
@@ -55,7 +56,8 @@ def open_frame(path: Path) -> OpenFrame:
         return OpenFrame(path, problem=f"{path.name} cannot be read: {error.strerror}.")
     except UserError as error:
         return OpenFrame(path, problem=error.happened)
-    file = FrameFile(path.name, len(data), status.st_mtime_ns, zlib.crc32(data), shape=picture.shape[:2])
+    checksum, look = zlib.crc32(data), tiny_copy(picture)
+    file = FrameFile(path.name, len(data), status.st_mtime_ns, checksum, shape=picture.shape[:2], look=look)
     return OpenFrame(path, file, picture)
 
 

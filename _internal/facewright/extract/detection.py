@@ -16,6 +16,7 @@ from facewright.core.images import Image, decode
 from facewright.core.safe_files import read_regular
 from facewright.extract.detectors.base import Box, Detector, sort_largest_first
 from facewright.extract.rotation import Rotation
+from facewright.faces.shots import tiny_copy
 
 READ_AHEAD = 16  # frames, one batch among them
 MAX_KEPT_PIXELS = 9_000_000  # a larger frame is read a second time rather than kept while it waits
@@ -32,6 +33,7 @@ class FrameFile:
         crc: CRC-32 of its bytes.
         video: What tells the video that it came straight from; empty for a file, 0 stands in size, mtime and crc else.
         shape: (h, w) in pixels; zeros where nobody noted it.
+        look: See `facewright.faces.shots.tiny_copy`; empty where nobody noted it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class FrameFile:
     crc: int
     video: str = ""
     shape: tuple[int, int] = (0, 0)
+    look: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def _shape(loaded: _LoadedFrame) -> tuple[int, ...]:
 
 def _load(frame: FrameInput, max_side: int, zoom: float) -> _LoadedFrame:
     if isinstance(frame, DecodedFrame):
-        file = FrameFile(frame.path.name, 0, 0, 0, frame.video, frame.image.shape[:2])
+        file = FrameFile(frame.path.name, 0, 0, 0, frame.video, frame.image.shape[:2], tiny_copy(frame.image))
         return _LoadedFrame(Detections(frame.path, file, frame.image), *_view(frame.image, max_side, zoom))
     try:
         status = frame.stat()
@@ -168,7 +171,8 @@ def _load(frame: FrameInput, max_side: int, zoom: float) -> _LoadedFrame:
         return _LoadedFrame(Detections(frame, problem=problem))
     except UserError as error:
         return _LoadedFrame(Detections(frame, problem=error))
-    file = FrameFile(frame.name, len(data), status.st_mtime_ns, zlib.crc32(data), shape=image.shape[:2])
+    checksum, look = zlib.crc32(data), tiny_copy(image)
+    file = FrameFile(frame.name, len(data), status.st_mtime_ns, checksum, shape=image.shape[:2], look=look)
     kept = image if image.shape[0] * image.shape[1] <= MAX_KEPT_PIXELS else None
     return _LoadedFrame(Detections(frame, file, kept), *_view(image, max_side, zoom))
 

@@ -20,6 +20,7 @@ from facewright.core.left_out import warn_of_left_out_frames
 from facewright.core.workspace import Side
 from facewright.extract.phone_photos import make_pngs
 from facewright.extract.pipeline import ExtractedFrame
+from facewright.faces.shots import as_text
 
 LoggedSettings = dict[str, str | int | float]
 Entry = dict[str, Any]
@@ -30,6 +31,7 @@ ENTRY_SCHEMA: Mapping[str, Schema] = MappingProxyType(
         "settings": dict_of(either(text, flag, number)),
         "faces": list_of(text),
         "dropped": list_of(text),
+        "boxes": list_of(list_of(number)),
         "turns": list_of(number),
         "tried": text,
         "video": text,
@@ -95,6 +97,10 @@ class ExtractionLog:
         )
         if any(file.shape):
             known["shape"] = list(file.shape)
+        if file.look:
+            known["look"] = as_text(file.look)
+        if result.boxes:
+            known["boxes"] = [[round(side) for side in box] for box in result.boxes]
         dropped = [rejection.reason for rejection in result.rejections if not rejection.not_a_face]
         if dropped:
             known["dropped"] = dropped

@@ -14,11 +14,13 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
 from facewright.extract.embedding import EMBED_BATCH, chip, holds_chip
+from facewright.extract.follow import follow_faces, is_video
 from facewright.extract.options import PeopleOptions
 from facewright.extract.side_run import SideRun
 from facewright.faces.faceset import FaceFile, FaceIndex
-from facewright.faces.grouping import MAX_GROUP_DISTANCE, keep_numbers, persons
+from facewright.faces.grouping import MAX_GROUP_DISTANCE, Labels, keep_numbers, one_per_track, persons
 from facewright.faces.likeness import shows
+from facewright.faces.record import FaceRecord
 
 
 @dataclass(frozen=True)
@@ -79,25 +81,49 @@ def number_people(run: SideRun, *, threshold: float = MAX_GROUP_DISTANCE, anew: 
         anew: Forget the old numbers.
     """
     _add_embeddings(run)
-    known = [face for face in run.faces.faces if face.record.embedding is not None]
-    if anew or any(face.record.person is None for face in known):
-        vectors = [face.record.embedding for face in known if face.record.embedding is not None]
-        embeddings = np.stack(vectors) if known else np.zeros((0, 128))
-        frames = [face.record.frame for face in known]
-        numbers = persons(np.asarray(embeddings, np.float32), threshold, frames)
+    tracks = _tracks(run)
+    wanted = [replace(face.record, track=track) for face, track in zip(run.faces.faces, tracks, strict=True)]
+    if anew or any(record.person is None and record.embedding is not None for record in wanted):
+        numbers = _numbers_of(wanted, threshold)
         if not anew:
-            numbers = keep_numbers(numbers, [face.record.person for face in known])
-        wanted = list(zip(known, numbers.tolist(), strict=True))
+            numbers = keep_numbers(numbers, [record.person for record in wanted])
+        given = [number or None for number in numbers.tolist()]
         if anew:
             # In between no face has a number that means somebody else: after a kill the rest is missing, not wrong.
-            _write_numbers(run, [(face, None) for face, number in wanted if face.record.person != number])
-        _write_numbers(run, [(face, number) for face, number in wanted if face.record.person != number])
+            changed = [one.person != number for one, number in zip(wanted, given, strict=True)]
+            _write(run, [replace(one, person=None) if new else one for one, new in zip(wanted, changed, strict=True)])
+        wanted = [replace(one, person=number) for one, number in zip(wanted, given, strict=True)]
+    _write(run, wanted)
     return people_of(run.faces)
+
+
+def _tracks(run: SideRun) -> list[int | None]:
+    """Return the number of each face's track; numbers stay when faces come and go. None where frames are no video."""
+    files = run.faces.faces
+    if not files or not is_video(run.side, run.log):
+        return [None] * len(files)
+    numbers = np.array(follow_faces(run.side, run.log, run.faces).track_numbers(), np.int64)
+    return list(keep_numbers(numbers, [file.record.track for file in files]).tolist())
+
+
+def _numbers_of(records: Sequence[FaceRecord], threshold: float) -> Labels:
+    """Return the number of each face's person; 0 for one that can neither be compared nor followed."""
+    numbers = np.zeros(len(records), np.int64)
+    known = [index for index, record in enumerate(records) if record.embedding is not None]
+    vectors = [one for record in records if (one := record.embedding) is not None]
+    if known:
+        numbers[known] = persons(np.stack(vectors), threshold, [records[index].frame for index in known])
+    alone = max((record.track or 0 for record in records), default=0)
+    tracks = [record.track or alone + 1 + index for index, record in enumerate(records)]
+    return one_per_track(numbers, tracks)
 
 
 def number_after_extraction(run: SideRun, options: PeopleOptions) -> None:
     """Number the people once all frames were searched, and say who is there."""
-    if not options.people or not run.side.aligned():
+    if not run.side.aligned():
+        return
+    if not options.people:
+        number_tracks(run)
         return
     people = number_people(run)
     console.say(people_summary(people))
@@ -105,10 +131,18 @@ def number_after_extraction(run: SideRun, options: PeopleOptions) -> None:
         console.say(f"  To see them and keep whom you choose:{run.side.hint('keep')}")
 
 
+def number_tracks(run: SideRun) -> None:
+    """Write the numbers of the tracks alone into the faces."""
+    tracks = _tracks(run)
+    _write(run, [replace(face.record, track=track) for face, track in zip(run.faces.faces, tracks, strict=True)])
+
+
 def number_new(run: SideRun) -> None:
-    """Number faces that came later, where the others have numbers."""
+    """Number tracks and, where the others have numbers, people, after faces came or went."""
     if people_of(run.faces).persons:
         number_people(run)
+    else:
+        number_tracks(run)
 
 
 def people_of(faceset: FaceIndex) -> People:
@@ -120,9 +154,14 @@ def people_of(faceset: FaceIndex) -> People:
     return People([Person(number, groups[number]) for number in sorted(groups)], unknown, faceset.bad)
 
 
-def _write_numbers(run: SideRun, numbers: Sequence[tuple[FaceFile, int | None]]) -> None:
-    """Write the numbers of faces into their files."""
-    changed = [FaceFile(face.path, replace(face.record, person=number)) for face, number in numbers]
+def _write(run: SideRun, wanted: Sequence[FaceRecord]) -> None:
+    """Write the numbers of all faces into the files where they are others."""
+    pairs = zip(run.faces.faces, wanted, strict=True)
+    changed = [
+        FaceFile(face.path, one)
+        for face, one in pairs
+        if (face.record.person, face.record.track) != (one.person, one.track)
+    ]
     if changed:
         done = ordered_map(run.faces.write, changed, run.executor, ahead=4 * cores())
         for _ in console.progress(done, total=len(changed), title="People", unit="faces"):

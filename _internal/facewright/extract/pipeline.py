@@ -90,6 +90,7 @@ class ExtractedFrame:
         faces: The names of the saved files.
         problem: Why it could not be read.
         rejections: Of the faces that were left out.
+        boxes: (left, top, right, bottom) of all faces, also of those that were left out.
     """
 
     path: Path
@@ -97,6 +98,7 @@ class ExtractedFrame:
     faces: list[str]
     problem: UserError | None = None
     rejections: list[Rejection] = field(default_factory=list)
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     @property
     def gone(self) -> bool:
@@ -186,7 +188,8 @@ class FaceExtractor:
         if self.config.debug_dir:
             write_image(debug_file(self.config.debug_dir, path), _debug_image(frame))
         rejections = [candidate.rejection for candidate in frame.candidates if candidate.rejection]
-        return ExtractedFrame(path, frame.frame.file, names, None, rejections)
+        boxes = [one.box.rect for one in frame.candidates if not (one.rejection and one.rejection.not_a_face)]
+        return ExtractedFrame(path, frame.frame.file, names, None, rejections, boxes)
 
     def _make_way(self, path: Path, frame: str) -> None:
         """A file of that name may be another frame's face that the user renamed."""

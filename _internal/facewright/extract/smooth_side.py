@@ -16,17 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core import console
-from facewright.core.files import natural
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
+from facewright.extract.follow import FollowedFaces, follow_faces
 from facewright.extract.side_run import SideRun
 from facewright.faces.align import transform_points
 from facewright.faces.faceset import FaceFile
 from facewright.faces.pose import head_pose
-from facewright.faces.record import MANUAL_DETECTOR, FaceRecord
+from facewright.faces.record import FaceRecord
 from facewright.faces.smoothing import STRENGTHS, Steadiness, compare_tracks, smooth_faces
-from facewright.faces.tracks import Sighting, join_tracks
 
 ANSWER_KEY = "smooth"  # under this name the strength of each side is kept among the answers
 DEFAULT_LEVEL = {"data_src": "off", "data_dst": "medium"}
@@ -46,8 +45,8 @@ def smooth_side(run: SideRun, chosen: str = "auto") -> None:
     if level == "off" and all(file.record.raw_landmarks is None for file in files):
         return
     raw = [file.record.found_landmarks for file in files]
-    faces = _sightings(run, files)
-    wanted = raw if level == "off" else smooth_faces(faces, STRENGTHS[level])
+    followed = follow_faces(run.side, run.log, run.faces)
+    wanted = raw if level == "off" else smooth_faces(followed.sightings, STRENGTHS[level], followed.tracks)
     todo = [
         FaceFile(file.path, replaced)
         for file, points in zip(files, wanted, strict=True)
@@ -62,7 +61,7 @@ def smooth_side(run: SideRun, chosen: str = "auto") -> None:
         console.say(f"Landmarks as they were found again: {console.counted(len(todo), 'face')}.")
     else:
         console.say(
-            f"Landmarks smoothed over time ({level}): {console.counted(len(todo), 'face')}.{_gain(faces, wanted)}"
+            f"Landmarks smoothed over time ({level}): {console.counted(len(todo), 'face')}.{_gain(followed, wanted)}"
         )
 
 
@@ -100,26 +99,11 @@ def _level(workspace: Workspace, side: Side, chosen: str) -> str:
     return chosen
 
 
-def _sightings(run: SideRun, files: Sequence[FaceFile]) -> list[Sighting]:
-    """Number the frames, also those without a face and those that are gone, by their names."""
-    names = {path.name for path in run.side.frames()} | set(run.log.entries)
-    names |= {file.record.frame for file in files}
-    number = {name: index for index, name in enumerate(sorted(names, key=natural))}
-    return [
-        Sighting(
-            number[file.record.frame],
-            file.record.found_landmarks,
-            file.record.person,
-            file.record.detector == MANUAL_DETECTOR,
-        )
-        for file in files
-    ]
-
-
-def _gain(faces: Sequence[Sighting], wanted: Sequence[NDArray[np.floating]]) -> str:
+def _gain(followed: FollowedFaces, wanted: Sequence[NDArray[np.floating]]) -> str:
     """Say by how much the jitter of the faces at rest fell, where there are enough of them."""
     found: list[Steadiness] = []
-    for track in join_tracks(faces):
+    faces = followed.sightings
+    for track in followed.tracks:
         gaps = np.flatnonzero(np.diff([faces[index].time for index in track]) > 1) + 1
         for run in np.split(np.array(track), gaps):
             figures = compare_tracks(np.array([faces[i].points for i in run]), np.array([wanted[i] for i in run]))

@@ -54,17 +54,37 @@ def persons(embeddings: Numbers, threshold: float = MAX_GROUP_DISTANCE, frames: 
     return _by_size(labels)
 
 
+def one_per_track(numbers: Labels, tracks: Sequence[int]) -> Labels:
+    """Let all faces of a track be one person: whoever most of them are. A hand on the mouth makes nobody else.
+
+    Args:
+        numbers: (n,) of `persons`, from 1; 0 for a face that could not be compared, which follows its track.
+        tracks: The number of each face's track.
+
+    Returns:
+        (n,) numbers from 1, for the person with most faces, without a gap; 0 where no face of a track was compared.
+    """
+    votes: dict[int, Counter[int]] = {}
+    for number, track in zip(numbers.tolist(), tracks, strict=True):
+        votes.setdefault(track, Counter())[number] += number > 0
+    chosen = {track: max(counts, key=lambda number: (counts[number], -number)) for track, counts in votes.items()}
+    labels = np.array([chosen[track] for track in tracks], np.int64)
+    known = labels > 0
+    labels[known] = _by_size(labels[known])
+    return labels
+
+
 def keep_numbers(numbers: Labels, known: Sequence[int | None]) -> Labels:
     """Let persons keep the numbers that they had.
 
     Each old number goes to the person who holds most of its faces; persons without one get the next free numbers.
 
     Args:
-        numbers: (n,) of `persons`.
+        numbers: (n,) of `persons`; 0, for nobody, stays.
         known: For each face the number it had, None where it had none.
     """
     shared = Counter((int(new), old) for new, old in zip(numbers, known, strict=True) if old is not None)
-    renamed: dict[int, int] = {}
+    renamed: dict[int, int] = {0: 0}
     taken: set[int] = set()
     for (new, old), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
         if new not in renamed and old not in taken:

@@ -64,15 +64,18 @@ STRENGTHS: Mapping[str, Strength] = MappingProxyType(
 )
 
 
-def smooth_faces(faces: Sequence[Sighting], strength: Strength) -> list[NDArray[np.float32]]:
+def smooth_faces(
+    faces: Sequence[Sighting], strength: Strength, tracks: Sequence[Sequence[int]] | None = None
+) -> list[NDArray[np.float32]]:
     """Return the landmarks of each face, (68, 2) float32, smoothed along its track.
 
     Args:
         faces: As they were found, in any order. Fixed ones come back as they are and count more than the others.
         strength: How strongly.
+        tracks: Of `join_tracks`; None finds them.
     """
     smoothed = [np.asarray(face.points, np.float32) for face in faces]
-    for track in join_tracks(faces):
+    for track in join_tracks(faces) if tracks is None else tracks:
         if len(track) < MIN_DIFFERENCES + 3:
             continue
         along = [faces[index] for index in track]
