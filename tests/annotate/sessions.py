@@ -22,6 +22,8 @@ HEIGHT, WIDTH = 240, 320
 class Mean:
     """The mean face, laid into the square; the second look lies a pixel lower."""
 
+    name = "mean"
+
     def find(self, frame: np.ndarray, box: Box, *, accurate: bool = False) -> np.ndarray:
         turn = np.radians(box.roll)
         c, s = np.cos(turn) * box.width / 1.24, np.sin(turn) * box.width / 1.24

@@ -60,6 +60,7 @@ def test_the_journal_notes_what_was_chosen_and_nothing_else(workspace: Workspace
 
 # Written down, so that nobody takes one out of the settings unseen.
 SETTINGS = {
+    "landmarker",
     *("detector", "face_type", "size", "min_face", "max_faces", "false_face_filter", "blur_threshold", "align_eyes"),
     *("second_pass", "person", "not_person", "threshold"),
 }

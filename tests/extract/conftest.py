@@ -2,13 +2,20 @@
 
 import pytest
 
-from facewright.extract.detectors.base import Detector, detector_specs, make_detector
+from facewright.extract.detectors.base import Detector, make_detector
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker
+
+
+class Detectors(dict[str, Detector]):
+    """Each is loaded when a test asks for it."""
+
+    def __missing__(self, name: str) -> Detector:
+        return self.setdefault(name, make_detector(name))
 
 
 @pytest.fixture(scope="session")
 def detectors() -> dict[str, Detector]:
-    return {spec.name: make_detector(spec.name) for spec in detector_specs()}
+    return Detectors()
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,8 @@ class Squares:
 class StillLandmarks:
     """The mean face, drawn into the box."""
 
+    name = "still"
+
     def find(self, frame: Image, box: Box, *, accurate: bool = False) -> np.ndarray:
         inner = MEAN_FACE * [box.width, box.height] + [box.left, box.top]
         jaw = np.linspace(inner[0], inner[9], 17) + np.array([0, box.height / 2])

@@ -13,10 +13,12 @@ from facewright.extract.detectors.base import (
     make_detector,
     sort_largest_first,
 )
+from needs import needs_networks
 from sample import sample_frames
 
 NAMES = [spec.name for spec in detector_specs()]
-every_detector = pytest.mark.parametrize("name", NAMES)
+with_networks = pytest.param("blazeface", marks=needs_networks)
+every_detector = pytest.mark.parametrize("name", [with_networks if name == "blazeface" else name for name in NAMES])
 
 
 def overlap(a: Box, b: Box) -> float:
@@ -29,7 +31,7 @@ def overlap(a: Box, b: Box) -> float:
 
 def test_the_list_begins_with_the_default() -> None:
     assert NAMES[0] == DEFAULT_DETECTOR == "mtcnn"
-    assert {"dlib-hog", "dlib-cnn"} < set(NAMES)
+    assert {"dlib-hog", "dlib-cnn", "blazeface"} < set(NAMES)
     assert all("\n" not in spec.summary and len(spec.summary) < 100 for spec in detector_specs())
 
 
@@ -66,7 +68,7 @@ def test_no_frames_no_boxes(detectors: dict[str, Detector], name: str) -> None:
     assert detectors[name].detect([]) == []
 
 
-@pytest.mark.parametrize("name", ["mtcnn", "dlib-hog"])
+@pytest.mark.parametrize("name", ["mtcnn", "dlib-hog", with_networks])
 def test_a_batch_equals_its_frames_and_the_largest_comes_first(detectors: dict[str, Detector], name: str) -> None:
     large, other = sample_frames("dst", [0, 100], size=(360, 480))
     small = cv2.resize(other, (240, 180), interpolation=cv2.INTER_AREA)

@@ -22,6 +22,7 @@ from facewright.core.options import declared, option, output_values, several, sh
 from facewright.core.safe_files import read_regular
 from facewright.core.workspace import FRAMES_OF_SIDES
 from facewright.extract.detectors.base import DEFAULT_DETECTOR, MANUAL_CHOICE, detector_specs
+from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, landmarker_specs
 from facewright.extract.log import LoggedSettings
 from facewright.extract.rotation import parse_angles
 
@@ -124,6 +125,12 @@ class FaceOptions:
         False,
         "Rotate the saved image so that the eyes are level. The models place faces by all landmarks whatever is "
         "chosen here.",
+        affects_output=True,
+    )
+    landmarker: str = option(
+        DEFAULT_LANDMARKER,
+        "How the landmarks of a face are found. The faces of src and dst should have the same.",
+        choices={spec.name: spec.summary for spec in landmarker_specs()},
         affects_output=True,
     )
     second_pass: bool = option(

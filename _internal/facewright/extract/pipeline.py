@@ -15,7 +15,7 @@ filter, cut and save. Images in memory are bounded, whatever the number of frame
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facewright.core import workers
@@ -34,7 +34,7 @@ from facewright.extract.filters import (
     apply_filters,
     reject_false_face,
 )
-from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, Landmarker, make_landmarker
+from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, FoundMesh, Landmarker, MeshFinder, make_landmarker
 from facewright.extract.overlay import debug_file, draw_detections
 from facewright.faces.align import FaceType
 from facewright.faces.record import FaceRecord, load_record, save_face
@@ -159,8 +159,12 @@ class FaceExtractor:
     def _record(self, image: Image, frame: str, box: Box) -> FaceRecord:
         """Find the landmarks of a box and align the face by them."""
         square = box.square or self.detector.face_square(box)
-        return FaceRecord.from_landmarks(
-            self.landmarker.find(image, square, accurate=self.config.second_pass),
+        found: FoundMesh | None = None
+        if isinstance(self.landmarker, MeshFinder):
+            found = self.landmarker.find_mesh(image, square, accurate=self.config.second_pass)
+        points = found.points if found else self.landmarker.find(image, square, accurate=self.config.second_pass)
+        record = FaceRecord.from_landmarks(
+            points,
             self.config.face_type,
             self.config.size,
             level_eyes=self.config.level_eyes,
@@ -169,6 +173,8 @@ class FaceExtractor:
             score=box.score,
             rect=box.rect,
         )
+        record = replace(record, landmarker=self.landmarker.name)
+        return replace(record, mesh=found.mesh, mesh_score=found.score) if found else record
 
     def _write(self, frame: FrameCandidates) -> ExtractedFrame:
         """Cut and save what was chosen."""

@@ -90,6 +90,7 @@ def extract_side(
     Raises:
         UserError: No frames, faces of other settings are in the way, or a face could not be saved.
     """
+    run.models.use_landmarker(options.landmarker)
     on_disk = fill_gaps or options.detector in MANUAL_CHOICE
     source = _choose_source(run.side, options, on_disk=on_disk)
     # Photos are looked at before anything moves: if one does not serve, or lies among the old faces, nothing is lost.

@@ -10,23 +10,35 @@ from facewright.core import workers
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Detector, make_detector
 from facewright.extract.embedding import Embedder
-from facewright.extract.landmarkers.base import Landmarker, make_landmarker
+from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, Landmarker, make_landmarker
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import pipeline_workers
 from facewright.faces.faceset import FaceIndex, load_faceset
 
 
 class ModelLoader:
-    """Loads models when they are needed; what several steps use is loaded once."""
+    """Loads models when they are needed; what several steps use is loaded once.
+
+    Attributes:
+        landmarker_name: Which landmarker finds landmarks, see `use_landmarker`.
+    """
+
+    landmarker_name = DEFAULT_LANDMARKER
 
     def detector(self, name: str, *, sensitive: bool = False) -> Detector:
         """Load a detector, see `make_detector`."""
         return make_detector(name, sensitive=sensitive)
 
+    def use_landmarker(self, name: str) -> None:
+        """Choose the landmarker; it is loaded when it is needed."""
+        if name != self.landmarker_name:
+            self.landmarker_name = name
+            self.__dict__.pop("landmarker", None)
+
     @cached_property
     def landmarker(self) -> Landmarker:
         """The landmarker."""
-        return make_landmarker()
+        return make_landmarker(self.landmarker_name)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -84,4 +96,6 @@ def open_side(workspace: Workspace, side: Side, models: ModelLoader | None = Non
         UserError: Another program works on this side.
     """
     with workspace.lock(side.name), workers.threads(pipeline_workers()) as executor:
-        yield SideRun(workspace, side, executor, models or ModelLoader())
+        run = SideRun(workspace, side, executor, models or ModelLoader())
+        run.models.use_landmarker(str((run.log.settings or {}).get("landmarker", DEFAULT_LANDMARKER)))
+        yield run

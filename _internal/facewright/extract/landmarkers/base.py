@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,13 @@ DEFAULT_LANDMARKER = "dlib"
 
 
 class Landmarker(Protocol):
-    """Finds the landmarks of faces; may be called from several threads at once."""
+    """Finds the landmarks of faces; may be called from several threads at once.
+
+    Attributes:
+        name: As in the list of landmarkers; records carry it.
+    """
+
+    name: str
 
     def find(self, frame: Image, box: Box, *, accurate: bool = False) -> NDArray[np.float32]:
         """Return the landmarks (x, y) in the frame's pixels, (68, 2) float32 in iBUG-68 order.
@@ -32,6 +38,29 @@ class Landmarker(Protocol):
                 it is the landmarker's own business.
             accurate: Spend more time on steadier points.
         """
+        ...
+
+
+class FoundMesh(NamedTuple):
+    """What a landmarker with a mesh knows of a face.
+
+    Attributes:
+        points: (68, 2) float32, as `Landmarker.find` returns them.
+        mesh: (468, 3) float32, see `FaceRecord.mesh`.
+        score: The mesh's own confidence that this is a face, 0..1.
+    """
+
+    points: NDArray[np.float32]
+    mesh: NDArray[np.float32]
+    score: float
+
+
+@runtime_checkable
+class MeshFinder(Landmarker, Protocol):
+    """A landmarker that finds a whole mesh."""
+
+    def find_mesh(self, frame: Image, box: Box, *, accurate: bool = False) -> FoundMesh:
+        """Return landmarks, mesh and confidence; arguments as for `find`."""
         ...
 
 

@@ -50,6 +50,8 @@ SECOND_PASS_ANGLES = (-6.0, 6.0)  # degrees
 class DlibLandmarker:
     """See `facewright.extract.landmarkers.base.Landmarker`; the predictor itself works for one thread at a time."""
 
+    name = "dlib"
+
     def __init__(self) -> None:
         """Load the predictor (100 MB, half a second).
 

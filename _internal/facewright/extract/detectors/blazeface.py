@@ -1,0 +1,173 @@
+"""BlazeFace (Bazarevsky et al. 2019), the model for a phone's back camera, as MediaPipe ships it.
+
+It looks at a square of 256 px and finds faces from a twenty-fifth of its side on. A frame of more than `TILE_PX` is
+searched as a whole, for the large faces, and in overlapping tiles, for the small ones. It sees eyes and ears, so the
+head's tilt is known, up to lying on a side; upside down it finds faces with a wrong tilt, so such frames are turned by
+the detection (`--rotate`) as they are for the others.
+"""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.images import Image
+from facewright.core.machine import cores
+from facewright.core.workers import ordered_map, threads
+from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
+from facewright.extract.tflite import TfliteModel
+
+INPUT_PX = 256
+# Cells of the two levels, and how many boxes each of them proposes.
+LEVELS = ((16, 2), (8, 6))
+TILE_PX = 800  # faces of 32 px are found in it
+OVERLAP_PX = 160  # a larger face is found in the whole frame
+MIN_SCORE, SENSITIVE_SCORE = 0.5, 0.3
+SAME_FACE_IOU = 0.3
+SURE_SHARE = 0.1  # of the frame's longer side: from here on the whole frame shows every face
+BORDER_MARGIN = 0.2  # of a box's sides, that a tile shows around it
+
+
+def _anchors() -> NDArray[np.float32]:
+    """Return the middles (x, y) of all proposals, as shares of the input's side."""
+    found = []
+    for cells, boxes in LEVELS:
+        middles = (np.arange(cells) + 0.5) / cells
+        y, x = np.meshgrid(middles, middles, indexing="ij")
+        found.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), boxes, axis=0))
+    return np.concatenate(found).astype(np.float32)
+
+
+ANCHORS = _anchors()
+# A proposal is a row: the box (left, top, right, bottom), its score, and the middles of the right and the left eye.
+Proposals = NDArray[np.float64]
+# As MTCNN draws its boxes and as dlib's frontal detector does (`FACE_SQUARE`), in widths of BlazeFace's box, whose
+# middle lies lower: medians of 76 faces in ten clips.
+BOX_WIDTH, BOX_HEIGHT, BOX_UP = 0.90, 1.29, 0.165
+SQUARE_SIDE, SQUARE_DOWN = 1.02 / BOX_WIDTH, 0.097 / BOX_WIDTH  # in widths of the box that is handed out
+
+
+class BlazeFaceDetector:
+    """See `facewright.extract.detectors.base.Detector`."""
+
+    name = "blazeface"
+    max_side = 1920
+    # Upright faces have 0.82 to 0.96 (all but a twentieth of them); upside down it is 0.78 at most. Those that lie on a
+    # side have up to 0.92, and the right roll.
+    upright_score = 0.8
+
+    def __init__(self, *, min_score: float = MIN_SCORE) -> None:
+        """Load the network.
+
+        Args:
+            min_score: Score from which on a proposal counts, 0..1.
+
+        Raises:
+            UserError: TensorFlow or the network's file is missing.
+        """
+        self._model = TfliteModel("face_detection_back.tflite")
+        self._min_score = min_score
+
+    def batch_size(self, height: int, width: int) -> int:
+        """Return two frames per core: they are searched side by side."""
+        return 2 * cores()
+
+    def detect(self, frames: Sequence[Image], *, smallest: float = 0.0) -> list[list[Box]]:
+        """Return the boxes of each frame, largest first; they may reach over the frame's border."""
+        with threads(cores()) as executor:
+            return list(ordered_map(lambda frame: self._one(frame, smallest), frames, executor, ahead=len(frames)))
+
+    def face_square(self, box: Box) -> Box:
+        """Return the square below the middle of the box, in the direction in which the head is tilted."""
+        half, down = SQUARE_SIDE / 2 * box.width, SQUARE_DOWN * box.width
+        x, y = _moved((box.left + box.right) / 2, (box.top + box.bottom) / 2, down, box.roll)
+        return Box(x - half, y - half, x + half, y + half, box.score, box.roll)
+
+    def _one(self, frame: Image, smallest: float) -> list[Box]:
+        height, width = frame.shape[:2]
+        # A face's box, as it is handed out, is higher than the network's own.
+        least = max(width, height) * SURE_SHARE * BOX_HEIGHT
+        found = [self._proposals(frame, 0, 0, width, height)]
+        if max(width, height) > TILE_PX and smallest < least:
+            found += [
+                self._proposals(frame, left, top, min(left + TILE_PX, width), min(top + TILE_PX, height))
+                for top in _starts(height)
+                for left in _starts(width)
+            ]
+        return sort_largest_first([_box(proposal) for proposal in _merged(np.concatenate(found))])
+
+    def _proposals(self, frame: Image, left: int, top: int, right: int, bottom: int) -> Proposals:
+        """Return what the network proposes in a part of the frame, in the frame's pixels, edges counted.
+
+        What reaches over an inner border of a tile is left out: another tile or the whole frame shows it as well.
+        """
+        part = frame[top:bottom, left:right]
+        side = max(part.shape[:2])
+        height, width = (max(1, round(length * INPUT_PX / side)) for length in part.shape[:2])
+        square = np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
+        square[:height, :width] = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+        rgb = np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.float32) / np.float32(127.5) - 1
+        numbers, flags = self._model.run(rgb)
+        score = 1 / (1 + np.exp(-np.clip(flags.ravel().astype(np.float64), -80, 80)))
+        sure = score > self._min_score
+        values = numbers[0, sure].astype(np.float64) / INPUT_PX
+        anchors = ANCHORS[sure]
+        middle, half = values[:, :2] + anchors, values[:, 2:4] / 2
+        eyes = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]
+        scale = np.array([part.shape[1] / width, part.shape[0] / height]) * INPUT_PX
+        low, high = (middle - half) * scale + (left, top), (middle + half) * scale + (left, top)
+        points = (eyes * scale + (left, top)).reshape(-1, 4)
+        rows = np.column_stack([low, high, score[sure], points])
+        margin = BORDER_MARGIN * (high - low)
+        borders = np.array([left or -np.inf, top or -np.inf])
+        ends = np.array([right if right < frame.shape[1] else np.inf, bottom if bottom < frame.shape[0] else np.inf])
+        return rows[((low - margin > borders) & (high + margin < ends)).all(axis=1)]
+
+
+def _starts(length: int) -> list[int]:
+    """Return where the tiles along one side begin, in pixels."""
+    count = max(1, math.ceil((length - OVERLAP_PX) / (TILE_PX - OVERLAP_PX)))
+    return [round(place) for place in np.linspace(0, max(length - TILE_PX, 0), count)]
+
+
+def _merged(proposals: Proposals) -> list[NDArray[np.float64]]:
+    """Return one row per face: the average of the proposals that overlap its best one, weighted by their scores."""
+    left = proposals[np.argsort(-proposals[:, 4], kind="stable")]
+    faces = []
+    while len(left):
+        best = left[0]
+        width_height = np.minimum(left[:, 2:4], best[2:4]) - np.maximum(left[:, :2], best[:2])
+        shared = np.clip(width_height, 0, None).prod(axis=1)
+        area = (left[:, 2] - left[:, 0]) * (left[:, 3] - left[:, 1])
+        same = shared > SAME_FACE_IOU * (area + area[0] - shared)
+        same[0] = True
+        face = np.average(left[same], axis=0, weights=left[same, 4])
+        face[4] = best[4]
+        faces.append(face)
+        left = left[~same]
+    return faces
+
+
+def _box(proposal: NDArray[np.float64]) -> Box:
+    """Return a face's box as MTCNN draws it, in pixels' middles."""
+    left, top, right, bottom, score, *eyes = proposal.tolist()
+    roll = math.degrees(math.atan2(eyes[3] - eyes[1], eyes[2] - eyes[0]))
+    width = right - left
+    x, y = _moved((left + right) / 2, (top + bottom) / 2, -BOX_UP * width, roll)
+    half_width, half_height = BOX_WIDTH * width / 2, BOX_HEIGHT * width / 2
+    return Box(x - half_width, y - half_height, x + half_width, y + half_height, score, roll)
+
+
+def _moved(x: float, y: float, down: float, roll: float) -> tuple[float, float]:
+    """Move a point towards the chin of a head that is tilted by `roll` degrees."""
+    turn = math.radians(roll)
+    return x - down * math.sin(turn), y + down * math.cos(turn)
+
+
+def _make(sensitive: bool) -> Detector:
+    return BlazeFaceDetector(min_score=SENSITIVE_SCORE if sensitive else MIN_SCORE)
+
+
+DETECTORS = (DetectorSpec("blazeface", "one small network: quick, tilted heads, faces of 30 px and more", _make),)
