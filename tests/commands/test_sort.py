@@ -43,6 +43,7 @@ def faces(workspace: Workspace, save_drawn_face: Callable[..., Path]) -> Workspa
             frame=f"{9 - number:05d}.png",
             yaw=(10.0, -60, 33, 0, -5, 80)[number],
         )
+    save_drawn_face(workspace.dst.aligned_dir / "00001.png", seed=9, yaw=30.0)
     return workspace
 
 
@@ -195,6 +196,7 @@ def test_an_option_of_another_method_is_refused(faces: Workspace, capsys: pytest
 @pytest.mark.parametrize("method", list(methods()))
 def test_one_face(workspace: Workspace, save_drawn_face: Callable[..., Path], method: str) -> None:
     save_drawn_face(workspace.src.aligned_dir / "Μόνο 一人 ١.png", frame="кадр.png")
+    save_drawn_face(workspace.dst.aligned_dir / "1.png")
     assert sort(workspace, "--by", method, "--contact-sheet") == 0
     assert names_and_frames(workspace) == {"00000.png": "кадр.png"}
 

@@ -15,7 +15,7 @@ SHAPE_DEGREES = 7.5
 def distance_to_poses(poses: Numbers, among: Numbers) -> Numbers:
     """Return how far the third nearest pose of a set is from each, (n,), degrees; 0 where nothing can be said.
 
-    As much of the difference between the pitches of both in the middle as the shape of two heads makes is left out.
+    What the shape of two heads makes of the pitch is left out: see `on_this_head`.
 
     Args:
         poses: (n, 2) yaw and pitch of one person; NaN where not known.
@@ -25,6 +25,16 @@ def distance_to_poses(poses: Numbers, among: Numbers) -> Numbers:
 
     found, known = np.zeros(len(poses)), np.isfinite(poses).all(axis=1)
     if len(among) >= POSE_FACES and known.any():
-        shift = np.clip(np.median(poses[known, 1]) - np.median(among[:, 1]), -SHAPE_DEGREES, SHAPE_DEGREES)
-        found[known] = KDTree(among).query(poses[known] - (0.0, shift), k=POSE_FACES)[0][:, -1]
+        found[known] = KDTree(among).query(on_this_head(poses[known], among), k=POSE_FACES)[0][:, -1]
     return found
+
+
+def on_this_head(poses: Numbers, among: Numbers) -> Numbers:
+    """Return poses as the head of a set would show them: without what the shape of another one adds to the pitch.
+
+    Args:
+        poses: (n, 2) yaw and pitch of one person, n at least 1.
+        among: (m, 2) likewise, of the set, m at least 1.
+    """
+    shift = np.clip(np.median(poses[:, 1]) - np.median(among[:, 1]), -SHAPE_DEGREES, SHAPE_DEGREES)
+    return np.asarray(poses - (0.0, shift))

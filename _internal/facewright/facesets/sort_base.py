@@ -43,7 +43,8 @@ class Sorted:
     rejected: Sequence[int] = ()
 
 
-# Measures of all faces, (n, ...), and the settings where a method has options -> the order of the faces.
+# Measures of all faces, (n, ...), and the settings where a method has options, or the faces of the other side where it
+# holds them against those -> the order of the faces.
 Order = Callable[..., Sequence[int] | Sorted]
 
 
@@ -58,6 +59,7 @@ class Method:
         order: Measures of all faces -> their order; see `Order`.
         options: Dataclass of `option` fields that this method alone has; an instance is handed to `order`.
         rejects: Whether it puts faces into the trash.
+        against: The side ("dst") whose faces are handed to `order`, where the method sorts the other one by them.
     """
 
     name: str
@@ -66,27 +68,32 @@ class Method:
     order: Order
     options: type | None = None
     rejects: bool = False
+    against: str = ""
 
-    def arrange(self, measures: NDArray[Any], settings: Any = None) -> Sorted:
+    def arrange(self, measures: NDArray[Any], settings: Any = None, others: Sequence[FaceFile] = ()) -> Sorted:
         """Order the faces.
 
         Args:
             measures: What `measure` said of each face, (n, ...); n may be 0.
             settings: An instance of `options`; None takes the defaults.
+            others: The faces of the side `against`; without any the faces keep their order.
         """
         if not len(measures):
             return Sorted([])
-        found = self.order(measures, settings or self.options()) if self.options else self.order(measures)
+        if self.against:
+            found = self.order(measures, others) if others else range(len(measures))
+        else:
+            found = self.order(measures, settings or self.options()) if self.options else self.order(measures)
         return found if isinstance(found, Sorted) else Sorted(found)
 
 
 def sort_method(
-    name: str, help: str, order: Order, *, options: type | None = None, rejects: bool = False
+    name: str, help: str, order: Order, *, options: type | None = None, rejects: bool = False, against: str = ""
 ) -> Callable[[Callable[[FaceToSort], Any]], Callable[[FaceToSort], Any]]:
     """Declare a function `measure(face)` as a sorting method; see `Method` for the arguments."""
 
     def mark(measure: Callable[[FaceToSort], Any]) -> Callable[[FaceToSort], Any]:
-        setattr(measure, MARK, Method(name, help, measure, order, options, rejects))
+        setattr(measure, MARK, Method(name, help, measure, order, options, rejects, against))
         return measure
 
     return mark

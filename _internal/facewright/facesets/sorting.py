@@ -14,6 +14,7 @@ import numpy as np
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, write_bytes
+from facewright.core.hints import hint
 from facewright.core.images import Image, encode, read_image
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.machine import cores
@@ -61,14 +62,15 @@ def plan_sort(side: Side, method: Method, settings: Any, executor: Executor) -> 
         executor: Threads that measure.
 
     Raises:
-        UserError: There are no faces.
+        UserError: There are no faces, or the method sorts the other side only.
     """
+    others = _held_against(side, method)
     warn_of_left_out_faces(side)
     faceset = load_faceset(side.aligned_dir)
     if not faceset.faces:
         raise no_faces(side, faceset.bad)
     warn_of_bad_files(faceset.bad, FATE)
-    kept, rejected = order_faces(faceset.faces, method, settings, executor)
+    kept, rejected = order_faces(faceset.faces, method, settings, executor, others)
     known = {*kept, *rejected}
     taken = [path.name for path in list_files(side.aligned_dir) if path.name not in known]
     paths = [path for path, _ in faceset.bad] + [file.path for file in faceset.faces]
@@ -76,10 +78,28 @@ def plan_sort(side: Side, method: Method, settings: Any, executor: Executor) -> 
     return SortPlan(plan_names(kept, taken), rejected, unreadable)
 
 
+def _held_against(side: Side, method: Method) -> list[FaceFile]:
+    """Return the faces of the other side for a method that needs them."""
+    if not method.against:
+        return []
+    other = Side(side.root, f"data_{method.against}")
+    if side == other:
+        asked = "src" if side.short == "dst" else "dst"
+        raise UserError(
+            f"{method.name} sorts the other side, by the faces of {other.name}.",
+            f"the faces of data_{asked}.",
+            f"sort those, or choose another method:{hint(f'sort --side {asked} --by {method.name}')}",
+        )
+    faceset = load_faceset(other.aligned_dir)
+    if not faceset.faces:
+        raise no_faces(other, faceset.bad)
+    return faceset.faces
+
+
 def order_faces(
-    faces: Sequence[FaceFile], method: Method, settings: Any, executor: Executor
+    faces: Sequence[FaceFile], method: Method, settings: Any, executor: Executor, others: Sequence[FaceFile] = ()
 ) -> tuple[list[str], list[str]]:
-    """Measure the faces, a few at a time, and order them.
+    """Measure the faces, a few at a time, and order them; `others` are those of the side `method.against`.
 
     Returns:
         The names of the files in their new order, and those of the rejected ones. Files whose image is damaged or
@@ -99,7 +119,7 @@ def order_faces(
     warn_of_bad_files(damaged, FATE)
     if len(measures) >= MANY_FACES:
         console.say(f"Comparing {console.counted(len(measures), 'face')}; this takes up to a minute.")
-    result = method.arrange(np.array(measures), settings)
+    result = method.arrange(np.array(measures), settings, others)
     return [measured[index] for index in result.order], [measured[index] for index in result.rejected]
 
 
