@@ -134,7 +134,7 @@ def test_why_a_frame_is_shown(workspace: Workspace) -> None:
     session = open_session(workspace, frames[1:], reasons={"00002.png": ("turned by 30 degrees",)})
     assert session.facts().reasons == ("turned by 30 degrees",) and list(session.marks) == [1, 2]
     session.handle(Event(Do.KEY, what="Space"))
-    assert session.facts().reasons == () and session.facts().left == 0
+    assert session.facts().reasons == () and session.left == 0
 
 
 class AtDesk:

@@ -48,7 +48,7 @@ class Facts:
     Attributes:
         name: Of the frame or face.
         at, count: Its place among all, from 0, and how many there are.
-        left: How many are still to be looked at.
+        progress: How far the work is.
         reasons: Why it is shown.
         words: Further facts.
         pressed: Keys of the buttons that are on.
@@ -58,7 +58,7 @@ class Facts:
     name: str
     at: int
     count: int
-    left: int = 0
+    progress: str = ""
     reasons: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     pressed: frozenset[str] = frozenset()

@@ -136,7 +136,7 @@ class Desk:
         """Write what is shown and why; return where the next thing goes, which is always the same place."""
         wide = PANEL - 2 * MARGIN
         why = f"Why: {', '.join(facts.reasons)}" if facts.reasons else ""
-        place = f"{facts.at + 1} of {facts.count}   {facts.left} more to look at"
+        place = f"{facts.at + 1} of {facts.count}   {facts.progress}"
         blocks = (
             (facts.name, INK, 0.55, 1),
             (place, SOFT, SMALL_TEXT, 1),

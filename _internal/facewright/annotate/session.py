@@ -162,7 +162,7 @@ class AnnotationSession:
             name,
             max(self._at, 0),
             len(self._frames),
-            self.left,
+            f"{self.left} more to look at",
             tuple(self._reasons.get(name, ())),
             tuple(words),
             frozenset(str(key) for key, pressed in on.items() if pressed),

@@ -1,6 +1,7 @@
 """Which part of an image is shown, and how large: zoom and move, by the same events in every session."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,16 +69,14 @@ class Viewport:
         left, top = min(max(self.left + right, 0.0), room[1]), min(max(self.top + down, 0.0), room[0])
         return replace(self, left=left, top=top)
 
-    def cut(self, image: Image) -> Image:
-        """Return what is shown of an image, (h, w, 3) uint8 BGR."""
+    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return what is shown of an image, (h, w) or (h, w, c) of the same type."""
         size = self.shown[1], self.shown[0]
         if self.zoom == 1:
             way = cv2.INTER_AREA if self.fit < 1 else cv2.INTER_CUBIC
-            return image if self.fit == 1 else np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
+            return image if self.fit == 1 else cv2.resize(image, size, interpolation=way)
         way = cv2.INTER_LINEAR if self.pixel > 1 else cv2.INTER_CUBIC
-        return np.asarray(
-            cv2.warpAffine(image, self.matrix, size, flags=way, borderMode=cv2.BORDER_REPLICATE), np.uint8
-        )
+        return cv2.warpAffine(image, self.matrix, size, flags=way, borderMode=cv2.BORDER_REPLICATE)
 
 
 def whole(size: tuple[int, int], longest: int, room: tuple[int, int] | None = None) -> Viewport:
