@@ -9,12 +9,12 @@ from facewright.annotate.board import Session
 from facewright.annotate.desk import room_beside
 from facewright.annotate.session import AnnotationSession
 from facewright.annotate.storage import FaceStorage
-from facewright.annotate.suspicious import suspicious
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.extract.log import LoggedSettings, finished_manually
+from facewright.extract.open_frames import open_frames
 from facewright.extract.session import Annotated, frames_without_faces
 from facewright.extract.side_run import SideRun
 from facewright.faces.record import MANUAL_DETECTOR
@@ -23,7 +23,7 @@ from facewright.ui.window import Window, has_screen, open_window
 SUSPICIOUS_CHOICES = {
     "faceless": "frames in which no face was found",
     "several": "frames with several faces",
-    "suspicious": "frames with a face that may be none, or lies oddly",
+    "suspicious": "frames with a face that may be none, lies oddly, or is missing among others",
     "deleted": "frames whose faces were deleted",
     "every": "every frame, those too that a person finished before",
 }
@@ -31,7 +31,7 @@ USUAL_KINDS = ("faceless", "several", "suspicious")
 KIND_GROUPS = {"none": (), "usual": USUAL_KINDS}  # further words for kinds
 NO_KIND = "none"
 KIND_REASONS = {
-    "faceless": "no face was found",
+    "faceless": "no face",
     "several": "several faces",
     "deleted": "its faces were deleted",
 }
@@ -114,11 +114,11 @@ def frames_by_kind(run: SideRun, frames: Sequence[Path]) -> dict[str, list[Path]
     entries, faces = run.log.entries, run.faces.by_frame()
     finished = {name for name, entry in entries.items() if finished_manually(entry)}
     unfinished = [path for path in frames if path.name not in finished]
-    odd = suspicious(frames, faces, video=run.side.timing_file.exists())
+    odd = {one.name for one in open_frames(run.side, run.log, run.faces)}
     return {
         "faceless": frames_without_faces(run, frames),
         "several": [path for path in unfinished if len(faces.get(path.stem, [])) > 1],
-        "suspicious": [path for path in unfinished if path in odd],
+        "suspicious": [path for path in unfinished if path.name in odd],
         "deleted": [path for path in unfinished if path.stem not in faces and entries.get(path.name, {}).get("faces")],
         "every": list(frames),
     }
@@ -132,11 +132,10 @@ def reasons_of(run: SideRun, frames: Sequence[Path], kinds: Mapping[str, Sequenc
         frames: All its frames.
         kinds: From `frames_by_kind`.
     """
-    odd = suspicious(frames, run.faces.by_frame(), video=run.side.timing_file.exists())
-    said: dict[str, tuple[str, ...]] = {path.name: tuple(why) for path, why in odd.items()}
+    said = {one.name: one.reasons for one in open_frames(run.side, run.log, run.faces)}
     for kind, words in KIND_REASONS.items():
         for path in kinds[kind]:
-            said[path.name] = (words, *said.get(path.name, ()))
+            said[path.name] = tuple(dict.fromkeys((words, *said.get(path.name, ()))))
     return said
 
 

@@ -24,6 +24,7 @@ from facewright.core.workspace import Workspace
 from facewright.extract.options import ExtractOptions
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
+from facewright.extract.verdict import say_verdict
 from facewright.faces.faceset import load_faceset
 from facewright.models.registry import model_class
 from facewright.models.trained import find_trained, trained_names
@@ -54,6 +55,8 @@ def run(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | No
             return None
     else:
         console.heading("Converting data_dst")
+        side = faces_side(workspace.dst, options)
+        say_verdict(side, load_faceset(side.aligned_dir))
         report = convert(workspace, options, models)
     say_report(report, left_out=options.discard_frames and report.some)
     return report

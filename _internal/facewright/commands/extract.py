@@ -10,6 +10,7 @@ from facewright.extract.options import ExtractOptions, contradiction
 from facewright.extract.report import ExtractionReport, say_next
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
+from facewright.extract.verdict import say_verdict
 from facewright.faces.faceset import load_faceset
 from facewright.facesets.at_a_glance import at_a_glance
 
@@ -38,6 +39,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         other = workspace.side("dst" if side.short == "src" else "src")
         for line in at_a_glance(side, side_run.faces, load_faceset(other.aligned_dir), side_run.executor):
             console.say(line)
+        say_verdict(side, side_run.faces, side_run.log, fine=True)
     if side.aligned():
         console.say(f"More, with all of them on a page or in the viewer:{side.hint('view')}")
     say_next(side)

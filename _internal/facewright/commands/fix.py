@@ -25,11 +25,14 @@ from facewright.core.errors import UserError
 from facewright.core.options import option
 from facewright.core.workspace import FRAMES_OF_SIDES, Side, Workspace
 from facewright.extract.log import frames_to_search
+from facewright.extract.open_frames import OpenFrame, open_frames
 from facewright.extract.people import number_new
 from facewright.extract.report import say_next
 from facewright.extract.second_search import QUICK_PASSES, SLOW_PASSES, search_again
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
 from facewright.extract.smooth_side import smooth_side
+
+SHOWN = 12  # odd frames whose reasons are said
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,9 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         faceless = [path for path in frames if path.name in names]
         found = search_again(side_run, faceless, (*QUICK_PASSES, *SLOW_PASSES) if options.slow else QUICK_PASSES)
         kinds = frames_by_kind(side_run, frames)
+        worst = open_frames(side, side_run.log, side_run.faces)
         unsearched = sum(map(len, side_run.log.split(frames)))
-        for line in _lines(side, found, kinds, unsearched):
+        for line in _lines(side, found, kinds, worst, unsearched):
             console.say(line)
         annotated = _annotate(side_run, frames, kinds, options)
         number_new(side_run)
@@ -135,7 +139,11 @@ def _annotate(side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[P
 
 
 def _lines(
-    side: Side, found: Mapping[str, Sequence[str]], kinds: dict[str, list[Path]], unsearched: int
+    side: Side,
+    found: Mapping[str, Sequence[str]],
+    kinds: dict[str, list[Path]],
+    worst: Sequence[OpenFrame],
+    unsearched: int,
 ) -> Iterator[str]:
     names = {kind: [path.name for path in paths] for kind, paths in kinds.items()}
     if found:
@@ -149,6 +157,7 @@ def _lines(
         yield f"  Delete from {side.aligned_dir} the faces of people who are not meant."
     if odd := names["suspicious"]:
         yield f"Frames with a suspicious face: {len(odd)} ({console.listed(odd)})."
+        yield from (f"  {Path(one.name).stem}: {', '.join(one.reasons)}" for one in worst[:SHOWN])
     if deleted := names["deleted"]:
         yield f"Frames whose faces were deleted: {len(deleted)} ({console.listed(deleted)}). They are left alone."
     if unsearched:

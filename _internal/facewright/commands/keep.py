@@ -17,6 +17,7 @@ from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.extract.people import People, number_people
 from facewright.extract.report import say_next
 from facewright.extract.side_run import ModelLoader, open_side
+from facewright.extract.verdict import say_verdict
 from facewright.facesets.people_sheet import present_people
 from facewright.ui.file_viewer import open_in_viewer
 
@@ -70,6 +71,8 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         else:
             chosen = parse_numbers(options.person, people) if options.person else _ask(workspace, side.name, people)
             report = _keep(workspace, side, people, chosen)
+        side_run.faces.refresh()
+        say_verdict(side, side_run.faces, side_run.log)
     say_next(side)
     return report
 

@@ -17,6 +17,7 @@ from facewright.core.machine import cores
 from facewright.core.options import option
 from facewright.core.workers import threads
 from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
+from facewright.extract.verdict import say_verdict
 from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.facesets.common import no_faces, warn_of_bad_files
 from facewright.facesets.gallery import CELL, gallery_page, gallery_sheet
@@ -68,6 +69,7 @@ def run(workspace: Workspace, options: Options) -> ViewReport:
         console.say("Opened in the system's viewer.")
     with threads(cores()) as executor:
         report = _describe(workspace, options, side, faceset, executor, with_page=not opened)
+    say_verdict(side, faceset)
     console.say(f"Delete the files that do not belong. Next, sort them:{side.hint('sort')}")
     return report
 

@@ -43,6 +43,7 @@ class Sighting:
         points: (68, 2) landmarks in the frame.
         person: Who it is, None where that is not known. Two persons are never one track.
         fixed: Whether a person placed it: it is right as it is.
+        made: Whether its points come from the frames around it: they say nothing new.
         box: (left, top, right, bottom) in the frame, which stays where it is when landmarks flip; None: not known.
         detector: Whose box it is: those of two detectors are not compared.
         embedding: (128,) of dlib's ResNet; None where not known.
@@ -52,6 +53,7 @@ class Sighting:
     points: NDArray[np.floating] = field(repr=False)
     person: int | None = None
     fixed: bool = False
+    made: bool = False
     box: tuple[float, float, float, float] | None = None
     detector: str = ""
     embedding: NDArray[np.floating] | None = field(default=None, repr=False)

@@ -1,0 +1,179 @@
+"""Which frames need a look, and why, the worst first: asked by the fix step, the verdict of steps, the review.
+
+All is told from records and journal: no image is decoded. A face is odd by itself (the limits were measured on ten
+clips, MTCNN, 1744 frames, and 26 photographs: of 18 frames that are named nine do hold a false face, which is all that
+do; nine show heads that are turned far away, and the smallest faces of a class room), or it does not fit its track
+(`facewright.faces.odd`), or it is missing where its track goes on.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facewright.core.png import DamagedPng, read_size
+from facewright.core.workspace import Side
+from facewright.extract.follow import FollowedFaces, Gap, follow_faces, is_video, overlap
+from facewright.extract.log import Entry, ExtractionLog, finished_manually
+from facewright.faces.align import MEAN_FACE, PADDING, FaceType, invert, similarity, transform_points
+from facewright.faces.faceset import FaceIndex
+from facewright.faces.odd import odd_faces
+from facewright.faces.record import INNER, MANUAL_DETECTOR, FaceRecord
+
+# A detector's score below which a face is doubtful: false finds of MTCNN lay at 0.72 to 0.89, true faces over 0.95 as a
+# rule, turned far away over 0.80. For a detector that is not named here the score says nothing.
+LOW_SCORE: Mapping[str, float] = {"mtcnn": 0.85, "dlib-hog": 0.1, "dlib-cnn": 0.2}
+WORST_FIT = 0.1  # sides of the mean face, root of the mean square: true faces reach 0.09
+FARTHEST = 0.33  # sides of the box, from its middle to the landmarks' square: true faces reach 0.24
+LARGEST_SQUARE = 3.0  # area of the full-face square over that of the box: true faces reach 2.1
+NO_FACE = 0.5  # the mesh's own confidence, below which all that it looked at was no face
+SMALL_FACE, PROFILE = 25.0, 45.0  # px and degrees: there the mesh says nothing
+SAME_PLACE = 0.2  # share of the area of two boxes, from which on they are one face's
+SHORT = 3  # faces of a track that comes and goes
+MISSING, DOUBTED = 3.0, 1.0  # severity
+
+
+@dataclass(frozen=True)
+class OpenFrame:
+    """A frame that needs a look.
+
+    Attributes:
+        name: Its file's.
+        reasons: Why, the worst first.
+        severity: How much, from 1.
+    """
+
+    name: str
+    reasons: tuple[str, ...]
+    severity: float
+
+
+def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
+    """Return what is odd about one face; nothing about one that a person placed.
+
+    Args:
+        record: The face.
+        size: (h, w) of its frame; None where it is not known.
+    """
+    if record.detector == MANUAL_DETECTOR or record.origin == "filled":
+        return []
+    points = np.asarray(record.frame_landmarks, np.float64)
+    found = []
+    if record.score < LOW_SCORE.get(record.detector, -np.inf):
+        found.append("low score")
+    matrix = similarity(points[INNER:], MEAN_FACE)
+    apart = transform_points(points[INNER:], matrix) - MEAN_FACE
+    left, top, right, bottom = record.rect
+    side = max((max(right - left, 0.0) * max(bottom - top, 0.0)) ** 0.5, 1.0)
+    middle = transform_points(np.array([[0.5, 0.5]]), invert(matrix))[0]
+    away = np.hypot(middle[0] - (left + right) / 2, middle[1] - (top + bottom) / 2)
+    if (apart**2).sum(1).mean() ** 0.5 > WORST_FIT or away > FARTHEST * side:
+        found.append("odd landmarks")
+    aligned_side = 1 / np.hypot(matrix[0, 0], matrix[1, 0]) / (1 - 2 * PADDING[FaceType.FULL])
+    if (aligned_side / side) ** 2 > LARGEST_SQUARE:
+        found.append("much larger than its box")
+    judged = record.mesh_score is not None and side > SMALL_FACE and abs(record.pose[0]) < PROFILE
+    if judged and float(record.mesh_score or 0.0) < NO_FACE:
+        found.append("the mesh sees no face")
+    height, width = size or (np.inf, np.inf)
+    if (points[INNER:] < -1).any() or (points[INNER:] > (width, height)).any():
+        found.append("over the frame's edge")
+    return found
+
+
+def open_frames(side: Side, log: ExtractionLog, faces: FaceIndex) -> list[OpenFrame]:
+    """Return the frames that need a look, the worst first; none that a person finished.
+
+    Args:
+        side: Its frames.
+        log: What the search noted of them.
+        faces: All faces of the side.
+    """
+    followed = follow_faces(side, log, faces)
+
+    def size_of(name: str) -> tuple[int, int] | None:
+        shape = log.entries.get(name, {}).get("shape")
+        return tuple(shape) if isinstance(shape, list) and len(shape) == 2 else _size(side.frames_dir / name)
+
+    found: dict[str, list[tuple[float, str]]] = {}
+    for name, severity, reason in (*_odd(followed, size_of, video=is_video(side, log)), *_missing(followed, side, log)):
+        found.setdefault(name, []).append((severity, reason))
+    done = {name for name, entry in log.entries.items() if finished_manually(entry)}
+    told = [_open_frame(name, reasons) for name, reasons in found.items() if name not in done]
+    order = {name: index for index, name in enumerate(followed.names)}
+    return sorted(told, key=lambda one: (-one.severity, order[one.name]))
+
+
+def _open_frame(name: str, reasons: list[tuple[float, str]]) -> OpenFrame:
+    ordered = [reason for _, reason in sorted(reasons, key=lambda one: -one[0])]
+    return OpenFrame(name, tuple(dict.fromkeys(ordered)), max(severity for severity, _ in reasons))
+
+
+def _odd(
+    followed: FollowedFaces, size_of: Callable[[str], tuple[int, int] | None], *, video: bool
+) -> Iterator[tuple[str, float, str]]:
+    """Yield (frame, severity, reason) of faces that are odd by themselves or, in a video, beside their neighbours."""
+    for file in followed.files:
+        for doubt in doubts(file.record, size_of(file.record.frame)):
+            yield file.record.frame, DOUBTED, doubt
+    if not video:
+        return
+    for odd in odd_faces(followed.sightings, followed.tracks):
+        for words in odd.words:
+            yield followed.files[odd.index].record.frame, odd.severity, words
+    for index in _fleeting(followed):
+        yield followed.files[index].record.frame, MISSING, "a face that comes and goes"
+
+
+def _fleeting(followed: FollowedFaces) -> Iterator[int]:
+    """Yield the faces of tracks of a few frames in mid-shot, where another face is followed for longer."""
+    times = np.array([[followed.sightings[track[end]].time for end in (0, -1)] for track in followed.tracks]).reshape(
+        -1, 2
+    )
+    edges = np.array([0, *followed.cuts, len(followed.names)])
+    for track, (first, last) in zip(followed.tracks, times, strict=True):
+        if len(track) > SHORT or ((first - SHORT < edges) & (edges <= last + SHORT)).any():
+            continue
+        around = (times[:, 0] <= first + SHORT) & (last <= times[:, 1] + SHORT)
+        if (around & (times[:, 1] - times[:, 0] > last - first + SHORT)).any():
+            yield from (index for index in track if not followed.sightings[index].fixed)
+
+
+def _missing(followed: FollowedFaces, side: Side, log: ExtractionLog) -> Iterator[tuple[str, float, str]]:
+    """Yield the frames in which a face is missing that the search did not find."""
+    if is_video(side, log):
+        for gap in followed.gaps:
+            for time in unfound(followed, gap, log):
+                yield followed.names[time], MISSING, "no face"
+
+
+def unfound(followed: FollowedFaces, gap: Gap, log: ExtractionLog) -> list[int]:
+    """Return the times of a gap at which the search found nothing where the face must be.
+
+    A face that was found there is gone because somebody deleted it, or is that of another person in front of it:
+    neither is to be filled in. Nor are frames that were never searched, or that a person finished.
+    """
+    return [time for time in gap.times if _not_found(followed, gap, time, log.entries.get(followed.names[time]))]
+
+
+def _not_found(followed: FollowedFaces, gap: Gap, time: int, entry: Entry | None) -> bool:
+    if entry is None or finished_manually(entry):
+        return False
+    wanted = followed.expected_box(gap, time)
+    there = followed.at(time)
+    seen = [followed.sightings[index].box for index in there]
+    noted = entry.get("boxes")
+    if isinstance(noted, list):
+        seen += [tuple(box) for box in noted if len(box) == 4]
+    elif entry.get("dropped") or len(entry.get("faces") or ()) > len(there):
+        return False  # a journal of an older version: it does not say where
+    return not any(box is not None and overlap(wanted, box) > SAME_PLACE for box in seen)
+
+
+def _size(frame: Path) -> tuple[int, int] | None:
+    """Return (h, w) of a frame; None where it is no PNG or gone."""
+    try:
+        return read_size(frame)
+    except (OSError, DamagedPng):
+        return None

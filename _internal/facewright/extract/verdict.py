@@ -1,0 +1,49 @@
+"""The last word of the steps on faces: which frames need a look, and why. Each step says it until it is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facewright.core import console
+from facewright.core.files import natural
+from facewright.core.workspace import Side
+from facewright.extract.log import ExtractionLog
+from facewright.extract.open_frames import OpenFrame, open_frames
+from facewright.faces.faceset import FaceIndex
+
+SHOWN = 6  # frames that are named
+
+
+def say_verdict(side: Side, faces: FaceIndex, log: ExtractionLog | None = None, *, fine: bool = False) -> None:
+    """Say which frames need a look, where there was an extraction.
+
+    Args:
+        side: Whose.
+        faces: All of the side.
+        log: Of its extraction; None reads it.
+        fine: Whether to say so too when none does.
+    """
+    log = ExtractionLog.read(side) if log is None else log
+    if log.settings is None:
+        return
+    found = open_frames(side, log, faces)
+    if found:
+        console.say(f"{verdict(found, len(log.entries))}:{side.hint('fix')}")
+    elif fine and faces.faces:
+        console.say("No frame needs a look.")
+
+
+def verdict(found: Sequence[OpenFrame], frames: int) -> str:
+    """Return the verdict as a sentence without its end: "3 of 41 frames need a look: 00029, 00030 no face".
+
+    Args:
+        found: The frames, the worst first.
+        frames: How many there are in all.
+    """
+    shown: dict[str, list[str]] = {}
+    for one in found[:SHOWN]:
+        shown.setdefault(one.reasons[0], []).append(Path(one.name).stem)
+    named = [f"{', '.join(sorted(names, key=natural))} {reason}" for reason, names in shown.items()]
+    more = f", and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    total = max(frames, len(found))
+    what = f"{'frame' if total == 1 else 'frames'} {'needs' if len(found) == 1 else 'need'}"
+    return f"{len(found):,} of {total:,} {what} a look: {', '.join(named)}{more}"

@@ -1,0 +1,217 @@
+"""Which frames need a look, from records and journal alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewright.annotate.face import mean_points
+from facewright.core.images import write_image
+from facewright.core.workspace import Workspace
+from facewright.extract.log import ExtractionLog
+from facewright.extract.open_frames import OpenFrame, doubts, open_frames
+from facewright.extract.verdict import verdict
+from facewright.faces.align import FaceType, align_matrix
+from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.record import FaceRecord
+
+SIZE = (400, 600)
+
+
+def record(x: float = 300, y: float = 200, side: float = 100, **more: object) -> FaceRecord:
+    points = ((mean_points() - 0.5) * side + (x, y)).astype(np.float32)
+    half = 0.62 * side
+    given = FaceRecord(
+        face_type=FaceType.FULL,
+        size=64,
+        landmarks=points,
+        frame_landmarks=points,
+        frame="00001.png",
+        detector="mtcnn",
+        score=0.99,
+        rect=(x - half, y - half, x + half, y + half),
+        matrix=align_matrix(points, FaceType.FULL, 64),
+        pose=(0.0, 0.0, 0.0),
+    )
+    return replace(given, **more)
+
+
+def test_a_good_face_is_not_named() -> None:
+    assert doubts(record(), SIZE) == [] == doubts(record(), None)
+
+
+def test_a_low_score_is_judged_by_the_detectors_own_scale() -> None:
+    assert doubts(record(score=0.8), SIZE) == ["low score"]
+    assert doubts(record(score=0.8, detector="dlib-hog"), SIZE) == []
+    assert doubts(record(score=-0.1, detector="dlib-hog"), SIZE) == ["low score"]
+    assert doubts(record(score=-9.0, detector="another"), SIZE) == []
+
+
+def test_what_a_person_placed_is_never_named() -> None:
+    assert doubts(record(x=-50, score=0.0, detector="manual"), SIZE) == []
+
+
+def test_landmarks_that_fit_no_face() -> None:
+    random = np.random.default_rng(3)
+    points = random.uniform(240, 360, (68, 2)).astype(np.float32)
+    assert "odd landmarks" in doubts(record(frame_landmarks=points), SIZE)
+
+
+def test_landmarks_beside_the_box() -> None:
+    assert doubts(record(rect=(300.0, 138.0, 424.0, 262.0)), SIZE) == ["odd landmarks"]
+
+
+def test_landmarks_much_larger_than_the_box() -> None:
+    assert doubts(record(rect=(270.0, 170.0, 330.0, 230.0)), SIZE) == ["much larger than its box"]
+
+
+@pytest.mark.parametrize(("x", "y"), [(30, 200), (300, 20), (580, 200), (300, 390)])
+def test_faces_over_the_edge(x: float, y: float) -> None:
+    assert doubts(record(x, y), SIZE) == ["over the frame's edge"]
+
+
+def test_the_mesh_judges_faces_of_some_size_that_look_ahead() -> None:
+    assert doubts(record(mesh_score=0.2), SIZE) == ["the mesh sees no face"]
+    assert doubts(record(mesh_score=0.6), SIZE) == [] == doubts(record(mesh_score=0.1, pose=(60.0, 0.0, 0.0)), SIZE)
+    assert doubts(record(side=18, mesh_score=0.1), SIZE) == []
+
+
+Place = tuple[float, float, float]
+
+
+def clip(tmp_path: Path, places: list[Place | None], *, video: bool = True) -> tuple[Workspace, list[FaceFile]]:
+    """A face at (x, y, side) in each frame; the frames themselves are not there."""
+    workspace = Workspace(tmp_path)
+    workspace.dst.frames_dir.mkdir(parents=True, exist_ok=True)
+    if video:
+        workspace.dst.timing_file.write_text("{}")
+    names = [f"{number:05d}" for number in range(len(places))]
+    return workspace, [face(name, *place) for name, place in zip(names, places, strict=True) if place is not None]
+
+
+def face(stem: str, *place: float, number: int = 0, **more: object) -> FaceFile:
+    return FaceFile(Path(f"{stem}_{number}.png"), record(*place, frame=f"{stem}.png", **more))
+
+
+def look(workspace: Workspace, files: list[FaceFile], **entries: dict) -> list[OpenFrame]:
+    """Journal: every frame was searched and what was found is there; `entries` say otherwise, as _00003={...}."""
+    last = max((int(file.stem) for file in files), default=0)
+    known: dict[str, dict] = {}
+    for number in range(last + 1):
+        own = [file for file in files if int(file.stem) == number]
+        known[f"{number:05d}.png"] = {
+            "shape": list(SIZE),
+            "faces": [file.path.name for file in own],
+            "boxes": [list(file.record.rect) for file in own],
+            **entries.get(f"_{number:05d}", {}),
+        }
+    return open_frames(workspace.dst, ExtractionLog(workspace.dst, known), FaceIndex(files))
+
+
+def reasons(found: list[OpenFrame]) -> dict[str, tuple[str, ...]]:
+    return {Path(one.name).stem: one.reasons for one in found}
+
+
+def test_a_face_that_jumps_is_named_in_a_video_only(tmp_path: Path) -> None:
+    places: list = [(200 + 8 * n, 200, 100) for n in range(16)]
+    places[5] = (420, 120, 100)
+    places[9] = (270, 200, 40)
+    found = reasons(look(*clip(tmp_path / "one", places)))
+    assert set(found) == {"00005", "00009"} and "comes and goes" in found["00005"][0]
+    assert look(*clip(tmp_path / "two", places, video=False)) == []
+
+
+def test_motion_a_cut_and_an_end_are_nothing_odd(tmp_path: Path) -> None:
+    moving: list = [(150 + 25 * n, 200, 100 + 3 * n) for n in range(10)]
+    assert look(*clip(tmp_path, [*moving, *[(450, 150, 60)] * 10, None, None])) == []
+
+
+def test_landmarks_that_flip_for_two_frames(tmp_path: Path) -> None:
+    """The profile of the held-out clip: roll -15, -15, -45, -43, -11 in the box of a face at rest."""
+    rolls = [-15.0] * 8 + [-45.0, -43.0] + [-11.0] * 8
+    workspace, files = clip(tmp_path, [(300, 200, 100)] * len(rolls))
+    turned = []
+    for file, roll in zip(files, rolls, strict=True):
+        points = (file.record.frame_landmarks - (300, 200)) @ turn(roll).T + (300, 200)
+        turned.append(replace(file, record=replace(file.record, frame_landmarks=points.astype(np.float32))))
+    found = look(workspace, turned)
+    assert [one.name for one in found] == ["00008.png", "00009.png"]  # worst first
+    degrees = [int(one.reasons[0].removeprefix("turned by ").removesuffix(" degrees")) for one in found]
+    assert degrees == pytest.approx([30, 28], abs=3) and found[0].severity > found[1].severity > 2
+
+
+def turn(degrees: float) -> np.ndarray:
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def test_a_size_that_jumps_and_somebody_else(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(300, 200, 100)] * 15)
+    vectors = np.random.default_rng(1).normal(size=(2, 128)).astype(np.float32) * 0.05
+    files = [replace(file, record=replace(file.record, embedding=vectors[0])) for file in files]
+    files[7] = replace(files[7], record=replace(files[7].record, embedding=vectors[0] + 0.7 * vectors[1]))
+    large = record(300, 200, 135, frame="00004.png", rect=files[4].record.rect, embedding=vectors[0])
+    files[4] = replace(files[4], record=large)
+    found = reasons(look(workspace, files))
+    assert found["00004"][0] == "1.35 times as large"
+    assert np.linalg.norm(0.7 * vectors[1]) < 0.6 and "00007" not in found
+    files[7] = replace(files[7], record=replace(files[7].record, embedding=vectors[0] + 1.2 * vectors[1]))
+    assert reasons(look(workspace, files))["00007"] == ("looks like somebody else",)
+
+
+def test_a_face_that_is_missing_in_mid_shot(tmp_path: Path) -> None:
+    places: list = [(300 + n, 200, 100) for n in range(24)]
+    places[9] = places[10] = None
+    assert reasons(look(*clip(tmp_path, places))) == {"00009": ("no face",), "00010": ("no face",)}
+
+
+def test_a_face_that_was_deleted_left_out_or_never_looked_for_is_not_missing(tmp_path: Path) -> None:
+    places: list = [(300.0, 200.0, 100.0) for _ in range(24)]
+    workspace, files = clip(tmp_path, places)
+    kept = [file for file in files if int(file.stem) not in (5, 8, 11, 14)]
+    box = list(files[0].record.rect)
+    found = look(
+        workspace,
+        kept,
+        _00005={"faces": ["00005_0.png"], "boxes": [box]},  # deleted
+        _00008={"dropped": ["another person"], "boxes": [box]},
+        _00011={"by": "hand"},
+        _00014={"faces": [], "boxes": [[0, 0, 50, 50]]},  # something was found elsewhere
+    )
+    assert reasons(found) == {"00014": ("no face",)}
+    older = {"faces": ["00005_0.png"], "boxes": None}  # a journal of an older version says how many, not where
+    found = look(workspace, kept, _00005=older, _00008=older, _00011={"by": "hand"}, _00014={"boxes": None})
+    assert reasons(found) == {"00014": ("no face",)}
+
+
+def test_who_stands_behind_somebody_is_not_missing(tmp_path: Path) -> None:
+    places: list = [(300.0, 200.0, 100.0) for _ in range(24)]
+    places[9] = places[10] = None
+    workspace, files = clip(tmp_path, places)
+    front = [face(f"{n:05d}", 40 + 28 * n, 205, 130, number=1) for n in range(20)]  # passes by at frame 9
+    assert "no face" not in str(look(workspace, files + front))
+
+
+def test_two_people_and_nobody(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(150, 200, 80)] * 12)
+    both = files + [face(f"{n:05d}", 450, 200, 80, number=1) for n in range(2, 12)]
+    assert look(workspace, both) == look(workspace, []) == []
+
+
+def test_the_edge_is_that_of_the_frame(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(580, 200, 100)])
+    assert reasons(look(workspace, files)) == {"00000": ("over the frame's edge",)}
+    assert look(workspace, files, _00000={"shape": None}) == []  # gone: nobody knows
+    write_image(workspace.dst.frames_dir / "00000.png", np.zeros((*SIZE, 3), np.uint8))
+    assert len(look(workspace, files, _00000={"shape": None})) == 1
+
+
+def test_the_verdict_in_words() -> None:
+    frames = [OpenFrame(f"{n:05d}.png", ("no face",), 3.0) for n in (30, 29)] + [
+        OpenFrame("00003.png", ("turned by 30 degrees", "odd features"), 2.0)
+    ]
+    assert verdict(frames, 41) == "3 of 41 frames need a look: 00029, 00030 no face, 00003 turned by 30 degrees"
+    many = [OpenFrame(f"{n:05d}.png", ("no face",), 3.0) for n in range(2000)]
+    assert verdict(many, 3000).startswith("2,000 of 3,000 frames need a look") and "1,994 more" in verdict(many, 3000)
+    assert verdict(frames[:1], 1).startswith("1 of 1 frame needs a look")
