@@ -21,6 +21,8 @@ from facewright.core.options import Option, declared, show
 from facewright.evaluate.figures import FIGURES, Figure
 from facewright.evaluate.round_trip import FIGURES as TRIP_FIGURES
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
+from facewright.extract.embedding import LICENCE as EMBEDDER
+from facewright.extract.landmarkers.base import landmarker_specs
 from facewright.facesets.sort_base import methods
 from facewright.models.registry import model_classes
 from facewright.review.keys import HELP as REVIEW_HELP
@@ -40,6 +42,7 @@ def tables() -> dict[str, str]:
         "models": _table(("Model", "What it is for", "Face", "Million parameters", "Memory of a training"), _models()),
         "which model": _table(("You have", "Take", "How long"), [_coded(row) for row in WHICH]),
         "detectors": _table(("Detector", "What it is for"), _detectors()),
+        "licences": _table(("Part", "Licence of its weights", "Trained on", "Commercial work"), _licences()),
         "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),
         "keys of the preview": _table(
             ("Key", "What it does"), [(f"`{k}`", w) for k, w in (*KEYS_HELP, *control_help())]
@@ -121,6 +124,11 @@ def _coded(row: tuple[str, ...]) -> tuple[str, ...]:
 def _detectors() -> list[tuple[str, str]]:
     rows = {spec.name: spec.summary for spec in detector_specs()} | MANUAL_CHOICE
     return [(f"`{name}`", text) for name, text in rows.items()]
+
+
+def _licences() -> list[tuple[str, ...]]:
+    parts = [spec.licence for spec in detector_specs()] + [spec.licence for spec in landmarker_specs()] + [EMBEDDER]
+    return [(one.part, one.terms, one.trained_on, "yes" if one.commercial else "no") for one in parts]
 
 
 def _figures(figures: Sequence[Figure]) -> list[tuple[str, str, str]]:

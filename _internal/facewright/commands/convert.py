@@ -21,7 +21,7 @@ from facewright.core.command import Command
 from facewright.core.hints import again, hint
 from facewright.core.options import Option, PromptPlan, Value, question
 from facewright.core.workspace import Workspace
-from facewright.extract.options import ExtractOptions
+from facewright.extract.options import search_options
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
 from facewright.extract.verdict import say_verdict
@@ -67,7 +67,7 @@ def _search(workspace: Workspace, options: ConvertOptions, finders: ModelLoader 
     console.heading("Faces of data_dst")
     side = faces_side(workspace.dst, options)
     with open_side(workspace, side, finders) as search:
-        report = extract_side(search, ExtractOptions(side="dst", people=bool(options.cast)))
+        report = extract_side(search, search_options(side="dst", people=bool(options.cast)))
         faces = len(search.faces.faces)
     console.say(f"Found {console.counted(faces, 'face')} in {console.counted(len(side.frames()), 'frame')}.")
     if report.problem:

@@ -6,12 +6,13 @@ from facewright.annotate.launch import GapOptions, ManualAnnotation, annotation_
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.workspace import Workspace
-from facewright.extract.options import ExtractOptions, contradiction
+from facewright.extract.options import ExtractOptions, apply_commercial, commercial_plan, contradiction
 from facewright.extract.report import ExtractionReport, say_next
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
 from facewright.extract.verdict import say_verdict
 from facewright.faces.faceset import load_faceset
+from facewright.faces.landmarkers import warn_of_mixed_landmarkers
 from facewright.facesets.at_a_glance import at_a_glance
 
 
@@ -31,6 +32,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     wrong = wrong or annotation_contradiction(options, options.detector, from_video=options.from_video)
     if wrong:
         raise wrong
+    apply_commercial(workspace, options)
     side = workspace.side(options.side)
     console.heading(f"Faces of {side.name}")
     with open_side(workspace, side, models) as side_run:
@@ -40,6 +42,11 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         for line in at_a_glance(side, side_run.faces, load_faceset(other.aligned_dir), side_run.executor):
             console.say(line)
         say_verdict(side, side_run.faces, side_run.log, fine=True)
+        warn_of_mixed_landmarkers(
+            str(side.aligned_dir),
+            (face.record for face in side_run.faces.faces),
+            f"To find all by the same:{side.hint('extract --redo')}",
+        )
     if side.aligned():
         console.say(f"More, with all of them on a page or in the viewer:{side.hint('view')}")
     say_next(side)
@@ -48,4 +55,4 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     return report
 
 
-COMMAND = Command(__doc__, Options, run)
+COMMAND = Command(__doc__, Options, run, plan=commercial_plan)

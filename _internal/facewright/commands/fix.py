@@ -28,7 +28,7 @@ from facewright.extract.log import frames_to_search
 from facewright.extract.open_frames import OpenFrame, open_frames
 from facewright.extract.people import number_new
 from facewright.extract.report import say_next
-from facewright.extract.second_search import QUICK_PASSES, SLOW_PASSES, search_again
+from facewright.extract.second_search import passes, search_again
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
 from facewright.extract.smooth_side import smooth_side
 
@@ -97,7 +97,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
             )
         names = set(side_run.log.unfinished())
         faceless = [path for path in frames if path.name in names]
-        found = search_again(side_run, faceless, (*QUICK_PASSES, *SLOW_PASSES) if options.slow else QUICK_PASSES)
+        found = search_again(side_run, faceless, passes(slow=options.slow))
         kinds = frames_by_kind(side_run, frames)
         worst = open_frames(side, side_run.log, side_run.faces)
         unsearched = sum(map(len, side_run.log.split(frames)))

@@ -39,6 +39,7 @@ from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.workspace import Side
 from facewright.faces.align import Points
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
+from facewright.faces.landmarkers import warn_of_mixed_landmarkers
 from facewright.faces.mask import decode_mask
 from facewright.ui.contact_sheet import evenly
 
@@ -363,6 +364,11 @@ def list_faces(side: Side) -> dict[str, list[FaceFile]]:
             "extract the faces first (first line), or let the conversion search and replace every face (second):"
             f"{side.hint('extract')}{hint('convert --every-face')}",
         )
+    warn_of_mixed_landmarkers(
+        str(side.aligned_dir),
+        (face.record for face in faceset.faces),
+        f"To find all by the same:{side.hint('extract --redo')}",
+    )
     return faceset.by_frame()
 
 

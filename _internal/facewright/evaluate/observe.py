@@ -30,7 +30,7 @@ from facewright.evaluate import pixels
 from facewright.evaluate.judge import MAX_EMBEDDING, Judge
 from facewright.evaluate.sources import Loaded, ResultSource
 from facewright.evaluate.subject import EvaluatedFace, Subject
-from facewright.extract.detectors.base import DEFAULT_DETECTOR, FACE_SQUARE, Box, Detector, make_detector
+from facewright.extract.detectors.base import FACE_SQUARE, Box, Detector, default_detector, make_detector
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker
 from facewright.faces.align import MEAN_FACE, Points, invert, resample, similarity
 from facewright.faces.record import INNER
@@ -79,7 +79,7 @@ class Observers:
     @cached_property
     def detector(self) -> Detector:
         """Says whether there is a face."""
-        return make_detector(DEFAULT_DETECTOR)
+        return make_detector(default_detector())
 
 
 @dataclass(eq=False)

@@ -19,6 +19,7 @@ from facewright.core.console import without_notes
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.extract.dlib_files import REINSTALL, model_file
+from facewright.extract.licences import Licence
 from facewright.faces.align import MEAN_FACE, FaceType, Matrix, Points, invert, resample, similarity
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.record import EMBEDDING
@@ -208,6 +209,14 @@ def _convolution(tf: Any, x: Any, layer: tuple[Any, Any], *, halve: bool) -> Any
     """Convolve; dlib pads only where the image keeps its size."""
     kernel, bias = layer
     return tf.nn.conv2d(x, kernel, 2 if halve else 1, "VALID" if halve else "SAME") + bias
+
+
+LICENCE = Licence(
+    part="dlib's ResNet, which compares people",
+    terms="public domain by its author",
+    trained_on="3 million images: VGG-Face, FaceScrub, and what its author gathered on the web",
+    commercial=True,
+)
 
 
 def load_tensorflow(without: str) -> Any:

@@ -18,7 +18,7 @@ from facewright.core.images import read_image
 from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.options import several
 from facewright.extract.detection import detect_in_file
-from facewright.extract.detectors.base import DEFAULT_DETECTOR, Detector
+from facewright.extract.detectors.base import Detector, default_detector
 from facewright.extract.embedding import EMBED_BATCH, Embedder, Embeddings, chip, holds_chip
 from facewright.extract.filters import FilterInput, FilterResult, Rejection
 from facewright.extract.landmarkers.base import Landmarker
@@ -76,7 +76,7 @@ def identity_filter(options: PeopleOptions, models: ModelLoader) -> IdentityFilt
         return None
     if not (include or exclude):
         return IdentityFilter(models.embedder)
-    detector = models.detector(DEFAULT_DETECTOR)
+    detector = models.detector(default_detector())
     return IdentityFilter(
         models.embedder,
         embeddings_of_photos(include, "--person", detector, models.landmarker, models.embedder),

@@ -10,25 +10,48 @@ angles, so that a later run with other angles searches those frames alone. Which
 is noted beside the settings; another video asks to begin anew as well.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+from facewright.core import console
+from facewright.core.command import typed_answers
 from facewright.core.errors import UserError
 from facewright.core.files import PHOTO_EXTENSIONS, list_files
 from facewright.core.hints import hint
-from facewright.core.options import declared, option, output_values, several, show
+from facewright.core.options import PromptPlan, declared, option, output_values, several, show
 from facewright.core.safe_files import read_regular
-from facewright.core.workspace import FRAMES_OF_SIDES
-from facewright.extract.detectors.base import DEFAULT_DETECTOR, MANUAL_CHOICE, detector_specs
-from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, landmarker_specs
+from facewright.core.workspace import FRAMES_OF_SIDES, Workspace
+from facewright.extract.detectors.base import (
+    COMMERCIAL_DETECTOR,
+    DEFAULT_DETECTOR,
+    MANUAL_CHOICE,
+    default_detector,
+    detector_spec,
+    detector_specs,
+)
+from facewright.extract.landmarkers.base import (
+    COMMERCIAL_LANDMARKER,
+    DEFAULT_LANDMARKER,
+    default_landmarker,
+    landmarker_spec,
+    landmarker_specs,
+)
+from facewright.extract.licences import commercial_answer, remember_commercial
 from facewright.extract.log import LoggedSettings
 from facewright.extract.rotation import parse_angles
 
 # Of 4,900 faces of ten people a single photo keeps 99.9 % of the person's own and 0.3 % of the others' (three photos:
 # 100 % and 0.4 %); at dlib's 0.6 it is 100 % and 1.7 %, people who look alike (tests/benchmarks/people.py).
 MAX_PHOTO_DISTANCE = 0.5
+QUESTION = "Is this for commercial work? Some of the usual parts may not be used for pay then."
+QUESTION_HELP = (
+    "The weights of MTCNN and of dlib's 68 landmarks come with terms against commercial use; MediaPipe's, which take "
+    "their place, are Apache-2.0 (README.md has a table). It is asked once per workspace; --commercial and "
+    "--no-commercial change it."
+)
 PHOTOS = "photos"  # beside the settings: what was on them
 
 
@@ -142,6 +165,18 @@ class FaceOptions:
 
 
 @dataclass(frozen=True)
+class LicenceOptions:
+    """What the parts may be used for."""
+
+    commercial: bool = option(
+        False,
+        "This workspace is for commercial work: from now on every command uses only parts whose licences allow it. "
+        "--no-commercial takes that back.",
+        remember=False,
+    )
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """What is done beside."""
 
@@ -205,7 +240,7 @@ class SmoothOptions:
 
 # Groups further down come first in the list of flags and in the questions.
 @dataclass(frozen=True)
-class ExtractOptions(SmoothOptions, PeopleOptions, RunOptions, FaceOptions, FrameOptions, BasicOptions):
+class ExtractOptions(SmoothOptions, PeopleOptions, RunOptions, LicenceOptions, FaceOptions, FrameOptions, BasicOptions):
     """All of this file."""
 
 
@@ -239,6 +274,48 @@ def describe_settings(settings: LoggedSettings, video: str = "") -> str:
     extra += [f"{PHOTOS} {settings[PHOTOS]}"] if PHOTOS in settings else []
     base = [str(settings.get("detector")), str(settings.get("face_type")), f"{settings.get('size')} px"]
     return f"with {', '.join([*base, *extra])}" + (f", straight from {video}" if video else "")
+
+
+def search_options(**chosen: Any) -> ExtractOptions:
+    """Return the options of a search that nobody chose the parts of; in a commercial workspace they are others."""
+    return ExtractOptions(detector=default_detector(), landmarker=default_landmarker(), **chosen)
+
+
+def commercial_plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
+    """Ask once per workspace whether it is for commercial work; then the parts of the last run must be fit for it."""
+    commercial = flags.get("commercial")
+    if commercial is None:
+        commercial = commercial_answer(workspace)
+    if commercial is None and console.interactive():
+        commercial = console.confirm(QUESTION, default=False, help=QUESTION_HELP)
+        remember_commercial(workspace, commercial)
+    if not commercial:
+        return PromptPlan(flags={"commercial": False})
+    last = typed_answers(workspace, "extract", ExtractOptions)
+    fit_detectors = {*MANUAL_CHOICE, *(spec.name for spec in detector_specs() if spec.licence.commercial)}
+    fit_landmarkers = {spec.name for spec in landmarker_specs() if spec.licence.commercial}
+    fit = {
+        **({} if last.get("detector") in fit_detectors else {"detector": COMMERCIAL_DETECTOR}),
+        **({} if last.get("landmarker") in fit_landmarkers else {"landmarker": COMMERCIAL_LANDMARKER}),
+    }
+    return PromptPlan(flags={"commercial": True}, remembered=fit)
+
+
+def apply_commercial(workspace: Workspace, options: ExtractOptions) -> None:
+    """Keep the choice, and say what is not available then.
+
+    Raises:
+        UserError: A part was chosen that may not be used.
+    """
+    if options.commercial or commercial_answer(workspace) is not None:
+        remember_commercial(workspace, options.commercial)
+    if options.commercial:
+        licences = [*(spec.licence for spec in detector_specs()), *(spec.licence for spec in landmarker_specs())]
+        unfit = [licence.part for licence in licences if not licence.commercial and licence.part]
+        if options.detector not in MANUAL_CHOICE:
+            detector_spec(options.detector)
+        landmarker_spec(options.landmarker)
+        console.say(f"Commercial work: without {' and '.join(unfit)}. README.md says which licence each part has.")
 
 
 def contradiction(options: ExtractOptions) -> UserError | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.files import make_folder
+from facewright.extract.detectors.base import default_detector
 from facewright.extract.pipeline import extract_faces
 from facewright.extract.session import make_extractor, make_filters, options_of_settings
 from facewright.extract.side_run import SideRun
@@ -24,13 +25,10 @@ class SearchPass:
         return f"{self.detector} x{self.zoom:g}"
 
 
-QUICK_PASSES = (
-    SearchPass("mtcnn", 1.0),
-    SearchPass("mtcnn", 2.0),
-    SearchPass("dlib-hog", 1.0),
-    SearchPass("dlib-hog", 2.0),
-)
-SLOW_PASSES = (SearchPass("dlib-cnn", 1.0),)
+def passes(*, slow: bool) -> tuple[SearchPass, ...]:
+    """Return the searches in the order in which they are tried; the slow one takes seconds per frame."""
+    quick = tuple(SearchPass(name, zoom) for name in (default_detector(), "dlib-hog") for zoom in (1.0, 2.0))
+    return (*quick, SearchPass("dlib-cnn", 1.0)) if slow else quick
 
 
 def search_again(run: SideRun, faceless: Sequence[Path], passes: Sequence[SearchPass]) -> dict[str, list[str]]:

@@ -20,10 +20,10 @@ class ModelLoader:
     """Loads models when they are needed; what several steps use is loaded once.
 
     Attributes:
-        landmarker_name: Which landmarker finds landmarks, see `use_landmarker`.
+        landmarker_name: Which landmarker finds landmarks, see `use_landmarker`; None for the default one.
     """
 
-    landmarker_name = DEFAULT_LANDMARKER
+    landmarker_name: str | None = None
 
     def detector(self, name: str, *, sensitive: bool = False) -> Detector:
         """Load a detector, see `make_detector`."""
@@ -97,5 +97,6 @@ def open_side(workspace: Workspace, side: Side, models: ModelLoader | None = Non
     """
     with workspace.lock(side.name), workers.threads(pipeline_workers()) as executor:
         run = SideRun(workspace, side, executor, models or ModelLoader())
-        run.models.use_landmarker(str((run.log.settings or {}).get("landmarker", DEFAULT_LANDMARKER)))
+        if run.log.settings is not None:
+            run.models.use_landmarker(str(run.log.settings.get("landmarker", DEFAULT_LANDMARKER)))
         yield run

@@ -15,6 +15,7 @@ from facewright.core.png import set_text
 from facewright.core.safe_files import read_regular
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
+from facewright.faces.landmarkers import warn_of_mixed_landmarkers
 from facewright.faces.record import KEYWORD, FaceRecord, load_face
 from facewright.facesets.common import load_side_faces
 from facewright.facesets.incoming import (
@@ -66,6 +67,11 @@ def merge(workspace: Workspace, side_name: str, options: MergeOptions, executor:
         incoming = [_incoming(face, drop_person=False) for face in other.faces]
     taken = take_in(side, incoming, own.faces, prefix, executor)
     report(side, taken)
+    warn_of_mixed_landmarkers(
+        str(side.aligned_dir),
+        (face.record for face in (*own.faces, *other.faces)),
+        "To have one, extract both sets with the same --landmarker.",
+    )
     if taken.written and not keeping and (numbered or any(face.record.person is not None for face in other.faces)):
         console.say(
             "The new faces have no person's number, for the numbers of two sets do not agree. To number all anew:"

@@ -24,7 +24,7 @@ from facewright.core.files import make_folder
 from facewright.core.hints import hint
 from facewright.core.safe_files import remove_tree
 from facewright.core.workspace import Side, Workspace
-from facewright.extract.options import ExtractOptions
+from facewright.extract.options import search_options
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
 from facewright.faces.faceset import FaceFile
@@ -224,7 +224,7 @@ def _faces(scratch: Workspace, order: SwapOrder, timing: Timing, finders: ModelL
     side = scratch.dst
     if order.aligned is None:
         with open_side(scratch, side, finders) as run:
-            report = extract_side(run, ExtractOptions(side="dst", from_video=True))
+            report = extract_side(run, search_options(side="dst", from_video=True))
         console.say(f"Faces: {len(side.aligned())} in {console.counted(len(timing.pts), 'frame')}.")
         if report.problem:
             raise report.problem

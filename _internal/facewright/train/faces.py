@@ -12,6 +12,7 @@ from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.safe_files import files_below
 from facewright.core.workspace import SIDES, Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.landmarkers import warn_of_mixed_landmarkers
 
 MAX_LISTED = 5  # files named in a message
 MIN_FACES = 20  # of a side; fewer are trained on with a warning
@@ -39,6 +40,11 @@ def load_face_pair(workspace: Workspace) -> FaceStreams:
             f"{common} face{'s are' if common != 1 else ' is'} in both data_src and data_dst. Training works, but they "
             "should show two people: who is put in, and who is replaced."
         )
+    warn_of_mixed_landmarkers(
+        "data_src and data_dst",
+        (face.record for face in (*src, *dst)),
+        f"One of them for all faces:{workspace.src.hint('extract --redo')}{workspace.dst.hint('extract --redo')}",
+    )
     for side, faces in ((workspace.src, src), (workspace.dst, dst)):
         if len(faces) < MIN_FACES:
             console.warn(

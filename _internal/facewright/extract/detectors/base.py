@@ -12,9 +12,11 @@ from typing import Protocol
 
 from facewright.core.errors import UserError
 from facewright.core.images import Image
+from facewright.extract.licences import NOT_STATED, Licence, commercial_only, require
 from facewright.faces.record import MANUAL_DETECTOR
 
 DEFAULT_DETECTOR = "mtcnn"  # stands first in every list
+COMMERCIAL_DETECTOR = "blazeface"
 # Manual annotation stands among the detectors where one is chosen.
 MANUAL_CHOICE = {
     MANUAL_DETECTOR: "you: each frame in a window or, with --serve, on a page; for what no other one finds"
@@ -116,11 +118,13 @@ class DetectorSpec:
         name: What the user types.
         summary: One line for the list of choices.
         make: Loads it; `make(True)` gives a more sensitive one, with more false faces.
+        licence: Of its weights.
     """
 
     name: str
     summary: str
     make: Callable[[bool], Detector]
+    licence: Licence = NOT_STATED
 
 
 def detector_specs() -> list[DetectorSpec]:
@@ -132,20 +136,35 @@ def detector_specs() -> list[DetectorSpec]:
     return sorted(found, key=lambda spec: (spec.name != DEFAULT_DETECTOR, spec.name))
 
 
+def default_detector() -> str:
+    """Return the detector that is used where none is chosen; in a commercial workspace it may be used for pay."""
+    return COMMERCIAL_DETECTOR if commercial_only() else DEFAULT_DETECTOR
+
+
+def detector_spec(name: str) -> DetectorSpec:
+    """Return a detector that may be used here, not loaded yet.
+
+    Raises:
+        UserError: No such name, or the workspace is for commercial work and the detector is not.
+    """
+    specs = {spec.name: spec for spec in detector_specs()}
+    if name not in specs:
+        raise UserError(
+            f"There is no detector {name!r}.",
+            f"one of {', '.join(specs)}.",
+            f"use --detector {DEFAULT_DETECTOR}.",
+        )
+    require(specs[name].licence, name, "--detector", [n for n, spec in specs.items() if spec.licence.commercial])
+    return specs[name]
+
+
 def make_detector(name: str, *, sensitive: bool = False) -> Detector:
     """Load a detector.
 
     Raises:
-        UserError: No such name, or its library or weights are missing.
+        UserError: As `detector_spec`, or its library or weights are missing.
     """
-    specs = {spec.name: spec for spec in detector_specs()}
-    if name in specs:
-        return specs[name].make(sensitive)
-    raise UserError(
-        f"There is no detector {name!r}.",
-        f"one of {', '.join(specs)}.",
-        f"use --detector {DEFAULT_DETECTOR}.",
-    )
+    return detector_spec(name).make(sensitive)
 
 
 def sort_largest_first(boxes: Sequence[Box]) -> list[Box]:

@@ -17,6 +17,7 @@ from facewright.core.images import Image
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map, threads
 from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
+from facewright.extract.licences import of_google
 from facewright.extract.tflite import TfliteModel
 
 INPUT_PX = 256
@@ -170,4 +171,6 @@ def _make(sensitive: bool) -> Detector:
     return BlazeFaceDetector(min_score=SENSITIVE_SCORE if sensitive else MIN_SCORE)
 
 
-DETECTORS = (DetectorSpec("blazeface", "one small network: quick, tilted heads, faces of 30 px and more", _make),)
+LICENCE = of_google("BlazeFace")
+SUMMARY = "one small network: quick, tilted heads, faces of 30 px and more, may be used for pay"
+DETECTORS = (DetectorSpec("blazeface", SUMMARY, _make, LICENCE),)

@@ -13,6 +13,7 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map, threads
 from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
 from facewright.extract.dlib_files import load_dlib, model_file
+from facewright.extract.licences import Licence
 
 MIN_FRAME_SIDE_PX = 80  # side in pixels of the smallest face both were trained for
 
@@ -112,11 +113,29 @@ def _maker(kind: type[HogDetector] | type[CnnDetector]) -> Callable[[bool], Dete
     return make
 
 
+HOG_LICENCE = Licence(
+    part="dlib's HOG detector",
+    terms="Boost",
+    trained_on="Labeled Faces in the Wild, boxes by dlib's author",
+    commercial=True,
+)
+CNN_LICENCE = Licence(
+    part="dlib's CNN detector",
+    terms="public domain by its author",
+    trained_on="images of ImageNet, AFLW, VGG-Face, WIDER FACE and FaceScrub, boxes by dlib's author",
+    commercial=True,
+)
 DETECTORS = (
-    DetectorSpec("dlib-hog", "gradients: the quickest, frontal faces of 80 px and more only", _maker(HogDetector)),
+    DetectorSpec(
+        "dlib-hog",
+        "gradients: the quickest, frontal faces of 80 px and more only",
+        _maker(HogDetector),
+        HOG_LICENCE,
+    ),
     DetectorSpec(
         "dlib-cnn",
         "one large network: thorough, faces of 80 px and more, 1 to 15 seconds per frame",
         _maker(CnnDetector),
+        CNN_LICENCE,
     ),
 )

@@ -22,6 +22,7 @@ from facewright.core.images import Image
 from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
 from facewright.extract.dlib_files import REINSTALL
 from facewright.extract.embedding import load_tensorflow
+from facewright.extract.licences import Licence
 
 Boxes = NDArray[np.float64]  # rows of (frame, left, top, right, bottom, score, roll)
 
@@ -359,6 +360,11 @@ def _make(sensitive: bool) -> Detector:
     return MtcnnDetector()
 
 
-DETECTORS = (
-    DetectorSpec("mtcnn", "three small networks: quick, finds turned and small faces; the usual choice", _make),
+LICENCE = Licence(
+    part="MTCNN",
+    terms="MIT, but its author says that the weights should not be used for commercial purposes",
+    trained_on="WIDER FACE, CelebA",
+    commercial=False,
 )
+SUMMARY = "three small networks: quick, finds turned and small faces; the usual choice"
+DETECTORS = (DetectorSpec("mtcnn", SUMMARY, _make, LICENCE),)

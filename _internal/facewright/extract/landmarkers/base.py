@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.extract.detectors.base import Box
+from facewright.extract.licences import NOT_STATED, Licence, commercial_only, require
 
 DEFAULT_LANDMARKER = "dlib"
+COMMERCIAL_LANDMARKER = "mesh"
 
 
 class Landmarker(Protocol):
@@ -72,11 +74,13 @@ class LandmarkerSpec:
         name: By which it is asked for.
         summary: One line.
         make: Loads it.
+        licence: Of its weights.
     """
 
     name: str
     summary: str
     make: Callable[[], Landmarker]
+    licence: Licence = NOT_STATED
 
 
 def landmarker_specs() -> list[LandmarkerSpec]:
@@ -87,15 +91,30 @@ def landmarker_specs() -> list[LandmarkerSpec]:
     return sorted((spec for module in modules for spec in module.LANDMARKERS), key=lambda spec: spec.name)
 
 
-def make_landmarker(name: str = DEFAULT_LANDMARKER) -> Landmarker:
-    """Load a landmarker.
+def default_landmarker() -> str:
+    """Return the landmarker that is used where none is chosen; in a commercial workspace it may be used for pay."""
+    return COMMERCIAL_LANDMARKER if commercial_only() else DEFAULT_LANDMARKER
+
+
+def landmarker_spec(name: str) -> LandmarkerSpec:
+    """Return a landmarker that may be used here, not loaded yet.
 
     Raises:
-        UserError: No such name, or its library or weights are missing.
+        UserError: No such name, or the workspace is for commercial work and the landmarker is not.
     """
     specs = {spec.name: spec for spec in landmarker_specs()}
     if name not in specs:
         raise UserError(
             f"There is no landmarker {name!r}.", f"one of {', '.join(specs)}.", f"use {DEFAULT_LANDMARKER}."
         )
-    return specs[name].make()
+    require(specs[name].licence, name, "--landmarker", [n for n, spec in specs.items() if spec.licence.commercial])
+    return specs[name]
+
+
+def make_landmarker(name: str | None = None) -> Landmarker:
+    """Load a landmarker; without a name the default one.
+
+    Raises:
+        UserError: As `landmarker_spec`, or its library or weights are missing.
+    """
+    return landmarker_spec(name or default_landmarker()).make()

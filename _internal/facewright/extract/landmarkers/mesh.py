@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from facewright.core.images import Image
 from facewright.extract.detectors.base import Box
 from facewright.extract.landmarkers.base import FoundMesh, LandmarkerSpec
+from facewright.extract.licences import of_google
 from facewright.extract.tflite import TfliteModel
 from facewright.faces.align import Matrix, invert, resample
 from facewright.faces.mesh import LEFT_EYE, MIRROR, POINTS, RIGHT_EYE, ibug_points
@@ -140,5 +141,6 @@ def _settled(before: Square, after: Square) -> bool:
     return step < MAX_SETTLED_STEP and turn < MAX_SETTLED_TURN
 
 
+LICENCE = of_google("MediaPipe's face mesh")
 SUMMARY = "a network's mesh of 468 points: steadier, turned heads, may be used for pay"
-LANDMARKERS = (LandmarkerSpec("mesh", SUMMARY, MeshLandmarker),)
+LANDMARKERS = (LandmarkerSpec("mesh", SUMMARY, MeshLandmarker, LICENCE),)

@@ -1,0 +1,33 @@
+"""Which landmarkers found the points of some faces: two in one faceset place the same face a little differently."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from facewright.core import console
+from facewright.faces.record import MANUAL_DETECTOR, FaceRecord
+
+USUAL = "dlib"  # of records that do not say: those of earlier versions, and those of other programs
+
+
+def landmarkers_of(records: Iterable[FaceRecord]) -> Counter[str]:
+    """Return how many faces each landmarker placed; those that a person placed by hand are not counted."""
+    return Counter(
+        record.landmarker or USUAL for record in records if record.landmarker or record.detector != MANUAL_DETECTOR
+    )
+
+
+def warn_of_mixed_landmarkers(what: str, records: Iterable[FaceRecord], fix: str) -> None:
+    """Say a word where faces that belong together have landmarks of two landmarkers.
+
+    Args:
+        what: Whose faces: "data_src/aligned".
+        records: Of all of them.
+        fix: What to do about it.
+    """
+    found = landmarkers_of(records)
+    if len(found) > 1:
+        parts = " and ".join(f"{count} of {name}" for name, count in found.most_common())
+        console.warn(
+            f"The landmarks of {what} come from two landmarkers, {parts}: they place brows and eyes a little "
+            f"differently, and the swap may tremble where they change. {fix}"
+        )
