@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from facewright.annotate.mask_session import HELP as MASK_HELP
 from facewright.convert.controls import MODES
 from facewright.convert.preview_keys import HELP as KEYS_HELP
 from facewright.convert.preview_keys import control_help
@@ -44,6 +45,7 @@ def tables() -> dict[str, str]:
         "detectors": _table(("Detector", "What it is for"), _detectors()),
         "licences": _table(("Part", "Licence of its weights", "Trained on", "Commercial work"), _licences()),
         "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),
+        "mouse and keys of the mask editor": _table(("Mouse or key", "What it does"), list(MASK_HELP)),
         "keys of the preview": _table(
             ("Key", "What it does"), [(f"`{k}`", w) for k, w in (*KEYS_HELP, *control_help())]
         ),

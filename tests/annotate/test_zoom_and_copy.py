@@ -137,6 +137,16 @@ def test_why_a_frame_is_shown(workspace: Workspace) -> None:
     assert session.facts().reasons == () and session.left == 0
 
 
+def test_the_worst_frames_come_first(workspace: Workspace) -> None:
+    frames = fill(workspace.dst, 5)
+    session = open_session(workspace, [frames[3], frames[0], frames[4]])
+    shown = []
+    while not session.done:
+        shown.append(session.facts().at)
+        session.handle(Event(Do.KEY, what="Space"))
+    assert shown == [3, 0, 4] and list(session.marks) == [0, 3, 4]
+
+
 class AtDesk:
     """A person at the window, who presses what is seen on it."""
 

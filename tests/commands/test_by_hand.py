@@ -141,7 +141,7 @@ def test_fix_offers_faceless_crowded_and_suspicious_frames(
     edge = workspace.dst.aligned_dir / "00005_0.png"
     move_out(edge)
     fix(workspace, serve=True)
-    assert somebody.saw == [["00002.png", "00004.png", "00005.png"]]
+    assert somebody.saw == [["00005.png", "00002.png", "00004.png"]], "the odd one first"
     text = capsys.readouterr().out
     assert "Frames with a suspicious face: 1 (00005.png)" in text
     assert "Frames still without a face: 1 (00004.png)" in text

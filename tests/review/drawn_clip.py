@@ -85,10 +85,15 @@ def draw_stranger(folder):
 class StubModels:
     """Sees faces by their small grey image, and landmarks where the box is; counts what it was asked."""
 
+    landmarker_name = "dlib"
+
     def __init__(self):
         self.faces = 0
         self.landmarker = SimpleNamespace(find=self._find)
         self.embedder = SimpleNamespace(embed=self._embed)
+
+    def use_landmarker(self, name):
+        pass
 
     def _find(self, frame, box, *, accurate=False):
         self.faces += 1

@@ -61,7 +61,7 @@ class AnnotationSession:
 
         Args:
             frames: All frames, through which `.` and `,` go.
-            wanted: Those that are to be looked at, through which Enter and Space go.
+            wanted: Those that are to be looked at, through which Enter and Space go, in this order.
             storage: Reads and saves faces.
             landmarker: Finds their landmarks.
             window_size: Longest side of the shown frame in pixels; 0 shows it in its own size.
@@ -72,8 +72,8 @@ class AnnotationSession:
         self.accepted: list[str] = []
         self._counts: dict[str, int] = {}
         self._frames = list(frames)
-        chosen = set(wanted)
-        self._wanted = [index for index, path in enumerate(frames) if path in chosen]
+        places = {path: index for index, path in enumerate(frames)}
+        self._wanted = [places[path] for path in dict.fromkeys(wanted) if path in places]
         self._waiting = list(self._wanted)
         self._storage = storage
         self._landmarker = landmarker
@@ -104,7 +104,7 @@ class AnnotationSession:
     @property
     def marks(self) -> Sequence[int]:
         """Places of the wanted frames among all."""
-        return self._wanted
+        return sorted(self._wanted)
 
     @property
     def left(self) -> int:
@@ -257,9 +257,10 @@ class AnnotationSession:
 
     def _onward(self) -> None:
         """Open the next wanted frame that was not shown yet; end when there is none."""
-        later = [index for index in self._waiting if index > self._at] or self._waiting
-        if later:
-            self._open(later[0])
+        forward = self._wanted == sorted(self._wanted)  # else the worst comes first, wherever it is
+        later = [index for index in self._waiting if index > self._at] if forward else []
+        if self._waiting:
+            self._open((later or self._waiting)[0])
         else:
             self.done = True
 

@@ -155,6 +155,7 @@ class FaceStorage:
             score=1.0,
             rect=face.rect,
         )
+        record = replace(record, landmarker=self._run.models.landmarker_name)
         return replace(record, polygons=face.file.record.polygons) if face.file else record
 
     def _note(self, frame: OpenFrame, names: list[str]) -> None:

@@ -103,7 +103,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         unsearched = sum(map(len, side_run.log.split(frames)))
         for line in _lines(side, found, kinds, worst, unsearched):
             console.say(line)
-        annotated = _annotate(side_run, frames, kinds, options)
+        annotated = _annotate(side_run, frames, kinds, [one.name for one in worst], options)
         number_new(side_run)
         smooth_side(side_run)  # as the extraction did: new faces steady their neighbours
         if annotated:  # an accepted frame counts as searched
@@ -115,7 +115,9 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     return FixResult(found, annotated, unsearched)
 
 
-def _annotate(side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[Path]], options: Options) -> int:
+def _annotate(
+    side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[Path]], worst: Sequence[str], options: Options
+) -> int:
     """Open window or page where somebody is there to look, or asked for it; else say how. Return the frames done."""
     if options.look:
         chosen = parse_kinds(options.look)
@@ -134,7 +136,10 @@ def _annotate(side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[P
     wanted = {path for name in chosen for path in kinds[name]}
     settings = side_run.log.settings or {}
     reasons = reasons_of(side_run, frames, kinds) if wanted else None
-    done = ManualAnnotation(options)(side_run, frames, [path for path in frames if path in wanted], settings, reasons)
+    ranks = {name: rank for rank, name in enumerate(worst)}
+    ordered = [path for path in frames if path in wanted]
+    ordered.sort(key=lambda path: ranks.get(path.name, len(ranks)))  # the worst first, others in the frames' order
+    done = ManualAnnotation(options)(side_run, frames, ordered, settings, reasons)
     return done.frames
 
 

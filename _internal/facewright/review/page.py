@@ -29,6 +29,7 @@ from facewright.marking.provenance import mark_jpeg
 from facewright.review.keys import KEYS, ReviewAction
 from facewright.review.listing import ReviewList, ReviewView, TrainedModels
 from facewright.review.placing import placing
+from facewright.review.ranking import FrameScore
 from facewright.ui.contact_sheet import fit
 from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, page_of_file
 
@@ -224,7 +225,7 @@ class ReviewServer:
                 case "convert":
                     self._listing.convert(self._trained, self._models)
                 case "place":
-                    self._place(self._listing.found.scores[at].name)
+                    self._place(self._listing.found.scores[at])
                 case "settings":
                     self._set(at)
             self.page.say()
@@ -233,17 +234,17 @@ class ReviewServer:
             self.page.say(problem=f"{problem.happened} {problem.fix}")
         return what != "leave"
 
-    def _place(self, name: str) -> None:
+    def _place(self, one: FrameScore) -> None:
         """Serve the annotation of a frame until it is done."""
-        with placing(self._workspace, name, self._models) as session:
+        with placing(self._workspace, one.name, self._models, reasons=one.reasons) as session:
             opened = PageServer(session, back="../")
             below = Below("landmarks/", opened.answer, opened.ended)
-            with self.page.showing(below, f"The landmarks of {name} are being placed."):
+            with self.page.showing(below, f"The landmarks of {one.name} are being placed."):
                 pass
         if opened.problem is not None:
             raise opened.problem
         if session.accepted:
-            self._listing.placed(name)
+            self._listing.placed(one.name)
 
     def _set(self, at: int) -> None:
         """Serve the preview of the conversion until it is left, with the settings of one frame at hand."""

@@ -1,6 +1,6 @@
 """Other landmarks for a frame that needs a look: the manual annotation of that frame alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from facewright.annotate.desk import room_beside
@@ -20,7 +20,12 @@ LONGEST_SIDE = 1368  # px of a shown frame
 
 @contextmanager
 def placing(
-    workspace: Workspace, name: str, models: ModelLoader, *, screen: tuple[int, int] | None = None
+    workspace: Workspace,
+    name: str,
+    models: ModelLoader,
+    *,
+    screen: tuple[int, int] | None = None,
+    reasons: Sequence[str] = (),
 ) -> Iterator[AnnotationSession]:
     """Open the annotation of a frame of dst; what was accepted is on the disk at once.
 
@@ -29,6 +34,7 @@ def placing(
         name: The frame's.
         models: Where the landmarker comes from.
         screen: (w, h) in pixels of the screen that a window must fit in; None for a page.
+        reasons: Why the frame needs a look.
 
     Raises:
         UserError: Another program works on dst, or its faces do not come from an extraction.
@@ -51,6 +57,7 @@ def placing(
             models.landmarker,
             window_size=LONGEST_SIDE,
             room=room_beside(screen) if screen else None,
+            reasons={name: reasons},
         )
         try:
             yield session

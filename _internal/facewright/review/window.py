@@ -93,7 +93,8 @@ class ReviewWindow:
     def _decide(self, action: ReviewAction, one: FrameScore) -> None:
         if action is ReviewAction.PLACE:
             self._wait("The frame is being opened.")
-            with placing(self._workspace, one.name, self._models, screen=self._shown.screen) as session:
+            screen, reasons = self._shown.screen, one.reasons
+            with placing(self._workspace, one.name, self._models, screen=screen, reasons=reasons) as session:
                 annotation_window.show_session(session, self._shown)
             if session.accepted:
                 self._listing.placed(one.name)
