@@ -89,6 +89,16 @@ def test_a_finger_aims_less_well_than_a_mouse(person: Person) -> None:
     assert person.grabbed is None and person.middle() == (100, 80) and moved.max() > 40, "a point, not the face"
 
 
+def test_arrows_move_the_active_face_and_else_the_view(person: Person) -> None:
+    person.move(100, 80)
+    person.key("ArrowRight", "ArrowRight", "ArrowUp")
+    assert person.middle() == (106, 77)
+    person.session.handle(Event(Do.KEY, what="ArrowLeft", steps=4))
+    assert person.middle() == (94, 77) and person.session.eye.port.left == 0
+    person.key("Escape", "z", "ArrowRight", "ArrowRight")
+    assert person.session.eye.port.left > 40
+
+
 def test_place_by_drag_needs_no_right_button(person: Person) -> None:
     person.key("Delete", "p")
     assert "p" in person.session.facts().pressed

@@ -116,6 +116,7 @@ class MaskSession:
         self.eye = Eye(window_size, room)
         self._faces, self._index = list(faces), index
         self._reasons = reasons or {}
+        self._named = {at for at, face in enumerate(faces) if face.path.name in self._reasons}
         self._labelled = {at for at, face in enumerate(faces) if face.record.polygons}
         self._help, self._overlay = True, True
         self._state = MaskState()
@@ -141,8 +142,7 @@ class MaskSession:
     @property
     def marks(self) -> Sequence[int]:
         """Places of the faces that have polygons, or a reason."""
-        named = {at for at, face in enumerate(self._faces) if face.path.name in self._reasons}
-        return sorted(self._labelled | named)
+        return sorted(self._labelled | self._named)
 
     def end(self) -> None:
         """End; a polygon that is being drawn is closed first.

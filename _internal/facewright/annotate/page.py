@@ -125,7 +125,8 @@ class PageServer:
         if session.done:
             self.ended.set()
         facts = session.facts()
-        state = json.dumps({**asdict(facts), "pressed": sorted(facts.pressed), "title": session.title})
+        more = {"pressed": sorted(facts.pressed), "title": session.title, "marks": len(session.marks)}
+        state = json.dumps({**asdict(facts), **more})
         return PageAnswer(picture, "image/jpeg", more={"X-State": state})
 
 

@@ -13,13 +13,14 @@ from facewright.annotate.drawing import Scene, draw_scene, farewell, notice
 from facewright.annotate.face import START, Face, FaceSquare, open_face
 from facewright.annotate.state import FrameView, State
 from facewright.annotate.storage import FaceStorage, OpenFrame, open_frame
-from facewright.annotate.viewport import Eye
+from facewright.annotate.viewport import ARROWS, Eye
 from facewright.core.images import Image, read_image
 from facewright.extract.detectors.base import Box
 from facewright.extract.landmarkers.base import Landmarker
 from facewright.ui.events import HELP, Do, Event, Key, key_named
 
 UNDO_STEPS = 100
+NUDGE = 3  # px of the view by which an arrow key moves a face
 BUTTONS = (
     (Button("Accept", Key.ACCEPT), Button("Skip", Key.SKIP), Button("Undo", Key.UNDO)),
     (Button("Previous", Key.PREVIOUS), Button("Next", Key.NEXT)),
@@ -74,6 +75,7 @@ class AnnotationSession:
         self._frames = list(frames)
         places = {path: index for index, path in enumerate(frames)}
         self._wanted = [places[path] for path in dict.fromkeys(wanted) if path in places]
+        self._marks = sorted(self._wanted)
         self._waiting = list(self._wanted)
         self._storage = storage
         self._landmarker = landmarker
@@ -104,7 +106,7 @@ class AnnotationSession:
     @property
     def marks(self) -> Sequence[int]:
         """Places of the wanted frames among all."""
-        return sorted(self._wanted)
+        return self._marks
 
     @property
     def left(self) -> int:
@@ -125,7 +127,7 @@ class AnnotationSession:
         Raises:
             UserError: A face could not be saved (disk full, read-only folder); all before it is on the disk.
         """
-        if self.done or self.eye.handle(event):
+        if self.done or self._nudge(event) or self.eye.handle(event):
             return
         if event.do is Do.KEY:
             pressed = key_named(event.what)
@@ -176,6 +178,15 @@ class AnnotationSession:
             UserError: It cannot be read.
         """
         return read_image(self._frames[at])
+
+    def _nudge(self, event: Event) -> bool:
+        """Move the active face by an arrow key, as the mouse would; return whether it was one."""
+        if event.do is not Do.KEY or event.what not in ARROWS or self._state.grabbed is None:
+            return False
+        step = NUDGE * self.eye.port.pixel * max(1, event.steps)
+        x, y = (at + step * way for at, way in zip(self._state.mouse, ARROWS[event.what], strict=True))
+        self._state = steps.mouse_move(self._state, (x, y), self._frame_view())
+        return True
 
     def _mouse(self, event: Event) -> None:
         at = self.eye.port.place(event.x, event.y)
@@ -257,7 +268,7 @@ class AnnotationSession:
 
     def _onward(self) -> None:
         """Open the next wanted frame that was not shown yet; end when there is none."""
-        forward = self._wanted == sorted(self._wanted)  # else the worst comes first, wherever it is
+        forward = self._wanted == self._marks  # else the worst comes first, wherever it is
         later = [index for index in self._waiting if index > self._at] if forward else []
         if self._waiting:
             self._open((later or self._waiting)[0])

@@ -76,6 +76,7 @@ HELP = (
     ("p", "the left button, or a finger, places faces like that: on, off"),
     ("wheel", "size of the active face; without one: zoom"),
     ("+ -", "size of the active face"),
+    ("arrows", "move the active face"),
     ("e r", "rotate the active face to the left, to the right"),
     ("n", "add a face (also on top of another one)"),
     ("[ ]", "copy the faces of the previous, the next frame of all"),
