@@ -107,6 +107,7 @@ class DstFace:
         found_in: Where the frame has changed since the face was found: by what it is seen whether it still lies there.
         occlusion: The mask of what lies before it; None without one.
         motion: How far it moves in a frame's time, see `facewright.convert.motion`.
+        outline: (n, 2) points of its mesh in the frame, for the hull, see `faces.mask.outline_of`; None without a mesh.
     """
 
     landmarks: Points
@@ -114,6 +115,7 @@ class DstFace:
     found_in: FoundIn | None = None
     occlusion: RecordMask | None = None
     motion: Motion = (0.0, 0.0)
+    outline: Points | None = None
 
 
 class MaskProvider(Protocol):
@@ -134,7 +136,8 @@ class MaskProvider(Protocol):
 
 def hull_of(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
     """The hull of the landmarks, grown by about 1 % of the side: they lie on the inner edge of the jaw."""
-    hull = hull_mask(transform_points(face.landmarks, matrix), (side, side))
+    outline = None if face.outline is None else transform_points(face.outline, matrix)
+    hull = hull_mask(transform_points(face.landmarks, matrix), (side, side), outline)
     return edge.erode(hull, -(2 * round(side * HULL_MARGIN) + 1))
 
 

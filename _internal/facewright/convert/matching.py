@@ -241,7 +241,9 @@ def scaled(face: DstFace, scale: float) -> DstFace:
     mask, occlusion = (
         one and RecordMask(one.text, _in_scaled_frame(one.matrix, scale)) for one in (face.mask, face.occlusion)
     )
-    return dataclasses.replace(face, landmarks=face.landmarks * scale + shift, mask=mask, occlusion=occlusion)
+    outline = None if face.outline is None else face.outline * scale + shift
+    landmarks = face.landmarks * scale + shift
+    return dataclasses.replace(face, landmarks=landmarks, mask=mask, occlusion=occlusion, outline=outline)
 
 
 def _in_scaled_frame(matrix: Matrix, scale: float) -> Matrix:

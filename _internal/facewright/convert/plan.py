@@ -40,7 +40,7 @@ from facewright.core.workspace import Side
 from facewright.faces.align import Points
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.landmarkers import warn_of_mixed_landmarkers
-from facewright.faces.mask import decode_mask
+from facewright.faces.mask import decode_mask, outline_of
 from facewright.ui.contact_sheet import evenly
 
 # Goes up when the same parameters give another image, so that older results are made again.
@@ -242,7 +242,7 @@ def _dst_face(face: FaceFile, shape: FrameSize | None, around: Sequence[Sequence
         None if text is None else RecordMask(text, record.matrix) for text in (record.mask, record.occlusion)
     )
     motion = motion_of(record.frame_landmarks, *around)
-    return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape), occlusion, motion)
+    return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape), occlusion, motion, outline_of(record))
 
 
 def _planned(job: Job, contents: Contents) -> Planned:
@@ -295,6 +295,8 @@ def _face_key(face: DstFace, parameters: Parameters) -> list[Any]:
         key.append(face.found_in.shape)
     if MaskKind.OCCLUSION in parameters.masks:
         key.append({"occlusion": _mask_key(face.occlusion)})
+    if face.outline is not None:
+        key.append({"outline": face.outline.round(2).tolist()})
     if parameters.motion_blur:
         key.append({"motion": [round(part, 4) for part in face.motion]})
     return key

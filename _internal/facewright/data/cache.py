@@ -134,7 +134,8 @@ def face_key(face: FaceFile) -> bytes:
     points = np.asarray(record.landmarks, "<f4").tobytes()
     said = f"{png_fingerprint(face.path)} {record.face_type} {record.size} ".encode()
     # The fingerprint does not cover the record, which is at the head of the file.
-    return hashlib.blake2b(said + points + (record.mask or "").encode(), digest_size=16).digest()
+    mesh = b"" if record.mesh is None else record.mesh.tobytes()  # the hull follows it
+    return hashlib.blake2b(said + points + (record.mask or "").encode() + mesh, digest_size=16).digest()
 
 
 def cache_path(folder: Path, label: str, samples: Sequence[Sample]) -> Path:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
-from facewright.faces.align import FaceType, Matrix, align_matrix
-from facewright.faces.mask import Mask, decode_mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask
+from facewright.faces.align import FaceType, Matrix, align_matrix, similarity, transform_points
+from facewright.faces.mask import Mask, decode_mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask, outline_of
 from facewright.faces.record import FaceRecord
 
 Batch = dict[str, NDArray[np.float32]]
@@ -37,7 +37,10 @@ class SampleKind:
 
 
 def _hull(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
-    return hull_mask(landmarks, (side, side))
+    outline = outline_of(record)
+    if outline is not None:
+        outline = transform_points(outline, similarity(record.frame_landmarks, landmarks))
+    return hull_mask(landmarks, (side, side), outline)
 
 
 def _eyes_and_mouth(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:

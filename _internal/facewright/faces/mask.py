@@ -15,6 +15,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import decode
 from facewright.faces.align import Matrix, Points, between, invert, is_flat, resample, transform_points
 from facewright.faces.landmarks import IBUG68
+from facewright.faces.mesh import OUTLINE
 from facewright.faces.polygons import MAX_POINTS, Kind, Polygon, draw_polygons
 from facewright.faces.record import FaceRecord
 
@@ -39,17 +40,29 @@ CONTOUR = 4  # a mask is drawn at so many times its size before its contour is f
 SIMPLIFIED, SPECK, MAX_CONTOURS = 0.004, 0.02, 12  # shares of the image's side; contours, the largest first
 
 
-def hull_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
+def hull_mask(landmarks: Points, size: tuple[int, int], outline: Points | None = None) -> Mask:
     """Return the mask of the face from brows to chin (the forehead is not part of it).
 
     Args:
         landmarks: (68, 2) points; they may lie outside the image.
         size: (h, w) of the image.
+        outline: (n, 2) further points between the ears' height and the chin, see `outline_of`: the jaw points of a mesh
+            stick to the skin, so on a turned head the far edge of the face lies beyond them.
 
     Raises:
         ValueError: Not (68, 2) finite numbers.
     """
-    return _fill(landmarks, FACE_HULLS, size)
+    if outline is None:
+        return _fill(landmarks, FACE_HULLS, size)
+    points = np.concatenate([np.asarray(landmarks, np.float64), np.asarray(outline, np.float64)])
+    cheeks, *others = FACE_HULLS
+    return _fill(points, ((*cheeks, *range(len(landmarks), len(points))), *others), size)
+
+
+def outline_of(record: FaceRecord) -> NDArray[np.float64] | None:
+    """Return the points of a face's mesh that can lie on its edge, (n, 2) in the frame; None without a mesh."""
+    mesh = record.placed_mesh
+    return None if mesh is None else mesh[OUTLINE, :2]
 
 
 def eyes_mask(landmarks: Points, size: tuple[int, int]) -> Mask:
@@ -114,7 +127,12 @@ def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
     """
     own = decode_mask(record.mask) if record.mask is not None else None
     if own is None or is_flat(record.matrix):
-        return hull_mask(transform_points(record.frame_landmarks, matrix), (side, side))
+        outline = outline_of(record)
+        return hull_mask(
+            transform_points(record.frame_landmarks, matrix),
+            (side, side),
+            None if outline is None else transform_points(outline, matrix),
+        )
     if record.size and own.shape != (record.size, record.size):  # a mask may be coarser than its image
         own = np.asarray(cv2.resize(own, (record.size, record.size), interpolation=cv2.INTER_LINEAR), np.float32)
     return np.asarray(resample(own, between(record.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
@@ -180,7 +198,7 @@ def label_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
 
 def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, int]) -> Mask:
     points = np.asarray(landmarks, np.float64)
-    if points.shape != (68, 2) or not np.isfinite(points).all():
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < IBUG68.count or not np.isfinite(points).all():
         raise ValueError(f"landmarks must be (68, 2) finite numbers, not {points.shape}")
     mask = np.zeros(size, np.float32)
     used = points[sorted({index for hull in hulls for index in hull})]

@@ -30,6 +30,14 @@ IBUG_PAIRS = np.array([
 ])
 _MIDDLE = (0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195, 197, 199,
            200)
+# Points from the ears' height down to the chin that can lie on the edge of the face, however it is turned: the corners
+# of the convex hull of a mean face at yaws to 75 and pitches to 35 degrees, but for the nose, which has its own hull.
+OUTLINE = np.array([
+    22, 24, 31, 32, 50, 58, 93, 111, 116, 117, 123, 127, 132, 135, 136, 137, 138, 140, 147, 148, 149, 150,
+    152, 169, 170, 171, 172, 175, 176, 177, 187, 192, 199, 207, 208, 210, 213, 214, 215, 227, 233, 234, 252,
+    254, 261, 262, 280, 288, 323, 340, 345, 346, 352, 356, 361, 364, 365, 366, 367, 369, 376, 377, 378, 379,
+    394, 395, 396, 397, 400, 401, 411, 416, 427, 428, 430, 433, 434, 435, 447, 453, 454,
+])
 # fmt: on
 
 

@@ -19,7 +19,7 @@ from facewright.core.images import Image, decode, encode
 from facewright.core.json_data import BadJson, bare_name, parse_json
 from facewright.core.png import DamagedPng, get_text, png_size, read_head, set_text
 from facewright.core.safe_files import read_regular
-from facewright.faces.align import FaceType, align_matrix, cut, transform_points
+from facewright.faces.align import FaceType, align_matrix, cut, similarity, transform_points
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.polygons import Polygon, polygons_of
 from facewright.faces.pose import head_pose
@@ -145,6 +145,15 @@ class FaceRecord:
     def found_landmarks(self) -> NDArray[np.float32]:
         """(68, 2) float32, the landmarks in the frame as they were found."""
         return self.frame_landmarks if self.raw_landmarks is None else self.raw_landmarks
+
+    @property
+    def placed_mesh(self) -> NDArray[np.float64] | None:
+        """(468, 3), the mesh in the frame, moved along where the landmarks were smoothed since; None without one."""
+        if self.mesh is None or self.raw_landmarks is None:
+            return None if self.mesh is None else np.asarray(self.mesh, np.float64)
+        step = similarity(self.raw_landmarks[INNER:], self.frame_landmarks[INNER:])
+        depth = self.mesh[:, 2:] * np.hypot(step[0, 0], step[1, 0])
+        return np.hstack([transform_points(self.mesh[:, :2], step), depth])
 
     def to_json(self) -> str:
         """Serialise; coordinates keep 1/1000 px.
