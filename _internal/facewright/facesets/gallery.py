@@ -1,7 +1,8 @@
 """The page and the sheet of the view command: numbers, advice, plots, and the faces."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import numpy as np
@@ -21,23 +22,31 @@ COLUMNS, CELL = 12, 112  # of the contact sheet: faces per row, pixels
 GAP, LINE = 8, 22
 WIDTH = 4 * SIZE[1] + 5 * GAP
 
-PAGE_STYLE = """
+# What the page shares with the one that is served.
+GALLERY_STYLE = """
 body { margin: 20px 24px } p { margin: 2px 0 }
-ul { list-style: none; padding: 0; margin: 10px 0 }
-li::before { content: "\\2022"; color: var(--warn); margin-right: 8px }
-li.fine { color: var(--soft) } li.fine::before { content: "\\2713"; color: var(--accent) }
+.advice { list-style: none; padding: 0; margin: 10px 0 }
+.advice li::before { content: "\\2022"; color: var(--warn); margin-right: 8px }
+.advice li.fine { color: var(--soft) } .advice li.fine::before { content: "\\2713"; color: var(--accent) }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 8px; margin: 12px 0 }
-svg { border-radius: 6px; width: 100%; max-width: 460px; height: auto }
-svg text { font: 11px system-ui, sans-serif }
-.tools { position: sticky; top: 0; background: var(--ground); padding: 8px 0; z-index: 1; color: var(--soft) }
-label { margin-right: 14px }
-#faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 10px }
-figure { margin: 0; content-visibility: auto; contain-intrinsic-size: 148px 196px }
-figure[hidden] { display: none }
-img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: var(--card); border-radius: 4px }
+.plots svg { border-radius: 6px; width: 100%; max-width: 460px; height: auto }
+.plots svg text { font: 11px system-ui, sans-serif }
+figure { margin: 0 }
+figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: var(--card);
+  border-radius: 4px }
 figcaption { font-size: 12px; line-height: 1.35; color: var(--soft); overflow-wrap: anywhere }
 figcaption b { color: var(--ink); font-weight: 500 }
 """
+PAGE_STYLE = (
+    GALLERY_STYLE
+    + """
+.tools { position: sticky; top: 0; background: var(--ground); padding: 8px 0; z-index: 1; color: var(--soft) }
+label { margin-right: 14px }
+#faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 10px }
+figure { content-visibility: auto; contain-intrinsic-size: 148px 196px }
+figure[hidden] { display: none }
+"""
+)
 
 SCRIPT = """
 const grid = document.getElementById("faces"), all = [...grid.children];
@@ -70,37 +79,43 @@ ORDERS = (
 )
 
 
-def gallery_page(
-    side: Side,
-    title: str,
-    summary: str,
-    advice: Sequence[Advice],
-    plots: Sequence[Plot],
-    faces: Sequence[FaceFile],
-    measured: dict[str, MeasuredFace],
-) -> str:
+@dataclass(frozen=True)
+class SeenFaces:
+    """What is said of a faceset on the page, on the sheet and above the gallery that is served.
+
+    Attributes:
+        title: First line.
+        summary: The faceset in one line.
+        advice: From `advise`.
+        plots: What is drawn above the faces; four at most.
+        by_name: Measurements by file name; a face without any is damaged.
+    """
+
+    title: str
+    summary: str
+    advice: tuple[Advice, ...]
+    plots: tuple[Plot, ...]
+    by_name: Mapping[str, MeasuredFace]
+
+
+def gallery_page(side: Side, seen: SeenFaces, faces: Sequence[FaceFile]) -> str:
     """Return an HTML page; it works from the workspace folder, on any machine, without a network.
 
     Args:
         side: Whose faces.
-        title: Of the page.
-        summary: The faceset in one line.
-        advice: From `advise`.
-        plots: What is drawn above the faces.
+        seen: What is said of them.
         faces: All faces, in the order of their names.
-        measured: Measurements by file name; a face without any is damaged.
     """
-    persons = sorted({face.person for face in measured.values() if face.person is not None})
-    lines = [f'<li class="{"fine" if line.fine else "look"}">{html.escape(line.text)}</li>' for line in advice]
-    figures = [_figure(side, face, measured.get(face.path.name)) for face in faces]
+    persons = sorted({face.person for face in seen.by_name.values() if face.person is not None})
+    figures = [_figure(side, face, seen.by_name.get(face.path.name)) for face in faces]
     folder = html.escape(f"{side.name}/{side.aligned_dir.name}")
     return "\n".join(
         [
             "<!DOCTYPE html>",
-            f'<html lang="en"><head>{page_head(title, PAGE_STYLE)}</head><body>',
-            f"<h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>",
-            f"<ul>{''.join(lines)}</ul>",
-            f'<div class="plots">{"".join(svg(plot) for plot in plots)}</div>',
+            f'<html lang="en"><head>{page_head(seen.title, PAGE_STYLE)}</head><body>',
+            f"<h1>{html.escape(seen.title)}</h1><p>{html.escape(seen.summary)}</p>",
+            advice_list(seen.advice),
+            f'<div class="plots">{"".join(svg(plot) for plot in seen.plots)}</div>',
             f"<p>To leave a face out, delete its file in {folder}.</p>",
             f'<div class="tools">{_tools(persons)} <span id="shown">{counted(len(faces), "face")}</span></div>',
             f'<div id="faces">{"".join(figures)}</div>',
@@ -109,9 +124,19 @@ def gallery_page(
     )
 
 
+def advice_list(advice: Sequence[Advice]) -> str:
+    """Return advice as a list in HTML."""
+    lines = [f'<li class="{"fine" if line.fine else "look"}">{html.escape(line.text)}</li>' for line in advice]
+    return f'<ul class="advice">{"".join(lines)}</ul>'
+
+
+def order_choices() -> str:
+    """Return the orders in which a page may show the faces, as options in HTML."""
+    return "".join(f'<option value="{value}">{name}</option>' for value, name in ORDERS)
+
+
 def _tools(persons: Sequence[int]) -> str:
-    orders = "".join(f'<option value="{value}">{name}</option>' for value, name in ORDERS)
-    parts = [f'<label>Order <select id="order">{orders}</select></label>']
+    parts = [f'<label>Order <select id="order">{order_choices()}</select></label>']
     if len(persons) > 1:
         choices = "".join(f'<option value="{number}">{number}</option>' for number in persons)
         parts.append(f'<label>Person <select id="person"><option value="">all</option>{choices}</select></label>')
@@ -137,22 +162,18 @@ def _figure(side: Side, face: FaceFile, seen: MeasuredFace | None) -> str:
     return f'<figure {data}><img loading="lazy" alt="" src="{address}"><figcaption>{caption}</figcaption></figure>'
 
 
-def gallery_sheet(
-    title: str, summary: str, advice: Sequence[Advice], plots: Sequence[Plot], faces: Sequence[tuple[str, Image]]
-) -> Image:
+def gallery_sheet(seen: SeenFaces, faces: Sequence[tuple[str, Image]]) -> Image:
     """Return the sheet: title, advice, plots, and a contact sheet of faces.
 
     Args:
-        title: First line.
-        summary: Second line.
-        advice: From `advise`.
-        plots: Four at most.
+        seen: What is said of them.
         faces: (label, (h, w, 3) uint8 BGR).
 
     Returns:
         (h, w, 3) uint8 BGR.
     """
-    lines = [(line.fine, row) for line in advice for row in wrapped(line.text)]
+    title, summary, plots = seen.title, seen.summary, seen.plots
+    lines = [(line.fine, row) for line in seen.advice for row in wrapped(line.text)]
     top = GAP + 2 * LINE + LINE * len(lines) + GAP + (SIZE[0] + GAP if plots else 0)
     below = contact_sheet(faces, COLUMNS, CELL) if faces else np.zeros((0, WIDTH, 3), np.uint8)
     width = max(WIDTH, below.shape[1])

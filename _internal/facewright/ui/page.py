@@ -100,9 +100,10 @@ def page_head(title: str, style: str = "") -> str:
     )
 
 
-def page_of_file(file: Path, title: str) -> bytes:
+def page_of_file(file: Path, title: str, style: str = "") -> bytes:
     """Return a page that lies beside its module as .html, with the head that all pages share in its place."""
-    return file.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", page_head(title)).encode("utf-8")
+    head = page_head(title, style)
+    return file.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", head).encode("utf-8")
 
 
 @dataclass(frozen=True)
