@@ -19,6 +19,8 @@ from facewright.nn import backups, checkpoint
 from strangers import needs_pipes
 
 STEPS = (
+    "mask --action remove",
+    "mask --action fetch",
     "sort --side src --by face-yaw",
     "sort --side dst --by final-fast --contact-sheet",
     "view --side src",
@@ -45,6 +47,8 @@ STEPS = (
     "clear --empty-trash",
 )
 SLOW_STEPS = (
+    "mask --action remove",
+    "mask --action fetch",
     "extract --side dst",
     "extract --side src --redo",
     "people --side src",
@@ -168,7 +172,7 @@ FILES = (
     *("model/quick/generation_000002/state.json", "model/quick/generation_000002/manifest.json"),
     *("evaluation.json", "evaluation.html", "review_sheet.png", "swapped.mp4", ".evaluation/faces.jsonl"),
     *("data_dst/review.json", "data_dst/reviewed.jsonl", "data_dst/convert_settings.json"),
-    *("data_dst/converted_mask.jsonl", ".swap/swapped.mp4/frames.json"),
+    *("data_dst/converted_mask.jsonl", "data_dst/predicted_masks.jsonl", ".swap/swapped.mp4/frames.json"),
     *("model/quick/generation_000002/weights.safetensors", "trash/2026-01-01_00-00-00/" + NOTE),
     *("trash/2026-01-01_00-00-00/7.png", "data_src/aligned.metadata.jsonl", "model/preview.png"),
 )

@@ -155,9 +155,9 @@ class Controls:
     erode_right: int = _percent(f"{SIDE} right, as the image shows the upright face; {AS_ERODE}", EDGE, -100)
     mask: str = _control(
         str(MaskKind.HULL),
-        "Which part of dst's face is replaced. record: where the mask of the face in aligned/ (painted or learned in "
-        "another program, and imported with it) is white. occlusion: not where the face's occlusion mask is white, so "
-        "that hair or a hand before the face is left out.",
+        "Which part of dst's face is replaced. record: where the mask of the face in aligned/ (of the mask model, or "
+        "painted in another program and imported with it) is white. occlusion: not where the face's occlusion mask is "
+        "white, so that hair or a hand before the face is left out.",
         EDGE,
         choices=MASK_CHOICES,
         keys={"x": ">"},

@@ -40,7 +40,9 @@ from facewright.core.workspace import Side
 from facewright.faces.align import Points
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.landmarkers import warn_of_mixed_landmarkers
-from facewright.faces.mask import decode_mask, outline_of
+from facewright.faces.mask import decode_mask, encode_mask, outline_of
+from facewright.faces.record import FaceRecord
+from facewright.faces.visible import mask_with_polygons
 from facewright.ui.contact_sheet import evenly
 
 # Goes up when the same parameters give another image, so that older results are made again.
@@ -239,10 +241,16 @@ def _dst_face(face: FaceFile, shape: FrameSize | None, around: Sequence[Sequence
     """
     record = face.record
     mask, occlusion = (
-        None if text is None else RecordMask(text, record.matrix) for text in (record.mask, record.occlusion)
+        None if text is None else RecordMask(text, record.matrix) for text in (_mask_text(record), record.occlusion)
     )
     motion = motion_of(record.frame_landmarks, *around)
     return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape), occlusion, motion, outline_of(record))
+
+
+def _mask_text(record: FaceRecord) -> str | None:
+    """Return the mask that a face carries, with the polygons of a person."""
+    drawn = mask_with_polygons(record, record.size) if record.polygons and record.size else None
+    return record.mask if drawn is None else encode_mask(drawn)
 
 
 def _planned(job: Job, contents: Contents) -> Planned:

@@ -111,11 +111,16 @@ class Side:
         return self.frames_dir / "every_face"
 
     @property
+    def labelled_dir(self) -> Path:
+        """Folder of the copies of labelled faces that `mask --action fetch` makes."""
+        return self.frames_dir / "labelled"
+
+    @property
     def own_folders(self) -> tuple[Path, ...]:
         """The folders of steps among the frames."""
         return (
             *(self.aligned_dir, self.debug_dir, self.blurry_dir, self.merged_dir),
-            *(self.masks_dir, self.found_dir),
+            *(self.masks_dir, self.found_dir, self.labelled_dir),
         )
 
     @property
@@ -137,6 +142,11 @@ class Side:
     def convert_journal(self) -> Path:
         """JSONL: which frames were converted, and with what."""
         return self.frames_dir / "converted.jsonl"
+
+    @property
+    def predicted_journal(self) -> Path:
+        """JSONL: which faces got their mask from which mask model."""
+        return self.frames_dir / "predicted_masks.jsonl"
 
     @property
     def review_journal(self) -> Path:

@@ -135,7 +135,9 @@ def face_key(face: FaceFile) -> bytes:
     said = f"{png_fingerprint(face.path)} {record.face_type} {record.size} ".encode()
     # The fingerprint does not cover the record, which is at the head of the file.
     mesh = b"" if record.mesh is None else record.mesh.tobytes()  # the hull follows it
-    return hashlib.blake2b(said + points + (record.mask or "").encode() + mesh, digest_size=16).digest()
+    drawn = json.dumps([polygon.to_data() for polygon in record.polygons]) if record.polygons else ""
+    masks = f"{record.mask or ''}{drawn}{record.occlusion or '' if drawn else ''}"
+    return hashlib.blake2b(said + points + masks.encode() + mesh, digest_size=16).digest()
 
 
 def cache_path(folder: Path, label: str, samples: Sequence[Sample]) -> Path:

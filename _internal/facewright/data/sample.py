@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
-from facewright.faces.align import FaceType, Matrix, align_matrix, similarity, transform_points
-from facewright.faces.mask import Mask, decode_mask, eyes_mask, hull_mask, mirror_landmarks, mouth_mask, outline_of
+from facewright.faces.align import FaceType, Matrix, align_matrix
+from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
+from facewright.faces.visible import known_mask, mask_with_polygons, record_hull, visible_mask
 
 Batch = dict[str, NDArray[np.float32]]
 SLACK = 0.05  # a face may be enlarged or shrunk by this much before another one of its sizes is taken
@@ -36,32 +37,28 @@ class SampleKind:
     draw_mask: Callable[[FaceRecord, NDArray[np.float32], int], Mask] | None = None
 
 
-def _hull(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
-    outline = outline_of(record)
-    if outline is not None:
-        outline = transform_points(outline, similarity(record.frame_landmarks, landmarks))
-    return hull_mask(landmarks, (side, side), outline)
-
-
 def _eyes_and_mouth(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
     return np.maximum(eyes_mask(landmarks, (side, side)), mouth_mask(landmarks, (side, side)))
 
 
 def _record_mask(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
-    own = decode_mask(record.mask) if record.mask is not None else None
-    if own is None:
-        return _hull(record, landmarks, side)
-    interpolation = cv2.INTER_AREA if own.shape[0] > side else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(own, (side, side), interpolation=interpolation), np.float32)
+    own = mask_with_polygons(record, side)
+    return record_hull(record, landmarks, side) if own is None else own
+
+
+def _visible(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
+    return visible_mask(record, side)
 
 
 # A new kind of mask is a line here; prepared faces, cache and sampler follow.
 SAMPLE_KINDS: Mapping[str, SampleKind] = MappingProxyType(
     {
         "image": SampleKind("the aligned image"),
-        "mask": SampleKind("hull of the face", _hull),
+        "mask": SampleKind("hull of the face", record_hull),
         "focus": SampleKind("eyes and mouth", _eyes_and_mouth),
         "record": SampleKind("the mask that the face carries, the hull where it carries none", _record_mask),
+        "visible": SampleKind("what of the face is seen, as far as its record tells", _visible),
+        "known": SampleKind("where that may be believed", known_mask),
     }
 )
 

@@ -1,6 +1,6 @@
 """Where prepared faces come from: decoded when needed, and kept in memory up to a limit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -29,11 +29,19 @@ class DecodedFaces:
         paths: Aligned PNGs.
         samples: The wanted outputs.
         max_bytes: Of prepared faces that are kept; what does not fit is decoded every time.
+        decode: Makes a prepared face of a file, for whoever has other records than the files; see `decode_face`.
     """
 
-    def __init__(self, paths: Sequence[Path], samples: Sequence[Sample], max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        samples: Sequence[Sample],
+        max_bytes: int = MAX_BYTES,
+        decode: Callable[[Path, Sequence[Sample]], PreparedFace] | None = None,
+    ) -> None:
         self._paths = list(paths)
         self._samples = tuple(samples)
+        self._decode = decode or decode_face
         self._bytes_left = max_bytes
         self._kept: dict[int, PreparedFace] = {}
 
@@ -45,7 +53,7 @@ class DecodedFaces:
         """
         found = self._kept.get(index)
         if found is None:
-            found = decode_face(self._paths[index], self._samples)
+            found = self._decode(self._paths[index], self._samples)
             size = bytes_of(found)
             if size <= self._bytes_left:
                 self._bytes_left -= size

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.errors import UserError
-from facewright.core.images import decode
+from facewright.core.images import decode, encode
 from facewright.faces.align import Matrix, Points, between, invert, is_flat, resample, transform_points
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.mesh import OUTLINE
@@ -115,6 +115,11 @@ def decode_grey(text: str) -> NDArray[np.uint8] | None:
     except (UserError, ValueError):
         return None
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def encode_mask(mask: Mask) -> str:
+    """Return a mask as a record carries it: (h, w), 0..1 -> base64 of a grey PNG."""
+    return base64.b64encode(encode(np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8))).decode("ascii")
 
 
 def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:

@@ -83,6 +83,17 @@ class Trainable(ModelSpec):
             self._ema.update()
         return losses
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let `parts` be the networks with averaged weights, where the model keeps them."""
+        trained = self.parts
+        if self._ema:
+            self.parts = self._ema.parts
+        try:
+            yield
+        finally:
+            self.parts = trained
+
     @property
     def light(self) -> bool:
         """Whether this is the light version."""
@@ -261,17 +272,6 @@ class FaceModel(Trainable):
     @cached_property
     def _networks(self) -> dict[tuple[bool, bool], Any]:
         return {}
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Let `forward` and `swap` use the networks with averaged weights, where the model keeps them."""
-        trained = self.parts
-        if self._ema:
-            self.parts = self._ema.parts
-        try:
-            yield
-        finally:
-            self.parts = trained
 
 
 def to_numpy(tensor: Any) -> Array:

@@ -3,10 +3,12 @@
 import importlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from facewright.core.console import counted
 from facewright.core.errors import UserError
-from facewright.models.base import FaceModel
+from facewright.models.base import FaceModel, Trainable
+from facewright.nn.saved_models import MASK_MODEL
 
 FOLDER = Path(__file__).parent
 SHARED = (
@@ -15,6 +17,7 @@ SHARED = (
     "dfm_check",
     "dfm_export",
     "layouts",
+    "mask",
     "onnx_engine",
     "registry",
     "spec",
@@ -45,11 +48,28 @@ def model_class(name: str) -> type[FaceModel]:
         raise UserError(
             f"There is no model {name!r}.", f"one of {', '.join(model_names())}.", "give one of them with --model."
         )
+    found: type[FaceModel] = _only_class(name, FaceModel)
+    return found
+
+
+def trainable_class(name: str) -> type[Trainable]:
+    """Return a model, or the mask model, which swaps no faces.
+
+    Raises:
+        UserError, TypeError: As `model_class`.
+    """
+    if name != MASK_MODEL:
+        return model_class(name)
+    found: type[Trainable] = _only_class(name, Trainable)
+    return found
+
+
+def _only_class(name: str, kind: type) -> Any:
     module = importlib.import_module(f"facewright.models.{name}")
     found = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, FaceModel) and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, kind) and value.__module__ == module.__name__
     ]
     if len(found) != 1:
         raise TypeError(f"models/{name}.py holds {counted(len(found), 'model')}; one file holds exactly one")

@@ -160,7 +160,7 @@ def build_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
     Raises:
         UserError: A value does not fit the model any more.
     """
-    settings = registry.model_class(name).Options
+    settings = registry.trainable_class(name).Options
     fitting = {s.name: s.parse(show(values[s.name])) for s in declared(settings) if s.name in values}
     return settings(**fitting)
 

@@ -130,3 +130,14 @@ def mae(target: Any, prediction: Any) -> Any:
 def mse(target: Any, prediction: Any) -> Any:
     """Mean squared error."""
     return ops.mean(ops.square(target - prediction))
+
+
+def weighted_crossentropy(target: Any, prediction: Any, weight: Any) -> Any:
+    """Binary cross-entropy averaged with a weight for each pixel.
+
+    Args:
+        target, prediction, weight: (b, h, w, 1) float32; the first two in 0..1, the weight 0 or more.
+    """
+    inside = ops.clip(prediction, 1e-4, 1 - 1e-4)
+    entropy = -(target * ops.log(inside) + (1 - target) * ops.log(1 - inside))
+    return ops.sum(weight * entropy) / (ops.sum(weight) + 1e-6)

@@ -15,6 +15,7 @@ from facewright.core.safe_files import is_bare
 from facewright.nn.checkpoint import STATE, STATE_SCHEMA, generations, trained_models
 
 NAME = re.compile(r"[^\W_][\w .-]{0,59}(?<![ .])")
+MASK_MODEL = "mask"  # kind and folder of the mask model, which swaps no faces
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # Windows gives such names to devices
 
 
@@ -50,8 +51,9 @@ class SavedModelInfo:
 
 
 def list_saved_models(model_dir: Path) -> list[SavedModelInfo]:
-    """Return the models of a model folder, the one saved last first."""
-    return [read_model_info(model_dir, name) for name in trained_models(model_dir)]
+    """Return the models of a model folder that swap faces, the one saved last first."""
+    found = [read_model_info(model_dir, name) for name in trained_models(model_dir)]
+    return [model for model in found if model.kind != MASK_MODEL]
 
 
 def read_model_info(model_dir: Path, name: str) -> SavedModelInfo:
@@ -95,6 +97,20 @@ def check_name(name: str) -> None:
             f"{name[:80]!r} cannot be the name of a model.",
             "letters, digits, blanks, dots, - and _, beginning with a letter or digit; 60 at most.",
             "choose another name.",
+        )
+
+
+def check_swaps(name: str) -> None:
+    """Check that a name is not that of the mask model's folder.
+
+    Raises:
+        UserError: It is.
+    """
+    if name.lower() == MASK_MODEL:
+        raise UserError(
+            f"{name!r} is the folder of the mask model.",
+            "another name for a model that swaps faces.",
+            f"choose another name; the mask model is trained by another step:{hint('mask --side dst --action train')}",
         )
 
 

@@ -12,7 +12,7 @@ from facewright.train.model_advice import explain_models
 MODELS = {name: model.title for name, model in model_classes().items()}
 MASK_CHOICES = {
     "hull": "the hull of the landmarks",
-    "record": "the mask that the face in aligned/ carries (imported with it); the hull for faces without one",
+    "record": "the mask that the face in aligned/ carries (of the mask model, or imported); else the hull",
 }
 
 

@@ -16,6 +16,7 @@ from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
 from facewright.nn.checkpoint import ModelFolder
 from facewright.nn.gpus import environment_restored
+from facewright.nn.saved_models import check_swaps
 from facewright.train.batch_size import (
     BatchSize,
     choose_batch_size,
@@ -74,6 +75,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
         UserError: No faces, unreadable ones, a model folder that cannot be used, a full disk.
     """
     options = dataclasses.replace(options, name=options.name or options.model)
+    check_swaps(options.name)
     console.heading(f"Training {options.name}")
     with workspace.lock("model"), environment_restored():
         faces = _load_faces(workspace, options)

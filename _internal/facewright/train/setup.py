@@ -145,7 +145,7 @@ def open_session(
             f"{path.name} is damaged ({reason}); it is now called {aside.name}. {generation.folder.name}, the newest "
             "whole one, is used."
         )
-    model = registry.model_class(options.model)(saved, seed=options.seed)
+    model = registry.trainable_class(options.model)(saved, seed=options.seed)
     session = TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
     if generation.state.get("pretrain") and not options.pretrain:
         anew = leave_pretraining(session, generation)
@@ -181,7 +181,7 @@ def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping
             "--start-from with it.",
             "for example: --name NEW --start-from OLD --new-src",
         )
-    model = registry.model_class(options.model)(build_options(options.model, wanted), seed=options.seed)
+    model = registry.trainable_class(options.model)(build_options(options.model, wanted), seed=options.seed)
     if source is not None:
         console.say(begin_from(model, source, new_src=options.new_src).describe())
     return TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)

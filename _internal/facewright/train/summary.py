@@ -76,14 +76,19 @@ def ending(session: TrainingSession, result: TrainingResult) -> str:
 
 def print_ending(session: TrainingSession, result: TrainingResult, *, preview: bool, pretrain: bool) -> None:
     """Print how the training ended and what comes next."""
+    print_result(session, result, preview=preview)
+    if pretrain:
+        line = hint("train --name", session.name)
+        console.say(f"Next, train without --pretrain: the same model then learns your two people:{line}")
+    else:
+        console.say(f"Next, convert; or train on, it continues from here:{hint('convert')}{hint('train')}")
+
+
+def print_result(session: TrainingSession, result: TrainingResult, *, preview: bool) -> None:
+    """Print how the training ended and where everything is."""
     console.say(ending(session, result))
     if result.skipped:
         console.say(f"{result.skipped} more steps diverged and were not applied.")
     console.say(f"The model is in {session.folder}.")
     if preview:
         console.say(f"The preview is {session.model_dir / 'preview.png'}.")
-    if pretrain:
-        line = hint("train --name", session.name)
-        console.say(f"Next, train without --pretrain: the same model then learns your two people:{line}")
-    else:
-        console.say(f"Next, convert; or train on, it continues from here:{hint('convert')}{hint('train')}")

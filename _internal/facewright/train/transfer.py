@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from facewright.core.errors import UserError
-from facewright.models.base import FaceModel
+from facewright.models.base import Trainable
 from facewright.models.trained import load_generation, weights_of
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation
@@ -79,7 +79,7 @@ def _checked(folder: Path) -> Generation:
         raise UserError(f"{folder} is damaged: {problem}.", "a complete one.", "name another one.") from problem
 
 
-def begin_from(model: FaceModel, source: Generation, *, new_src: bool = False) -> Start:
+def begin_from(model: Trainable, source: Generation, *, new_src: bool = False) -> Start:
     """Load what fits from another model: arrays of the same part, name and shape.
 
     Args:

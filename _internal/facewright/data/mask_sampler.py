@@ -1,0 +1,198 @@
+"""Batches for the mask model: faces whose label is known, uncovered ones behind drawn things."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.data.augment import draw_params
+from facewright.data.covers import Picture, Scene, draw_cover, photograph, put_before
+from facewright.data.sample import Batch, PreparedFace, Sample, make_sample, prepare_face
+from facewright.data.store import MAX_BYTES, DecodedFaces
+from facewright.faces.faceset import FaceFile
+from facewright.faces.mask import Mask
+from facewright.faces.record import load_face
+from facewright.faces.visible import COVERED_SHARE, covered_share, is_labelled
+
+LABELLED_SHARE = 0.5  # of a batch, where faces were labelled: a label says more than a drawn cover
+COVERED_SAMPLES = 0.15  # of a batch, where records tell of covers
+COVER_CHANCE = 0.75  # that an uncovered face gets a cover
+SECOND_COVER = 0.25  # that one with a cover gets another one
+COVER_ON_COVERED = 0.3  # that a face which is covered already gets a cover
+TAKEN_FOR = 0.8  # how far a face of which nothing is known is believed to be uncovered; see `models.mask`
+PREVIEW_SEED = 7  # the same covers in every preview
+JUDGED_SIDE = 64  # px at which it is measured how much of a face is covered
+SKIN_SIDE = 0.25  # of the image: the patch from which hands get their skin
+
+
+@dataclass(frozen=True)
+class FaceGroups:
+    """Indices of faces by what is known of them.
+
+    Attributes:
+        labelled: Somebody said what of them is seen.
+        covered: Their records tell what covers them.
+        plain: Nothing covers them, as far as is known.
+    """
+
+    labelled: tuple[int, ...]
+    covered: tuple[int, ...]
+    plain: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.labelled) + len(self.covered) + len(self.plain)
+
+
+def group_faces(faces: Sequence[FaceFile]) -> FaceGroups:
+    """Sort faces by what their records say of covers."""
+    found: dict[str, list[int]] = {"labelled": [], "covered": [], "plain": []}
+    for index, face in enumerate(faces):
+        record = face.record
+        if is_labelled(record):
+            found["labelled"].append(index)
+        elif record.occlusion is not None and _covered(face) > COVERED_SHARE:
+            found["covered"].append(index)
+        else:
+            found["plain"].append(index)
+    return FaceGroups(**{name: tuple(indices) for name, indices in found.items()})
+
+
+def _covered(face: FaceFile) -> float:
+    side = face.record.size or 1
+    points = (face.record.landmarks + 0.5) * (JUDGED_SIDE / side) - 0.5
+    return covered_share(face.record, points, JUDGED_SIDE)
+
+
+class MaskSampler:
+    """Draws batches of faces, labels, and where these are known. All random numbers come from one generator.
+
+    Args:
+        faces: The faces; their records may differ from those in the files, where labels were carried over.
+        samples: What the mask model asks for: image, label and where it is known, in this order and of one size.
+        rng: The only source of randomness.
+        executor: Threads that make the samples of a batch; without it the calling thread does.
+        max_bytes: Of prepared faces that are kept in memory.
+
+    Raises:
+        ValueError: There are no faces.
+    """
+
+    def __init__(
+        self,
+        faces: Sequence[FaceFile],
+        samples: tuple[Sample, ...],
+        rng: np.random.Generator,
+        *,
+        executor: Executor | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        if not faces:
+            raise ValueError("a sampler needs at least one face")
+        records = {face.path: face.record for face in faces}
+
+        def decode(path: Path, wanted: Sequence[Sample]) -> PreparedFace:
+            # A half face is taken too: what its image does not show stays black, and nothing is known there.
+            return prepare_face(load_face(path)[0], records[path], wanted)
+
+        self.samples = samples
+        self.groups = group_faces(faces)
+        self._plain = frozenset(self.groups.plain)
+        self._faces = DecodedFaces([face.path for face in faces], samples, max_bytes, decode)
+        self._rng = rng
+        self._executor = executor
+
+    def batch(self, size: int) -> Batch:
+        """Return the next batch: name of the sample -> (size, side, side, channels) float32 in 0..1.
+
+        Where a label is known is 1 where something vouches for it, `TAKEN_FOR` on faces that nothing is known of.
+
+        Raises:
+            UserError: A face cannot be read.
+        """
+        # A seed for each, so that a batch does not depend on the threads.
+        seeds = self._rng.integers(0, 2**62, size).tolist()
+        return self._stacked(list(self._map(self._sample, seeds)))
+
+    def untouched(self, indices: Sequence[int]) -> Batch:
+        """Return faces for a preview, as they are: every second plain one behind a cover, the same in each preview."""
+        made = []
+        for place, number in enumerate(indices):
+            index = number % len(self)
+            image, label, known = make_sample(self._faces.face(index), self.samples, None)
+            if index in self._plain and place % 2:
+                rng = np.random.default_rng([PREVIEW_SEED, index])
+                image, label = self._covered(image, label, known, rng)
+            made.append((image, label, known))
+        return self._stacked(made)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the random draws, JSON-able."""
+        return {"rng": self._rng.bit_generator.state}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state` was taken; one that fits no generator is passed over."""
+        with contextlib.suppress(LookupError, TypeError, ValueError, OverflowError):
+            self._rng.bit_generator.state = state["rng"]
+
+    def __len__(self) -> int:
+        return len(self._faces)
+
+    def _map(self, work: Any, seeds: list[int]) -> Any:
+        return self._executor.map(work, seeds) if self._executor else map(work, seeds)
+
+    def _stacked(self, rows: "Sequence[tuple[NDArray[np.float32], ...]]") -> Batch:
+        return {s.name: np.stack(planes) for s, planes in zip(self.samples, zip(*rows, strict=True), strict=True)}
+
+    def _sample(self, seed: int) -> "tuple[NDArray[np.float32], ...]":
+        rng = np.random.default_rng(seed)
+        index, chance = self._draw(rng)
+        params = draw_params(rng, flip=True)
+        image, label, known = make_sample(self._faces.face(index), self.samples, params)
+        if index in self._plain:
+            known = known * np.float32(TAKEN_FOR)
+        if rng.random() < chance:
+            image, label = self._covered(image, label, known, rng)
+            if rng.random() < SECOND_COVER:
+                image, label = self._covered(image, label, known, rng)
+        return photograph(image, rng), label, known
+
+    def _draw(self, rng: np.random.Generator) -> tuple[int, float]:
+        """Return a face, and how likely it gets a cover."""
+        groups, draw = self.groups, rng.random()
+        rest = groups.plain or groups.covered or groups.labelled
+        if groups.labelled and draw < LABELLED_SHARE:
+            return _one_of(groups.labelled, rng), COVER_ON_COVERED
+        if groups.covered and draw < LABELLED_SHARE + COVERED_SAMPLES:
+            return _one_of(groups.covered, rng), COVER_ON_COVERED
+        return _one_of(rest, rng), COVER_CHANCE
+
+    def _covered(
+        self, image: Picture, label: NDArray[np.float32], known: NDArray[np.float32], rng: np.random.Generator
+    ) -> "tuple[Picture, NDArray[np.float32]]":
+        other = self._faces.face(_one_of(range(len(self)), rng))
+        texture = make_sample(other, self.samples[:1], draw_params(rng, flip=True))[0]
+        seen: Mask = known[..., 0] * label[..., 0]
+        scene = Scene(image, seen, _skin_of(image, seen, rng), texture)
+        covered, left = put_before(image, label[..., 0], draw_cover(scene, rng))
+        return covered, left[..., None]
+
+
+def _skin_of(image: Picture, seen: Mask, rng: np.random.Generator) -> Picture:
+    """Return a square of the face that shows skin: any that lies wholly where it is seen, else the middle."""
+    side = len(image)
+    part = max(2, round(side * SKIN_SIDE))
+    for _ in range(8):
+        y, x = rng.integers(0, side - part + 1, 2)
+        if seen[y : y + part, x : x + part].min() > 0.9:
+            return image[y : y + part, x : x + part]
+    start = (side - part) // 2
+    return image[start : start + part, start : start + part]
+
+
+def _one_of(indices: Sequence[int], rng: np.random.Generator) -> int:
+    return int(indices[int(rng.integers(len(indices)))])

@@ -1,0 +1,110 @@
+"""The mask model: which pixels of a face are seen, and not covered by a hand, hair or a thing.
+
+A U-Net (Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015) that works
+at half the resolution inside; its last layer gives four sub-pixels at once. It is no network that swaps faces: the
+command `mask` trains it, in the loop in which those are trained, and applies it.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facewright import nn
+from facewright.data.sample import Batch, Sample
+from facewright.faces.align import FaceType
+from facewright.models.base import Array, Trainable, to_numpy
+
+if TYPE_CHECKING:  # it imports keras
+    from facewright.nn.train_step import TrainStep
+
+SIDE = 128
+STREAM = "faces"
+ENCODER = (24, 48, 96, 128)  # channels, 64 px down to 8 px
+DECODER = (96, 48, 24)  # channels, 16 px up to 64 px
+GREEN = np.array([0.2, 0.9, 0.2], np.float32)  # of what is covered, in the preview
+TINT = 0.55
+SURE = 0.9  # of `known`: from here on a label is one that somebody or something vouches for
+DISPUTED = 0.4  # of a prediction: below it a pixel is taken for covered
+IGNORED = 0.05  # weight of a pixel whose label is disputed
+
+
+class FaceMask(Trainable):
+    """Full face, 128 px: image -> where the face is seen."""
+
+    title = "mask of what of a face is seen, 128 px"
+    resolution = SIDE
+    face_type = FaceType.FULL
+    streams = (STREAM,)
+    reported = ("mask",)
+    ema = 0.99
+    default_batch = 8
+    parameters = MappingProxyType({"full": 1_046_492})
+
+    def samples(self, stream: str = STREAM) -> tuple[Sample, ...]:
+        """Return the face, its label, and where that label is known."""
+        return (
+            Sample("warped", "image", self.resolution, self.face_type, interpolation="cubic"),
+            Sample("label", "visible", self.resolution, self.face_type),
+            Sample("known", "known", self.resolution, self.face_type),
+        )
+
+    def build(self) -> dict[str, Any]:
+        """Build the network (128, 128, 3) -> (128, 128, 1) in 0..1."""
+        return {"network": _network(self.widths(*ENCODER), self.widths(*DECODER))}
+
+    def train_steps(self) -> "tuple[TrainStep, ...]":
+        """Return the one step."""
+
+        def loss(batch: dict[str, Any], mask: Any) -> tuple[Any, dict[str, Any]]:
+            weight = trusted(batch["label"], mask, batch["known"])
+            total = nn.losses.weighted_crossentropy(batch["label"], mask, weight)
+            return total, {"mask": total}
+
+        settings: dict[str, Any] = {"side": self.resolution, "streams": self.streams, "reports": self.reported}
+        return (nn.train_step.TrainStep("", self.parts, self.parts["network"], loss, self.optimizer(), **settings),)
+
+    def optimizer(self) -> Any:
+        """Return Adam, as fast as QUICK's: the network is as shallow."""
+        return nn.optimizers.Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
+
+    def predict(self, faces: Array) -> Array:
+        """Return where faces are seen: (n, 128, 128, 3) float32 BGR in 0..1 -> (n, 128, 128) in 0..1."""
+        with self.averaged():
+            return to_numpy(self.parts["network"].predict_on_batch(faces))[..., 0]
+
+    def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:
+        """Return the face, its label, the prediction, and the face with what is covered in green."""
+        batch = batches[STREAM]
+        faces, label, known = batch["warped"], batch["label"], batch["known"]
+        mask = self.predict(faces)[..., None]
+        covered = (1 - mask) * known
+        overlay = faces * (1 - TINT * covered) + TINT * covered * GREEN
+        grey = [np.repeat(plane, 3, axis=-1).astype(np.float32) for plane in (label * known, mask * known)]
+        return {"face": faces, "label": grey[0], "mask": grey[1], "covered": overlay.astype(np.float32)}
+
+
+def trusted(label: Any, prediction: Any, known: Any) -> Any:
+    """Return how much each pixel counts, all (b, h, w, 1) in 0..1.
+
+    Where a face is only taken for uncovered, the network may know better: a hand that nobody has marked would teach
+    the opposite of what it is to learn. Such pixels count little once they are predicted to be covered (a small loss
+    is believed: Han et al., "Co-teaching", NeurIPS 2018, whose second network is left out).
+    """
+    doubted = nn.ops.logical_and(known < SURE, nn.ops.logical_and(label > DISPUTED, prediction < DISPUTED))
+    return known * nn.ops.where(nn.ops.stop_gradient(doubted), IGNORED, 1.0)
+
+
+def _network(encoder: tuple[int, ...], decoder: tuple[int, ...]) -> Any:
+    face = nn.keras.Input((SIDE, SIDE, 3))
+    x, skips = face, []
+    for level, filters in enumerate(encoder):
+        x = nn.blocks.conv(filters, kernel=5 if level == 0 else 3, init=nn.blocks.HE)(x)
+        skips.append(x)  # (b, 64, 64, 24) ... (b, 8, 8, 128)
+    x = nn.blocks.residual(encoder[-1])(nn.blocks.residual(encoder[-1])(x))
+    for filters, skip in zip(decoder, reversed(skips[:-1]), strict=True):
+        x = nn.layers.Concatenate()([nn.blocks.upscale(filters, kernel=1, init=nn.blocks.HE)(x), skip])
+        x = nn.blocks.conv(filters, kernel=3, strides=1, init=nn.blocks.HE)(x)
+    fine = nn.blocks.PixelShuffle()(nn.layers.Conv2D(4, 3, padding="same")(x))
+    return nn.keras.Model(face, nn.layers.Activation("sigmoid", dtype="float32")(fine), name="network")

@@ -1,0 +1,72 @@
+"""Batches of the mask model."""
+
+import numpy as np
+import pytest
+
+from facewright.core.workers import threads
+from facewright.data.mask_sampler import MaskSampler
+from facewright.data.sample import Sample
+from facewright.faces.align import FaceType
+from masks.labelled import drawn_faces, left_covered, polygon
+
+KINDS = (("warped", "image"), ("label", "visible"), ("known", "known"))
+SAMPLES = tuple(Sample(name, kind, 32, FaceType.FULL) for name, kind in KINDS)
+
+
+def sampler(faces, executor=None, seed=0):
+    return MaskSampler(faces, SAMPLES, np.random.default_rng(seed), executor=executor)
+
+
+@pytest.fixture
+def faces(tmp_path):
+    return [
+        *drawn_faces(tmp_path / "plain", 4),
+        *drawn_faces(tmp_path / "covered", 2, occlusion=left_covered()),
+        *drawn_faces(tmp_path / "labelled", 1, polygons=(polygon(),)),
+    ]
+
+
+def test_faces_are_known_by_what_their_records_say(faces):
+    groups = sampler(faces).groups
+    assert (groups.plain, groups.covered, groups.labelled) == ((0, 1, 2, 3), (4, 5), (6,))
+
+
+def test_labelled_faces_are_drawn_much_more_often(faces):
+    alone = sampler([faces[0], *[faces[6]]])
+    batch = alone.batch(60)
+    halves = [label[:, :12].mean() < 0.2 and label[:, 20:].mean() > 0.4 for label in batch["label"][..., 0]]
+    halves += [
+        label[:, 20:].mean() < 0.2 and label[:, :12].mean() > 0.4 for label in batch["label"][..., 0]
+    ]  # mirrored
+    assert sum(halves) > 15
+
+
+def test_a_batch_does_not_depend_on_threads_and_goes_on_from_its_state(faces):
+    with threads(3) as executor:
+        many, one = sampler(faces, executor), sampler(faces)
+        many.batch(5), one.batch(5)
+        again = sampler(faces, seed=9)
+        again.set_state(one.state())
+        batches = [made.batch(5) for made in (many, one, again)]
+    for name, _ in KINDS:
+        assert batches[0][name].shape == (5, 32, 32, 3 if name == "warped" else 1)
+        assert np.array_equal(batches[0][name], batches[1][name])
+        assert np.array_equal(batches[1][name], batches[2][name])
+
+
+def test_covers_hide_plain_faces_and_the_preview_shows_the_same(faces):
+    plain = sampler(faces[:4])
+    batch = plain.batch(40)
+    assert ((batch["label"] < 0.5) & (batch["known"] > 0.7)).any(axis=(1, 2, 3)).sum() > 10
+    shown = plain.untouched([0, 1])
+    assert np.array_equal(shown["warped"], plain.untouched([0, 1])["warped"])
+    assert shown["label"][0][shown["known"][0] > 0.99].min() > 0.95
+    assert 0 < plain.batch(1)["known"].max() < 1  # nobody vouches for a face that was never looked at
+    assert sampler(faces[6:]).batch(1)["known"].max() == 1
+
+
+def test_half_faces_are_taken_and_none_are_refused(tmp_path):
+    half = drawn_faces(tmp_path, 1, face_type=FaceType.HALF)
+    assert sampler(half).batch(2)["warped"].shape == (2, 32, 32, 3)
+    with pytest.raises(ValueError, match="face"):
+        sampler([])
