@@ -65,6 +65,9 @@ class SquareModels(ModelLoader):
         self.landmarker = landmarker or StillLandmarks()
         self.loaded: list[str] = []
 
+    def use_landmarker(self, name: str) -> None:
+        """The landmarks of squares stay, whatever is asked for."""
+
     def detector(self, name: str, *, sensitive: bool = False) -> Squares:
         self.loaded.append(name)
         return self.squares

@@ -21,16 +21,18 @@ from facewright.faces.record import MANUAL_DETECTOR
 from facewright.ui.window import Window, has_screen, open_window
 
 SUSPICIOUS_CHOICES = {
+    "made": "frames with a face that was filled in or repaired from the frames around",
     "faceless": "frames in which no face was found",
     "several": "frames with several faces",
     "suspicious": "frames with a face that may be none, lies oddly, or is missing among others",
     "deleted": "frames whose faces were deleted",
     "every": "every frame, those too that a person finished before",
 }
-USUAL_KINDS = ("faceless", "several", "suspicious")
+USUAL_KINDS = ("made", "faceless", "several", "suspicious")
 KIND_GROUPS = {"none": (), "usual": USUAL_KINDS}  # further words for kinds
 NO_KIND = "none"
 KIND_REASONS = {
+    "made": "made from the frames around",
     "faceless": "no face",
     "several": "several faces",
     "deleted": "its faces were deleted",
@@ -115,7 +117,9 @@ def frames_by_kind(run: SideRun, frames: Sequence[Path]) -> dict[str, list[Path]
     finished = {name for name, entry in entries.items() if finished_manually(entry)}
     unfinished = [path for path in frames if path.name not in finished]
     odd = {one.name for one in open_frames(run.side, run.log, run.faces)}
+    made = {face.record.frame for face in run.faces.faces if face.record.origin != "found"}
     return {
+        "made": [path for path in unfinished if path.name in made],
         "faceless": frames_without_faces(run, frames),
         "several": [path for path in unfinished if len(faces.get(path.stem, [])) > 1],
         "suspicious": [path for path in unfinished if path.name in odd],

@@ -26,9 +26,11 @@ from facewright.core.options import option
 from facewright.core.workspace import FRAMES_OF_SIDES, Side, Workspace
 from facewright.extract.log import frames_to_search
 from facewright.extract.open_frames import OpenFrame, open_frames
+from facewright.extract.options import MendOptions
 from facewright.extract.people import number_new
 from facewright.extract.report import say_next
 from facewright.extract.second_search import passes, search_again
+from facewright.extract.session import mend_after_search
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
 from facewright.extract.smooth_side import smooth_side
 
@@ -52,7 +54,7 @@ class FixOptions:
     )
     look: str = option(
         "",
-        f"Which frames to annotate: some of {', '.join(SUSPICIOUS_CHOICES)}; usual (the first three) or none. "
+        f"Which frames to annotate: some of {', '.join(SUSPICIOUS_CHOICES)}; usual (the first four) or none. "
         "Without this flag you are asked, where somebody is there to answer and there is a screen.",
         check=parse_kinds,
         remember=False,
@@ -60,7 +62,7 @@ class FixOptions:
 
 
 @dataclass(frozen=True)
-class Options(AnnotationOptions, FixOptions):
+class Options(AnnotationOptions, MendOptions, FixOptions):
     """What can be chosen."""
 
 
@@ -98,6 +100,10 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         names = set(side_run.log.unfinished())
         faceless = [path for path in frames if path.name in names]
         found = search_again(side_run, faceless, passes(slow=options.slow))
+        if found:
+            number_new(side_run)
+            smooth_side(side_run)
+        mend_after_search(side_run, options.max_gap)
         kinds = frames_by_kind(side_run, frames)
         worst = open_frames(side, side_run.log, side_run.faces)
         unsearched = sum(map(len, side_run.log.split(frames)))
@@ -136,7 +142,8 @@ def _annotate(
     wanted = {path for name in chosen for path in kinds[name]}
     settings = side_run.log.settings or {}
     reasons = reasons_of(side_run, frames, kinds) if wanted else None
-    ranks = {name: rank for rank, name in enumerate(worst)}
+    made = [path.name for path in kinds["made"]]
+    ranks = {name: rank for rank, name in enumerate(dict.fromkeys([*made, *worst]))}
     ordered = [path for path in frames if path in wanted]
     ordered.sort(key=lambda path: ranks.get(path.name, len(ranks)))  # the worst first, others in the frames' order
     done = ManualAnnotation(options)(side_run, frames, ordered, settings, reasons)
@@ -155,6 +162,8 @@ def _lines(
         files = [name for names in found.values() for name in names]
         yield f"Faces found in frames that had none: {len(files)} ({console.listed(files)})."
         yield f"  Look at them in {side.aligned_dir}: at these thresholds other things are taken for faces too."
+    if made := names["made"]:
+        yield f"Frames with a face made from the frames around: {len(made)} ({console.listed(made)})."
     if left := names["faceless"]:
         yield f"Frames still without a face: {len(left)} ({console.listed(left)}). Conversion leaves them as they are."
     if crowded := names["several"]:
@@ -167,7 +176,7 @@ def _lines(
         yield f"Frames whose faces were deleted: {len(deleted)} ({console.listed(deleted)}). They are left alone."
     if unsearched:
         yield f"Frames not searched yet: {unsearched}."
-    if not (found or left or crowded or odd or deleted or unsearched):
+    if not (found or made or left or crowded or odd or deleted or unsearched):
         yield "Every frame has exactly one face, or was finished by a person."
 
 

@@ -108,6 +108,12 @@ class ExtractionLog:
         self._add(entry)
         self.entries[file.name] = entry
 
+    def note_more(self, name: str, **more: Any) -> None:
+        """Write more about a frame that stands in the journal."""
+        entry = {**self.entries[name], **more}
+        self._add(entry)
+        self.entries[name] = entry
+
     def _add(self, entry: Entry) -> None:
         if self._journal is None:
             raise ValueError("the log is not open for writing")

@@ -31,6 +31,7 @@ NO_FACE = 0.5  # the mesh's own confidence, below which all that it looked at wa
 SMALL_FACE, PROFILE = 25.0, 45.0  # px and degrees: there the mesh says nothing
 SAME_PLACE = 0.2  # share of the area of two boxes, from which on they are one face's
 SHORT = 3  # faces of a track that comes and goes
+LOW = "low score"
 MISSING, DOUBTED = 3.0, 1.0  # severity
 
 
@@ -61,7 +62,7 @@ def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
     points = np.asarray(record.frame_landmarks, np.float64)
     found = []
     if record.score < LOW_SCORE.get(record.detector, -np.inf):
-        found.append("low score")
+        found.append(LOW)
     matrix = similarity(points[INNER:], MEAN_FACE)
     apart = transform_points(points[INNER:], matrix) - MEAN_FACE
     left, top, right, bottom = record.rect
@@ -114,9 +115,11 @@ def _odd(
     followed: FollowedFaces, size_of: Callable[[str], tuple[int, int] | None], *, video: bool
 ) -> Iterator[tuple[str, float, str]]:
     """Yield (frame, severity, reason) of faces that are odd by themselves or, in a video, beside their neighbours."""
-    for file in followed.files:
+    certain = _in_certain_tracks(followed) if video else set()
+    for index, file in enumerate(followed.files):
         for doubt in doubts(file.record, size_of(file.record.frame)):
-            yield file.record.frame, DOUBTED, doubt
+            if not (doubt == LOW and index in certain):
+                yield file.record.frame, DOUBTED, doubt
     if not video:
         return
     for odd in odd_faces(followed.sightings, followed.tracks):
@@ -124,6 +127,14 @@ def _odd(
             yield followed.files[odd.index].record.frame, odd.severity, words
     for index in _fleeting(followed):
         yield followed.files[index].record.frame, MISSING, "a face that comes and goes"
+
+
+def _in_certain_tracks(followed: FollowedFaces) -> set[int]:
+    """Return the faces of tracks whose faces the detector was mostly sure of: one that fits them is no false one."""
+    records = [file.record for file in followed.files]
+    low = [record.score < LOW_SCORE.get(record.detector, -np.inf) for record in records]
+    certain = (track for track in followed.tracks if len(track) > SHORT and 2 * sum(low[i] for i in track) < len(track))
+    return {index for track in certain for index in track}
 
 
 def _fleeting(followed: FollowedFaces) -> Iterator[int]:

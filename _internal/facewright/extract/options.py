@@ -238,9 +238,25 @@ class SmoothOptions:
     )
 
 
+@dataclass(frozen=True)
+class MendOptions:
+    """What is made from the frames around."""
+
+    max_gap: int = option(
+        12,
+        "In a video of dst, fill in a face that is missing in up to so many frames between others of its track, where "
+        "a search nearby finds none; landmarks that do not fit the frames around are repaired. Never over a cut, and "
+        "what you delete stays deleted. 0 leaves all as it was found.",
+        low=0,
+        high=100,
+    )
+
+
 # Groups further down come first in the list of flags and in the questions.
 @dataclass(frozen=True)
-class ExtractOptions(SmoothOptions, PeopleOptions, RunOptions, LicenceOptions, FaceOptions, FrameOptions, BasicOptions):
+class ExtractOptions(
+    MendOptions, SmoothOptions, PeopleOptions, RunOptions, LicenceOptions, FaceOptions, FrameOptions, BasicOptions
+):
     """All of this file."""
 
 

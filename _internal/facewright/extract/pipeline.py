@@ -150,13 +150,13 @@ class FaceExtractor:
             faces: list[tuple[Image, Candidate]] = []
             for frame in frames:
                 for candidate in frame.next_round(config.min_face_px, config.max_faces):
-                    candidate.record = self._record(frame.image, frame.frame.path.name, candidate.box)
+                    candidate.record = self.record(frame.image, frame.frame.path.name, candidate.box)
                     faces.append((frame.image, candidate))
             if not faces:
                 return
             apply_filters(self.filters, faces)
 
-    def _record(self, image: Image, frame: str, box: Box) -> FaceRecord:
+    def record(self, image: Image, frame: str, box: Box) -> FaceRecord:
         """Find the landmarks of a box and align the face by them."""
         square = box.square or self.detector.face_square(box)
         found: FoundMesh | None = None

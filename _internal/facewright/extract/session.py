@@ -16,9 +16,10 @@ from facewright.extract.detectors.base import MANUAL_CHOICE, Detector
 from facewright.extract.filters import BlurFilter, EachFace, FaceFilter, reject_false_face
 from facewright.extract.identity_filter import identity_filter
 from facewright.extract.log import ExtractionLog, LoggedSettings, frames_to_search
+from facewright.extract.mend_side import mend_side
 from facewright.extract.options import ExtractOptions, describe_settings, settings_of
 from facewright.extract.overlay import debug_file, draw_detections
-from facewright.extract.people import number_after_extraction
+from facewright.extract.people import number_after_extraction, number_new
 from facewright.extract.pipeline import ExtractionConfig, FaceExtractor, extract_faces
 from facewright.extract.report import ExtractionReport
 from facewright.extract.rotation import parse_angles
@@ -46,12 +47,35 @@ def _identities(options: ExtractOptions, run: SideRun) -> FaceFilter | None:
 # the search; libraries and weights are loaded in it. Cheap filters come first.
 FILTERS: tuple[Callable[[ExtractOptions, SideRun], FaceFilter | None], ...] = (_false_faces, _blurred, _identities)
 
+
+def mend_after_search(run: SideRun, max_gap: int) -> None:
+    """Repair and fill in between good faces, see `mend_side`; new faces get their numbers and steady their neighbours.
+
+    Args:
+        run: The side, whose faces were numbered and smoothed.
+        max_gap: Frames of a gap at most.
+    """
+    options = options_of_settings(run.side, run.log.settings or {})
+    names = [name for name in dict.fromkeys((options.detector, "dlib-hog")) if name not in MANUAL_CHOICE]
+
+    def extractors() -> list[FaceExtractor]:
+        found = [run.models.detector(name, sensitive=True) for name in names]
+        return [make_extractor(run, options, detector, (), debug_dir=None) for detector in found]
+
+    done = mend_side(run, max_gap, extractors)
+    done.say()
+    if done.any:
+        number_new(run)
+        smooth_side(run)
+
+
 # What is done over all faces of the side once every frame was searched, in this order. Called at each run, also when
 # there was nothing left to search: it does what is missing, quickly says nothing when nothing is, and can be killed
 # and called again at any moment.
 AFTER_SEARCH: tuple[Callable[[SideRun, ExtractOptions], None], ...] = (
     number_after_extraction,
     lambda run, options: smooth_side(run, options.smooth),
+    lambda run, options: mend_after_search(run, options.max_gap),
 )
 
 

@@ -44,8 +44,8 @@ def smooth_side(run: SideRun, chosen: str = "auto") -> None:
     files = run.faces.faces
     if level == "off" and all(file.record.raw_landmarks is None for file in files):
         return
-    raw = [file.record.found_landmarks for file in files]
     followed = follow_faces(run.side, run.log, run.faces)
+    raw = [np.asarray(face.points, np.float32) for face in followed.sightings]
     wanted = raw if level == "off" else smooth_faces(followed.sightings, STRENGTHS[level], followed.tracks)
     todo = [
         FaceFile(file.path, replaced)

@@ -70,7 +70,8 @@ def smooth_faces(
     """Return the landmarks of each face, (68, 2) float32, smoothed along its track.
 
     Args:
-        faces: As they were found, in any order. Fixed ones come back as they are and count more than the others.
+        faces: As they were found, in any order. Fixed ones come back as they are and count more than the others; so do
+            those that were made from the faces around, which do not count.
         strength: How strongly.
         tracks: Of `join_tracks`; None finds them.
     """
@@ -80,7 +81,7 @@ def smooth_faces(
             continue
         along = [faces[index] for index in track]
         for index, points in zip(track, smooth_track(along, strength), strict=True):
-            if not faces[index].fixed:
+            if not (faces[index].fixed or faces[index].made):
                 smoothed[index] = points.astype(np.float32)
     return smoothed
 
@@ -95,7 +96,7 @@ def smooth_track(faces: Sequence[Sighting], strength: Strength) -> NDArray[np.fl
     points = np.array([face.points for face in faces], np.float64)
     times = np.array([face.time for face in faces]) - faces[0].time
     weights = np.zeros(times[-1] + 1)
-    weights[times] = [MANUAL_WEIGHT if face.fixed else 1.0 for face in faces]
+    weights[times] = [0.0 if face.made else MANUAL_WEIGHT if face.fixed else 1.0 for face in faces]
     to_mean = [similarity(p[INNER:], MEAN_FACE) for p in points]
     shapes = np.array([transform_points(p, matrix) for p, matrix in zip(points, to_mean, strict=True)])
     linear = np.array([invert(matrix)[:, 0] for matrix in to_mean]) @ (1, 1j)  # side and roll as one complex number

@@ -1,0 +1,254 @@
+"""Bad landmarks repaired and missing faces filled in, between good faces of the same track; never over a cut.
+
+A missing face is first searched again near where it must be; only where nothing is found there, it is filled in. What
+somebody deleted stays deleted, and nothing is made up at the ends of a track, behind another face, or where what is
+seen there is not the face any more: the points are carried by optical flow from either end, and where the two ways do
+not meet, or the frame shows something else, the frame is left for the verdict.
+
+Each frame is tried once; its journal says so (`tried`). What was found stays in the record of a repaired face
+(`raw_landmarks`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.images import Image, read_image
+from facewright.extract.follow import FollowedFaces, Rect, follow_faces, is_video
+from facewright.extract.near_search import search_near
+from facewright.extract.open_frames import unfound
+from facewright.extract.pipeline import FaceExtractor
+from facewright.extract.side_run import SideRun
+from facewright.extract.smooth_side import with_landmarks
+from facewright.faces.align import FaceType, Points, align_matrix, cut
+from facewright.faces.faceset import FaceFile
+from facewright.faces.flow import carry_points, eye_distance
+from facewright.faces.likeness import COMPARED_SIDE, likeness
+from facewright.faces.odd import odd_faces
+from facewright.faces.record import FaceRecord, save_face
+
+TRIED = "near"  # stands under "tried" in the journal of a frame that was looked at here
+FILLED_DETECTOR = "filled"  # stands for the detector of a face that none found
+# How much the flow may lose from one end to the other, in distances of the eyes: in gaps made in seven clips, 0.05.
+MAX_LOST, SMALL_PX = 0.1, 20.0  # of smaller distances the landmarks tremble more
+LIKE = 0.6  # of the faces at the ends, at least: a hand before the face, a turned head are less like them
+INSIDE = 0.8  # of the face's extent, that lies in the frame
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames of a track between two good faces.
+
+    Attributes:
+        before, after: Indices of the good faces.
+        bad: Time -> index of a face whose landmarks are wrong.
+        missing: Times at which the face is missing and was not found.
+    """
+
+    before: int
+    after: int
+    bad: dict[int, int]
+    missing: list[int]
+
+
+@dataclass
+class Mended:
+    """What was done: names of frames."""
+
+    found: list[str] = field(default_factory=list)
+    filled: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.found or self.filled or self.repaired)
+
+    def say(self) -> None:
+        """Say it."""
+        for names, words in (
+            (self.found, "Faces found by a search near where they must be"),
+            (self.filled, "Faces filled in from the frames around"),
+            (self.repaired, "Landmarks repaired from the frames around"),
+        ):
+            if names:
+                console.say(f"{words}: {len(names)} ({console.listed(names)}).")
+
+
+def stretches(followed: FollowedFaces, run: SideRun, longest: int) -> list[Stretch]:
+    """Return what there is to be mended.
+
+    Args:
+        followed: The faces of the side.
+        run: Its journal says what was found where.
+        longest: Frames of a stretch at most.
+    """
+    bad = {odd.index for odd in odd_faces(followed.sightings, followed.tracks) if odd.misplaced}
+    missing = {time: gap for gap in followed.gaps for time in unfound(followed, gap, run.log)}
+    by_ends: dict[int, list[int]] = {}
+    for time, gap in missing.items():
+        by_ends.setdefault(gap.before, []).append(time)
+    found = []
+    for track in followed.tracks:
+        good = [index for index in track if index not in bad]
+        place = {index: at for at, index in enumerate(track)}
+        for before, after in pairwise(good):
+            within = track[place[before] : place[after]]  # from the good face to the last bad one
+            spoilt = {followed.sightings[index].time: index for index in within[1:]}
+            lacking = sorted(time for index in within for time in by_ends.get(index, []))
+            length = followed.sightings[after].time - followed.sightings[before].time - 1
+            if (spoilt or lacking) and length <= longest:
+                found.append(Stretch(before, after, spoilt, lacking))
+    return found
+
+
+def mend_side(run: SideRun, longest: int, extractors: Callable[[], Sequence[FaceExtractor]]) -> Mended:
+    """Repair and fill in what was not tried yet.
+
+    Args:
+        run: The side, a video whose frames are on the disk; else nothing is done.
+        longest: Frames of a stretch at most; 0 does nothing.
+        extractors: Loads what searches for the missing faces again, see `search_near`.
+    """
+    done = Mended()
+    if longest < 1 or not run.faces.faces or not is_video(run.side, run.log):
+        return done
+    followed = follow_faces(run.side, run.log, run.faces)
+    fill = run.side.short == "dst"
+    todo = [one for one in stretches(followed, run, longest) if _untried(followed, run, one, fill=fill)]
+    if not todo:
+        return done
+    asked = extractors() if any(one.missing for one in todo) and fill else []
+    with run.log.writing():
+        for one in console.progress(todo, total=len(todo), title="Mending", unit="gaps"):
+            _mend(run, followed, one, asked, done, fill=fill)
+    return done
+
+
+def _untried(followed: FollowedFaces, run: SideRun, one: Stretch, *, fill: bool) -> bool:
+    times = [*one.bad, *(one.missing if fill else ())]
+    return any(TRIED not in _tried(run, followed.names[time]) for time in times)
+
+
+def _tried(run: SideRun, name: str) -> list[str]:
+    return [word for word in str(run.log.entries.get(name, {}).get("tried", "")).split(",") if word]
+
+
+def _mend(
+    run: SideRun,
+    followed: FollowedFaces,
+    one: Stretch,
+    extractors: Sequence[FaceExtractor],
+    done: Mended,
+    *,
+    fill: bool,
+) -> None:
+    """Carry the points through a stretch and write what can be vouched for."""
+    first, last = followed.sightings[one.before].time, followed.sightings[one.after].time
+    ends = followed.files[one.before].record, followed.files[one.after].record
+    names = followed.names[first : last + 1]
+    images = _images(run, names)
+    if images is None:
+        return
+    carried = carry_points(images, *(end.frame_landmarks for end in ends))
+    for at, points in enumerate(carried.points, 1):
+        time, name, image = first + at, names[at], images[at]
+        if time not in one.bad and not (time in one.missing and fill):
+            continue
+        looks = (_look(images[0], ends[0].frame_landmarks), _look(images[-1], ends[1].frame_landmarks))
+        like = max(likeness(_look(image, points), look) for look in looks)
+        sure = (
+            carried.lost < MAX_LOST * max(1.0, SMALL_PX / eye_distance(points))
+            and like >= LIKE
+            and _inside(points, image)
+        )
+        if time in one.bad:
+            if sure:
+                _repair(run, followed.files[one.bad[time]], image, points)
+                done.repaired.append(name)
+        else:
+            seen = search_near(extractors, image, name, points)
+            made = seen or (_filled(run, ends, at / (len(names) - 1), name, points) if sure else None)
+            if made is not None:
+                _add(run, ends[0], image, made)
+                (done.found if seen else done.filled).append(name)
+        run.log.note_more(name, tried=",".join([*_tried(run, name), TRIED]))
+
+
+def _images(run: SideRun, names: Sequence[str]) -> list[Image] | None:
+    """Read frames; None where one cannot be read, or they are of several sizes."""
+    try:
+        images = [read_image(run.side.frames_dir / name) for name in names]
+    except UserError:
+        return None
+    return images if len({image.shape for image in images}) == 1 else None
+
+
+def _look(image: Image, points: Points) -> Image:
+    """Return the upright face at these landmarks, small."""
+    return np.asarray(cut(image, align_matrix(points, FaceType.FULL, COMPARED_SIDE), COMPARED_SIDE), np.uint8)
+
+
+def _inside(points: Points, image: Image) -> bool:
+    """Whether most of a face lies in its frame."""
+    height, width = image.shape[:2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    seen = np.clip(np.minimum(high, (width, height)) - np.maximum(low, 0.0), 0.0, None)
+    return bool(seen.prod() >= INSIDE * (high - low).prod())
+
+
+def _repair(run: SideRun, face: FaceFile, image: Image, points: Points) -> None:
+    """Give a face other landmarks; its image is cut anew, unless a mask was drawn into it."""
+    record = face.record
+    if record.mask is None:
+        placed = _placed(run, record, points, frame=record.frame, rect=record.rect)
+        placed = replace(placed, detector=record.detector, score=record.score, landmarker=record.landmarker)
+    else:
+        placed = with_landmarks(record, points) or record
+    mended = replace(placed, raw_landmarks=record.found_landmarks, origin="repaired", embedding=None)
+    if record.mask is None:
+        save_face(face.path, mended.cut(image), mended)
+        run.faces.put(FaceFile(face.path, mended))
+    else:
+        run.faces.write(FaceFile(face.path, mended))
+
+
+def _filled(run: SideRun, ends: Sequence[FaceRecord], share: float, name: str, points: Points) -> FaceRecord:
+    """Return a face that nobody found."""
+    one, other = (np.array(end.rect) for end in ends)
+    left, top, right, bottom = (one + share * (other - one)).tolist()
+    record = _placed(run, ends[0], points, frame=name, rect=(left, top, right, bottom))
+    return replace(record, origin="filled", landmarker=ends[0].landmarker)
+
+
+def _placed(run: SideRun, like: FaceRecord, points: Points, *, frame: str, rect: Rect) -> FaceRecord:
+    """Return a record of these landmarks, of the same track and person, type and size as another."""
+    record = FaceRecord.from_landmarks(
+        np.asarray(points, np.float32),
+        like.face_type,
+        like.size,
+        level_eyes=bool((run.log.settings or {}).get("align_eyes", False)),
+        frame=frame,
+        detector=FILLED_DETECTOR,
+        score=0.0,
+        rect=rect,
+    )
+    return replace(record, person=like.person, track=like.track)
+
+
+def _add(run: SideRun, like: FaceRecord, image: Image, record: FaceRecord) -> None:
+    """Save a new face; the journal names it and where it is, so that one which is deleted is not made again."""
+    stem = Path(record.frame).stem
+    free = (run.side.aligned_dir / f"{stem}_{number}.png" for number in count())
+    path = next(path for path in free if not path.exists())
+    record = replace(record, person=like.person, track=like.track)
+    save_face(path, record.cut(image), record)
+    run.faces.put(FaceFile(path, record))
+    entry = run.log.entries[record.frame]
+    boxes = [*(entry.get("boxes") or []), [round(side) for side in record.rect]]
+    run.log.note_more(record.frame, faces=[*entry.get("faces", []), path.name], boxes=boxes)
