@@ -70,12 +70,14 @@ button, select {
 }
 button:disabled { opacity: .45; cursor: default }
 button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
+button.sure { background: var(--warn-ground); border-color: var(--warn); color: var(--warn) }
 button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent) }
 input[type="range"] { width: 100%; accent-color: var(--accent); min-height: 26px; margin: 0 }
 kbd {
   font: 12px ui-monospace, monospace; border: 1px solid currentColor; border-radius: 4px; padding: 0 4px; opacity: .8;
   margin-left: 6px; white-space: nowrap
 }
+@media (pointer: coarse) { kbd { display: none } }
 [hidden] { display: none !important }
 :is(button, select, input):focus-visible { outline: 3px solid var(--accent); outline-offset: 1px }
 """
