@@ -1,10 +1,13 @@
 """The mask editor: every event of its session, what lies in the files afterwards, window and page."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +18,10 @@ import pytest
 import browser
 from annotate.sessions import MeanModels
 from disks import longest_file
+from facewright.annotate.launch import AnnotationOptions
 from facewright.annotate.mask_session import BUTTONS, HELP, MaskKey, MaskSession
 from facewright.annotate.page import PageServer
+from facewright.commands import mask
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.extract.side_run import open_side
@@ -342,8 +347,55 @@ def test_polygons_are_drawn_in_the_window_and_outlive_a_kill(
     assert not list(editor.folder.glob("*.tmp")) and len(load_faceset(editor.folder).faces) == 3
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_the_command_opens_the_editor_and_what_was_drawn_outlives_ctrl_c(editor: Editor, workspace: Workspace) -> None:
+    command = [sys.executable, str(REPOSITORY / "main.py"), "mask", "--workspace", str(workspace.root)]
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    process = subprocess.Popen(
+        [*command, "--side", "dst", "--action", "edit", "--serve"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env={**environment, "PYTHONIOENCODING": "utf-8"},
+    )
+    try:
+        assert process.stdout is not None
+        address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
+        with urllib.request.urlopen(address + "fixed", timeout=10) as answer:
+            assert json.load(answer)["count"] == 3
+        presses = [
+            {"do": do, "x": (x + 0.5) / SIDE, "y": (y + 0.5) / SIDE, "what": "left"}
+            for x, y in CORNERS
+            for do in ("down", "up")
+        ]
+        body = json.dumps({"events": [*presses, {"do": "key", "what": "Enter"}]}).encode()
+        with urllib.request.urlopen(urllib.request.Request(address + "events", body), timeout=10) as answer:
+            assert json.loads(answer.headers["X-State"])["progress"].startswith("1 ")
+        assert len(editor.saved()) == 1
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 0 and "00001_0.png" in said and "--action train" in said
+
+
+def test_without_faces_or_a_screen_the_editor_says_so(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, save_drawn_face: Callable[..., Path]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    options = mask.Options(action="edit", side="dst")
+    with pytest.raises(UserError, match="no faces"):
+        mask.run(workspace, options, AnnotationOptions(serve=True))
+    fill_faces(workspace, save_drawn_face)
+    with pytest.raises(UserError, match="screen"):
+        mask.run(workspace, options, AnnotationOptions())
+
+
 if __name__ == "__main__":
-    from facewright.annotate.launch import AnnotationOptions
     from facewright.annotate.masks import edit_masks
 
     place = Workspace(Path(sys.argv[1]))

@@ -1,12 +1,13 @@
 """Find out what of each face is seen: a model that learns masks, and puts them into the faces.
 
+    edit     draw polygons around what belongs to the masks, and what covers it: in a window, or with --serve on a page
     train    learn on the faces of data_src and data_dst; labels are used where there are some, none are needed
     apply    put predicted masks into the faces of a side; --mask record then uses them
     remove   take predicted masks off again
     fetch    copy the labelled faces to a folder
 
 Hands, hair, glasses and other things in front of a face are left out of the masks. The model is in model/mask; the
-next training continues from there. Labels are polygons of step 5.3, or masks that came with imported faces.
+next training continues from there. Labels are polygons that you drew, or masks that came with imported faces.
 """
 
 from collections.abc import Mapping
@@ -15,12 +16,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from facewright.annotate.launch import AnnotationOptions
+from facewright.annotate.masks import edit_masks
 from facewright.core import console
 from facewright.core.command import Command, MoreOptions
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import option
-from facewright.core.workspace import FACES_OF_SIDES, Workspace
+from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
+from facewright.extract.side_run import open_side
 from facewright.masks.applying import apply_masks, remove_masks
 from facewright.masks.fetching import fetch_labelled
 from facewright.masks.options import MaskApplyOptions, MaskTrainOptions
@@ -28,13 +32,16 @@ from facewright.masks.training import train_masks
 
 ACTIONS: Mapping[str, str] = MappingProxyType(
     {
+        "edit": "draw polygons around what belongs to the masks, and what covers it",
         "train": "learn what of the faces is seen, on the faces of both sides",
         "apply": "put the model's masks into the faces",
         "remove": "take the model's masks off the faces",
         "fetch": "copy the labelled faces to a folder",
     }
 )
-OWN_OPTIONS: Mapping[str, type] = MappingProxyType({"train": MaskTrainOptions, "apply": MaskApplyOptions})
+OWN_OPTIONS: Mapping[str, type] = MappingProxyType(
+    {"edit": AnnotationOptions, "train": MaskTrainOptions, "apply": MaskApplyOptions}
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,9 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> MaskReport:
             f"name it, for example:{hint(f'mask --side {options.side} --action train')}",
         )
     side = workspace.side(options.side)
+    if options.action == "edit":
+        console.heading(f"Masks of {side.name}: {options.action}")
+        return MaskReport(options.action, _edit(workspace, side, more or AnnotationOptions()))
     if options.action == "train":
         console.heading("Training of the mask model")
         iteration, _ = train_masks(workspace, more or MaskTrainOptions())
@@ -94,6 +104,22 @@ def run(workspace: Workspace, options: Options, more: Any = None) -> MaskReport:
         if options.action == "remove":
             return MaskReport(options.action, remove_masks(workspace, side).changed)
         return MaskReport(options.action, apply_masks(workspace, side, more or MaskApplyOptions()).changed)
+
+
+def _edit(workspace: Workspace, side: Side, options: AnnotationOptions) -> int:
+    """Open the mask editor over all faces of a side, in the order of their frames; return how many were changed."""
+    with open_side(workspace, side) as side_run:
+        faces = [face for files in side_run.faces.by_frame().values() for face in files]
+        if not faces:
+            raise UserError(
+                f"There are no faces in {side.aligned_dir}.",
+                "aligned faces.",
+                f"extract them first:{side.hint('extract')}",
+            )
+        changed = len(edit_masks(side_run, faces, options))
+    if changed:
+        console.say(f"Next, train the mask model on what was drawn:{side.hint('mask --action train')}")
+    return changed
 
 
 COMMAND = Command(__doc__, Options, run, MoreOptions("action", more_options))
