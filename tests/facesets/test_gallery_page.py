@@ -169,6 +169,13 @@ def test_files_that_vanish_or_change_places_are_left_alone(page: GalleryPage, fi
     assert get(page, "face.jpg", f"at={place(page, NAMES[3])}").status == 409
 
 
+def test_a_trash_that_cannot_be_written_is_a_sentence_and_loses_nothing(page: GalleryPage, filled: Workspace) -> None:
+    filled.trash.write_bytes(b"a file")
+    answer = post(page, "trash", 0, 1)
+    assert answer.status == 409 and b"trash" in answer.body
+    assert names(filled) == {*NAMES} and json.loads(get(page, "state").body)["gone"] == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "query", "body"),
     [
@@ -241,7 +248,9 @@ def test_by_mouse_and_keys_in_a_browser(page: GalleryPage, filled: Workspace) ->
         wait_for(lambda: "3 faces moved" in count())
         shown.key("u")
         wait_for(lambda: names(filled) == {*NAMES})
-        wait_for(lambda: shown.script("return document.querySelectorAll('#grid figure').length") == 6)
+        wait_for(lambda: "3 faces back" in count())
+        assert shown.script("return document.querySelectorAll('#grid figure.chosen').length") == 3, "what came back"
+        shown.key("Escape")
         # The cell in which the face of dst lies shows the one of src that is there.
         shown.script("document.querySelector('#map [data-other=\"1\"]').click()")
         assert count().startswith("1 of 6")

@@ -7,6 +7,7 @@ import html
 import json
 import struct
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -62,7 +63,7 @@ class GalleryPage:
             return PageAnswer(f"This is no request of the page: {problem}".encode(), status=HTTPStatus.BAD_REQUEST)
 
     def serve(self, port: int) -> None:
-        """Serve until the user leaves.
+        """Serve until the user leaves, or presses Ctrl-C: what went to the trash is there already.
 
         Args:
             port: Of the page; 0 takes a free one.
@@ -71,7 +72,8 @@ class GalleryPage:
             UserError: The port cannot be used.
         """
         words = "It ends with its button Leave; Ctrl-C here does the same."
-        serve_until(self.ended, self.answer, port, words, last_look=LAST_LOOK)
+        with suppress(KeyboardInterrupt):
+            serve_until(self.ended, self.answer, port, words, last_look=LAST_LOOK)
 
     def _get(self, request: PageRequest) -> PageAnswer:
         match request.path:
