@@ -193,6 +193,9 @@ def test_moving_on_keeps_what_was_drawn(editor: Editor) -> None:
     assert "00003_0" in editor.session.title, "Enter without a polygon goes on"
     editor.key("l")
     assert "00001_0" in editor.session.title, "the one with polygons"
+    told = Editor(editor.folder, reasons={"00003_0.png": ("a hand",)})
+    told.key("l")
+    assert told.session.facts().reasons == ("a hand",) and list(told.session.marks) == [0, 2]
     editor.session.handle(Event(Do.GO, steps=2))
     editor.click(*CORNERS)
     editor.key("q", "Enter")
@@ -247,7 +250,7 @@ def test_faces_that_cannot_be_edited_are_passed_by(editor: Editor) -> None:
         for event in (Event(Do.DOWN, 0.5, 0.5, "left"), Event(Do.UP, 0.5, 0.5, "left"), Event(Do.WHEEL, 0, 0, steps=2)):
             again.handle(event)
         for key in MaskKey:
-            if key not in (MaskKey.QUIT, MaskKey.NEXT, MaskKey.PREVIOUS, MaskKey.CLOSE, MaskKey.LABELLED):
+            if key not in (MaskKey.QUIT, MaskKey.NEXT, MaskKey.PREVIOUS, MaskKey.CLOSE, MaskKey.MARKED):
                 again.handle(Event(Do.KEY, what=key))
     editor.click(*CORNERS)
     (editor.folder / "00001_0.png").unlink()

@@ -44,7 +44,7 @@ class MaskKey(StrEnum):
     COPY_NEXT = "]"
     NEXT = "."
     PREVIOUS = ","
-    LABELLED = "l"
+    MARKED = "l"
     OVERLAY = "v"
     HELP = "h"
     QUIT = "q"
@@ -62,7 +62,7 @@ HELP = (
     ("[ ]", "copy the polygons of the previous, the next face"),
     ("u y", "undo, redo"),
     (". ,", "next, previous face; all is saved at once"),
-    ("l", "next face that has polygons"),
+    ("l", "next marked face: one that has polygons, or needs a look"),
     ("v", "show the mask: on, off"),
     ("wheel", "zoom"),
     *ZOOM_HELP,
@@ -75,7 +75,7 @@ BUTTONS = (
     (Button("Undo", MaskKey.UNDO), Button("Redo", MaskKey.REDO), Button("Turn over", MaskKey.TURN_OVER)),
     (Button("Mask to polygon", MaskKey.OUTLINE), Button("Show mask", MaskKey.OVERLAY, switch=True)),
     (Button("Copy previous", MaskKey.COPY_PREVIOUS), Button("Copy next", MaskKey.COPY_NEXT)),
-    (Button("Previous", MaskKey.PREVIOUS), Button("Next", MaskKey.NEXT), Button("Labelled", MaskKey.LABELLED)),
+    (Button("Previous", MaskKey.PREVIOUS), Button("Next", MaskKey.NEXT), Button("Marked", MaskKey.MARKED)),
     ZOOM_BUTTONS,
     (Button("Help", MaskKey.HELP, switch=True), Button("Quit", MaskKey.QUIT)),
 )
@@ -246,8 +246,8 @@ class MaskSession:
                 self._go(self._at + 1)
             case MaskKey.PREVIOUS:
                 self._go(self._at - 1)
-            case MaskKey.LABELLED:
-                later = sorted(self._labelled - {self._at}, key=lambda at: (at < self._at, at))
+            case MaskKey.MARKED:
+                later = sorted({*self.marks} - {self._at}, key=lambda at: (at < self._at, at))
                 self._go(later[0] if later else -1)
             case MaskKey.CLOSE if not self._state.corners:
                 self._go(self._at + 1)

@@ -43,6 +43,8 @@ OWN_OPTIONS: Mapping[str, type] = MappingProxyType(
     {"edit": AnnotationOptions, "train": MaskTrainOptions, "apply": MaskApplyOptions}
 )
 
+COVERED = "something lies before it"  # why the mask editor marks a face
+
 
 @dataclass(frozen=True)
 class Options:
@@ -116,7 +118,8 @@ def _edit(workspace: Workspace, side: Side, options: AnnotationOptions) -> int:
                 "aligned faces.",
                 f"extract them first:{side.hint('extract')}",
             )
-        changed = len(edit_masks(side_run, faces, options))
+        covered = {face.path.name: (COVERED,) for face in faces if face.record.occlusion is not None}
+        changed = len(edit_masks(side_run, faces, options, covered))
     if changed:
         console.say(f"Next, train the mask model on what was drawn:{side.hint('mask --action train')}")
     return changed
