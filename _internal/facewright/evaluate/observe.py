@@ -30,9 +30,16 @@ from facewright.evaluate import pixels
 from facewright.evaluate.judge import MAX_EMBEDDING, Judge
 from facewright.evaluate.sources import Loaded, ResultSource
 from facewright.evaluate.subject import EvaluatedFace, Subject
-from facewright.extract.detectors.base import FACE_SQUARE, Box, Detector, default_detector, make_detector
+from facewright.extract.detectors.base import (
+    FACE_SQUARE,
+    Box,
+    Detector,
+    default_detector,
+    make_detector,
+    square_of_landmarks,
+)
 from facewright.extract.landmarkers.base import Landmarker, make_landmarker
-from facewright.faces.align import MEAN_FACE, Points, invert, resample, similarity
+from facewright.faces.align import MEAN_FACE, Points, resample, similarity
 from facewright.faces.record import INNER
 
 VERSION = 1  # goes up when the same frames give other numbers
@@ -244,7 +251,7 @@ def _look_at(
 def _see(
     image: Image, dst: Image, face: EvaluatedFace, region: pixels.FaceRegion, observers: Observers, compared: bool
 ) -> _Seen:
-    points = observers.landmarker.find(image, face_square(face.points))
+    points = observers.landmarker.find(image, square_of_landmarks(face.points))
     lab = pixels.lab_of(image, region)
     detail = pixels.detail(lab, region)
     values = {"face_detail": detail.face, "eyes_detail": detail.eyes}
@@ -266,19 +273,6 @@ def _fitted(image: Image, dst: Image, name: str) -> Image:
             "give the result as it was converted, before it was scaled or cropped.",
         )
     return image[:height, :width]
-
-
-def face_square(points: Points) -> Box:
-    """Return where a landmarker is to look for a face whose landmarks are known, as `Detector.face_square` would.
-
-    Args:
-        points: (68, 2) in the frame.
-    """
-    placed = invert(similarity(np.asarray(points, np.float64)[INNER:], MEAN_FACE))
-    middle = placed[:, :2] @ (0.5, 0.5) + placed[:, 2]
-    half = float(np.hypot(placed[0, 0], placed[1, 0])) * (FACE_SQUARE[1] - FACE_SQUARE[0]) / 2
-    roll = float(np.degrees(np.arctan2(placed[1, 0], placed[0, 0])))
-    return Box(middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half, 1.0, roll)
 
 
 def _crop_matrix(points: Points) -> NDArray[np.float64]:

@@ -22,7 +22,8 @@ from facewright.core.images import Image, read_image
 from facewright.evaluate import measures, pixels
 from facewright.evaluate.figures import Figure, FigureValue, Table, mean
 from facewright.evaluate.intervals import intervals
-from facewright.evaluate.observe import BATCH, Observers, face_square
+from facewright.evaluate.observe import BATCH, Observers
+from facewright.extract.detectors.base import square_of_landmarks
 from facewright.faces.align import FaceType, Matrix, align_matrix, cut
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.mask import hull_mask
@@ -140,7 +141,7 @@ def _put_back(image: Image, rebuilt: Array, matrix: Matrix, face: FaceFile) -> I
 def _compare(
     images: Sequence[Image], shown: Sequence[Image], faces: Sequence[FaceFile], observers: Observers
 ) -> list[dict[str, float]]:
-    squares = [face_square(face.record.landmarks) for face in faces]
+    squares = [square_of_landmarks(face.record.landmarks) for face in faces]
     points = [
         [observers.landmarker.find(image, square) for image, square in zip(group, squares, strict=True)]
         for group in (images, shown)

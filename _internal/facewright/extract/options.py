@@ -133,7 +133,8 @@ class FaceOptions:
     )
     false_face_filter: bool = option(
         True,
-        "Leave out what is not a face: its landmarks spread over more than four times the detector's box.",
+        "Leave out what is not a face: its landmarks spread over more than four times the detector's box, or neither "
+        "MediaPipe's mesh nor BlazeFace takes it for one.",
         affects_output=True,
     )
     blur_threshold: float = option(

@@ -17,6 +17,7 @@ from facewright.extract.filters import BlurFilter, EachFace, FaceFilter, reject_
 from facewright.extract.identity_filter import identity_filter
 from facewright.extract.log import ExtractionLog, LoggedSettings, frames_to_search
 from facewright.extract.mend_side import mend_side
+from facewright.extract.mesh_judge import JUDGED, NETWORKS, MeshJudge
 from facewright.extract.options import ExtractOptions, describe_settings, settings_of
 from facewright.extract.overlay import debug_file, draw_detections
 from facewright.extract.people import number_after_extraction, number_new
@@ -26,12 +27,22 @@ from facewright.extract.rotation import parse_angles
 from facewright.extract.side_run import SideRun
 from facewright.extract.smooth_side import smooth_side
 from facewright.extract.sources import FolderSource, SearchSource, Todo, same_video, video_of_frames
+from facewright.extract.tflite import has_network
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 
 
 def _false_faces(options: ExtractOptions, run: SideRun) -> FaceFilter | None:
     return EachFace(reject_false_face) if options.false_face_filter else None
+
+
+def _judged(options: ExtractOptions, run: SideRun) -> FaceFilter | None:
+    if not options.false_face_filter or options.landmarker not in JUDGED:
+        return None
+    if not all(map(has_network, NETWORKS)):
+        console.note("MediaPipe's networks are missing: nobody judges what is no face.")
+        return None
+    return MeshJudge()
 
 
 def _blurred(options: ExtractOptions, run: SideRun) -> FaceFilter | None:
@@ -45,7 +56,12 @@ def _identities(options: ExtractOptions, run: SideRun) -> FaceFilter | None:
 # What is asked about each face before it is saved, in this order. Each function looks at the options and returns a
 # filter (see `facewright.extract.filters.FaceFilter`), or None where the options want none. It is called once, before
 # the search; libraries and weights are loaded in it. Cheap filters come first.
-FILTERS: tuple[Callable[[ExtractOptions, SideRun], FaceFilter | None], ...] = (_false_faces, _blurred, _identities)
+FILTERS: tuple[Callable[[ExtractOptions, SideRun], FaceFilter | None], ...] = (
+    _false_faces,
+    _blurred,
+    _judged,
+    _identities,
+)
 
 
 def mend_after_search(run: SideRun, max_gap: int) -> None:

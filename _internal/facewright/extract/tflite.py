@@ -45,6 +45,11 @@ def model_file(name: str, folder: Path = FOLDER) -> Path:
     return path
 
 
+def has_network(name: str) -> bool:
+    """Whether a network's file is there."""
+    return (FOLDER / name).is_file()
+
+
 class TfliteModel:
     """A network with one input, to be run from any number of threads.
 

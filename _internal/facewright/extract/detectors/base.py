@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.extract.licences import NOT_STATED, Licence, commercial_only, require
-from facewright.faces.record import MANUAL_DETECTOR
+from facewright.faces.align import MEAN_FACE, Points, invert, similarity
+from facewright.faces.record import INNER, MANUAL_DETECTOR
 
 DEFAULT_DETECTOR = "mtcnn"  # stands first in every list
 COMMERCIAL_DETECTOR = "blazeface"
@@ -165,6 +168,19 @@ def make_detector(name: str, *, sensitive: bool = False) -> Detector:
         UserError: As `detector_spec`, or its library or weights are missing.
     """
     return detector_spec(name).make(sensitive)
+
+
+def square_of_landmarks(points: Points) -> Box:
+    """Return where a landmarker is to look for a face whose landmarks are known, as `Detector.face_square` would.
+
+    Args:
+        points: (68, 2) in the frame.
+    """
+    placed = invert(similarity(np.asarray(points, np.float64)[INNER:], MEAN_FACE))
+    middle = placed[:, :2] @ (0.5, 0.5) + placed[:, 2]
+    half = float(np.hypot(placed[0, 0], placed[1, 0])) * (FACE_SQUARE[1] - FACE_SQUARE[0]) / 2
+    roll = float(np.degrees(np.arctan2(placed[1, 0], placed[0, 0])))
+    return Box(middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half, 1.0, roll)
 
 
 def sort_largest_first(boxes: Sequence[Box]) -> list[Box]:

@@ -75,22 +75,38 @@ class MeshLandmarker:
             box: The face square. Its roll must be right to about 45 degrees.
             accurate: Average eight looks instead of four.
         """
-        side = max(box.width, 1.0)
-        down = FIRST_DOWN * side
-        turn = math.radians(box.roll)
-        x = (box.left + box.right) / 2 - down * math.sin(turn)
-        y = (box.top + box.bottom) / 2 + down * math.cos(turn)
-        square: Square = (x + 0.5, y + 0.5, FIRST_SIDE * side, box.roll)
-        for _ in range(MAX_FIRST_LOOKS):
-            before, square = square, _square_of(self._look(frame, square, STRAIGHT)[0])
-            if _settled(before, square):
-                break
+        square, _ = self._settle(frame, box)
         placements = (*PLACEMENTS, *MORE_PLACEMENTS) if accurate else PLACEMENTS
         looks = [self._look(frame, square, placement) for placement in placements]
         mesh = np.mean([points for points, _ in looks], axis=0)
         mesh[:, :2] -= 0.5
         score = float(np.mean([score for _, score in looks]))
         return FoundMesh(ibug_points(mesh).astype(np.float32), mesh.astype(np.float32), score)
+
+    def score(self, frame: Image, box: Box) -> float:
+        """Return the confidence alone that this is a face, 0..1, in one look as a rule.
+
+        Args:
+            frame: (h, w, 3) uint8 BGR.
+            box: The face square with its roll.
+        """
+        return self._settle(frame, box)[1]
+
+    def _settle(self, frame: Image, box: Box) -> tuple[Square, float]:
+        """Return the square in which the face stands upright, and the confidence of the last look."""
+        side = max(box.width, 1.0)
+        down = FIRST_DOWN * side
+        turn = math.radians(box.roll)
+        x = (box.left + box.right) / 2 - down * math.sin(turn)
+        y = (box.top + box.bottom) / 2 + down * math.cos(turn)
+        square: Square = (x + 0.5, y + 0.5, FIRST_SIDE * side, box.roll)
+        score = 0.0
+        for _ in range(MAX_FIRST_LOOKS):
+            mesh, score = self._look(frame, square, STRAIGHT)
+            before, square = square, _square_of(mesh)
+            if _settled(before, square):
+                break
+        return square, score
 
     def _look(self, frame: Image, square: Square, placement: Placement) -> tuple[NDArray[np.float64], float]:
         """Return the mesh, (468, 3), in the frame's pixel edges, and the confidence, as seen in one square."""
