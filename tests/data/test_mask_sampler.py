@@ -7,6 +7,7 @@ from facewright.core.workers import threads
 from facewright.data.mask_sampler import MaskSampler
 from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
+from facewright.faces.record import load_face, save_face
 from masks.labelled import drawn_faces, left_covered, polygon
 
 KINDS = (("warped", "image"), ("label", "visible"), ("known", "known"))
@@ -70,3 +71,20 @@ def test_half_faces_are_taken_and_none_are_refused(tmp_path):
     assert sampler(half).batch(2)["warped"].shape == (2, 32, 32, 3)
     with pytest.raises(ValueError, match="face"):
         sampler([])
+
+
+def test_what_covers_a_face_is_cut_out_and_put_before_others(tmp_path):
+    """The covered half of a face is of one colour: where another face shows it, the label says that it is hidden."""
+    plain, covered = drawn_faces(tmp_path / "plain", 1), drawn_faces(tmp_path / "covered", 1, occlusion=left_covered())
+    image, record = load_face(covered[0].path)
+    image[:, :32] = (255, 0, 255)
+    save_face(covered[0].path, image, record)
+    both = sampler([*plain, *covered])
+    assert both.groups.cutters == (1,)
+    found = 0
+    for _ in range(12):
+        batch = both.batch(4)
+        magenta = np.minimum(batch["warped"][..., 0], batch["warped"][..., 2]) - batch["warped"][..., 1] > 0.5
+        other = batch["known"].max(axis=(1, 2, 3)) < 0.9  # the plain face
+        found += int((magenta[other] & (batch["label"][other, ..., 0] < 0.2)).sum() > 20)
+    assert found

@@ -1,29 +1,33 @@
 """Batches for the mask model: faces whose label is known, uncovered ones behind drawn things."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facewright.data.augment import draw_params
-from facewright.data.covers import Picture, Scene, draw_cover, photograph, put_before
+from facewright.data.covers import Cover, Picture, Scene, draw_cover, photograph, put_before
 from facewright.data.sample import Batch, PreparedFace, Sample, make_sample, prepare_face
 from facewright.data.store import MAX_BYTES, DecodedFaces
+from facewright.faces.align import align_matrix
 from facewright.faces.faceset import FaceFile
 from facewright.faces.mask import Mask
 from facewright.faces.record import load_face
-from facewright.faces.visible import COVERED_SHARE, covered_share, is_labelled
+from facewright.faces.visible import COVERED_SHARE, covered_share, is_labelled, says_its_edge
 
 LABELLED_SHARE = 0.5  # of a batch, where faces were labelled: a label says more than a drawn cover
 COVERED_SAMPLES = 0.15  # of a batch, where records tell of covers
 COVER_CHANCE = 0.75  # that an uncovered face gets a cover
 SECOND_COVER = 0.25  # that one with a cover gets another one
 COVER_ON_COVERED = 0.3  # that a face which is covered already gets a cover
+CUT_CHANCE = 0.4  # that a cover is one cut out of another face, where there are some
+CUT_TURN, CUT_SCALE, CUT_SHIFT = 20.0, 0.15, 0.3  # degrees, logarithm, share of the side
 TAKEN_FOR = 0.8  # how far a face of which nothing is known is believed to be uncovered; see `models.mask`
 PREVIEW_SEED = 7  # the same covers in every preview
 JUDGED_SIDE = 64  # px at which it is measured how much of a face is covered
@@ -38,11 +42,13 @@ class FaceGroups:
         labelled: Somebody said what of them is seen.
         covered: Their records tell what covers them.
         plain: Nothing covers them, as far as is known.
+        cutters: Those whose covers can be cut out: it is known what lies in front of them, and nothing else is.
     """
 
     labelled: tuple[int, ...]
     covered: tuple[int, ...]
     plain: tuple[int, ...]
+    cutters: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labelled) + len(self.covered) + len(self.plain)
@@ -59,7 +65,9 @@ def group_faces(faces: Sequence[FaceFile]) -> FaceGroups:
             found["covered"].append(index)
         else:
             found["plain"].append(index)
-    return FaceGroups(**{name: tuple(indices) for name, indices in found.items()})
+    known = sorted(found["labelled"] + found["covered"])
+    cutters = tuple(i for i in known if not says_its_edge(faces[i].record) and _covered(faces[i]) > COVERED_SHARE)
+    return FaceGroups(**{name: tuple(indices) for name, indices in found.items()}, cutters=cutters)
 
 
 def _covered(face: FaceFile) -> float:
@@ -102,6 +110,8 @@ class MaskSampler:
         self.samples = samples
         self.groups = group_faces(faces)
         self._plain = frozenset(self.groups.plain)
+        self._doubted: frozenset[int] = frozenset()
+        self._believed = self.groups.plain
         self._faces = DecodedFaces([face.path for face in faces], samples, max_bytes, decode)
         self._rng = rng
         self._executor = executor
@@ -130,14 +140,30 @@ class MaskSampler:
             made.append((image, label, known))
         return self._stacked(made)
 
+    @property
+    def doubted(self) -> frozenset[int]:
+        """Indices of the faces that nothing is known of, but that are not taken for uncovered."""
+        return self._doubted
+
+    def doubt(self, indices: Iterable[int]) -> None:
+        """Draw these no longer: they seem to be covered, although no record says so."""
+        self._doubted = frozenset(indices) & self._plain
+        self._believed = tuple(index for index in self.groups.plain if index not in self._doubted)
+
+    def plain(self, indices: Sequence[int]) -> Batch:
+        """Return faces as they are, with nothing drawn before them."""
+        return self._stacked([tuple(make_sample(self._faces.face(i), self.samples, None)) for i in indices])
+
     def state(self) -> dict[str, Any]:
         """Return the state of the random draws, JSON-able."""
-        return {"rng": self._rng.bit_generator.state}
+        return {"rng": self._rng.bit_generator.state, "faces": len(self), "doubted": sorted(self._doubted)}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue where `state` was taken; one that fits no generator is passed over."""
         with contextlib.suppress(LookupError, TypeError, ValueError, OverflowError):
             self._rng.bit_generator.state = state["rng"]
+            if state["faces"] == len(self):
+                self.doubt(int(index) for index in state["doubted"])
 
     def __len__(self) -> int:
         return len(self._faces)
@@ -164,7 +190,7 @@ class MaskSampler:
     def _draw(self, rng: np.random.Generator) -> tuple[int, float]:
         """Return a face, and how likely it gets a cover."""
         groups, draw = self.groups, rng.random()
-        rest = groups.plain or groups.covered or groups.labelled
+        rest = self._believed or groups.covered or groups.labelled or groups.plain
         if groups.labelled and draw < LABELLED_SHARE:
             return _one_of(groups.labelled, rng), COVER_ON_COVERED
         if groups.covered and draw < LABELLED_SHARE + COVERED_SAMPLES:
@@ -174,12 +200,33 @@ class MaskSampler:
     def _covered(
         self, image: Picture, label: NDArray[np.float32], known: NDArray[np.float32], rng: np.random.Generator
     ) -> "tuple[Picture, NDArray[np.float32]]":
+        if self.groups.cutters and rng.random() < CUT_CHANCE:
+            covered, left = put_before(image, label[..., 0], self._cut_out(rng))
+            return covered, left[..., None]
         other = self._faces.face(_one_of(range(len(self)), rng))
         texture = make_sample(other, self.samples[:1], draw_params(rng, flip=True))[0]
         seen: Mask = known[..., 0] * label[..., 0]
         scene = Scene(image, seen, _skin_of(image, seen, rng), texture)
         covered, left = put_before(image, label[..., 0], draw_cover(scene, rng))
         return covered, left[..., None]
+
+    def _cut_out(self, rng: np.random.Generator) -> Cover:
+        """Cut out what covers another face, hands as a rule, and turn, scale and move it."""
+        face, side = self._faces.face(_one_of(self.groups.cutters, rng)), self.samples[0].size
+        matrix = align_matrix(face.landmarks, self.samples[0].face_type, side)
+        middle = (side / 2, side / 2)
+        scale = float(np.exp(rng.normal(0, CUT_SCALE)))
+        turn = np.asarray(cv2.getRotationMatrix2D(middle, rng.normal(0, CUT_TURN), scale), np.float64)
+        turn[:, 2] += rng.uniform(-CUT_SHIFT, CUT_SHIFT, 2) * side
+        if rng.random() < 0.5:
+            turn = np.array([[-1.0, 0.0, side - 1.0], [0.0, 1.0, 0.0]]) @ np.vstack([turn, [0.0, 0.0, 1.0]])
+        matrix = turn @ np.vstack([matrix, [0.0, 0.0, 1.0]])
+        planes = (face.image, 255 - face.masks[self.samples[1].kind])
+        colour, alpha = (
+            cv2.warpAffine(plane, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32) / np.float32(255)
+            for plane in planes
+        )
+        return Cover(colour, alpha, rng.uniform(0, 0.4))
 
 
 def _skin_of(image: Picture, seen: Mask, rng: np.random.Generator) -> Picture:

@@ -87,7 +87,7 @@ def visible_mask(record: FaceRecord, side: int) -> Mask:
     Where the hull would be the mask, it is 1 outside of it too: the label says what covers the face, not where it ends.
     """
     matrix = sized_matrix(record, side)
-    if _has_edge(record):
+    if says_its_edge(record):
         return with_polygons(automatic_mask(record, matrix, side), record.polygons, matrix)
     covered = None if record.occlusion is None else decode_mask(record.occlusion)
     seen = np.ones((side, side), np.float32)
@@ -104,7 +104,7 @@ def known_mask(record: FaceRecord, landmarks: Points, side: int) -> Mask:
         landmarks: (68, 2), in pixels of the image of that side.
         side: Side of the image in pixels.
     """
-    if not _has_edge(record):
+    if not says_its_edge(record):
         return grown_hull(record, landmarks, side, KNOWN_MARGIN)
     if reaches_out(record, landmarks, side):
         return np.ones((side, side), np.float32)
@@ -136,8 +136,8 @@ def covered_share(record: FaceRecord, landmarks: Points, side: int) -> float:
     return float((hull * (1 - visible_mask(record, side))).sum() / max(float(hull.sum()), 1.0))
 
 
-def _has_edge(record: FaceRecord) -> bool:
-    """Whether the label says by itself where the face ends: a mask of its own, or outlines."""
+def says_its_edge(record: FaceRecord) -> bool:
+    """Whether the label of a face says by itself where the face ends: a mask of its own, or outlines."""
     predicted = record.mask is not None and record.mask_source == "predicted" and bool(record.polygons)
     return has_own_mask(record) or predicted or any(polygon.kind == "outline" for polygon in record.polygons)
 

@@ -16,7 +16,9 @@ from facewright.faces.align import FaceType
 from facewright.faces.carried import with_carried
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.visible import reaches_out
+from facewright.masks.doubt import DoubtCovered
 from facewright.masks.options import MaskTrainOptions
+from facewright.models.mask import FaceMask
 from facewright.nn.checkpoint import ModelFolder
 from facewright.nn.gpus import environment_restored
 from facewright.nn.saved_models import MASK_MODEL, read_model_info
@@ -137,6 +139,7 @@ def _train(
     found: ModelFolder | None,
 ) -> TrainingResult:
     model, memory = session.model, machine.memory().total
+    assert isinstance(model, FaceMask)  # see MASK_MODEL
     workers = sampler_workers(machine.cores(), memory / machine.GIB)
     with threads(workers) as executor:
         sampler = MaskSampler(
@@ -169,7 +172,7 @@ def _train(
                 commands=watchers.commands,
                 preview=watchers.preview,
                 status=watchers.status,
-                more_callbacks=watchers.callbacks,
+                more_callbacks=[*watchers.callbacks, DoubtCovered(model, sampler)],
             )
     print_result(session, watchers.result, preview=settings.preview)
     return watchers.result
