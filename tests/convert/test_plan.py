@@ -22,6 +22,8 @@ from facewright.core.images import encode, read_image, write_image
 from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
+from facewright.faces.mask import decode_mask
+from facewright.faces.polygons import Polygon
 from facewright.faces.record import load_record, update_record
 from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
@@ -169,6 +171,22 @@ def test_a_moved_face_a_repainted_mask_and_another_frame_change_their_own_frame_
         change()
         seen.append(keys(workspace, options))
         assert changed(*seen[-2:]) == ["00002.png"]
+
+
+def test_polygons_count_where_masks_of_records_do(workspace):
+    """Also on a face that carries no mask: they change its hull."""
+    options, before = dataclasses.replace(BASE, mask="record"), keys(workspace)
+    recorded = keys(workspace, options)
+    path = next(face.path for face in list_faces(workspace.dst)["00002"])
+    drawn = Polygon("exclude", np.float32([(-1, -1), (99, -1), (99, 99), (-1, 99)]))
+    update_record(path, dataclasses.replace(load_record(path), polygons=(drawn,)))
+    assert changed(recorded, keys(workspace, options)) == ["00002.png"]
+    assert keys(workspace) == before
+    side = workspace.dst
+    plan = make_plan(side.distinct_frames(), list_faces(side), side, options, Cast(STATE))
+    masks = {planned.job.frame.name: planned.job.faces[0].mask for planned in plan[:2]}
+    assert masks["00001.png"] is None
+    assert decode_mask(masks["00002.png"].text).max() == 0
 
 
 def test_a_mask_that_is_not_used_changes_nothing(workspace):

@@ -5,6 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from facewright.data.cache import face_key
+from facewright.data.sample import Sample, prepare_face
+from facewright.faces.align import FaceType
+from facewright.faces.faceset import count_own_masks
 from facewright.faces.mask import encode_mask, hull_mask
 from facewright.faces.visible import (
     covered_share,
@@ -68,6 +72,20 @@ def test_a_mask_that_cannot_be_read_is_none(record):
     broken = replace(record, mask="no PNG", occlusion="neither", mask_source="painted")
     assert covered_share(broken, record.landmarks, SIDE) < 0.05
     assert mask_with_polygons(replace(broken, polygons=()), SIDE) is None
+
+
+def test_training_on_masks_of_records_takes_polygons(tmp_path):
+    plain, labelled = (
+        drawn_faces(tmp_path / str(n), 1, **g)[0] for n, g in enumerate(({}, {"polygons": (polygon(),)}))
+    )
+    samples = (Sample("mask", "record", SIDE, FaceType.FULL),)
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    masks = [prepare_face(image, face.record, samples).masks["record"] for face in (plain, labelled)]
+    assert masks[0][LEFT].max() == 255
+    assert masks[1][LEFT].max() == 0
+    assert np.array_equal(masks[0][RIGHT], masks[1][RIGHT])
+    assert face_key(plain) != face_key(labelled)
+    assert (count_own_masks([plain]), count_own_masks([labelled])) == (0, 1)
 
 
 def test_polygons_change_the_mask_that_a_face_carries(record):

@@ -124,5 +124,9 @@ def load_faceset(source: Path | Iterable[Path]) -> FaceIndex:
 
 
 def count_own_masks(faces: Iterable[FaceFile]) -> int:
-    """Return how many faces carry a readable mask of their own."""
-    return sum(face.record.mask is not None and decode_mask(face.record.mask) is not None for face in faces)
+    """Return how many faces carry a readable mask of their own, or polygons."""
+    return sum(_has_mask(face.record) for face in faces)
+
+
+def _has_mask(record: FaceRecord) -> bool:
+    return bool(record.polygons) or (record.mask is not None and decode_mask(record.mask) is not None)

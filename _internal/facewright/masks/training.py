@@ -226,9 +226,8 @@ def _print_summary(
 def _labels_text(labelled: int) -> str:
     if labelled:
         return "half of each batch labelled faces; the others behind drawn hands, hair and things"
-    return f"none; faces behind drawn hands, hair and things. To label some:{hint('fix --side dst')}".replace(
-        "\n   ", ""
-    )
+    line = hint("mask --side dst --action edit").strip()
+    return f"none; faces behind drawn hands, hair and things. To label some: {line}"
 
 
 def _reaches_out(face: FaceFile) -> bool:
