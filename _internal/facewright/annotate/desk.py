@@ -3,7 +3,7 @@
 The window sends what mouse and keys do anywhere on it; what concerns the image goes to the session, the rest is here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -62,6 +62,7 @@ class Desk:
         self._size = self._view = (1, 1)
         self._slider: Area | None = None
         self._held = ""  # "view" or "slider", while a button is down
+        self._drawn: tuple[object, Image] | None = None
         self._least_height = min(self._needed(), self._most)
 
     @property
@@ -82,16 +83,28 @@ class Desk:
         """Return the whole window, (h, w, 3) uint8 BGR."""
         view, facts = self._session.picture(), self._session.facts()
         height, width = view.shape[:2]
+        self._view = height, width
+        images = self._thumbs.want(self._around(facts, width + PANEL))
+        known = facts, self._view, frozenset(images), len(self._session.marks)
+        if self._drawn is None or self._drawn[0] != known:  # what is beside the image seldom changes
+            self._drawn = known, self._draw(facts, images)
+        canvas = self._drawn[1].copy()
+        self._size = canvas.shape[0], canvas.shape[1]
+        canvas[:height, :width] = view
+        return canvas
+
+    def _draw(self, facts: Facts, images: Mapping[int, Image]) -> Image:
+        """Draw all but the image itself."""
+        height, width = self._view
         tall = max(height, self._least_height)
         canvas = np.full((tall + STRIP, width + PANEL, 3), GROUND, np.uint8)
-        canvas[:height, :width] = view
-        self._size, self._view, self._areas = canvas.shape[:2], (height, width), []
         canvas[:tall, width:] = CARD
+        self._areas = []
         top = self._write_facts(canvas, width + MARGIN, facts)
         top = self._draw_buttons(canvas, width + MARGIN, top, facts)
         if str(Key.HELP) in facts.pressed:
             self._draw_help(canvas, width + MARGIN, top, tall)
-        self._draw_strip(canvas, tall, facts)
+        self._draw_strip(canvas, tall, facts, images)
         return canvas
 
     def handle(self, event: Event) -> None:
@@ -177,16 +190,17 @@ class Desk:
                 y += 13 if number else 0
                 draw_text(canvas, line, left + HELP_LEFT, y, color=SOFT, scale=0.36)
 
-    def _draw_strip(self, canvas: Image, top: int, facts: Facts) -> None:
+    def _around(self, facts: Facts, width: int) -> list[int]:
+        """Return the places whose thumbnails fit below, the nearest first."""
+        each = max(((width - THUMB_PX) // 2) // (THUMB_PX + GAP), 0)
+        places = [at for at in range(facts.at - each, facts.at + each + 1) if 0 <= at < facts.count]
+        return sorted(places, key=lambda at: abs(at - facts.at))
+
+    def _draw_strip(self, canvas: Image, top: int, facts: Facts, images: Mapping[int, Image]) -> None:
         """Draw the frames around this one, and the slider over all."""
         width = canvas.shape[1]
-        count = max(1, min((width - MARGIN) // (THUMB_PX + GAP), facts.count) | 1)
-        places = [at for at in range(facts.at - count // 2, facts.at + count // 2 + 1) if 0 <= at < facts.count]
-        images, marks = self._thumbs.want(sorted(places, key=lambda at: abs(at - facts.at))), self._session.marks
-        for at in places:
+        for at in self._around(facts, width):
             left = width // 2 - THUMB_PX // 2 + (at - facts.at) * (THUMB_PX + GAP)
-            if left < 0 or left + THUMB_PX > width:
-                continue
             box = canvas[top + GAP : top + GAP + THUMB, left : left + THUMB_PX]
             box[:] = CARD
             if at in images:
@@ -199,7 +213,7 @@ class Desk:
         line = y + SLIDER // 2
         cv2.line(canvas, (left, line), (right, line), RAISED, 4)
         span = (right - left) / max(facts.count - 1, 1)
-        for x in {round(left + span * at) for at in marks}:
+        for x in {round(left + span * at) for at in self._session.marks}:
             cv2.line(canvas, (x, line - 5), (x, line + 5), WARN, 1)
         cv2.circle(canvas, (round(left + span * facts.at), line), 7, ACCENT, -1, cv2.LINE_AA)
 

@@ -47,6 +47,7 @@ class PageServer:
         self.problem: UserError | None = None
         self._session = session
         self._session = session
+        self._count = session.facts().count
         self._back = back
         self._lock = threading.Lock()
         self._thumbs: OrderedDict[int, bytes] = OrderedDict()
@@ -69,7 +70,6 @@ class PageServer:
     def _fixed(self) -> PageAnswer:
         session = self._session
         with self._lock:
-            facts = session.facts()
             buttons = [
                 [
                     {"label": one.label, "key": one.key, "shown": key_name(one.key), "switch": one.switch}
@@ -79,7 +79,7 @@ class PageServer:
             ]
             told = {
                 "heading": session.heading,
-                "count": facts.count,
+                "count": self._count,
                 "marks": list(session.marks),
                 "buttons": buttons,
                 "help": list(session.help),
@@ -89,7 +89,7 @@ class PageServer:
 
     def _thumb(self, query: str) -> PageAnswer:
         text = parse_qs(query).get("at", [""])[0]
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) < self._session.facts().count):
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) < self._count):
             return NOT_FOUND
         at = int(text)
         with self._reading:
