@@ -362,7 +362,7 @@ class Reference:
     def coloured(self, get, mask):
         """Steps 8 and 9, before them the colour transfer, after them the average colour."""
         mode = get("mode")
-        inside = (self.visible * mask) > 0.5
+        inside = (self.visible * mask * (1 - self.cover(get))) > 0.5
         image = placed(self.image, get("face_scale"), get("face_offset_x"), get("face_offset_y"))
         image = transfer(ColorTransfer(get("color_transfer")), f32(image), self.face, f32(inside), f32(inside))
         if mode in ("hist-match", "hist-match-bw"):
@@ -389,6 +389,11 @@ class Reference:
         }
         mask = np.maximum.reduce([np.zeros(size), *(known[zone] for zone in zones if zone in known)])
         return box_blur(mask, round(self.side / 64))
+
+    def cover(self, get):
+        """What lies before the face and stays."""
+        leaves = self.covered is not None and get("occlusion") == "leave"
+        return self.covered if leaves else np.zeros((self.side, self.side))
 
     def detail(self, get, over, under, mask):
         """Movement, sharpness, noise, resolution, colours."""
@@ -441,10 +446,11 @@ class Reference:
         eroded, blurred = sizes(length, more[0] + get("erode"), more[1] + get("blur"))
         over = warp(self.coloured(get, upright), self.matrix, size, extend=True)  # step 10
         reach = max(-eroded, 0) // 2 + max(blurred, 0) // 2 + 3
+        uncovered = 1 - warp(self.cover(get), self.matrix, size, extend=True)
         whole = mode == "seamless-hist-match"
         part = np.s_[:, :] if whole else self.grown(box(m > 0), reach)
         if mode == "light":
-            over[part] = lit(over[part], under[part], m[part])
+            over[part] = lit(over[part], under[part], (m * uncovered)[part])
         if mode.startswith("seamless"):  # step 11
             mixed = np.rint((under + (over - under) * m[..., None]) * 255)
             over = poisson(mixed, self.frame, erode(m, max(eroded, 0)) > 0.9) / f32(255)
@@ -452,7 +458,7 @@ class Reference:
         soft = np.clip(box_blur(erode(m, eroded), blurred), 0, 1)
         free = self.border() if self.base["border"] else np.ones(size)
         over = under + (over - under) * free[..., None]  # step 12
-        free = free * (1 - warp(self.kept(get("keep").split("+")), self.matrix, size))
+        free = free * uncovered * (1 - warp(self.kept(get("keep").split("+")), self.matrix, size))
         soft = soft * free
         if mode == "multiband":
             count = min(max(round(np.log2(length / 16)), 1), 6)

@@ -83,6 +83,26 @@ class TestMasks:
         np.testing.assert_array_equal(self.area("occlusion"), self.area("hull"))  # a face without one
 
 
+@pytest.mark.parametrize("mode", [mode for mode in MODES if Mode(mode).blends])
+def test_a_hand_before_the_face_stays_in_every_mode_without_being_asked_for(mode):
+    matrix = align_matrix(POINTS, FaceType.FULL, 256)
+    hand = np.zeros((128, 128), np.uint8)  # coarser than the aligned image
+    hand[:, 64:] = 255
+    face = DstFace(POINTS, occlusion=RecordMask(base64.b64encode(encode(hand)).decode(), matrix, 256))
+
+    def mirrored(faces):
+        return faces[:, :, ::-1].copy(), np.ones((*faces.shape[:3], 1), np.float32)
+
+    def area(**more):
+        parameters = resolve_parameters(ConvertOptions(mode=mode, mask="dst-hull", **more), DEFAULTS)
+        return replaced(convert_alone(FRAME, [face], mirrored, FULL, parameters).astype(int))
+
+    left, painted, across = area(), area(occlusion="paint"), 130
+    assert not left[:, across + 5 :].any() and painted[:, across + 5 :].sum() > 200
+    beside = np.s_[:, across - 10 : across - 4]
+    assert left[beside].sum() > 0.6 * painted[beside].sum()  # the edge is the hand's, no wide seam
+
+
 def transform_square(kind):
     """Return where in the frame an aligned square of that type lies."""
     corners = np.array([(0, 0), (127, 0), (127, 127), (0, 127)], float)

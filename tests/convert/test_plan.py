@@ -23,6 +23,7 @@ from facewright.core.options import declared
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.faces.mask import decode_mask
+from facewright.faces.occlusion import NOTHING
 from facewright.faces.polygons import Polygon
 from facewright.faces.record import load_record, update_record
 from facewright.models import registry
@@ -253,14 +254,20 @@ def test_a_mask_that_cannot_be_read_is_not_counted(workspace):
 
 
 def test_occlusion_and_movement_are_in_the_key_where_they_are_used_only(workspace):
-    options = {"mask": {"mask": "occlusion"}, "motion": {"motion_blur": 50}, "none": {}}
+    options = {
+        "mask": {"mask": "occlusion", "occlusion": "paint"}, "motion": {"motion_blur": 50}, "none": {},
+        "paint": {"occlusion": "paint"},
+    }  # fmt: skip
     before = {name: keys(workspace, ConvertOptions(**values)) for name, values in options.items()}
     path = workspace.dst.aligned_dir / "00001_0.png"
     record = load_record(path)
+    update_record(path, dataclasses.replace(record, occlusion=NOTHING))
+    looked_at = {name: keys(workspace, ConvertOptions(**values)) for name, values in options.items()}
+    assert looked_at == before  # a face that nothing covers is not converted anew
     update_record(path, dataclasses.replace(record, occlusion=mask_of(255)))
     after = {name: keys(workspace, ConvertOptions(**values)) for name, values in options.items()}
     assert {name: changed(before[name], after[name]) for name in options} == {
-        "mask": ["00001.png"], "motion": [], "none": []
+        "mask": ["00001.png"], "motion": ["00001.png"], "none": ["00001.png"], "paint": []
     }  # fmt: skip
     add_face(workspace, 2, "00002_0.png", centre=(43, 30))
     moved = {name: keys(workspace, ConvertOptions(**values)) for name, values in options.items()}

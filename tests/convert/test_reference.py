@@ -86,6 +86,7 @@ def test_every_mode(mode, model):
 
 CASES = [
     *({"mask": mask} for mask in MASK_CHOICES),
+    *({"mask": mask, "occlusion": "paint"} for mask in ("hull", "occlusion", "dst-hull")),
     *({"keep": zones} for zones in KEEP_ZONES),
     *({"color_transfer": kind} for kind in ("rct", "lct", "mkl-m")),
     {"erode": 60, "blur": 120},

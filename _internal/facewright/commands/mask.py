@@ -118,7 +118,7 @@ def _edit(workspace: Workspace, side: Side, options: AnnotationOptions) -> int:
                 "aligned faces.",
                 f"extract them first:{side.hint('extract')}",
             )
-        covered = {face.path.name: (COVERED,) for face in faces if face.record.occlusion is not None}
+        covered = {face.path.name: (COVERED,) for face in faces if face.record.occlusion}
         changed = len(edit_masks(side_run, faces, options, covered))
     if changed:
         console.say(f"Next, train the mask model on what was drawn:{side.hint('mask --action train')}")

@@ -56,6 +56,11 @@ TRANSFER_CHOICES = {
     ColorTransfer.SOT_M.value: "the whole distribution of the face, by small steps (sliced optimal transport)",
     ColorTransfer.MIX_M.value: "lightness as lct, colour as sot-m",
 }
+LEAVE = "leave"
+COVER_CHOICES = {
+    LEAVE: "they stay as they are in dst, with every mask (default)",
+    "paint": "they are painted over; for faces whose masks are wrong",
+}
 KEEP_ZONES = {
     "none": "all of the face is replaced (default)",
     "eyes": "dst's eyes stay",
@@ -161,6 +166,12 @@ class Controls:
         EDGE,
         choices=MASK_CHOICES,
         keys={"x": ">"},
+    )
+    occlusion: str = _control(
+        LEAVE,
+        "What becomes of the hands before dst's face, of which the extraction has put masks into the faces.",
+        EDGE,
+        choices=COVER_CHOICES,
     )
     keep: str = _control("none", "Parts of dst's face that are not replaced.", EDGE, choices=KEEP_ZONES)
     color_transfer: str = _control(

@@ -16,9 +16,9 @@ import numpy as np
 
 from facewright.convert import edge
 from facewright.convert.motion import Motion
-from facewright.faces.align import FaceType, Matrix, Points, align_matrix, between, resample, transform_points
+from facewright.faces.align import FaceType, Matrix, Points, align_matrix, between, is_flat, resample, transform_points
 from facewright.faces.color import Picture
-from facewright.faces.mask import Mask, decode_mask, eyes_mask, hull_mask, mouth_opening_mask
+from facewright.faces.mask import Mask, eyes_mask, hull_mask, mouth_opening_mask, record_plane
 
 HULL_MARGIN = 1 / 128  # share of the side
 ZONE_EDGE = 1 / 64  # share of the side
@@ -76,10 +76,12 @@ class RecordMask:
     Attributes:
         text: base64 of a grey PNG, in the aligned image of the record.
         matrix: 2x3, frame -> that aligned image.
+        size: Side of that image in pixels, to which a mask of another one is scaled; 0: the mask is as large.
     """
 
     text: str
     matrix: Matrix
+    size: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +149,8 @@ def record_mask(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
 
 
 def _decoded(kept: RecordMask | None, matrix: Matrix, side: int) -> Mask | None:
-    mask = None if kept is None else decode_mask(kept.text)
-    if kept is None or mask is None:
+    mask = None if kept is None else record_plane(kept.text, kept.size)
+    if kept is None or mask is None or is_flat(kept.matrix):
         return None
     return np.asarray(resample(mask, between(kept.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
 
@@ -168,9 +170,15 @@ def hull_and_rect(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
 
 def uncovered(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
     """The hull without what the record says lies before the face: hands, hair, glasses."""
-    covered = _decoded(face.occlusion, matrix, side)
+    covered = cover_of(face, matrix, side)
     hull = hull_of(face, matrix, side)
-    return None if covered is None or hull is None else hull * (1 - np.clip(covered, 0, 1))
+    return None if covered is None or hull is None else hull * (1 - covered)
+
+
+def cover_of(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """Return what lies before a face, arguments and mask as a `MaskProvider`'s; None where its record does not say."""
+    covered = _decoded(face.occlusion, matrix, side)
+    return None if covered is None else np.clip(covered, 0, 1)
 
 
 def everywhere(face: DstFace, matrix: Matrix, side: int) -> Mask | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facewright.convert.masks import DstFace, FoundIn, RecordMask
+from facewright.convert.masks import DstFace, FoundIn
 from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
@@ -239,7 +239,8 @@ def scaled(face: DstFace, scale: float) -> DstFace:
         return face
     shift = (scale - 1) / 2  # pixels are named by their middle
     mask, occlusion = (
-        one and RecordMask(one.text, _in_scaled_frame(one.matrix, scale)) for one in (face.mask, face.occlusion)
+        one and dataclasses.replace(one, matrix=_in_scaled_frame(one.matrix, scale))
+        for one in (face.mask, face.occlusion)
     )
     outline = None if face.outline is None else face.outline * scale + shift
     landmarks = face.landmarks * scale + shift

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facewright.convert.blend import Mode
-from facewright.convert.controls import DST_HULL, FULL, Controls
+from facewright.convert.controls import DST_HULL, FULL, LEAVE, Controls
 from facewright.convert.detail import SharpenKind
 from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm, needs_onnx
 from facewright.convert.masks import KeepZone, LearnedMask, MaskKind
@@ -162,6 +162,7 @@ class Parameters:
         denoise: 0..500, hundredths of a pass.
         bicubic_degrade: 0..100, percent, see `facewright.convert.detail.coarser`.
         color_degrade: 0..100, percent, see `facewright.convert.detail.fewer_colours`.
+        leave_covers: Whether what the record says lies before a face stays dst's.
     """
 
     mode: Mode = Mode.LIGHT
@@ -185,6 +186,12 @@ class Parameters:
     denoise: int = 0
     bicubic_degrade: int = 0
     color_degrade: int = 0
+    leave_covers: bool = True
+
+    @property
+    def uses_covers(self) -> bool:
+        """Whether masks of what lies before a face count."""
+        return self.leave_covers and self.mode.blends
 
     @property
     def needs_dst_mask(self) -> bool:
@@ -265,6 +272,7 @@ def resolve_parameters(options: ConvertOptions, defaults: ConverterDefaults) -> 
         denoise=options.denoise,
         bicubic_degrade=options.bicubic_degrade,
         color_degrade=options.color_degrade,
+        leave_covers=options.occlusion == LEAVE,
     )
 
 

@@ -33,7 +33,7 @@ from facewright.convert.blend import (
 )
 from facewright.convert.edge import Region
 from facewright.convert.light import relight
-from facewright.convert.masks import DstFace, LearnedMask, allowed_mask, combined, kept_mask
+from facewright.convert.masks import DstFace, LearnedMask, allowed_mask, combined, cover_of, kept_mask
 from facewright.convert.motion import in_pixels
 from facewright.convert.multiband import band_count, spline
 from facewright.convert.parameters import Parameters
@@ -133,6 +133,7 @@ class FrameFaces:
         allowed: Where each face may be replaced, (S, S) float32, 0..1.
         kept: What stays of it all the same, likewise.
         motions: How far each moves in a frame's time, (x, y) in pixels of the frame.
+        covers: What lies before it and stays, likewise; it is not measured either. None where nothing does.
     """
 
     matrices: tuple[Matrix, ...]
@@ -140,6 +141,7 @@ class FrameFaces:
     allowed: tuple[Mask, ...]
     kept: tuple[Mask, ...]
     motions: tuple[tuple[float, float], ...]
+    covers: tuple[Mask | None, ...]
 
 
 def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parameters: Parameters) -> FrameFaces:
@@ -162,7 +164,8 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
         kept_mask(face, matrix, image, parameters.keep) for (matrix, face), image in zip(found, images, strict=True)
     )
     motions = tuple(in_pixels(face.motion, face.landmarks) for _, face in found)
-    return FrameFaces(tuple(matrix for matrix, _ in found), images, allowed, kept, motions)
+    covers = tuple(cover_of(face, matrix, wanted.side) if parameters.uses_covers else None for matrix, face in found)
+    return FrameFaces(tuple(matrix for matrix, _ in found), images, allowed, kept, motions, covers)
 
 
 def blend_faces(
@@ -201,9 +204,11 @@ def blend_faces(
         return raw_predict(frame, prediction), len(faces.images)
     result = frame.copy()
     done = 0
-    of_dst = zip(faces.matrices, faces.images, faces.allowed, faces.kept, faces.motions, strict=True)
+    of_dst = zip(faces.matrices, faces.images, faces.allowed, faces.kept, faces.motions, faces.covers, strict=True)
     learned = prediction.learned_mask(parameters.learned)
-    for (matrix, face, allowed, kept, motion), image, mask in zip(of_dst, prediction.image, learned, strict=True):
+    for (matrix, face, allowed, kept, motion, cover), image, mask in zip(
+        of_dst, prediction.image, learned, strict=True
+    ):
         image, mask = (
             detail.moved_inside(one, parameters.face_scale, parameters.offset) for one in (np.clip(image, 0, 1), mask)
         )
@@ -211,7 +216,7 @@ def blend_faces(
         if parameters.mode.within:
             mask = edge.lifted(mask, parameters.erode)
         mask = edge.drawn_in(mask, parameters.erode_sides)
-        predicted = _PredictedFace(matrix, face, image, mask, kept, motion)
+        predicted = _PredictedFace(matrix, face, image, mask, kept, motion, cover)
         plan = _plan(predicted, frame.shape[:2], parameters)
         if plan is None:
             continue
@@ -225,7 +230,10 @@ def blend_faces(
 
 @dataclass(frozen=True)
 class _PredictedFace:
-    """A face with its prediction: matrix frame -> aligned, (S, S, 3) twice, (S, S) twice, (x, y) px of the frame."""
+    """A face with its prediction: matrix frame -> aligned, (S, S, 3) twice, (S, S) twice, (x, y) px of the frame.
+
+    Last what covers it, (S, S) or None.
+    """
 
     matrix: Matrix
     face: Picture
@@ -233,6 +241,12 @@ class _PredictedFace:
     mask: Mask
     kept: Mask
     motion: tuple[float, float]
+    cover: Mask | None
+
+    @property
+    def measured(self) -> Mask:
+        """(S, S): where colours are compared, which is not what covers the face."""
+        return self.mask if self.cover is None else self.mask * (1 - self.cover)
 
 
 @dataclass(frozen=True)
@@ -314,12 +328,15 @@ def _blend_region(
     under = under_bytes.astype(np.float32) / np.float32(255)
 
     mask = _certain_mask(predicted.mask, predicted.matrix, region)
+    uncovered = np.ones_like(mask)
+    if predicted.cover is not None:
+        uncovered -= np.clip(warp_back(predicted.cover, matrix, region.size, extend=True), 0, 1)
     eroded = edge.erode(mask, plan.erode)
     visible = visible_mask(predicted.matrix, side, result.shape[:2])
     recoloured = _recoloured(predicted, visible, parameters, transfer)
     over = np.clip(warp_back(recoloured, matrix, region.size, extend=True), 0, 1)
     if parameters.mode is Mode.LIGHT:
-        over = relight(over, under, mask)
+        over = relight(over, under, mask * uncovered)
     if parameters.mode.clones:
         # The clone takes its colours from the frame along its own edge. Where src's face is wider than dst's that
         # edge lay on the background, whose grey bled into the cheeks: so it is drawn in as far as the soft mask.
@@ -329,10 +346,11 @@ def _blend_region(
     over = _with_detail(over, under, mask, predicted.motion, parameters)
 
     soft = np.clip(edge.soften(eroded, plan.blur), 0, 1)
-    free = np.ones_like(soft)
+    free = uncovered
     if parameters.border > 0:
-        free = np.clip(warp_back(edge.border_mask(side, parameters.border), matrix, region.size), 0, 1)
-        over = mix(under, over, free)
+        bordered = np.clip(warp_back(edge.border_mask(side, parameters.border), matrix, region.size), 0, 1)
+        over = mix(under, over, bordered)
+        free = free * bordered
     if parameters.keep:
         free = free * (1 - np.clip(warp_back(predicted.kept, matrix, region.size), 0, 1))
     soft = soft * free
@@ -366,7 +384,7 @@ def _with_detail(
 
 def _recoloured(predicted: _PredictedFace, visible: Mask, parameters: Parameters, transfer: Transfer) -> Picture:
     """The aligned prediction with the colours that the parameters ask for; `visible` is where the square shows dst."""
-    inside = visible * predicted.mask
+    inside = visible * predicted.measured
     image = transfer(parameters.color_transfer, predicted.image, predicted.face, inside, inside)
     measured = inside if parameters.masked_hist_match else visible
     image = recolour(image, predicted.face, measured, parameters.mode, parameters.hist_threshold)

@@ -241,7 +241,8 @@ def _dst_face(face: FaceFile, shape: FrameSize | None, around: Sequence[Sequence
     """
     record = face.record
     mask, occlusion = (
-        None if text is None else RecordMask(text, record.matrix) for text in (_mask_text(record), record.occlusion)
+        RecordMask(text, record.matrix, record.size) if text else None
+        for text in (_mask_text(record), record.occlusion)
     )
     motion = motion_of(record.frame_landmarks, *around)
     return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape), occlusion, motion, outline_of(record))
@@ -301,7 +302,7 @@ def _face_key(face: DstFace, parameters: Parameters) -> list[Any]:
     key.append(_mask_key(face.mask) if MaskKind.RECORD in parameters.masks else None)
     if face.found_in:
         key.append(face.found_in.shape)
-    if MaskKind.OCCLUSION in parameters.masks:
+    if (parameters.leave_covers and face.occlusion) or MaskKind.OCCLUSION in parameters.masks:
         key.append({"occlusion": _mask_key(face.occlusion)})
     if face.outline is not None:
         key.append({"outline": face.outline.round(2).tolist()})

@@ -253,10 +253,30 @@ class MendOptions:
     )
 
 
+@dataclass(frozen=True)
+class CoverOptions:
+    """What lies in front of the faces."""
+
+    occlusion: str = option(
+        "hands",
+        "Look for what lies in front of the faces, so that it stays as it is: the conversion leaves it to dst, the "
+        "training learns nothing from it. Faces that are there already are looked at without a new search.",
+        choices={"hands": "hands", "off": "nothing is looked for; masks that are there stay"},
+    )
+
+
 # Groups further down come first in the list of flags and in the questions.
 @dataclass(frozen=True)
 class ExtractOptions(
-    MendOptions, SmoothOptions, PeopleOptions, RunOptions, LicenceOptions, FaceOptions, FrameOptions, BasicOptions
+    CoverOptions,
+    MendOptions,
+    SmoothOptions,
+    PeopleOptions,
+    RunOptions,
+    LicenceOptions,
+    FaceOptions,
+    FrameOptions,
+    BasicOptions,
 ):
     """All of this file."""
 

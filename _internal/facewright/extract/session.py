@@ -12,6 +12,7 @@ from facewright.core.hints import again
 from facewright.core.images import write_image
 from facewright.core.options import declared, kept_value
 from facewright.core.workspace import Side
+from facewright.extract.covers import find_covers
 from facewright.extract.detectors.base import MANUAL_CHOICE, Detector
 from facewright.extract.filters import BlurFilter, EachFace, FaceFilter, reject_false_face
 from facewright.extract.identity_filter import identity_filter
@@ -92,6 +93,7 @@ AFTER_SEARCH: tuple[Callable[[SideRun, ExtractOptions], None], ...] = (
     number_after_extraction,
     lambda run, options: smooth_side(run, options.smooth),
     lambda run, options: mend_after_search(run, options.max_gap),
+    find_covers,
 )
 
 

@@ -10,6 +10,7 @@ from facewright.core import workers
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Detector, make_detector
 from facewright.extract.embedding import Embedder
+from facewright.extract.hands import HandFinder
 from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, Landmarker, make_landmarker
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import pipeline_workers
@@ -44,6 +45,11 @@ class ModelLoader:
     def embedder(self) -> Embedder:
         """The network that compares faces."""
         return Embedder()
+
+    @cached_property
+    def hands(self) -> HandFinder:
+        """The networks that find hands."""
+        return HandFinder()
 
 
 @dataclass

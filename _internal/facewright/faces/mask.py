@@ -122,6 +122,22 @@ def encode_mask(mask: Mask) -> str:
     return base64.b64encode(encode(np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8))).decode("ascii")
 
 
+def record_plane(text: str | None, size: int) -> Mask | None:
+    """Return a mask that a record carries, in pixels of its aligned image.
+
+    Args:
+        text: See `decode_mask`; None for none.
+        size: Side of the aligned image; a mask of another one is scaled. 0: the mask is as large as its image.
+
+    Returns:
+        (size, size), 0..1; None where it cannot be read.
+    """
+    mask = decode_mask(text) if text else None
+    if mask is None or not size or mask.shape == (size, size):
+        return mask
+    return np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
     """Return a face's mask as the program knows it: the one that the record carries, else the hull.
 
@@ -130,7 +146,7 @@ def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
         matrix: 2x3, frame -> the image that the mask is for.
         side: Side of that image in pixels.
     """
-    own = decode_mask(record.mask) if record.mask is not None else None
+    own = record_plane(record.mask, record.size)
     if own is None or is_flat(record.matrix):
         outline = outline_of(record)
         return hull_mask(
@@ -138,8 +154,6 @@ def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
             (side, side),
             None if outline is None else transform_points(outline, matrix),
         )
-    if record.size and own.shape != (record.size, record.size):  # a mask may be coarser than its image
-        own = np.asarray(cv2.resize(own, (record.size, record.size), interpolation=cv2.INTER_LINEAR), np.float32)
     return np.asarray(resample(own, between(record.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
 
 

@@ -1,0 +1,129 @@
+"""The masks of what hands cover, for the faces of one track."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewright.core.images import Image, read_image
+from facewright.extract.hands import Hand
+from facewright.faces.align import FaceType, Matrix, align_matrix, between, resample, transform_points
+from facewright.faces.faceset import FaceFile
+from facewright.faces.hand_mask import SIDE, Reference, hand_cover, hand_shape, most_like, to_lab
+from facewright.faces.mask import Mask
+from facewright.ui.contact_sheet import evenly
+
+AROUND = 2  # frames before and after, whose hands count too: a moving one is not found in each
+MIN_PRESENCE = 0.5  # from here on a hand's points say where it is
+REFERENCES, MAX_CANDIDATES = 7, 40  # uncovered faces that one is compared with, out of so many
+WIDE = 1.6  # of the palm's width: fingers drawn so wide hold all of a hand
+FLASH_PX = 12  # px of the work image: what is farther from the masks before and after is no hand
+EDGE_SIGMA = 0.7  # px of the work image: softness of a mask's edge
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A face of a track.
+
+    Attributes:
+        file: The face.
+        time: Number of its frame.
+        hands: Those near it; None where it was not looked at now.
+    """
+
+    file: FaceFile
+    time: int
+    hands: Sequence[Hand] | None = None
+
+
+Job = tuple[FaceFile, Sequence[Hand], Sequence[Hand], Sequence[Reference]]
+Cover = NDArray[np.uint8]  # (SIDE, SIDE), 0 or 1
+Spread = Callable[[Callable[[Job], Cover], Iterable[Job]], Iterator[Cover]]
+
+
+def cover_masks(track: Sequence[Looked], spread: Spread = map) -> dict[int, Mask]:
+    """Return what hands cover of the faces of a track, by the place of the face in it.
+
+    Args:
+        track: In order of time.
+        spread: Does as `map`, perhaps in threads.
+
+    Returns:
+        (SIDE, SIDE), 0..1, of the face as `FaceType.FULL` shows it, of those that were looked at and have a hand near.
+    """
+    near = [_hands_around(track, place) for place in range(len(track))]
+    covered = [place for place, one in enumerate(track) if one.hands is not None and near[place]]
+    references = _references(track, near) if covered else []
+    jobs = [(track[place].file, near[place], track[place].hands or (), references) for place in covered]
+    masks = dict(zip(covered, spread(_cover_of, jobs), strict=True))
+    return {place: _smoothed(track, masks, place) for place in covered}
+
+
+def _hands_around(track: Sequence[Looked], place: int) -> list[Hand]:
+    """Return the hands near a face, also in the frames just before and after."""
+    here = track[place].time
+    around = track[max(0, place - AROUND) : place + AROUND + 1]
+    return [hand for one in around if abs(one.time - here) <= AROUND for hand in one.hands or ()]
+
+
+def _references(track: Sequence[Looked], near: Sequence[Sequence[Hand]]) -> list[Reference]:
+    """Return faces of the same track that no hand is near, spread over it."""
+    if not any(near):
+        return []
+    free = [one.file for one, hands in zip(track, near, strict=True) if not hands and not one.file.record.occlusion]
+    chosen = [free[index] for index in evenly(len(free), MAX_CANDIDATES)]
+    made = []
+    for file in chosen:
+        image, landmarks, _ = _work_image(file)
+        made.append(Reference(to_lab(image), landmarks))
+    return made
+
+
+def _work_image(file: FaceFile) -> tuple[Image, NDArray[np.float32], Matrix]:
+    """Return a face as it is compared: the image, its landmarks in it, and 2x3, frame -> image."""
+    record = file.record
+    matrix = align_matrix(record.frame_landmarks, FaceType.FULL, SIDE)
+    image = resample(read_image(file.path), between(record.matrix, matrix), SIDE, cv2.INTER_LINEAR)
+    return np.asarray(image, np.uint8), transform_points(record.frame_landmarks, matrix).astype(np.float32), matrix
+
+
+def _cover_of(job: tuple[FaceFile, Sequence[Hand], Sequence[Hand], Sequence[Reference]]) -> Cover:
+    """Return what hands cover of a face's work image; the hands around it in time say where, its own are drawn."""
+    file, around, own, references = job
+    image, landmarks, matrix = _work_image(file)
+    area = np.zeros((SIDE, SIDE), np.float32)
+    for hand in around:
+        area = np.maximum(area, _place_of(hand, matrix))
+    shape = np.zeros((SIDE, SIDE), np.float32)
+    for hand in own:
+        if hand.presence > MIN_PRESENCE:
+            shape = np.maximum(shape, hand_shape(transform_points(hand.points, matrix), (SIDE, SIDE)))
+    alike = most_like(landmarks, references, REFERENCES)
+    return hand_cover(image, landmarks, area, shape, alike)
+
+
+def _place_of(hand: Hand, matrix: Matrix) -> Mask:
+    """Return where a hand can be in the work image: around its points, or in its square where they are not sure."""
+    if hand.presence > MIN_PRESENCE:
+        return hand_shape(transform_points(hand.points, matrix), (SIDE, SIDE), WIDE)
+    area = np.zeros((SIDE, SIDE), np.float32)
+    corners = np.clip(transform_points(hand.square, matrix), -1e4, 1e4)
+    return np.asarray(cv2.fillConvexPoly(area, np.rint(corners).astype(np.int32), 1), np.float32)
+
+
+def _smoothed(track: Sequence[Looked], masks: Mapping[int, Cover], place: int) -> Mask:
+    """Return a mask without what is missing, or there, in a single frame; a hand may move as fast as it likes."""
+    steady, here = masks[place], track[place].time
+    beside = [other for other in (place - 1, place + 1) if _is_known(track, other, here)]
+    if len(beside) == 2:
+        one, other = (masks.get(place, np.zeros_like(steady)) for place in beside)
+        steady = (steady | (one & other)) & cv2.dilate(one | other, np.ones((2 * FLASH_PX + 1,) * 2, np.uint8))
+    return np.asarray(cv2.GaussianBlur(steady.astype(np.float32), (0, 0), EDGE_SIGMA), np.float32)
+
+
+def _is_known(track: Sequence[Looked], place: int, time: int) -> bool:
+    """Whether there is a face one frame before or after a time, which was looked at now."""
+    there = 0 <= place < len(track)
+    return there and abs(track[place].time - time) == 1 and track[place].hands is not None

@@ -1,0 +1,175 @@
+"""Find the hands in front of the faces of a side, and write into each record what they cover.
+
+Not every frame is looked at: one of eight of a track, and all between where a hand was near. What was looked at says so
+(`occlusion` is there, `NOTHING` where nothing covers the face); faces between two that saw nothing need no look. So a
+run that was stopped is finished by the next, faces that are there already are looked at without a new search, and a
+side that is done costs nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from facewright.core import console
+from facewright.core.errors import UserError
+from facewright.core.images import Image, read_image
+from facewright.core.machine import cores
+from facewright.core.workers import ordered_map
+from facewright.core.workspace import Side
+from facewright.extract.cover_masks import Cover, Job, Looked, cover_masks
+from facewright.extract.follow import follow_faces, is_video
+from facewright.extract.hands import Hand, HandFinder
+from facewright.extract.options import CoverOptions
+from facewright.extract.side_run import SideRun
+from facewright.faces.align import FaceType, Matrix, align_matrix, between, invert, is_flat, transform_points
+from facewright.faces.faceset import FaceFile
+from facewright.faces.hand_mask import SIDE
+from facewright.faces.likeness import COMPARED_SIDE, shows
+from facewright.faces.mask import Mask
+from facewright.faces.occlusion import NOTHING, occlusion_text
+from facewright.faces.record import MANUAL_DETECTOR, FaceRecord
+
+STEP = 8  # frames, of which one is looked at
+MIN_FACE_PX = 40  # the larger extent of its landmarks: of smaller ones no finger is seen
+BATCH = 600  # faces that are worked on at once: this bounds memory, and what a kill loses
+
+Track = list[Looked]  # in order of time
+
+
+def find_covers(run: SideRun, options: CoverOptions) -> None:
+    """Look for hands in front of all faces of a side that were not looked at, and write what they cover."""
+    if options.occlusion == "off":
+        return
+    tracks = [track for track in _tracks(run) if any(_sampled(track))]
+    if not tracks:
+        return
+    try:
+        finder = run.models.hands
+    except UserError as problem:
+        console.warn(f"Hands in front of faces are not looked for. {problem.happened} {problem.fix}")
+        return
+    found = 0
+    with console.progress_bar(sum(map(len, tracks)), title="Hands", unit="faces") as bar:
+        for batch in _batches(tracks):
+            found += _look_through(run, finder, batch)
+            bar.update(sum(map(len, batch)))
+    if found:
+        console.say(f"Hands found in front of {console.counted(found, 'face')}; the faces carry masks of them.")
+
+
+def _tracks(run: SideRun) -> Iterator[Track]:
+    """Yield the faces by track, a limited number at once; each photo is one of its own."""
+    followed = follow_faces(run.side, run.log, run.faces)
+    tracks = followed.tracks if is_video(run.side, run.log) else [[index] for index in range(len(followed.files))]
+    for track in tracks:
+        faces = [Looked(followed.files[index], followed.sightings[index].time) for index in track]
+        for start in range(0, len(faces), BATCH):
+            yield faces[start : start + BATCH]
+
+
+def _batches(tracks: Sequence[Track]) -> Iterator[list[Track]]:
+    batch: list[Track] = []
+    for track in tracks:
+        if batch and sum(map(len, batch)) + len(track) > BATCH:
+            yield batch
+            batch = []
+        batch.append(track)
+    if batch:
+        yield batch
+
+
+def _sampled(track: Sequence[Looked]) -> list[bool]:
+    """Return which faces are looked at in any case: the first of each `STEP` frames, the last, and placed ones."""
+    steps = [one.time // STEP for one in track]
+    first = [place == 0 or steps[place - 1] != own for place, own in enumerate(steps)]
+    first[-1] = True
+    return [
+        one.file.record.occlusion is None and _is_large(one.file.record) and (wanted or _came_later(one.file.record))
+        for one, wanted in zip(track, first, strict=True)
+    ]
+
+
+def _is_large(record: FaceRecord) -> bool:
+    return float(np.ptp(record.frame_landmarks, axis=0).max()) >= MIN_FACE_PX
+
+
+def _came_later(record: FaceRecord) -> bool:
+    """Whether a face may have been placed when those around it had been looked at already."""
+    return record.detector == MANUAL_DETECTOR or record.origin == "filled"
+
+
+def _look_through(run: SideRun, finder: HandFinder, tracks: list[Track]) -> int:
+    """Look at the faces of some tracks, write what was found; return how many faces have something before them."""
+    samples = [(track, place) for track in tracks for place, wanted in enumerate(_sampled(track)) if wanted]
+    _look(run, finder, samples)
+    inner = [(track, place) for track in tracks for place in _between(track)]
+    _look(run, finder, inner)
+
+    def in_threads(work: Callable[[Job], Cover], jobs: Iterable[Job]) -> Iterator[Cover]:
+        return ordered_map(work, jobs, run.executor, ahead=4 * cores())
+
+    masks = {id(track): cover_masks(track, in_threads) for track in tracks}
+    # The samples last: what lies between two that are written is done, also after a kill.
+    written = [_with_cover(track[place].file, masks[id(track)].get(place)) for track, place in (*inner, *samples)]
+    for _ in ordered_map(run.faces.write, written, run.executor, ahead=4 * cores()):
+        pass
+    return sum(bool(file.record.occlusion) for file in written)
+
+
+def _look(run: SideRun, finder: HandFinder, places: Sequence[tuple[Track, int]]) -> None:
+    """Find the hands near some faces, and put them into their tracks."""
+
+    def hands_of(one: Looked) -> Sequence[Hand]:
+        image, step = _scene(run.side, one.file)
+        hands = finder.find(image, transform_points(one.file.record.frame_landmarks, step))
+        return [hand.moved(invert(step)) for hand in hands]
+
+    faces = [track[place] for track, place in places]
+    found = ordered_map(hands_of, faces, run.executor, ahead=4 * cores())
+    for (track, place), hands in zip(places, found, strict=True):
+        track[place] = replace(track[place], hands=hands)
+
+
+def _scene(side: Side, file: FaceFile) -> tuple[Image, Matrix]:
+    """Return what a face is seen in, and 2x3 from its frame to that: the frame itself, or else the aligned image."""
+    aligned, record = read_image(file.path), file.record
+    try:
+        frame = read_image(side.frames_dir / record.frame)
+    except UserError:  # it came straight from a video, or was taken away
+        return aligned, record.matrix
+    return (frame, np.eye(2, 3)) if _is_in(frame, aligned, record) else (aligned, record.matrix)
+
+
+def _is_in(frame: Image, aligned: Image, record: FaceRecord) -> bool:
+    """Whether a frame shows the face: one that came from elsewhere may name a frame that is another one here."""
+    if not record.size or is_flat(record.matrix):
+        return True
+    scale = COMPARED_SIDE / record.size
+    small = np.asarray(cv2.resize(aligned, (COMPARED_SIDE,) * 2, interpolation=cv2.INTER_AREA), np.uint8)
+    matrix = record.matrix * scale
+    matrix[:, 2] += (scale - 1) / 2  # pixels are named by their middle
+    return shows(frame, small, matrix)
+
+
+def _between(track: Sequence[Looked]) -> Iterator[int]:
+    """Yield the faces not looked at, of which the next one looked at, before or after, has a hand near."""
+    looked = [
+        place for place, one in enumerate(track) if one.hands is not None or one.file.record.occlusion is not None
+    ]
+    for before, after in pairwise(looked):
+        if any(track[end].hands or track[end].file.record.occlusion for end in (before, after)):
+            yield from (place for place in range(before + 1, after) if _is_large(track[place].file.record))
+
+
+def _with_cover(file: FaceFile, mask: Mask | None) -> FaceFile:
+    """Return a face with the mask of its work image (see `cover_masks`) in pixels of its aligned image."""
+    record = file.record
+    if mask is None or is_flat(record.matrix):
+        return FaceFile(file.path, replace(record, occlusion=NOTHING))
+    step = between(align_matrix(record.frame_landmarks, FaceType.FULL, SIDE), record.matrix)
+    height, width = (record.size, record.size) if record.size else read_image(file.path).shape[:2]
+    moved = np.asarray(cv2.warpAffine(mask, step, (width, height), flags=cv2.INTER_LINEAR), np.float32)
+    return FaceFile(file.path, replace(record, occlusion=occlusion_text(moved)))

@@ -1,0 +1,150 @@
+"""Hands in front of the faces of a side: which faces are looked at, what their records say."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from drawn_hands import draw_face, draw_hand, face_points, hand_points
+from facewright.core.errors import UserError
+from facewright.core.images import write_image
+from facewright.extract.covers import find_covers
+from facewright.extract.hands import Hand
+from facewright.extract.options import CoverOptions
+from facewright.extract.side_run import ModelLoader, open_side
+from facewright.faces.align import FaceType
+from facewright.faces.faceset import load_faceset
+from facewright.faces.occlusion import NOTHING, covered_share, is_covered
+from facewright.faces.record import FaceRecord, load_record, save_face, update_record
+
+FRAMES = 40
+WITH_HAND = range(14, 24)
+FACE = face_points((100, 90), 60)
+
+
+def hand_at(number):
+    return hand_points((150 - 2 * (number - 14), 150), 26, -35) if number in WITH_HAND else None
+
+
+class DrawnHands:
+    """Knows the hands, and counts who asks."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def find(self, image, landmarks):
+        self.asked += 1
+        number = int(image[0, 0, 0])  # each frame says its number in a corner
+        points = hand_at(number)
+        if points is None:
+            return []
+        low, high = points.min(axis=0) - 10, points.max(axis=0) + 10
+        square = np.float32([low, (high[0], low[1]), high, (low[0], high[1])])
+        return [Hand(square, points.astype(np.float32), 0.9, 0.9)]
+
+
+class Models(ModelLoader):
+    """Without networks."""
+
+    hands = None
+
+    def __init__(self, hands):
+        self.hands = hands
+
+
+@pytest.fixture
+def clip(workspace):
+    """A face that hardly moves, and for some frames a hand in front of it."""
+    side = workspace.dst
+    side.aligned_dir.mkdir(parents=True)
+    for number in range(FRAMES):
+        image = np.full((200, 200, 3), 90, np.uint8)
+        points = FACE + np.float32([np.sin(number), 0])
+        draw_face(image, points, number)
+        if number in WITH_HAND:
+            draw_hand(image, hand_at(number))
+        image = cv2.GaussianBlur(image, (0, 0), 0.8)
+        image[0, 0] = number
+        name = f"{number:05d}.png"
+        write_image(side.frames_dir / name, image)
+        record = FaceRecord.from_landmarks(
+            points, FaceType.FULL, 128, frame=name, detector="drawn", score=1.0, rect=(70.0, 60.0, 130.0, 120.0)
+        )
+        save_face(side.aligned_dir / f"{number:05d}_0.png", record.cut(image), record)
+    side.timing_file.write_text("{}")
+    return workspace
+
+
+def look(workspace, finder, **options):
+    with open_side(workspace, workspace.dst, Models(finder)) as run:
+        find_covers(run, CoverOptions(**options))
+    return {int(face.stem): face.record for face in load_faceset(workspace.dst.aligned_dir).faces}
+
+
+def test_hands_are_looked_for_in_few_frames_and_found_in_all(clip):
+    finder = DrawnHands()
+    records = look(clip, finder)
+    shares = {number: covered_share(record) for number, record in records.items()}
+    assert [number for number, share in shares.items() if share > 0] == list(WITH_HAND)
+    assert all(is_covered(records[number]) for number in WITH_HAND)
+    assert finder.asked < 30  # 20 of the frames are near the hand in time
+    unseen = [number for number, record in records.items() if record.occlusion is None]
+    assert len(unseen) > 10 and not set(unseen) & set(range(12, 25))
+    assert all(record.occlusion for number, record in records.items() if number in WITH_HAND)
+
+
+def test_a_second_run_looks_at_nothing_and_changes_nothing(clip):
+    before = look(clip, DrawnHands())
+    again = DrawnHands()
+    after = look(clip, again)
+    assert again.asked == 0 and {n: r.occlusion for n, r in after.items()} == {
+        n: r.occlusion for n, r in before.items()
+    }
+
+
+def test_what_a_kill_left_undone_is_done_by_the_next_run(clip):
+    whole = look(clip, DrawnHands())
+    # As after a kill: the samples are written last, and some of the others were.
+    for number in (*range(15, 19), 20, 22, 24, *range(30, FRAMES)):
+        path = clip.dst.aligned_dir / f"{number:05d}_0.png"
+        update_record(path, replace(load_record(path), occlusion=None))
+    after = look(clip, DrawnHands())
+    for number in WITH_HAND:
+        assert covered_share(after[number]) == pytest.approx(covered_share(whole[number]), abs=0.06)
+
+
+def test_a_face_that_was_placed_later_is_looked_at(clip):
+    look(clip, DrawnHands())
+    path = clip.dst.aligned_dir / "00018_0.png"
+    update_record(path, replace(load_record(path), occlusion=None, detector="manual"))
+    assert is_covered(look(clip, DrawnHands())[18])
+
+
+def test_switched_off_or_without_networks_the_extraction_goes_on(clip, capsys):
+    assert all(record.occlusion is None for record in look(clip, DrawnHands(), occlusion="off").values())
+
+    class Missing(ModelLoader):
+        @property
+        def hands(self):
+            raise UserError("A network is missing.", "the file.", "run the set-up.")
+
+    with open_side(clip, clip.dst, Missing()) as run:
+        find_covers(run, CoverOptions())
+    assert "run the set-up" in capsys.readouterr().out
+    assert all(face.record.occlusion is None for face in load_faceset(clip.dst.aligned_dir).faces)
+
+
+def test_without_their_frames_the_faces_themselves_are_looked_at(clip):
+    for path in clip.dst.frames():
+        path.unlink()
+    records = look(clip, DrawnHands())
+    assert all(record.occlusion in (None, NOTHING) for number, record in records.items() if number not in WITH_HAND)
+
+
+def test_photos_do_not_follow_each_other(clip):
+    clip.dst.timing_file.unlink()
+    finder = DrawnHands()
+    records = look(clip, finder)
+    assert finder.asked == FRAMES and all(record.occlusion is not None for record in records.values())
+    assert all(is_covered(records[number]) for number in WITH_HAND)
