@@ -131,14 +131,22 @@ def test_landmarks_that_flip_for_two_frames(tmp_path: Path) -> None:
     """The profile of the held-out clip: roll -15, -15, -45, -43, -11 in the box of a face at rest."""
     rolls = [-15.0] * 8 + [-45.0, -43.0] + [-11.0] * 8
     workspace, files = clip(tmp_path, [(300, 200, 100)] * len(rolls))
-    turned = []
-    for file, roll in zip(files, rolls, strict=True):
-        points = (file.record.frame_landmarks - (300, 200)) @ turn(roll).T + (300, 200)
-        turned.append(replace(file, record=replace(file.record, frame_landmarks=points.astype(np.float32))))
-    found = look(workspace, turned)
+    found = look(workspace, [tilted(file, roll) for file, roll in zip(files, rolls, strict=True)])
     assert [one.name for one in found] == ["00008.png", "00009.png"]  # worst first
     degrees = [int(one.reasons[0].removeprefix("turned by ").removesuffix(" degrees")) for one in found]
     assert degrees == pytest.approx([30, 28], abs=3) and found[0].severity > found[1].severity > 2
+
+
+def test_landmarks_that_flip_beside_the_end_of_a_track_spoil_no_neighbour(tmp_path: Path) -> None:
+    for rolls, wrong in (([-15.0] * 12 + [-45.0], {12}), ([-15.0] * 9 + [-45.0, -43.0, -15.0, -14.0, -13.0], {9, 10})):
+        workspace, files = clip(tmp_path, [(300, 200, 100)] * len(rolls))
+        turned = [tilted(file, roll) for file, roll in zip(files, rolls, strict=True)]
+        assert {int(Path(one.name).stem) for one in look(workspace, turned)} == wrong
+
+
+def tilted(file: FaceFile, degrees: float) -> FaceFile:
+    points = (file.record.frame_landmarks - (300, 200)) @ turn(degrees).T + (300, 200)
+    return replace(file, record=replace(file.record, frame_landmarks=points.astype(np.float32)))
 
 
 def turn(degrees: float) -> np.ndarray:

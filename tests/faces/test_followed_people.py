@@ -71,6 +71,11 @@ def test_a_hand_on_the_mouth_does_not_end_a_track() -> None:
     assert whose(faces) == [({0}, 30)]
 
 
+@pytest.mark.parametrize("rolls", [[-15.0] * 12 + [-45.0], [-45.0] + [-15.0] * 12])
+def test_landmarks_that_flip_at_the_end_of_a_track_are_no_cut(rolls: list[float]) -> None:
+    assert whose([(seen(time, 300, 0, roll=roll), 0) for time, roll in enumerate(rolls)]) == [({0}, 13)]
+
+
 def test_boxes_of_two_detectors_are_not_compared() -> None:
     one, other = seen(0, 300, 0), seen(1, 300, 0, roll=40)
     assert len(join_tracks([one, other])) == 1

@@ -9,7 +9,7 @@ Each frame is tried once; its journal says so (`tried`). What was found stays in
 (`raw_landmarks`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from pathlib import Path
@@ -152,15 +152,18 @@ def _mend(
     first, last = followed.sightings[one.before].time, followed.sightings[one.after].time
     ends = followed.files[one.before].record, followed.files[one.after].record
     names = followed.names[first : last + 1]
-    images = _images(run, names)
-    if images is None:
+    try:
+        carried = carry_points(_frames(run, names), *(end.frame_landmarks for end in ends))
+        looks = [
+            _look(_frame(run, name), end.frame_landmarks) for name, end in zip((names[0], names[-1]), ends, strict=True)
+        ]
+    except UserError:  # a frame is gone or damaged, or has another size
         return
-    carried = carry_points(images, *(end.frame_landmarks for end in ends))
     for at, points in enumerate(carried.points, 1):
-        time, name, image = first + at, names[at], images[at]
+        time, name = first + at, names[at]
         if time not in one.bad and not (time in one.missing and fill):
             continue
-        looks = (_look(images[0], ends[0].frame_landmarks), _look(images[-1], ends[1].frame_landmarks))
+        image = _frame(run, name)
         like = max(likeness(_look(image, points), look) for look in looks)
         sure = (
             carried.lost < MAX_LOST * max(1.0, SMALL_PX / eye_distance(points))
@@ -180,13 +183,23 @@ def _mend(
         run.log.note_more(name, tried=",".join([*_tried(run, name), TRIED]))
 
 
-def _images(run: SideRun, names: Sequence[str]) -> list[Image] | None:
-    """Read frames; None where one cannot be read, or they are of several sizes."""
-    try:
-        images = [read_image(run.side.frames_dir / name) for name in names]
-    except UserError:
-        return None
-    return images if len({image.shape for image in images}) == 1 else None
+def _frame(run: SideRun, name: str) -> Image:
+    return read_image(run.side.frames_dir / name)
+
+
+def _frames(run: SideRun, names: Sequence[str]) -> Iterator[Image]:
+    """Yield frames, one at a time in memory.
+
+    Raises:
+        UserError: One cannot be read, or has another size than the first.
+    """
+    shape: tuple[int, ...] | None = None
+    for name in names:
+        image = _frame(run, name)
+        shape = shape or image.shape
+        if image.shape != shape:
+            raise UserError(f"{name} has another size.", "frames of one size.", "extract the frames again.")
+        yield image
 
 
 def _look(image: Image, points: Points) -> Image:

@@ -98,9 +98,13 @@ def number_people(run: SideRun, *, threshold: float = MAX_GROUP_DISTANCE, anew: 
 
 
 def _tracks(run: SideRun) -> list[int | None]:
-    """Return the number of each face's track; numbers stay when faces come and go. None where frames are no video."""
+    """Return the number of each face's track; numbers stay when faces come and go.
+
+    None where frames are no video, and where an older version numbered all people: its faces stay as they are.
+    """
     files = run.faces.faces
-    if not files or not is_video(run.side, run.log):
+    of_older_version = all(file.record.track is None and file.record.person is not None for file in files)
+    if of_older_version or not is_video(run.side, run.log):
         return [None] * len(files)
     numbers = np.array(follow_faces(run.side, run.log, run.faces).track_numbers(), np.int64)
     return list(keep_numbers(numbers, [file.record.track for file in files]).tolist())

@@ -7,7 +7,7 @@ has it). Measured on four clips, a tenth of the faces left out in runs of up to 
 gaps`): off by 0.3 to 1.1 % of the distance of the eyes, a straight line by 0.8 to 2.9 %, sparse flow by 0.4 to 1.7 %.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -47,11 +47,12 @@ def eye_distance(points: Points) -> float:
     return max(float(np.linalg.norm(one - other)), 1.0)
 
 
-def carry_points(frames: Sequence[Image], first: Points, last: Points) -> CarriedPoints:
+def carry_points(frames: Iterable[Image], first: Points, last: Points) -> CarriedPoints:
     """Return the landmarks in the frames between the first and the last one.
 
     Args:
-        frames: n of them, 3 or more, that follow each other, of one size, (h, w, 3) uint8 BGR.
+        frames: n of them, 3 or more, that follow each other, of one size, (h, w, 3) uint8 BGR; each is asked for
+            once and not kept.
         first, last: (68, 2) landmarks in the first and in the last of them.
     """
     ends = np.asarray(first, np.float64), np.asarray(last, np.float64)

@@ -123,7 +123,7 @@ def expected(values: Numbers, times: Numbers) -> Numbers:
     """
     around = [_on_lines(values, times, -step, step) for step in range(1, PAIRS + 1)]
     beside = [_on_lines(values, times, way * step, 2 * way * step) for way in (-1, 1) for step in range(1, PAIRS + 1)]
-    few = np.isfinite(np.array(around)[:, :, 0]).sum(axis=0) < PAIRS // 2
+    few = np.isfinite(np.array(around)[:, :, 0]).sum(axis=0) < PAIRS
     found = _median(np.array(around))
     found[few] = _median(np.array([*around, *beside]))[few]
     return np.where(np.isfinite(found), found, values)

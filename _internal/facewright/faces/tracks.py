@@ -8,6 +8,7 @@ nobody else is.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,13 +212,16 @@ def _box_place(box: tuple[float, float, float, float] | None) -> _Place | None:
 
 
 def _shots(faces: Sequence[Sighting], track: list[int]) -> list[list[int]]:
-    """Split a track at its cuts."""
+    """Split a track at its cuts: where landmarks and box jump; landmarks that jump in a box at rest are wrong ones."""
     if len(track) < 3:
         return [track]
-    squares = np.array([square(faces[index].points) for index in track])
-    sides = np.linalg.norm(squares[:, 1] - squares[:, 0], axis=1)
     frames = np.diff([faces[index].time for index in track])
-    steps = np.linalg.norm(np.diff(squares, axis=0), axis=2).mean(1) / np.sqrt(sides[1:] * sides[:-1]) / frames
+    steps = _steps(np.array([square(faces[index].points) for index in track])) / frames
+    boxes = [faces[index].box for index in track]
+    if all(box is not None and box[2] > box[0] and box[3] > box[1] for box in boxes):
+        corners = np.array(boxes)[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+        known = np.array([faces[one].detector == faces[other].detector for one, other in pairwise(track)])
+        steps = np.where(known, np.minimum(steps, _steps(corners) / frames), steps)
     cuts = []
     for number, step in enumerate(steps):
         others = np.concatenate(
@@ -226,3 +230,9 @@ def _shots(faces: Sequence[Sighting], track: list[int]) -> list[list[int]]:
         if step > MIN_CUT and step > CUT_RATIO * others.max():
             cuts.append(number + 1)
     return [track[start:end] for start, end in zip([0, *cuts], [*cuts, len(track)], strict=True)]
+
+
+def _steps(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far squares, (n, 4, 2), move from one to the next, in their sides, (n - 1,)."""
+    sides = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    return np.asarray(np.linalg.norm(np.diff(corners, axis=0), axis=2).mean(1) / np.sqrt(sides[1:] * sides[:-1]))
