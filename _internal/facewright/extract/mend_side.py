@@ -218,17 +218,20 @@ def _inside(points: Points, image: Image) -> bool:
 def _repair(run: SideRun, face: FaceFile, image: Image, points: Points) -> None:
     """Give a face other landmarks; its image is cut anew, unless a mask was drawn into it."""
     record = face.record
-    if record.mask is None:
+    drawn_on = record.mask is not None or bool(record.polygons)
+    if drawn_on:
+        placed = with_landmarks(record, points) or record
+    else:
         placed = _placed(run, record, points, frame=record.frame, rect=record.rect)
         placed = replace(placed, detector=record.detector, score=record.score, landmarker=record.landmarker)
+    mended = FaceFile(
+        face.path, replace(placed, raw_landmarks=record.found_landmarks, origin="repaired", embedding=None)
+    )
+    if drawn_on:
+        run.faces.write(mended)
     else:
-        placed = with_landmarks(record, points) or record
-    mended = replace(placed, raw_landmarks=record.found_landmarks, origin="repaired", embedding=None)
-    if record.mask is None:
-        save_face(face.path, mended.cut(image), mended)
-        run.faces.put(FaceFile(face.path, mended))
-    else:
-        run.faces.write(FaceFile(face.path, mended))
+        save_face(face.path, mended.record.cut(image), mended.record)
+        run.faces.put(mended)
 
 
 def _filled(run: SideRun, ends: Sequence[FaceRecord], share: float, name: str, points: Points) -> FaceRecord:
