@@ -80,7 +80,7 @@ def clip(workspace: Workspace, frames: Sequence[Image]) -> None:
 
 
 def extract(workspace: Workspace, models: Models | None = None, **more: object) -> None:
-    options = {"side": "dst", "false_face_filter": False, "people": False, "smooth": "off", **more}
+    options = {"side": "dst", "false_face_filter": False, "people": False, "smooth": "off", "occlusion": "off", **more}
     extract_faces.run(workspace, extract_faces.Options(**options), models or Models())
 
 
@@ -232,7 +232,7 @@ def test_a_record_of_version_1_has_no_track_and_gets_one(workspace: Workspace) -
     clip(workspace, [frame(number) for number in range(8)])
     extract(workspace)
     for path in workspace.dst.aligned():
-        update_record(path, replace(load_record(path), track=None, landmarker=None))
+        update_record(path, replace(load_record(path), track=None, landmarker=None, occlusion=None))
         assert b'"version":1' in path.read_bytes()
     extract(workspace)
     assert {file.record.track for file in faces(workspace).values()} == {1}
