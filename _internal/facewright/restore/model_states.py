@@ -9,6 +9,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import read_json
 from facewright.core.hints import hint
 from facewright.nn import backups, checkpoint
+from facewright.nn.saved_models import MASK_MODEL
 from facewright.restore.choice import RestoreReport, RestoreRequest, Row
 
 
@@ -71,9 +72,14 @@ def restore_model(request: RestoreRequest) -> RestoreReport:
     with workspace.lock("model"):
         generation = backups.restore_generation(chosen.folder, workspace.trash)
     name = generation.folder.parent.name
+    is_mask = name == MASK_MODEL
+    lines = (
+        hint("mask --side dst --action train") + hint("mask --side dst --action apply")
+        if is_mask
+        else hint("train --name", name) + hint("convert")
+    )
     console.say(
         f"The model {name} is back at iteration {generation.state.get('iteration')} ({chosen.name}). Newer states are "
-        f"in {workspace.trash}. Next, train on from here, or convert with it:"
-        f"{hint('train --name', name)}{hint('convert')}"
+        f"in {workspace.trash}. Next, train on from here, or {'apply' if is_mask else 'convert with'} it:{lines}"
     )
     return RestoreReport(listed, chosen.name, 1)
