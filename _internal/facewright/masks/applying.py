@@ -39,6 +39,7 @@ BATCH = 16  # faces that are predicted at once
 SURE = (0.3, 0.7)  # of a prediction: below it is covered, above seen; the network works at 128 px, edges are soft
 LONGEST = 400_000  # characters of a mask in a record
 NOTEWORTHY = 0.05  # of the hull: from here on a face counts as covered in the report
+STRANGE = 0.5  # of the faces that look covered: the model was trained on somebody else
 JUDGED_SIDE = 64  # px at which that is measured
 
 
@@ -255,7 +256,13 @@ def _report(
         console.say(
             f"{console.counted(len(kept), 'face')} kept a painted or imported mask; --overwrite replaces those too."
         )
-    if covered:
+    if len(covered) > STRANGE * max(changed + unchanged, 1):
+        line = side.hint("mask --action train")
+        console.warn(
+            f"{len(covered)} of them look covered: more likely the model does not know this person yet. Train it on "
+            f"these faces, then apply it again:{line}"
+        )
+    elif covered:
         names = console.listed([face.path.name for face in covered])
         console.say(f"{len(covered)} of them look covered, the most first: {names}.")
     train, convert = hint("train --mask record"), hint("convert --mask record")
