@@ -223,3 +223,11 @@ def test_the_verdict_in_words() -> None:
     many = [OpenFrame(f"{n:05d}.png", ("no face",), 3.0) for n in range(2000)]
     assert verdict(many, 3000).startswith("2,000 of 3,000 frames need a look") and "1,994 more" in verdict(many, 3000)
     assert verdict(frames[:1], 1).startswith("1 of 1 frame needs a look")
+
+
+def test_of_two_faces_in_a_frame_the_odd_one_is_named(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(300.0, 200.0, 100.0)] * 12)
+    false = face("00005", 120.0, 300.0, 60.0, number=1, score=0.5)
+    (told,) = look(workspace, [*files, false])
+    assert told.name == "00005.png" and list(told.faces) == [false.path.name]
+    assert set(told.faces[false.path.name]) == set(told.reasons)

@@ -13,9 +13,11 @@ from facesets.test_looks import opened
 from facewright import cli
 from facewright.core.workspace import Workspace
 from facewright.faces.faceset import FaceFile
+from facewright.faces.occlusion import occlusion_text
 from facewright.faces.record import FaceRecord, load_record, update_record
 from facewright.facesets.sort_base import FaceToSort, Sorted, methods
 from facewright.facesets.sort_doubles import Alike
+from facewright.facesets.sort_final import Keep
 
 SIDE = 64
 
@@ -75,6 +77,18 @@ def test_faces_of_few_pixels_come_last() -> None:
     enlarged = [face(matrix=np.array([[scale, 0, 5], [0, scale, 9]])) for scale in (2.0, 0.5, 8.0)]
     turned = face(matrix=np.array([[0, -4.0, 5], [4.0, 0, 9]]))
     assert list(arrange("upscale-factor", [*enlarged, turned]).order) == [1, 0, 3, 2]
+
+
+@pytest.mark.parametrize("name", ["final", "final-fast"])
+def test_covered_faces_are_kept_last(name: str) -> None:
+    hand = np.zeros((SIDE, SIDE), np.float32)
+    hand[SIDE // 2 :] = 1
+    sharp = [face(noise(k), size=SIDE, occlusion=occlusion_text(hand), rect=(0, 0, 90, 90)) for k in range(8)]
+    soft = [face(cv2.GaussianBlur(noise(k), (0, 0), 3), size=SIDE, rect=(0, 0, 50, 50)) for k in range(8, 13)]
+    found = arrange(name, sharp + soft, Keep(7))
+    assert sorted(found.order[:5]) == list(range(8, 13)), "the soft ones that show all of the face"
+    assert len(found.order) == 7 and set(found.order[5:]) < set(range(8))
+    assert set(arrange(name, sharp + soft, Keep(3)).order) < set(range(8, 13))
 
 
 def test_what_dst_needs_comes_first() -> None:

@@ -7,7 +7,7 @@ do; nine show heads that are turned far away, and the smallest faces of a class 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from facewright.core.workspace import Side
 from facewright.extract.follow import FollowedFaces, Gap, follow_faces, is_video, overlap
 from facewright.extract.log import Entry, ExtractionLog, finished_manually
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, invert, similarity, transform_points
-from facewright.faces.faceset import FaceIndex
+from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.odd import odd_faces
 from facewright.faces.record import INNER, MANUAL_DETECTOR, FaceRecord
 
@@ -43,11 +43,13 @@ class OpenFrame:
         name: Its file's.
         reasons: Why, the worst first.
         severity: How much, from 1.
+        faces: The reasons that lie in a face of it, by the name of the face's file.
     """
 
     name: str
     reasons: tuple[str, ...]
     severity: float
+    faces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
@@ -97,36 +99,43 @@ def open_frames(side: Side, log: ExtractionLog, faces: FaceIndex) -> list[OpenFr
         shape = log.entries.get(name, {}).get("shape")
         return tuple(shape) if isinstance(shape, list) and len(shape) == 2 else _size(side.frames_dir / name)
 
-    found: dict[str, list[tuple[float, str]]] = {}
-    for name, severity, reason in (*_odd(followed, size_of, video=is_video(side, log)), *_missing(followed, side, log)):
-        found.setdefault(name, []).append((severity, reason))
+    found: dict[str, list[tuple[float, str, str]]] = {}
+    for face, severity, reason in _odd(followed, size_of, video=is_video(side, log)):
+        found.setdefault(face.record.frame, []).append((severity, reason, face.path.name))
+    for name, severity, reason in _missing(followed, side, log):
+        found.setdefault(name, []).append((severity, reason, ""))
     done = {name for name, entry in log.entries.items() if finished_manually(entry)}
     told = [_open_frame(name, reasons) for name, reasons in found.items() if name not in done]
     order = {name: index for index, name in enumerate(followed.names)}
     return sorted(told, key=lambda one: (-one.severity, order[one.name]))
 
 
-def _open_frame(name: str, reasons: list[tuple[float, str]]) -> OpenFrame:
-    ordered = [reason for _, reason in sorted(reasons, key=lambda one: -one[0])]
-    return OpenFrame(name, tuple(dict.fromkeys(ordered)), max(severity for severity, _ in reasons))
+def _open_frame(name: str, found: list[tuple[float, str, str]]) -> OpenFrame:
+    """Put together the (severity, reason, name of the face's file) of a frame."""
+    ordered = sorted(found, key=lambda one: -one[0])
+    faces: dict[str, tuple[str, ...]] = {}
+    for _, reason, face in ordered:
+        if face and reason not in faces.get(face, ()):
+            faces[face] = (*faces.get(face, ()), reason)
+    return OpenFrame(name, tuple(dict.fromkeys(reason for _, reason, _ in ordered)), ordered[0][0], faces)
 
 
 def _odd(
     followed: FollowedFaces, size_of: Callable[[str], tuple[int, int] | None], *, video: bool
-) -> Iterator[tuple[str, float, str]]:
-    """Yield (frame, severity, reason) of faces that are odd by themselves or, in a video, beside their neighbours."""
+) -> Iterator[tuple[FaceFile, float, str]]:
+    """Yield (face, severity, reason) of faces that are odd by themselves or, in a video, beside their neighbours."""
     certain = _in_certain_tracks(followed) if video else set()
     for index, file in enumerate(followed.files):
         for doubt in doubts(file.record, size_of(file.record.frame)):
             if not (doubt == LOW and index in certain):
-                yield file.record.frame, DOUBTED, doubt
+                yield file, DOUBTED, doubt
     if not video:
         return
     for odd in odd_faces(followed.sightings, followed.tracks):
         for words in odd.words:
-            yield followed.files[odd.index].record.frame, odd.severity, words
+            yield followed.files[odd.index], odd.severity, words
     for index in _fleeting(followed):
-        yield followed.files[index].record.frame, MISSING, "a face that comes and goes"
+        yield followed.files[index], MISSING, "a face that comes and goes"
 
 
 def _in_certain_tracks(followed: FollowedFaces) -> set[int]:

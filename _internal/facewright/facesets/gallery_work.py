@@ -18,6 +18,7 @@ from facewright.core.workspace import Side, Workspace
 from facewright.extract.log import ExtractionLog
 from facewright.extract.open_frames import doubts, open_frames
 from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.occlusion import is_covered
 from facewright.faces.record import load_record
 from facewright.facesets.looks import Looks
 from facewright.facesets.statistics import PITCHES, YAWS, MeasuredFace
@@ -52,11 +53,13 @@ def odd_faces_of(side: Side, faces: FaceIndex, measured: Mapping[str, MeasuredFa
         measured: Measurements by file name; a face without any is damaged.
     """
     log = ExtractionLog.read(side)
-    frames = {one.name: one.reasons for one in open_frames(side, log, faces)} if log.settings is not None else {}
+    searched = log.settings is not None
+    told = [reasons for one in open_frames(side, log, faces) for reasons in one.faces.items()] if searched else []
+    by_name = dict(told)
     found = {}
     for face in faces.faces:
         seen, record = measured.get(face.path.name), face.record
-        reasons = [*frames.get(record.frame, ())] or doubts(record, None)
+        reasons = [*by_name.get(face.path.name, ())] if searched else doubts(record, None)
         if seen is None:
             reasons.append("its image is damaged")
         elif seen.outside:
@@ -120,7 +123,7 @@ class Gallery:
             "yaw": [round(float(record.pose[0]), 1) for record in records],
             "pitch": [round(float(record.pose[1]), 1) for record in records],
             "person": [record.person or 0 for record in records],
-            "covered": [int(bool(record.occlusion)) for record in records],
+            "covered": [int(is_covered(record)) for record in records],
             "odd": self._odd,
             "side": measure("side"),
             "sharp": measure("sharpness"),

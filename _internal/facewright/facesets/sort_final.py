@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facewright.core.options import option
 from facewright.faces.faceset import ENOUGH_FACES
+from facewright.faces.occlusion import is_covered
 from facewright.facesets.distances import Histograms
 from facewright.facesets.orders import most_different_first
 from facewright.facesets.sort_base import FaceToSort, Sorted, sort_method
@@ -24,7 +25,7 @@ from facewright.ui.contact_sheet import evenly
 YAW_BINS = 128
 YAW_RANGE = float(np.degrees(1.2))  # bins from minus this to this; faces beyond go to the end bins
 CANDIDATES = 10  # faces of the best quality that are looked at for each one kept
-YAW, PITCH, QUALITY, COLOURS = 0, 1, 2, 3  # columns of the measures; the histograms go to the end
+YAW, PITCH, QUALITY, COVERED, COLOURS = range(5)  # columns of the measures; the histograms go to the end
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,26 @@ def shares(counts: Sequence[int], wanted: int) -> list[int]:
 
 
 def best_of_all_directions(measures: NDArray[np.float32], settings: Keep) -> Sorted:
-    """Keep the best faces, from looking left to looking right.
+    """Keep the best faces, from looking left to looking right; covered ones behind them, where the others are too few.
 
     Args:
-        measures: (n, 3 + 768): yaw and pitch in degrees, quality, three histograms.
+        measures: (n, 4 + 768): yaw and pitch in degrees, quality, whether covered, three histograms.
         settings: How many.
     """
-    place = (measures[:, YAW] + YAW_RANGE) / (2 * YAW_RANGE) * YAW_BINS
-    bins = np.clip(place, 0, YAW_BINS - 1).astype(int)
-    members = [np.flatnonzero(bins == bin) for bin in reversed(range(YAW_BINS))]
-    quotas = shares([len(faces) for faces in members], settings.keep)
-    kept = [index for faces, quota in zip(members, quotas, strict=True) for index in _best(measures, faces, quota)]
+    kept: list[int] = []
+    for covered in (False, True):
+        faces = np.flatnonzero((measures[:, COVERED] > 0) == covered)
+        kept += _of_all_directions(measures, faces, settings.keep - len(kept))
     return Sorted(kept, sorted(set(range(len(measures))) - set(kept)))
+
+
+def _of_all_directions(measures: NDArray[np.float32], faces: NDArray[np.intp], wanted: int) -> list[int]:
+    """Choose the best of some faces, evenly over their yaws."""
+    place = (measures[faces, YAW] + YAW_RANGE) / (2 * YAW_RANGE) * YAW_BINS
+    bins = np.clip(place, 0, YAW_BINS - 1).astype(int)
+    members = [faces[bins == bin] for bin in reversed(range(YAW_BINS))]
+    quotas = shares([len(some) for some in members], wanted)
+    return [index for some, quota in zip(members, quotas, strict=True) for index in _best(measures, some, quota)]
 
 
 def _best(measures: NDArray[np.float32], faces: NDArray[np.intp], quota: int) -> list[int]:
@@ -97,13 +106,13 @@ def _best(measures: NDArray[np.float32], faces: NDArray[np.intp], quota: int) ->
 
 @sort_method(
     "final",
-    "the best faces of all directions, sharp and varied; the others go to the trash",
+    "the best of all directions, sharp and varied, covered ones last; the others go to the trash",
     best_of_all_directions,
     options=Keep,
     rejects=True,
 )
 def final(face: FaceToSort) -> NDArray[np.float32]:
-    """Yaw, pitch, sharpness, histograms."""
+    """Yaw, pitch, sharpness, whether covered, histograms."""
     return _measures(face, face_detail(face))
 
 
@@ -115,10 +124,10 @@ def final(face: FaceToSort) -> NDArray[np.float32]:
     rejects=True,
 )
 def final_fast(face: FaceToSort) -> NDArray[np.float32]:
-    """Yaw, pitch, area in the frame, histograms."""
+    """Yaw, pitch, area in the frame, whether covered, histograms."""
     return _measures(face, source_area(face))
 
 
 def _measures(face: FaceToSort, quality: float) -> NDArray[np.float32]:
     yaw, pitch, _ = face.record.pose
-    return np.concatenate([np.array([yaw, pitch, quality], np.float32), histograms(face)])
+    return np.concatenate([np.array([yaw, pitch, quality, is_covered(face.record)], np.float32), histograms(face)])
