@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from facewright.faces.faceset import FaceFile
 from facewright.faces.like_poses import POSE_DEGREES, on_this_head
+from facewright.facesets.distances import CityBlock
 from facewright.facesets.looks import looks_of
 from facewright.facesets.sort_base import FaceToSort, ascending, sort_method
 from facewright.facesets.sort_images import face_pixels
@@ -27,10 +28,11 @@ def farthest_first(measures: NDArray[np.float32]) -> list[int]:
         measures: (n, d).
     """
     points = np.asarray(measures, np.float64)
-    at = int(((points - np.median(points, axis=0)) ** 2).sum(axis=1).argmin())
-    order, away = [at], np.full(len(points), np.inf)
+    space = CityBlock(np.asarray(measures, np.float32))
+    at = int(np.abs(points - np.median(points, axis=0)).sum(axis=1).argmin())
+    order, away = [at], np.full(len(points), np.inf, np.float32)
     for _ in range(len(points) - 1):
-        np.minimum(away, ((points - points[at]) ** 2).sum(axis=1), out=away)
+        np.minimum(away, space.to(at), out=away)
         away[at] = -1.0  # it stays below all distances, and is not chosen again
         at = int(away.argmax())
         order.append(at)

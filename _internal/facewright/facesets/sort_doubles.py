@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from facewright.core.options import option
 from facewright.faces.expression import openings
 from facewright.facesets.distances import CityBlock
+from facewright.facesets.orders import MAX_USED_SHARE
 from facewright.facesets.sort_base import FaceToSort, Sorted, sort_method
 from facewright.facesets.sort_images import face_detail
 
@@ -38,15 +39,19 @@ def sharpest_of_doubles(measures: NDArray[np.float32], settings: Alike) -> Sorte
         settings: How much alike doubles are.
     """
     images, sharpness, opened = measures[:, :PIXELS], measures[:, PIXELS], measures[:, PIXELS + 1 :]
-    space = CityBlock(images.astype(np.uint8))
-    left = np.ones(len(measures), bool)
+    order = np.argsort(-sharpness, kind="stable")
+    images, opened = images[order].astype(np.uint8), opened[order]
     kept = []
-    for index in np.argsort(-sharpness, kind="stable"):
-        if left[index]:
-            kept.append(int(index))
-            alike = space.to(index) < settings.alike * PIXELS
-            left &= ~(alike & (np.abs(opened - opened[index]) < OPENING).all(axis=1))
-            left[index] = False
+    while len(order):  # the first is the sharpest of those that are left
+        space, done, at = CityBlock(images), np.zeros(len(order), bool), 0
+        # Those that are done are thrown out in shares: to copy the others each time would take longer.
+        while at < len(order) and np.count_nonzero(done) <= MAX_USED_SHARE * len(order):
+            kept.append(int(order[at]))
+            near = space.to(at) < settings.alike * PIXELS
+            done |= near & (np.abs(opened - opened[at]) < OPENING).all(axis=1)
+            done[at] = True
+            at = int(np.argmin(done)) if not done.all() else len(order)
+        order, images, opened = order[~done], images[~done], opened[~done]
     return Sorted(sorted(kept), sorted(set(range(len(measures))) - set(kept)))
 
 
