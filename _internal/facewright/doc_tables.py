@@ -23,6 +23,7 @@ from facewright.evaluate.figures import FIGURES, Figure
 from facewright.evaluate.round_trip import FIGURES as TRIP_FIGURES
 from facewright.extract.detectors.base import MANUAL_CHOICE, detector_specs
 from facewright.extract.embedding import LICENCE as EMBEDDER
+from facewright.extract.hands import LICENCE as HANDS
 from facewright.extract.landmarkers.base import landmarker_specs
 from facewright.facesets.sort_base import methods
 from facewright.models.registry import model_classes
@@ -129,7 +130,9 @@ def _detectors() -> list[tuple[str, str]]:
 
 
 def _licences() -> list[tuple[str, ...]]:
-    parts = [spec.licence for spec in detector_specs()] + [spec.licence for spec in landmarker_specs()] + [EMBEDDER]
+    parts = (
+        [spec.licence for spec in detector_specs()] + [spec.licence for spec in landmarker_specs()] + [EMBEDDER, HANDS]
+    )
     return [(one.part, one.terms, one.trained_on, "yes" if one.commercial else "no") for one in parts]
 
 

@@ -49,12 +49,13 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--side", choices=("src", "dst"), default="dst")
+    parser.add_argument("--landmarker", default="dlib", help="of the faces of a clip")
     parser.add_argument("--plot", type=Path, help="PNG to be written")
     given = parser.parse_args()
     if given.workspace:
         show(given.workspace.name, tracks_of(stored(Workspace(given.workspace), given.side)), given.plot)
         return
-    detector, landmarker = MtcnnDetector(), make_landmarker()
+    detector, landmarker = MtcnnDetector(), make_landmarker(given.landmarker)
     for clip in given.clip:
         found = search(clip, given.frames, detector)
         print(f"{clip.name}: {len(found)} frames, {sum(len(boxes) for _, boxes in found)} faces", flush=True)

@@ -15,7 +15,7 @@ from facewright.core.workspace import Workspace
 from facewright.extract.detectors.base import default_detector, detector_specs, make_detector
 from facewright.extract.landmarkers.base import landmarker_specs, make_landmarker
 from facewright.extract.second_search import passes
-from facewright.faces.landmarkers import landmarkers_of
+from facewright.faces.landmarkers import landmarkers_of, say_small_faces
 from facewright.faces.record import load_face, save_face
 from facewright.library import run_command
 from needs import needs_networks
@@ -103,3 +103,14 @@ def test_faces_placed_by_hand_belong_to_no_landmarker(save_drawn_face: Callable[
     record = load_face(save_drawn_face(tmp_path / "a.png"))[1]
     by_hand = replace(record, detector="manual")
     assert landmarkers_of([record, by_hand, replace(by_hand, landmarker="mesh")]) == {"dlib": 1, "mesh": 1}
+
+
+def test_small_faces_of_the_mesh_are_counted(
+    save_drawn_face: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = load_face(save_drawn_face(tmp_path / "a.png"))[1]
+    small, large = (replace(record, landmarker="mesh", rect=(0, 0, side, 20)) for side in (24, 30))
+    say_small_faces([small, large, small, replace(small, landmarker="dlib")])
+    assert ": 2." in capsys.readouterr().out
+    say_small_faces([large, replace(small, landmarker=None)])
+    assert not capsys.readouterr().out

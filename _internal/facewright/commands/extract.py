@@ -12,7 +12,7 @@ from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
 from facewright.extract.verdict import say_verdict
 from facewright.faces.faceset import load_faceset
-from facewright.faces.landmarkers import warn_of_mixed_landmarkers
+from facewright.faces.landmarkers import say_small_faces, warn_of_mixed_landmarkers
 from facewright.facesets.at_a_glance import at_a_glance
 
 
@@ -42,6 +42,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         for line in at_a_glance(side, side_run.faces, load_faceset(other.aligned_dir), side_run.executor):
             console.say(line)
         say_verdict(side, side_run.faces, side_run.log, fine=True)
+        say_small_faces(face.record for face in side_run.faces.faces)
         warn_of_mixed_landmarkers(
             str(side.aligned_dir),
             (face.record for face in side_run.faces.faces),

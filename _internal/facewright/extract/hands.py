@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.images import Image
+from facewright.extract.licences import of_google
 from facewright.extract.tflite import TfliteModel
 from facewright.faces.align import Matrix, Points, invert, resample, transform_points
 from facewright.faces.hand_mask import HAND_POINTS
 
 # Of the four pairs measured, lite and lite find the hands in as many frames as full and full, in 13 for 19 ms.
 PALM_MODEL, HAND_MODEL = "palm_detection_lite.tflite", "hand_landmark_lite.tflite"
+LICENCE = of_google("MediaPipe's palm and hand networks")
 PALM_SIDE, HAND_SIDE = 192, 224  # px, of the networks' inputs
 STRIDES = ((8, 2), (16, 6))  # px of a cell of the palm detector's grids, and anchors in each
 PALM_POINTS = 7

@@ -17,7 +17,8 @@ from facewright.core.images import Image
 from facewright.extract.detectors.base import square_of_landmarks
 from facewright.extract.detectors.blazeface import BlazeFaceDetector
 from facewright.extract.filters import FilterInput, FilterResult, Rejection
-from facewright.extract.landmarkers.mesh import SMALL_FACE_PX, MeshLandmarker
+from facewright.extract.landmarkers.mesh import MeshLandmarker
+from facewright.faces.landmarkers import SMALL_FACE_PX
 from facewright.faces.record import FaceRecord
 
 NO_FACE = 0.5  # confidence of the mesh

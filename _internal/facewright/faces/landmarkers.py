@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from facewright.core import console
 from facewright.faces.record import MANUAL_DETECTOR, FaceRecord
 
+SMALL_FACE_PX = 25  # longer side of a face's box, below which dlib's landmarks are steadier than the mesh
 USUAL = "dlib"  # of records that do not say: those of earlier versions, and those of other programs
 
 
@@ -30,4 +31,18 @@ def warn_of_mixed_landmarkers(what: str, records: Iterable[FaceRecord], fix: str
         console.warn(
             f"The landmarks of {what} come from two landmarkers, {parts}: they place brows and eyes a little "
             f"differently, and the swap may tremble where they change. {fix}"
+        )
+
+
+def say_small_faces(records: Iterable[FaceRecord]) -> None:
+    """Count the faces that are too small for the mesh that found their landmarks."""
+    sides = (
+        max(right - left, bottom - top)
+        for left, top, right, bottom in (record.rect for record in records if record.landmarker == "mesh")
+    )
+    small = sum(side < SMALL_FACE_PX for side in sides)
+    if small:
+        console.say(
+            f"Faces below {SMALL_FACE_PX} px: {small}. There dlib's landmarks are steadier than the mesh "
+            "(--landmarker dlib)."
         )

@@ -1,9 +1,13 @@
 """MediaPipe's face mesh (Kartynnik et al. 2019): 468 points, of which 68 become the landmarks.
 
 The network looks at a square of 192 px in which the face stands upright. It looks once where the detector found the
-face, again where that look puts it, and four times with this square moved, turned and mirrored, and these are averaged.
-One look alone trembles from frame to frame by twice as much: 0.95 instead of 0.49 % of the eyes' distance in a clip of
-a man at rest, where dlib's five predictions give 0.77 % (second differences, median).
+face, again where the face lies otherwise there than it should, and four times with the square moved, turned and
+mirrored, and these are averaged: one look alone trembles from frame to frame by twice as much.
+
+It is not the default. In two clips of people at rest its points tremble less than dlib's (0.48 and 0.32 against 0.71
+and 0.41 % of the eyes' distance), but the aligned square, on which a swap depends, more (0.69 and 0.41 against 0.57
+and 0.33 %), and slower, so that the smoothing takes less of it away: 14 and 26 % at medium strength, of dlib's 60 and
+68 % (`main.py benchmark --name steadiness`).
 
 Unlike dlib's, its points know depth, come with a confidence, and may be used for pay. It was made for faces of 100 px
 and more: below `SMALL_FACE_PX` dlib's points are steadier.
@@ -24,7 +28,6 @@ from facewright.faces.align import Matrix, invert, resample
 from facewright.faces.mesh import LEFT_EYE, MIRROR, POINTS, RIGHT_EYE, ibug_points
 
 SIDE = 192
-SMALL_FACE_PX = 25  # longer side of a face's box
 # The square of the first look, in sides of the face square: there the points come out within 0.8 % of the eyes'
 # distance of the averaged ones, as they do in a second look; with 1.45 it is 1.3 %, with 1.27 it is 3.5 % (36 faces).
 FIRST_SIDE, FIRST_DOWN = 1.6, -0.02
@@ -158,5 +161,5 @@ def _settled(before: Square, after: Square) -> bool:
 
 
 LICENCE = of_google("MediaPipe's face mesh")
-SUMMARY = "a network's mesh of 468 points: steadier, turned heads, may be used for pay"
+SUMMARY = "a network's mesh of 468 points: turned, covered and dark faces, may be used for pay"
 LANDMARKERS = (LandmarkerSpec("mesh", SUMMARY, MeshLandmarker, LICENCE),)
