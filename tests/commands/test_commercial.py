@@ -112,5 +112,7 @@ def test_small_faces_of_the_mesh_are_counted(
     small, large = (replace(record, landmarker="mesh", rect=(0, 0, side, 20)) for side in (24, 30))
     say_small_faces([small, large, small, replace(small, landmarker="dlib")])
     assert ": 2." in capsys.readouterr().out
+    say_small_faces([small], " (try another)")
+    assert "(try another)" in capsys.readouterr().out
     say_small_faces([large, replace(small, landmarker=None)])
     assert not capsys.readouterr().out

@@ -42,7 +42,8 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         for line in at_a_glance(side, side_run.faces, load_faceset(other.aligned_dir), side_run.executor):
             console.say(line)
         say_verdict(side, side_run.faces, side_run.log, fine=True)
-        say_small_faces(face.record for face in side_run.faces.faces)
+        advice = "" if options.commercial else " (--landmarker dlib)"
+        say_small_faces((face.record for face in side_run.faces.faces), advice)
         warn_of_mixed_landmarkers(
             str(side.aligned_dir),
             (face.record for face in side_run.faces.faces),

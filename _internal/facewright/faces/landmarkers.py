@@ -34,8 +34,13 @@ def warn_of_mixed_landmarkers(what: str, records: Iterable[FaceRecord], fix: str
         )
 
 
-def say_small_faces(records: Iterable[FaceRecord]) -> None:
-    """Count the faces that are too small for the mesh that found their landmarks."""
+def say_small_faces(records: Iterable[FaceRecord], advice: str = "") -> None:
+    """Count the faces that are too small for the mesh that found their landmarks.
+
+    Args:
+        records: Of all faces.
+        advice: What else could find them, where it may be used.
+    """
     sides = (
         max(right - left, bottom - top)
         for left, top, right, bottom in (record.rect for record in records if record.landmarker == "mesh")
@@ -43,6 +48,5 @@ def say_small_faces(records: Iterable[FaceRecord]) -> None:
     small = sum(side < SMALL_FACE_PX for side in sides)
     if small:
         console.say(
-            f"Faces below {SMALL_FACE_PX} px: {small}. There dlib's landmarks are steadier than the mesh "
-            "(--landmarker dlib)."
+            f"Faces below {SMALL_FACE_PX} px: {small}. There dlib's landmarks are steadier than the mesh{advice}."
         )
