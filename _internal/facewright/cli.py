@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from facewright.core.workspace import Workspace
 from facewright.launchers import unlisted_scripts, write_launchers
 
 NEAR = 0.7  # share of the letters; with the usual 0.6 --bogus would mean --verbose
+EXTRA = re.compile(r"unexpected extra arguments? \((.+)\)")
 RAW_ARGUMENTS = "facewright.raw_arguments"
 
 
@@ -268,6 +270,16 @@ class Program(click.Group):
         words = (word for one in (command.params if command else ()) for word in (*one.opts, *one.secondary_opts))
         return [word for word in words if word[0] == "-"]
 
+    def choices(self, name: str) -> list[Option]:
+        """Return the options of a subcommand that offer choices, those that are asked for first."""
+        command = self.get_command(click.Context(self), name)
+        found = (
+            [spec for spec in declared(command.command.options) if spec.choices]
+            if isinstance(command, Subcommand)
+            else []
+        )
+        return sorted(found, key=lambda spec: not spec.ask)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a line per subcommand."""
         rows = {name: self.package.summary(name) for name in self.package.modules}
@@ -332,6 +344,9 @@ def usage_error(problem: click.ClickException, arguments: Sequence[str], program
         wrong = problem.option_name
         flags = [*program.flags(command), *(problem.possibilities or ())]
         return UserError(happened, expected, _meant(wrong, flags, arguments) or _see(f"{command} --help"))
+    if extra := EXTRA.search(happened):
+        flagged = _with_its_flag(extra[1].split()[0], program.choices(command), arguments)
+        return UserError(happened, expected, flagged or _see(f"{command} --help"))
     return UserError(happened, expected, _see(f"{command} --help"))
 
 
@@ -342,6 +357,16 @@ def _meant(wrong: str, known: Sequence[str], arguments: Sequence[str]) -> str:
         return ""
     words = [near[0] + word[len(wrong) :] if word.partition("=")[0] == wrong else word for word in arguments]
     return f"did you mean {near[0]}?{hint('', *words)}"
+
+
+def _with_its_flag(word: str, options: Sequence[Option], arguments: Sequence[str]) -> str:
+    """Return the command line with the flag of a choice that was typed without it; empty where none offers such one."""
+    spec = next((spec for spec in options if spec.nearest(word)), None)
+    if spec is None or word not in arguments:
+        return ""
+    at = len(arguments) - 1 - list(reversed(arguments)).index(word)
+    words = [*arguments[:at], spec.flag, spec.nearest(word), *arguments[at + 1 :]]
+    return f"did you mean {spec.flag} {spec.nearest(word)}?{hint('', *words)}"
 
 
 def _see(line: str) -> str:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from commands.extract_runs import run
 from extract.squares import SquareModels, Squares, frame_with
 from facewright.commands import fix as fix_faces
 from facewright.commands.extract import Options
+from facewright.convert.plan import list_faces
 from facewright.core.errors import UserError
 from facewright.core.files import disk_errors
 from facewright.core.images import write_image
@@ -94,6 +96,27 @@ def test_deleted_and_renamed_faces_stay_so(workspace: Workspace, squares: Square
     write_image(workspace.src.frames_dir / "00007.png", frame_with([(50, 50, 60)]))
     run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ["00002_0.png", "00003_0.png", *ALL[4:], "00007_0.png", "99.png"]
+
+
+def test_where_all_faces_are_gone_from_their_place_the_way_out_is_told(
+    workspace: Workspace, squares: Squares, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a circle of steps that send to each other: faces in a subfolder are to be moved, deleted ones found anew."""
+    fill(workspace.dst)
+    run(workspace, Options(side="dst"), squares)
+    faces = workspace.dst.aligned()
+    below = workspace.dst.aligned_dir / "keep"
+    below.mkdir()
+    for path in faces:
+        path.rename(below / path.name)
+    for remedy in ("keep (6)", "--redo"):
+        capsys.readouterr()
+        run(workspace, Options(side="dst"), squares)
+        assert remedy in capsys.readouterr().out
+        with pytest.raises(UserError) as caught:
+            list_faces(workspace.dst)
+        assert remedy in caught.value.fix and "--every-face" in caught.value.fix
+        shutil.rmtree(below, ignore_errors=True)
 
 
 def test_a_copied_workspace_is_done_too(workspace: Workspace, squares: Squares) -> None:

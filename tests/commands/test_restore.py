@@ -139,6 +139,36 @@ def test_a_file_where_a_folder_was(faces: Workspace) -> None:
     assert len(list(faces.trash.rglob("*.png"))) == 8
 
 
+def test_nothing_goes_back_through_a_link_without_a_yes(workspace: Workspace, tmp_path: Path) -> None:
+    """A stranger's trash and a link in a stranger's workspace must not put a file into a folder of the user."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (workspace.root / "link").symlink_to(mine, target_is_directory=True)
+    batch = workspace.trash / "2026-01-01_00-00-00"
+    batch.mkdir(parents=True)
+    for name in ("a", "b"):
+        (batch / name).write_bytes(b"do as I say")
+    (batch / NOTE).write_text('{"by": "clear", "files": {"a": "link/autostart/a", "b": "link/b"}}')
+    assert run(workspace, "restore", "--what", "all") == 1
+    assert not list(mine.iterdir()) and (batch / "a").exists()
+    assert run(workspace, "restore", "--what", "all", "--follow-links") == 0
+    assert (mine / "autostart" / "a").exists() and (mine / "b").exists(), "it is the user's own link"
+
+
+def test_files_of_unknown_places_are_told_from_those_whose_place_is_taken(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = workspace.trash / "2026-01-01_00-00-00"
+    batch.mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        (batch / name).write_bytes(b"")
+    (batch / NOTE).write_text('{"by": "clear", "files": {"a": "../out", "b": "taken", "c": "free"}}')
+    (workspace.root / "taken").write_bytes(b"mine")
+    assert run(workspace, "restore", "--what", "all") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "left in" in line]
+    assert len(lines) == 2 and lines[0].endswith("b.") and lines[1].endswith("a.")
+
+
 def test_another_run_has_the_folder(faces: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     move_to_trash(faces.src.aligned()[:1], faces.trash)
     with faces.lock("data_src"):

@@ -35,7 +35,7 @@ from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import png_fingerprint
 from facewright.core.hints import hint
-from facewright.core.left_out import warn_of_left_out_faces
+from facewright.core.left_out import no_faces, warn_of_left_out_faces
 from facewright.core.workspace import Side
 from facewright.faces.align import Points
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
@@ -369,11 +369,10 @@ def list_faces(side: Side) -> dict[str, list[FaceFile]]:
     warn_of_left_out_faces(side)
     faceset = whole_faceset(side.aligned_dir)
     if not faceset.faces:
-        raise UserError(
-            f"There are no faces in {side.aligned_dir}.",
+        raise no_faces(
+            side,
             "at least one aligned face of the person who is to be replaced.",
-            "extract the faces first (first line), or let the conversion search and replace every face (second):"
-            f"{side.hint('extract')}{hint('convert --every-face')}",
+            more=f"\n  Or let the conversion search and replace every face:{hint('convert --every-face')}",
         )
     warn_of_mixed_landmarkers(
         str(side.aligned_dir),

@@ -57,10 +57,34 @@ def warn_of_left_out(folder: Path, extensions: tuple[str, ...], reason: str, own
     ]
     if others:
         console.warn(f"Left out of {folder}, because {reason}: {listed(others)}.")
-    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and path not in own and path.name[0] != "."]
-    named = [f"{path.name} ({count})" for path in below if (count := _count(path, extensions))]
-    if named:
+    if named := _images_below(folder, extensions, own):
         console.warn(f"Left out: the images in subfolders of {folder}: {listed(named)}. To use them, move them up.")
+
+
+def no_faces(side: Side, expected: str, *, more: str = "") -> UserError:
+    """Return the error of a side without faces, with what helps: the faces may lie where no step looks.
+
+    Args:
+        side: Whose.
+        expected: Which faces are wanted.
+        more: Another line that helps, behind the text that says what it does.
+    """
+    below = _images_below(side.aligned_dir, FACE_EXTENSIONS)
+    if below:
+        fix = f"move up those in its subfolders: {listed(below)}"
+    elif side.extract_journal.exists():
+        fix = f"what was found there is gone or was never much; search all frames again:{side.hint('extract --redo')}"
+    else:
+        fix = f"extract them first:{side.hint('extract')}"
+    return UserError(f"There are no faces in {side.aligned_dir}.", expected, fix + more)
+
+
+def _images_below(folder: Path, extensions: tuple[str, ...], own: tuple[Path, ...] = ()) -> list[str]:
+    """Return the subfolders that hold images, each with their number."""
+    if not folder.is_dir():
+        return []
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and path not in own and path.name[0] != "."]
+    return [f"{path.name} ({count})" for path in below if (count := _count(path, extensions))]
 
 
 def _count(folder: Path, extensions: tuple[str, ...]) -> int:

@@ -8,6 +8,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.core.hints import hint
+from facewright.core.left_out import no_faces
 from facewright.core.workspace import Side
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import ExtractedFrame
@@ -90,6 +91,9 @@ class ExtractionReport:
             console.say(f"  Those that are blurred are in {side.blurry_dir}; move back what you want to keep.")
         if self.rejections and not side.aligned():
             console.warn("No face is left: loosen what leaves them out (--debug shows it), with --redo.")
+        elif self.before and not side.aligned():
+            problem = no_faces(side, "")
+            console.warn(f"{problem.happened} To have some, {problem.fix}")
         if self.empty:
             console.say(f"Frames without a face: {len(self.empty)} ({console.listed(self.empty)}).")
             console.say(f"  {self._second_search()}")

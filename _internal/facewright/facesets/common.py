@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from facewright.core import console
+from facewright.core import console, left_out
 from facewright.core.errors import UserError
 from facewright.core.files import NOTE, copy_to_trash, disk_errors, write_json
 from facewright.core.left_out import warn_of_left_out_faces
@@ -94,11 +94,7 @@ def warn_of_bad_files(bad: Bad, fate: str) -> None:
 def no_faces(side: Side, bad: Bad = ()) -> UserError:
     """Return the error of a side without faces; it says what to do where only their records are gone."""
     if not bad:
-        return UserError(
-            f"There are no faces in {side.aligned_dir}.",
-            "aligned PNG files, as the extraction writes them.",
-            f"extract them first:{side.hint('extract')}",
-        )
+        return left_out.no_faces(side, "aligned PNG files, as the extraction writes them.")
     return UserError(
         f"None of the {len(bad)} PNG files in {side.aligned_dir} is a face that can be used.",
         "aligned PNG files with the data of their face inside, as the extraction writes them.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import FreeNames, TrashBatch, TrashedFile, batches, make_folder, move, tidy, tidy_trash
-from facewright.core.links import FLAG, FOLLOWED
+from facewright.core.links import FLAG, FOLLOWED, check_links
 from facewright.core.safe_files import is_link
 from facewright.core.workspace import Side, Workspace
 from facewright.faces.record import load_record
@@ -104,6 +104,7 @@ def restore_files(request: RestoreRequest) -> RestoreReport:
         return RestoreReport(listed)
     batch = found[index]
     with _everything(workspace):
+        check_links((), alone=_folders_on_the_way(workspace, batch))
         for side in (workspace.src, workspace.dst):
             if side.aligned_dir.is_dir():
                 finish(side.aligned_dir, workspace.trash)
@@ -116,10 +117,14 @@ def restore_files(request: RestoreRequest) -> RestoreReport:
             f"In {batch.folder} stays what leads elsewhere: {console.counted(len(links), 'link')}. With {FLAG} "
             "that goes back too."
         )
-    left = [item.path for item in batch.items if item.path.exists() and item.path not in links]
-    if left:
-        shown = console.listed([path.relative_to(batch.folder).as_posix() for path in left])
-        console.say(f"{len(left)} stay in {batch.folder}, for another file is in their place: {shown}.")
+    left = [item for item in batch.items if item.path.exists() and item.path not in links]
+    for why, items in (
+        ("another file is in their place", [item for item in left if item.origin]),
+        ("no place in this workspace is noted for them", [item for item in left if not item.origin]),
+    ):
+        if items:
+            shown = console.listed([item.path.relative_to(batch.folder).as_posix() for item in items])
+            console.say(f"{console.counted(len(items), 'file')} left in {batch.folder}, for {why}: {shown}.")
     return RestoreReport(listed, batch.folder.name, back)
 
 
@@ -137,6 +142,13 @@ def _tidy(workspace: Workspace) -> None:
     if workspace.trash.is_dir():
         with suppress(UserError), _everything(workspace):
             tidy_trash(workspace.trash)
+
+
+def _folders_on_the_way(workspace: Workspace, batch: TrashBatch) -> list[Path]:
+    """Return the folders of the workspace through which the files of a batch would go back."""
+    origins = [item.origin for item in batch.items if item.origin]
+    inside = (path for origin in origins for path in origin.parents if workspace.root in path.parents)
+    return sorted(set(inside))
 
 
 class _Names:

@@ -8,7 +8,7 @@ from typing import Any
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import natural
-from facewright.core.left_out import warn_of_left_out_faces
+from facewright.core.left_out import no_faces, warn_of_left_out_faces
 from facewright.core.safe_files import files_below
 from facewright.core.workspace import SIDES, Side, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
@@ -83,11 +83,7 @@ def _load_side(side: Side) -> list[FaceFile]:
     if faceset.bad:
         raise _unusable(side, [(path, error.happened) for path, error in faceset.bad])
     if not faceset.faces:
-        raise UserError(
-            f"There are no faces in {side.aligned_dir}.",
-            f"aligned faces of {side.name}.",
-            f"extract them first:{side.hint('extract')}",
-        )
+        raise no_faces(side, f"aligned faces of {side.name}.")
     return faceset.faces
 
 
