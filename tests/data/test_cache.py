@@ -13,7 +13,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.data import cache, store
 from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
-from facewright.data.sample import Sample, with_record_masks
+from facewright.data.sample import Sample, with_record_masks, without_covers
 from facewright.data.sampler import Sampler
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
@@ -110,6 +110,19 @@ def test_a_repainted_mask_is_noticed(faces):
         assert open_cache(cache_path(faces.parent, "src", samples), list(keyed(faces)), samples) is None
         row = list(keyed(faces).values()).index(path)
         assert build(faces, samples).face(row).masks["record"].max() == value
+
+
+def test_another_mask_of_a_hand_is_noticed(faces):
+    samples = without_covers(SAMPLES)
+    path = min(faces.iterdir())
+    image = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)  # a file of more than 64 KiB
+    record = replace(load_face(path)[1], size=256)
+    for value in (0, 255):  # as long as each other
+        hand = base64.b64encode(encode(np.full((96, 96), value, np.uint8))).decode()
+        save_face(path, image, replace(record, occlusion=hand))
+        assert open_cache(cache_path(faces.parent, "src", samples), list(keyed(faces)), samples) is None
+        row = list(keyed(faces).values()).index(path)
+        assert build(faces, samples).face(row).masks["uncovered"].any() == (value == 0)
 
 
 def test_fewer_faces_need_no_new_file(faces):

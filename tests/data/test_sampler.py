@@ -1,6 +1,7 @@
 import base64
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +14,15 @@ from data.plain import plain_sample
 from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.data.augment import AugmentParams, draw_params, remap_grid
-from facewright.data.sample import PreparedFace, Sample, before_cut, make_sample, prepare_face, with_record_masks
+from facewright.data.sample import (
+    PreparedFace,
+    Sample,
+    before_cut,
+    make_sample,
+    prepare_face,
+    with_record_masks,
+    without_covers,
+)
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import Shuffled
 from facewright.faces.align import FaceType, align_matrix, invert, transform_points
@@ -228,11 +237,12 @@ def test_a_face_holds_the_masks_that_its_outputs_need():
             assert 0.02 < made["focus"].sum() / made["mask"].sum() < 0.5
 
 
-def drawn(sample, points, mask=None):
+def drawn(sample, points, mask=None, occlusion=None):
     """Return one output of a face of 96 px, unchanged."""
     record = FaceRecord(
         FaceType.FULL, 96, points, points, "1.png", "", 1.0, (0, 0, 9, 9), np.eye(2, 3), (0, 0, 0), mask
     )
+    record = replace(record, occlusion=occlusion)
     face = prepare_face(scene(96, 96, 1), record, (sample,))
     return make_sample(face, (sample,), None)[0][..., 0]
 
@@ -280,6 +290,21 @@ def test_the_hull_is_the_target_of_a_face_without_a_readable_mask(mask):
     plain = Sample("mask", "mask", 48, FaceType.FULL)
     (sample,) = with_record_masks([plain])
     assert (drawn(sample, points, mask) == drawn(plain, points)).all()
+
+
+@pytest.mark.parametrize("side", [24, 96, 192])
+def test_what_lies_before_the_face_is_no_target(side):
+    """Its pixels are 0 in the mask, with which the losses multiply both images."""
+    points = landmarks((48, 48), 53).astype(np.float32)
+    plain = Sample("mask", "mask", 48, FaceType.FULL)
+    (sample,) = without_covers([plain])
+    hull, seen = drawn(plain, points), drawn(sample, points, occlusion=left_half(side))
+    assert hull[:, :20].sum() > 100 and not seen[:, :20].any()
+    np.testing.assert_allclose(seen[:, 28:], hull[:, 28:], atol=0.02)
+    (own,) = with_record_masks([plain])
+    np.testing.assert_array_equal(drawn(own, points, occlusion=left_half(side)), seen)  # without a mask of its own
+    for unreadable in (None, "", "no mask"):
+        np.testing.assert_array_equal(drawn(sample, points, occlusion=unreadable), hull)
 
 
 def test_images_and_other_masks_keep_their_kind():

@@ -12,7 +12,8 @@ from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.faces.align import MEAN_FACE
 from facewright.faces.faceset import load_faceset
-from facewright.faces.record import load_record, save_face
+from facewright.faces.occlusion import occlusion_text
+from facewright.faces.record import load_record, save_face, update_record
 from facewright.facesets.at_a_glance import at_a_glance
 
 
@@ -45,6 +46,17 @@ def test_poses_that_do_not_meet_are_told(workspace: Workspace, save_drawn_face: 
     for number in range(5):
         (workspace.dst.aligned_dir / f"{number}.png").unlink()
     assert lines_of(workspace, "dst")[1] == "Src has every pose that dst shows."
+
+
+def test_covered_faces_are_counted(workspace: Workspace, save_drawn_face: Callable[..., Path]) -> None:
+    for name in ("src", "dst"):
+        for number in range(9):
+            path = save_drawn_face(workspace.side(name).aligned_dir / f"{number}.png", seed=number)
+            hand = occlusion_text(np.full((64, 64), number < 3, np.float32))
+            update_record(path, dataclasses.replace(load_record(path), occlusion=hand))
+    found = {name: next(line for line in lines_of(workspace, name) if "covered" in line) for name in ("src", "dst")}
+    assert all(line.startswith("3 faces") for line in found.values())
+    assert "uncovered" in found["src"] and "uncovered" not in found["dst"]  # dst needs each of its faces
 
 
 def test_no_faces_say_nothing(workspace: Workspace) -> None:

@@ -15,6 +15,7 @@ from facewright.extract.detectors.base import make_detector
 from facewright.extract.landmarkers.base import make_landmarker
 from facewright.faces.align import FaceType, align_matrix, cut, transform_points
 from facewright.faces.faceset import FaceFile
+from facewright.faces.occlusion import occlusion_text
 from facewright.faces.pose import head_pose
 from facewright.faces.record import FaceRecord
 from facewright.facesets.sort_base import FaceToSort, Sorted, methods
@@ -230,6 +231,33 @@ def test_final_keeps_good_faces_of_all_directions(faces: list[Seen], name: str) 
     # Where ten candidates for each one kept are not enough to hide them, the best are among those kept.
     best = method.arrange(measures[:30], Keep(1))
     assert measures[best.order[0], 2] >= np.sort(measures[:30, 2])[-10]
+
+
+@pytest.mark.parametrize("name", ["final", "final-fast"])
+def test_final_takes_covered_faces_only_where_the_others_do_not_suffice(faces: list[Seen], name: str) -> None:
+    hand = np.zeros((SIDE, SIDE), np.float32)
+    hand[SIDE // 2 :] = 1
+    sharp = [one.but(occlusion=occlusion_text(hand)) for one in faces[:4]]  # as a face with a hand is: full of edges
+    soft = [one.but(cv2.GaussianBlur(one.image, (0, 0), 3)) for one in faces[:4]]
+    method = methods()[name]
+    measures = np.array([method.measure(one) for one in (*sharp, *soft)])
+    assert sorted(method.arrange(measures, Keep(4)).order) == [4, 5, 6, 7]
+    more = method.arrange(measures, Keep(6))
+    assert sorted(more.order[:4]) == [4, 5, 6, 7] and len(more.rejected) == 2 and set(more.order[4:]) < {0, 1, 2, 3}
+
+
+def test_covered_faces_come_first_or_go(faces: list[Seen]) -> None:
+    def face_with(share: float) -> Seen:
+        hand = np.zeros((SIDE, SIDE), np.float32)
+        hand[round((1 - share) * SIDE) :] = 1
+        return faces[0].but(occlusion=occlusion_text(hand))
+
+    several = [faces[0], face_with(0.3), face_with(0.6), faces[1].but(occlusion="no mask")]
+    first, gone = (methods()[name] for name in ("covered", "uncovered"))
+    measures = np.array([first.measure(one) for one in several])
+    assert list(first.arrange(measures).order) == [2, 1, 0, 3]
+    found = gone.arrange(measures)
+    assert list(found.order) == [0, 3] and list(found.rejected) == [2, 1]
 
 
 def odd_ones(one: Seen) -> dict[str, Seen]:

@@ -13,8 +13,9 @@ from facewright.facesets.sort_base import Sorted, ascending, descending, methods
 from facewright.facesets.sort_histograms import sharpest_of_groups
 
 WANTED = (
-    "absdiff black blur brightness coverage dedup face face-dissim face-pitch face-source-rect-size face-yaw final "
-    "final-fast hist hist-blur hist-dissim hue match-dst motion-blur oneface origname ssim upscale-factor"
+    "absdiff black blur brightness coverage covered dedup face face-dissim face-pitch face-source-rect-size face-yaw "
+    "final final-fast hist hist-blur hist-dissim hue match-dst motion-blur oneface origname ssim uncovered "
+    "upscale-factor"
 )
 
 
@@ -22,7 +23,9 @@ def test_every_method_is_there_with_a_line_of_help() -> None:
     assert set(methods()) >= set(WANTED.split())
     for method in methods().values():
         assert 10 < len(method.help) < 100, method.name
-    assert {name for name, method in methods().items() if method.rejects} == {"dedup", "oneface", "final", "final-fast"}
+    assert {name for name, method in methods().items() if method.rejects} == {
+        *("dedup", "oneface", "final", "final-fast", "uncovered")
+    }
     with_options = {name: [o.name for o in declared(m.options)] for name, m in methods().items() if m.options}
     assert with_options == {"absdiff": ["follow"], "dedup": ["alike"], "final": ["keep"], "final-fast": ["keep"]}
 

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from facewright.annotate.launch import GapOptions, ManualAnnotation, annotation_contradiction
 from facewright.core import console
 from facewright.core.command import Command
+from facewright.core.files import move_to_trash
 from facewright.core.workspace import Workspace
 from facewright.extract.options import ExtractOptions, apply_commercial, commercial_plan, contradiction
 from facewright.extract.report import ExtractionReport, say_next
 from facewright.extract.session import extract_side
-from facewright.extract.side_run import ModelLoader, open_side
+from facewright.extract.side_run import ModelLoader, SideRun, open_side
 from facewright.extract.verdict import say_verdict
 from facewright.faces.faceset import load_faceset
 from facewright.faces.landmarkers import say_small_faces, warn_of_mixed_landmarkers
+from facewright.faces.occlusion import covered_faces
 from facewright.facesets.at_a_glance import at_a_glance
 
 
@@ -41,6 +43,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         other = workspace.side("dst" if side.short == "src" else "src")
         for line in at_a_glance(side, side_run.faces, load_faceset(other.aligned_dir), side_run.executor):
             console.say(line)
+        _offer_covered(workspace, side_run)
         say_verdict(side, side_run.faces, side_run.log, fine=True)
         advice = "" if options.commercial else " (--landmarker dlib)"
         say_small_faces((face.record for face in side_run.faces.faces), advice)
@@ -55,6 +58,18 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     if report.problem:
         raise report.problem
     return report
+
+
+def _offer_covered(workspace: Workspace, run: SideRun) -> None:
+    """Ask whether covered faces of src go to the trash, where there are enough others; dst needs each of its faces."""
+    covered = [face.path for face in covered_faces(run.faces.faces)] if run.side.short == "src" else []
+    if not covered or 2 * len(covered) > len(run.faces.faces) or not console.interactive():
+        return
+    question = f"Move {console.counted(len(covered), 'covered face')} of data_src to the trash folder?"
+    if console.confirm(question, help="y: restore brings them back. n: they stay, and final sorts them last."):
+        target = move_to_trash(covered, workspace.trash, by="extract, covered faces")
+        run.faces.discard(covered)
+        console.say(f"They are in {target}.")
 
 
 COMMAND = Command(__doc__, Options, run, plan=commercial_plan)

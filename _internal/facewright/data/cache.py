@@ -136,7 +136,7 @@ def face_key(face: FaceFile) -> bytes:
     # The fingerprint does not cover the record, which is at the head of the file.
     mesh = b"" if record.mesh is None else record.mesh.tobytes()  # the hull follows it
     drawn = json.dumps([polygon.to_data() for polygon in record.polygons]) if record.polygons else ""
-    masks = f"{record.mask or ''}{drawn}{record.occlusion or '' if drawn else ''}"
+    masks = f"{record.mask or ''}{drawn}{record.occlusion or ''}"
     return hashlib.blake2b(said + points + masks.encode() + mesh, digest_size=16).digest()
 
 

@@ -18,8 +18,9 @@ from facewright.data.store import MAX_BYTES, DecodedFaces
 from facewright.faces.align import align_matrix
 from facewright.faces.faceset import FaceFile
 from facewright.faces.mask import Mask
+from facewright.faces.occlusion import COVERED_SHARE
 from facewright.faces.record import load_face
-from facewright.faces.visible import COVERED_SHARE, covered_share, is_labelled, says_its_edge
+from facewright.faces.visible import covered_share, is_labelled, says_its_edge
 
 LABELLED_SHARE = 0.5  # of a batch, where faces were labelled: a label says more than a drawn cover
 COVERED_SAMPLES = 0.15  # of a batch, where records tell of covers

@@ -17,7 +17,7 @@ from facewright.data.augment import AugmentParams, remap_grid
 from facewright.faces.align import FaceType, Matrix, align_matrix
 from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
-from facewright.faces.visible import known_mask, mask_with_polygons, record_hull, visible_mask
+from facewright.faces.visible import known_mask, mask_with_polygons, record_hull, uncovered, visible_mask
 
 Batch = dict[str, NDArray[np.float32]]
 SLACK = 0.05  # a face may be enlarged or shrunk by this much before another one of its sizes is taken
@@ -41,9 +41,13 @@ def _eyes_and_mouth(record: FaceRecord, landmarks: NDArray[np.float32], side: in
     return np.maximum(eyes_mask(landmarks, (side, side)), mouth_mask(landmarks, (side, side)))
 
 
+def _uncovered(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
+    return uncovered(record, record_hull(record, landmarks, side))
+
+
 def _record_mask(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
     own = mask_with_polygons(record, side)
-    return record_hull(record, landmarks, side) if own is None else own
+    return _uncovered(record, landmarks, side) if own is None else own
 
 
 def _visible(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
@@ -57,6 +61,7 @@ SAMPLE_KINDS: Mapping[str, SampleKind] = MappingProxyType(
         "mask": SampleKind("hull of the face", record_hull),
         "focus": SampleKind("eyes and mouth", _eyes_and_mouth),
         "record": SampleKind("the mask that the face carries, the hull where it carries none", _record_mask),
+        "uncovered": SampleKind("hull of the face without what lies before it", _uncovered),
         "visible": SampleKind("what of the face is seen, as far as its record tells", _visible),
         "known": SampleKind("where that may be believed", known_mask),
     }
@@ -128,7 +133,16 @@ class PreparedFace:
 
 def with_record_masks(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Return the outputs with the mask of the face's record in place of the hull."""
-    return tuple(replace(sample, kind="record") if sample.kind == "mask" else sample for sample in samples)
+    return _with_masks(samples, "record")
+
+
+def without_covers(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return the outputs with a hull that leaves out what lies before the face."""
+    return _with_masks(samples, "uncovered")
+
+
+def _with_masks(samples: Sequence[Sample], kind: str) -> tuple[Sample, ...]:
+    return tuple(replace(sample, kind=kind) if sample.kind == "mask" else sample for sample in samples)
 
 
 def masks_needed(samples: Sequence[Sample]) -> tuple[str, ...]:

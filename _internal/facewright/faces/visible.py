@@ -10,12 +10,12 @@ import numpy as np
 
 from facewright.faces.align import Matrix, Points, similarity, transform_points
 from facewright.faces.mask import Mask, automatic_mask, decode_mask, hull_mask, outline_of, with_polygons
+from facewright.faces.occlusion import COVERED_SHARE
 from facewright.faces.record import FaceRecord
 
 MARGIN = 1 / 128  # share of the side: landmarks lie on the inner edge of the jaw
 KNOWN_MARGIN = 1 / 32  # share of the side: a network that is asked up to its hull's edge must learn past it
 OWN_SOURCES = ("painted", "imported")  # masks that a person made, or another program: labels
-COVERED_SHARE = 0.02  # of the hull: less than this is the edge of hair
 
 
 def sized_matrix(record: FaceRecord, side: int) -> Matrix:
@@ -65,10 +65,18 @@ def mask_with_polygons(record: FaceRecord, side: int) -> Mask | None:
         return None if record.mask is None else _sized(decode_mask(record.mask), side)
     matrix = sized_matrix(record, side)
     base = automatic_mask(record, matrix, side)
-    covered = None if record.occlusion is None or record.mask is not None else decode_mask(record.occlusion)
-    if covered is not None:
-        base = base * (1 - _sized(covered, side))
-    return with_polygons(base, record.polygons, matrix)
+    return with_polygons(base if record.mask is not None else uncovered(record, base), record.polygons, matrix)
+
+
+def uncovered(record: FaceRecord, mask: Mask) -> Mask:
+    """Return a mask without what the record says lies before the face.
+
+    Args:
+        record: The face.
+        mask: (side, side), 0..1: the aligned image at that size.
+    """
+    covered = decode_mask(record.occlusion) if record.occlusion else None
+    return mask if covered is None else mask * (1 - _sized(covered, mask.shape[0]))
 
 
 def has_own_mask(record: FaceRecord) -> bool:
@@ -89,11 +97,7 @@ def visible_mask(record: FaceRecord, side: int) -> Mask:
     matrix = sized_matrix(record, side)
     if says_its_edge(record):
         return with_polygons(automatic_mask(record, matrix, side), record.polygons, matrix)
-    covered = None if record.occlusion is None else decode_mask(record.occlusion)
-    seen = np.ones((side, side), np.float32)
-    if covered is not None:
-        seen -= _sized(covered, side)
-    return with_polygons(seen, record.polygons, matrix)
+    return with_polygons(uncovered(record, np.ones((side, side), np.float32)), record.polygons, matrix)
 
 
 def known_mask(record: FaceRecord, landmarks: Points, side: int) -> Mask:

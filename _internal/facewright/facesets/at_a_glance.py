@@ -8,6 +8,7 @@ from facewright.core import console
 from facewright.core.workspace import Side
 from facewright.faces.faceset import FaceIndex
 from facewright.faces.like_poses import POSE_FACES
+from facewright.faces.occlusion import covered_faces
 from facewright.faces.sharpness import sharpness_words
 from facewright.facesets.looks import Looks, expression_words, lacking_poses, looks_of
 from facewright.facesets.statistics import MIN_BOX_PX, box_side, measure_faces
@@ -26,7 +27,8 @@ def at_a_glance(side: Side, faces: FaceIndex, other: FaceIndex, executor: Execut
         executor: Threads that read images.
 
     Returns:
-        Two lines, and one for each expression that dst shows and src does not; none without faces.
+        Two lines, one where faces are covered, and one for each expression that dst shows and src does not; none
+        without faces.
     """
     every = faces.faces
     if not every:
@@ -42,7 +44,22 @@ def at_a_glance(side: Side, faces: FaceIndex, other: FaceIndex, executor: Execut
     if len(stats.faces):
         sharp = float(np.median(stats.sharpness))
         lines[0] += f" Sharpness {sharp:.0f}: {sharpness_words(sharp)}."
+    lines += _covered_line(side, faces)
     return [*lines, *_looks(side, looks_of(every), looks_of(other.faces))]
+
+
+def _covered_line(side: Side, faces: FaceIndex) -> list[str]:
+    """Say how many faces are covered, and what to do about them."""
+    covered = len(covered_faces(faces.faces))
+    if not covered:
+        return []
+    found = f"{console.counted(covered, 'face')} {'looks' if covered == 1 else 'look'} covered by a hand"
+    if side.short == "dst":
+        return [f"{found}: the hand stays as it is in the conversion, the training learns nothing of it."]
+    return [
+        f"{found}: the training leaves the hand out, final sorts them last. "
+        f"To move them to the trash:{side.hint('sort --by uncovered')}"
+    ]
 
 
 def _looks(side: Side, own: Looks, other: Looks) -> list[str]:

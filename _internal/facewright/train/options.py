@@ -11,8 +11,9 @@ from facewright.train.model_advice import explain_models
 
 MODELS = {name: model.title for name, model in model_classes().items()}
 MASK_CHOICES = {
-    "hull": "the hull of the landmarks",
-    "record": "the mask that the face in aligned/ carries (of the mask model, or imported); else the hull",
+    "occlusion": "the hull of the landmarks without the hands before the face; of these nothing is learned",
+    "hull": "the hull of the landmarks, covered or not",
+    "record": "the mask that the face in aligned/ carries (of the mask model, or imported); else as occlusion",
 }
 
 
@@ -59,7 +60,7 @@ class LearningOptions:
     )
     uniform_yaw: bool = option(False, "Sample all head directions equally often, rare ones too.", saved_with_model=True)
     mask: str = option(
-        "hull",
+        "occlusion",
         "Mask that the model learns, if it learns one.",
         choices=MASK_CHOICES,
         saved_with_model=True,

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.workspace import Workspace
 from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
-from facewright.data.sample import Sample, with_record_masks
+from facewright.data.sample import Sample, with_record_masks, without_covers
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import SamplingStrategy, identity_pairs, pose_matched, yaw_balanced
 from facewright.data.store import DecodedFaces, FaceStore
@@ -22,6 +23,7 @@ from facewright.train.faces import MAX_LISTED, FaceStreams
 from facewright.train.options import TrainOptions
 from facewright.train.session import TrainingSession
 
+MASKS = MappingProxyType({"record": with_record_masks, "occlusion": without_covers})  # the hull needs none
 MAX_WORKERS = 8  # per side; Python's lock lets no more of them work at once
 WORKERS_PER_GIB = 4  # a worker that decodes holds an image of up to 1024 px and its copies
 MEMORY_DIVISOR = 8  # this part of the memory may hold faces of a side where there is no cache
@@ -55,8 +57,8 @@ def make_samplers(
     for number, (side, files) in enumerate(faces.items()):
         samples = model.samples(side)
         _check_types(files, max((s.face_type for s in samples), key=list(FaceType).index), side, session, options)
-        if options.mask == "record":
-            samples = with_record_masks(samples)
+        if options.mask in MASKS:
+            samples = MASKS[options.mask](samples)
         if pretrain:
             samples = tuple(dataclasses.replace(sample, warp=False) for sample in samples)
         place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
