@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "extract": ("core", "faces", "video", "ui"),
     "annotate": ("core", "faces", "extract", "ui"),
     "facesets": ("core", "faces", "extract", "interop", "ui"),
-    "models": ("core", "faces", "data", "nn", "ui", "marking"),
+    "models": ("core", "faces", "interop", "data", "nn", "ui", "marking"),
     "train": ("core", "faces", "data", "nn", "models", "ui", "marking"),
     "masks": ("core", "faces", "data", "nn", "models", "train", "facesets", "ui"),
     "evaluate": ("core", "faces", "extract", "convert", "models", "nn", "video", "marking", "ui"),

@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facewright.interop import safe_pickle
-from facewright.interop.safe_pickle import PickleRefused, read_pickle
+from facewright.interop.safe_pickle import Limits, PickleRefused, read_before, read_pickle
 
 PROTOCOLS = range(6)
 PLAIN = st.recursive(
@@ -258,19 +258,29 @@ def test_arrays_of_other_things_and_wrong_sizes_are_refused(data: bytes) -> None
         read_pickle(data)
 
 
-def test_one_text_made_into_many_arrays_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(safe_pickle, "MAX_ARRAY_BYTES", 100_000)
+def test_one_text_made_into_many_arrays_is_refused() -> None:
+    limits = Limits(arrays=100_000)
     one = b"cnumpy\ndtype\n(X\x02\x00\x00\x00u1tRq\x01B" + struct.pack("<I", 50_000) + b"x" * 50_000 + b"q\x020"
     again = b"cnumpy.core.numeric\n_frombuffer\n(h\x02h\x01M\x50\xc3\x85X\x01\x00\x00\x00CtR"
-    read_pickle(b"]" + one + b"0" + b"0".join([again]) + b"a.")
+    read_pickle(b"]" + one + b"0" + b"0".join([again]) + b"a.", limits)
     with pytest.raises(PickleRefused, match="arrays"):
-        read_pickle(b"]" + one + b"0" + b"a".join([again] * 3) + b"a.")
+        read_pickle(b"]" + one + b"0" + b"a".join([again] * 3) + b"a.", limits)
 
 
-def test_too_long_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(safe_pickle, "MAX_BYTES", 10)
+def test_too_long_is_refused_before_it_is_read() -> None:
     with pytest.raises(PickleRefused, match="11"):
-        read_pickle(b"N" * 11)
+        read_pickle(b"N" * 11, Limits(whole=10))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS[1:])
+def test_what_stands_before_a_key_is_read_without_the_rest(protocol: int) -> None:
+    told = {"iter": 7, "options": {"side": 64}, "losses": list(range(300_000)), "faces": None}
+    data = pickle.dumps(told, protocol)
+    for beginning in (data, data[:2000]):
+        assert read_before(beginning, "losses") == {"iter": 7, "options": {"side": 64}}
+    for wrong in (data[:20], data[:2000].replace(b"losses", b"losser"), b""):
+        with pytest.raises(PickleRefused):
+            read_before(wrong, "losses")
 
 
 SEEDS = [pickle.dumps({"face": [1, 2.5, ("a", b"b")], "array": np.arange(6.0)}, protocol) for protocol in PROTOCOLS]

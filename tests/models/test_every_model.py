@@ -59,10 +59,17 @@ PARAMETERS = {
     },
     ("original", "full"): {"encoder": 69_662_976, "decoder_src": 6_199_747, "decoder_dst": 6_199_747},
     ("quick", "full"): {"encoder": 5_858_288, "decoder_src": 983_256, "decoder_dst": 983_256},
+    ("saehd", "full"): {
+        "encoder": 4_306_560,
+        "inter_ab": 19_933_440,
+        "inter_b": 19_933_440,
+        "decoder": 38_203_115,
+    },
     ("quick96", "full"): {"encoder": 7_404_928, "decoder_src": 15_444_701, "decoder_dst": 15_444_701},
 }
 PARAMETERS["liaef128yaw", "full"] = PARAMETERS["liaef128", "full"]
 SCALE = 1 / 8
+SMALL = {"saehd": {"resolution": 64}}  # where the options decide it
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +181,7 @@ def test_parameter_counts(name, version):
 @pytest.mark.parametrize("name", NAMES)
 def test_trains_saves_comes_back_and_learns(name, tmp_path, monkeypatch):
     kind = narrow(name)
-    model = kind(kind.Options())
+    model = kind(kind.Options(**SMALL.get(name, {})))
     batches = batches_of(model, tmp_path, rng=np.random.default_rng(1))
     for _ in range(3):
         losses = model.train_on(batches)
@@ -194,12 +201,12 @@ def test_trains_saves_comes_back_and_learns(name, tmp_path, monkeypatch):
 
     TrainingSession(name, model, tmp_path / "model", iteration=3).save()
     saved = {key: np.asarray(v).copy() for key, v in trained.model_arrays(model)["optimizer"].items()}
-    following = model.train_on(batches)
+    following, resolution = model.train_on(batches), model.resolution
     del model
     keras.backend.clear_session()
     monkeypatch.setattr(registry, "model_class", lambda wanted: kind)
     loaded = trained.load_trained(tmp_path / "model")
-    assert (loaded.name, loaded.iteration, loaded.resolution) == (name, 3, kind.resolution)
+    assert (loaded.name, loaded.iteration, loaded.resolution) == (name, 3, resolution)
     again = loaded.predict(batches["dst"]["target"])
     np.testing.assert_allclose(again[0], picture, atol=1e-5)
     np.testing.assert_allclose(again[1], mask, atol=1e-5)

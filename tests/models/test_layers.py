@@ -177,7 +177,8 @@ def depth(layer, made_by):
 
 def test_every_model_with_fixed_numbers_is_here():
     ours = {"gan", "quick"}  # their networks follow no other program's
-    assert {name.split()[0] for name in LAYERS} == set(registry.model_names()) - ours
+    numbers = {"saehd"}  # compared with plain numpy, number by number: test_dfl_import
+    assert {name.split()[0] for name in LAYERS} == set(registry.model_names()) - ours - numbers
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -38,6 +38,7 @@ OUTPUTS = {
     "original": {"encoder": {"src", "dst", "swap"}, "decoder_src": {"src", "swap"}, "decoder_dst": {"dst"}},
     "quick": BOTH_DECODERS,
     "quick96": BOTH_DECODERS,
+    "saehd": {"encoder": EVERY, "inter_ab": EVERY, "inter_b": DST, "decoder": EVERY},
 }
 # Model -> phase -> the parts that it moves, where an iteration has more phases than one.
 MOVED = {
@@ -151,7 +152,7 @@ def avatar(p, src, dst):
     }
 
 
-WRITTEN = {"avatar": avatar, "liaef128": liaef, "miaef128": miaef, "original": original}
+WRITTEN = {"avatar": avatar, "liaef128": liaef, "miaef128": miaef, "original": original, "saehd": liaef}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -16,8 +16,7 @@ from facewright.core.files import list_files
 from facewright.core.hints import again
 from facewright.core.safe_files import is_bare
 from facewright.core.workspace import Workspace
-from facewright.faces.align import FaceType
-from facewright.faces.dfl_crop import DflFaceType
+from facewright.faces.dfl_crop import DflFaceType, FaceKind
 from facewright.models.trained import TrainedModel
 
 
@@ -127,7 +126,7 @@ class EngineModels(SavedModels):
         return f"dfm {self._contents.of(path)}{morph}"
 
 
-def _face_type(own: FaceType | None, given: str, path: Path) -> FaceType | DflFaceType:
+def _face_type(own: FaceKind | None, given: str, path: Path) -> FaceKind:
     """Return what a file's faces show: as the user says, else as the file says itself.
 
     Raises:

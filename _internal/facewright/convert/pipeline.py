@@ -39,10 +39,10 @@ from facewright.convert.multiband import band_count, spline
 from facewright.convert.parameters import Parameters
 from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.faces.align import FaceType, Matrix, Points, align_matrix, cut, invert, transform_points
+from facewright.faces.align import Matrix, Points, cut, invert, transform_points
 from facewright.faces.color import Picture
 from facewright.faces.color_transfer import ColorTransfer, transfer
-from facewright.faces.dfl_crop import DflFaceType, dfl_matrix
+from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.mask import Mask
 
 MIN_MASK = 0.001  # a predicted mask below it is 0
@@ -114,13 +114,11 @@ class ModelInput:
     """
 
     side: int
-    face_type: FaceType | DflFaceType
+    face_type: FaceKind
 
     def matrix(self, landmarks: Points) -> Matrix:
         """Return the 2x3 matrix frame -> aligned image of a face with these (68, 2) landmarks in the frame."""
-        if isinstance(self.face_type, DflFaceType):
-            return dfl_matrix(landmarks, self.face_type, self.side)
-        return align_matrix(landmarks, self.face_type, self.side)
+        return face_matrix(landmarks, self.face_type, self.side)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,14 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile
 from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
-from facewright.models.trained import TrainedModel, find_trained, load_trained, reversed_fingerprint, trained_names
+from facewright.models.trained import (
+    TrainedModel,
+    find_trained,
+    load_trained,
+    reversed_fingerprint,
+    trained_names,
+    view_of,
+)
 from facewright.nn import devices
 from facewright.nn.saved_models import check_trained, read_model_info
 from facewright.ui.contact_sheet import contact_sheet, evenly
@@ -96,6 +103,7 @@ class SavedModels:
         name, found = find_trained(model_dir, name, need=())
         check_trained(read_model_info(model_dir, name))
         kind = registry.model_class(str(found.generation.state["model"]))
+        view = view_of(found.generation.state)
         fingerprint = found.generation.fingerprint
         if self._backwards and kind.portrait:
             raise UserError(
@@ -106,8 +114,8 @@ class SavedModels:
         return TrainedState(
             name,
             reversed_fingerprint(fingerprint) if self._backwards else fingerprint,
-            ModelInput(kind.resolution, kind.face_type),
-            kind.converter,
+            ModelInput(view.resolution, view.face_type),
+            view.converter,
             kind.portrait,
         )
 

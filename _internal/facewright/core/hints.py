@@ -67,6 +67,7 @@ SCRIPTS: Mapping[str, str] = MappingProxyType(
         "swap": "swap",
         "people": "people",
         "faceset": "faceset",
+        "models": "models",
         "restore": "restore",
         "doctor": "doctor",
     }

@@ -33,7 +33,8 @@ class Option:
     """One declared option of a step or a model.
 
     Attributes:
-        name: Field name; the flag is `--` + the name with dashes.
+        name: Field name; the flag is `--` + the name with dashes. A `_` at its end, after a word that Python keeps for
+            itself, is left out.
         kind: bool, int, float or str.
         default: Value when nothing else says otherwise.
         help: One or two sentences; ranges and defaults are added by the program.
@@ -78,7 +79,7 @@ class Option:
     @property
     def flag(self) -> str:
         """The command-line flag."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.rstrip("_").replace("_", "-")
 
     def range_text(self) -> str:
         """Describe the allowed values in a few words."""

@@ -15,7 +15,7 @@ from facewright.data.augment import draw_params
 from facewright.data.covers import Cover, Picture, Scene, draw_cover, photograph, put_before
 from facewright.data.sample import Batch, PreparedFace, Sample, make_sample, prepare_face
 from facewright.data.store import MAX_BYTES, DecodedFaces
-from facewright.faces.align import align_matrix
+from facewright.faces.dfl_crop import face_matrix
 from facewright.faces.faceset import FaceFile
 from facewright.faces.mask import Mask
 from facewright.faces.occlusion import COVERED_SHARE
@@ -214,7 +214,7 @@ class MaskSampler:
     def _cut_out(self, rng: np.random.Generator) -> Cover:
         """Cut out what covers another face, hands as a rule, and turn, scale and move it."""
         face, side = self._faces.face(_one_of(self.groups.cutters, rng)), self.samples[0].size
-        matrix = align_matrix(face.landmarks, self.samples[0].face_type, side)
+        matrix = face_matrix(face.landmarks, self.samples[0].face_type, side)
         middle = (side / 2, side / 2)
         scale = float(np.exp(rng.normal(0, CUT_SCALE)))
         turn = np.asarray(cv2.getRotationMatrix2D(middle, rng.normal(0, CUT_TURN), scale), np.float64)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
-from facewright.faces.align import FaceType, Matrix, align_matrix
+from facewright.faces.align import Matrix
+from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
 from facewright.faces.visible import known_mask, mask_with_polygons, record_hull, uncovered, visible_mask
@@ -86,7 +87,7 @@ class Sample:
     name: str
     kind: str
     size: int
-    face_type: FaceType
+    face_type: FaceKind
     warp: bool = False
     interpolation: Literal["lanczos", "cubic"] = "lanczos"
     colour: Literal["bgr", "grey"] = "bgr"
@@ -161,7 +162,7 @@ def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) ->
     """
     side = image.shape[0]
     landmarks = np.asarray(record.landmarks, np.float32)
-    zooms = [_zoom(align_matrix(landmarks, s.face_type, s.size)) for s in samples]
+    zooms = [_zoom(face_matrix(landmarks, s.face_type, s.size)) for s in samples]
     sides = sorted({max(16, side // max(1, int(1 / max(zoom, 1e-6) + SLACK))) for zoom in zooms}, reverse=True)
     sizes = [_shrunk(image, record, landmarks, small, masks_needed(samples)) for small in sides]
     return PreparedFace(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
@@ -243,11 +244,11 @@ def _placed(face: PreparedFace, sample: Sample, params: AugmentParams | None) ->
     """Return the size of the face to look into, and the matrix from it to the output."""
     source = face
     if face.smaller:
-        source = face.sized(round(face.side * _zoom(align_matrix(face.landmarks, sample.face_type, sample.size))))
+        source = face.sized(round(face.side * _zoom(face_matrix(face.landmarks, sample.face_type, sample.size))))
     if params is None:
-        return source, align_matrix(source.landmarks, sample.face_type, sample.size)
+        return source, face_matrix(source.landmarks, sample.face_type, sample.size)
     landmarks = mirror_landmarks(source.landmarks, source.side) if params.flip else source.landmarks
-    matrix = align_matrix(landmarks, sample.face_type, sample.size)
+    matrix = face_matrix(landmarks, sample.face_type, sample.size)
     return source, _compose(matrix, before_cut(params, source.side))
 
 

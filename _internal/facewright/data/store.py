@@ -7,6 +7,7 @@ from typing import Protocol
 from facewright.core.errors import UserError
 from facewright.data.sample import PreparedFace, Sample, prepare_face
 from facewright.faces.align import FaceType
+from facewright.faces.dfl_crop import needed_type
 from facewright.faces.record import FaceRecord, load_face
 
 MAX_BYTES = 2 << 30  # of prepared faces in memory
@@ -91,7 +92,7 @@ def check_type(path: Path, record: FaceRecord, samples: Sequence[Sample]) -> Non
         UserError: It does.
     """
     for sample in samples:
-        if record.face_type is FaceType.MARK_ONLY or not record.face_type.contains(sample.face_type):
+        if record.face_type is FaceType.MARK_ONLY or not record.face_type.contains(needed_type(sample.face_type)):
             raise UserError(
                 f"{path.name} is a {record.face_type} face, but the model needs {sample.face_type} faces.",
                 f"faces extracted as {sample.face_type} or a larger type.",

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from facewright.faces.align import Matrix, Points, similarity
+from facewright.faces.align import FaceType, Matrix, Points, align_matrix, similarity
 from facewright.faces.landmarks import IBUG68
 
 PLACING = np.array([*range(17, 49), 54])  # numbers of the landmarks
@@ -23,6 +23,9 @@ class DflFaceType(StrEnum):
     MID_FULL = "dfl-mid-full"
     FULL = "dfl-full"
     WHOLE = "dfl-whole"
+
+
+FaceKind = FaceType | DflFaceType
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,29 @@ CROPS = MappingProxyType(
         DflFaceType.WHOLE: _Crop(1 + 2 * 0.4 * 2**0.5, up=0.07),
     }
 )
+
+
+# The smallest of our types whose images hold all that such a network shows.
+WITHIN = MappingProxyType(
+    {
+        DflFaceType.HALF: FaceType.HALF,
+        DflFaceType.MID_FULL: FaceType.FULL,
+        DflFaceType.FULL: FaceType.FULL,
+        DflFaceType.WHOLE: FaceType.HEAD,
+    }
+)
+
+
+def needed_type(kind: FaceKind) -> FaceType:
+    """Return the smallest face type whose aligned images hold what a network is to see."""
+    return WITHIN[kind] if isinstance(kind, DflFaceType) else kind
+
+
+def face_matrix(landmarks: Points, kind: FaceKind, size: int) -> Matrix:
+    """Return the 2x3 matrix frame -> image of either kind of crop: see `align_matrix` and `dfl_matrix`."""
+    if isinstance(kind, DflFaceType):
+        return dfl_matrix(landmarks, kind, size)
+    return align_matrix(landmarks, kind, size)
 
 
 def dfl_matrix(landmarks: Points, kind: DflFaceType, size: int) -> Matrix:

@@ -19,22 +19,23 @@ import pickletools
 import re
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_BYTES = 4 << 20
 MAX_INSTRUCTIONS = 200_000
 MAX_TUPLES = 5_000
 MAX_VALUES = 200_000
-MAX_ARRAY_BYTES = 16 << 20
 MAX_DEPTH = 12
 MAX_NUMBER_BITS = 64
 
 NUMBER_CODE = re.compile(r"b1|[iu][1248]|f[248]")
 TUPLES = frozenset(("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"))
 MEMO = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"))
+TEXTS = frozenset(("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"))
+END_OF_DICTIONARY = b"u."  # SETITEMS, STOP
 # fmt: off
 INSTRUCTIONS = TUPLES | MEMO | frozenset((
     "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "MEMOIZE", "NONE", "NEWTRUE", "NEWFALSE",
@@ -47,15 +48,32 @@ INSTRUCTIONS = TUPLES | MEMO | frozenset((
 # fmt: on
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How large a pickle may be; the defaults are those of a face's data.
+
+    Attributes:
+        whole: Bytes of the pickle.
+        arrays: Bytes of all arrays in it together.
+    """
+
+    whole: int = 4 << 20
+    arrays: int = 16 << 20
+
+
+USUAL = Limits()
+
+
 class PickleRefused(ValueError):
     """The pickle asks for more than plain data, is too large or damaged; the text says which."""
 
 
-def read_pickle(data: bytes) -> Any:
+def read_pickle(data: bytes, limits: Limits = USUAL) -> Any:
     """Return what a pickle of plain data holds.
 
     Args:
         data: A pickle of protocol 0 to 5.
+        limits: How large it may be. Reading takes up to five times the memory of the arrays.
 
     Returns:
         None, bool, int (64 bits), float, str, bytes, list, tuple, dict with keys of text or whole numbers, or numpy
@@ -64,11 +82,11 @@ def read_pickle(data: bytes) -> Any:
     Raises:
         PickleRefused: Anything else, and whatever is too large or damaged.
     """
-    if len(data) > MAX_BYTES:
-        raise PickleRefused(f"it is {len(data)} bytes long, more than {MAX_BYTES}")
+    if len(data) > limits.whole:
+        raise PickleRefused(f"it is {len(data)} bytes long, more than {limits.whole}")
     try:
         _check_instructions(data)
-        value = _Unpickler(data).load()
+        value = _Unpickler(data, limits).load()
     except PickleRefused:
         raise
     except (
@@ -76,7 +94,32 @@ def read_pickle(data: bytes) -> Any:
         *(RecursionError, MemoryError, struct.error),
     ) as error:
         raise PickleRefused("it is damaged") from error
-    return _Copy().of(value)
+    return _Copy(limits).of(value)
+
+
+def read_before(data: bytes, key: str) -> Any:
+    """Return what a pickled dictionary holds before one of its keys; what follows is not even looked at.
+
+    Args:
+        data: The beginning of a pickle of protocol 1 or later: up to the key at least.
+        key: A key of text that is neither the first nor the second.
+
+    Raises:
+        PickleRefused: As `read_pickle`; or the key is not there.
+    """
+    kept, start, kind = [], 0, ""
+    try:
+        for code, argument, place in pickletools.genops(data):
+            # Frames only say how far to read on, and what is left out would be missing from the last one.
+            kept += [data[start:place]] if kind != "FRAME" else []
+            start, kind = int(place or 0), code.name
+            if argument == key and kind in TEXTS:
+                return read_pickle(b"".join(kept) + END_OF_DICTIONARY)
+    except (ValueError, struct.error, OverflowError) as error:
+        if isinstance(error, PickleRefused):
+            raise
+        raise PickleRefused(f"it is cut off before {key!r}") from error
+    raise PickleRefused(f"it has no {key!r}")
 
 
 def _check_instructions(data: bytes) -> None:
@@ -152,8 +195,9 @@ class _Array:
 class _Unpickler(pickle.Unpickler):
     """Knows the names that numpy's arrays need, and nothing else."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, limits: Limits) -> None:
         super().__init__(io.BytesIO(data), encoding="latin-1")  # texts of Python 2
+        self._most = limits.arrays
         self._spent = 0  # bytes of arrays and encoded texts
         self._ndarray = _Function("ndarray")
         plain_bytes = _Function("bytes", _bytes)
@@ -203,7 +247,7 @@ class _Unpickler(pickle.Unpickler):
         right = isinstance(kind, _Dtype) and isinstance(data, bytes | bytearray)
         if not right or type(shape) is not tuple or len(shape) > 4:
             raise PickleRefused("it has an array that is not made of plain numbers")
-        if not all(type(side) is int and 0 <= side <= MAX_ARRAY_BYTES for side in shape):
+        if not all(type(side) is int and 0 <= side <= self._most for side in shape):
             raise PickleRefused("it has an array that is not made of plain numbers")
         dtype = kind.real()
         if math.prod(shape) * dtype.itemsize != len(data) or order not in ("C", "F"):
@@ -213,8 +257,8 @@ class _Unpickler(pickle.Unpickler):
 
     def _spend(self, count: int) -> None:
         self._spent += count
-        if self._spent > MAX_ARRAY_BYTES:
-            raise PickleRefused(f"its arrays have more than {MAX_ARRAY_BYTES} bytes")
+        if self._spent > self._most:
+            raise PickleRefused(f"its arrays have more than {self._most} bytes")
 
 
 def _dtype(code: Any, align: Any = 0, copy: Any = 1) -> _Dtype:
@@ -233,8 +277,9 @@ def _bytes(data: Any = b"") -> bytes:
 class _Copy:
     """Copies the result, so that nothing in it is shared, endless or an object of this file."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._count = 0
+        self._left = limits.arrays
 
     def of(self, value: Any, depth: int = 0) -> Any:
         """Return a copy of plain data."""
@@ -255,6 +300,8 @@ class _Copy:
             return {key: self.of(item, depth + 1) for key, item in value.items()}
         if isinstance(value, _Array) and value.value is not None:
             # An array that is met again and again would be copied as often.
-            self._count += value.value.nbytes // 256
+            self._left -= value.value.nbytes
+            if self._left < 0:
+                raise PickleRefused("it holds the same arrays many times")
             return value.value.copy()
         raise PickleRefused("it holds something that is no plain data")

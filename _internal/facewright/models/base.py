@@ -36,6 +36,8 @@ class Trainable(ModelSpec):
 
     def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
         self.options = self.settle(options)
+        view = self.view(self.options)
+        self.resolution, self.face_type, self.converter = view.resolution, view.face_type, view.converter
         self.scale = scale
         devices.seed(seed)
         self.parts = self.build()
@@ -69,6 +71,10 @@ class Trainable(ModelSpec):
         Args:
             batches: Untouched faces of each stream as its sampler gives them; n of each.
         """
+
+    def flips(self, stream: str) -> bool:
+        """Whether training may mirror the faces of a stream."""
+        return self.flip
 
     def optimizer(self) -> Any:
         """Return a new optimizer: Adam as the workflow of 2018 had it."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from facewright.core.console import counted
 from facewright.core.errors import UserError
-from facewright.faces.align import FaceType, align_matrix, cut
+from facewright.faces.align import cut
+from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.record import load_face
 from facewright.ui.contact_sheet import evenly
 
@@ -37,7 +38,7 @@ class Agreement:
     network_ms: float
 
 
-def check_faces(paths: list[Path], kind: FaceType, side: int) -> tuple[Faces, str]:
+def check_faces(paths: list[Path], kind: FaceKind, side: int) -> tuple[Faces, str]:
     """Return some faces as the network takes them, (n, side, side, 3) BGR in 0..1, and where they are from.
 
     Args:
@@ -53,10 +54,10 @@ def check_faces(paths: list[Path], kind: FaceType, side: int) -> tuple[Faces, st
     return np.stack(list(patches)), f"{FACES} images drawn by chance"
 
 
-def _face(path: Path, kind: FaceType, side: int) -> Faces | None:
+def _face(path: Path, kind: FaceKind, side: int) -> Faces | None:
     try:
         image, record = load_face(path)
-        matrix = align_matrix(record.landmarks, kind, side)
+        matrix = face_matrix(record.landmarks, kind, side)
     except (UserError, ValueError):
         return None
     return np.clip(cut(image.astype(np.float32), matrix, side) / np.float32(255), 0, 1)

@@ -12,6 +12,7 @@ from facewright.core.hints import hint
 from facewright.core.safe_files import remove_leftovers
 from facewright.core.workspace import Workspace
 from facewright.faces.align import PADDING
+from facewright.faces.dfl_crop import CROPS, DflFaceType, FaceKind
 from facewright.marking.provenance import network_tags
 from facewright.models import registry
 from facewright.models.dfm_check import LIMITS, check_faces, compare_with_network
@@ -217,12 +218,19 @@ def _ms(time: float) -> str:
     return f"{time:.1f} ms" if time < 10 else f"{time:.0f} ms"
 
 
+def _placing(kind: FaceKind) -> tuple[float, float]:
+    """Return DeepFaceLive's face coverage, in sides of the mean face, and its Y offset."""
+    if isinstance(kind, DflFaceType):
+        return CROPS[kind].side, Y_OFFSET - CROPS[kind].up
+    return 1 / (1 - 2 * PADDING[kind]), Y_OFFSET
+
+
 def _tell(model: KerasModel) -> None:
-    coverage = 1 / (1 - 2 * PADDING[model.model.face_type])
+    coverage, offset = _placing(model.model.face_type)
     if not model.model.learns_mask:
         console.say("This model has no mask of its own: both masks in the file are an ellipse.")
     console.say(
         f"In DeepFaceLive: put the file into userdata/dfm_models; in Face aligner set Face coverage {coverage:.1f}, "
-        f"Resolution {model.resolution}, Y offset {Y_OFFSET}. More in docs/deepfacelive.md."
+        f"Resolution {model.resolution}, Y offset {offset:.2f}. More in docs/deepfacelive.md."
     )
     console.say("DeepFaceLive marks nothing that it makes: tell everyone who sees it that the face is not real.")

@@ -22,13 +22,20 @@ from facewright.core.hints import again
 from facewright.core.names import printable
 from facewright.core.safe_files import is_regular
 from facewright.faces.align import FaceType
-from facewright.faces.dfl_crop import DflFaceType
+from facewright.faces.dfl_crop import DflFaceType, FaceKind
 from facewright.marking.provenance import network_tags
 from facewright.models import registry
 from facewright.models.base import Array
 from facewright.models.dfm_check import LIMITS, check_faces
 from facewright.models.spec import CONVERTER_DEFAULTS, ConverterDefaults
-from facewright.models.trained import KerasModel, TrainedModel, find_trained, load_trained, reversed_fingerprint
+from facewright.models.trained import (
+    KerasModel,
+    TrainedModel,
+    find_trained,
+    load_trained,
+    reversed_fingerprint,
+    view_of,
+)
 from facewright.nn import devices
 from facewright.nn.onnx_check import BadOnnx, OnnxFacts, TensorShape, check_memory, read_facts
 from facewright.nn.onnx_file import OnnxFile, choose_provider
@@ -38,13 +45,7 @@ INPUT, MORPH = "in_face", "morph_value"
 OWN_MASK, IMAGE, MASK = OUTPUTS = ("out_face_mask", "out_celeb_face", "out_celeb_face_mask")
 LEAST, MOST = 32, 1024  # px of a side
 TIMED = 8  # faces
-DFL_DEFAULTS = {
-    DflFaceType.HALF: CONVERTER_DEFAULTS[FaceType.HALF],
-    DflFaceType.MID_FULL: CONVERTER_DEFAULTS[FaceType.HALF],
-    DflFaceType.FULL: CONVERTER_DEFAULTS[FaceType.FULL],
-    DflFaceType.WHOLE: CONVERTER_DEFAULTS[FaceType.FULL],
-}
-FaceKind = FaceType | DflFaceType
+OWN_TYPES = (FaceType.HALF, FaceType.FULL, FaceType.HEAD)
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = F
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
     kind = registry.model_class(str(generation.state["model"]))
+    view = view_of(generation.state)
     trained = functools.cache(lambda: load_trained(model_dir, name))
 
     @functools.cache
@@ -113,7 +115,7 @@ def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = F
         return _cached(path, generation.fingerprint, provider) or _written(path, trained(), way, provider)
 
     file = opened(Way(backwards))
-    _say(file, (np.zeros((TIMED, kind.resolution, kind.resolution, 3), np.float32),))
+    _say(file, (np.zeros((TIMED, view.resolution, view.resolution, 3), np.float32),))
     all_outputs = Way(backwards, own_mask=file.tags.get("masks") == "learned")
     fingerprint = generation.fingerprint
     return OnnxModel(
@@ -121,9 +123,9 @@ def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = F
         kind.name(),
         int(generation.state.get("iteration", 0)),
         reversed_fingerprint(fingerprint) if backwards else fingerprint,
-        kind.resolution,
-        kind.face_type,
-        kind.converter,
+        view.resolution,
+        view.face_type,
+        view.converter,
         kind.portrait,
         lambda faces: file.run(faces),
         lambda faces: opened(all_outputs).run(faces),
@@ -202,7 +204,7 @@ class DfmFile:
 
     path: Path
     side: int
-    face_type: FaceType | None
+    face_type: FaceKind | None
     morphs: bool
     one_by_one: bool
     iteration: int
@@ -284,9 +286,9 @@ def _sides(shape: TensorShape) -> str:
     return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
 
 
-def _own_type(facts: OnnxFacts) -> FaceType | None:
+def _own_type(facts: OnnxFacts) -> FaceKind | None:
     said = facts.tags.get("face_type", "")
-    return FaceType(said) if said in (FaceType.HALF, FaceType.FULL, FaceType.HEAD) else None
+    return next((kind for kind in (*OWN_TYPES, *DflFaceType) if kind == said), None)
 
 
 def _iteration(facts: OnnxFacts) -> int:
@@ -296,8 +298,6 @@ def _iteration(facts: OnnxFacts) -> int:
 
 def converter_of(kind: FaceKind) -> ConverterDefaults:
     """Return the converter defaults for a face type."""
-    if isinstance(kind, DflFaceType):
-        return DFL_DEFAULTS[kind]
     return CONVERTER_DEFAULTS.get(kind, CONVERTER_DEFAULTS[FaceType.FULL])
 
 

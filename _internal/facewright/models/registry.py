@@ -13,6 +13,7 @@ from facewright.nn.saved_models import MASK_MODEL
 FOLDER = Path(__file__).parent
 SHARED = (
     "base",
+    "dfl_import",
     "dfm",
     "dfm_check",
     "dfm_export",

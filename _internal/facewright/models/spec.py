@@ -9,6 +9,7 @@ from typing import ClassVar
 from facewright.core.errors import UserError
 from facewright.core.options import option
 from facewright.faces.align import FaceType
+from facewright.faces.dfl_crop import DflFaceType, FaceKind
 from facewright.nn.gpus import device_memory
 
 
@@ -35,14 +36,35 @@ class ConverterDefaults:
     light_blur: int = 80
 
 
+# A half face's image ends just below the lower lip. The workflow of 2018 took 100 and 100, which ends on it.
+_OF_HALF = ConverterDefaults(erode=50, blur=50)
+_OF_FULL = ConverterDefaults(erode=30, blur=0, border=0.046875)
 # What a model of a face type starts from; one that needs something else replaces that.
-CONVERTER_DEFAULTS = MappingProxyType(
+CONVERTER_DEFAULTS: Mapping[FaceKind, ConverterDefaults] = MappingProxyType(
     {
-        # A half face's image ends just below the lower lip. The workflow of 2018 took 100 and 100, which ends on it.
-        FaceType.HALF: ConverterDefaults(erode=50, blur=50),
-        FaceType.FULL: ConverterDefaults(erode=30, blur=0, border=0.046875),
+        FaceType.HALF: _OF_HALF,
+        FaceType.FULL: _OF_FULL,
+        DflFaceType.HALF: _OF_HALF,
+        DflFaceType.MID_FULL: _OF_HALF,
+        DflFaceType.FULL: _OF_FULL,
+        DflFaceType.WHOLE: _OF_FULL,
     }
 )
+
+
+@dataclass(frozen=True)
+class FaceView:
+    """What a model sees of a face.
+
+    Attributes:
+        resolution: Side S of its images in pixels.
+        face_type: What they show.
+        converter: Its converter defaults.
+    """
+
+    resolution: int
+    face_type: FaceKind
+    converter: ConverterDefaults
 
 
 @dataclass(frozen=True)
@@ -93,17 +115,17 @@ class ModelSpec(ABC):
     """
 
     title: ClassVar[str]
-    resolution: ClassVar[int]
+    resolution: int
     output: ClassVar[int] = 0
     portrait: ClassVar[bool] = False
-    face_type: ClassVar[FaceType]
+    face_type: FaceKind
     streams: ClassVar[tuple[str, ...]] = ("src", "dst")
     reported: ClassVar[tuple[str, ...]] = ("src", "dst")
     flip: ClassVar[bool] = True
     jitter: ClassVar[float] = 1.0
     matching: ClassVar[str] = "shuffled"
     ema: ClassVar[float] = 0.0
-    converter: ClassVar[ConverterDefaults]
+    converter: ConverterDefaults
     default_batch: ClassVar[int] = 8
     parameters: ClassVar[Mapping[str, int]]
     memory: ClassVar[Mapping[int, float]] = MappingProxyType({})
@@ -116,6 +138,11 @@ class ModelSpec(ABC):
     def name(cls) -> str:
         """Return the name by which users know the model: that of its file."""
         return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def view(cls, options: ModelOptions) -> FaceView:
+        """Return what a model with these options sees; overridden where the options decide it."""
+        return FaceView(cls.resolution, cls.face_type, cls.converter)
 
     @classmethod
     def output_side(cls) -> int:

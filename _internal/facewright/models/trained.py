@@ -11,11 +11,10 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import declared, show
-from facewright.faces.align import FaceType
-from facewright.faces.dfl_crop import DflFaceType
+from facewright.faces.dfl_crop import FaceKind
 from facewright.models import registry
 from facewright.models.base import Array, FaceModel, Trainable
-from facewright.models.spec import ConverterDefaults, ModelOptions
+from facewright.models.spec import ConverterDefaults, FaceView, ModelOptions
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.nn.loading import load_variables, read_fitting
@@ -42,7 +41,7 @@ class TrainedModel(ABC):
     iteration: int
     fingerprint: str
     resolution: int
-    face_type: FaceType | DflFaceType
+    face_type: FaceKind
     converter: ConverterDefaults
     portrait: bool
 
@@ -168,6 +167,16 @@ def build_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
 def option_values(options: ModelOptions) -> dict[str, Any]:
     """Return a model's options as JSON-able values."""
     return asdict(options)
+
+
+def view_of(state: Mapping[str, Any]) -> FaceView:
+    """Return what a saved model sees of a face, from its state; nothing is loaded.
+
+    Raises:
+        UserError: Its options do not fit any more.
+    """
+    kind = str(state["model"])
+    return registry.model_class(kind).view(build_options(kind, state.get("options") or {}))
 
 
 def load_trained(model_dir: Path, name: str = "") -> KerasModel:

@@ -11,9 +11,20 @@ if TYPE_CHECKING:
     import keras
     from keras import layers, ops
 
-    from facewright.nn import blocks, ema, losses, networks, optimizers, train_step
+    from facewright.nn import blocks, ema, losses, networks, optimizers, saehd_networks, train_step
 
-__all__ = ("blocks", "ema", "keras", "layers", "losses", "networks", "ops", "optimizers", "train_step")
+__all__ = (
+    "blocks",
+    "ema",
+    "keras",
+    "layers",
+    "losses",
+    "networks",
+    "ops",
+    "optimizers",
+    "saehd_networks",
+    "train_step",
+)
 
 
 def __getattr__(name: str) -> Any:

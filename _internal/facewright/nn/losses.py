@@ -72,9 +72,15 @@ def dssim(target: Any, prediction: Any, window: int = WINDOW) -> Any:
     return (1 - ops.mean(ssim_map(target, prediction, window))) / 2
 
 
-def blurred(picture: Any, sigma: float) -> Any:
-    """Blur (b, h, w, c) with a Gaussian of that sigma in pixels; outside the image all is 0."""
-    reach = int(np.ceil(3 * sigma))
+def blurred(picture: Any, sigma: float, reach: int = 0) -> Any:
+    """Blur (b, h, w, c) with a Gaussian of that sigma in pixels; outside the image all is 0.
+
+    Args:
+        picture: The images.
+        sigma: In pixels.
+        reach: Pixels after which the Gaussian is cut off on each side; 0 for three times sigma.
+    """
+    reach = reach or int(np.ceil(3 * sigma))
     sizes = picture.shape[1], picture.shape[2]
     rows, columns = (gaussian_filter_matrix(n + 2 * reach, 2 * reach + 1, sigma)[:, reach:-reach] for n in sizes)
     return _smooth(picture, ops.convert_to_tensor(rows), ops.convert_to_tensor(columns))

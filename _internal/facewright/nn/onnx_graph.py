@@ -207,9 +207,17 @@ class Call:
 
 def _conv(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     same = layer.padding == "same" or tuple(layer.kernel_size) == (1, 1)  # which needs none
+    _need(same, layer, "other than a plain convolution with padding")
+    return _convolved(graph, layer, given[0], call, _same_pads(given[0], layer.kernel_size, layer.strides))
+
+
+def _even_conv(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
+    return _convolved(graph, layer, given[0], call, [size // 2 for size in layer.kernel_size] * 2)
+
+
+def _convolved(graph: Graph, layer: Any, source: Tensor, call: Call, pads: list[int]) -> Tensor:
     plain = layer.groups == 1 and tuple(layer.dilation_rate) == (1, 1)
-    _need(same and plain and layer.use_bias, layer, "other than a plain convolution with padding and bias")
-    (source,) = given
+    _need(plain and layer.use_bias, layer, "other than a plain convolution with bias")
     made = graph.node(
         "Conv",
         graph.placed(source, first=True),
@@ -217,7 +225,7 @@ def _conv(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
         graph.weight(layer.bias),
         kernel_shape=list(layer.kernel_size),
         strides=list(layer.strides),
-        pads=_same_pads(source, layer.kernel_size, layer.strides),
+        pads=pads,
     )
     return _activated(graph, layer, Tensor(made, call.shape, first=True))
 
@@ -277,6 +285,11 @@ def _activated(graph: Graph, layer: Any, value: Tensor) -> Tensor:
 
 def _leaky(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     made = graph.node("LeakyRelu", given[0].name, alpha=float(layer.negative_slope))
+    return Tensor(made, call.shape, given[0].first)
+
+
+def _cosine_gate(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
+    made = graph.node("Mul", given[0].name, graph.node("Cos", given[0].name))
     return Tensor(made, call.shape, given[0].first)
 
 
@@ -351,8 +364,10 @@ LAYERS: Mapping[str, Callable[[Graph, Any, list[Tensor], Call], Tensor]] = {
     "Add": _add,
     "Concatenate": _concatenate,
     "Conv2D": _conv,
+    "CosineGate": _cosine_gate,
     "Dense": _dense,
     "Dropout": _as_it_is,
+    "EvenConv2D": _even_conv,
     "Flatten": _flatten,
     "GetItem": _channels,
     "LeakyReLU": _leaky,

@@ -4,6 +4,7 @@ Each finds its slots by `_get_variable_index`, as keras' own documentation of cu
 (https://keras.io/api/optimizers/).
 """
 
+import math
 from typing import Any
 
 import keras
@@ -66,23 +67,88 @@ class Adam(keras.optimizers.Optimizer):
         self.assign_sub(variable, moment * alpha / (ops.sqrt(square) + epsilon))
 
 
-class DroppedRMSprop(keras.optimizers.Optimizer):
-    """RMSprop that updates a random share of the weights at each step, as DeepFaceLab's Quick96 does.
+class DroppedOptimizer(keras.optimizers.Optimizer):
+    """An optimizer that updates a random share of the weights at each step, as DeepFaceLab does.
 
-    Source: Lin et al., "Learning Rate Dropout", arXiv 1912.00144. The mean of squares follows every gradient, only
-    the update is dropped. Which weights move is a function of the iteration, so a resumed training goes on as it
-    would have.
+    Source: Lin et al., "Learning Rate Dropout", arXiv 1912.00144. The moments follow every gradient, only the update
+    is dropped. Which weights move is a function of the iteration, so a resumed training goes on as it would have.
+
+    Args:
+        keep: Share of the weights that are updated, 0..1; 1 for all.
+        period: Iterations in which the learning rate goes down to nothing and back, as a cosine; 0 for a steady rate.
+    """
+
+    def __init__(self, learning_rate: float, *, keep: float = 1.0, period: int = 0, **more: Any) -> None:
+        super().__init__(learning_rate=learning_rate, **more)
+        self.keep, self.period = keep, period
+
+    def move(self, variable: Any, step: Any) -> None:
+        """Subtract a step from a variable, or from those of its weights that are drawn."""
+        if self.period:
+            turn = ops.cast(self.iterations, variable.dtype) * (2 * math.pi / self.period)
+            step = step * (ops.cos(turn) + 1) / 2
+        if self.keep < 1:
+            seed = _StepSeed(self._get_variable_index(variable) * SEED_STRIDE, self.iterations)
+            drawn = keras.random.uniform(ops.shape(variable), dtype=variable.dtype, seed=seed)
+            step = ops.where(drawn < self.keep, step, ops.zeros_like(step))
+        self.assign_sub(variable, step)
+
+
+class AdaBelief(DroppedOptimizer):
+    """AdaBelief without bias correction, epsilon outside the root, as DeepFaceLab has it: its first steps are longer.
+
+    Source: Zhuang et al., "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients", NeurIPS 2020.
+
+    Args:
+        learning_rate: Step size of the update.
+        beta_1: Decay of the mean of the gradients.
+        beta_2: Decay of the mean of the squares of what a gradient differs from that.
+        epsilon: Added to the root of the latter.
+        more: See `DroppedOptimizer`, and keras' optimizers.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 5e-5,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-6,
+        **more: Any,
+    ) -> None:
+        super().__init__(learning_rate, name="adabelief", **more)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables: list[Any]) -> None:
+        """Create both moments of each variable."""
+        if not self.built:
+            super().build(variables)
+            self._moments, self._squares = self.add_optimizer_variables(variables, ["mean", "square"])
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable."""
+        index = self._get_variable_index(variable)
+        moment, square = self._moments[index], self._squares[index]
+        gradient = ops.cast(gradient, variable.dtype)
+        mean = self.beta_1 * moment + (1 - self.beta_1) * gradient
+        spread = self.beta_2 * square + (1 - self.beta_2) * ops.square(gradient - mean)
+        self.assign(moment, mean)
+        self.assign(square, spread)
+        self.move(variable, ops.cast(learning_rate, variable.dtype) * mean / (ops.sqrt(spread) + self.epsilon))
+
+
+class DroppedRMSprop(DroppedOptimizer):
+    """RMSprop that updates a random share of the weights at each step, as DeepFaceLab's Quick96 does.
 
     Args:
         learning_rate: Step size of the update.
         rho: Momentum of the squared gradients.
-        keep: Share of the weights that are updated, 0..1; 1 for all.
         epsilon: Added to the root, so that the first steps stay finite.
+        more: See `DroppedOptimizer`, and keras' optimizers.
     """
 
-    def __init__(self, learning_rate: float = 2e-4, rho: float = 0.9, keep: float = 1.0, epsilon: float = 1e-6) -> None:
-        super().__init__(learning_rate=learning_rate, name="dropped_rmsprop")
-        self.rho, self.keep, self.epsilon = rho, keep, epsilon
+    def __init__(self, learning_rate: float = 2e-4, rho: float = 0.9, epsilon: float = 1e-6, **more: Any) -> None:
+        super().__init__(learning_rate, name="dropped_rmsprop", **more)
+        self.rho, self.epsilon = rho, epsilon
 
     def build(self, variables: list[Any]) -> None:
         """Make a mean of squares for each variable."""
@@ -96,12 +162,7 @@ class DroppedRMSprop(keras.optimizers.Optimizer):
         squares = self._squares[index]
         gradient = ops.cast(gradient, variable.dtype)
         self.assign(squares, self.rho * squares + (1 - self.rho) * ops.square(gradient))
-        step = ops.cast(learning_rate, variable.dtype) * gradient / (ops.sqrt(squares) + self.epsilon)
-        if self.keep < 1:
-            seed = _StepSeed(index * SEED_STRIDE, self.iterations)
-            drawn = keras.random.uniform(ops.shape(variable), dtype=variable.dtype, seed=seed)
-            step = ops.where(drawn < self.keep, step, ops.zeros_like(step))
-        self.assign_sub(variable, step)
+        self.move(variable, ops.cast(learning_rate, variable.dtype) * gradient / (ops.sqrt(squares) + self.epsilon))
 
 
 class _StepSeed(keras.random.SeedGenerator):

@@ -18,6 +18,7 @@ from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import SamplingStrategy, identity_pairs, pose_matched, yaw_balanced
 from facewright.data.store import DecodedFaces, FaceStore
 from facewright.faces.align import FaceType
+from facewright.faces.dfl_crop import needed_type
 from facewright.faces.faceset import FaceFile
 from facewright.train.faces import MAX_LISTED, FaceStreams
 from facewright.train.options import TrainOptions
@@ -56,7 +57,8 @@ def make_samplers(
     samplers: dict[str, Sampler] = {}
     for number, (side, files) in enumerate(faces.items()):
         samples = model.samples(side)
-        _check_types(files, max((s.face_type for s in samples), key=list(FaceType).index), side, session, options)
+        needed = max((needed_type(s.face_type) for s in samples), key=list(FaceType).index)
+        _check_types(files, needed, side, session, options)
         if options.mask in MASKS:
             samples = MASKS[options.mask](samples)
         if pretrain:
@@ -67,7 +69,7 @@ def make_samplers(
             samples,
             np.random.default_rng([options.seed, number, session.iteration]),
             # Faces mirrored at random would again look where dst never looks.
-            flip=(model.flip or pretrain) and not matching,
+            flip=(model.flips(side) or pretrain) and not matching,
             jitter=model.jitter,
             strategy=_identity_pairs(number, files, options)
             if pretrain

@@ -1,0 +1,255 @@
+"""Model folders of DeepFaceLab become models here: options mapped, weights in their places, the iteration kept."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facewright import __version__
+from facewright.core import machine
+from facewright.core.errors import UserError
+from facewright.core.hints import again
+from facewright.core.names import printable
+from facewright.core.options import declared, show
+from facewright.interop.deepfacelab_models import NETWORKS, ForeignModel, find_models, read_model
+from facewright.interop.foreign_face import NotImportable
+from facewright.interop.safe_pickle import PickleRefused
+from facewright.models import registry
+from facewright.models.spec import ModelOptions
+from facewright.nn import checkpoint, saved_models
+
+if TYPE_CHECKING:
+    from facewright.models.base import FaceModel
+
+FACES = {"h": "half", "mf": "mid-full", "f": "full", "wf": "whole"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of model becomes here.
+
+    Attributes:
+        name: The model here.
+        same: Options without which its networks are not known; they are called as here.
+    """
+
+    name: str
+    same: tuple[str, ...]
+
+
+WIDTHS = ("resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims")
+KINDS = {"SAEHD": Kind("saehd", ("archi", *WIDTHS)), "Quick96": Kind("saehd", ("archi", *WIDTHS))}
+# DeepFaceLab's small model has no options: it is a SAEHD with these, trained in this way.
+QUICK96: Mapping[str, Any] = {
+    **{"resolution": 96, "face_type": "f", "archi": "df-ud", "ae_dims": 128, "e_dims": 64, "d_dims": 64},
+    **{"d_mask_dims": 16, "adabelief": False, "lr_dropout": "y", "random_dst_flip": False},
+}
+EARLIER = {"eyes_prio": "eyes_mouth_prio"}  # what an option was called before
+SWITCHES = ("masked_training", "eyes_mouth_prio", "blur_out_mask", "random_warp", "clipgrad")
+FLIPS = ("random_src_flip", "random_dst_flip")
+# Options of which something is lost when they are on, and what takes their place.
+DROPPED = {
+    "gan_power": "the GAN",
+    "true_face_power": "the true-face discriminator",
+    "face_style_power": "the face style",
+    "bg_style_power": "the background style",
+    "random_hsv_power": "random hue, saturation and light",
+    "ct_mode": "the colour transfer of src's samples",
+    "uniform_yaw": "uniform yaw (train --uniform-yaw does it)",
+    "pretrain": "pretraining: the model counts as trained, on faces of many people",
+    "target_iter": "the target iteration (train --target)",
+    "autobackup_hour": "backups by the hour (train --backup-hours)",
+}
+MOST_FACES = 1024  # of a batch
+COPIES = 5  # of a file's arrays that reading takes for a moment
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model that was imported.
+
+    Attributes:
+        name: What it is called here.
+        kind: The network it is made of here.
+        source: What it was: "tiny (SAEHD)".
+        iteration: Steps it was trained.
+        dropped: What did not come along, in words.
+    """
+
+    name: str
+    kind: str
+    source: str
+    iteration: int
+    dropped: tuple[str, ...]
+
+
+def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Imported]:
+    """Import every model of a folder.
+
+    Args:
+        folder: A model folder of DeepFaceLab.
+        model_dir: Where our models lie.
+        name: What a single model is called here; "" keeps its name.
+
+    Raises:
+        UserError: There is none, one of them cannot be imported, or its name is taken; those before it are there.
+    """
+    try:
+        found = [read_model(path) for path in find_models(folder)]
+    except (NotImportable, PickleRefused, OSError) as error:
+        raise _refused(folder, error) from error
+    if name and len(found) > 1:
+        names = ", ".join(printable(f"{model.name} ({model.kind})") for model in found)
+        raise UserError(
+            f"{folder} holds several models: {names}.",
+            "one model, where it gets another name.",
+            "leave out --name; or copy the files of one model into a folder of their own.",
+        )
+    return [_import(model, model_dir, name or model.name) for model in found]
+
+
+def _import(foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
+    _check_free(model_dir, name, foreign)
+    try:
+        kind, options = map_options(foreign)
+        sizes = [foreign.size(network) for network in networks_of(foreign)]
+        _check_memory(sum(sizes), max(sizes))
+        model = registry.model_class(kind)(options)
+        load_networks(model, foreign)
+    except (NotImportable, PickleRefused, OSError) as error:
+        raise _refused(foreign.folder, error, foreign.name) from error
+    return _saved(model, foreign, model_dir, name)
+
+
+def networks_of(foreign: ForeignModel) -> tuple[str, ...]:
+    """Return the names of the networks that a model consists of.
+
+    Raises:
+        NotImportable: Its architecture is unknown.
+    """
+    if foreign.kind in NETWORKS:
+        return NETWORKS[foreign.kind]
+    return NETWORKS["liae" if str(options_of(foreign).get("archi")).startswith("liae") else "df"]
+
+
+def options_of(foreign: ForeignModel) -> dict[str, Any]:
+    """Return the options by the names of 2022; those that a small model does not have are filled in."""
+    own = {EARLIER.get(name, name): value for name, value in foreign.options.items()}
+    if isinstance(own.get("lr_dropout"), bool):  # until June 2020
+        own["lr_dropout"] = "y" if own["lr_dropout"] else "n"
+    if own.get("random_flip") is True:  # until March 2021
+        own |= {name: True for name in FLIPS if name not in own}
+    return {**own, **QUICK96} if foreign.kind == "Quick96" else own
+
+
+def map_options(foreign: ForeignModel) -> tuple[str, ModelOptions]:
+    """Return the kind of model that it becomes here, and its options.
+
+    Raises:
+        NotImportable: One of them fits no model here.
+    """
+    own, kind = options_of(foreign), KINDS.get(foreign.kind)
+    if kind is None:
+        raise NotImportable(f"models of the kind {foreign.kind} are not imported")
+    face = own.get("face_type")
+    if face not in FACES:
+        raise NotImportable(f"its faces are {printable(str(face))[:20]!r}; only {', '.join(FACES)} can be cut out here")
+    values = {**{name: own[name] for name in kind.same if name in own}, "face_type": FACES[face]}
+    values |= {name: own[name] for name in (*SWITCHES, *FLIPS) if isinstance(own.get(name), bool)}
+    values["lr_dropout"] = own.get("lr_dropout") in ("y", "cpu")
+    # Until December 2020 there was no other.
+    values["optimizer"] = "adabelief" if own.get("adabelief", foreign.kind == "AMP") is True else "rmsprop"
+    known = {spec.name: spec for spec in declared(registry.model_class(kind.name).Options)}
+    try:
+        settings = {name: known[name].parse(show(value)) for name, value in values.items() if name in known}
+        missing = [name for name in kind.same if name not in settings]
+        if missing:
+            raise NotImportable(f"its options tell no {missing[0]}")
+        made = registry.model_class(kind.name).Options(**settings)
+        return kind.name, registry.model_class(kind.name).settle(made)
+    except UserError as error:
+        raise NotImportable(f"{error.happened} Expected: {error.expected}") from error
+
+
+def dropped(foreign: ForeignModel) -> tuple[str, ...]:
+    """Return in words what of the options a model here does not have."""
+    own = options_of(foreign)
+    off = (None, False, 0, 0.0, "none", "n")
+    return tuple(words for name, words in DROPPED.items() if own.get(name) not in off)
+
+
+def load_networks(model: Any, foreign: ForeignModel) -> None:
+    """Read all networks of a folder into a model.
+
+    Raises:
+        NotImportable: A file is missing or belongs to another network.
+        PickleRefused: A file holds more than arrays, or is damaged.
+        OSError: A file cannot be read.
+    """
+    from facewright.nn.dfl_weights import OtherNetwork, load_file  # late: it needs keras
+
+    for network in networks_of(foreign):
+        try:
+            load_file(
+                model.parts[network.lower()],
+                foreign.arrays(network),
+                flattened=model.shape.encoded,
+                unflattened=model.shape.middle,
+            )
+        except (OtherNetwork, PickleRefused) as error:
+            raise NotImportable(f"{foreign.path(network).name}: {error}") from error
+
+
+def _check_free(model_dir: Path, name: str, foreign: ForeignModel) -> None:
+    try:
+        saved_models.check_name(name)
+    except UserError as error:
+        raise _named_otherwise(error.happened) from error
+    kind = KINDS.get(foreign.kind)
+    if (model_dir / name).exists():
+        raise _named_otherwise(f"There is a model {name} in {model_dir} already.")
+    if name in registry.model_names() and kind and name != kind.name:
+        raise _named_otherwise(f"{name} is the name of another kind of model.")
+
+
+def _named_otherwise(happened: str) -> UserError:
+    return UserError(happened, "a free name for the imported model.", f"give it another one:{again('--name', 'NAME')}")
+
+
+def _check_memory(size: int, largest: int) -> None:
+    needed, free = 3 * size + COPIES * largest, machine.memory().available
+    if needed > free:
+        raise UserError(
+            f"Reading it takes {needed / machine.GIB:.1f} GiB of memory; {max(0, free) / machine.GIB:.1f} are free.",
+            "that much free memory.",
+            "close other programs, or import it on a larger computer and copy the folder in model/.",
+        )
+
+
+def _saved(model: "FaceModel", foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
+    from facewright.models.trained import option_values, weights_of  # late: it needs keras
+
+    batch = foreign.options.get("batch_size")
+    settings = {"batch_size": batch} if type(batch) is int and 0 < batch <= MOST_FACES else {}
+    state = {
+        "model": model.name(),
+        "options": option_values(model.options),
+        "iteration": foreign.iteration,
+        "losses": list(model.reported),
+        "settings": settings,
+        "program": __version__,
+        "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "imported": f"DeepFaceLab {foreign.kind}",
+    }
+    checkpoint.save(model_dir / name, state, {"weights": weights_of(model)})
+    return Imported(name, model.name(), f"{foreign.name} ({foreign.kind})", foreign.iteration, dropped(foreign))
+
+
+def _refused(folder: Path, error: Exception, name: str = "") -> UserError:
+    what = f"The model {printable(name)} in {folder}" if name else f"{folder}"
+    return UserError(
+        f"{what} cannot be imported: {printable(str(error))[:300]}.",
+        "a folder with a SAEHD, AMP or Quick96 model that DeepFaceLab saved in June 2020 or later.",
+        "choose the folder in which the files *_data.dat and *.npy lie; nothing was changed.",
+    )

@@ -1,0 +1,165 @@
+"""What a folder of DeepFaceLab becomes: the same numbers, the same iteration; or a sentence, and nothing changed."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from dfl_folder import OPTIONS, PlainSaehd, data_file, write_saehd
+
+from facewright.core.errors import UserError
+from facewright.core.hints import hints_of
+from facewright.faces.dfl_crop import DflFaceType
+from facewright.models import registry
+from facewright.models.dfl_import import import_folder
+from facewright.models.trained import load_trained, view_of
+from facewright.nn import checkpoint, devices
+from facewright.nn.saehd_networks import Architecture, count_parameters
+from facewright.nn.saved_models import read_model_info
+
+CLOSE = 1e-4  # any wrong order, padding or slope gives 0.1 and more
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    devices.precision("float32")
+    yield
+    keras.backend.clear_session()
+
+
+@pytest.fixture
+def model_dir(tmp_path):
+    (tmp_path / "model").mkdir()
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize(("archi", "side"), [("df-ud", 64), ("liae", 96), ("liae-udtc", 64), ("df-t", 64)])
+def test_the_same_faces_come_out(tmp_path, model_dir, archi, side):
+    networks = write_saehd(tmp_path / "old", archi=archi, resolution=np.int64(side))
+    (done,) = import_folder(tmp_path / "old", model_dir)
+    assert (done.name, done.kind, done.iteration) == ("tiny", "saehd", 1234)
+    assert done.dropped == ("the GAN",)
+    model = load_trained(model_dir, "tiny")
+    faces = np.random.default_rng(1).random((2, side, side, 3), np.float32)
+    image, mask, own = model.predict_with_own_mask(faces)
+    plain = PlainSaehd(archi, networks)
+    for number, face in enumerate(faces):
+        wanted_image, wanted_mask = plain.swap(face)
+        assert np.ptp(wanted_image) > 0.1
+        np.testing.assert_allclose(image[number], wanted_image, atol=CLOSE)
+        np.testing.assert_allclose(mask[number], wanted_mask, atol=CLOSE)
+        np.testing.assert_allclose(own[number], plain.rebuild(face)[1], atol=CLOSE)
+
+
+def test_options_come_along(tmp_path, model_dir):
+    write_saehd(tmp_path / "old", face_type="wf", lr_dropout="cpu", archi="df-du", adabelief=False, clipgrad=True)
+    import_folder(tmp_path / "old", model_dir, "anna")
+    state = read_model_info(model_dir, "anna").state
+    options = state["options"]
+    assert options["archi"] == "df-ud" and options["optimizer"] == "rmsprop"
+    assert options["eyes_mouth_prio"] and not options["random_warp"] and options["lr_dropout"] and options["clipgrad"]
+    assert view_of(state).face_type is DflFaceType.WHOLE and view_of(state).resolution == 64
+    assert state["settings"]["batch_size"] == 2
+
+
+def test_options_of_earlier_years(tmp_path, model_dir):
+    old = {k: v for k, v in OPTIONS.items() if k not in ("eyes_mouth_prio", "adabelief")}
+    write_saehd(tmp_path / "old")
+    old |= {"eyes_prio": True, "random_flip": True, "lr_dropout": True}
+    (tmp_path / "old" / "tiny_SAEHD_data.dat").write_bytes(data_file(old, protocol=3))
+    import_folder(tmp_path / "old", model_dir)
+    options = read_model_info(model_dir, "tiny").state["options"]
+    assert options["eyes_mouth_prio"] and options["random_src_flip"] and options["random_dst_flip"]
+    assert options["lr_dropout"] and options["optimizer"] == "rmsprop"
+
+
+@pytest.mark.parametrize("archi", ["df", "df-ud", "liae-udt", "liae-d"])
+def test_weights_are_counted_before_anything_is_built(archi):
+    kind, _, flags = archi.partition("-")
+    shape = Architecture(kind, flags, 64, 10, 4, 6, 2)
+    options = registry.model_class("saehd").Options(
+        resolution=64, archi=archi, ae_dims=10, e_dims=4, d_dims=6, d_mask_dims=2
+    )
+    built = registry.model_class("saehd")(options)
+    assert count_parameters(shape) == sum(built.count_params().values())
+
+
+def test_a_model_that_no_memory_holds_is_refused_before_it_is_built():
+    options = registry.model_class("saehd").Options(resolution=640, archi="liae-ud", ae_dims=2048, e_dims=512)
+    with pytest.raises(UserError, match="memory"):
+        registry.model_class("saehd")(options)
+
+
+def test_a_side_that_the_architecture_cannot_have():
+    with pytest.raises(UserError) as caught:
+        registry.model_class("saehd").settle(registry.model_class("saehd").Options(resolution=144, archi="df-d"))
+    assert "--resolution 128" in caught.value.fix
+
+
+def spoiled(folder, what):
+    """Spoil a folder in one way; return a word that the error must have."""
+    encoder, data = folder / "tiny_SAEHD_encoder.npy", folder / "tiny_SAEHD_data.dat"
+    arrays = {"down1/downs_0/conv1/weight:0": np.zeros((5, 5, 3, 2), np.float32)}
+    if what == "missing":
+        encoder.unlink()
+        return "missing"
+    if what == "cut off":
+        encoder.write_bytes(encoder.read_bytes()[:-9])
+        return "encoder"
+    if what == "other names":
+        encoder.write_bytes(pickle.dumps(arrays, 4))
+        return "missing"
+    if what == "not finite":
+        whole = pickle.loads(encoder.read_bytes())
+        whole["down1/downs_0/conv1/bias:0"][0] = np.nan
+        encoder.write_bytes(pickle.dumps(whole, 4))
+        return "finite"
+    if what == "code":
+        encoder.write_bytes(b"cos\nsystem\n(S'touch " + str(folder / "ran").encode() + b"'\ntR.")
+        return "system"
+    if what == "huge":
+        encoder.write_bytes(b"\x80\x04}\x8c\x01a\x8e" + (1 << 40).to_bytes(8, "little") + b"x")
+        return "damaged"
+    if what == "head":
+        data.write_bytes(data_file({**OPTIONS, "face_type": "head"}))
+        return "head"
+    if what == "2019":
+        data.unlink()
+        (folder / "encoder.h5").write_bytes(b"\x89HDF")
+        return "2020"
+    if what == "old architecture":
+        data.write_bytes(data_file({**OPTIONS, "archi": "dfhd"}))
+        return "dfhd"
+    data.write_bytes(data_file({**OPTIONS, "ae_dims": "many"}))
+    return "ae-dims"
+
+
+SPOILS = ("missing", "cut off", "other names", "not finite", "code", "huge", "head", "2019", "old architecture", "type")
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_what_cannot_be_imported_is_said(tmp_path, model_dir, what):
+    write_saehd(tmp_path / "old")
+    word = spoiled(tmp_path / "old", what)
+    with pytest.raises(UserError, match=word):
+        import_folder(tmp_path / "old", model_dir)
+    assert not list(model_dir.iterdir()) and not (tmp_path / "old" / "ran").exists()
+
+
+def test_a_save_that_was_cut_off_is_read_from_its_new_file(tmp_path, model_dir):
+    write_saehd(tmp_path / "old")
+    path = tmp_path / "old" / "tiny_SAEHD_inter.npy"
+    path.rename(path.with_name(path.name + ".tmp"))
+    assert import_folder(tmp_path / "old", model_dir)
+
+
+def test_a_name_that_is_taken(tmp_path, model_dir):
+    write_saehd(tmp_path / "old")
+    import_folder(tmp_path / "old", model_dir)
+    with hints_of(tmp_path, ("models", "--import", "old")), pytest.raises(UserError) as caught:
+        import_folder(tmp_path / "old", model_dir)
+    assert "--name NAME" in caught.value.fix
+    with pytest.raises(UserError):
+        import_folder(tmp_path / "old", model_dir, "quick")
+    assert import_folder(tmp_path / "old", model_dir, "other")[0].name == "other"
+    assert checkpoint.newest(model_dir / "tiny") is not None
