@@ -11,7 +11,7 @@ from facewright.faces.align import FaceType
 from facewright.faces.faceset import count_own_masks
 from facewright.faces.mask import encode_mask, hull_mask
 from facewright.faces.visible import (
-    covered_share,
+    unseen_share,
     is_labelled,
     known_mask,
     mask_with_polygons,
@@ -41,7 +41,7 @@ def test_an_occlusion_is_what_is_not_seen(record):
     covered = replace(record, occlusion=left_covered())
     seen = visible_mask(covered, SIDE)
     assert (seen[LEFT].max(), seen[RIGHT].min()) == (0, 1)
-    assert covered_share(covered, record.landmarks, SIDE) == pytest.approx(0.5, abs=0.12)
+    assert unseen_share(covered, record.landmarks, SIDE) == pytest.approx(0.5, abs=0.12)
     small = visible_mask(replace(record, occlusion=left_covered(16)), SIDE)  # a mask of another size
     assert (small[:, :26].max(), small[:, 40:].min()) == (0, 1)
 
@@ -70,7 +70,7 @@ def test_a_painted_mask_is_a_label_wherever_it_reaches(record):
 
 def test_a_mask_that_cannot_be_read_is_none(record):
     broken = replace(record, mask="no PNG", occlusion="neither", mask_source="painted")
-    assert covered_share(broken, record.landmarks, SIDE) < 0.05
+    assert unseen_share(broken, record.landmarks, SIDE) < 0.05
     assert mask_with_polygons(replace(broken, polygons=()), SIDE) is None
 
 

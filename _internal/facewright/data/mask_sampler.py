@@ -20,7 +20,7 @@ from facewright.faces.faceset import FaceFile
 from facewright.faces.mask import Mask
 from facewright.faces.occlusion import COVERED_SHARE
 from facewright.faces.record import load_face
-from facewright.faces.visible import covered_share, is_labelled, says_its_edge
+from facewright.faces.visible import unseen_share, is_labelled, says_its_edge
 
 LABELLED_SHARE = 0.5  # of a batch, where faces were labelled: a label says more than a drawn cover
 COVERED_SAMPLES = 0.15  # of a batch, where records tell of covers
@@ -74,7 +74,7 @@ def group_faces(faces: Sequence[FaceFile]) -> FaceGroups:
 def _covered(face: FaceFile) -> float:
     side = face.record.size or 1
     points = (face.record.landmarks + 0.5) * (JUDGED_SIDE / side) - 0.5
-    return covered_share(face.record, points, JUDGED_SIDE)
+    return unseen_share(face.record, points, JUDGED_SIDE)
 
 
 class MaskSampler:

@@ -130,8 +130,8 @@ def reaches_out(record: FaceRecord, landmarks: Points, side: int) -> bool:
     return float((drawn * (1 - hull)).sum()) > COVERED_SHARE * float(hull.sum())
 
 
-def covered_share(record: FaceRecord, landmarks: Points, side: int) -> float:
-    """Return how much of the hull is covered as far as the record tells, 0..1.
+def unseen_share(record: FaceRecord, landmarks: Points, side: int) -> float:
+    """Return how much of the hull is not seen as far as the record tells, by all its masks and polygons, 0..1.
 
     Args:
         record, landmarks, side: As for `known_mask`.

@@ -25,7 +25,7 @@ from facewright.faces.carried import Polygons, carry_polygons
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.mask import Mask, encode_mask, with_polygons
 from facewright.faces.record import FaceRecord, load_face
-from facewright.faces.visible import covered_share, grown_hull, has_own_mask, sized_matrix
+from facewright.faces.visible import unseen_share, grown_hull, has_own_mask, sized_matrix
 from facewright.facesets.common import OldVersions, load_side_faces
 from facewright.masks.options import MaskApplyOptions
 from facewright.masks.training import OUTSIDE
@@ -233,7 +233,7 @@ def _covered(index: FaceIndex) -> list[FaceFile]:
         if record.mask is None or record.mask_source != "predicted":
             continue
         points = (record.landmarks + 0.5) * (JUDGED_SIDE / max(record.size, 1)) - 0.5
-        share = covered_share(replace(record, mask_source="painted"), points, JUDGED_SIDE)
+        share = unseen_share(replace(record, mask_source="painted"), points, JUDGED_SIDE)
         if share > NOTEWORTHY:
             shares[face.path] = (share, face)
     return [face for _, face in sorted(shares.values(), key=lambda item: -item[0])]
