@@ -11,11 +11,11 @@ from facewright.faces.align import FaceType
 from facewright.faces.faceset import count_own_masks
 from facewright.faces.mask import encode_mask, hull_mask
 from facewright.faces.visible import (
-    unseen_share,
     is_labelled,
     known_mask,
     mask_with_polygons,
     reaches_out,
+    unseen_share,
     visible_mask,
 )
 from masks.labelled import drawn_faces, left_covered, polygon

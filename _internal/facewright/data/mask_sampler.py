@@ -20,7 +20,7 @@ from facewright.faces.faceset import FaceFile
 from facewright.faces.mask import Mask
 from facewright.faces.occlusion import COVERED_SHARE
 from facewright.faces.record import load_face
-from facewright.faces.visible import unseen_share, is_labelled, says_its_edge
+from facewright.faces.visible import is_labelled, says_its_edge, unseen_share
 
 LABELLED_SHARE = 0.5  # of a batch, where faces were labelled: a label says more than a drawn cover
 COVERED_SAMPLES = 0.15  # of a batch, where records tell of covers

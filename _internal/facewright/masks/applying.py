@@ -25,7 +25,7 @@ from facewright.faces.carried import Polygons, carry_polygons
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.mask import Mask, encode_mask, with_polygons
 from facewright.faces.record import FaceRecord, load_face
-from facewright.faces.visible import unseen_share, grown_hull, has_own_mask, sized_matrix
+from facewright.faces.visible import grown_hull, has_own_mask, sized_matrix, unseen_share
 from facewright.facesets.common import OldVersions, load_side_faces
 from facewright.masks.options import MaskApplyOptions
 from facewright.masks.training import OUTSIDE
