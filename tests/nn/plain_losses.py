@@ -36,8 +36,8 @@ def mse(a, b):
     return ((a.astype(np.float64) - b) ** 2).mean()
 
 
-def blur(mask, sigma):
-    """Blur (b, h, w, 1) with a Gaussian that reaches three sigma; outside all is 0."""
-    side = 2 * int(np.ceil(3 * sigma)) + 1
+def blur(mask, sigma, side=0):
+    """Blur (b, h, w, 1) with a Gaussian of that many pixels, of three sigma each way without; outside all is 0."""
+    side = side or 2 * int(np.ceil(3 * sigma)) + 1
     blurred = [cv2.GaussianBlur(m, (side, side), sigma, borderType=cv2.BORDER_CONSTANT) for m in mask[..., 0]]
     return np.stack(blurred)[..., None]
