@@ -1,7 +1,7 @@
 """List the models of the workspace, or import models that DeepFaceLab saved.
 
 Without a flag the models of model/ are listed, the one saved last first. `--import FOLDER` reads the models of a folder
-of DeepFaceLab (SAEHD, AMP, Quick96: files *_data.dat and *.npy) as plain data, without running anything in them: they
+of DeepFaceLab (SAEHD, Quick96: files *_data.dat and *.npy) as plain data, without running anything in them: they
 can be converted with, exported and trained on.
 """
 

@@ -106,9 +106,7 @@ def find_models(folder: Path) -> list[Path]:
     if not found and any(folder.glob(KERAS_NAMES)):
         raise NotImportable("its networks (*.h5) are those of DeepFaceLab 1, before 2020, which were built otherwise")
     if not found:
-        raise NotImportable(
-            "it holds no file NAME_SAEHD_data.dat, NAME_AMP_data.dat, NAME_Quick96_data.dat, XSeg_data.dat"
-        )
+        raise NotImportable("it holds no file NAME_SAEHD_data.dat or NAME_Quick96_data.dat")
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facewright import __version__
-from facewright.core import machine
+from facewright.core import console, machine
 from facewright.core.errors import UserError
 from facewright.core.hints import again
 from facewright.core.names import printable
@@ -85,7 +85,7 @@ class Imported:
 
 
 def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Imported]:
-    """Import every model of a folder.
+    """Import every model of a folder; those of kinds that are not imported are passed over with a word.
 
     Args:
         folder: A model folder of DeepFaceLab.
@@ -99,6 +99,13 @@ def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Importe
         found = [read_model(path) for path in find_models(folder)]
     except (NotImportable, PickleRefused, OSError) as error:
         raise _refused(folder, error) from error
+    others = [model for model in found if model.kind not in KINDS]
+    found = [model for model in found if model.kind in KINDS]
+    if not found:
+        kinds = ", ".join(sorted({model.kind for model in others}))
+        raise _refused(folder, NotImportable(f"models of the kind {kinds} are not imported"))
+    for other in others:
+        console.warn(f"{printable(other.name)} is left where it is: models of the kind {other.kind} are not imported.")
     if name and len(found) > 1:
         names = ", ".join(printable(f"{model.name} ({model.kind})") for model in found)
         raise UserError(
@@ -149,9 +156,7 @@ def map_options(foreign: ForeignModel) -> tuple[str, ModelOptions]:
     Raises:
         NotImportable: One of them fits no model here.
     """
-    own, kind = options_of(foreign), KINDS.get(foreign.kind)
-    if kind is None:
-        raise NotImportable(f"models of the kind {foreign.kind} are not imported")
+    own, kind = options_of(foreign), KINDS[foreign.kind]
     face = own.get("face_type")
     if face not in FACES:
         raise NotImportable(f"its faces are {printable(str(face))[:20]!r}; only {', '.join(FACES)} can be cut out here")
@@ -159,7 +164,7 @@ def map_options(foreign: ForeignModel) -> tuple[str, ModelOptions]:
     values |= {name: own[name] for name in (*SWITCHES, *FLIPS) if isinstance(own.get(name), bool)}
     values["lr_dropout"] = own.get("lr_dropout") in ("y", "cpu")
     # Until December 2020 there was no other.
-    values["optimizer"] = "adabelief" if own.get("adabelief", foreign.kind == "AMP") is True else "rmsprop"
+    values["optimizer"] = "adabelief" if own.get("adabelief") is True else "rmsprop"
     known = {spec.name: spec for spec in declared(registry.model_class(kind.name).Options)}
     try:
         settings = {name: known[name].parse(show(value)) for name, value in values.items() if name in known}
@@ -206,10 +211,9 @@ def _check_free(model_dir: Path, name: str, foreign: ForeignModel) -> None:
         saved_models.check_name(name)
     except UserError as error:
         raise _named_otherwise(error.happened) from error
-    kind = KINDS.get(foreign.kind)
     if (model_dir / name).exists():
         raise _named_otherwise(f"There is a model {name} in {model_dir} already.")
-    if name in registry.model_names() and kind and name != kind.name:
+    if name in registry.model_names() and name != KINDS[foreign.kind].name:
         raise _named_otherwise(f"{name} is the name of another kind of model.")
 
 
@@ -250,6 +254,6 @@ def _refused(folder: Path, error: Exception, name: str = "") -> UserError:
     what = f"The model {printable(name)} in {folder}" if name else f"{folder}"
     return UserError(
         f"{what} cannot be imported: {printable(str(error))[:300]}.",
-        "a folder with a SAEHD, AMP or Quick96 model that DeepFaceLab saved in June 2020 or later.",
+        "a folder with a SAEHD or Quick96 model that DeepFaceLab saved in June 2020 or later.",
         "choose the folder in which the files *_data.dat and *.npy lie; nothing was changed.",
     )
