@@ -36,8 +36,6 @@ class Trainable(ModelSpec):
 
     def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
         self.options = self.settle(options)
-        view = self.view(self.options)
-        self.resolution, self.face_type, self.converter = view.resolution, view.face_type, view.converter
         self.scale = scale
         devices.seed(seed)
         self.parts = self.build()
@@ -132,6 +130,12 @@ class Trainable(ModelSpec):
 
 class FaceModel(Trainable):
     """A network that swaps faces: it learns to reconstruct src and dst, and draws dst as src."""
+
+    def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
+        settled = self.settle(options)
+        view = self.view(settled)  # before `build`, which goes by it
+        self.resolution, self.face_type, self.converter = view.resolution, view.face_type, view.converter
+        super().__init__(settled, seed=seed, scale=scale)
 
     def samples(self, stream: str = "src") -> tuple[Sample, ...]:
         """Return the outputs wanted of the sampler of "src" or "dst": warped input, target and target mask."""
