@@ -34,7 +34,8 @@ from facewright.extract.video_source import VideoSource
 from facewright.faces.faceset import load_faceset
 
 TESTS = Path(__file__).resolve().parents[1]
-STRAIGHT = Options(side="src", from_video=True)
+# Which frames are looked at for hands first depends on which were searched before.
+STRAIGHT = Options(side="src", from_video=True, occlusion="off")
 
 
 def film(path: Path, count: int = 24, *, size: tuple[int, int] = (120, 160), shift: int = 0) -> Path:

@@ -21,6 +21,8 @@ from strangers import needs_pipes
 STEPS = (
     "mask --action remove",
     "mask --action fetch",
+    "models",
+    "models --import {other}",
     "sort --side src --by face-yaw",
     "sort --side dst --by final-fast --contact-sheet",
     "view --side src",
@@ -47,8 +49,6 @@ STEPS = (
     "clear --empty-trash",
 )
 SLOW_STEPS = (
-    "mask --action remove",
-    "mask --action fetch",
     "extract --side dst",
     "extract --side src --redo",
     "people --side src",
@@ -136,7 +136,7 @@ def test_every_command_is_taken() -> None:
 def test_the_steps_do_something(sent: Workspace, mine: Path) -> None:
     """Else the other tests here would prove nothing."""
     refused = [step for step in STEPS if cli.main(words(sent, mine, step))]
-    assert refused == ["convert", "timelapse --name ../../mine/model/quick"]
+    assert refused == ["models --import {other}", "convert", "timelapse --name ../../mine/model/quick"]
 
 
 FOLDERS = ("data_src", "data_dst/merged", "model", "trash", ".make_video")
