@@ -13,6 +13,7 @@ from facewright.core.hints import hints_of
 from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
 from facewright.extract.detectors.base import default_detector, detector_specs, make_detector
+from facewright.extract.fit_faces import check_faces
 from facewright.extract.landmarkers.base import landmarker_specs, make_landmarker
 from facewright.extract.second_search import passes
 from facewright.faces.landmarkers import landmarkers_of, say_small_faces
@@ -116,3 +117,28 @@ def test_small_faces_of_the_mesh_are_counted(
     assert "(try another)" in capsys.readouterr().out
     say_small_faces([large, replace(small, landmarker=None)])
     assert not capsys.readouterr().out
+
+
+def test_faces_of_other_parts_are_refused_wherever_they_would_be_used(
+    workspace: Workspace, save_drawn_face: Callable[..., Path]
+) -> None:
+    """The faces were there before it became a commercial one, or came from another workspace."""
+    for side in (workspace.src, workspace.dst):
+        paths = [save_drawn_face(side.aligned_dir / f"0000{n}_0.png", seed=n, frame=f"0000{n}.png") for n in range(3)]
+        for path, by, points in zip(paths, ("mtcnn", "blazeface", "manual"), (None, "mesh", None), strict=True):
+            image, record = load_face(path)
+            save_face(path, image, replace(record, detector=by, landmarker=points))
+    check_faces(workspace, workspace.src, workspace.dst)
+    workspace.remember("licences", {"commercial": True})
+    for command, values in (("train", {"model": "quick"}), ("convert", {}), ("swap", {})):
+        if command == "swap":
+            video = workspace.root / "data_dst.mp4"
+            video.write_bytes(b"a video")
+            values = {"files": f"{video}\n{workspace.root / 'out.mp4'}", "aligned": str(workspace.dst.aligned_dir)}
+        with pytest.raises(UserError) as caught:
+            run_command(command, workspace, **values)
+        assert "1 by MTCNN" in caught.value.happened and "1 by dlib's 68" in caught.value.happened, command
+        assert "--no-commercial" in caught.value.fix
+    for side in (workspace.src, workspace.dst):
+        (side.aligned_dir / "00000_0.png").unlink()
+    check_faces(workspace, workspace.src, workspace.dst, folder=workspace.dst.aligned_dir)

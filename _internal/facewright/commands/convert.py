@@ -21,6 +21,7 @@ from facewright.core.command import Command
 from facewright.core.hints import again, hint
 from facewright.core.options import Option, PromptPlan, Value, question
 from facewright.core.workspace import Workspace
+from facewright.extract.fit_faces import check_faces
 from facewright.extract.options import search_options
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
@@ -45,6 +46,7 @@ def run(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | No
     models = EngineModels(workspace, options)
     if options.every_face:
         _search(workspace, options, finders)
+    check_faces(workspace, faces_side(workspace.dst, options))
     if options.preview or options.serve:
         console.heading("Preview of the conversion")
         marks = {frame["name"]: ", ".join(frame["kinds"]) for frame in read_review(workspace).frames}

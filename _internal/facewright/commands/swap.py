@@ -16,6 +16,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import command_line
 from facewright.core.options import PromptPlan, declared, option, several
 from facewright.core.workspace import Workspace
+from facewright.extract.fit_faces import check_faces
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import container_tags
 from facewright.swap.session import SwapOrder, SwapReport, swap_video
@@ -62,6 +63,8 @@ def run(workspace: Workspace, options: Options, finders: ModelLoader | None = No
         UserError: Wrong files, or as `facewright.swap.session.swap_video` says.
     """
     pairs = pair_files([Path(text).expanduser() for text in several(options.files)])
+    if options.aligned:
+        check_faces(workspace, folder=Path(options.aligned).expanduser())
     if options.aligned and len(pairs) > 1:
         raise UserError(
             "--aligned holds the faces of one video, and several are given.",

@@ -15,6 +15,7 @@ from facewright.core.command import Command, MoreOptions
 from facewright.core.errors import UserError
 from facewright.core.options import PromptPlan, declared
 from facewright.core.workspace import Workspace
+from facewright.extract.fit_faces import check_faces
 from facewright.models import registry
 from facewright.nn import checkpoint, saved_models
 from facewright.train import model_prompt
@@ -61,6 +62,7 @@ def run(workspace: Workspace, options: TrainOptions, more: Any = None) -> Traini
         UserError: No faces, unreadable ones, a model folder that cannot be used, a full disk.
         SystemExit: A signal stopped the training before its target.
     """
+    check_faces(workspace, workspace.src, workspace.dst)
     report = train(workspace, options, more)
     if options.target_iter and report.result and report.result.reason in STOP_SIGNALS:
         # Everything is saved, but not all that was asked for is done: what comes after this step must not begin.
