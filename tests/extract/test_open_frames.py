@@ -11,7 +11,7 @@ from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
 from facewright.extract.log import ExtractionLog
 from facewright.extract.open_frames import OpenFrame, doubts, open_frames
-from facewright.extract.verdict import verdict
+from facewright.extract.verdict import say_verdict, verdict
 from facewright.faces.align import FaceType, align_matrix
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.record import FaceRecord
@@ -223,6 +223,21 @@ def test_the_verdict_in_words() -> None:
     many = [OpenFrame(f"{n:05d}.png", ("no face",), 3.0) for n in range(2000)]
     assert verdict(many, 3000).startswith("2,000 of 3,000 frames need a look") and "1,994 more" in verdict(many, 3000)
     assert verdict(frames[:1], 1).startswith("1 of 1 frame needs a look")
+
+
+def test_faces_that_were_filled_in_are_told_until_somebody_looked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace, files = clip(tmp_path, [(300.0, 200.0, 100.0)] * 12)
+    files[4] = replace(files[4], record=replace(files[4].record, origin="filled"))
+    for by, told in (({}, True), ({"by": "hand"}, False)):
+        entries = {f"{file.stem}.png": {"shape": list(SIZE), "faces": [file.path.name]} for file in files}
+        entries["00004.png"] |= by
+        log = ExtractionLog(workspace.dst, entries, {"settings": {"detector": "mtcnn"}})
+        say_verdict(workspace.dst, FaceIndex(files), log, fine=True)
+        text = capsys.readouterr().out
+        assert ("00004" in text and "5.3_dst_fix_faces" in text) == told
+        assert ("No frame needs a look" in text) != told
 
 
 def test_of_two_faces_in_a_frame_the_odd_one_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.files import natural
 from facewright.core.workspace import Side
-from facewright.extract.log import ExtractionLog
+from facewright.extract.log import ExtractionLog, finished_manually
 from facewright.extract.open_frames import OpenFrame, open_frames
 from facewright.faces.faceset import FaceIndex
 
@@ -26,10 +26,22 @@ def say_verdict(side: Side, faces: FaceIndex, log: ExtractionLog | None = None, 
     if log.settings is None:
         return
     found = open_frames(side, log, faces)
+    if filled := _filled(faces, log):
+        what = "frame has a face that was" if len(filled) == 1 else "frames have a face that was"
+        console.say(
+            f"{len(filled):,} {what} filled in from the frames around ({console.listed(filled)}). To see them:"
+            f"{side.hint('fix')}"
+        )
     if found:
         console.say(f"{verdict(found, len(log.entries))}:{side.hint('fix')}")
-    elif fine and faces.faces:
+    elif fine and faces.faces and not filled:
         console.say("No frame needs a look.")
+
+
+def _filled(faces: FaceIndex, log: ExtractionLog) -> list[str]:
+    """Return the frames with a face that was not found but filled in, and that nobody has finished since."""
+    names = {face.record.frame for face in faces.faces if face.record.origin == "filled"}
+    return sorted((name for name in names if not finished_manually(log.entries.get(name, {}))), key=natural)
 
 
 def verdict(found: Sequence[OpenFrame], frames: int) -> str:

@@ -341,7 +341,10 @@ def _dst(stats: Statistics, src: Looks | None) -> Iterator[Advice]:
 def _both(stats: Statistics) -> Iterator[Advice]:
     if len(stats.persons) > 1:
         counts = ", ".join(f"{number}: {count}" for number, count in list(stats.persons.items())[:6])
-        yield Advice(f"There are {counted(len(stats.persons), 'person')} ({counts}): keep one, with keep --person N.")
+        yield Advice(
+            f"There are {counted(len(stats.persons), 'person')} ({counts}): keep one, with "
+            "4.3_src_keep_person or 5.4_dst_keep_person."
+        )
     outside = [face.name for face in stats.faces if face.outside]
     if outside:
         yield Advice(f"Faces with landmarks outside of their image: {len(outside)} ({_some(outside)}). Look at them.")
