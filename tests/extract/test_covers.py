@@ -30,8 +30,9 @@ def hand_at(number):
 class DrawnHands:
     """Knows the hands, and counts who asks."""
 
-    def __init__(self):
+    def __init__(self, presence=lambda number: 0.9):
         self.asked = 0
+        self.presence = presence
 
     def find(self, image, landmarks):
         self.asked += 1
@@ -41,7 +42,7 @@ class DrawnHands:
             return []
         low, high = points.min(axis=0) - 10, points.max(axis=0) + 10
         square = np.float32([low, (high[0], low[1]), high, (low[0], high[1])])
-        return [Hand(square, points.astype(np.float32), 0.9, 0.9)]
+        return [Hand(square, points.astype(np.float32), 0.9, self.presence(number))]
 
 
 class Models(ModelLoader):
@@ -92,6 +93,17 @@ def test_hands_are_looked_for_in_few_frames_and_found_in_all(clip):
     unseen = [number for number, record in records.items() if record.occlusion is None]
     assert len(unseen) > 10 and not set(unseen) & set(range(12, 25))
     assert all(record.occlusion for number, record in records.items() if number in WITH_HAND)
+
+
+def test_what_is_never_seen_clearly_is_no_hand(clip):
+    """An ear that turns into view is found as a palm for some frames; a hand is clear in one of them at least."""
+    records = look(clip, DrawnHands(lambda number: 0.25))
+    assert all(record.occlusion in (NOTHING, None) for record in records.values())
+
+
+def test_a_blurred_hand_counts_beside_a_clear_one(clip):
+    records = look(clip, DrawnHands(lambda number: 0.9 if number == 16 else 0.1))
+    assert all(is_covered(records[number]) for number in range(16, 22))
 
 
 def test_a_second_run_looks_at_nothing_and_changes_nothing(clip):
