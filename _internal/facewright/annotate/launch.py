@@ -14,7 +14,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.extract.log import LoggedSettings, finished_manually
-from facewright.extract.open_frames import open_frames
+from facewright.extract.open_frames import OpenFrame
 from facewright.extract.session import Annotated, frames_without_faces
 from facewright.extract.side_run import SideRun
 from facewright.faces.record import MANUAL_DETECTOR
@@ -77,7 +77,7 @@ def annotation_contradiction(options: GapOptions, detector: str, *, from_video: 
 
 
 def parse_kinds(text: str) -> list[str]:
-    """Read a list of kinds such as "faceless,several"; "usual" is short for three of them, "none" for no kind.
+    """Read a list of kinds such as "faceless,several"; "usual" is short for four of them, "none" for no kind.
 
     Raises:
         UserError: A word that is no kind.
@@ -111,12 +111,18 @@ def ask_kinds(counts: dict[str, int]) -> list[str]:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
 
-def frames_by_kind(run: SideRun, frames: Sequence[Path]) -> dict[str, list[Path]]:
-    """Return the frames of every kind; those that a person finished stand under "every" alone."""
+def frames_by_kind(run: SideRun, frames: Sequence[Path], worst: Sequence[OpenFrame]) -> dict[str, list[Path]]:
+    """Return the frames of every kind; those that a person finished stand under "every" alone.
+
+    Args:
+        run: The side at work.
+        frames: All its frames.
+        worst: Those that need a look, from `open_frames`.
+    """
     entries, faces = run.log.entries, run.faces.by_frame()
     finished = {name for name, entry in entries.items() if finished_manually(entry)}
     unfinished = [path for path in frames if path.name not in finished]
-    odd = {one.name for one in open_frames(run.side, run.log, run.faces)}
+    odd = {one.name for one in worst}
     made = {face.record.frame for face in run.faces.faces if face.record.origin != "found"}
     return {
         "made": [path for path in unfinished if path.name in made],
@@ -128,15 +134,14 @@ def frames_by_kind(run: SideRun, frames: Sequence[Path]) -> dict[str, list[Path]
     }
 
 
-def reasons_of(run: SideRun, frames: Sequence[Path], kinds: Mapping[str, Sequence[Path]]) -> dict[str, tuple[str, ...]]:
+def reasons_of(worst: Sequence[OpenFrame], kinds: Mapping[str, Sequence[Path]]) -> dict[str, tuple[str, ...]]:
     """Return why each frame is to be looked at, by its name.
 
     Args:
-        run: The side at work.
-        frames: All its frames.
+        worst: The frames that need a look, from `open_frames`.
         kinds: From `frames_by_kind`.
     """
-    said = {one.name: one.reasons for one in open_frames(run.side, run.log, run.faces)}
+    said = {one.name: one.reasons for one in worst}
     for kind, words in KIND_REASONS.items():
         for path in kinds[kind]:
             said[path.name] = tuple(dict.fromkeys((words, *said.get(path.name, ()))))

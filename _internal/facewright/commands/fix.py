@@ -104,12 +104,12 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
             number_new(side_run)
             smooth_side(side_run)
         mend_after_search(side_run, options.max_gap)
-        kinds = frames_by_kind(side_run, frames)
         worst = open_frames(side, side_run.log, side_run.faces)
+        kinds = frames_by_kind(side_run, frames, worst)
         unsearched = sum(map(len, side_run.log.split(frames)))
         for line in _lines(side, found, kinds, worst, unsearched):
             console.say(line)
-        annotated = _annotate(side_run, frames, kinds, [one.name for one in worst], options)
+        annotated = _annotate(side_run, frames, kinds, worst, options)
         number_new(side_run)
         smooth_side(side_run)  # as the extraction did: new faces steady their neighbours
         if annotated:  # an accepted frame counts as searched
@@ -122,7 +122,11 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
 
 
 def _annotate(
-    side_run: SideRun, frames: Sequence[Path], kinds: dict[str, list[Path]], worst: Sequence[str], options: Options
+    side_run: SideRun,
+    frames: Sequence[Path],
+    kinds: dict[str, list[Path]],
+    worst: Sequence[OpenFrame],
+    options: Options,
 ) -> int:
     """Open window or page where somebody is there to look, or asked for it; else say how. Return the frames done."""
     if options.look:
@@ -141,9 +145,9 @@ def _annotate(
         chosen = []
     wanted = {path for name in chosen for path in kinds[name]}
     settings = side_run.log.settings or {}
-    reasons = reasons_of(side_run, frames, kinds) if wanted else None
+    reasons = reasons_of(worst, kinds) if wanted else None
     made = [path.name for path in kinds["made"]]
-    ranks = {name: rank for rank, name in enumerate(dict.fromkeys([*made, *worst]))}
+    ranks = {name: rank for rank, name in enumerate(dict.fromkeys([*made, *(one.name for one in worst)]))}
     ordered = [path for path in frames if path in wanted]
     ordered.sort(key=lambda path: ranks.get(path.name, len(ranks)))  # the worst first, others in the frames' order
     done = ManualAnnotation(options)(side_run, frames, ordered, settings, reasons)
