@@ -20,7 +20,7 @@ from facewright.faces.faceset import FaceFile
 from facewright.faces.mask import Mask
 from facewright.faces.occlusion import COVERED_SHARE
 from facewright.faces.record import load_face
-from facewright.faces.visible import is_labelled, says_its_edge, unseen_share
+from facewright.faces.visible import JUDGED_SIDE, is_labelled, says_its_edge, sized_landmarks, unseen_share
 
 LABELLED_SHARE = 0.5  # of a batch, where faces were labelled: a label says more than a drawn cover
 COVERED_SAMPLES = 0.15  # of a batch, where records tell of covers
@@ -31,7 +31,6 @@ CUT_CHANCE = 0.4  # that a cover is one cut out of another face, where there are
 CUT_TURN, CUT_SCALE, CUT_SHIFT = 20.0, 0.15, 0.3  # degrees, logarithm, share of the side
 TAKEN_FOR = 0.8  # how far a face of which nothing is known is believed to be uncovered; see `models.mask`
 PREVIEW_SEED = 7  # the same covers in every preview
-JUDGED_SIDE = 64  # px at which it is measured how much of a face is covered
 SKIN_SIDE = 0.25  # of the image: the patch from which hands get their skin
 
 
@@ -72,9 +71,7 @@ def group_faces(faces: Sequence[FaceFile]) -> FaceGroups:
 
 
 def _covered(face: FaceFile) -> float:
-    side = face.record.size or 1
-    points = (face.record.landmarks + 0.5) * (JUDGED_SIDE / side) - 0.5
-    return unseen_share(face.record, points, JUDGED_SIDE)
+    return unseen_share(face.record, sized_landmarks(face.record, JUDGED_SIDE), JUDGED_SIDE)
 
 
 class MaskSampler:

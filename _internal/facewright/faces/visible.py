@@ -15,6 +15,7 @@ from facewright.faces.record import FaceRecord
 
 MARGIN = 1 / 128  # share of the side: landmarks lie on the inner edge of the jaw
 KNOWN_MARGIN = 1 / 32  # share of the side: a network that is asked up to its hull's edge must learn past it
+JUDGED_SIDE = 64  # px at which shares of many faces are measured
 OWN_SOURCES = ("painted", "imported")  # masks that a person made, or another program: labels
 
 
@@ -24,6 +25,11 @@ def sized_matrix(record: FaceRecord, side: int) -> Matrix:
     matrix = record.matrix * share
     matrix[:, 2] += (share - 1) / 2  # pixels are named by their middle
     return matrix
+
+
+def sized_landmarks(record: FaceRecord, side: int) -> Points:
+    """Return the (68, 2) landmarks in the aligned image at another size."""
+    return (record.landmarks + 0.5) * (side / max(record.size, 1)) - 0.5
 
 
 def record_hull(record: FaceRecord, landmarks: Points, side: int) -> Mask:

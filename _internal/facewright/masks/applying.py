@@ -25,7 +25,7 @@ from facewright.faces.carried import Polygons, carry_polygons
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.mask import Mask, encode_mask, with_polygons
 from facewright.faces.record import FaceRecord, load_face
-from facewright.faces.visible import grown_hull, has_own_mask, sized_matrix, unseen_share
+from facewright.faces.visible import JUDGED_SIDE, grown_hull, has_own_mask, sized_landmarks, sized_matrix, unseen_share
 from facewright.facesets.common import OldVersions, load_side_faces
 from facewright.masks.options import MaskApplyOptions
 from facewright.masks.training import OUTSIDE
@@ -40,7 +40,6 @@ SURE = (0.3, 0.7)  # of a prediction: below it is covered, above seen; the netwo
 LONGEST = 400_000  # characters of a mask in a record
 NOTEWORTHY = 0.05  # of the hull: from here on a face counts as covered in the report
 STRANGE = 0.5  # of the faces that look covered: the model was trained on somebody else
-JUDGED_SIDE = 64  # px at which that is measured
 
 
 @dataclass(frozen=True)
@@ -227,16 +226,16 @@ def _fitting_text(mask: Mask) -> str:
 
 def _covered(index: FaceIndex) -> list[FaceFile]:
     """Return the faces of which a noteworthy part is covered by their predicted mask, the worst first."""
-    shares = {}
+    shares: list[tuple[float, FaceFile]] = []
     for face in index.faces:
         record = face.record
         if record.mask is None or record.mask_source != "predicted":
             continue
-        points = (record.landmarks + 0.5) * (JUDGED_SIDE / max(record.size, 1)) - 0.5
+        points = sized_landmarks(record, JUDGED_SIDE)
         share = unseen_share(replace(record, mask_source="painted"), points, JUDGED_SIDE)
         if share > NOTEWORTHY:
-            shares[face.path] = (share, face)
-    return [face for _, face in sorted(shares.values(), key=lambda item: -item[0])]
+            shares.append((share, face))
+    return [face for _, face in sorted(shares, key=lambda item: -item[0])]
 
 
 def _report(

@@ -15,7 +15,7 @@ from facewright.data.mask_sampler import MaskSampler
 from facewright.faces.align import FaceType
 from facewright.faces.carried import with_carried
 from facewright.faces.faceset import FaceFile, load_faceset
-from facewright.faces.visible import reaches_out
+from facewright.faces.visible import JUDGED_SIDE, reaches_out, sized_landmarks
 from facewright.masks.doubt import DoubtCovered
 from facewright.masks.options import MaskTrainOptions
 from facewright.models.mask import FaceMask
@@ -32,7 +32,6 @@ from facewright.train.summary import model_rows, print_box, print_result
 from facewright.train.watch import open_watchers
 from facewright.ui.page import check_port
 
-JUDGED_SIDE = 64  # px at which it is measured whether labels reach out of the hull
 MIN_FACES = 20  # fewer are trained on with a warning
 OUTSIDE = "outside"  # of a saved state: whether labels reach out of the hull, so that predictions may
 
@@ -231,6 +230,4 @@ def _labels_text(labelled: int) -> str:
 
 
 def _reaches_out(face: FaceFile) -> bool:
-    record = face.record
-    points = (record.landmarks + 0.5) * (JUDGED_SIDE / max(record.size, 1)) - 0.5
-    return reaches_out(record, points, JUDGED_SIDE)
+    return reaches_out(face.record, sized_landmarks(face.record, JUDGED_SIDE), JUDGED_SIDE)
