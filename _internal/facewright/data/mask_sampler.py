@@ -65,8 +65,8 @@ def group_faces(faces: Sequence[FaceFile]) -> FaceGroups:
             found["covered"].append(index)
         else:
             found["plain"].append(index)
-    known = sorted(found["labelled"] + found["covered"])
-    cutters = tuple(i for i in known if not says_its_edge(faces[i].record) and _covered(faces[i]) > COVERED_SHARE)
+    known = [i for i in found["labelled"] if not says_its_edge(faces[i].record) and _covered(faces[i]) > COVERED_SHARE]
+    cutters = tuple(sorted(found["covered"] + known))  # without a label none says its edge
     return FaceGroups(**{name: tuple(indices) for name, indices in found.items()}, cutters=cutters)
 
 
