@@ -46,7 +46,6 @@ class PageServer:
         self.ended = threading.Event()
         self.problem: UserError | None = None
         self._session = session
-        self._session = session
         self._count = session.facts().count
         self._back = back
         self._lock = threading.Lock()

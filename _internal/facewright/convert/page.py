@@ -30,7 +30,6 @@ JPEG_QUALITY = 90
 THUMB_PX = 160
 THUMB_QUALITY = 70
 MAX_TIMES = 1000  # how often a key may have been pressed in one request
-LAST_LOOK = 1.0  # seconds in which the page may fetch the last answer
 REQUEST_SCHEMA = fields(
     {},
     {
@@ -149,7 +148,7 @@ def serve_preview(session: PreviewSession, title: str, port: int) -> None:
     """
     page = PreviewPage(session, title)
     words = "Set everything there, and convert. It ends with its button Leave, or with Ctrl-C here."
-    serve_until(session.ended, page.answer, port, words, last_look=LAST_LOOK)
+    serve_until(session.ended, page.answer, port, words)
 
 
 def _control(spec: Option) -> dict[str, Any]:

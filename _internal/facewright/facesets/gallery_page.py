@@ -8,22 +8,19 @@ import json
 import struct
 import threading
 from contextlib import suppress
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from facewright.core.errors import UserError
 from facewright.core.json_data import fields, list_of, parse_json, whole
 from facewright.facesets.gallery import GALLERY_STYLE, SeenFaces, advice_list, order_choices
 from facewright.facesets.gallery_work import Gallery
-from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, page_of_file, serve_until
+from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, answer_or_problem, page_of_file, serve_until
 from facewright.ui.plots import Grid, svg
 
 HTML = Path(__file__).with_name("gallery.html")
 MOST_THUMBS = 200  # in one request
 LENGTH = struct.Struct(">I")  # before each small image
 NUMBERS = fields({"at": list_of(whole(0, 1 << 40))})
-LAST_LOOK = 1.0  # seconds in which the page may fetch the last answer
 
 
 class GalleryPage:
@@ -55,12 +52,7 @@ class GalleryPage:
 
     def answer(self, request: PageRequest) -> PageAnswer:
         """Answer one request."""
-        try:
-            return self._get(request) if request.method == "GET" else self._post(request)
-        except UserError as problem:
-            return PageAnswer(f"{problem.happened} {problem.fix}".encode(), status=HTTPStatus.CONFLICT)
-        except ValueError as problem:
-            return PageAnswer(f"This is no request of the page: {problem}".encode(), status=HTTPStatus.BAD_REQUEST)
+        return answer_or_problem(self._get if request.method == "GET" else self._post, request)
 
     def serve(self, port: int) -> None:
         """Serve until the user leaves, or presses Ctrl-C: what went to the trash is there already.
@@ -73,7 +65,7 @@ class GalleryPage:
         """
         words = "It ends with its button Leave; Ctrl-C here does the same."
         with suppress(KeyboardInterrupt):
-            serve_until(self.ended, self.answer, port, words, last_look=LAST_LOOK)
+            serve_until(self.ended, self.answer, port, words)
 
     def _get(self, request: PageRequest) -> PageAnswer:
         match request.path:

@@ -31,11 +31,10 @@ from facewright.review.listing import ReviewList, ReviewView, TrainedModels
 from facewright.review.placing import placing
 from facewright.review.ranking import FrameScore
 from facewright.ui.contact_sheet import fit
-from facewright.ui.page import NOT_FOUND, Page, PageAnswer, PageRequest, page_of_file
+from facewright.ui.page import LAST_LOOK, NOT_FOUND, Page, PageAnswer, PageRequest, answer_or_problem, page_of_file
 
 HTML = Path(__file__).with_name("page.html")
 JPEG_QUALITY, THUMB_QUALITY, THUMB_PX = 90, 80, 96
-LAST_LOOK = 1.0  # seconds in which the page may fetch the last answer
 FRAME_SCHEMA = fields({"at": whole(0, 1 << 40)})
 STARTING = {
     "place": "The frame is being opened.",
@@ -99,12 +98,7 @@ class ReviewPage:
         """Answer one request."""
         if (below := self._below) and request.path.startswith(below.path):
             return below.answer(replace(request, path=request.path.removeprefix(below.path)))
-        try:
-            return self._get(request) if request.method == "GET" else self._post(request)
-        except UserError as problem:
-            return PageAnswer(f"{problem.happened} {problem.fix}".encode(), status=HTTPStatus.CONFLICT)
-        except ValueError as problem:
-            return PageAnswer(f"This is no request of the page: {problem}".encode(), status=HTTPStatus.BAD_REQUEST)
+        return answer_or_problem(self._get if request.method == "GET" else self._post, request)
 
     def _get(self, request: PageRequest) -> PageAnswer:
         match request.path:

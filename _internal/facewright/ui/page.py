@@ -143,7 +143,23 @@ class PageAnswer:
 
 
 NOT_FOUND = PageAnswer(b"There is nothing here.", status=HTTPStatus.NOT_FOUND)
+LAST_LOOK = 1.0  # seconds in which a page may fetch the last answer
 FORBIDDEN = PageAnswer(b"The address must hold the token that the program printed.", status=HTTPStatus.FORBIDDEN)
+
+
+def answer_or_problem(handle: Callable[[PageRequest], PageAnswer], request: PageRequest) -> PageAnswer:
+    """Answer a request; say in an answer with an error's status what cannot be done, or what no page of ours sends.
+
+    Args:
+        handle: Answers; it may raise UserError, and ValueError for what it cannot read.
+        request: The request.
+    """
+    try:
+        return handle(request)
+    except UserError as problem:
+        return PageAnswer(f"{problem.happened} {problem.fix}".encode(), status=HTTPStatus.CONFLICT)
+    except ValueError as problem:
+        return PageAnswer(f"This is no request of the page: {problem}".encode(), status=HTTPStatus.BAD_REQUEST)
 
 
 class Page:
@@ -323,7 +339,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def serve_until(
-    ended: threading.Event, answer: Callable[[PageRequest], PageAnswer], port: int, words: str, *, last_look: float
+    ended: threading.Event,
+    answer: Callable[[PageRequest], PageAnswer],
+    port: int,
+    words: str,
+    *,
+    last_look: float = LAST_LOOK,
 ) -> None:
     """Serve a page until the work on it has ended.
 
