@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from facewright.annotate import mask_state as steps
 from facewright.annotate.board import ZOOM_BUTTONS, Button, Facts
 from facewright.annotate.drawing import farewell, notice
+from facewright.annotate.face import Place
 from facewright.annotate.mask_drawing import MaskScene, draw_mask_scene
-from facewright.annotate.mask_state import MaskState, Place
+from facewright.annotate.mask_state import MaskState
 from facewright.annotate.viewport import Eye
 from facewright.core import console
 from facewright.core.errors import UserError
@@ -21,7 +22,7 @@ from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.mask import Mask, automatic_mask, polygons_around
 from facewright.faces.polygons import MAX_POLYGONS, Polygon
 from facewright.faces.record import INNER, FaceRecord, load_face
-from facewright.ui.events import ALIASES, ZOOM_HELP, Do, Event
+from facewright.ui.events import ZOOM_HELP, Do, Event, plain_name
 
 UNDO_STEPS = 200
 REACH = 8  # px of the screen
@@ -233,8 +234,7 @@ class MaskSession:
                 self._save()
 
     def _key(self, name: str) -> None:
-        name = str(ALIASES.get(name, name))
-        name = name.lower() if len(name) == 1 else name
+        name = plain_name(name)
         match name:
             case MaskKey.QUIT:
                 self.end()

@@ -5,14 +5,15 @@ All in the frame's pixels. Nothing is read, written or shown here: each function
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import dist
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.annotate.face import Place
 from facewright.faces.polygons import MAX_ALL_POINTS, MAX_POINTS, MAX_POLYGONS, Kind, Polygon
 
-Place = tuple[float, float]
 LEAST_CORNERS = 3
 
 
@@ -45,7 +46,7 @@ def press(state: MaskState, at: Place, reach: float) -> MaskState:
     """The left button, or a finger: take a corner, put one on an edge, or set the next corner of a new polygon."""
     state = replace(state, mouse=at)
     if state.corners:
-        if len(state.corners) >= LEAST_CORNERS and _apart(state.corners[0], at) <= reach:
+        if len(state.corners) >= LEAST_CORNERS and dist(state.corners[0], at) <= reach:
             return close(state)
         return _with_corner(state, at)
     found = corner_at(state.polygons, at, reach)
@@ -181,7 +182,3 @@ def _with_corner(state: MaskState, at: Place) -> MaskState:
 def _with_points(state: MaskState, index: int, points: NDArray[np.float32]) -> MaskState:
     changed = replace(state.polygons[index], points=points)
     return replace(state, polygons=(*state.polygons[:index], changed, *state.polygons[index + 1 :]))
-
-
-def _apart(a: Place, b: Place) -> float:
-    return float(np.hypot(a[0] - b[0], a[1] - b[1]))

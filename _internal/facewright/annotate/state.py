@@ -5,6 +5,7 @@ Nothing is read, written or shown here: each function returns the next state, so
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import dist
 
 import numpy as np
 
@@ -166,7 +167,7 @@ def mouse_move(state: State, at: Place, view: FrameView) -> State:
 
 def _place(state: State, anchor: Place, view: FrameView) -> State:
     """The right button is down: the mean face from the anchor to the mouse."""
-    if _apart(anchor, state.mouse) < 2 * view.still:
+    if dist(anchor, state.mouse) < 2 * view.still:
         return state
     grabbed = len(state.faces) if state.grabbed is None else state.grabbed
     like = None if state.grabbed is None else state.faces[grabbed]
@@ -174,7 +175,7 @@ def _place(state: State, anchor: Place, view: FrameView) -> State:
 
 
 def _drag(state: State, press: Press, view: FrameView) -> State:
-    if not press.dragging and _apart(press.at, state.mouse) <= view.still:
+    if not press.dragging and dist(press.at, state.mouse) <= view.still:
         return state
     state = replace(state, press=replace(press, dragging=True))
     if press.point is not None:
@@ -205,10 +206,6 @@ def _change_grabbed(state: State, change: Callable[[FaceSquare], FaceSquare], vi
 
 def _with_face(state: State, index: int, face: Face) -> State:
     return replace(state, faces=(*state.faces[:index], face, *state.faces[index + 1 :]))
-
-
-def _apart(a: Place, b: Place) -> float:
-    return float(np.hypot(a[0] - b[0], a[1] - b[1]))
 
 
 def button_down(state: State, button: str, at: Place, view: FrameView) -> State:

@@ -93,11 +93,16 @@ HELP = (
 )
 
 
+def plain_name(name: str) -> str:
+    """Return the one name of a key that has several; letters are small."""
+    if name in ALIASES:
+        return str(ALIASES[name])
+    return name.lower() if len(name) == 1 else name
+
+
 def key_named(name: str) -> Key | None:
     """Return the key of that name; None for one without a meaning here."""
-    if name in ALIASES:
-        return ALIASES[name]
-    name = name.lower() if len(name) == 1 else name
+    name = plain_name(name)
     return Key(name) if name in list(Key) else None
 
 
