@@ -192,6 +192,7 @@ MEANT = [
     (["probe", "--mode", "fancy", "--dept", "3"], "probe --mode fancy --depth 3"),
     (["probe", "--mode", "fanzy", "--rate", "3"], "probe --mode fancy --rate 3"),
     (["probe", "--rate", "3", "--mode=fanzy"], "probe --rate 3 --mode=fancy"),
+    (["probe", "--workspace", "fanzy", "--mode", "fanzy"], "probe --workspace fanzy --mode fancy"),
     (["probe", "--rate", "3", "fancy", "--yes"], "probe --rate 3 --mode fancy --yes"),
     (["probe", "fanzy"], "probe --mode fancy"),
     (["probe", "--zzz"], "probe --help"),

@@ -51,15 +51,22 @@ class Checked(click.ParamType[Value]):
             words = [] if ctx is None else list(ctx.meta.get(RAW_ARGUMENTS, ()))
             if ctx is None or not meant or not words:
                 raise
-            right = [_with_value(word, value, meant) for word in words]
-            line = hint(str(ctx.info_name), *right)
-            raise UserError(problem.happened, problem.expected, f"did you mean {meant}?{line}") from problem
+            line = [str(ctx.info_name), *_with_value(words, self.spec.flag, value, meant)]
+            raise UserError(problem.happened, problem.expected, _did_you_mean(meant, line)) from problem
 
 
-def _with_value(word: str, wrong: str, right: str) -> str:
-    """Return a word of the command line with another value, alone or behind its flag."""
-    flag, joined, value = word.partition("=")
-    return right if word == wrong else f"{flag}{joined}{right}" if joined and value == wrong else word
+def _with_value(words: Sequence[str], flag: str, wrong: str, right: str) -> list[str]:
+    """Return the words of a command line with another value of a flag."""
+    before = ("", *words)
+    return [
+        right if word == wrong and last == flag else f"{flag}={right}" if word == f"{flag}={wrong}" else word
+        for last, word in zip(before, words, strict=False)
+    ]
+
+
+def _did_you_mean(meant: str, words: Sequence[str]) -> str:
+    """Return the question, with the command line that does it."""
+    return f"did you mean {meant}?{hint('', *words)}"
 
 
 def click_option(spec: Option) -> click.Parameter:
@@ -356,7 +363,7 @@ def _meant(wrong: str, known: Sequence[str], arguments: Sequence[str]) -> str:
     if not near or not wrong:
         return ""
     words = [near[0] + word[len(wrong) :] if word.partition("=")[0] == wrong else word for word in arguments]
-    return f"did you mean {near[0]}?{hint('', *words)}"
+    return _did_you_mean(near[0], words)
 
 
 def _with_its_flag(word: str, options: Sequence[Option], arguments: Sequence[str]) -> str:
@@ -366,7 +373,7 @@ def _with_its_flag(word: str, options: Sequence[Option], arguments: Sequence[str
         return ""
     at = len(arguments) - 1 - list(reversed(arguments)).index(word)
     words = [*arguments[:at], spec.flag, spec.nearest(word), *arguments[at + 1 :]]
-    return f"did you mean {spec.flag} {spec.nearest(word)}?{hint('', *words)}"
+    return _did_you_mean(f"{spec.flag} {spec.nearest(word)}", words)
 
 
 def _see(line: str) -> str:

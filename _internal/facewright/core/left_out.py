@@ -73,7 +73,9 @@ def no_faces(side: Side, expected: str, *, more: str = "") -> UserError:
     if below:
         fix = f"move up those in its subfolders: {listed(below)}"
     elif side.extract_journal.exists():
-        fix = f"what was found there is gone or was never much; search all frames again:{side.hint('extract --redo')}"
+        fix = (
+            f"those that were found are gone, or there were none; search all frames again:{side.hint('extract --redo')}"
+        )
     else:
         fix = f"extract them first:{side.hint('extract')}"
     return UserError(f"There are no faces in {side.aligned_dir}.", expected, fix + more)

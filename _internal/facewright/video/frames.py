@@ -130,30 +130,24 @@ def write_frames(
         raise _no_frame(info)
     missing = info.counted and not settings.fps and run.error_count > 0 and len(pts) < info.frame_count
     timing = timing_of(info, _size(folder, settings, len(pts), digits), settings, pts, whole=not missing)
-    notes = [fitted_note(info, run.sizes)] if run.sizes else []
-    if run.error_count and not settings.fps and not missing:
-        notes += _holes_note(timing, run.error_count, digits)
-    timing = replace(timing, changes=(*timing.changes, *notes))
+    fitted = fitted_note(info, run.sizes) if run.sizes else ""
+    holes = "" if settings.fps or missing else _holes_note(timing, run.error_count, digits)
+    timing = replace(timing, changes=(*timing.changes, *filter(None, (fitted, holes))))
     write_timing(timing_file, timing)
     (folder / PARTIAL).unlink(missing_ok=True)
     return FrameReport(timing, len(new), len(done), info.frame_count if missing else 0)
 
 
-def _holes_note(timing: Timing, errors: int, digits: int) -> list[str]:
-    """Say where a damaged place has cost frames: there the next frame comes late."""
-    seconds = np.array(timing.seconds, float)
-    steps = np.diff(seconds)
-    if not steps.size:
-        return []
-    usual = float(np.median(steps))
-    late = [int(index) for index in np.flatnonzero(steps > HOLE * usual)]
-    if not late:
-        return []
+def _holes_note(timing: Timing, errors: int, digits: int) -> str:
+    """Say where a damaged place has cost frames: there the next frame comes late. "" where nothing tells of damage."""
+    steps = np.diff(np.array(timing.seconds, float))
+    usual = float(np.median(steps)) if steps.size else 0.0
+    late = np.flatnonzero(steps > HOLE * usual).tolist()
+    if not errors or not late:
+        return ""
     places = ", ".join(f"{steps[i] - usual:.3g} s after frame {frame_stem(i + 1, digits)}" for i in late[:MANY_HOLES])
     more = f" and {len(late) - MANY_HOLES} more" if len(late) > MANY_HOLES else ""
-    return [
-        f"decoded from a damaged file ({counted(errors, 'complaint')} of ffmpeg); frames are missing: {places}{more}"
-    ]
+    return f"decoded from a damaged file ({counted(errors, 'complaint')} of ffmpeg); frames are missing: {places}{more}"
 
 
 def _digits(folder: Path, info: VideoInfo, settings: FrameSettings) -> int:
