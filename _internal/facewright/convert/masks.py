@@ -16,9 +16,9 @@ import numpy as np
 
 from facewright.convert import edge
 from facewright.convert.motion import Motion
-from facewright.faces.align import FaceType, Matrix, Points, align_matrix, between, is_flat, resample, transform_points
+from facewright.faces.align import FaceType, Matrix, Points, align_matrix, between, resample, transform_points
 from facewright.faces.color import Picture
-from facewright.faces.mask import Mask, eyes_mask, hull_mask, mouth_opening_mask, record_plane
+from facewright.faces.mask import Mask, eyes_mask, hull_mask, mouth_opening_mask, moved_mask
 
 HULL_MARGIN = 1 / 128  # share of the side
 ZONE_EDGE = 1 / 64  # share of the side
@@ -149,10 +149,7 @@ def record_mask(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
 
 
 def _decoded(kept: RecordMask | None, matrix: Matrix, side: int) -> Mask | None:
-    mask = None if kept is None else record_plane(kept.text, kept.size)
-    if kept is None or mask is None or is_flat(kept.matrix):
-        return None
-    return np.asarray(resample(mask, between(kept.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
+    return None if kept is None else moved_mask(kept.text, kept.size, kept.matrix, matrix, side)
 
 
 def rect_of(face: DstFace, matrix: Matrix, side: int) -> Mask | None:

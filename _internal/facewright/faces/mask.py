@@ -138,6 +138,24 @@ def record_plane(text: str | None, size: int) -> Mask | None:
     return np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
+def moved_mask(text: str | None, size: int, stored: Matrix, wanted: Matrix, side: int) -> Mask | None:
+    """Return a mask that a record carries in another image of the face.
+
+    Args:
+        text, size: As for `record_plane`.
+        stored: 2x3, frame -> the aligned image of the record.
+        wanted: 2x3, frame -> the other image.
+        side: Side of the other image in pixels.
+
+    Returns:
+        (side, side), 0..1; None where it cannot be read, or `stored` has no way back.
+    """
+    plane = record_plane(text, size)
+    if plane is None or is_flat(stored):
+        return None
+    return np.asarray(resample(plane, between(stored, wanted), side, cv2.INTER_LINEAR), np.float32)
+
+
 def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
     """Return a face's mask as the program knows it: the one that the record carries, else the hull.
 
@@ -146,15 +164,15 @@ def automatic_mask(record: FaceRecord, matrix: Matrix, side: int) -> Mask:
         matrix: 2x3, frame -> the image that the mask is for.
         side: Side of that image in pixels.
     """
-    own = record_plane(record.mask, record.size)
-    if own is None or is_flat(record.matrix):
-        outline = outline_of(record)
-        return hull_mask(
-            transform_points(record.frame_landmarks, matrix),
-            (side, side),
-            None if outline is None else transform_points(outline, matrix),
-        )
-    return np.asarray(resample(own, between(record.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
+    own = moved_mask(record.mask, record.size, record.matrix, matrix, side)
+    if own is not None:
+        return own
+    outline = outline_of(record)
+    return hull_mask(
+        transform_points(record.frame_landmarks, matrix),
+        (side, side),
+        None if outline is None else transform_points(outline, matrix),
+    )
 
 
 def with_polygons(mask: Mask, polygons: Sequence[Polygon], matrix: Matrix) -> Mask:

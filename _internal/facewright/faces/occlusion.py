@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-import cv2
-import numpy as np
-
-from facewright.faces.align import FaceType, Matrix, align_matrix, between, is_flat, resample, transform_points
+from facewright.faces.align import FaceType, Matrix, align_matrix, transform_points
 from facewright.faces.faceset import FaceFile
-from facewright.faces.mask import Mask, encode_mask, hull_mask, record_plane
+from facewright.faces.mask import Mask, encode_mask, hull_mask, moved_mask
 from facewright.faces.record import FaceRecord
 
 NOTHING = ""  # of a record that was looked at: nothing lies in front of the face
@@ -36,10 +33,7 @@ def occlusion_of(record: FaceRecord, matrix: Matrix, side: int) -> Mask | None:
     Returns:
         (side, side), 0..1.
     """
-    plane = record_plane(record.occlusion, record.size)
-    if plane is None or is_flat(record.matrix):
-        return None
-    return np.asarray(resample(plane, between(record.matrix, matrix), side, cv2.INTER_LINEAR), np.float32)
+    return moved_mask(record.occlusion, record.size, record.matrix, matrix, side)
 
 
 def covered_share(record: FaceRecord) -> float:
