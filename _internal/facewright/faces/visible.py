@@ -3,8 +3,6 @@
 Masks are (side, side) float32, 0..1, in the aligned image at another size.
 """
 
-from typing import overload
-
 import cv2
 import numpy as np
 
@@ -68,7 +66,7 @@ def mask_with_polygons(record: FaceRecord, side: int) -> Mask | None:
         side: Side of the result in pixels: the aligned image at that size.
     """
     if not record.polygons:
-        return None if record.mask is None else _sized(decode_mask(record.mask), side)
+        return _sized(record.mask, side)
     matrix = sized_matrix(record, side)
     base = automatic_mask(record, matrix, side)
     return with_polygons(base if record.mask is not None else uncovered(record, base), record.polygons, matrix)
@@ -81,8 +79,8 @@ def uncovered(record: FaceRecord, mask: Mask) -> Mask:
         record: The face.
         mask: (side, side), 0..1: the aligned image at that size.
     """
-    covered = decode_mask(record.occlusion) if record.occlusion else None
-    return mask if covered is None else mask * (1 - _sized(covered, mask.shape[0]))
+    covered = _sized(record.occlusion, mask.shape[0])
+    return mask if covered is None else mask * (1 - covered)
 
 
 def has_own_mask(record: FaceRecord) -> bool:
@@ -152,15 +150,9 @@ def says_its_edge(record: FaceRecord) -> bool:
     return has_own_mask(record) or predicted or any(polygon.kind == "outline" for polygon in record.polygons)
 
 
-@overload
-def _sized(mask: Mask, side: int) -> Mask: ...
-
-
-@overload
-def _sized(mask: None, side: int) -> None: ...
-
-
-def _sized(mask: Mask | None, side: int) -> Mask | None:
+def _sized(text: str | None, side: int) -> Mask | None:
+    """Return a mask that a record carries at another size; None where there is none that can be read."""
+    mask = decode_mask(text) if text else None
     if mask is None:
         return None
     interpolation = cv2.INTER_AREA if mask.shape[0] > side else cv2.INTER_LINEAR
