@@ -89,7 +89,7 @@ def _work_image(file: FaceFile) -> tuple[Image, NDArray[np.float32], Matrix]:
     return np.asarray(image, np.uint8), transform_points(record.frame_landmarks, matrix).astype(np.float32), matrix
 
 
-def _cover_of(job: tuple[FaceFile, Sequence[Hand], Sequence[Hand], Sequence[Reference]]) -> Cover:
+def _cover_of(job: Job) -> Cover:
     """Return what hands cover of a face's work image; the hands around it in time say where, its own are drawn."""
     file, around, own, references = job
     image, landmarks, matrix = _work_image(file)

@@ -31,6 +31,7 @@ from facewright.faces.likeness import COMPARED_SIDE, shows
 from facewright.faces.mask import Mask
 from facewright.faces.occlusion import NOTHING, occlusion_text
 from facewright.faces.record import MANUAL_DETECTOR, FaceRecord
+from facewright.faces.visible import sized_matrix
 
 STEP = 8  # frames, of which one is looked at
 MIN_FACE_PX = 40  # the larger extent of its landmarks: of smaller ones no finger is seen
@@ -151,11 +152,8 @@ def _is_in(frame: Image, aligned: Image, record: FaceRecord) -> bool:
     """Whether a frame shows the face: one that came from elsewhere may name a frame that is another one here."""
     if not record.size or is_flat(record.matrix):
         return True
-    scale = COMPARED_SIDE / record.size
     small = np.asarray(cv2.resize(aligned, (COMPARED_SIDE,) * 2, interpolation=cv2.INTER_AREA), np.uint8)
-    matrix = record.matrix * scale
-    matrix[:, 2] += (scale - 1) / 2  # pixels are named by their middle
-    return shows(frame, small, matrix)
+    return shows(frame, small, sized_matrix(record, COMPARED_SIDE))
 
 
 def _between(track: Sequence[Looked]) -> Iterator[int]:
@@ -164,7 +162,7 @@ def _between(track: Sequence[Looked]) -> Iterator[int]:
         place for place, one in enumerate(track) if one.hands is not None or one.file.record.occlusion is not None
     ]
     for before, after in pairwise(looked):
-        if any(track[end].hands or track[end].file.record.occlusion for end in (before, after)):
+        if _has_hand(track[before]) or _has_hand(track[after]):
             yield from (place for place in range(before + 1, after) if _is_large(track[place].file.record))
 
 
@@ -174,17 +172,21 @@ def _drop_doubtful(track: Track) -> None:
     Hands that come to a face are blurred, but not all the time; the presence of that ear, in the
     sample clip, was 0.26 at most.
     """
-    passage: list[int] = []
-    for place, one in enumerate((*track, None)):
-        near = one is not None and (bool(one.hands) or bool(one.file.record.occlusion))
-        if passage and (one is None or (near and place - passage[-1] > PAUSE)):
-            certain = any(track[p].file.record.occlusion for p in passage)
-            certain = certain or any(h.presence >= SURE_PRESENCE for p in passage for h in track[p].hands or ())
-            for p in () if certain else passage:
-                track[p] = replace(track[p], hands=())
-            passage = []
-        if near:
-            passage.append(place)
+    near = [place for place, one in enumerate(track) if _has_hand(one)]
+    for passage in np.split(np.array(near, int), np.flatnonzero(np.diff(near) > PAUSE) + 1):
+        if not any(_is_sure(track[place]) for place in passage):
+            for place in passage:
+                track[place] = replace(track[place], hands=())
+
+
+def _has_hand(one: Looked) -> bool:
+    """Whether a hand is near a face, or was when it was looked at before."""
+    return bool(one.hands or one.file.record.occlusion)
+
+
+def _is_sure(one: Looked) -> bool:
+    """Whether a hand near a face is seen clearly; one that is in the record was."""
+    return bool(one.file.record.occlusion) or any(hand.presence >= SURE_PRESENCE for hand in one.hands or ())
 
 
 def _with_cover(file: FaceFile, mask: Mask | None) -> FaceFile:

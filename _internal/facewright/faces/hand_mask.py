@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from facewright.core.images import Image
 from facewright.faces.align import Points
 from facewright.faces.mask import Mask, hull_mask
+from facewright.faces.record import INNER
 
 Part = tuple[slice, slice]  # rows and columns of an image
 SIDE = 128  # px
@@ -128,13 +129,13 @@ def difference(
 
 def most_like(landmarks: Points, references: Sequence[Reference], count: int) -> list[Reference]:
     """Return the references whose features lie most as those of a face, (68, 2) landmarks."""
-    inner = landmarks[17:] - landmarks[17:].mean(0)
+    inner = _inner(landmarks)
     ordered = sorted(references, key=lambda one: float(np.abs(_inner(one.landmarks) - inner).sum()))
     return ordered[:count]
 
 
 def _inner(landmarks: Points) -> NDArray[np.floating]:
-    return landmarks[17:] - landmarks[17:].mean(0)
+    return landmarks[INNER:] - landmarks[INNER:].mean(0)
 
 
 def hand_cover(
