@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.extract.licences import of_google
+from facewright.extract.proposals import anchors, decoded, merged
 from facewright.extract.tflite import TfliteModel
 from facewright.faces.align import Matrix, Points, invert, resample, transform_points
 from facewright.faces.hand_mask import HAND_POINTS
@@ -21,8 +22,7 @@ from facewright.faces.hand_mask import HAND_POINTS
 PALM_MODEL, HAND_MODEL = "palm_detection_lite.tflite", "hand_landmark_lite.tflite"
 LICENCE = of_google("MediaPipe's palm and hand networks")
 PALM_SIDE, HAND_SIDE = 192, 224  # px, of the networks' inputs
-STRIDES = ((8, 2), (16, 6))  # px of a cell of the palm detector's grids, and anchors in each
-PALM_POINTS = 7
+ANCHORS = anchors(((24, 2), (12, 6)))  # cells of the palm detector's grids in a row, and anchors in each
 WRIST, MIDDLE_ROOT = 0, 2  # of the palm's points: the line between is the hand's axis
 MIN_PALM_SCORE = 0.3
 # Of the palm's score and the hand's presence together: a moving hand has a palm and hardly any presence. In frames of
@@ -74,7 +74,6 @@ class HandFinder:
     def __init__(self) -> None:
         self._palms = TfliteModel(PALM_MODEL)
         self._hand = TfliteModel(HAND_MODEL)
-        self._anchors = _anchors()
 
     def find(self, image: Image, landmarks: Points) -> list[Hand]:
         """Return the hands near a face, surest first.
@@ -86,12 +85,21 @@ class HandFinder:
         low, high = landmarks.min(axis=0), landmarks.max(axis=0)
         side = float((high - low).max())
         crop = _crop((low + high) / 2, CROP * side, 0.0, PALM_SIDE)
-        raw, logits = self._palms.run(_input(image, crop, PALM_SIDE))
-        palms = _decoded(raw, logits, self._anchors, invert(crop))
+        palms = self._palms_in(image, crop)
         around = (low - NEAR * side, high + NEAR * side)
         near = [(palm, matrix) for palm in palms if _meets(matrix := _hand_crop(palm), *around)]
         hands = [self._hand_of(image, palm, matrix) for palm, matrix in near[:MAX_HANDS]]
         return [hand for hand in hands if hand.score + hand.presence >= MIN_CERTAINTY]
+
+    def _palms_in(self, image: Image, crop: Matrix) -> list[_Palm]:
+        """Return the palms in a crop, surest first."""
+        raw, logits = self._palms.run(_input(image, crop, PALM_SIDE))
+        scores, corners = decoded(raw, logits, ANCHORS, PALM_SIDE, MIN_PALM_SCORE)
+        palms = []
+        for score, shares in merged(scores, corners, SAME_PALM):
+            placed = transform_points(shares * PALM_SIDE - 0.5, invert(crop))  # MediaPipe counts from a pixel's edge
+            palms.append(_Palm(score, placed[:2], placed[2:]))
+        return palms
 
     def _hand_of(self, image: Image, palm: _Palm, crop: Matrix) -> Hand:
         points, presence, *_ = self._hand.run(_input(image, crop, HAND_SIDE))
@@ -102,16 +110,6 @@ class HandFinder:
             palm.score,
             float(presence.reshape(-1)[0]),
         )
-
-
-def _anchors() -> NDArray[np.float64]:
-    """Return the middles of the anchors, (2016, 2), in sides of the input: cells row by row."""
-    grids = []
-    for stride, count in STRIDES:
-        cells = (np.arange(PALM_SIDE // stride) + 0.5) * stride / PALM_SIDE
-        across, down = np.meshgrid(cells, cells)
-        grids.append(np.repeat(np.stack([across, down], -1).reshape(-1, 2), count, axis=0))
-    return np.vstack(grids)
 
 
 def _crop(middle: Points, side: float, angle: float, size: int) -> Matrix:
@@ -131,41 +129,6 @@ def _input(image: Image, crop: Matrix, side: int) -> NDArray[np.float32]:
     """Return what a network takes: (side, side, 3) RGB, 0..1, black outside the image."""
     made = resample(image, crop, side, cv2.INTER_LINEAR)
     return np.asarray(made[..., ::-1], np.float32) / np.float32(255)
-
-
-def _decoded(
-    raw: NDArray[np.float32], logits: NDArray[np.float32], anchors: NDArray[np.float64], back: Matrix
-) -> list[_Palm]:
-    """Return the palms of the detector's output, surest first.
-
-    Args:
-        raw: (1, 2016, 18): middle, size and seven points of each palm, in pixels of the input from its anchor.
-        logits: (1, 2016, 1).
-        anchors: From `_anchors`.
-        back: 2x3, input -> image.
-    """
-    scores = 1 / (1 + np.exp(-np.clip(logits.reshape(-1).astype(np.float64), -100, 100)))
-    sure = np.flatnonzero(scores > MIN_PALM_SCORE)
-    sure = sure[np.argsort(-scores[sure], kind="stable")]
-    pairs = raw.reshape(-1, 2 + PALM_POINTS, 2)[sure].astype(np.float64) / PALM_SIDE
-    middles, sizes, points = pairs[:, 0] + anchors[sure], pairs[:, 1], pairs[:, 2:] + anchors[sure][:, None]
-    boxes = np.stack([middles - sizes / 2, middles + sizes / 2], axis=1)
-    palms, left = [], list(range(len(sure)))
-    while left:
-        same = [index for index in left if _overlap(boxes[left[0]], boxes[index]) > SAME_PALM]
-        left = [index for index in left[1:] if index not in same]
-        weights = scores[sure[same]] / scores[sure[same]].sum()
-        averaged = np.vstack([np.tensordot(weights, part[same], 1) for part in (boxes, points)])
-        placed = transform_points(averaged * PALM_SIDE - 0.5, back)
-        palms.append(_Palm(float(scores[sure[same[0]]]), placed[:2], placed[2:]))
-    return palms
-
-
-def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the intersection over union of two boxes, (2, 2) each."""
-    common = np.prod(np.clip(np.minimum(one[1], other[1]) - np.maximum(one[0], other[0]), 0, None))
-    union = np.prod(one[1] - one[0]) + np.prod(other[1] - other[0]) - common
-    return float(common / union) if union > 0 else 1.0  # a box of no size is nobody's
 
 
 def _hand_crop(palm: _Palm) -> Matrix:

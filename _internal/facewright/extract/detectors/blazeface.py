@@ -18,6 +18,7 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map, threads
 from facewright.extract.detectors.base import Box, Detector, DetectorSpec, sort_largest_first
 from facewright.extract.licences import of_google
+from facewright.extract.proposals import Corners, Scores, anchors, decoded, merged
 from facewright.extract.tflite import TfliteModel
 
 INPUT_PX = 256
@@ -29,21 +30,7 @@ MIN_SCORE, SENSITIVE_SCORE = 0.5, 0.3
 SAME_FACE_IOU = 0.3
 SURE_SHARE = 0.1  # of the frame's longer side: from here on the whole frame shows every face
 BORDER_MARGIN = 0.2  # of a box's sides, that a tile shows around it
-
-
-def _anchors() -> NDArray[np.float32]:
-    """Return the middles (x, y) of all proposals, as shares of the input's side."""
-    found = []
-    for cells, boxes in LEVELS:
-        middles = (np.arange(cells) + 0.5) / cells
-        y, x = np.meshgrid(middles, middles, indexing="ij")
-        found.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), boxes, axis=0))
-    return np.concatenate(found).astype(np.float32)
-
-
-ANCHORS = _anchors()
-# A proposal is a row: the box (left, top, right, bottom), its score, and the middles of the right and the left eye.
-Proposals = NDArray[np.float64]
+ANCHORS = anchors(LEVELS)
 # As MTCNN draws its boxes and as dlib's frontal detector does (`FACE_SQUARE`), in widths of BlazeFace's box, whose
 # middle lies lower: medians of 76 faces in ten clips.
 BOX_WIDTH, BOX_HEIGHT, BOX_UP = 0.90, 1.29, 0.165
@@ -97,9 +84,10 @@ class BlazeFaceDetector:
                 for top in _starts(height)
                 for left in _starts(width)
             ]
-        return sort_largest_first([_box(proposal) for proposal in _merged(np.concatenate(found))])
+        scores, corners = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return sort_largest_first([_box(score, placed) for score, placed in merged(scores, corners, SAME_FACE_IOU)])
 
-    def _proposals(self, frame: Image, left: int, top: int, right: int, bottom: int) -> Proposals:
+    def _proposals(self, frame: Image, left: int, top: int, right: int, bottom: int) -> tuple[Scores, Corners]:
         """Return what the network proposes in a part of the frame, in the frame's pixels, edges counted.
 
         What reaches over an inner border of a tile is left out: another tile or the whole frame shows it as well.
@@ -110,21 +98,16 @@ class BlazeFaceDetector:
         square = np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
         square[:height, :width] = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         rgb = np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.float32) / np.float32(127.5) - 1
-        numbers, flags = self._model.run(rgb)
-        score = 1 / (1 + np.exp(-np.clip(flags.ravel().astype(np.float64), -80, 80)))
-        sure = score > self._min_score
-        values = numbers[0, sure].astype(np.float64) / INPUT_PX
-        anchors = ANCHORS[sure]
-        middle, half = values[:, :2] + anchors, values[:, 2:4] / 2
-        eyes = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]
+        raw, logits = self._model.run(rgb)
+        scores, shares = decoded(raw, logits, ANCHORS, INPUT_PX, self._min_score)
         scale = np.array([part.shape[1] / width, part.shape[0] / height]) * INPUT_PX
-        low, high = (middle - half) * scale + (left, top), (middle + half) * scale + (left, top)
-        points = (eyes * scale + (left, top)).reshape(-1, 4)
-        rows = np.column_stack([low, high, score[sure], points])
+        corners = shares * scale + (left, top)
+        low, high = corners[:, 0], corners[:, 1]
         margin = BORDER_MARGIN * (high - low)
         borders = np.array([left or -np.inf, top or -np.inf])
         ends = np.array([right if right < frame.shape[1] else np.inf, bottom if bottom < frame.shape[0] else np.inf])
-        return rows[((low - margin > borders) & (high + margin < ends)).all(axis=1)]
+        whole = ((low - margin > borders) & (high + margin < ends)).all(axis=1)
+        return scores[whole], corners[whole]
 
 
 def _starts(length: int) -> list[int]:
@@ -133,28 +116,10 @@ def _starts(length: int) -> list[int]:
     return [round(place) for place in np.linspace(0, max(length - TILE_PX, 0), count)]
 
 
-def _merged(proposals: Proposals) -> list[NDArray[np.float64]]:
-    """Return one row per face: the average of the proposals that overlap its best one, weighted by their scores."""
-    left = proposals[np.argsort(-proposals[:, 4], kind="stable")]
-    faces = []
-    while len(left):
-        best = left[0]
-        width_height = np.minimum(left[:, 2:4], best[2:4]) - np.maximum(left[:, :2], best[:2])
-        shared = np.clip(width_height, 0, None).prod(axis=1)
-        area = (left[:, 2] - left[:, 0]) * (left[:, 3] - left[:, 1])
-        same = shared > SAME_FACE_IOU * (area + area[0] - shared)
-        same[0] = True
-        face = np.average(left[same], axis=0, weights=left[same, 4])
-        face[4] = best[4]
-        faces.append(face)
-        left = left[~same]
-    return faces
-
-
-def _box(proposal: NDArray[np.float64]) -> Box:
-    """Return a face's box as MTCNN draws it, in pixels' middles."""
-    left, top, right, bottom, score, *eyes = proposal.tolist()
-    roll = math.degrees(math.atan2(eyes[3] - eyes[1], eyes[2] - eyes[0]))
+def _box(score: float, corners: NDArray[np.float64]) -> Box:
+    """Return a face's box as MTCNN draws it, in pixels' middles; the first points are the right and the left eye."""
+    (left, top), (right, bottom), right_eye, left_eye, *_ = corners.tolist()
+    roll = math.degrees(math.atan2(left_eye[1] - right_eye[1], left_eye[0] - right_eye[0]))
     width = right - left
     x, y = _moved((left + right) / 2, (top + bottom) / 2, -BOX_UP * width, roll)
     half_width, half_height = BOX_WIDTH * width / 2, BOX_HEIGHT * width / 2
