@@ -6,6 +6,7 @@ licence beside its name; what has no such declaration is not used in a commercia
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from facewright.core.errors import UserError
 from facewright.core.hints import RUN, again, hint
@@ -56,25 +57,40 @@ def commercial_only() -> bool:
     return root is not None and commercial_answer(Workspace(root)) is True
 
 
-def allowed(licence: Licence) -> bool:
-    """Whether a part may be used in the workspace of the command that runs."""
-    return licence.commercial or not commercial_only()
+class Part(Protocol):
+    """A detector or landmarker as it is declared."""
+
+    @property
+    def name(self) -> str:
+        """By which it is asked for."""
+
+    @property
+    def licence(self) -> Licence:
+        """Of its weights."""
 
 
-def require(licence: Licence, name: str, option: str, others: Sequence[str]) -> None:
-    """Refuse a part that may not be used in this workspace.
+AnyPart = TypeVar("AnyPart", bound=Part)
+
+
+def usable_part(parts: Sequence[AnyPart], name: str, kind: str, usual: str) -> AnyPart:
+    """Return the part of a name, if it may be used in the workspace of the command that runs.
 
     Args:
-        licence: Of the part.
-        name: By which it was asked for.
-        option: The flag by which another one is chosen: "--detector".
-        others: The names of those that may be used, the best first.
+        parts: All of the kind, the best first.
+        name: By which it is asked for.
+        kind: "detector"; the flag by which another one is chosen is called so.
+        usual: The name of the usual one.
 
     Raises:
-        UserError: Its licence does not allow commercial work, and the workspace is for that.
+        UserError: No such name, or its licence does not allow commercial work, and the workspace is for that.
     """
-    if allowed(licence):
-        return
+    option, by_name = f"--{kind}", {part.name: part for part in parts}
+    if name not in by_name:
+        raise UserError(f"There is no {kind} {name!r}.", f"one of {', '.join(by_name)}.", f"use {option} {usual}.")
+    licence = by_name[name].licence
+    if licence.commercial or not commercial_only():
+        return by_name[name]
+    others = [part.name for part in parts if part.licence.commercial]
     words = RUN.get().words
     if words and words[0] == "extract":
         fix = f"take another one:{again(option, others[0])}"

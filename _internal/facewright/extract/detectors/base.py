@@ -12,9 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from facewright.core.errors import UserError
 from facewright.core.images import Image
-from facewright.extract.licences import NOT_STATED, Licence, commercial_only, require
+from facewright.extract.licences import NOT_STATED, Licence, commercial_only, usable_part
 from facewright.faces.align import MEAN_FACE, Points, invert, similarity
 from facewright.faces.record import INNER, MANUAL_DETECTOR
 
@@ -150,15 +149,7 @@ def detector_spec(name: str) -> DetectorSpec:
     Raises:
         UserError: No such name, or the workspace is for commercial work and the detector is not.
     """
-    specs = {spec.name: spec for spec in detector_specs()}
-    if name not in specs:
-        raise UserError(
-            f"There is no detector {name!r}.",
-            f"one of {', '.join(specs)}.",
-            f"use --detector {DEFAULT_DETECTOR}.",
-        )
-    require(specs[name].licence, name, "--detector", [n for n, spec in specs.items() if spec.licence.commercial])
-    return specs[name]
+    return usable_part(detector_specs(), name, "detector", DEFAULT_DETECTOR)
 
 
 def make_detector(name: str, *, sensitive: bool = False) -> Detector:

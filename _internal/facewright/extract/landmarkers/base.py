@@ -13,10 +13,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.extract.detectors.base import Box
-from facewright.extract.licences import NOT_STATED, Licence, commercial_only, require
+from facewright.extract.licences import NOT_STATED, Licence, commercial_only, usable_part
 
 DEFAULT_LANDMARKER = "dlib"
 COMMERCIAL_LANDMARKER = "mesh"
@@ -102,13 +101,7 @@ def landmarker_spec(name: str) -> LandmarkerSpec:
     Raises:
         UserError: No such name, or the workspace is for commercial work and the landmarker is not.
     """
-    specs = {spec.name: spec for spec in landmarker_specs()}
-    if name not in specs:
-        raise UserError(
-            f"There is no landmarker {name!r}.", f"one of {', '.join(specs)}.", f"use {DEFAULT_LANDMARKER}."
-        )
-    require(specs[name].licence, name, "--landmarker", [n for n, spec in specs.items() if spec.licence.commercial])
-    return specs[name]
+    return usable_part(landmarker_specs(), name, "landmarker", DEFAULT_LANDMARKER)
 
 
 def make_landmarker(name: str | None = None) -> Landmarker:
