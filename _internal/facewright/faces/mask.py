@@ -16,7 +16,7 @@ from facewright.core.images import decode, encode
 from facewright.faces.align import Matrix, Points, between, invert, is_flat, resample, transform_points
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.mesh import OUTLINE
-from facewright.faces.polygons import MAX_POINTS, Kind, Polygon, draw_polygons
+from facewright.faces.polygons import MAX_POINTS, SHIFT, Kind, Polygon, draw_areas, draw_polygons
 from facewright.faces.record import FaceRecord
 
 Mask = NDArray[np.float32]
@@ -34,8 +34,6 @@ FACE_HULLS: tuple[tuple[int, ...], ...] = (
 )
 
 MAX_MASK_PIXELS = 1 << 24  # of a mask in a record: 4096 x 4096
-FINE = 4
-SHIFT = 4  # coordinates are handed to OpenCV in 1/16 px
 CONTOUR = 4  # a mask is drawn at so many times its size before its contour is followed
 SIMPLIFIED, SPECK, MAX_CONTOURS = 0.004, 0.02, 12  # shares of the image's side; contours, the largest first
 
@@ -237,21 +235,12 @@ def _fill(landmarks: Points, hulls: Sequence[tuple[int, ...]], size: tuple[int, 
     points = np.asarray(landmarks, np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < IBUG68.count or not np.isfinite(points).all():
         raise ValueError(f"landmarks must be (68, 2) finite numbers, not {points.shape}")
-    mask = np.zeros(size, np.float32)
-    used = points[sorted({index for hull in hulls for index in hull})]
-    left, top = (int(v) for v in np.clip(np.floor(used.min(0)) - 1, 0, (size[1], size[0])))
-    right, bottom = (int(v) for v in np.clip(np.ceil(used.max(0)) + 2, 0, (size[1], size[0])))
-    if right <= left or bottom <= top:
-        return mask
-    # Drawn at FINE times the size and averaged: OpenCV's own smooth edges would be half a pixel too wide.
-    canvas = np.zeros(((bottom - top) * FINE, (right - left) * FINE), np.uint8)
-    for indices in hulls:
-        corners = (points[list(indices)] - (left, top) + 0.5) * FINE - 0.5
-        fixed = np.rint(cv2.convexHull(corners.astype(np.float32)) * (1 << SHIFT)).astype(np.int32)
-        cv2.fillConvexPoly(canvas, fixed, 255, lineType=cv2.LINE_8, shift=SHIFT)
-    small = cv2.resize(canvas, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-    mask[top:bottom, left:right] = small.astype(np.float32) / np.float32(255)
-    return mask
+    return draw_areas([points[list(hull)] for hull in hulls], size, _fill_hull)
+
+
+def _fill_hull(canvas: NDArray[np.uint8], points: Points) -> None:
+    fixed = np.rint(cv2.convexHull(points.astype(np.float32)) * (1 << SHIFT)).astype(np.int32)
+    cv2.fillConvexPoly(canvas, fixed, 255, lineType=cv2.LINE_8, shift=SHIFT)
 
 
 SWAPPED = IBUG68.mirror
