@@ -23,8 +23,9 @@ from facewright.core.images import read_image  # noqa: E402
 from facewright.core.workspace import Workspace  # noqa: E402
 from facewright.extract.follow import FollowedFaces, follow_faces  # noqa: E402
 from facewright.extract.log import ExtractionLog  # noqa: E402
+from facewright.faces.expression import eye_distance  # noqa: E402
 from facewright.faces.faceset import load_faceset  # noqa: E402
-from facewright.faces.flow import carry_points, eye_distance  # noqa: E402
+from facewright.faces.flow import carry_points  # noqa: E402
 
 SHARE, LONGEST, APART = 0.1, 8, 3  # of the faces; frames of a run; frames between two runs, at least
 LEAST = 30  # faces of a track

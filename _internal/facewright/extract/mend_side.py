@@ -26,8 +26,9 @@ from facewright.extract.pipeline import FaceExtractor
 from facewright.extract.side_run import SideRun
 from facewright.extract.smooth_side import with_landmarks
 from facewright.faces.align import FaceType, Points, align_matrix, cut
+from facewright.faces.expression import eye_distance
 from facewright.faces.faceset import FaceFile
-from facewright.faces.flow import carry_points, eye_distance
+from facewright.faces.flow import LEAST_EYES_PX, carry_points
 from facewright.faces.likeness import COMPARED_SIDE, likeness
 from facewright.faces.odd import odd_faces
 from facewright.faces.record import FaceRecord, save_face
@@ -166,7 +167,7 @@ def _mend(
         image = _frame(run, name)
         like = max(likeness(_look(image, points), look) for look in looks)
         sure = (
-            carried.lost < MAX_LOST * max(1.0, SMALL_PX / eye_distance(points))
+            carried.lost < MAX_LOST * max(1.0, SMALL_PX / eye_distance(points, LEAST_EYES_PX))
             and like >= LIKE
             and _inside(points, image)
         )

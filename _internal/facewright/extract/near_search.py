@@ -12,7 +12,8 @@ from facewright.extract.filters import reject_false_face
 from facewright.extract.follow import Rect, overlap
 from facewright.extract.pipeline import FaceExtractor
 from facewright.faces.align import Points
-from facewright.faces.flow import eye_distance
+from facewright.faces.expression import eye_distance
+from facewright.faces.flow import LEAST_EYES_PX
 from facewright.faces.record import FaceRecord
 
 VIEW_PX = 192  # side of what the detector sees: one size for all, since some get ready anew for each
@@ -58,8 +59,8 @@ def _moved(box: Box, corner: Points) -> Box:
 
 def _is_there(record: FaceRecord, points: Points) -> bool:
     found = record.frame_landmarks
-    apart = float(np.linalg.norm(found - points, axis=1).mean())
-    return overlap(_extent(found), _extent(points)) > SAME_PLACE and apart < MAX_APART * eye_distance(points)
+    apart = float(np.linalg.norm(found - points, axis=1).mean()) / eye_distance(points, LEAST_EYES_PX)
+    return overlap(_extent(found), _extent(points)) > SAME_PLACE and apart < MAX_APART
 
 
 def _extent(points: Points) -> Rect:

@@ -36,10 +36,10 @@ def openings(record: FaceRecord) -> tuple[float, float]:
     return eye_opening(flat) * narrowed, mouth_opening(flat) * narrowed
 
 
-def eye_distance(points: Points) -> float:
-    """Return the distance of the outer eye corners in pixels, at least a millionth."""
+def eye_distance(points: Points, least: float = 1e-6) -> float:
+    """Return the distance of the outer eye corners in pixels, at least `least`."""
     one, other = (np.asarray(points, np.float64)[index] for index in OUTER_EYE_CORNERS)
-    return max(float(np.linalg.norm(one - other)), 1e-6)
+    return max(float(np.linalg.norm(one - other)), least)
 
 
 def eye_opening(points: Points) -> float:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.faces.align import Points
+from facewright.faces.expression import eye_distance
 
 FACE_PX = 160  # larger extent of the landmarks in the images that the flow sees
 MAX_ENLARGED = 3.0
 BORDER = 0.35  # of the landmarks' extent, around them
 SMOOTH = 7  # px, over which the flow is averaged
-EYES = (36, 45)  # the outer corners
+LEAST_EYES_PX = 1.0  # a smaller distance of the eyes counts as so large
 
 Numbers = NDArray[np.float64]
 
@@ -41,12 +42,6 @@ class CarriedPoints:
     lost: float
 
 
-def eye_distance(points: Points) -> float:
-    """Return the distance of the outer corners of the eyes, in pixels, at least 1."""
-    one, other = np.asarray(points, np.float64)[list(EYES)]
-    return max(float(np.linalg.norm(one - other)), 1.0)
-
-
 def carry_points(frames: Iterable[Image], first: Points, last: Points) -> CarriedPoints:
     """Return the landmarks in the frames between the first and the last one.
 
@@ -63,8 +58,8 @@ def carry_points(frames: Iterable[Image], first: Points, last: Points) -> Carrie
     share = np.linspace(0, 1, len(views))[:, None, None]
     missed = forward[-1] - end, backward[0] - start
     met = (1 - share) * (forward - share * missed[0]) + share * (backward - (1 - share) * missed[1])
-    lost = float(np.mean([np.linalg.norm(one, axis=1).mean() for one in missed])) / (eye_distance(ends[0]) * scale)
-    return CarriedPoints(met[1:-1] / scale + corner, lost)
+    lost = float(np.mean([np.linalg.norm(one, axis=1).mean() for one in missed])) / scale
+    return CarriedPoints(met[1:-1] / scale + corner, lost / eye_distance(ends[0], LEAST_EYES_PX))
 
 
 def _view(first: Numbers, last: Numbers) -> tuple[Numbers, float, tuple[int, int]]:

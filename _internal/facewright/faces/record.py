@@ -21,6 +21,7 @@ from facewright.core.png import DamagedPng, get_text, png_size, read_head, set_t
 from facewright.core.safe_files import read_regular
 from facewright.faces.align import FaceType, align_matrix, cut, similarity, transform_points
 from facewright.faces.landmarks import IBUG68
+from facewright.faces.mesh import POINTS as MESH
 from facewright.faces.polygons import Polygon, polygons_of
 from facewright.faces.pose import head_pose
 
@@ -33,7 +34,6 @@ EMBEDDING = 128  # numbers that describe who a face is
 LARGEST = 1e6  # pixels: no image is larger, so a larger number is damage
 MIN_SPAN = 1e-3  # pixels that a face's points are apart at least; records keep no smaller distance
 MANUAL_DETECTOR = "manual"  # stands for the detector in the record of a face that a person placed or moved
-MESH = 468  # points of MediaPipe's face mesh
 ORIGINS = ("found", "repaired", "filled")
 
 
