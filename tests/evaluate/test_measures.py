@@ -6,6 +6,7 @@ import pytest
 
 from convert.drawn_faces import landmarks
 from facewright.evaluate import measures, pixels
+from facewright.faces import expression
 
 SIDE, CENTRE = 220, (110.0, 120.0)
 POINTS = landmarks(CENTRE, 90.0)
@@ -86,12 +87,12 @@ def test_openings_grow_with_the_opening_and_not_with_the_face() -> None:
         for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
             points[lower] = points[upper] + (0, eyes * width)
         for upper, lower in ((61, 67), (62, 66), (63, 65)):
-            points[lower] = points[upper] + (0, lips * measures.eye_distance(points))
+            points[lower] = points[upper] + (0, lips * expression.eye_distance(points))
         return points
 
     for side in (40.0, 300.0):
-        assert measures.eye_opening(opened(0.3, 0.2, side)) == pytest.approx(0.3, rel=0.02)
-        assert measures.mouth_opening(opened(0.3, 0.2, side)) == pytest.approx(0.2)
+        assert expression.eye_opening(opened(0.3, 0.2, side)) == pytest.approx(0.3, rel=0.02)
+        assert expression.mouth_opening(opened(0.3, 0.2, side)) == pytest.approx(0.2)
 
 
 def test_correlation_and_error_pass_over_what_is_not_known() -> None:
@@ -107,7 +108,7 @@ def test_jitter_sees_trembling_and_neither_dsts_motion_nor_gaps() -> None:
     dst = np.array([landmarks((100 + 9.0 * t + 3 * (t % 2), 100), 80 + 4 * t, 7.0 * t) for t in range(9)])
     assert np.nanmax(measures.jitter(dst, dst, times)) < 1e-6
     assert np.isnan(measures.jitter(dst, dst, times))[[0, 5, 6, 8]].all()
-    eyes = np.array([measures.eye_distance(points) for points in dst])
+    eyes = np.array([expression.eye_distance(points) for points in dst])
     tremble = dst + (0.01 * eyes * (-1) ** np.arange(9))[:, None, None] * (1, 0)
     # +1, -1, +1 per cent: a second difference of 4 per cent; the mean face's eyes are as far apart as the drawn one's.
     assert np.nanmean(measures.jitter(tremble, dst, times)) == pytest.approx(4, rel=0.01)

@@ -11,6 +11,7 @@ from facewright.evaluate import measures, pixels
 from facewright.evaluate.intervals import Interval, Rows, intervals
 from facewright.evaluate.observe import Observation, Observations
 from facewright.evaluate.subject import EvaluatedFace, Subject
+from facewright.faces import expression
 from facewright.faces.pose import head_pose
 
 Column = NDArray[np.float64]
@@ -245,7 +246,7 @@ def _places(faces: Sequence[EvaluatedFace]) -> dict[str, Column]:
     return {
         "x": middles[:, 0],
         "y": middles[:, 1],
-        "eye_distance": np.array([measures.eye_distance(face.points) for face in faces], float),
+        "eye_distance": np.array([expression.eye_distance(face.points) for face in faces], float),
     }
 
 
@@ -277,10 +278,10 @@ def _geometry(seen: Seen) -> dict[str, Column]:
     return {
         "pose_error": np.array([measures.pose_error(head_pose(now), head_pose(was)) for was, now in rows]),
         "landmark_error": np.array([measures.landmark_error(now, was) for was, now in rows]),
-        "eyes": np.array([measures.eye_opening(now) for _, now in rows]),
-        "eyes_dst": np.array([measures.eye_opening(was) for was, _ in rows]),
-        "mouth": np.array([measures.mouth_opening(now) for _, now in rows]),
-        "mouth_dst": np.array([measures.mouth_opening(was) for was, _ in rows]),
+        "eyes": np.array([expression.eye_opening(now) for _, now in rows]),
+        "eyes_dst": np.array([expression.eye_opening(was) for was, _ in rows]),
+        "mouth": np.array([expression.mouth_opening(now) for _, now in rows]),
+        "mouth_dst": np.array([expression.mouth_opening(was) for was, _ in rows]),
     }
 
 

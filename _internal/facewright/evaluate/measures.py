@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.faces.align import MEAN_FACE, Points, similarity, transform_points
-from facewright.faces.expression import eye_distance as eye_distance
-from facewright.faces.expression import eye_opening as eye_opening
-from facewright.faces.expression import mouth_opening as mouth_opening
+from facewright.faces.expression import eye_distance
 from facewright.faces.landmarks import IBUG68
 from facewright.faces.smoothing import second_differences
 
