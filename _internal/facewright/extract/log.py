@@ -114,6 +114,10 @@ class ExtractionLog:
         self._add(entry)
         self.entries[name] = entry
 
+    def tried(self, name: str) -> list[str]:
+        """Return which further searches a frame went through: `second_search` and `mend_side` write their names."""
+        return [word for word in str(self.entries.get(name, {}).get("tried", "")).split(",") if word]
+
     def _add(self, entry: Entry) -> None:
         if self._journal is None:
             raise ValueError("the log is not open for writing")

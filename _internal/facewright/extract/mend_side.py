@@ -133,11 +133,7 @@ def mend_side(run: SideRun, longest: int, extractors: Callable[[], Sequence[Face
 
 def _untried(followed: FollowedFaces, run: SideRun, one: Stretch, *, fill: bool) -> bool:
     times = [*one.bad, *(one.missing if fill else ())]
-    return any(TRIED not in _tried(run, followed.names[time]) for time in times)
-
-
-def _tried(run: SideRun, name: str) -> list[str]:
-    return [word for word in str(run.log.entries.get(name, {}).get("tried", "")).split(",") if word]
+    return any(TRIED not in run.log.tried(followed.names[time]) for time in times)
 
 
 def _mend(
@@ -181,7 +177,7 @@ def _mend(
             if made is not None:
                 _add(run, ends[0], image, made)
                 (done.found if seen else done.filled).append(name)
-        run.log.note_more(name, tried=",".join([*_tried(run, name), TRIED]))
+        run.log.note_more(name, tried=",".join([*run.log.tried(name), TRIED]))
 
 
 def _frame(run: SideRun, name: str) -> Image:

@@ -43,7 +43,7 @@ def search_again(run: SideRun, faceless: Sequence[Path], passes: Sequence[Search
         Frame name -> files of its new faces.
     """
     found: dict[str, list[str]] = {}
-    tried = {path: str(run.log.entries[path.name].get("tried", "")).split(",") for path in faceless}
+    tried = {path: run.log.tried(path.name) for path in faceless}
 
     def waiting(one: SearchPass) -> list[Path]:
         return [path for path, names in tried.items() if one.name not in names and path.name not in found]
@@ -65,7 +65,7 @@ def search_again(run: SideRun, faceless: Sequence[Path], passes: Sequence[Search
             results = extract_faces(frames, extractor, run.executor)
             for result in console.progress(results, total=len(frames), title=one.name, unit="frames"):
                 tried[result.path].append(one.name)
-                log.note(result, settings, tried=",".join(filter(None, tried[result.path])))
+                log.note(result, settings, tried=",".join(tried[result.path]))
                 if result.faces:
                     found[result.path.name] = result.faces
     run.faces_written({name for names in found.values() for name in names})
