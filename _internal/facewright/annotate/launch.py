@@ -12,7 +12,7 @@ from facewright.annotate.storage import FaceStorage
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
-from facewright.core.options import option
+from facewright.core.options import option, port_option
 from facewright.extract.log import LoggedSettings, finished_manually
 from facewright.extract.open_frames import OpenFrame
 from facewright.extract.session import Annotated, frames_without_faces
@@ -48,7 +48,7 @@ class AnnotationOptions:
         "Annotate on a page in a browser instead of a window; for machines without a screen, through ssh -L.",
         remember=False,
     )
-    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+    port: int = port_option()
     manual_window_size: int = option(
         1368, "Longest side of a frame in window or page, in pixels; 0 shows it in its own size.", low=0, high=4096
     )

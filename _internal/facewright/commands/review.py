@@ -15,7 +15,7 @@ from facewright.convert.engines import EngineModels
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.hints import hint
-from facewright.core.options import option
+from facewright.core.options import option, port_option
 from facewright.core.workspace import Workspace
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import write_marked
@@ -42,7 +42,7 @@ class Options:
         "Look at them on a page in a browser, and decide about each; from another machine through ssh -L.",
         remember=False,
     )
-    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+    port: int = port_option()
 
 
 @dataclass(frozen=True)

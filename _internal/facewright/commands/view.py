@@ -15,7 +15,7 @@ from facewright.core.files import write_bytes
 from facewright.core.images import encode
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.machine import cores
-from facewright.core.options import option
+from facewright.core.options import option, port_option
 from facewright.core.workers import threads
 from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.extract.verdict import say_verdict
@@ -43,7 +43,7 @@ class Options:
         "Work with the faces on a page in a browser: filter, enlarge, put away; from another machine through ssh -L.",
         remember=False,
     )
-    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+    port: int = port_option()
     largest: int = option(240, "Most faces on the contact sheet; of more, an even choice.", low=1, high=5000)
 
 

@@ -10,7 +10,7 @@ from facewright.convert.detail import SharpenKind
 from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm, needs_onnx
 from facewright.convert.masks import KeepZone, LearnedMask, MaskKind
 from facewright.convert.selection import parse_cast, parse_ranges
-from facewright.core.options import option, output_values
+from facewright.core.options import option, output_values, port_option
 from facewright.faces.color_transfer import ColorTransfer
 from facewright.models.spec import ConverterDefaults
 
@@ -133,7 +133,7 @@ class ConvertOptions(BlendOptions):
         "The preview on a page in a browser instead of a window; from another machine through ssh -L.",
         remember=False,
     )
-    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+    port: int = port_option()
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,11 @@ def option(default: Value, help: str, **declaration: Any) -> Any:
     return dataclasses.field(default=default, metadata={"option": spec})
 
 
+def port_option() -> Any:
+    """Declare the option `port` of a step that can serve a page."""
+    return option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+
+
 def declared(settings: type) -> list[Option]:
     """Return the options of a dataclass, in the order of declaration."""
     found = []

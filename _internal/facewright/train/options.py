@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from facewright.core.options import option
+from facewright.core.options import option, port_option
 from facewright.models.registry import model_classes
 from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
@@ -122,7 +122,7 @@ class WatchOptions:
         "Show the training on a page in a browser too: preview, curves, buttons; from another machine through ssh -L.",
         remember=False,
     )
-    port: int = option(0, "Port of that page on 127.0.0.1; 0 takes a free one.", low=0, high=65_535)
+    port: int = port_option()
     preview: bool = option(True, "Draw previews.")
     terminal_preview: bool = option(
         False, "Draw the faces in the terminal too, in coloured blocks: when a preview is requested, and on saving."
