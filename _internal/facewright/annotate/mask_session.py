@@ -17,7 +17,7 @@ from facewright.annotate.viewport import Eye
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image
-from facewright.faces.align import Matrix, invert, is_flat, similarity, transform_points
+from facewright.faces.align import Matrix, invert, is_flat, similarity, transform_points, zoom_of
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.mask import Mask, automatic_mask, polygons_around
 from facewright.faces.polygons import MAX_POLYGONS, Polygon
@@ -360,8 +360,7 @@ class MaskSession:
     def _reach(self) -> float:
         """How near to a corner a press must be to take it, in the frame's pixels."""
         assert self._record is not None
-        scale = float(np.sqrt(abs(np.linalg.det(self._record.matrix[:, :2]))))
-        return REACH * self.eye.reach / scale
+        return REACH * self.eye.reach / zoom_of(self._record.matrix)
 
 
 def _moved(polygon: Polygon, step: Matrix) -> NDArray[np.float32]:

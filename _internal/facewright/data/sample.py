@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
-from facewright.faces.align import Matrix
+from facewright.faces.align import Matrix, zoom_of
 from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
@@ -162,7 +162,7 @@ def prepare_face(image: Image, record: FaceRecord, samples: Sequence[Sample]) ->
     """
     side = image.shape[0]
     landmarks = np.asarray(record.landmarks, np.float32)
-    zooms = [_zoom(face_matrix(landmarks, s.face_type, s.size)) for s in samples]
+    zooms = [zoom_of(face_matrix(landmarks, s.face_type, s.size)) for s in samples]
     sides = sorted({max(16, side // max(1, int(1 / max(zoom, 1e-6) + SLACK))) for zoom in zooms}, reverse=True)
     sizes = [_shrunk(image, record, landmarks, small, masks_needed(samples)) for small in sides]
     return PreparedFace(sizes[0].image, sizes[0].masks, sizes[0].landmarks, tuple(sizes[1:]))
@@ -186,10 +186,6 @@ def _shrunk(
 def shrunk_landmarks(landmarks: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     """Return landmarks in an image of another size; pixels are named by their middle."""
     return ((landmarks + 0.5) * scale - 0.5).astype(np.float32)
-
-
-def _zoom(matrix: Matrix) -> float:
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
 def make_sample(
@@ -244,7 +240,7 @@ def _placed(face: PreparedFace, sample: Sample, params: AugmentParams | None) ->
     """Return the size of the face to look into, and the matrix from it to the output."""
     source = face
     if face.smaller:
-        source = face.sized(round(face.side * _zoom(face_matrix(face.landmarks, sample.face_type, sample.size))))
+        source = face.sized(round(face.side * zoom_of(face_matrix(face.landmarks, sample.face_type, sample.size))))
     if params is None:
         return source, face_matrix(source.landmarks, sample.face_type, sample.size)
     landmarks = mirror_landmarks(source.landmarks, source.side) if params.flip else source.landmarks

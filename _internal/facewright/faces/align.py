@@ -116,6 +116,11 @@ def invert(matrix: Matrix) -> Matrix:
     return np.hstack([linear, (-linear @ matrix[:, 2])[:, None]])
 
 
+def zoom_of(matrix: Matrix) -> float:
+    """Return how many times as large a matrix shows things: root of the area that a unit square becomes."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
 def is_flat(matrix: Matrix) -> bool:
     """Whether a matrix leads to a line or a point and has no way back, as in a damaged record."""
     return abs(float(np.linalg.det(matrix[:, :2]))) < 1e-12
@@ -159,7 +164,7 @@ def resample(image: NDArray[Any], matrix: Matrix, size: int, interpolation: int)
     square is cut n times as large, n whole, and n x n pixels are averaged.
     """
     matrix = np.asarray(matrix, np.float64)
-    shrink = 1 / max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-9)
+    shrink = 1 / max(zoom_of(matrix), 1e-9)
     n = min(int(shrink), LARGEST_AVERAGE)
     if n < 2:
         return cv2.warpAffine(image, matrix, (size, size), flags=interpolation)

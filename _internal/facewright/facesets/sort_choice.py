@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.faces.align import zoom_of
 from facewright.faces.faceset import FaceFile
 from facewright.faces.like_poses import POSE_DEGREES, on_this_head
 from facewright.facesets.distances import CityBlock
 from facewright.facesets.looks import looks_of
-from facewright.facesets.sort_base import FaceToSort, ascending, sort_method
+from facewright.facesets.sort_base import FaceToSort, ascending, descending, sort_method
 from facewright.facesets.sort_images import face_pixels
 
 LEVELS = 25.0  # grey levels of light that count as much as POSE_DEGREES of pose
@@ -56,7 +57,7 @@ def coverage(face: FaceToSort) -> NDArray[np.float32]:
 @sort_method("upscale-factor", "least enlarged first: faces blown up from few pixels gather at the end", ascending)
 def upscale_factor(face: FaceToSort) -> float:
     """Pixels of the aligned image per pixel of the frame; above 1 it was enlarged."""
-    return float(np.sqrt(abs(np.linalg.det(face.record.matrix[:, :2]))))
+    return zoom_of(face.record.matrix)
 
 
 def needed_first(measures: NDArray[np.float32], dst: Sequence[FaceFile]) -> list[int]:
@@ -77,7 +78,7 @@ def needed_first(measures: NDArray[np.float32], dst: Sequence[FaceFile]) -> list
         squares = ((poses[start : start + step, None] - src[None]) ** 2).sum(axis=2)
         weights = np.exp(-squares / (2 * WIDTH**2))
         votes += (weights / np.maximum(weights.sum(axis=1, keepdims=True), LEAST)).sum(axis=0)
-    return np.argsort(-np.round(votes, 6), kind="stable").tolist()
+    return descending(np.round(votes, 6))
 
 
 @sort_method(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.core.options import option
-from facewright.faces.align import invert
+from facewright.faces.align import invert, is_flat
 from facewright.faces.mask import hull_mask
 from facewright.facesets.distances import CityBlock, Similarity
 from facewright.facesets.orders import chain, chain_of
@@ -17,7 +17,6 @@ from facewright.facesets.sort_base import FaceToSort, ascending, descending, sor
 # Side of the Laplacian's aperture in pixels. The larger, the less it takes noise for detail.
 SHARPNESS_APERTURE, MOTION_APERTURE = 7, 11
 MIN_HULL_PIXELS = 64  # of a hull; below that it tells nothing and the whole image counts
-MIN_DETERMINANT = 1e-12  # determinant of a matrix that has no way back
 HUE_STEP = 2 * np.pi / 180  # OpenCV's hue counts steps of 2 degrees: radians per step
 
 
@@ -85,7 +84,7 @@ def black(face: FaceToSort) -> float:
     if not lit.any():
         return 1.0
     matrix = face.record.matrix
-    if abs(np.linalg.det(matrix[:, :2])) < MIN_DETERMINANT:
+    if is_flat(matrix):
         return float(1 - lit.mean())
     height, width = lit.shape
     rows, columns = np.mgrid[:height, :width]
