@@ -100,16 +100,20 @@ EXPRESSIONS = (
 
 def lacking_poses(src: Looks, dst: Looks) -> int:
     """Return how many faces of dst look where src hardly does; 0 where they are few."""
-    lacking = int((distance_to_poses(dst.poses, src.poses) > POSE_DEGREES).sum())
-    return lacking if _count(lacking, len(dst)) else 0
+    return _lacking(distance_to_poses(dst.poses, src.poses))
+
+
+def _lacking(away: Numbers) -> int:
+    count = int((away > POSE_DEGREES).sum())
+    return count if _count(count, len(away)) else 0
 
 
 def pose_words(src: Looks, dst: Looks) -> str:
     """Say for how many faces of dst src has none of like pose, and which faces are to be added; "" where it has all."""
-    count = lacking_poses(src, dst)
+    away = distance_to_poses(dst.poses, src.poses)
+    count = _lacking(away)
     if not count:
         return ""
-    away = distance_to_poses(dst.poses, src.poses)
     yaw, pitch = dst.poses[int(away.argmax())]
     return (
         f"For {counted(count, 'face')} of dst ({count / len(dst):.0%}) src has hardly one within "
