@@ -40,8 +40,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     with open_side(workspace, side, models) as side_run:
         report = extract_side(side_run, options, ManualAnnotation(options), fill_gaps=options.manual_fix)
         report.say()
-        other = workspace.side("dst" if side.short == "src" else "src")
-        for line in at_a_glance(side, side_run.faces, load_faceset(other.aligned_dir), side_run.executor):
+        for line in at_a_glance(side, side_run.faces, load_faceset(side.other.aligned_dir), side_run.executor):
             console.say(line)
         _offer_covered(workspace, side_run)
         say_verdict(side, side_run.faces, side_run.log, fine=True)

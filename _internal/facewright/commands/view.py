@@ -92,8 +92,7 @@ def _view(workspace: Workspace, options: Options, side: Side) -> ViewReport:
     if opened:
         console.say("Opened in the system's viewer.")
     with threads(cores()) as executor:
-        other_side = workspace.side("dst" if options.side == "src" else "src")
-        other = looks_of(load_faceset(other_side.aligned_dir).faces)
+        other = looks_of(load_faceset(side.other.aligned_dir).faces)
         seen, sheet = _describe(workspace, options, side, faceset, executor, other)
         if options.serve:
             reasons = odd_faces_of(side, faceset, seen.by_name)
@@ -120,8 +119,7 @@ def _describe(
     console.say(f"  {faceset_summary(stats)}")
     for line in advice:
         (console.say if line.fine else console.warn)(f"  {'+' if line.fine else '!'} {line.text}")
-    other_name = "data_dst" if options.side == "src" else "data_src"
-    drawn = faceset_plots(stats, other.poses, other_name) if stats.faces else []
+    drawn = faceset_plots(stats, other.poses, side.other.name) if stats.faces else []
     title = f"{side.name}: {console.counted(len(faceset.faces), 'face')}"
     by_name = {face.name: face for face in stats.faces}
     seen = SeenFaces(title, faceset_summary(stats), tuple(advice), tuple(drawn), by_name)

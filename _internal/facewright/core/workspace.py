@@ -70,6 +70,11 @@ class Side:
         """The side as it is named in flags: src or dst."""
         return self.name.removeprefix("data_")
 
+    @property
+    def other(self) -> "Side":
+        """The other side of the same project."""
+        return Side(self.root, "data_dst" if self.short == "src" else "data_src")
+
     def hint(self, command: str, *words: str) -> str:
         """Return the line that runs a subcommand for this side; see `facewright.core.hints.hint`."""
         name, _, flags = command.partition(" ")

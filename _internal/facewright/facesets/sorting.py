@@ -14,7 +14,6 @@ import numpy as np
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, write_bytes
-from facewright.core.hints import hint
 from facewright.core.images import Image, encode, read_image
 from facewright.core.left_out import warn_of_left_out_faces
 from facewright.core.machine import cores
@@ -82,13 +81,12 @@ def _held_against(side: Side, method: Method) -> list[FaceFile]:
     """Return the faces of the other side for a method that needs them."""
     if not method.against:
         return []
-    other = Side(side.root, f"data_{method.against}")
-    if side == other:
-        asked = "src" if side.short == "dst" else "dst"
+    other = side.other
+    if side.short == method.against:
         raise UserError(
-            f"{method.name} sorts the other side, by the faces of {other.name}.",
-            f"the faces of data_{asked}.",
-            f"sort those, or choose another method:{hint(f'sort --side {asked} --by {method.name}')}",
+            f"{method.name} sorts the other side, by the faces of {side.name}.",
+            f"the faces of {other.name}.",
+            f"sort those, or choose another method:{other.hint(f'sort --by {method.name}')}",
         )
     faceset = load_faceset(other.aligned_dir)
     if not faceset.faces:
