@@ -44,7 +44,6 @@ PAGE_STYLE = (
 label { margin-right: 14px }
 #faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 10px }
 figure { content-visibility: auto; contain-intrinsic-size: 148px 196px }
-figure[hidden] { display: none }
 """
 )
 

@@ -81,6 +81,19 @@ kbd {
 [hidden] { display: none !important }
 :is(button, select, input):focus-visible { outline: 3px solid var(--accent); outline-offset: 1px }
 """
+# What the pages that are served share: making an element, and what to say of a request that failed.
+SCRIPT = """\
+"use strict";
+function element(name, more, ...children) {
+  const made = Object.assign(document.createElement(name), more);
+  made.append(...children);
+  return made;
+}
+function said(error) {
+  if (error.message && error.name === "Error") return error.message;
+  return "The program does not answer. Was it ended, or is the connection lost?";
+}
+"""
 ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect width='16' height='16' rx='4' fill='#1f6f5c'/>"
     "<ellipse cx='8' cy='8' rx='4' ry='5.2' fill='#fff'/></svg>"
@@ -103,8 +116,8 @@ def page_head(title: str, style: str = "") -> str:
 
 
 def page_of_file(file: Path, title: str, style: str = "") -> bytes:
-    """Return a page that lies beside its module as .html, with the head that all pages share in its place."""
-    head = page_head(title, style)
+    """Return a page that lies beside its module as .html, in its place the head and the script that all pages share."""
+    head = f"{page_head(title, style)}<script>\n{SCRIPT}</script>\n"
     return file.read_text(encoding="utf-8").replace("<!-- HEAD of ui/page.py -->", head).encode("utf-8")
 
 
