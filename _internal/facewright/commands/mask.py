@@ -25,6 +25,7 @@ from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import FACES_OF_SIDES, Side, Workspace
 from facewright.extract.side_run import open_side
+from facewright.facesets.common import no_faces
 from facewright.masks.applying import apply_masks, remove_masks
 from facewright.masks.fetching import fetch_labelled
 from facewright.masks.options import MaskApplyOptions, MaskTrainOptions
@@ -113,11 +114,7 @@ def _edit(workspace: Workspace, side: Side, options: AnnotationOptions) -> int:
     with open_side(workspace, side) as side_run:
         faces = [face for files in side_run.faces.by_frame().values() for face in files]
         if not faces:
-            raise UserError(
-                f"There are no faces in {side.aligned_dir}.",
-                "aligned faces.",
-                f"extract them first:{side.hint('extract')}",
-            )
+            raise no_faces(side, side_run.faces.bad)
         covered = {face.path.name: (COVERED,) for face in faces if face.record.occlusion}
         changed = len(edit_masks(side_run, faces, options, covered))
     if changed:
