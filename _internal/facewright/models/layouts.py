@@ -13,7 +13,10 @@ if TYPE_CHECKING:  # it imports keras
 
 
 class SharedEncoder(FaceModel):
-    """One encoder for both people and a decoder each: the parts "encoder", "decoder_src" and "decoder_dst"."""
+    """One encoder for both people and a decoder each: the parts "encoder", "decoder_src" and "decoder_dst".
+
+    A model that decodes in another way overrides `decode`.
+    """
 
     def decode(self, side: str, code: Any) -> tuple[Any, Any]:
         """Decode as "src" or "dst": image (b, S, S, 3) and mask (b, S, S, 1)."""
@@ -21,7 +24,7 @@ class SharedEncoder(FaceModel):
         return face, mask
 
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
-        """Encode both in one go (large weights are read once), decode each with its own decoder."""
+        """Encode both in one go (large weights are read once), decode each as the person it is."""
         code = self.parts["encoder"](nn.ops.concatenate([src, dst]))
         count = nn.ops.shape(src)[0]
         src_face, src_mask = self.decode("src", code[:count])

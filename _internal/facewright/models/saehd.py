@@ -17,7 +17,7 @@ from facewright.core.options import option
 from facewright.core.workspace import SIDES
 from facewright.data.sample import Sample
 from facewright.faces.dfl_crop import DflFaceType
-from facewright.models.base import FaceModel
+from facewright.models.layouts import SharedEncoder
 from facewright.models.spec import CONVERTER_DEFAULTS, FaceView, ModelOptions
 
 if TYPE_CHECKING:  # it imports keras
@@ -56,7 +56,7 @@ def check_architecture(text: str) -> None:
         )
 
 
-class SAEHD(FaceModel):
+class SAEHD(SharedEncoder):
     """Faces of 64 to 640 px, any width."""
 
     title = "any size and width: DeepFaceLab's large models, for a GPU; imported ones go on as this"
@@ -184,40 +184,13 @@ class SAEHD(FaceModel):
         dropped = {"keep": KEEP, "period": PERIOD} if self.options.lr_dropout else {}
         return kind(RATE, global_clipnorm=1.0 if self.options.clipgrad else None, **dropped)
 
-    def decode(self, side: str, flat: Any) -> tuple[Any, Any]:
-        """Decode what the encoder gave as "src" or "dst": image (b, S, S, 3) and mask (b, S, S, 1)."""
+    def decode(self, side: str, code: Any) -> tuple[Any, Any]:
+        """Send what the encoder gave through the networks in the middle, decode as "src" or "dst"."""
         if "inter" in self.parts:
-            face, mask = self.parts[f"decoder_{side}"](self.parts["inter"](flat))
-        else:
-            codes = {name: self.parts[name](flat) for name in dict.fromkeys(INTERS[side])}
-            both = nn.ops.concatenate([codes[name] for name in INTERS[side]], axis=-1)
-            face, mask = self.parts["decoder"](both)
+            return super().decode(side, self.parts["inter"](code))
+        codes = {name: self.parts[name](code) for name in dict.fromkeys(INTERS[side])}
+        face, mask = self.parts["decoder"](nn.ops.concatenate([codes[name] for name in INTERS[side]], axis=-1))
         return face, mask
-
-    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
-        """Encode both in one go, decode each as the person it is."""
-        flat = self.parts["encoder"](nn.ops.concatenate([src, dst]))
-        count = nn.ops.shape(src)[0]
-        src_face, src_mask = self.decode("src", flat[:count])
-        dst_face, dst_mask = self.decode("dst", flat[count:])
-        return {"src": src_face, "src_mask": src_mask, "dst": dst_face, "dst_mask": dst_mask}
-
-    def swap(self, dst: Any) -> tuple[Any, Any]:
-        """Encode dst, decode as src."""
-        return self.decode("src", self.parts["encoder"](dst))
-
-    def swap_back(self, src: Any) -> tuple[Any, Any]:
-        """Encode src, decode as dst."""
-        return self.decode("dst", self.parts["encoder"](src))
-
-    def own_mask(self, dst: Any) -> Any:
-        """Encode dst, decode as dst: its mask."""
-        return self.decode("dst", self.parts["encoder"](dst))[1]
-
-    def swap_with_own_mask(self, dst: Any) -> tuple[Any, Any, Any]:
-        """Encode dst once, decode as both."""
-        flat = self.parts["encoder"](dst)
-        return *self.decode("src", flat), self.decode("dst", flat)[1]
 
     def losses(
         self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
