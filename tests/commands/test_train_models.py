@@ -77,7 +77,7 @@ class TestNamedModels:
         assert plan(two).flags["name"] == "d x"
 
     def test_renamed_and_deleted_on_the_console(self, two, typed, monkeypatch, capsys):
-        typed("r 2", "star", "r 1", "con", "d 1", "y", "")
+        typed("r 2", "star", "r 1", "con", "r 1", "mask", "d 1", "y", "")
         assert plan(two).flags["name"] == "star"
         assert "cannot be the name" in capsys.readouterr().out
         assert [m.name for m in saved_models.list_saved_models(two.model_dir)] == ["star"]

@@ -169,7 +169,8 @@ def test_a_name_that_is_taken(tmp_path, model_dir):
     with hints_of(tmp_path, ("models", "--import", "old")), pytest.raises(UserError) as caught:
         import_folder(tmp_path / "old", model_dir)
     assert "--name NAME" in caught.value.fix
-    with pytest.raises(UserError):
-        import_folder(tmp_path / "old", model_dir, "quick")
+    for reserved in ("quick", "mask"):
+        with pytest.raises(UserError):
+            import_folder(tmp_path / "old", model_dir, reserved)
     assert import_folder(tmp_path / "old", model_dir, "other")[0].name == "other"
     assert checkpoint.newest(model_dir / "tiny") is not None

@@ -87,10 +87,10 @@ def check_trained(model: SavedModelInfo) -> None:
 
 
 def check_name(name: str) -> None:
-    """Check a name for a new model.
+    """Check a name for a new model that swaps faces.
 
     Raises:
-        UserError: It cannot be a folder's name everywhere.
+        UserError: It cannot be a folder's name everywhere, or is that of the mask model's.
     """
     if not NAME.fullmatch(name) or RESERVED.fullmatch(name):
         raise UserError(
@@ -98,6 +98,7 @@ def check_name(name: str) -> None:
             "letters, digits, blanks, dots, - and _, beginning with a letter or digit; 60 at most.",
             "choose another name.",
         )
+    check_swaps(name)
 
 
 def check_swaps(name: str) -> None:

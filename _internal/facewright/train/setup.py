@@ -69,9 +69,9 @@ def find_saved_state(workspace: Workspace, name: str, kind: str, *, pretrain: bo
             f"the model {kind!r}.",
             f"give --model {saved[:40]}; or another --name for a new model. Nothing was changed.",
         )
-    if found is None:
+    if found is None and kind != saved_models.MASK_MODEL:
         saved_models.check_name(name)
-    elif pretrain and not found.generation.state.get("pretrain"):
+    elif found and pretrain and not found.generation.state.get("pretrain"):
         _refuse_pretraining(name, found.generation)
     return found
 
