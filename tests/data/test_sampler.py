@@ -26,6 +26,7 @@ from facewright.data.sample import (
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import Shuffled
 from facewright.faces.align import FaceType, align_matrix, invert, transform_points
+from facewright.faces.dfl_crop import DflFaceType
 from facewright.faces.mask import SWAPPED, hull_mask, mirror_landmarks
 from facewright.faces.record import FaceRecord
 from train.tiny import save_faces
@@ -156,6 +157,10 @@ def test_a_smaller_face_type_is_refused(paths):
     head = (Sample("target", "image", 48, FaceType.HEAD),)
     with pytest.raises(UserError, match="is a full face, but the model needs head faces"):
         Sampler(paths, head, np.random.default_rng(0), flip=False).batch(1)
+    whole = (Sample("target", "image", 48, DflFaceType.WHOLE),)
+    with pytest.raises(UserError) as caught:
+        Sampler(paths, whole, np.random.default_rng(0), flip=False).batch(1)
+    assert "--face-type head " in caught.value.fix  # a type that can be extracted
 
 
 @settings(deadline=None, max_examples=20)

@@ -92,9 +92,10 @@ def check_type(path: Path, record: FaceRecord, samples: Sequence[Sample]) -> Non
         UserError: It does.
     """
     for sample in samples:
-        if record.face_type is FaceType.MARK_ONLY or not record.face_type.contains(needed_type(sample.face_type)):
+        needed = needed_type(sample.face_type)
+        if record.face_type is FaceType.MARK_ONLY or not record.face_type.contains(needed):
             raise UserError(
-                f"{path.name} is a {record.face_type} face, but the model needs {sample.face_type} faces.",
-                f"faces extracted as {sample.face_type} or a larger type.",
-                f"extract again with --face-type {sample.face_type} --redo.",
+                f"{path.name} is a {record.face_type} face, but the model needs {needed} faces.",
+                f"faces extracted as {needed} or a larger type.",
+                f"extract again with --face-type {needed} --redo.",
             )
