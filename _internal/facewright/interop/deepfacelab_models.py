@@ -27,13 +27,11 @@ BEGINNING = 64 << 10  # bytes of the data file that hold all but losses and face
 LOSSES = "loss_history"
 MOST_ITERATIONS = 10**9
 LARGEST = 8 << 30  # bytes of a network's file
-# Networks of each kind; those of SAEHD depend on its architecture.
+# Networks of SAEHD and Quick96, by architecture.
 NETWORKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "df": ("encoder", "inter", "decoder_src", "decoder_dst"),
         "liae": ("encoder", "inter_AB", "inter_B", "decoder"),
-        "AMP": ("encoder", "inter_src", "inter_dst", "decoder"),
-        "XSeg": ("XSeg_256",),
     }
 )
 KERAS_NAMES = "*.h5"  # of the version until January 2020
@@ -59,9 +57,8 @@ class ForeignModel:
 
     def path(self, network: str) -> Path:
         """Return the file of a network; where a save was cut off, the new one that had not got its name yet."""
-        name = f"{network}.npy" if self.kind == "XSeg" else f"{self.name}_{self.kind}_{network}.npy"
-        path = self.folder / name
-        unnamed = path.with_name(f"{name}.tmp")
+        path = self.folder / f"{self.name}_{self.kind}_{network}.npy"
+        unnamed = path.with_name(f"{path.name}.tmp")
         return unnamed if unnamed.exists() and not path.exists() else path
 
     def size(self, network: str) -> int:
@@ -79,16 +76,15 @@ class ForeignModel:
         """Read the weights of a network: name -> float32 array.
 
         Raises:
-            NotImportable: The file is missing or holds something else.
+            NotImportable: The file holds something else.
             PickleRefused: There is more in it than plain data, or it is damaged.
-            OSError: It cannot be read.
+            OSError: It cannot be read, or is larger than a network can be.
         """
-        size = self.size(network)
-        if size > LARGEST:
-            raise NotImportable(f"{self.path(network).name} has {size} bytes, more than {LARGEST}")
-        found = read_pickle(read_regular(self.path(network), longest=LARGEST), Limits(size, size))
+        path = self.path(network)
+        data = read_regular(path, longest=LARGEST)
+        found = read_pickle(data, Limits(len(data), len(data)))
         if not isinstance(found, dict) or not all(_is_weight(k, v) for k, v in found.items()):
-            raise NotImportable(f"{self.path(network).name} is no dictionary of weights")
+            raise NotImportable(f"{path.name} is no dictionary of weights")
         return {name: np.asarray(array, np.float32) for name, array in found.items()}
 
 

@@ -23,23 +23,10 @@ if TYPE_CHECKING:
     from facewright.models.base import FaceModel
 
 FACES = {"h": "half", "mf": "mid-full", "f": "full", "wf": "whole"}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a kind of model becomes here.
-
-    Attributes:
-        name: The model here.
-        same: Options without which its networks are not known; they are called as here.
-    """
-
-    name: str
-    same: tuple[str, ...]
-
-
-WIDTHS = ("resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims")
-KINDS = {"SAEHD": Kind("saehd", ("archi", *WIDTHS)), "Quick96": Kind("saehd", ("archi", *WIDTHS))}
+KIND = "saehd"  # what a model becomes here
+SOURCES = ("SAEHD", "Quick96")
+# Options without which the networks are not known; they are called as here.
+SHAPE = ("archi", "resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims")
 # DeepFaceLab's small model has no options: it is a SAEHD with these, trained in this way.
 QUICK96: Mapping[str, Any] = {
     **{"resolution": 96, "face_type": "f", "archi": "df-ud", "ae_dims": 128, "e_dims": 64, "d_dims": 64},
@@ -99,8 +86,8 @@ def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Importe
         found = [read_model(path) for path in find_models(folder)]
     except (NotImportable, PickleRefused, OSError) as error:
         raise _refused(folder, error) from error
-    others = [model for model in found if model.kind not in KINDS]
-    found = [model for model in found if model.kind in KINDS]
+    others = [model for model in found if model.kind not in SOURCES]
+    found = [model for model in found if model.kind in SOURCES]
     if not found:
         kinds = ", ".join(sorted({model.kind for model in others}))
         raise _refused(folder, NotImportable(f"models of the kind {kinds} are not imported"))
@@ -117,12 +104,12 @@ def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Importe
 
 
 def _import(foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
-    _check_free(model_dir, name, foreign)
+    _check_free(model_dir, name)
     try:
-        kind, options = map_options(foreign)
+        options = map_options(foreign)
         sizes = [foreign.size(network) for network in networks_of(foreign)]
         _check_memory(sum(sizes), max(sizes))
-        model = registry.model_class(kind)(options)
+        model = registry.model_class(KIND)(options)
         load_networks(model, foreign)
     except (NotImportable, PickleRefused, OSError) as error:
         raise _refused(foreign.folder, error, foreign.name) from error
@@ -130,13 +117,7 @@ def _import(foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
 
 
 def networks_of(foreign: ForeignModel) -> tuple[str, ...]:
-    """Return the names of the networks that a model consists of.
-
-    Raises:
-        NotImportable: Its architecture is unknown.
-    """
-    if foreign.kind in NETWORKS:
-        return NETWORKS[foreign.kind]
+    """Return the names of the networks that a model consists of, as its architecture, once it is checked, tells."""
     return NETWORKS["liae" if str(options_of(foreign).get("archi")).startswith("liae") else "df"]
 
 
@@ -150,29 +131,28 @@ def options_of(foreign: ForeignModel) -> dict[str, Any]:
     return {**own, **QUICK96} if foreign.kind == "Quick96" else own
 
 
-def map_options(foreign: ForeignModel) -> tuple[str, ModelOptions]:
-    """Return the kind of model that it becomes here, and its options.
+def map_options(foreign: ForeignModel) -> ModelOptions:
+    """Return the options of the model that it becomes here.
 
     Raises:
         NotImportable: One of them fits no model here.
     """
-    own, kind = options_of(foreign), KINDS[foreign.kind]
+    own, kind = options_of(foreign), registry.model_class(KIND)
     face = own.get("face_type")
     if face not in FACES:
         raise NotImportable(f"its faces are {printable(str(face))[:20]!r}; only {', '.join(FACES)} can be cut out here")
-    values = {**{name: own[name] for name in kind.same if name in own}, "face_type": FACES[face]}
+    values = {**{name: own[name] for name in SHAPE if name in own}, "face_type": FACES[face]}
     values |= {name: own[name] for name in (*SWITCHES, *FLIPS) if isinstance(own.get(name), bool)}
     values["lr_dropout"] = own.get("lr_dropout") in ("y", "cpu")
     # Until December 2020 there was no other.
     values["optimizer"] = "adabelief" if own.get("adabelief") is True else "rmsprop"
-    known = {spec.name: spec for spec in declared(registry.model_class(kind.name).Options)}
+    known = {spec.name: spec for spec in declared(kind.Options)}
     try:
-        settings = {name: known[name].parse(show(value)) for name, value in values.items() if name in known}
-        missing = [name for name in kind.same if name not in settings]
+        settings = {name: known[name].parse(show(value)) for name, value in values.items()}
+        missing = [name for name in SHAPE if name not in settings]
         if missing:
             raise NotImportable(f"its options tell no {missing[0]}")
-        made = registry.model_class(kind.name).Options(**settings)
-        return kind.name, registry.model_class(kind.name).settle(made)
+        return kind.settle(kind.Options(**settings))
     except UserError as error:
         raise NotImportable(f"{error.happened} Expected: {error.expected}") from error
 
@@ -206,14 +186,14 @@ def load_networks(model: Any, foreign: ForeignModel) -> None:
             raise NotImportable(f"{foreign.path(network).name}: {error}") from error
 
 
-def _check_free(model_dir: Path, name: str, foreign: ForeignModel) -> None:
+def _check_free(model_dir: Path, name: str) -> None:
     try:
         saved_models.check_name(name)
     except UserError as error:
         raise _named_otherwise(error.happened) from error
     if (model_dir / name).exists():
         raise _named_otherwise(f"There is a model {name} in {model_dir} already.")
-    if name in registry.model_names() and name != KINDS[foreign.kind].name:
+    if name in registry.model_names() and name != KIND:
         raise _named_otherwise(f"{name} is the name of another kind of model.")
 
 
@@ -225,7 +205,7 @@ def _check_memory(size: int, largest: int) -> None:
     needed, free = 3 * size + COPIES * largest, machine.memory().available
     if needed > free:
         raise UserError(
-            f"Reading it takes {needed / machine.GIB:.1f} GiB of memory; {max(0, free) / machine.GIB:.1f} are free.",
+            f"Reading it takes {needed / machine.GIB:.1f} GiB of memory; {free / machine.GIB:.1f} are free.",
             "that much free memory.",
             "close other programs, or import it on a larger computer and copy the folder in model/.",
         )

@@ -220,7 +220,7 @@ def check_memory(parameters: int) -> None:
     if needed > free:
         raise UserError(
             f"The model's {parameters / 1e6:,.0f} million weights need {needed / machine.GIB:.1f} GiB of memory; "
-            f"{max(free, 0) / machine.GIB:.1f} are free.",
+            f"{free / machine.GIB:.1f} are free.",
             "a computer with more memory, or a smaller model.",
             "close other programs; or create a model with a smaller --resolution, --ae-dims or --d-dims.",
         )

@@ -71,7 +71,7 @@ def check_names(wanted: Mapping[str, Any], arrays: Arrays) -> None:
 
 
 def rows_last(array: NDArray[Any], size: Map) -> NDArray[Any]:
-    """Return a matrix (c h w, n), or its gradient's mean, with the rows in the order (h, w, c)."""
+    """Return a matrix (c h w, n) with the rows in the order (h, w, c)."""
     h, w, c = size
     return array.reshape(c, h, w, -1).transpose(1, 2, 0, 3).reshape(array.shape)
 

@@ -18,8 +18,6 @@ from keras import layers
 from facewright.nn import blocks
 from facewright.nn.conv import Conv2D
 
-KINDS = ("df", "liae")
-FLAGS = "udtc"
 RESIDUAL_LEAK = 0.2
 
 

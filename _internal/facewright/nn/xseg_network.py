@@ -85,19 +85,15 @@ class BlurPool(layers.Layer):
         return ops.depthwise_conv(x, ops.cast(kernel, x.dtype), strides=2, padding="valid")
 
 
-def xseg(*, skips: bool = True) -> Any:
-    """Return today's network: keras.Model (b, 256, 256, 3) in 0..1 -> logits (b, 256, 256, 1); sigmoid is the mask.
-
-    Args:
-        skips: Whether the levels' images go across to the way up; not in pretraining, which draws the grey face.
-    """
+def xseg() -> Any:
+    """Return today's network: keras.Model (b, 256, 256, 3) in 0..1 -> logits (b, 256, 256, 1); sigmoid is the mask."""
 
     def code(x: Any) -> Any:
         side, channels = SIDE >> len(WIDTHS), WIDTHS[-1]
         flat = layers.Dense(BOTTLENECK, name="dense1")(layers.Flatten()(x))
         return layers.Reshape((side, side, channels))(layers.Dense(side * side * channels, name="dense2")(flat))
 
-    return _u_net(DEPTHS, BLURS, code, skips=skips)
+    return _u_net(DEPTHS, BLURS, code)
 
 
 def xseg_of_2020() -> Any:
@@ -105,13 +101,13 @@ def xseg_of_2020() -> Any:
     return _u_net(OLD_DEPTHS, (OLD_BLUR,) * OLD_LEVELS, _conv("conv_center", WIDTHS[OLD_LEVELS - 1]))
 
 
-def _u_net(depths: Sequence[int], blurs: Sequence[int], middle: Any, *, skips: bool = True) -> Any:
+def _u_net(depths: Sequence[int], blurs: Sequence[int], middle: Any) -> Any:
     face = keras.Input((SIDE, SIDE, 3))
     x, across = face, []
     for level, (depth, blur) in enumerate(zip(depths, blurs, strict=True)):
         for number in range(1, depth + 1):
             x = _conv(f"conv{level}{number}", WIDTHS[level])(x)
-        across.append(x if skips else ops.zeros_like(x))
+        across.append(x)
         x = BlurPool(blur)(x)
     x = middle(x)
     for level in reversed(range(len(depths))):
