@@ -1,6 +1,6 @@
 """Speed and agreement of the commercial parts (blazeface, mesh) with the usual ones (mtcnn, dlib), at 1280x720.
 
-    main.py benchmark --name landmarkers -- [VIDEO ...]
+    main.py benchmark --name landmarkers [--arguments 'VIDEO ...']
 
 Each frame shows a frame of the clips (the sample's without any), then in a second measurement four of them at several
 sizes. Both pairs extract the same frames in

@@ -1,6 +1,6 @@
 """How good is the swap in a workspace: identity by dlib's face embedding, sharpness of the eyes.
 
-    main.py benchmark --name swap -- --workspace workspace
+    main.py benchmark --name swap --arguments '--workspace workspace'
 
 For every merged frame with a face the 128-number embedding (dlib's ResNet) is taken at dst's landmarks and held
 against the mean embeddings of src's and dst's own faces. The margin is the distance to dst less the distance to

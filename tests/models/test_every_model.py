@@ -69,7 +69,7 @@ PARAMETERS = {
 }
 PARAMETERS["liaef128yaw", "full"] = PARAMETERS["liaef128", "full"]
 SCALE = 1 / 8
-SMALL = {"saehd": {"resolution": 64}}  # where the options decide it
+SMALL = {"saehd": {"resolution": 64, "ae_dims": 64, "e_dims": 32, "d_dims": 32}}  # where the options decide it
 
 
 @pytest.fixture(autouse=True)
