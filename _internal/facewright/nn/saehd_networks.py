@@ -55,6 +55,26 @@ class Architecture:
         return 32 if set(self.flags) & set("dt") else 16
 
     @property
+    def downs(self) -> tuple[int, ...]:
+        """Channels behind each halving of the encoder."""
+        e = self.encoder
+        return (e, 2 * e, 4 * e, 8 * e, 8 * e) if "t" in self.flags else (e, 2 * e, 4 * e, 8 * e)
+
+    @property
+    def image_ups(self) -> tuple[int, ...]:
+        """Channels behind each doubling on the way to the face."""
+        return tuple(n * self.decoder for n in self._multiples)
+
+    @property
+    def mask_ups(self) -> tuple[int, ...]:
+        """Channels behind each doubling on the way to the mask, which has no sub-pixels at its end."""
+        return tuple(n * self.mask for n in (*self._multiples, *((1,) if "d" in self.flags else ())))
+
+    @property
+    def _multiples(self) -> tuple[int, ...]:
+        return (8, 8, 4, 2) if "t" in self.flags else (8, 4, 2)
+
+    @property
     def encoded(self) -> tuple[int, int, int]:
         """(h, w, c) of the encoder's last map, before it is made flat."""
         side = self.side // (32 if "t" in self.flags else 16)
@@ -80,19 +100,16 @@ def count_parameters(shape: Architecture) -> int:
     def conv(kernel: int, inputs: int, filters: int) -> int:
         return (kernel * kernel * inputs + 1) * filters
 
-    e, wide, wave = shape.encoder, "t" in shape.flags, "d" in shape.flags
-    downs = (e, 2 * e, 4 * e, 8 * e, 8 * e) if wide else (e, 2 * e, 4 * e, 8 * e)
-    encoded = sum(conv(5, i, o) for i, o in pairwise((3, *downs)))
+    e, wide = shape.encoder, "t" in shape.flags
+    encoded = sum(conv(5, i, o) for i, o in pairwise((3, *shape.downs)))
     encoded += 2 * (conv(3, e, e) + conv(3, 8 * e, 8 * e)) if wide else 0
     middle, flat = math.prod(shape.middle), math.prod(shape.encoded)
     inter = (flat + 1) * shape.code + (shape.code + 1) * middle
     inter += 0 if wide else conv(3, shape.middle[2], 4 * shape.middle[2])
-    multiples = (8, 8, 4, 2) if wide else (8, 4, 2)
-    image = [n * shape.decoder for n in multiples]
-    mask = [n * shape.mask for n in ((*multiples, 1) if wave else multiples)]
+    image, mask = shape.image_ups, shape.mask_ups
     decoder = sum(conv(3, i, 4 * o) for way in (image, mask) for i, o in pairwise((shape.latent[2], *way)))
     decoder += sum(2 * conv(3, n, n) for n in image) + conv(1, image[-1], 3) + conv(1, mask[-1], 1)
-    decoder += 3 * conv(3, image[-1], 3) if wave else 0
+    decoder += 3 * conv(3, image[-1], 3) if "d" in shape.flags else 0
     return encoded + (inter + 2 * decoder if shape.kind == "df" else 2 * inter + decoder)
 
 
@@ -130,13 +147,13 @@ def encoder(shape: Architecture, *, with_code: bool = False) -> Any:
     e = shape.encoder
     if "t" in shape.flags:
         x = _residual("res1", e, shape)(_down("down1", e, shape)(face))
-        for place, width in zip((2, 3, 4, 5), (2 * e, 4 * e, 8 * e, 8 * e), strict=True):
+        for place, width in enumerate(shape.downs[1:], 2):
             x = _down(f"down{place}", width, shape)(x)
         x = _residual("res5", 8 * e, shape)(x)
     else:
         x = face
-        for place in range(4):
-            x = _down(f"down1.downs_{place}", e * 2**place, shape)(x)
+        for place, width in enumerate(shape.downs):
+            x = _down(f"down1.downs_{place}", width, shape)(x)
     x = layers.Flatten()(x)
     if "u" in shape.flags:
         x = blocks.PixelNorm()(x)
@@ -160,13 +177,12 @@ def inter(shape: Architecture, name: str, *, from_code: bool = False) -> Any:
 def decoder(shape: Architecture, name: str) -> Any:
     """Return keras.Model `shape.latent` -> [face (b, S, S, 3), mask (b, S, S, 1)], both in 0..1."""
     latent = keras.Input(shape.latent)
-    multiples = (8, 8, 4, 2) if "t" in shape.flags else (8, 4, 2)
     x = m = latent
-    for place, multiple in enumerate(multiples):
-        x = _upscale(f"upscale{place}", multiple * shape.decoder, shape)(x)
-        x = _residual(f"res{place}", multiple * shape.decoder, shape)(x)
-    for place, multiple in enumerate((*multiples, 1) if "d" in shape.flags else multiples):
-        m = _upscale(f"upscalem{place}", multiple * shape.mask, shape)(m)
+    for place, width in enumerate(shape.image_ups):
+        x = _upscale(f"upscale{place}", width, shape)(x)
+        x = _residual(f"res{place}", width, shape)(x)
+    for place, width in enumerate(shape.mask_ups):
+        m = _upscale(f"upscalem{place}", width, shape)(m)
     face = layers.Conv2D(3, 1, padding="same", name="out_conv")(x)
     if "d" in shape.flags:
         corners = [face, *(layers.Conv2D(3, 3, padding="same", name=f"out_conv{n}")(x) for n in (1, 2, 3))]
