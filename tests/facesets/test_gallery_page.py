@@ -24,7 +24,7 @@ from facewright.faces.record import MANUAL_DETECTOR, load_record, update_record
 from facewright.facesets.gallery import SeenFaces
 from facewright.facesets.gallery_page import MOST_THUMBS, GalleryPage
 from facewright.facesets.gallery_work import THUMB_PX, Gallery, odd_faces_of
-from facewright.facesets.looks import NO_LOOKS, looks_of
+from facewright.facesets.looks import looks_of
 from facewright.facesets.statistics import MeasuredFace, measure_faces
 from facewright.ui.page import Page, PageAnswer, PageRequest
 from needs import needs_browser
@@ -279,7 +279,7 @@ def test_of_many_faces_only_those_in_sight_are_elements(filled: Workspace, pool:
     one = MeasuredFace("", "", 0, 0, 90, 50, 120, None, False, 0.3, 0.0)
     measured = {file.path.name: replace(one, name=file.path.name) for file in many}
     page = GalleryPage(
-        Gallery(filled, filled.src, many, measured, {}, NO_LOOKS, pool), SeenFaces("", "", (), (), measured)
+        Gallery(filled, filled.src, many, measured, {}, looks_of([]), pool), SeenFaces("", "", (), (), measured)
     )
     with Page(page.answer) as served, browser.browser() as shown:
         shown.look(1280, 900, "light")

@@ -48,9 +48,6 @@ class Looks:
         return np.asarray(self.eyes / max(float(np.percentile(self.eyes, TYPICAL_EYES)), LEAST_EYES))
 
 
-NO_LOOKS = Looks(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
-
-
 def looks_of(faces: Sequence[FaceFile]) -> Looks:
     """Return the looks of faces, from their records."""
     opened = np.array([openings(face.record) for face in faces], np.float64).reshape(-1, 2)
