@@ -123,6 +123,16 @@ def test_missing_faces_are_filled_in_where_they_are(gappy: Workspace, capsys: py
     assert "need a look" not in told
 
 
+def test_two_faces_that_are_missing_at_once_are_both_filled_in(workspace: Workspace) -> None:
+    lights = [0.7 if number in (9, 10) else 1.0 for number in range(FRAMES)]
+    clip(workspace, [np.hstack([frame(number, light=light)] * 2) for number, light in enumerate(lights)])
+    extract(workspace)
+    made = [
+        file.record.frame for file in load_faceset(workspace.dst.aligned_dir).faces if file.record.origin == "filled"
+    ]
+    assert sorted(made) == ["00009.png", "00009.png", "00010.png", "00010.png"]
+
+
 def test_a_search_nearby_comes_first(gappy: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     extract(gappy, Models(sharp=True))
     assert origins(gappy) == {} and len(faces(gappy)) == FRAMES

@@ -90,10 +90,7 @@ def stretches(followed: FollowedFaces, run: SideRun, longest: int) -> list[Stret
         longest: Frames of a stretch at most.
     """
     bad = {odd.index for odd in odd_faces(followed.sightings, followed.tracks) if odd.misplaced}
-    missing = {time: gap for gap in followed.gaps for time in unfound(followed, gap, run.log)}
-    by_ends: dict[int, list[int]] = {}
-    for time, gap in missing.items():
-        by_ends.setdefault(gap.before, []).append(time)
+    missing = {gap.before: unfound(followed, gap, run.log) for gap in followed.gaps}
     found = []
     for track in followed.tracks:
         good = [index for index in track if index not in bad]
@@ -101,7 +98,7 @@ def stretches(followed: FollowedFaces, run: SideRun, longest: int) -> list[Stret
         for before, after in pairwise(good):
             within = track[place[before] : place[after]]  # from the good face to the last bad one
             spoilt = {followed.sightings[index].time: index for index in within[1:]}
-            lacking = sorted(time for index in within for time in by_ends.get(index, []))
+            lacking = [time for index in within for time in missing.get(index, ())]
             length = followed.sightings[after].time - followed.sightings[before].time - 1
             if (spoilt or lacking) and length <= longest:
                 found.append(Stretch(before, after, spoilt, lacking))
@@ -177,7 +174,7 @@ def _mend(
             if made is not None:
                 _add(run, ends[0], image, made)
                 (done.found if seen else done.filled).append(name)
-        run.log.note_more(name, tried=",".join([*run.log.tried(name), TRIED]))
+        run.log.note_more(name, tried=",".join(dict.fromkeys([*run.log.tried(name), TRIED])))
 
 
 def _frame(run: SideRun, name: str) -> Image:
