@@ -14,6 +14,7 @@ import numpy as np
 from facewright.core.files import natural
 from facewright.core.workspace import Side
 from facewright.extract.log import ExtractionLog
+from facewright.faces.align import Points
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.record import MANUAL_DETECTOR
 from facewright.faces.shots import from_text, shot_starts
@@ -122,8 +123,12 @@ def follow_faces(side: Side, log: ExtractionLog, faces: FaceIndex) -> FollowedFa
 
 def _box(face: Sighting) -> Rect:
     """Return the face's square, which no detector has a say in: boxes of two detectors differ."""
-    corners = square(face.points)
-    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return extent(square(face.points))
+
+
+def extent(points: Points) -> Rect:
+    """Return (left, top, right, bottom) of points, (n, 2)."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
 
 

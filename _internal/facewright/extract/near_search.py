@@ -9,7 +9,7 @@ import numpy as np
 from facewright.core.images import Image
 from facewright.extract.detectors.base import Box
 from facewright.extract.filters import reject_false_face
-from facewright.extract.follow import Rect, overlap
+from facewright.extract.follow import extent, overlap
 from facewright.extract.pipeline import FaceExtractor
 from facewright.faces.align import Points
 from facewright.faces.expression import eye_distance
@@ -60,9 +60,4 @@ def _moved(box: Box, corner: Points) -> Box:
 def _is_there(record: FaceRecord, points: Points) -> bool:
     found = record.frame_landmarks
     apart = float(np.linalg.norm(found - points, axis=1).mean()) / eye_distance(points, LEAST_EYES_PX)
-    return overlap(_extent(found), _extent(points)) > SAME_PLACE and apart < MAX_APART
-
-
-def _extent(points: Points) -> Rect:
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    return float(left), float(top), float(right), float(bottom)
+    return overlap(extent(found), extent(points)) > SAME_PLACE and apart < MAX_APART
