@@ -16,6 +16,7 @@ from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.faces.align import FaceType, align_matrix, cut, invert, is_flat, transform_points
 from facewright.faces.faceset import FaceFile
+from facewright.faces.flow import flow_at
 from facewright.faces.mask import Mask
 from facewright.faces.polygons import Polygon, draw_polygons
 from facewright.faces.record import load_face
@@ -114,10 +115,10 @@ def _moved(polygons: Polygons, before: Aligned, now: Aligned) -> Polygons:
     for polygon in polygons:
         points = transform_points(polygon.points, before[1])
         area = draw_polygons([polygon], polygon.kind, before[1], (SIDE, SIDE))
-        reached = points + _at(_of_inside(there, area), points)
+        reached = points + flow_at(_of_inside(there, area), points)
         arrived = Polygon(polygon.kind, transform_points(reached, invert(now[1])).astype(np.float32))
         area = draw_polygons([arrived], polygon.kind, now[1], (SIDE, SIDE))
-        errors.append(np.linalg.norm(reached + _at(_of_inside(back, area), reached) - points, axis=1))
+        errors.append(np.linalg.norm(reached + flow_at(_of_inside(back, area), reached) - points, axis=1))
         moved.append(arrived)
     lost = float((np.concatenate(errors) > FAR_OFF * SIDE).mean())
     return tuple(moved) if lost <= LOST_SHARE else ()
@@ -134,13 +135,6 @@ def _of_inside(flow: NDArray[np.float32], area: Mask) -> NDArray[np.float32]:
     sigma = EDGE * SIDE
     total = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
     return np.asarray(cv2.GaussianBlur(flow * weight[..., None], (0, 0), sigma) / total[..., None], np.float32)
-
-
-def _at(flow: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the flow at points (x, y), (n, 2); outside the image that of its border."""
-    x, y = (points[None, :, axis].astype(np.float32) for axis in (0, 1))
-    found = np.asarray(cv2.remap(flow, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float64)
-    return found.reshape(-1, 2)
 
 
 def _lost(face: FaceFile) -> bool:

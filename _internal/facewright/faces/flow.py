@@ -84,8 +84,19 @@ def _followed(views: Sequence[Image], points: Numbers) -> Numbers:
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     along = [points]
     for one, other in pairwise(views):
-        field = cv2.blur(flow.calc(one, other, None), (SMOOTH, SMOOTH))  # type: ignore[call-overload]
-        at = along[-1].astype(np.float32)
-        moved = cv2.remap(field, at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        along.append(along[-1] + moved.reshape(-1, 2))
+        found = flow.calc(one, other, None)  # type: ignore[call-overload]
+        field = np.asarray(cv2.blur(found, (SMOOTH, SMOOTH)), np.float32)
+        along.append(along[-1] + flow_at(field, along[-1]))
     return np.array(along)
+
+
+def flow_at(field: NDArray[np.float32], points: Numbers) -> Numbers:
+    """Return the flow at points (x, y), (n, 2); outside the image that of its border.
+
+    Args:
+        field: (h, w, 2).
+        points: (n, 2).
+    """
+    x, y = (points[None, :, axis].astype(np.float32) for axis in (0, 1))
+    found = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float64).reshape(-1, 2)
