@@ -58,9 +58,8 @@ def run(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | No
     else:
         console.heading("Converting data_dst")
         side = faces_side(workspace.dst, options)
-        faces = load_faceset(side.aligned_dir)
-        say_verdict(side, faces)
-        report = convert(workspace, options, models, faces=faces)
+        say_verdict(side, load_faceset(side.aligned_dir))
+        report = convert(workspace, options, models)
     say_report(report, left_out=options.discard_frames and report.some)
     return report
 

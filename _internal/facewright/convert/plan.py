@@ -343,19 +343,13 @@ def portrait_jobs(jobs: Sequence[Job]) -> list[Job]:
     return result
 
 
-def whole_faceset(folder: Path, known: FaceIndex | None = None) -> FaceIndex:
+def whole_faceset(folder: Path) -> FaceIndex:
     """Read a folder of faces, which holds nothing else.
-
-    Args:
-        folder: The folder.
-        known: Its faces, where they were read before: only what came since is read, and what is gone dropped.
 
     Raises:
         UserError: It holds files that are no faces.
     """
-    faceset = known or load_faceset(folder)
-    if known:
-        known.refresh()
+    faceset = load_faceset(folder)
     if faceset.bad:
         more = f" (and {len(faceset.bad) - NAMED} more)" if len(faceset.bad) > NAMED else ""
         raise UserError(
@@ -366,18 +360,14 @@ def whole_faceset(folder: Path, known: FaceIndex | None = None) -> FaceIndex:
     return faceset
 
 
-def list_faces(side: Side, known: FaceIndex | None = None) -> dict[str, list[FaceFile]]:
+def list_faces(side: Side) -> dict[str, list[FaceFile]]:
     """Return the faces to convert, by the stem of their frame.
-
-    Args:
-        side: Whose.
-        known: See `whole_faceset`.
 
     Raises:
         UserError: There are none, or files that are no faces.
     """
     warn_of_left_out_faces(side)
-    faceset = whole_faceset(side.aligned_dir, known)
+    faceset = whole_faceset(side.aligned_dir)
     if not faceset.faces:
         raise no_faces(
             side,

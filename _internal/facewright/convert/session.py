@@ -37,7 +37,7 @@ from facewright.core.images import IMAGE_EXTENSIONS, read_image
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.faceset import FaceFile
 from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
 from facewright.models.trained import (
@@ -179,12 +179,7 @@ class ConvertReport:
 
 
 def convert(
-    workspace: Workspace,
-    options: ConvertOptions,
-    models: Models | None = None,
-    *,
-    faces: FaceIndex | None = None,
-    on_progress: Progress | None = None,
+    workspace: Workspace, options: ConvertOptions, models: Models | None = None, *, on_progress: Progress | None = None
 ) -> ConvertReport:
     """Convert the frames of data_dst that are not converted yet.
 
@@ -192,7 +187,6 @@ def convert(
         workspace: Holds data_dst/, data_dst/aligned/ and model/; the results go to data_dst/merged/.
         options: The user's.
         models: Where the model comes from; by default the workspace's own.
-        faces: Those to replace, where they were read before, see `whole_faceset`.
         on_progress: Called with the numbers of frames that are done and to do; what it raises ends the conversion.
 
     Raises:
@@ -200,7 +194,7 @@ def convert(
     """
     side, models, contents = workspace.dst, models or SavedModels(), Contents(workspace.root)
     with workspace.lock("data_dst"):
-        frames, matched, copies = find_faces(faces_side(side, options), contents, faces)
+        frames, matched, copies = find_faces(faces_side(side, options), contents)
         say_matched(matched, copies, side)
         names = [frame.name for frame in frames]
         output = output_of(options)
@@ -295,20 +289,13 @@ def say_models(models: Sequence[TrainedModel], cast: Cast, options: ConvertOptio
         console.say(f"Model {model.name}{whom}{trained}; {how}.")
 
 
-def find_faces(
-    side: Side, contents: Contents, known: FaceIndex | None = None
-) -> tuple[list[Path], Matched, list[FaceFile]]:
+def find_faces(side: Side, contents: Contents) -> tuple[list[Path], Matched, list[FaceFile]]:
     """Return the frames, the faces of each, and the faces that lie twice and are used once.
-
-    Args:
-        side: Whose.
-        contents: Of its files.
-        known: Its faces, where they were read before, see `whole_faceset`.
 
     Raises:
         UserError: No frames, no faces, or files that are no faces.
     """
-    frames, groups = side.distinct_frames(), list_faces(side, known)
+    frames, groups = side.distinct_frames(), list_faces(side)
     groups, copies = without_copies(groups)
     return frames, match_faces(frames, groups, side, contents), copies
 
