@@ -14,7 +14,7 @@ NOUNS = "faces|frames|files|images|pictures|previews|links|models|tracks|iterati
 KINDS = "aligned|audio|converted|dst|more|older|other|src|trained|video"
 PLURAL = re.compile(rf" (?:(?:{KINDS}) )?(?:{NOUNS})\b(?! per second)|[ a-z]*\(s\)")
 # Words that are put there, and numbers that are never 1.
-NO_NUMBERS = {"sample.face_type", "kinds", "extension", "' and '.join(counts)", "FACES", "ROLLBACKS_TO_ABORT - 1"}
+NO_NUMBERS = {"needed", "kinds", "extension", "' and '.join(counts)", "FACES", "ROLLBACKS_TO_ABORT - 1"}
 
 
 def numbers_before_plurals(path: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ from facewright.core import console
 from facewright.core.console import counted
 from facewright.core.errors import UserError
 from facewright.core.files import natural
+from facewright.core.hints import command_line
 from facewright.core.images import Image, read_image
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
@@ -251,7 +252,7 @@ def advise(stats: Statistics, side: str, other: Looks | None = None) -> list[Adv
     if not stats.faces:
         return []
     lines = list(_src(stats, other) if side == "src" else _dst(stats, other))
-    return [*lines, *_both(stats)]
+    return [*lines, *_both(stats, side)]
 
 
 def _src(stats: Statistics, dst: Looks | None) -> Iterator[Advice]:
@@ -338,12 +339,12 @@ def _dst(stats: Statistics, src: Looks | None) -> Iterator[Advice]:
         yield Advice(f"Blurred faces: {stats.blurred}. Keep them, every face of dst is to be replaced.", fine=True)
 
 
-def _both(stats: Statistics) -> Iterator[Advice]:
+def _both(stats: Statistics, side: str) -> Iterator[Advice]:
     if len(stats.persons) > 1:
         counts = ", ".join(f"{number}: {count}" for number, count in list(stats.persons.items())[:6])
         yield Advice(
             f"There are {counted(len(stats.persons), 'person')} ({counts}): keep one, with "
-            "4.3_src_keep_person or 5.4_dst_keep_person."
+            f"{command_line(f'keep --side {side}')}."
         )
     outside = [face.name for face in stats.faces if face.outside]
     if outside:
