@@ -26,7 +26,7 @@ def test_the_time_left_is_told_where_there_is_a_target():
     assert times.seconds_left(1, 1201) is None, "the first step compiles and says nothing about the others"
     times.add(0.2, 0.0)
     assert times.seconds_left(2, 1202) == pytest.approx(240)
-    assert "4 min left" in status_line(2, {}, times, target=1202)
+    assert "4 min left" in status_line(2, {}, times, times.seconds_left(2, 1202))
     assert "left" not in status_line(2, {}, times)
     assert times.seconds_left(1300, 1202) == 0
 

@@ -19,6 +19,7 @@ from facewright.models.base import Trainable, to_numpy
 from facewright.nn import backups, checkpoint, devices
 from facewright.train.callbacks import Callback, TrainingRun
 from facewright.train.facts import facts
+from facewright.train.goal import Goal
 from facewright.train.keys import TrainingCommand
 from facewright.train.preview_writer import PreviewWriter
 from facewright.train.saver import Snapshot
@@ -115,7 +116,7 @@ def test_kept_images_take_little_of_the_time(tmp_path, faces):
 
 def test_the_lines_above_the_preview_say_what_the_page_says(tmp_path, faces):
     session, _ = new_session(tmp_path, faces)
-    run = TrainingRun(session, target=5000, skipped=2)
+    run = TrainingRun(session, goal=Goal(5000), skipped=2)
     for _ in range(3):
         run.times.add(0.5, 0.1)
     session.iteration = 1000

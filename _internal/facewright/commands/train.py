@@ -1,10 +1,10 @@
 """Train a network on the faces of data_src and data_dst.
 
 Reads data_src/aligned and data_dst/aligned, writes model/ and the preview model/preview.png. The model is saved
-every few minutes, on the key s, and when the training ends: with Enter, Ctrl-C or at the target iteration.
-The next run continues from there. Keys, in the preview window or the terminal: Enter saves and leaves, s saves,
-b backs up, p draws a new preview, space shows other faces, l changes the range of the chart. --serve shows the same
-on a page in a browser, which has a button for each key.
+every few minutes, on the key s, and when the training ends: with Enter, Ctrl-C, at the target iteration, or when the
+time of --for or --until is over. The next run continues from there. Keys, in the preview window or the terminal:
+Enter saves and leaves, s saves, b backs up, p draws a new preview, space shows other faces, l changes the range of the
+chart. --serve shows the same on a page in a browser, which has a button for each key.
 """
 
 import signal
@@ -64,7 +64,7 @@ def run(workspace: Workspace, options: TrainOptions, more: Any = None) -> Traini
     """
     check_faces(workspace, workspace.src, workspace.dst)
     report = train(workspace, options, more)
-    if options.target_iter and report.result and report.result.reason in STOP_SIGNALS:
+    if options.goal and report.result and report.result.reason in STOP_SIGNALS:
         # Everything is saved, but not all that was asked for is done: what comes after this step must not begin.
         raise SystemExit(128 + getattr(signal, report.result.reason))
     return report

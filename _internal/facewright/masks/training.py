@@ -214,10 +214,7 @@ def _print_summary(
         ("batch", f"{console.counted(batch.size, 'face')} per iteration ({batch.reason})"),
         ("device", device.device.describe()),
         ("precision", device.describe_precision()),
-        (
-            "target",
-            f"iteration {settings.target_iter}" if settings.target_iter else "none: it trains until you stop it",
-        ),
+        ("target", settings.goal.describe()),
     ]
     print_box("training of the mask model", rows)
 

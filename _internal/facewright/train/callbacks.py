@@ -15,6 +15,7 @@ from facewright.core.errors import UserError
 from facewright.nn import backups
 from facewright.train.console_line import RECENT_STEPS, ConsoleLine, StepTimes, status_line
 from facewright.train.facts import facts
+from facewright.train.goal import REACHED, Goal
 from facewright.train.keys import CommandSource, TrainingCommand
 from facewright.train.preview_writer import PreviewWriter
 from facewright.train.saver import Saver, SaveReport, seconds_to_next
@@ -53,9 +54,9 @@ class TrainingRun:
         times: Durations of the recent iterations.
         steps: Iterations applied in this run.
         skipped: Iterations of this run that were not applied.
-        target: Iteration at which it stops; 0 for none.
+        goal: When it stops by itself.
         message: The newest message.
-        stop_reason: Why the training stops: "target", "key" or the name of a signal; "" while it goes on.
+        stop_reason: Why the training stops: one of `REACHED`, "key" or the name of a signal; "" while it goes on.
         leave_requested: Whether somebody wants to leave.
         unsafe_to_save: Whether the weights may be unusable: inside a step, or after it diverged for good.
     """
@@ -70,7 +71,7 @@ class TrainingRun:
     times: StepTimes = field(default_factory=StepTimes)
     steps: int = 0
     skipped: int = 0
-    target: int = 0
+    goal: Goal = field(default_factory=Goal)
     message: str = ""
     stop_reason: str = ""
     leave_requested: bool = False
@@ -84,12 +85,17 @@ class TrainingRun:
     @property
     def line(self) -> str:
         """Text of the status line."""
-        return status_line(self.session.iteration, self.recent_losses, self.times, self.target)
+        return status_line(self.session.iteration, self.recent_losses, self.times, self.seconds_left)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time until it stops by itself; None where that is not known."""
+        return self.goal.seconds_left(self.session.iteration, self.times)
 
     @property
     def leaving(self) -> bool:
         """Whether the training ends without going back to it: on a key or a signal."""
-        return self.stop_reason not in ("", "target")
+        return self.stop_reason not in ("", *REACHED)
 
     def say(self, text: str, *, attention: bool = False) -> None:
         """Print a message, and publish it for a page."""
@@ -462,6 +468,8 @@ class StatusUpdates(Callback):
                 session.saved_iteration,
                 run.saver.busy,
                 run.skipped,
+                run.seconds_left,
+                run.goal.progress(session.iteration, times),
             )
             run.status.publish(stats, session.history)
 
@@ -478,12 +486,12 @@ class WaitForClose(Callback):
 
     def on_end(self, run: TrainingRun) -> None:
         """Wait, if the target was reached."""
-        if run.stop_reason == "target" and self._writer.open:
+        if run.stop_reason in REACHED and self._writer.open:
             self.wait_for_close(run)
 
     def wait_for_close(self, run: TrainingRun) -> None:
         """Carry out commands that concern the preview until somebody leaves."""
-        run.say("The target is reached and everything is saved. Close window or page, or press Enter, to end.")
+        run.say(f"{REACHED[run.stop_reason]} and everything is saved. Close window or page, or press Enter, to end.")
         if run.status:
             run.status.state = RunState.REACHED
         while not run.leave_requested and not run.signals.received and self._writer.open:

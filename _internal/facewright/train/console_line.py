@@ -104,16 +104,15 @@ def _tolerating_lost_output() -> Iterator[None]:
         console.discard_output()
 
 
-def status_line(iteration: int, losses: Mapping[str, float], times: StepTimes, target: int = 0) -> str:
+def status_line(iteration: int, losses: Mapping[str, float], times: StepTimes, left: float | None = None) -> str:
     """Return the text of the line.
 
     Args:
         iteration: Steps so far.
         losses: Mean of the recent losses by name.
         times: Of the recent iterations.
-        target: Iteration at which the training stops; 0 for none.
+        left: Seconds until the training stops; None where that is not known.
     """
-    left = times.seconds_left(iteration, target)
     until = "" if left is None else f"{time_text(left)} left  "
     shown = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
     return f"#{iteration:06d}  {duration(times.milliseconds):>9}  {until}data wait {times.waiting:4.1%}  {shown}"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # it imports what draws these lines
 def facts(run: "TrainingRun") -> list[str]:
     """Return lines: iteration, speed and time left; losses; what is saved; the newest message."""
     session, times = run.session, run.times
-    milliseconds, left = times.milliseconds, times.seconds_left(session.iteration, run.target)
-    first = [f"{session.name}   iteration {session.iteration:,}" + (f" of {run.target:,}" if run.target else "")]
+    milliseconds, left, target = times.milliseconds, run.seconds_left, run.goal.iteration
+    first = [f"{session.name}   iteration {session.iteration:,}" + (f" of {target:,}" if target else "")]
     if milliseconds:
         rate = 1000 / milliseconds
         speed = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"

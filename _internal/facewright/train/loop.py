@@ -18,6 +18,7 @@ from facewright.train.callbacks import (
     WaitForClose,
 )
 from facewright.train.divergence import DivergenceMonitor
+from facewright.train.goal import REACHED, Goal
 from facewright.train.keys import CommandSource
 from facewright.train.prefetch import BatchSource, Prefetcher
 from facewright.train.preview_writer import PreviewWriter
@@ -32,6 +33,8 @@ class LoopSettings:
     Attributes:
         batch_size: Samples per stream and iteration.
         target: Iteration at which to stop; 0 for none.
+        seconds: Time of training after which to stop; 0 for none.
+        until: Moment at which to stop, in seconds since 1970; 0 for none.
         save_seconds: Longest time between two autosaves; those of a young run are closer.
         backup_seconds: Time between two backups; 0 for none.
         first_save_seconds: Time until the first autosave.
@@ -46,6 +49,8 @@ class LoopSettings:
     first_save_seconds: float = 60.0
     retry_seconds: float = 60.0
     wait_for_close: bool = False
+    seconds: float = 0.0
+    until: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class TrainingResult:
     """How a training ended.
 
     Attributes:
-        reason: "target", "key", or the name of a signal.
+        reason: "target", "time", "key", or the name of a signal.
         steps: Iterations of this run.
         milliseconds: Mean duration of the last iterations.
         waiting: Share of it spent waiting for data, 0..1.
@@ -111,24 +116,23 @@ def train_session(
         callbacks.append(updates)
     if preview and settings.wait_for_close:
         callbacks.append(WaitForClose(preview))
-    run = TrainingRun(session, callbacks, commands, status, target=settings.target)
-    return TrainingLoop(run, sources, settings.batch_size, settings.target).train()
+    goal = Goal(settings.target, settings.seconds, settings.until)
+    run = TrainingRun(session, callbacks, commands, status, goal=goal)
+    return TrainingLoop(run, sources, settings.batch_size).train()
 
 
 class TrainingLoop:
-    """Trains until the target, a key or a signal.
+    """Trains until the goal, a key or a signal.
 
     Args:
-        run: The session and the callbacks.
+        run: The session, the goal and the callbacks.
         sources: Stream name -> where its batches come from.
         batch_size: Samples per stream and iteration.
-        target: Iteration at which to stop; 0 for none.
     """
 
-    def __init__(self, run: TrainingRun, sources: Mapping[str, BatchSource], batch_size: int, target: int = 0) -> None:
+    def __init__(self, run: TrainingRun, sources: Mapping[str, BatchSource], batch_size: int) -> None:
         self._run = run
         self._batches = Prefetcher(sources, batch_size)
-        self._target = target
 
     def train(self) -> TrainingResult:
         """Train; the callbacks have saved the model when this returns.
@@ -141,6 +145,7 @@ class TrainingLoop:
             stack.enter_context(run.signals)
             stack.enter_context(self._batches)
             stack.callback(run.console.clear)
+            run.goal.start()
             for callback in run.callbacks:
                 callback.on_start(run)
             while True:
@@ -148,7 +153,7 @@ class TrainingLoop:
                 for callback in run.callbacks:
                     callback.on_stop(run)
                 # Weights found broken on saving are rolled back, to before the target.
-                if run.stop_reason != "target" or run.session.iteration >= self._target:
+                if run.stop_reason not in REACHED or run.goal.reason(run.session.iteration):
                     break
             for callback in run.callbacks:
                 callback.on_end(run)
@@ -194,4 +199,4 @@ class TrainingLoop:
             return self._run.signals.received
         if self._run.leave_requested:
             return "key"
-        return "target" if 0 < self._target <= self._run.session.iteration else ""
+        return self._run.goal.reason(self._run.session.iteration)

@@ -7,6 +7,7 @@ from facewright.models.registry import model_classes
 from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
 from facewright.nn.saved_models import check_chosen
+from facewright.train.goal import Goal, parse_span, parse_time_of_day
 from facewright.train.model_advice import explain_models
 
 MODELS = {name: model.title for name, model in model_classes().items()}
@@ -40,10 +41,22 @@ class GoalOptions:
         ask="Target iteration",
         saved_with_model=True,
     )
+    for_: str = option("", "Stop after so much training in this run: 10m, 1h30m, 2d.", check=parse_span, remember=False)
+    until: str = option(
+        "",
+        "Stop when the clock shows this time, from 00:00 to 23:59, the next time it does.",
+        check=parse_time_of_day,
+        remember=False,
+    )
     start_from: str = option("", "Start a new model from the weights of this one that fit: its name or folder.")
     new_src: bool = option(False, "With --start-from: src is a different person than that model's.")
     pretrain: str = option("", "Pretrain on this folder with aligned faces of many people.")
     seed: int = option(0, "Random seed of a new model.", low=0, high=2**31 - 1)
+
+    @property
+    def goal(self) -> Goal:
+        """When the training stops by itself."""
+        return Goal(self.target_iter, parse_span(self.for_), parse_time_of_day(self.until))
 
 
 @dataclass(frozen=True)

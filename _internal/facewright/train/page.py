@@ -85,6 +85,8 @@ class TrainingPage:
             "waiting": round(stats.waiting, 4),
             "losses": [[name, _number(value)] for name, value in stats.losses.items()],
             "skipped": stats.skipped,
+            "left": stats.seconds_left,
+            "progress": stats.progress,
             "saved": stats.saved,
             "saving": stats.saving,
             "saved_ago": age_of(checkpoint.generations(self._folder)),

@@ -32,6 +32,7 @@ from facewright.train.faces import (
     load_pretraining_faces,
     refuse_swapped_sides,
 )
+from facewright.train.goal import Goal
 from facewright.train.loop import LoopSettings, TrainingResult, train_session
 from facewright.train.model_prompt import saved_with_model
 from facewright.train.options import TrainOptions
@@ -75,6 +76,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
         UserError: No faces, unreadable ones, a model folder that cannot be used, a full disk.
     """
     options = dataclasses.replace(options, name=options.name or options.model)
+    goal = options.goal  # read once: a time of day that passes meanwhile would be tomorrow's
     check_swaps(options.name)
     console.heading(f"Training {options.name}")
     with workspace.lock("model"), environment_restored():
@@ -96,13 +98,13 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
             batch = choose_batch_size(session.model, options.batch_size, device.device)
             _warn_about_changes(saved, described, session.iteration)
             session.notes = _notes(options, batch, device, described, saved)
-            _print_summary(session, options, faces, batch, device)
+            _print_summary(session, options, faces, batch, device, goal)
             if options.debug:
                 _show_samples(workspace, samplers, options)
                 return TrainingReport(session.folder, session.iteration)
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
-            result = _run_loop(session, samplers, options, batch)
+            result = _run_loop(session, samplers, options, batch, goal)
             note_step_time(session.kind, batch.size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
     return TrainingReport(session.folder, session.iteration, result)
@@ -155,12 +157,16 @@ def _notes(
 
 
 def _print_summary(
-    session: TrainingSession, options: TrainOptions, faces: FaceStreams, batch: BatchSize, device: ChosenDevice
+    session: TrainingSession,
+    options: TrainOptions,
+    faces: FaceStreams,
+    batch: BatchSize,
+    device: ChosenDevice,
+    goal: Goal,
 ) -> None:
     counts = ", ".join(f"{len(files)} {name}" for name, files in faces.items())
     if options.pretrain:
         counts += f"; {options.pretrain}"
-    target = f"iteration {options.target_iter}" if options.target_iter else "none: it trains until you stop it"
     rows = [
         *model_rows(session),
         ("faces", counts),
@@ -168,7 +174,7 @@ def _print_summary(
         ("batch", f"{batch.size} src and {console.counted(batch.size, 'dst face')} per iteration ({batch.reason})"),
         ("device", device.device.describe()),
         ("precision", device.describe_precision()),
-        ("target", target),
+        ("target", goal.describe()),
         *_time_rows(session, options),
     ]
     print_box("pretraining" if options.pretrain else "training", rows)
@@ -191,7 +197,7 @@ def _mask_rows(faces: FaceStreams, options: TrainOptions) -> list[tuple[str, str
 
 
 def _run_loop(
-    session: TrainingSession, samplers: Mapping[str, Sampler], options: TrainOptions, batch: BatchSize
+    session: TrainingSession, samplers: Mapping[str, Sampler], options: TrainOptions, batch: BatchSize, goal: Goal
 ) -> TrainingResult:
     settings = LoopSettings(
         batch.size,
@@ -199,6 +205,8 @@ def _run_loop(
         options.save_interval_min * 60,
         options.autobackup_hours * 3600,
         wait_for_close=console.interactive(),
+        seconds=goal.seconds,
+        until=goal.at,
     )
     # OpenCV's own threads would take the processor from the network in the middle of its step.
     with single_threaded_opencv(), open_watchers(session, samplers, options) as watchers:

@@ -42,6 +42,8 @@ class StepStats:
         saved: Iteration that was saved last.
         saving: Whether a save is in progress.
         skipped: Steps of this run that were not applied because their loss was not finite or exploded.
+        seconds_left: Time until it stops by itself; None where that is not known.
+        progress: How much of the way to that is done, 0..1; None where it has no goal.
     """
 
     iteration: int
@@ -51,6 +53,8 @@ class StepStats:
     saved: int = -1
     saving: bool = False
     skipped: int = 0
+    seconds_left: float | None = None
+    progress: float | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from facewright.core import console
 from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.train.console_line import duration
+from facewright.train.goal import REACHED
 from facewright.train.loop import TrainingResult
 from facewright.train.session import TrainingSession
 
@@ -67,9 +68,9 @@ def print_box(title: str, rows: Rows) -> None:
 
 def ending(session: TrainingSession, result: TrainingResult) -> str:
     """Return how the training ended, in two sentences."""
-    why = {"target": "The target is reached.", "key": "Stopped with a key."}.get(result.reason, "Stopped.")
+    why = {**REACHED, "key": "Stopped with a key"}.get(result.reason, "Stopped")
     return (
-        f"{why} Everything is saved: iteration {session.iteration}, {result.steps} of them in this run, "
+        f"{why}. Everything is saved: iteration {session.iteration}, {result.steps} of them in this run, "
         f"{duration(result.milliseconds)} each, {result.waiting:.1%} of it waiting for data."
     )
 
