@@ -14,7 +14,7 @@ from facewright.models import registry
 from facewright.models.dfl_import import import_folder
 from facewright.models.trained import load_trained, view_of
 from facewright.nn import checkpoint, devices
-from facewright.nn.saehd_networks import Architecture, count_parameters
+from facewright.nn.saehd_shape import Architecture, count_parameters
 from facewright.nn.saved_models import read_model_info
 
 CLOSE = 1e-4  # any wrong order, padding or slope gives 0.1 and more

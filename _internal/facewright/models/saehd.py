@@ -8,7 +8,7 @@ words and code. Faces are cut out as there.
 import re
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facewright import nn
 from facewright.core import machine
@@ -19,9 +19,7 @@ from facewright.data.sample import Sample
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models.layouts import SharedEncoder
 from facewright.models.spec import CONVERTER_DEFAULTS, FaceView, ModelOptions
-
-if TYPE_CHECKING:  # it imports keras
-    from facewright.nn.saehd_networks import Architecture
+from facewright.nn.saehd_shape import Architecture, count_parameters, side_step
 
 ARCHITECTURE = re.compile(r"(df|liae)(?:-([udtc]{1,4}))?")
 FACES = MappingProxyType(
@@ -137,7 +135,7 @@ class SAEHD(SharedEncoder):
         """
         assert isinstance(options, cls.Options)
         kind, flags = parse_architecture(options.archi)
-        step = 32 if set(flags) & set("dt") else 16
+        step = side_step(flags)
         if options.resolution % step:
             raise UserError(
                 f"The side {options.resolution} px does not fit the architecture {options.archi}.",
@@ -147,16 +145,16 @@ class SAEHD(SharedEncoder):
         return replace(options, archi=f"{kind}-{flags}" if flags else kind)
 
     @property
-    def shape(self) -> "Architecture":
+    def shape(self) -> Architecture:
         """The shape of its networks."""
         o = self.options
         widths = self.widths(o.ae_dims, o.e_dims, o.d_dims, o.d_mask_dims)
-        return nn.saehd_networks.Architecture(*parse_architecture(o.archi), o.resolution, *widths)
+        return Architecture(*parse_architecture(o.archi), o.resolution, *widths)
 
     def build(self) -> dict[str, Any]:
         """Build the networks that the architecture asks for."""
         shape, nets = self.shape, nn.saehd_networks
-        check_memory(nets.count_parameters(shape))
+        check_memory(count_parameters(shape))
         inters = ("inter",) if shape.kind == "df" else ("inter_ab", "inter_b")
         decoders = ("decoder_src", "decoder_dst") if shape.kind == "df" else ("decoder",)
         return {

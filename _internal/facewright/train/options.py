@@ -12,7 +12,7 @@ from facewright.train.model_advice import explain_models
 
 MODELS = {name: model.title for name, model in model_classes().items()}
 MASK_CHOICES = {
-    "occlusion": "the hull of the landmarks without the hands before the face; of these nothing is learned",
+    "occlusion": "the hull of the landmarks without the hands before the face",
     "hull": "the hull of the landmarks, covered or not",
     "record": "the mask that the face in aligned/ carries (of the mask model, or imported); else as occlusion",
 }

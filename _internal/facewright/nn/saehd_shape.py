@@ -1,0 +1,97 @@
+"""The shape of SAEHD's and AMP's networks, and how many weights they have: read without keras."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+
+def side_step(flags: str) -> int:
+    """Return the pixels of which the side of the faces must be a multiple, with these flags of an architecture."""
+    return 32 if set(flags) & set("dt") else 16
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What decides the shapes of the networks.
+
+    Attributes:
+        kind: "df": a decoder for each person. "liae": one decoder behind two networks in the middle.
+        flags: Letters out of "udtc". u: the encoder's code is normalised. d: the decoders work at half the side, and
+            their last layer gives four sub-pixels at once. t: one layer more, residual blocks in the encoder.
+            c: x cos(x) takes the place of LeakyReLU.
+        side: Side of the faces in pixels, a multiple of `side_step`.
+        code: Length of the code in the middle.
+        encoder, decoder, mask: Channels, of which the layers take multiples.
+        inter: Channels that the middle gives the decoder; 0 for the code's length (df) or twice that (liae).
+    """
+
+    kind: str
+    flags: str
+    side: int
+    code: int
+    encoder: int
+    decoder: int
+    mask: int
+    inter: int = 0
+
+    def __post_init__(self) -> None:
+        if self.side % side_step(self.flags):
+            raise ValueError(f"a side of {self.side} px is no multiple of {side_step(self.flags)}")
+
+    @property
+    def downs(self) -> tuple[int, ...]:
+        """Channels behind each halving of the encoder."""
+        e = self.encoder
+        return (e, 2 * e, 4 * e, 8 * e, 8 * e) if "t" in self.flags else (e, 2 * e, 4 * e, 8 * e)
+
+    @property
+    def image_ups(self) -> tuple[int, ...]:
+        """Channels behind each doubling on the way to the face."""
+        return tuple(n * self.decoder for n in self._multiples)
+
+    @property
+    def mask_ups(self) -> tuple[int, ...]:
+        """Channels behind each doubling on the way to the mask, which has no sub-pixels at its end."""
+        return tuple(n * self.mask for n in (*self._multiples, *((1,) if "d" in self.flags else ())))
+
+    @property
+    def _multiples(self) -> tuple[int, ...]:
+        return (8, 8, 4, 2) if "t" in self.flags else (8, 4, 2)
+
+    @property
+    def encoded(self) -> tuple[int, int, int]:
+        """(h, w, c) of the encoder's last map, before it is made flat."""
+        side = self.side // (32 if "t" in self.flags else 16)
+        return side, side, 8 * self.encoder
+
+    @property
+    def middle(self) -> tuple[int, int, int]:
+        """(h, w, c) of the map that the network in the middle makes of the code."""
+        side = self.side // (32 if "d" in self.flags else 16)
+        return side, side, self.inter or self.code * (2 if self.kind == "liae" else 1)
+
+    @property
+    def latent(self) -> tuple[int, int, int]:
+        """(h, w, c) of what a decoder takes."""
+        side, _, channels = self.middle
+        side *= 1 if "t" in self.flags else 2
+        return side, side, channels * (2 if self.kind == "liae" else 1)
+
+
+def count_parameters(shape: Architecture) -> int:
+    """Return the number of weights of a whole model, before anything is built."""
+
+    def conv(kernel: int, inputs: int, filters: int) -> int:
+        return (kernel * kernel * inputs + 1) * filters
+
+    e, wide = shape.encoder, "t" in shape.flags
+    encoded = sum(conv(5, i, o) for i, o in pairwise((3, *shape.downs)))
+    encoded += 2 * (conv(3, e, e) + conv(3, 8 * e, 8 * e)) if wide else 0
+    middle, flat = math.prod(shape.middle), math.prod(shape.encoded)
+    inter = (flat + 1) * shape.code + (shape.code + 1) * middle
+    inter += 0 if wide else conv(3, shape.middle[2], 4 * shape.middle[2])
+    image, mask = shape.image_ups, shape.mask_ups
+    decoder = sum(conv(3, i, 4 * o) for way in (image, mask) for i, o in pairwise((shape.latent[2], *way)))
+    decoder += sum(2 * conv(3, n, n) for n in image) + conv(1, image[-1], 3) + conv(1, mask[-1], 1)
+    decoder += 3 * conv(3, image[-1], 3) if "d" in shape.flags else 0
+    return encoded + (inter + 2 * decoder if shape.kind == "df" else 2 * inter + decoder)
