@@ -18,8 +18,9 @@ from facewright.faces.record import load_face, save_face
 from facewright.models import registry, trained
 from facewright.nn import checkpoint, gpus
 from facewright.train import faces
-from facewright.train.batch_size import is_out_of_memory
+from facewright.train.batch_size import is_out_of_memory, largest_fitting_batch
 from train import tiny
+from train.loop_runs import break_weights
 
 
 def test_trains_resumes_and_stops_at_the_target(filled, capsys):
@@ -162,21 +163,85 @@ class ResourceExhaustedError(Exception):
     pass
 
 
-@pytest.mark.parametrize(
-    ("most", "advice"), [(5, "--batch-size 4"), (6, "--batch-size 6"), (1, "--batch-size 1"), (0, "smaller network")]
-)
-def test_a_model_that_does_not_fit_the_memory(filled, monkeypatch, most, advice):
-    class Large(tiny.Tiny):
-        def train_on(self, batches):
-            if len(batches["src"]["warped"]) > most:
-                raise ResourceExhaustedError("OOM when allocating tensor")
-            return super().train_on(batches)
+class Large(tiny.Tiny):
+    """The tiny model on a device whose memory holds `most` faces per side from a number of iterations on."""
 
-    tiny.use_tiny(monkeypatch.setattr, Large)
-    with pytest.raises(UserError, match=r"batch of 8 \+ 8") as caught:
-        run(filled, batch_size=8, preview=False)
-    assert advice in caught.value.fix
-    assert iteration(filled) == 0
+    most, scarce_after, broken_by_it = 8, 0, False
+    calls = 0
+
+    def train_on(self, batches):
+        Large.calls += 1
+        if Large.calls > self.scarce_after and len(batches["src"]["warped"]) > self.most:
+            if self.broken_by_it:
+                break_weights(self)
+            raise ResourceExhaustedError("OOM when allocating tensor")
+        return super().train_on(batches)
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """Return a function that says how much the memory holds."""
+
+    def holds(most, **more):
+        for name, value in {"most": most, "calls": 0, **more}.items():
+            monkeypatch.setattr(Large, name, value)
+        tiny.use_tiny(monkeypatch.setattr, Large)
+
+    return holds
+
+
+class TestFullMemory:
+    """A batch that the memory does not hold."""
+
+    def test_the_training_goes_on_with_the_batch_that_fits(self, filled, memory, capsys):
+        memory(6)
+        run(filled, batch_size=8, target_iter=3, preview=False)
+        state = checkpoint.newest(filled.model_dir / "h64").generation.state
+        assert (state["iteration"], state["batch"]) == (3, 6)
+        assert state["settings"]["batch_size"] == 6  # the next run need not find out again
+        said = capsys.readouterr().out
+        assert "6 + 6, from iteration 0. Nothing is lost." in said
+        assert "3 of them in this run" in said
+
+    def test_in_mid_training_nothing_is_lost(self, filled, memory, capsys):
+        memory(4, scarce_after=5)
+        run(filled, batch_size=8, target_iter=8, keep=9, preview=False)
+        rescued, last = checkpoint.generations(filled.model_dir / "h64")[1::-1]
+        before, after = (checkpoint.check(folder) for folder in (rescued, last))
+        assert (before.state["iteration"], after.state["iteration"]) == (5, 8)
+        losses = [state.arrays("history").as_dict()["losses"] for state in (before, after)]
+        np.testing.assert_array_equal(losses[1][:5], losses[0])
+        assert np.isfinite(losses[1]).all() and len(losses[1]) == 8
+        assert "from iteration 5. Nothing is lost." in capsys.readouterr().out
+
+    def test_weights_that_it_broke_are_those_of_the_last_saved_state(self, filled, memory, capsys):
+        memory(4, scarce_after=5, broken_by_it=True)
+        run(filled, batch_size=8, target_iter=2, preview=False)
+        run(filled, batch_size=8, target_iter=6, preview=False)
+        assert iteration(filled) == 6
+        assert "from iteration 2. The 3 iterations since the last save are lost." in capsys.readouterr().out
+
+    def test_not_even_one_face_fits(self, filled, memory):
+        memory(0)
+        with pytest.raises(UserError, match=r"batch of 8 \+ 8") as caught:
+            run(filled, batch_size=8, preview=False)
+        assert "smaller network" in caught.value.fix
+        assert iteration(filled) == 0
+
+    def test_gpus_that_share_a_batch_get_equal_parts(self):
+        sizes = []
+
+        def train_on(batches):
+            sizes.append(len(batches["src"]))
+            if sizes[-1] > 10:
+                raise ResourceExhaustedError
+
+        class Source:
+            def batch(self, size):
+                return [0] * size
+
+        assert largest_fitting_batch(train_on, {"src": Source()}, 24, multiple=4) == 8
+        assert not any(size % 4 for size in sizes)
 
 
 def test_out_of_memory_is_known_in_every_backends_words():

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.hints import again
 from facewright.data.sample import Batch
 from facewright.models.base import Trainable
 from facewright.nn.devices import Device
@@ -45,7 +44,7 @@ def choose_batch_size(model: Trainable, asked: int, device: Device) -> BatchSize
     Raises:
         UserError: The device's memory is too small for the model.
     """
-    gpus = device.count if device.kind == "gpu" else 1
+    gpus = gpu_count(device)
     if asked:
         size, reason = asked, "as asked"
     else:
@@ -58,6 +57,11 @@ def choose_batch_size(model: Trainable, asked: int, device: Device) -> BatchSize
     return BatchSize(size, reason)
 
 
+def gpu_count(device: Device) -> int:
+    """Return how many GPUs share a batch; 1 on a processor."""
+    return device.count if device.kind == "gpu" else 1
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of any backend says that the memory is full."""
     if isinstance(error, MemoryError) or type(error).__name__ in OUT_OF_MEMORY_TYPES:
@@ -65,7 +69,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(text in str(error)[:4000] for text in OUT_OF_MEMORY_TEXTS)
 
 
-def largest_fitting_batch(train_on: Callable[..., object], sources: Mapping[str, BatchSource], failed: int) -> int:
+def largest_fitting_batch(
+    train_on: Callable[..., object], sources: Mapping[str, BatchSource], failed: int, multiple: int = 1
+) -> int:
     """Return the largest batch size below one that failed with which a step runs; 0 when not even one face fits.
 
     Halves until a step runs, then tries once between that and the one that failed last. The weights change.
@@ -74,6 +80,7 @@ def largest_fitting_batch(train_on: Callable[..., object], sources: Mapping[str,
         train_on: The model's step; it takes a batch per stream.
         sources: Stream name -> its sampler.
         failed: The batch size that was too large.
+        multiple: What a batch size must be a multiple of: the number of GPUs that share it.
     """
 
     def fits(size: int) -> bool:
@@ -86,28 +93,24 @@ def largest_fitting_batch(train_on: Callable[..., object], sources: Mapping[str,
             return False
         return True
 
-    size = failed // 2
+    def rounded(size: int) -> int:
+        return size - size % multiple
+
+    size = rounded(failed // 2)
     while size and not fits(size):
-        failed, size = size, size // 2
-    between = (size + failed) // 2
+        failed, size = size, rounded(size // 2)
+    between = rounded((size + failed) // 2)
     return between if size and between > size and fits(between) else size
 
 
-def too_large(size: int, fitting: int) -> UserError:
-    """Return the error of a batch that the memory does not hold.
+def nothing_fits(size: int) -> UserError:
+    """Return the error of a memory that holds no batch at all.
 
     Args:
-        size: Faces per side of the batch.
-        fitting: The largest batch size that fits; 0 for none.
+        size: Faces per side of the batch that was tried first.
     """
-    if not fitting:
-        return UserError(
-            f"The memory does not hold a batch of {size} + {console.counted(size, 'face')}, and not even 1 + 1.",
-            "a device with more memory, or a smaller model; the model is as it was last saved.",
-            "choose a smaller network, or a light version, for a new model.",
-        )
     return UserError(
-        f"The memory does not hold a batch of {size} + {console.counted(size, 'face')}.",
-        f"a batch of {fitting} or less, as a trial has shown; the model is as it was last saved.",
-        f"train with a smaller batch:{again('--batch-size', str(fitting))}",
+        f"The memory does not hold a batch of {size} + {console.counted(size, 'face')}, and not even 1 + 1.",
+        "a device with more memory, or a smaller model; the model is as it was last saved.",
+        "close other programs that use the device; or choose a smaller network, or a light version, for a new model.",
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,7 @@ from facewright.faces.faceset import count_own_masks
 from facewright.nn.checkpoint import ModelFolder
 from facewright.nn.gpus import environment_restored
 from facewright.nn.saved_models import check_swaps
-from facewright.train.batch_size import (
-    BatchSize,
-    choose_batch_size,
-    is_out_of_memory,
-    largest_fitting_batch,
-    too_large,
-)
+from facewright.train.batch_size import BatchSize, choose_batch_size, gpu_count
 from facewright.train.faces import (
     FaceStreams,
     describe_changes,
@@ -33,10 +28,11 @@ from facewright.train.faces import (
     refuse_swapped_sides,
 )
 from facewright.train.goal import Goal
-from facewright.train.loop import LoopSettings, TrainingResult, train_session
+from facewright.train.loop import LoopSettings, TrainingResult
 from facewright.train.model_prompt import saved_with_model
 from facewright.train.options import TrainOptions
 from facewright.train.preview import draw_samples
+from facewright.train.rounds import Rounds
 from facewright.train.samplers import make_samplers, sampler_workers
 from facewright.train.session import TrainingSession
 from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
@@ -94,7 +90,8 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
         session = open_session(workspace, options, model_options, found)
         workers = sampler_workers(machine.cores(), machine.memory().total / machine.GIB)
         with threads(2 * workers) as executor:
-            samplers = make_samplers(workspace, session, faces, options, executor, workers)
+            make = partial(make_samplers, workspace, session, faces, options, executor, workers)
+            samplers = make()
             batch = choose_batch_size(session.model, options.batch_size, device.device)
             _warn_about_changes(saved, described, session.iteration)
             session.notes = _notes(options, batch, device, described, saved)
@@ -104,8 +101,10 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
                 return TrainingReport(session.folder, session.iteration)
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
-            result = _run_loop(session, samplers, options, batch, goal)
-            note_step_time(session.kind, batch.size, device.device.describe(), result.milliseconds, result.steps)
+            settings = _loop_settings(options, batch, goal)
+            result = _run_loop(Rounds(session, samplers, settings, make, gpu_count(device.device)), options)
+            size = session.notes["batch"]
+            note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
     return TrainingReport(session.folder, session.iteration, result)
 
@@ -196,10 +195,8 @@ def _mask_rows(faces: FaceStreams, options: TrainOptions) -> list[tuple[str, str
     return [("masks", f"{' and '.join(counts)} faces have a mask of their own; the hull for the others")]
 
 
-def _run_loop(
-    session: TrainingSession, samplers: Mapping[str, Sampler], options: TrainOptions, batch: BatchSize, goal: Goal
-) -> TrainingResult:
-    settings = LoopSettings(
+def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal) -> LoopSettings:
+    return LoopSettings(
         batch.size,
         options.target_iter,
         options.save_interval_min * 60,
@@ -208,24 +205,12 @@ def _run_loop(
         seconds=goal.seconds,
         until=goal.at,
     )
+
+
+def _run_loop(rounds: Rounds, options: TrainOptions) -> TrainingResult:
     # OpenCV's own threads would take the processor from the network in the middle of its step.
-    with single_threaded_opencv(), open_watchers(session, samplers, options) as watchers:
-        try:
-            watchers.result = train_session(
-                session,
-                samplers,
-                settings,
-                commands=watchers.commands,
-                preview=watchers.preview,
-                status=watchers.status,
-                more_callbacks=watchers.callbacks,
-            )
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            console.say("The memory is full. Looking for the largest batch that it holds …")
-            fitting = largest_fitting_batch(session.model.train_on, samplers, batch.size)
-            raise too_large(batch.size, fitting) from error
+    with single_threaded_opencv(), open_watchers(rounds.session, rounds.samplers, options) as watchers:
+        watchers.result = rounds.train(watchers)
     return watchers.result
 
 

@@ -1,5 +1,6 @@
 """A model in training: network, iteration, losses and random numbers, saved and resumed as one."""
 
+import gc
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from facewright import __version__
+from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.models import registry
 from facewright.models.base import Trainable
+from facewright.models.spec import ModelOptions
 from facewright.models.trained import find_generation, load_generation, model_arrays, option_values
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation, ModelFolder
@@ -120,23 +124,60 @@ class TrainingSession:
         kept = generation.state.get("samplers")
         self.samplers = dict(kept) if isinstance(kept, dict) else {}
 
-    def recover(self) -> None:
-        """Go back to the last generation, with half of the learning rate that was in use.
+    def rescue(self) -> bool:
+        """Save after an error that came inside a step; return whether what was trained is saved.
+
+        A step that broke off half-way has moved some weights and others not, which harms nothing. On JAX it may have
+        taken the arrays with it.
+        """
+        if self.iteration == self.saved_iteration:
+            return True
+        try:
+            self.save()
+        except Exception as problem:  # of any backend; the last saved state is whole
+            console.note(f"Not saved after an error: {type(problem).__name__}: {problem}")
+            return False
+        return True
+
+    def rebuild(self, options: ModelOptions) -> None:
+        """Build the network anew, and go on from the last saved state.
+
+        Args:
+            options: Its options; those that are fixed must be as they were.
 
         Raises:
-            UserError: There is none.
+            UserError: No state is whole.
+        """
+        del self.model  # first: the memory may not hold two
+        gc.collect()
+        self.model = registry.trainable_class(self.kind)(options)
+        self.go_back()
+
+    def go_back(self) -> None:
+        """Go back to the last saved state.
+
+        Raises:
+            UserError: There is none, or none is whole.
         """
         found = self.find()
         if found is None:
             raise UserError(
-                "The loss is no longer a number, and nothing has been saved yet.",
-                "a loss that falls.",
-                "start again; if it happens again, use --precision float32.",
+                f"Nothing of {self.name} has been saved yet that the training could go back to.",
+                "the state that is saved before the first step.",
+                "start again; if the loss was no longer a number, with --precision float32.",
             )
         for path in found.damaged:
             checkpoint.set_aside(path)
-        rates = self.learning_rates
         self.resume(found.generation)
+
+    def recover(self) -> None:
+        """Go back to the last saved state, with half of the learning rate that was in use.
+
+        Raises:
+            UserError: There is none.
+        """
+        rates = self.learning_rates
+        self.go_back()
         for optimizer, rate in zip(self._optimizers, rates, strict=True):
             optimizer.set_learning_rate(rate / 2)
 

@@ -41,6 +41,12 @@ class Watchers:
     status: TrainingStatus | None = None
     result: TrainingResult | None = None
 
+    def say(self, text: str) -> None:
+        """Say something of note between two rounds, on the page too."""
+        if self.status:
+            self.status.add_message(text, attention=True)
+        console.warn(text)
+
 
 @contextlib.contextmanager
 def open_watchers(

@@ -1,0 +1,97 @@
+"""The rounds of a training: where one ends because the memory is full, the next goes on with a batch that fits.
+
+What ends a round is saved, or its last saved state is; the network is then built anew and goes on from there, as that
+of another process would.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from facewright.core import console
+from facewright.data.sampler import Sampler
+from facewright.train.batch_size import is_out_of_memory, largest_fitting_batch, nothing_fits
+from facewright.train.loop import LoopSettings, TrainingResult, train_session
+from facewright.train.session import TrainingSession
+from facewright.train.watch import Watchers
+
+LEAST_SECONDS = 1e-3  # of a round; none at all would mean that it has no end
+
+
+@dataclass
+class Rounds:
+    """Trains in rounds.
+
+    Attributes:
+        session: The model.
+        samplers: Stream name -> its sampler; filled anew for a round, so that the preview has those in use.
+        settings: Of the loop; the batch becomes smaller where the memory is full.
+        make_samplers: Makes them for the session as it is.
+        multiple: What a batch size must be a multiple of: the number of GPUs that share it.
+    """
+
+    session: TrainingSession
+    samplers: dict[str, Sampler]
+    settings: LoopSettings
+    make_samplers: Callable[[], dict[str, Sampler]]
+    multiple: int = 1
+
+    def train(self, watchers: Watchers) -> TrainingResult:
+        """Train until the target or until somebody stops it.
+
+        Raises:
+            UserError: The memory holds no batch at all; or as `train_session`.
+        """
+        first, clock = self.session.iteration, time.monotonic()
+        while True:
+            began = self.session.iteration
+            try:
+                result = train_session(
+                    self.session,
+                    self.samplers,
+                    self._settings_after(time.monotonic() - clock),
+                    commands=watchers.commands,
+                    preview=watchers.preview,
+                    status=watchers.status,
+                    more_callbacks=watchers.callbacks,
+                )
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            else:
+                return replace(result, steps=began - first + result.steps)
+            # Not inside `except`: the error's traceback would hold what lies in the full memory.
+            self._take_less(watchers)
+
+    def _settings_after(self, seconds: float) -> LoopSettings:
+        """Return the settings of a round that begins so many seconds after the first."""
+        left = self.settings.seconds - seconds
+        return replace(self.settings, seconds=max(left, LEAST_SECONDS)) if self.settings.seconds else self.settings
+
+    def _take_less(self, watchers: Watchers) -> None:
+        """Find the largest batch that the memory holds, and go on with it."""
+        session, size, reached = self.session, self.settings.batch_size, self.session.iteration
+        console.say("The memory is full. Looking for the largest batch that it holds …")
+        session.rescue()
+        session.rebuild(session.model.options)
+        self._renew_samplers()
+        fitting = largest_fitting_batch(session.model.train_on, self.samplers, size, self.multiple)
+        if not fitting:
+            raise nothing_fits(size)
+        session.go_back()  # the trial has trained on
+        self._renew_samplers()
+        self.settings = replace(self.settings, batch_size=fitting)
+        session.notes = {
+            **session.notes,
+            "batch": fitting,
+            "settings": {**session.notes.get("settings", {}), "batch_size": fitting},
+        }
+        lost = console.counted(reached - session.iteration, "iteration")
+        watchers.say(
+            f"The memory does not hold a batch of {size} + {console.counted(size, 'face')}: the training goes on with "
+            f"{fitting} + {fitting}, from iteration {session.iteration}. "
+            + (f"The {lost} since the last save are lost." if reached > session.iteration else "Nothing is lost.")
+        )
+
+    def _renew_samplers(self) -> None:
+        self.samplers.update(self.make_samplers())
