@@ -126,3 +126,16 @@ def test_the_mask_of_the_records_is_the_target_when_asked_for(make, filled):
     hull, own = ({side: s.untouched([0, 1])["mask"] for side, s in make(mask=m).items()} for m in ("hull", "record"))
     assert (hull["src"][0] == own["src"][0]).all() and (hull["dst"] == own["dst"]).all()
     assert own["src"][1].mean() > 0.7 > hull["src"][1].mean()
+
+
+def test_src_may_get_the_colours_of_dst(make, filled):
+    class Coloured(tiny.Tiny):
+        def samples(self, stream="src"):
+            usual = super().samples(stream)
+            return tuple(dataclasses.replace(s, transfer="rct") for s in usual) if stream == "src" else usual
+
+    for path in filled.dst.aligned():
+        image, record = load_face(path)
+        save_face(path, np.uint8(image * [0.2, 0.2, 1.0]), record)
+    plain, coloured = (make(model)["src"].batch(8)["target"].mean(axis=(0, 1, 2)) for model in (tiny.Tiny, Coloured))
+    assert coloured[0] / coloured[2] < 0.5 < plain[0] / plain[2]

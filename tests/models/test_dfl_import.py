@@ -17,6 +17,7 @@ from facewright.nn import checkpoint, devices
 from facewright.nn.saehd_shape import Architecture, count_parameters
 from facewright.nn.saved_models import read_model_info
 
+COLOURS = {"random_hsv_power": np.float64(0.05), "ct_mode": "lct"}
 CLOSE = 1e-4  # any wrong order, padding or slope gives 0.1 and more
 
 
@@ -52,12 +53,15 @@ def test_the_same_faces_come_out(tmp_path, model_dir, archi, side):
 
 
 def test_options_come_along(tmp_path, model_dir):
-    write_saehd(tmp_path / "old", face_type="wf", lr_dropout="cpu", archi="df-du", adabelief=False, clipgrad=True)
+    write_saehd(
+        tmp_path / "old", face_type="wf", lr_dropout="cpu", archi="df-du", adabelief=False, clipgrad=True, **COLOURS
+    )
     import_folder(tmp_path / "old", model_dir, "anna")
     state = read_model_info(model_dir, "anna").state
     options = state["options"]
     assert options["archi"] == "df-ud" and options["optimizer"] == "rmsprop"
     assert options["eyes_mouth_prio"] and not options["random_warp"] and options["lr_dropout"] and options["clipgrad"]
+    assert {name: options[name] for name in COLOURS} == COLOURS
     assert view_of(state).face_type is DflFaceType.WHOLE and view_of(state).resolution == 64
     assert state["settings"]["batch_size"] == 2
 
@@ -130,11 +134,15 @@ def spoiled(folder, what):
     if what == "old architecture":
         data.write_bytes(data_file({**OPTIONS, "archi": "dfhd"}))
         return "dfhd"
-    data.write_bytes(data_file({**OPTIONS, "ae_dims": "many"}))
-    return "ae-dims"
+    changed, word = {"other colours": ({"ct_mode": "magic"}, "ct-mode"), "type": ({"ae_dims": "many"}, "ae-dims")}[what]
+    data.write_bytes(data_file({**OPTIONS, **changed}))
+    return word
 
 
-SPOILS = ("missing", "cut off", "other names", "not finite", "code", "huge", "head", "2019", "old architecture", "type")
+SPOILS = (
+    *("missing", "cut off", "other names", "not finite", "code", "huge", "head", "2019", "old architecture"),
+    *("other colours", "type"),
+)
 
 
 @pytest.mark.parametrize("what", SPOILS)

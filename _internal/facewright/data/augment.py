@@ -35,11 +35,15 @@ class AugmentParams:
         transform: 2x3, image -> transformed image, both with a side of 1.
         control_points: (n, n, 2) float32 displacement (x, y) of the grid's control points, as shares of the side.
         flip: Whether the image is mirrored afterwards.
+        shift: How far hue, saturation and value go, each -1..1, as shares of what an output allows.
+        like: Number of the face whose colours it gets; None where it keeps its own.
     """
 
     transform: Matrix
     control_points: NDArray[np.float32]
     flip: bool
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    like: int | None = None
 
 
 def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
+from facewright.data.colour import shifted, with_colours_of
 from facewright.faces.align import Matrix, zoom_of
 from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
@@ -82,6 +83,8 @@ class Sample:
         interpolation: How an image is resampled: "lanczos" as in 2018, or "cubic", four times as fast and
             hardly softer.
         colour: "bgr", or "grey": three equal channels of the image's luma.
+        transfer: By which of `data.colour.TRANSFERS` an image gets the colours of another face.
+        hsv: How far hue, saturation and value shift at random: by half of this either way.
     """
 
     name: str
@@ -91,6 +94,8 @@ class Sample:
     warp: bool = False
     interpolation: Literal["lanczos", "cubic"] = "lanczos"
     colour: Literal["bgr", "grey"] = "bgr"
+    transfer: str = "none"
+    hsv: float = 0.0
 
     @property
     def channels(self) -> int:
@@ -130,6 +135,15 @@ class PreparedFace:
         """Return the smallest of its sizes that is as good as `side` pixels."""
         enough = [face for face in self.smaller if face.side * (1 + SLACK) >= side]
         return min(enough, key=lambda face: face.side, default=self)
+
+    @property
+    def inside(self) -> NDArray[np.uint8]:
+        """Where its colours are measured, (side, side): in its mask; everywhere where none was prepared."""
+        own = (self.masks[kind] for kind in FACE_MASKS if kind in self.masks)
+        return next(own, np.full(self.image.shape[:2], 255, np.uint8))
+
+
+FACE_MASKS = ("mask", "uncovered", "record")  # kinds that a model's mask may be of
 
 
 def with_record_masks(samples: Sequence[Sample]) -> tuple[Sample, ...]:
@@ -189,7 +203,7 @@ def shrunk_landmarks(landmarks: NDArray[np.float32], scale: float) -> NDArray[np
 
 
 def make_sample(
-    face: PreparedFace, samples: Sequence[Sample], params: AugmentParams | None
+    face: PreparedFace, samples: Sequence[Sample], params: AugmentParams | None, like: PreparedFace | None = None
 ) -> list[NDArray[np.float32]]:
     """Make all outputs of one face with the same augmentation.
 
@@ -197,17 +211,22 @@ def make_sample(
         face: A prepared face.
         samples: The wanted outputs.
         params: The augmentation, or None for the unchanged face.
+        like: The face that has the colours for outputs with a transfer; None leaves them as they are.
 
     Returns:
         One (size, size, channels) float32 array in 0..1 per output; values outside the image are 0.
     """
     outputs = [np.empty((s.size, s.size, s.channels), np.float32) for s in samples]
-    fill_sample(face, samples, params, outputs)
+    fill_sample(face, samples, params, outputs, like)
     return outputs
 
 
 def fill_sample(
-    face: PreparedFace, samples: Sequence[Sample], params: AugmentParams | None, outputs: Sequence[NDArray[np.float32]]
+    face: PreparedFace,
+    samples: Sequence[Sample],
+    params: AugmentParams | None,
+    outputs: Sequence[NDArray[np.float32]],
+    like: PreparedFace | None = None,
 ) -> None:
     """Write all outputs of one face into arrays that are there already (rows of a batch, say).
 
@@ -216,14 +235,18 @@ def fill_sample(
         samples: The wanted outputs.
         params: The augmentation, or None for the unchanged face.
         outputs: (size, size, channels) float32 each; filled with 0..1.
+        like: See `make_sample`.
     """
-    known: dict[Any, Any] = {}  # outputs of one size and face type share their matrix and their map
+    known: dict[Any, Any] = {}  # outputs of one size and face type share their matrix, their map and their colours
     for sample, output in zip(samples, outputs, strict=True):
         cut = (sample.size, sample.face_type)
         if cut not in known:
             known[cut] = _placed(face, sample, params)
         source, matrix = known[cut]
-        image = source.image if sample.kind == "image" else source.masks[sample.kind]
+        shown = (*cut, sample.kind, sample.transfer)
+        if shown not in known:
+            known[shown] = _shown(source, sample, like)
+        image = known[shown]
         if sample.warp and params is not None:
             if (*cut, "map") not in known:
                 known[*cut, "map"] = remap_grid(matrix, params.control_points, source.side, sample.size)
@@ -234,6 +257,18 @@ def fill_sample(
         if sample.colour == "grey":
             made = cv2.cvtColor(cv2.cvtColor(made, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         np.divide(made.reshape(output.shape), np.float32(255), out=output)
+        if sample.hsv and params is not None:
+            output[...] = shifted(output, sample.hsv, params.shift)
+
+
+def _shown(source: PreparedFace, sample: Sample, like: PreparedFace | None) -> NDArray[np.uint8]:
+    """Return the mask or the image that the output shows, with the colours that it is to have."""
+    if sample.kind != "image":
+        return source.masks[sample.kind]
+    if like is None or sample.transfer == "none":
+        return source.image
+    other = like.sized(source.side)
+    return with_colours_of(sample.transfer, source.image, other.image, source.inside, other.inside)
 
 
 def _placed(face: PreparedFace, sample: Sample, params: AugmentParams | None) -> tuple[PreparedFace, Matrix]:

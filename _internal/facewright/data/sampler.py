@@ -27,6 +27,7 @@ class Sampler:
         flip: Whether faces may be mirrored at random.
         jitter: Strength of rotation, scale and shift; 1 is the full range.
         strategy: Which face comes next; without it they are shuffled, each once per round.
+        like: Faces of the other person: outputs with a colour transfer get the colours of one of them, drawn at random.
         executor: Threads that make the samples of a batch; without it the calling thread does.
         workers: How many of them work on a batch at once.
 
@@ -43,6 +44,7 @@ class Sampler:
         flip: bool,
         jitter: float = 1.0,
         strategy: SamplingStrategy | None = None,
+        like: FaceStore | None = None,
         executor: Executor | None = None,
         workers: int = 1,
     ) -> None:
@@ -54,6 +56,7 @@ class Sampler:
         self._flip = flip
         self._jitter = jitter
         self._strategy = strategy or Shuffled(len(faces))
+        self._like = like
         self._workers = max(1, workers)
         self._executor = executor
 
@@ -69,7 +72,18 @@ class Sampler:
         """Choose the next face and draw its augmentation; for a batch they come from the sampler's own generator."""
         index, mirrored = self._strategy.next(rng)
         params = draw_params(rng, flip=self._flip, jitter=self._jitter)
-        return index, dataclasses.replace(params, flip=params.flip != mirrored)
+        changes: dict[str, Any] = {"flip": params.flip != mirrored}
+        if any(sample.hsv for sample in self.samples):
+            changes["shift"] = tuple(rng.uniform(-1, 1, 3).tolist())
+        if self._like is not None and any(sample.transfer != "none" for sample in self.samples):
+            changes["like"] = int(rng.integers(len(self._like)))
+        return index, dataclasses.replace(params, **changes)
+
+    def like(self, params: AugmentParams | None) -> PreparedFace | None:
+        """Return the face whose colours a sample gets; None where it keeps its own."""
+        if params is None or params.like is None or self._like is None:
+            return None
+        return self._like.face(params.like)
 
     def batch(self, size: int) -> Batch:
         """Return the next batch: name -> (size, side, side, channels) float32 in 0..1.
@@ -107,7 +121,8 @@ class Sampler:
         def work(rows: range) -> None:
             for row in rows:
                 index, params = drawn[row]
-                fill_sample(self._faces.face(index), self.samples, params, [array[row] for array in arrays])
+                rows_of = [array[row] for array in arrays]
+                fill_sample(self._faces.face(index), self.samples, params, rows_of, self.like(params))
 
         if self._executor is None or self._workers < 2 or len(drawn) < 2:
             work(range(len(drawn)))

@@ -54,10 +54,15 @@ def transfer(kind: ColorTransfer, image: Picture, like: Picture, mask: Mask, lik
     Returns:
         The changed image; the image itself where a mask leaves fewer than 16 pixels.
     """
-    if kind is ColorTransfer.NONE:
-        return image
     if kind not in MASKED:
         mask, like_mask = np.ones_like(mask), np.ones_like(like_mask)
+    return transfer_inside(kind, image, like, mask, like_mask)
+
+
+def transfer_inside(kind: ColorTransfer, image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
+    """Do as `transfer`, but measure inside the masks, whatever the method."""
+    if kind is ColorTransfer.NONE:
+        return image
     if min(np.count_nonzero(mask > 0.5), np.count_nonzero(like_mask > 0.5)) < FEWEST_PIXELS:
         return image
     done = METHODS[kind](image.astype(np.float32), like.astype(np.float32), mask, like_mask)

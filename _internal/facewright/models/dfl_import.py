@@ -35,14 +35,13 @@ QUICK96: Mapping[str, Any] = {
 EARLIER = {"eyes_prio": "eyes_mouth_prio"}  # what an option was called before
 SWITCHES = ("masked_training", "eyes_mouth_prio", "blur_out_mask", "random_warp", "clipgrad")
 FLIPS = ("random_src_flip", "random_dst_flip")
+VALUES = ("random_hsv_power", "ct_mode")  # options that mean the same here
 # Options of which something is lost when they are on, and what takes their place.
 DROPPED = {
     "gan_power": "the GAN",
     "true_face_power": "the true-face discriminator",
     "face_style_power": "the face style",
     "bg_style_power": "the background style",
-    "random_hsv_power": "random hue, saturation and light",
-    "ct_mode": "the colour transfer of src's samples",
     "uniform_yaw": "uniform yaw (train --uniform-yaw does it)",
     "pretrain": "pretraining: the model counts as trained, on faces of many people",
     "target_iter": "the target iteration (train --target)",
@@ -143,6 +142,7 @@ def map_options(foreign: ForeignModel) -> ModelOptions:
         raise NotImportable(f"its faces are {printable(str(face))[:20]!r}; only {', '.join(FACES)} can be cut out here")
     values = {**{name: own[name] for name in SHAPE if name in own}, "face_type": FACES[face]}
     values |= {name: own[name] for name in (*SWITCHES, *FLIPS) if isinstance(own.get(name), bool)}
+    values |= {name: own[name] for name in VALUES if name in own}
     values["lr_dropout"] = own.get("lr_dropout") in ("y", "cpu")
     # Until December 2020 there was no other.
     values["optimizer"] = "adabelief" if own.get("adabelief") is True else "rmsprop"

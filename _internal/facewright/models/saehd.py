@@ -15,6 +15,7 @@ from facewright.core import machine
 from facewright.core.errors import UserError
 from facewright.core.options import option
 from facewright.core.workspace import SIDES
+from facewright.data.colour import TRANSFER_CHOICES
 from facewright.data.sample import Sample
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models.layouts import SharedEncoder
@@ -109,6 +110,22 @@ class SAEHD(SharedEncoder):
         )
         random_src_flip: bool = option(False, "Mirror faces of src at random.", ask="Mirror src", per_run=True)
         random_dst_flip: bool = option(True, "Mirror faces of dst at random.", ask="Mirror dst", per_run=True)
+        random_hsv_power: float = option(
+            0.0,
+            "How far hue, saturation and light of src's faces shift at random on their way in, where the light of src "
+            "and dst differs: 0.05 is usual.",
+            low=0,
+            high=0.3,
+            ask="Random hue, saturation and light",
+            per_run=True,
+        )
+        ct_mode: str = option(
+            "none",
+            "Give src's faces the colours of faces of dst, drawn at random, while it learns.",
+            choices=TRANSFER_CHOICES,
+            ask="Colour transfer of src",
+            per_run=True,
+        )
         lr_dropout: bool = option(
             False,
             "Move three weights in ten at each step, in waves: for the end, for detail.",
@@ -164,13 +181,15 @@ class SAEHD(SharedEncoder):
         }
 
     def samples(self, stream: str = "src") -> tuple[Sample, ...]:
-        """Return the usual outputs, the input without warp where that is switched off, and where eyes and mouth are."""
-        usual = super().samples(stream)
-        if not self.options.random_warp:
-            usual = tuple(replace(sample, warp=False) for sample in usual)
-        if not self.options.eyes_mouth_prio:
-            return usual
-        return (*usual, Sample("focus", "focus", self.resolution, self.face_type))
+        """Return the usual outputs, warped and coloured as the options say, and where eyes and mouth are."""
+        o = self.options
+        warped, *others = super().samples(stream)
+        warped = replace(warped, warp=o.random_warp)
+        if stream == "src":
+            warped = replace(warped, transfer=o.ct_mode, hsv=o.random_hsv_power)
+            others = [replace(sample, transfer=o.ct_mode) for sample in others]
+        focus = (Sample("focus", "focus", self.resolution, self.face_type),) if o.eyes_mouth_prio else ()
+        return (warped, *others, *focus)
 
     def flips(self, stream: str) -> bool:
         """As the options say of each side."""

@@ -124,6 +124,7 @@ def _row(sampler: Sampler, rng: np.random.Generator, side: int) -> Image:
     image = face.image.copy()
     for x, y in np.rint(face.landmarks).astype(int).tolist():
         cv2.circle(image, (x, y), max(1, image.shape[0] // 128), (0, 255, 0), -1)
-    outputs = make_sample(dataclasses.replace(face, image=image, smaller=()), sampler.samples, params)
+    face = dataclasses.replace(face, image=image, smaller=())
+    outputs = make_sample(face, sampler.samples, params, sampler.like(params))
     images = [np.repeat(o, 3, axis=2) if o.shape[2] == 1 else o for o in outputs]
     return np.hstack([tiles(image[None], side)[0] for image in images])

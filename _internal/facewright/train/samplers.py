@@ -54,19 +54,19 @@ def make_samplers(
     model, pretrain = session.model, bool(options.pretrain)
     matching = model.matching == "yaw" and not pretrain
     max_bytes = machine.memory().total // MEMORY_DIVISOR
+    samples: dict[str, tuple[Sample, ...]] = {}
+    stores: dict[str, FaceStore] = {}
+    for side, files in faces.items():
+        samples[side] = _samples_of(session, side, options)
+        needed = max((needed_type(s.face_type) for s in samples[side]), key=list(FaceType).index)
+        _check_types(files, needed, side, session, options)
+        place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
+        stores[side] = _open_faces(*place, files, samples[side], executor, max_bytes)
     samplers: dict[str, Sampler] = {}
     for number, (side, files) in enumerate(faces.items()):
-        samples = model.samples(side)
-        needed = max((needed_type(s.face_type) for s in samples), key=list(FaceType).index)
-        _check_types(files, needed, side, session, options)
-        if options.mask in MASKS:
-            samples = MASKS[options.mask](samples)
-        if pretrain:
-            samples = tuple(dataclasses.replace(sample, warp=False) for sample in samples)
-        place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
         samplers[side] = Sampler(
-            _open_faces(*place, files, samples, executor, max_bytes),
-            samples,
+            stores[side],
+            samples[side],
             np.random.default_rng([options.seed, number, session.iteration]),
             # Faces mirrored at random would again look where dst never looks.
             flip=(model.flips(side) or pretrain) and not matching,
@@ -74,12 +74,23 @@ def make_samplers(
             strategy=_identity_pairs(number, files, options)
             if pretrain
             else _strategy(side, faces, matching=matching, yaw_balancing=options.uniform_yaw),
+            like=stores.get("dst"),
             executor=executor,
             workers=workers,
         )
         if side in session.samplers:
             samplers[side].set_state(session.samplers[side])
     return samplers
+
+
+def _samples_of(session: TrainingSession, side: str, options: TrainOptions) -> tuple[Sample, ...]:
+    """Return the outputs that the model asks for, with the masks that the user wants."""
+    samples = session.model.samples(side)
+    if options.mask in MASKS:
+        samples = MASKS[options.mask](samples)
+    if options.pretrain:
+        samples = tuple(dataclasses.replace(sample, warp=False) for sample in samples)
+    return samples
 
 
 def sampler_workers(cores: int, memory: float) -> int:
