@@ -7,6 +7,7 @@ import pytest
 from convert.drawn_faces import landmarks
 from facewright.evaluate import measures, pixels
 from facewright.faces import expression
+from facewright.faces.fidelity import ssim_map
 
 SIDE, CENTRE = 220, (110.0, 120.0)
 POINTS = landmarks(CENTRE, 90.0)
@@ -183,10 +184,10 @@ def free_pixels():
 def test_ssim_and_psnr_have_their_published_values() -> None:
     one, other = np.full((40, 40), 100, np.float32), np.full((40, 40), 120, np.float32)
     c1 = (0.01 * 255) ** 2  # of two even images the term of luminance is left
-    assert pixels.ssim_map(one, other) == pytest.approx((2 * 100 * 120 + c1) / (100**2 + 120**2 + c1), abs=1e-4)
+    assert ssim_map(one, other) == pytest.approx((2 * 100 * 120 + c1) / (100**2 + 120**2 + c1), abs=1e-4)
     assert pixels.psnr(20.0**2) == pytest.approx(22.1102, abs=1e-4)  # 20 log10(255 / 20)
     noise = RANDOM.normal(128, 30, (64, 64)).astype(np.float32)
-    assert pixels.ssim_map(noise, 255 - noise).mean() < -0.9 < 0.999 < pixels.ssim_map(noise, noise).mean()
+    assert ssim_map(noise, 255 - noise).mean() < -0.9 < 0.999 < ssim_map(noise, noise).mean()
 
 
 def test_a_face_outside_of_the_frame_has_no_measures() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facewright.train import preview
-from facewright.train.history import LossHistory
+from facewright.train.history import ERRORS, MEASURES, LossHistory, hue_colour
 
 
 def faces(side, rows=4):
@@ -25,6 +25,21 @@ def test_three_lines_chart_and_faces():
     picture = preview.draw_preview(["a", "b", "ü"], history, preview.draw_face_rows(faces(64)))
     assert picture.shape == (3 * 15 + 4 + 100 + 18 + 512, 640, 3)
     assert picture.dtype == np.uint8
+
+
+def test_errors_on_faces_held_out_have_a_chart_of_their_own():
+    history, measures = LossHistory(("src", "dst")), LossHistory(MEASURES)
+    for iteration in range(100):
+        history.append({"src": 0.2, "dst": 0.3})
+        measures.append({"iteration": iteration, "src": 30 - iteration / 5, "dst": float("nan"), "trip": 5})
+    page = preview.draw_face_rows(faces(64))
+    without, shown = (preview.draw_preview(["a"], history, page, 0, m) for m in (None, measures))
+    assert shown.shape[0] == without.shape[0] + preview.HELD_OUT_PX
+    chart = shown[15 + 4 + preview.CHART_PX :][: preview.HELD_OUT_PX]
+    colours = [np.all(chart == hue_colour(hue), axis=2) for hue in ERRORS.values()]
+    rows = [np.flatnonzero(found.any(axis=1)) for found in colours]
+    assert np.ptp(rows[0]) > 20, "src falls"
+    assert colours[2][:, 300].any() and not colours[1][: preview.HELD_OUT_PX - 20, 300].any()
 
 
 def test_broken_numbers_are_black():

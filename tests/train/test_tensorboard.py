@@ -17,11 +17,13 @@ def test_tensorflow_reads_the_events(tmp_path):
     log = LossWriter(tmp_path / "log")
     for iteration in range(1, 26):
         log.add(iteration, {"src": iteration / 10, "dst": 0.25})
+    log.add_measures(25, {"src": 3.5, "src eyes": 4.5})
     log.close()
     (path,) = (tmp_path / "log").iterdir()
     events = [event_pb2.Event.FromString(r.numpy()) for r in tensorflow.data.TFRecordDataset(str(path))]
     assert events[0].file_version == "brain.Event:2"
-    assert [e.step for e in events[1:]] == [10, 20]
+    assert [e.step for e in events[1:]] == [10, 20, 25]
+    assert {v.tag: v.simple_value for v in events[3].summary.value} == {"held_out/src": 3.5, "held_out/src_eyes": 4.5}
     values = {v.tag: v.simple_value for v in events[2].summary.value}
     assert values["loss/src"] == pytest.approx(np.mean([k / 10 for k in range(11, 21)]))
     assert values["loss/dst"] == 0.25

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from facewright.marking.origin import origin_of_image
-from facewright.train.history import LossHistory
+from facewright.train.history import MEASURES, LossHistory
 from facewright.train.keys import TrainingCommand
-from facewright.train.page import CURVE_COLUMNS, TrainingPage, curves
+from facewright.train.page import CURVE_COLUMNS, TrainingPage, curves, held_out
 from facewright.train.status import MAX_MESSAGES, MAX_PENDING, OPEN_SECONDS, RunState, StepStats, TrainingStatus
 from facewright.ui.page import PageRequest
 
@@ -52,6 +52,23 @@ def test_the_state_holds_everything(status: TrainingStatus, page: TrainingPage) 
     assert (told["saved_ago"], told["backup_ago"]) == (None, None)
     assert told["picture"]["titles"] == ["a", "b"] and told["picture"]["size"] == [10, 8]
     assert [(m["text"], m["attention"]) for m in told["messages"]] == [("Broke.", True), ("Saved.", False)]
+
+
+def test_faces_held_out_have_numbers_and_curves(status: TrainingStatus, page: TrainingPage) -> None:
+    assert state(page)["held_out"] == [] and "held" not in json.loads(
+        page.answer(PageRequest("GET", "curves", "last=0")).body
+    )
+    measures = LossHistory(MEASURES)
+    for iteration in range(1, 1001):
+        measures.append({"iteration": iteration, "src": 40 / iteration, "dst": float("nan"), "dst sharp": 0.5})
+    status.publish(status.stats, status.history, measures)
+    assert ["Held out: src", 0.04] in state(page)["held_out"] and ["Sharpness of dst", 0.5] in state(page)["held_out"]
+    drawn = held_out(measures, 1000, 0)["held"]
+    points = drawn["curves"][0]["points"]
+    assert len(points) == CURVE_COLUMNS and points[0] == [1, 40.0] and points[-1] == [1000, 0.04]
+    assert {value for _, value in drawn["curves"][1]["points"]} == {None}
+    assert drawn["top"] < 1, "the first measurements leave the chart"
+    assert held_out(measures, 1000, 100)["held"]["first"] == 900
 
 
 def test_ages_come_from_the_disk(page: TrainingPage, tmp_path: Path) -> None:

@@ -65,6 +65,26 @@ class DecodedFaces:
         return len(self._paths)
 
 
+class ChosenFaces:
+    """Some faces of a store, in an order of one's own.
+
+    Args:
+        faces: The store.
+        chosen: Numbers of its faces.
+    """
+
+    def __init__(self, faces: FaceStore, chosen: Sequence[int]) -> None:
+        self._faces = faces
+        self._chosen = list(chosen)
+
+    def face(self, index: int) -> PreparedFace:
+        """Return a prepared face; see the store."""
+        return self._faces.face(self._chosen[index])
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+
 def decode_face(path: Path, samples: Sequence[Sample]) -> PreparedFace:
     """Read an aligned PNG and prepare its face.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from facewright.convert.light import shade
 from facewright.core.images import Image
 from facewright.faces.align import FaceType, Matrix, Points, align_matrix, cut, transform_points
+from facewright.faces.fidelity import fine_detail, ssim_map
 from facewright.faces.mask import Mask, eyes_mask, hull_mask
 
 Lab = NDArray[np.float32]  # (h, w, 3), L 0..100
@@ -27,10 +28,8 @@ INSET = 0.1  # how far inside the mask sharpness is measured, the same unit
 EYE_GROWTH = 0.06  # around the lids, the same unit
 BROW_GROWTH = 0.12  # around the line of the brows, the same unit
 BROWS = (slice(17, 22), slice(22, 27))  # of the landmarks
-DETAIL_SIGMA = 1.0  # px: finer is noise of camera and codec
 ALIGNED_PX = 96  # side of the aligned face in which changes over time are seen
 REACH = 0.3  # around the hull, where a conversion may change the frame, in roots of the hull's area
-SSIM_SIGMA, SSIM_K1, SSIM_K2 = 1.5, 0.01, 0.03  # of the paper
 CHANGED = 0  # levels (of 255) that a pixel may differ and still count as untouched
 
 
@@ -196,7 +195,7 @@ def detail(lab: Lab, region: FaceRegion) -> Detail:
     """
     if not region.mask.any():
         return Detail(float("nan"), float("nan"))
-    edges = cv2.Laplacian(cv2.GaussianBlur(lab[..., 0], (0, 0), DETAIL_SIGMA), cv2.CV_32F)
+    edges = fine_detail(lab[..., 0])
     inside = region.depth > INSET * region.size
     face, eyes = (float(edges[part].std()) if part.any() else float("nan") for part in (inside, region.eyes))
     return Detail(face, eyes)
@@ -312,23 +311,6 @@ def inner_ssim(result: Image, dst: Image, region: FaceRegion) -> float:
         return float("nan")
     one, other = (cv2.cvtColor(f[region.crop], cv2.COLOR_BGR2GRAY).astype(np.float32) for f in (result, dst))
     return float(ssim_map(one, other)[region.mask].mean())
-
-
-def ssim_map(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the structural similarity around each pixel, (h, w), -1..1; see `outside`.
-
-    Args:
-        one, other: (h, w) float32, 0..255.
-    """
-
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(cv2.GaussianBlur(values, (11, 11), SSIM_SIGMA, borderType=cv2.BORDER_REFLECT), np.float32)
-
-    a, b = mean(one), mean(other)
-    var_a, var_b, both = mean(one * one) - a * a, mean(other * other) - b * b, mean(one * other) - a * b
-    c1, c2 = np.float32((SSIM_K1 * 255) ** 2), np.float32((SSIM_K2 * 255) ** 2)
-    similar = ((2 * a * b + c1) * (2 * both + c2)) / ((a * a + b * b + c1) * (var_a + var_b + c2))
-    return np.asarray(similar, np.float32)
 
 
 def psnr(squared_error: float) -> float:

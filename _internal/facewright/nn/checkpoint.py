@@ -77,6 +77,9 @@ STATE_SCHEMA = fields(
         "faces": dict_of(fields({}, {"count": whole(0), "print": text})),
         "pretrain": flag,
         "started_from": text,
+        "seconds": number,
+        "measures": list_of(text),
+        "hold_out": fields({}, {"runs": dict_of(list_of(list_of(text, 2))), "print": text, "since": whole(0, 10**12)}),
     },
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facewright.core.errors import UserError
 from facewright.nn import backups
-from facewright.train.console_line import RECENT_STEPS, ConsoleLine, StepTimes, status_line
+from facewright.train.console_line import RECENT_STEPS, ConsoleLine, StepTimes, held_out_text, status_line
 from facewright.train.facts import facts
 from facewright.train.goal import REACHED, Goal
 from facewright.train.keys import CommandSource, TrainingCommand
@@ -85,7 +85,8 @@ class TrainingRun:
     @property
     def line(self) -> str:
         """Text of the status line."""
-        return status_line(self.session.iteration, self.recent_losses, self.times, self.seconds_left)
+        held_out = held_out_text(self.session.measures.last())
+        return status_line(self.session.iteration, self.recent_losses, self.times, self.seconds_left, held_out)
 
     @property
     def seconds_left(self) -> float | None:
@@ -471,7 +472,7 @@ class StatusUpdates(Callback):
                 run.seconds_left,
                 run.goal.progress(session.iteration, times),
             )
-            run.status.publish(stats, session.history)
+            run.status.publish(stats, session.history, session.measures)
 
 
 class WaitForClose(Callback):

@@ -1,6 +1,7 @@
 """The status line of a training, rewritten in place on a terminal, and the step times it shows."""
 
 import contextlib
+import math
 import shutil
 import sys
 import time
@@ -8,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 
 from facewright.core import console
+from facewright.train.history import ERRORS
 
 RECENT_STEPS = 50  # iterations that the means stand for
 LONG_MS = 10_000  # from here on a time is shown in seconds
@@ -104,7 +106,9 @@ def _tolerating_lost_output() -> Iterator[None]:
         console.discard_output()
 
 
-def status_line(iteration: int, losses: Mapping[str, float], times: StepTimes, left: float | None = None) -> str:
+def status_line(
+    iteration: int, losses: Mapping[str, float], times: StepTimes, left: float | None = None, held_out: str = ""
+) -> str:
     """Return the text of the line.
 
     Args:
@@ -112,10 +116,17 @@ def status_line(iteration: int, losses: Mapping[str, float], times: StepTimes, l
         losses: Mean of the recent losses by name.
         times: Of the recent iterations.
         left: Seconds until the training stops; None where that is not known.
+        held_out: What was last measured on faces held out, see `held_out_text`.
     """
     until = "" if left is None else f"{time_text(left)} left  "
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
+    shown = "  ".join([*(f"{name} {value:.4f}" for name, value in losses.items()), *([held_out] if held_out else [])])
     return f"#{iteration:06d}  {duration(times.milliseconds):>9}  {until}data wait {times.waiting:4.1%}  {shown}"
+
+
+def held_out_text(measures: Mapping[str, float]) -> str:
+    """Say in a few words what was measured on faces held out: errors in percent; "" where nothing was."""
+    known = [f"{name} {measures[name]:.2f}" for name in ERRORS if math.isfinite(measures.get(name, math.nan))]
+    return f"held out {' '.join(known)} %" if known else ""
 
 
 def duration(milliseconds: float) -> str:

@@ -1,11 +1,14 @@
 """The numbers of a running training in words: above the preview, as the page shows them too."""
 
+import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facewright.core.workspace import SIDES
 from facewright.nn import backups, checkpoint
-from facewright.train.console_line import duration, time_text
+from facewright.train.console_line import duration, held_out_text, time_text
 
 if TYPE_CHECKING:  # it imports what draws these lines
     from facewright.train.callbacks import TrainingRun
@@ -32,7 +35,16 @@ def facts(run: "TrainingRun") -> list[str]:
     state.append("no backup" if backup is None else f"backup: {_ago(backup)}")
     if run.skipped:
         state.append(f"broken steps, not applied: {run.skipped}")
-    return ["   ".join(first), "   ".join(state), *([run.message] if run.message else [])]
+    held_out = _held_out(session.measures.last())
+    return ["   ".join(first), "   ".join(state), *held_out, *([run.message] if run.message else [])]
+
+
+def _held_out(measures: Mapping[str, float]) -> list[str]:
+    """Return the line of the faces held out; none where nothing was measured."""
+    if not measures:
+        return []
+    sharp = " and ".join(f"{measures.get(f'{side} sharp', math.nan):.2f}" for side in SIDES)
+    return [f"{held_out_text(measures)}   sharpness against the original: {sharp} of src and dst"]
 
 
 def age_of(paths: list[Path]) -> float | None:

@@ -1,6 +1,7 @@
-"""The losses of every iteration, and their chart."""
+"""The losses of every iteration, the measures on faces held out, and their charts."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -10,6 +11,13 @@ from facewright.core.images import Image
 
 Losses = NDArray[np.float32]
 GRID_LINES = 6
+# What is measured on faces that were held out, see `train.measure`: columns of a row per measurement. Errors and round
+# trip in percent, less is better; "sharp" and "variety" against the faces themselves, 1 is as much.
+MEASURES = (
+    *("iteration", "seconds", "src", "dst", "src eyes", "dst eyes", "src mouth", "dst mouth"),
+    *("src trained", "dst trained", "trip", "src sharp", "dst sharp", "variety", "like src"),
+)
+ERRORS = MappingProxyType({"src": 0, "dst": 180, "trip": 290})  # those that are drawn as curves, in which hue
 RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # iterations that the chart can be limited to; 0 for all
 
 
@@ -52,6 +60,16 @@ class LossHistory:
         known = np.isfinite(rows).sum(axis=0)
         sums = np.nansum(rows.astype(np.float64), axis=0)
         return {n: float(s / k) if k else float("nan") for n, s, k in zip(self.names, sums, known, strict=True)}
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """Return one column, (rows,); not a number everywhere where there is none of that name."""
+        if name not in self.names:
+            return np.full(self._count, np.nan, np.float32)
+        return self.values[:, self.names.index(name)]
+
+    def last(self) -> dict[str, float]:
+        """Return the newest row by name; empty at the start."""
+        return dict(zip(self.names, map(float, self.values[-1]), strict=True)) if self._count else {}
 
     def __len__(self) -> int:
         return self._count
@@ -131,6 +149,53 @@ def draw_chart(values: Losses, width: int, height: int = 100) -> Image:
     return chart
 
 
+def held_out_curves(measures: LossHistory, first: int, columns: int) -> tuple[Losses, dict[str, Losses]]:
+    """Return what a chart of the faces held out shows.
+
+    Args:
+        measures: The measurements.
+        first: Iteration at which the chart begins.
+        columns: At most so many points; of more every nth is taken, and the newest.
+
+    Returns:
+        (n,) iterations, and name -> (n,) errors in percent.
+    """
+    rows = np.flatnonzero(measures.column("iteration") >= first)
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), columns)).round().astype(int))]
+    return measures.column("iteration")[rows], {name: measures.column(name)[rows] for name in ERRORS}
+
+
+def draw_held_out(measures: LossHistory, first: int, last: int, width: int, height: int = 70) -> Image:
+    """Draw the errors on faces held out as lines over the iterations.
+
+    Args:
+        measures: The measurements.
+        first, last: Iterations at the left and right edge.
+        width: Its width in pixels.
+        height: Its height in pixels.
+
+    Returns:
+        (height, width, 3) uint8 BGR.
+    """
+    chart: Image = np.full((height, width, 3), 24, np.uint8)
+    chart[[0, height // 2, height - 1]] = 56
+    at, curves = held_out_curves(measures, first, width)
+    top = curve_top(curves)
+    for name, values in curves.items():
+        known = np.isfinite(values)
+        x = (at[known] - first) / max(last - first, 1) * (width - 1)
+        y = (height - 1) * (1 - values[known].clip(0, top) / top)
+        cv2.polylines(chart, [np.stack([x, y], 1).round().astype(np.int32)], False, hue_colour(ERRORS[name]), 1)
+    return chart
+
+
+def curve_top(curves: Mapping[str, Losses]) -> float:
+    """Return the top of the scale of `held_out_curves`: the highest value that is not of the first fifth."""
+    known = [values[len(values) // 5 :] for values in curves.values()]
+    known = [values[np.isfinite(values)] for values in known]
+    return 1.1 * max((float(values.max()) for values in known if values.size), default=1.0) or 1.0
+
+
 def hue_degrees(index: int, count: int) -> int:
     """Return the hue of a loss, 0..359: all losses lie evenly on the circle."""
     return round(360 * index / max(count, 1))
@@ -138,6 +203,11 @@ def hue_degrees(index: int, count: int) -> int:
 
 def loss_colour(index: int, count: int) -> tuple[int, int, int]:
     """Return the BGR colour of a loss."""
-    pixel = np.array([[[hue_degrees(index, count) // 2, 200, 255]]], np.uint8)
+    return hue_colour(hue_degrees(index, count))
+
+
+def hue_colour(degrees: int) -> tuple[int, int, int]:
+    """Return the BGR colour of a hue."""
+    pixel = np.array([[[degrees // 2, 200, 255]]], np.uint8)
     b, g, r = cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0]
     return int(b), int(g), int(r)

@@ -187,9 +187,10 @@ class TrainingLoop:
         run.unsafe_to_save = False
         applied = all(math.isfinite(value) for value in losses.values())
         if applied:
-            session.record_step(losses, self._batches.states)
+            seconds = time.monotonic() - began
+            session.record_step(losses, self._batches.states, seconds)
             run.steps += 1
-            run.times.add(time.monotonic() - began, waited)
+            run.times.add(seconds, waited)
         else:
             run.skipped += 1
         return StepResult(session.iteration, losses, applied)

@@ -78,6 +78,14 @@ class LearningOptions:
         choices=MASK_CHOICES,
         saved_with_model=True,
     )
+    hold_out: float = option(
+        5.0,
+        "Percent of each side's faces that are never trained on: by them it is told what the model has understood. "
+        "0 holds out none.",
+        low=0,
+        high=30,
+        saved_with_model=True,
+    )
     precision: str = option("auto", "Compute precision.", choices=devices.POLICIES, saved_with_model=True)
     debug: bool = option(False, "Show the samples that the network gets, and train nothing.")
 

@@ -18,7 +18,18 @@ from facewright.core.json_data import fields, parse_json, text
 from facewright.marking.provenance import mark_jpeg
 from facewright.nn import backups, checkpoint
 from facewright.train.facts import age_of
-from facewright.train.history import RANGES, Losses, hue_degrees, means, slices, top_of
+from facewright.train.history import (
+    ERRORS,
+    RANGES,
+    Losses,
+    LossHistory,
+    curve_top,
+    held_out_curves,
+    hue_degrees,
+    means,
+    slices,
+    top_of,
+)
 from facewright.train.keys import TrainingCommand
 from facewright.train.status import PreviewImage, RunState, TrainingStatus
 from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, page_of_file
@@ -29,6 +40,13 @@ JPEG_QUALITY = 92  # of the JPEG
 CURVE_COLUMNS = 300  # of the curves
 SECONDS_BETWEEN_CURVES = 1.0  # more where computing them takes long
 MAX_TIME_SHARE = 0.01  # of the time that computing curves may take
+SHOWN_MEASURES = {
+    "src": "Held out: src",
+    "dst": "Held out: dst",
+    "trip": "Round trip",
+    "src sharp": "Sharpness of src",
+    "dst sharp": "Sharpness of dst",
+}
 
 
 class TrainingPage:
@@ -84,6 +102,7 @@ class TrainingPage:
             "milliseconds": round(stats.milliseconds, 2),
             "waiting": round(stats.waiting, 4),
             "losses": [[name, _number(value)] for name, value in stats.losses.items()],
+            "held_out": [[name, _number(value)] for name, value in _shown(status.measures).items()],
             "skipped": stats.skipped,
             "left": stats.seconds_left,
             "progress": stats.progress,
@@ -123,7 +142,8 @@ class TrainingPage:
             due, body = self._curves.get(span, (0.0, b""))
             began = time.monotonic()
             if began >= due or self._status.state is RunState.OVER:
-                body = _dump(curves(self._status.history.names, self._status.history.values, span))
+                losses, measures = self._status.history, self._status.measures
+                body = _dump({**curves(losses.names, losses.values, span), **held_out(measures, len(losses), span)})
                 now = time.monotonic()
                 self._curves[span] = now + max(SECONDS_BETWEEN_CURVES, (now - began) / MAX_TIME_SHARE), body
         return PageAnswer(body, "application/json")
@@ -166,6 +186,39 @@ def curves(names: tuple[str, ...], values: Losses, last: int) -> dict[str, Any]:
         for index, name in enumerate(names)
     ]
     return {"iterations": len(shown), "of": len(values), "top": float(f"{top_of(shown):.4g}"), "losses": losses}
+
+
+def held_out(measures: LossHistory | None, iterations: int, last: int) -> dict[str, Any]:
+    """Return the curves of the faces held out as JSON takes them.
+
+    Args:
+        measures: What was measured.
+        iterations: Trained so far.
+        last: Iterations to show; 0 for all.
+
+    Returns:
+        "held": its first iteration, the top of its scale in percent, and per curve its name, hue in degrees and points
+        (iteration, percent); nothing where nothing was measured.
+    """
+    if not measures:
+        return {}
+    first = max(0, iterations - last) if last else 0
+    at, found = held_out_curves(measures, first, CURVE_COLUMNS)
+    lines = [
+        {
+            "name": name,
+            "hue": ERRORS[name],
+            "points": [[int(x), _number(float(y))] for x, y in zip(at, values, strict=True)],
+        }
+        for name, values in found.items()
+    ]
+    return {"held": {"first": first, "top": float(f"{curve_top(found):.4g}"), "curves": lines}}
+
+
+def _shown(measures: LossHistory | None) -> dict[str, float]:
+    """Return the newest measures that the page shows as numbers, by their title."""
+    last = measures.last() if measures else {}
+    return {title: last[name] for name, title in SHOWN_MEASURES.items() if name in last}
 
 
 def _number(value: float) -> float | None:

@@ -15,6 +15,7 @@ from facewright.core.workers import threads
 from facewright.core.workspace import Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
+from facewright.models.base import FaceModel
 from facewright.nn.checkpoint import ModelFolder
 from facewright.nn.gpus import environment_restored
 from facewright.nn.saved_models import check_swaps
@@ -28,12 +29,14 @@ from facewright.train.faces import (
     refuse_swapped_sides,
 )
 from facewright.train.goal import Goal
+from facewright.train.hold_out import HoldOut, choose_hold_out
 from facewright.train.loop import LoopSettings, TrainingResult
+from facewright.train.measure import HeldOutFaces
 from facewright.train.model_prompt import saved_with_model
 from facewright.train.options import TrainOptions
 from facewright.train.preview import draw_samples
 from facewright.train.rounds import Rounds
-from facewright.train.samplers import make_samplers, sampler_workers
+from facewright.train.samplers import held_out_samplers, make_samplers, sampler_workers
 from facewright.train.session import TrainingSession
 from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
 from facewright.train.step_times import note_step_time, step_times
@@ -88,6 +91,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
             check_port(options.port)
         device = start_device(options, found)
         session = open_session(workspace, options, model_options, found)
+        session.hold_out = _hold_out(session, faces, options, saved)
         workers = sampler_workers(machine.cores(), machine.memory().total / machine.GIB)
         with threads(2 * workers) as executor:
             make = partial(make_samplers, workspace, session, faces, options, executor, workers)
@@ -102,7 +106,8 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
             settings = _loop_settings(options, batch, goal)
-            result = _run_loop(Rounds(session, samplers, settings, make, gpu_count(device.device)), options)
+            measured = _measured(workspace, session, faces, options, samplers)
+            result = _run_loop(Rounds(session, samplers, settings, make, gpu_count(device.device)), options, measured)
             size = session.notes["batch"]
             note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
@@ -134,6 +139,26 @@ def _warn_about_changes(saved: Mapping[str, Any], described: Mapping[str, Any], 
     changed = describe_changes(saved.get("faces"), described)
     if changed and iteration:
         console.warn(f"The faces are not those of the last run ({'; '.join(changed)}). The model continues with them.")
+
+
+def _hold_out(session: TrainingSession, faces: FaceStreams, options: TrainOptions, saved: Mapping[str, Any]) -> HoldOut:
+    """Return which faces are held out: none in pretraining, nor of a model that swaps no face back."""
+    if options.pretrain or session.model.portrait or not isinstance(session.model, FaceModel):
+        return HoldOut(why_not="pretraining takes all faces" if options.pretrain else "this model makes portraits")
+    return choose_hold_out(faces, options.hold_out, saved, iteration=session.iteration, seed=options.seed)
+
+
+def _measured(
+    workspace: Workspace,
+    session: TrainingSession,
+    faces: FaceStreams,
+    options: TrainOptions,
+    samplers: Mapping[str, Sampler],
+) -> HeldOutFaces | None:
+    """Return the faces by which the model is measured; None where none are held out."""
+    if not session.hold_out:
+        return None
+    return HeldOutFaces(samplers, held_out_samplers(workspace, session, faces, options))
 
 
 def _notes(
@@ -169,6 +194,7 @@ def _print_summary(
     rows = [
         *model_rows(session),
         ("faces", counts),
+        ("held out", session.hold_out.describe(faces)),
         *_mask_rows(faces, options),
         ("batch", f"{batch.size} src and {console.counted(batch.size, 'dst face')} per iteration ({batch.reason})"),
         ("device", device.device.describe()),
@@ -207,9 +233,9 @@ def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal) -> LoopS
     )
 
 
-def _run_loop(rounds: Rounds, options: TrainOptions) -> TrainingResult:
+def _run_loop(rounds: Rounds, options: TrainOptions, measured: HeldOutFaces | None) -> TrainingResult:
     # OpenCV's own threads would take the processor from the network in the middle of its step.
-    with single_threaded_opencv(), open_watchers(rounds.session, rounds.samplers, options) as watchers:
+    with single_threaded_opencv(), open_watchers(rounds.session, rounds.samplers, options, measured) as watchers:
         watchers.result = rounds.train(watchers)
     return watchers.result
 

@@ -11,12 +11,13 @@ from facewright.core.console import counted
 from facewright.core.images import Image
 from facewright.data.sample import make_sample
 from facewright.data.sampler import Sampler
-from facewright.train.history import LossHistory, draw_chart, loss_colour
+from facewright.train.history import ERRORS, LossHistory, draw_chart, draw_held_out, hue_colour, loss_colour
 from facewright.ui import text as ui_text
 
 ROWS = 4
 LINE_PX = 15  # per line of text
 CHART_PX = 100
+HELD_OUT_PX = 70
 MIN_TILE_PX = 128
 MAX_HEIGHT_PX = 800  # taller pages of faces are shrunk to this
 
@@ -24,7 +25,9 @@ MAX_HEIGHT_PX = 800  # taller pages of faces are shrunk to this
 Columns = Mapping[str, NDArray[np.float32]]
 
 
-def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: int = 0) -> Image:
+def draw_preview(
+    lines: Sequence[str], history: LossHistory, page: Image, last: int = 0, measures: LossHistory | None = None
+) -> Image:
     """Draw the whole preview.
 
     Args:
@@ -32,6 +35,7 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
         history: The losses so far.
         page: The faces below their titles, (h, w, 3) uint8 BGR.
         last: Iterations that the chart shows; 0 for all.
+        measures: What was measured on faces held out: a second chart, where there is anything.
 
     Returns:
         (h, w, 3) uint8 BGR.
@@ -43,7 +47,16 @@ def draw_preview(lines: Sequence[str], history: LossHistory, page: Image, last: 
     if last:
         write_text(chart, f"the last {counted(last, 'iteration')}", (width - 190, CHART_PX - 6))
     wrapped = [part for line in lines for part in ui_text.wrap(line, width - 8)]
-    return np.vstack([draw_lines(wrapped, width), chart, page])
+    held_out = [_held_out(measures, len(history), width, last)] if measures else []
+    return np.vstack([draw_lines(wrapped, width), chart, *held_out, page])
+
+
+def _held_out(measures: LossHistory, iterations: int, width: int, last: int) -> Image:
+    first = max(0, iterations - last) if last else 0
+    chart = draw_held_out(measures, first, iterations, width, HELD_OUT_PX)
+    for index, (name, hue) in enumerate(ERRORS.items()):
+        write_text(chart, f"held out: {name}", (6 + 130 * index, HELD_OUT_PX - 6), hue_colour(hue))
+    return chart
 
 
 def draw_face_rows(faces: Columns) -> Image:

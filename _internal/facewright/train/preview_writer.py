@@ -93,7 +93,8 @@ class PreviewWriter:
         session = self._session
         faces = self._faces(self._page)
         tiles, titles = draw_tiles(faces), tuple(faces)
-        image = draw_preview([*facts, HELP], session.history, with_titles(tiles, titles), RANGES[self._range])
+        shown = [*facts, HELP], session.history, with_titles(tiles, titles), RANGES[self._range], session.measures
+        image = draw_preview(*shown)
         if self._status:
             self._status.publish_preview(tiles, titles, session.iteration)
         if self._window:

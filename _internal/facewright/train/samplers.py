@@ -16,7 +16,7 @@ from facewright.data.cache import NoCache, build_cache, cache_path, face_key, op
 from facewright.data.sample import Sample, with_record_masks, without_covers
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import SamplingStrategy, identity_pairs, pose_matched, yaw_balanced
-from facewright.data.store import DecodedFaces, FaceStore
+from facewright.data.store import ChosenFaces, DecodedFaces, FaceStore
 from facewright.faces.align import FaceType
 from facewright.faces.dfl_crop import needed_type
 from facewright.faces.faceset import FaceFile
@@ -54,6 +54,7 @@ def make_samplers(
     model, pretrain = session.model, bool(options.pretrain)
     matching = model.matching == "yaw" and not pretrain
     max_bytes = machine.memory().total // MEMORY_DIVISOR
+    chosen, _ = session.hold_out.split(faces)
     samples: dict[str, tuple[Sample, ...]] = {}
     stores: dict[str, FaceStore] = {}
     for side, files in faces.items():
@@ -61,8 +62,10 @@ def make_samplers(
         needed = max((needed_type(s.face_type) for s in samples[side]), key=list(FaceType).index)
         _check_types(files, needed, side, session, options)
         place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
-        stores[side] = _open_faces(*place, files, samples[side], executor, max_bytes)
+        opened = _open_faces(*place, files, samples[side], executor, max_bytes)
+        stores[side] = ChosenFaces(opened, chosen[side])
     samplers: dict[str, Sampler] = {}
+    trained = {side: [files[index] for index in chosen[side]] for side, files in faces.items()}
     for number, (side, files) in enumerate(faces.items()):
         samplers[side] = Sampler(
             stores[side],
@@ -73,13 +76,29 @@ def make_samplers(
             jitter=model.jitter,
             strategy=_identity_pairs(number, files, options)
             if pretrain
-            else _strategy(side, faces, matching=matching, yaw_balancing=options.uniform_yaw),
+            else _strategy(side, trained, matching=matching, yaw_balancing=options.uniform_yaw),
             like=stores.get("dst"),
             executor=executor,
             workers=workers,
         )
         if side in session.samplers:
             samplers[side].set_state(session.samplers[side])
+    return samplers
+
+
+def held_out_samplers(
+    workspace: Workspace, session: TrainingSession, faces: FaceStreams, options: TrainOptions
+) -> dict[str, Sampler]:
+    """Return samplers of the faces that the session holds out, for measuring; made after those of the training."""
+    samplers: dict[str, Sampler] = {}
+    _, chosen = session.hold_out.split(faces)
+    for side, files in faces.items():
+        samples = _samples_of(session, side, options)
+        held = [files[index] for index in chosen[side]]
+        path = cache_path(workspace.side(side).frames_dir, side, samples)
+        store = open_cache(path, [face_key(file) for file in held], samples)
+        rng = np.random.default_rng(options.seed)  # nothing is drawn with it
+        samplers[side] = Sampler(store or DecodedFaces([file.path for file in held], samples), samples, rng, flip=False)
     return samplers
 
 

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from facewright.models.spec import ModelOptions
 from facewright.models.trained import find_generation, load_generation, model_arrays, option_values
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation, ModelFolder
-from facewright.train.history import LossHistory
+from facewright.train.history import MEASURES, LossHistory
+from facewright.train.hold_out import HoldOut
 from facewright.train.saver import Snapshot
 
 
@@ -36,7 +37,10 @@ class TrainingSession:
         notes: What else is written into state.json (batch size, precision).
         keep: Whole generations that stay on the disk.
         saved_iteration: Iteration of the last generation, -1 before the first.
+        seconds: Time that its steps took so far, over all runs.
+        hold_out: Faces that are never trained on.
         history: The losses of every iteration.
+        measures: What was measured on the faces held out, a row per measurement.
     """
 
     name: str
@@ -48,12 +52,16 @@ class TrainingSession:
     notes: dict[str, Any] = field(default_factory=dict)
     saved_iteration: int = -1
     keep: int = checkpoint.KEPT
+    seconds: float = 0.0
+    hold_out: HoldOut = field(default_factory=HoldOut)
     history: LossHistory = field(init=False)
+    measures: LossHistory = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin an empty history."""
         self.kind = self.kind or self.name
         self.history = LossHistory(self.model.reported)
+        self.measures = LossHistory(MEASURES)
 
     @property
     def folder(self) -> Path:
@@ -73,23 +81,46 @@ class TrainingSession:
             "iteration": self.iteration,
             "losses": list(self.history.names),
             "samplers": self.samplers,
+            "seconds": round(self.seconds, 1),
+            "measures": list(self.measures.names),
+            "hold_out": self.hold_out.to_data(),
             "program": __version__,
             "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             **self.notes,
         }
-        files = {**model_arrays(self.model), "history": {"losses": self.history.values}}
+        history = {"losses": self.history.values, "measures": self.measures.values}
+        files = {**model_arrays(self.model), "history": history}
         return Snapshot(self.folder, self.iteration, state, files, self.keep, backup, preview)
 
-    def record_step(self, losses: Mapping[str, float], samplers: Mapping[str, dict[str, Any]]) -> None:
+    def record_step(
+        self, losses: Mapping[str, float], samplers: Mapping[str, dict[str, Any]], seconds: float = 0.0
+    ) -> None:
         """Count an applied step.
 
         Args:
             losses: Its reported losses by name.
             samplers: Stream name -> state of its random draws after the step's batch.
+            seconds: Its duration.
         """
         self.history.append(losses)
         self.iteration += 1
+        self.seconds += seconds
         self.samplers = dict(samplers)
+
+    def record_measures(self, measures: Mapping[str, float]) -> None:
+        """Keep what was measured on the faces held out, by name as in `MEASURES`."""
+        self.measures.append({"iteration": self.iteration, "seconds": self.seconds, **measures})
+
+    @property
+    def measured_at(self) -> int:
+        """Iteration of the newest measurement, -1 before the first."""
+        return int(self.measures.last().get("iteration", -1))
+
+    @property
+    def curve(self) -> LossHistory:
+        """The measurements since the very faces are held out that are now."""
+        rows = self.measures.values[self.measures.column("iteration") >= self.hold_out.since]
+        return LossHistory(self.measures.names, rows)
 
     def save(self) -> Generation:
         """Save a generation; the training pauses meanwhile.
@@ -118,11 +149,12 @@ class TrainingSession:
         """
         load_generation(self.model, generation)
         self.iteration = self.saved_iteration = int(generation.state.get("iteration", 0))
-        values = generation.arrays("history").as_dict().get("losses") if generation.has("history") else None
-        names = [str(name) for name in generation.state.get("losses", self.history.names)]
-        self.history = LossHistory(names, None if values is None else np.asarray(values, np.float32))
-        kept = generation.state.get("samplers")
-        self.samplers = dict(kept) if isinstance(kept, dict) else {}
+        kept = generation.arrays("history").as_dict() if generation.has("history") else {}
+        self.history = _history(kept.get("losses"), generation.state.get("losses", self.history.names))
+        self.measures = _history(kept.get("measures"), generation.state.get("measures", MEASURES))
+        self.seconds = float(generation.state.get("seconds", 0))
+        samplers = generation.state.get("samplers")
+        self.samplers = dict(samplers) if isinstance(samplers, dict) else {}
 
     def rescue(self) -> bool:
         """Save after an error that came inside a step; return whether what was trained is saved.
@@ -194,3 +226,7 @@ class TrainingSession:
     @property
     def _optimizers(self) -> list[Any]:
         return [step.optimizer for step in self.model.steps.values()]
+
+
+def _history(values: Any, names: Sequence[str]) -> LossHistory:
+    return LossHistory(list(names), None if values is None else np.asarray(values, np.float32))

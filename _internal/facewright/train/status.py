@@ -104,6 +104,7 @@ class TrainingStatus:
 
     Attributes:
         history: The losses so far.
+        measures: What was measured on faces held out, or None.
         stats: The newest numbers.
         state: What the program is doing.
         preview: The newest preview, or None.
@@ -121,6 +122,7 @@ class TrainingStatus:
         self._fetch_seconds = fetch_seconds
         self._clock = clock
         self.history = history
+        self.measures: LossHistory | None = None
         self.stats = stats
         self.state = RunState.STARTING
         self.preview: PreviewImage | None = None
@@ -133,9 +135,9 @@ class TrainingStatus:
 
     # Called by the training.
 
-    def publish(self, stats: StepStats, history: LossHistory) -> None:
+    def publish(self, stats: StepStats, history: LossHistory, measures: LossHistory | None = None) -> None:
         """Publish the numbers of an iteration."""
-        self.stats, self.history = stats, history
+        self.stats, self.history, self.measures = stats, history, measures
         if self.state is RunState.STARTING:
             self.state = RunState.TRAINING
 

@@ -46,7 +46,14 @@ class LossWriter:
             return
         means = {name: sum(step[name] for step in self._recent) / STEPS_PER_VALUE for name in losses}
         self._recent.clear()
-        values = [Summary.Value(tag=f"loss/{name}", simple_value=mean) for name, mean in means.items()]
+        self._write(iteration, "loss", means)
+
+    def add_measures(self, iteration: int, measures: Mapping[str, float]) -> None:
+        """Log what was measured on faces that were held out, by name."""
+        self._write(iteration, "held_out", {name.replace(" ", "_"): value for name, value in measures.items()})
+
+    def _write(self, iteration: int, group: str, named: Mapping[str, float]) -> None:
+        values = [Summary.Value(tag=f"{group}/{name}", simple_value=value) for name, value in named.items()]
         event = Event(wall_time=time.time(), step=iteration, summary=Summary(value=values))
         self._attempt(event, flush=time.monotonic() - self._flushed_at >= FLUSH_SECONDS)
 

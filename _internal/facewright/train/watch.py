@@ -11,6 +11,7 @@ from facewright.data.sampler import Sampler
 from facewright.train.callbacks import Callback, LossLog
 from facewright.train.keys import HELP, CommandSource, terminal_keys
 from facewright.train.loop import TrainingResult
+from facewright.train.measure import HeldOutFaces, MeasureHeldOut
 from facewright.train.options import TrainOptions
 from facewright.train.page import TrainingPage
 from facewright.train.preview_writer import PreviewWriter
@@ -50,9 +51,18 @@ class Watchers:
 
 @contextlib.contextmanager
 def open_watchers(
-    session: TrainingSession, samplers: Mapping[str, Sampler], options: TrainOptions
+    session: TrainingSession,
+    samplers: Mapping[str, Sampler],
+    options: TrainOptions,
+    measured: HeldOutFaces | None = None,
 ) -> Iterator[Watchers]:
     """Open window and page, read the terminal's keys, and close all of it at the end.
+
+    Args:
+        session: The model in training.
+        samplers: Stream name -> its sampler.
+        options: The user's settings.
+        measured: The faces held out, by which it is measured; or None.
 
     Raises:
         UserError: The page's port cannot be used.
@@ -76,8 +86,11 @@ def open_watchers(
                 history_images=options.history_images,
                 terminal=_print_image if options.terminal_preview else None,
             )
-        if options.tensorboard:
-            watchers.callbacks.append(LossLog(stack.enter_context(_open_log(session)).add))
+        log = stack.enter_context(_open_log(session)) if options.tensorboard else None
+        if log:
+            watchers.callbacks.append(LossLog(log.add))
+        if measured:
+            watchers.callbacks.append(MeasureHeldOut(measured, log.add_measures if log else None))
         watchers.commands.append(stack.enter_context(terminal_keys()))
         console.say(f"Keys: {HELP}")
         yield watchers

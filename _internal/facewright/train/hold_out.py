@@ -1,0 +1,127 @@
+"""Faces that are never trained on: by them one sees what a model has understood, and what it knows by heart.
+
+Neighbouring frames of a video are nearly the same, so whole runs of them are held out, spread over the set. A run is
+kept as the names of its first and last frame: files may be renamed, sorted, mended or found again, and the same faces
+stay out; so does one that turns up between them later.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from facewright.core.console import counted
+from facewright.core.files import natural
+from facewright.core.workspace import SIDES
+from facewright.faces.faceset import FaceFile
+from facewright.train.faces import FaceStreams, fingerprint
+
+LEAST = 8  # faces of a side that say anything
+LARGEST_SHARE = 1 / 6  # of a side that may be held out to get as many
+SHORTEST_RUN, LONGEST_RUN = 4, 25  # frames
+
+Runs = tuple[tuple[str, str], ...]  # first and last frame of each, without the ending
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """Which faces are held out.
+
+    Attributes:
+        runs: Side -> the runs; empty where none are.
+        why_not: Why nothing is measured on them; "" where it is.
+        print: What the held-out faces are known by, to see whether they changed.
+        since: Iteration since which these very faces are measured.
+    """
+
+    runs: Mapping[str, Runs] = field(default_factory=dict)
+    why_not: str = ""
+    print: str = ""
+    since: int = 0
+
+    def __bool__(self) -> bool:
+        return not self.why_not and bool(self.runs)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what a saved state holds of it."""
+        runs = {side: [list(run) for run in runs] for side, runs in self.runs.items()}
+        return {"runs": runs, "print": self.print, "since": self.since}
+
+    def split(self, faces: FaceStreams) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """Return the indices of the faces that are trained on, and of those that are held out, by side."""
+        trained: dict[str, list[int]] = {}
+        held: dict[str, list[int]] = {}
+        for side, files in faces.items():
+            runs = [(natural(first), natural(last)) for first, last in self.runs.get(side, ())]
+            trained[side], held[side] = [], []
+            for index, file in enumerate(files):
+                key = natural(file.stem)
+                out = any(first <= key <= last for first, last in runs)
+                (held if out else trained)[side].append(index)
+        return trained, held
+
+    def describe(self, faces: FaceStreams) -> str:
+        """Say it in a line."""
+        if not self:
+            return f"none: {self.why_not}" if self.why_not else "none"
+        _, held = self.split(faces)
+        of = [f"{len(held[side])} of {counted(len(files), f'{side} face')}" for side, files in faces.items()]
+        return f"{' and '.join(of)}, in runs of neighbouring frames: never trained on, they show what it has understood"
+
+
+def choose_hold_out(
+    faces: FaceStreams, percent: float, saved: Mapping[str, Any], *, iteration: int, seed: int
+) -> HoldOut:
+    """Return which faces a model leaves out: those that it always left out, or a new choice for a new model.
+
+    Args:
+        faces: "src" and "dst" -> faces.
+        percent: Of the faces of each side; 0 holds out none.
+        saved: What its last saved state holds.
+        iteration: Of the model; one that was trained has seen all faces that it did not leave out.
+        seed: Of the choice.
+    """
+    if not percent:
+        return HoldOut(why_not="not wanted (--hold-out 0)")
+    known = saved.get("hold_out") or {}
+    runs = {side: tuple((run[0], run[1]) for run in known.get("runs", {}).get(side, ())) for side in SIDES}
+    if any(runs.values()):
+        return _kept(HoldOut(runs, "", known.get("print", ""), known.get("since", 0)), faces, iteration)
+    if iteration:
+        return HoldOut(why_not="this model has been trained on all faces; a new one can hold some out")
+    small = [side for side, files in faces.items() if len(files) * LARGEST_SHARE < LEAST]
+    if small:
+        sides = " and ".join(f"{side} has {counted(len(faces[side]), 'face')}" for side in small)
+        return HoldOut(why_not=f"{sides}; under {round(LEAST / LARGEST_SHARE)} all are needed to learn from")
+    rng = np.random.default_rng([seed, len(SIDES)])
+    chosen = {side: _chosen(files, percent, rng) for side, files in faces.items()}
+    return _kept(HoldOut(chosen), faces, iteration)
+
+
+def _kept(choice: HoldOut, faces: FaceStreams, iteration: int) -> HoldOut:
+    """Return the choice as it is for the faces that are there; where too few are left they stay out unmeasured."""
+    trained, held = choice.split(faces)
+    if not all(trained.values()):
+        return HoldOut(why_not="those that were held out are all that is left of a side")
+    gone = [side for side in faces if len(held[side]) < LEAST // 2]
+    if gone:
+        return replace(choice, why_not=f"too few of those that were held out are left in {' and '.join(gone)}")
+    out = (files[index] for side, files in faces.items() for index in held[side])
+    now = fingerprint(out)
+    return HoldOut(choice.runs, "", now, choice.since if now == choice.print else iteration)
+
+
+def _chosen(files: Sequence[FaceFile], percent: float, rng: np.random.Generator) -> Runs:
+    """Return runs of neighbouring frames, one at a random place of each part of the set."""
+    frames = sorted({file.stem for file in files}, key=natural)
+    wanted = max(LEAST * len(frames) / len(files), len(frames) * percent / 100)
+    length = min(max(int(wanted // LEAST), SHORTEST_RUN), LONGEST_RUN)
+    count = max(1, round(wanted / length))
+    runs = []
+    for part in np.array_split(np.arange(len(frames)), count):
+        taken = min(length, len(part))
+        room = len(part) - taken
+        start = int(part[0]) + int(rng.integers(room // 4, room - room // 4 + 1))  # away from the next part's run
+        runs.append((frames[start], frames[start + taken - 1]))
+    return tuple(runs)
