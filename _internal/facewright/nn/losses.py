@@ -28,12 +28,29 @@ def gaussian_filter_matrix(size: int, window: int = WINDOW, sigma: float = SIGMA
     return matrix
 
 
-def _smooth(x: Any, rows: Any, columns: Any) -> Any:
-    """Filter (b, h, w, c) along both axes: one product along h, one along w."""
-    _, h, w, c = x.shape
-    x = ops.matmul(rows, ops.reshape(x, (-1, h, w * c)))  # (b, h', w c)
-    x = ops.reshape(x, (-1, rows.shape[0], w, c))
-    return ops.matmul(columns, x)  # (b, h', w', c)
+def _smooth(planes: Any, filters: tuple[Any, Any]) -> Any:
+    """Filter planes (n, h, w) along both axes: one product along h, one along w."""
+    rows, columns = filters
+    planes = ops.matmul(rows, planes)  # (n, h', w)
+    _, h, w = planes.shape
+    planes = ops.matmul(ops.reshape(planes, (-1, w)), columns)  # one product for all planes
+    return ops.reshape(planes, (-1, h, columns.shape[1]))
+
+
+def _planes(image: Any) -> Any:
+    """Return the channels of (b, h, w, c) as (b c, h, w).
+
+    Products with 3 columns each, image by image and row by row, took twice the time: SSIM forwards and backwards 53
+    instead of 24 ms on a core (8 faces of 128 px), a step of QUICK 373 instead of 324.
+    """
+    _, h, w, _ = image.shape
+    return ops.reshape(ops.transpose(image, (0, 3, 1, 2)), (-1, h, w))
+
+
+def _image(planes: Any, channels: int) -> Any:
+    """Return (b c, h, w) as (b, h, w, c)."""
+    _, h, w = planes.shape
+    return ops.transpose(ops.reshape(planes, (-1, channels, h, w)), (0, 2, 3, 1))
 
 
 def ssim_map(target: Any, prediction: Any, window: int = WINDOW) -> Any:
@@ -48,18 +65,20 @@ def ssim_map(target: Any, prediction: Any, window: int = WINDOW) -> Any:
     Returns:
         (b, h - window + 1, w - window + 1, c), at most 1.
     """
-    rows = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[1], window))
-    columns = ops.convert_to_tensor(gaussian_filter_matrix(target.shape[2], window))
+    _, h, w, channels = target.shape
+    rows, columns = gaussian_filter_matrix(h, window), gaussian_filter_matrix(w, window).T
+    filters = ops.convert_to_tensor(rows), ops.convert_to_tensor(columns)
     c1, c2 = K1**2, K2**2
-    mean_t = _smooth(target, rows, columns)
-    mean_p = _smooth(prediction, rows, columns)
+    target, prediction = _planes(target), _planes(prediction)
+    mean_t = _smooth(target, filters)
+    mean_p = _smooth(prediction, filters)
     product = mean_t * mean_p
     squares = ops.square(mean_t) + ops.square(mean_p)
-    cross = _smooth(target * prediction, rows, columns)
-    power = _smooth(ops.square(target) + ops.square(prediction), rows, columns)
+    cross = _smooth(target * prediction, filters)
+    power = _smooth(ops.square(target) + ops.square(prediction), filters)
     luminance = (2 * product + c1) / (squares + c1)
     contrast = (2 * (cross - product) + c2) / (power - squares + c2)
-    return luminance * contrast
+    return _image(luminance * contrast, channels)
 
 
 def dssim(target: Any, prediction: Any, window: int = WINDOW) -> Any:
@@ -83,7 +102,8 @@ def blurred(picture: Any, sigma: float, reach: int = 0) -> Any:
     reach = reach or int(np.ceil(3 * sigma))
     sizes = picture.shape[1], picture.shape[2]
     rows, columns = (gaussian_filter_matrix(n + 2 * reach, 2 * reach + 1, sigma)[:, reach:-reach] for n in sizes)
-    return _smooth(picture, ops.convert_to_tensor(rows), ops.convert_to_tensor(columns))
+    filters = ops.convert_to_tensor(rows), ops.convert_to_tensor(columns.T)
+    return _image(_smooth(_planes(picture), filters), picture.shape[3])
 
 
 def weighted_dssim(similarity: Any, weight: Any) -> Any:
