@@ -82,11 +82,11 @@ def amp(place: Path) -> float:
     foreign, wanted = read_model(find_models(place)[0]), np.load(place / "expected.npz")
     o = foreign.options
     widths = (o["ae_dims"], o["e_dims"], o["d_dims"], o["d_mask_dims"], o["inter_dims"])
-    shape = saehd_networks.Architecture("df", "udt", o["resolution"], *widths)
+    shape = saehd_networks.Architecture("amp", "udt", o["resolution"], *widths)
     parts = {
-        "encoder": saehd_networks.encoder(shape, with_code=True),
-        "inter_src": saehd_networks.inter(shape, "inter_src", from_code=True),
-        "inter_dst": saehd_networks.inter(shape, "inter_dst", from_code=True),
+        "encoder": saehd_networks.encoder(shape),
+        "inter_src": saehd_networks.inter(shape, "inter_src"),
+        "inter_dst": saehd_networks.inter(shape, "inter_dst"),
         "decoder": saehd_networks.decoder(shape, "decoder"),
     }
     for name, part in parts.items():

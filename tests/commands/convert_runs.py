@@ -45,6 +45,7 @@ def fake_model(colour=BLUE, fingerprint="first", portrait=False, name="fake", si
         face_type=FaceType.HALF,
         converter=ConverterDefaults(erode=10, blur=10),
         portrait=portrait,
+        morph=None,
         predict=constant(colour),
     )
 

@@ -22,6 +22,7 @@ devices.precision("float32")
 import keras  # noqa: E402
 
 from facewright.models import registry  # noqa: E402
+from facewright.nn.saehd_networks import ChannelMix  # noqa: E402
 
 SCALE = 1 / 16
 STEPS = 3
@@ -60,6 +61,8 @@ def without_chance(model) -> None:
         for layer in part.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
+            if isinstance(layer, ChannelMix):
+                layer.share = 1.0
     for trainer in model.steps.values():
         if hasattr(trainer.optimizer.inner, "keep"):
             trainer.optimizer.inner.keep = 1.0

@@ -11,7 +11,7 @@ from facewright.models.trained import keras_model
 from facewright.nn import devices
 from facewright.nn.onnx_file import OnnxFile
 
-NAMES = [name for name in registry.model_names() if not model_class(name).portrait]
+NAMES = [name for name in registry.model_names() if not model_class(name).portrait and not model_class(name).morphs]
 SCALE = 1 / 8
 
 
@@ -92,6 +92,29 @@ def answers_as_conversion_does(model):
     made = OnnxFile(onnx_engine.swap_bytes(model)).run(pictures)
     for one, wanted in zip(made, model.predict(pictures), strict=True):
         np.testing.assert_allclose(one, wanted, atol=1e-4)
+
+
+def test_one_that_morphs_is_told_how_much(tmp_path):
+    model = trained("amp", scale=1 / 16, resolution=64, inter_dims=160)
+    file, path = exported(model, tmp_path)
+    assert [name for name, _ in file.inputs] == ["in_face:0", "morph_value:0"] and file.inputs[1][1] == (1,)
+    onnx.checker.check_model(str(path), full_check=True)
+    pictures = faces(model, 3)
+    seen = []
+    for share in (0.0, 0.35, 1.0):  # of ten channels none, three, all
+        morphed = model.morphed(share)
+        assert (morphed.fingerprint == model.fingerprint) == (share == 1.0)
+        for one, wanted in zip(file.run(pictures, np.float32([share])), dfm.wanted(morphed, pictures), strict=True):
+            np.testing.assert_allclose(one, wanted, atol=1e-4)
+        seen.append(morphed.predict(pictures)[0])
+    rebuilt, whole = (
+        base.to_numpy(model.model.decode(side, model.model.parts["encoder"](pictures))[0]) for side in ("dst", "src")
+    )
+    for one, wanted in ((seen[0], rebuilt), (seen[2], whole)):
+        np.testing.assert_allclose(one, wanted, atol=1e-4)
+    assert min(np.abs(seen[1] - other).max() for other in (rebuilt, whole)) > 1e-2
+    opened = onnx_engine.open_dfm(onnx_engine.read_dfm(path), model.face_type, 0.35, "cpu", "f")
+    np.testing.assert_allclose(opened.predict(pictures)[0], seen[1], atol=1e-4)
 
 
 def test_portraits_are_converted_by_the_engine_too():

@@ -22,6 +22,13 @@ from train.tiny import Tiny, save_faces
 INTERNAL = Path(registry.__file__).resolve().parents[2]
 NAMES = registry.model_names()
 PARAMETERS = {
+    ("amp", "full"): {
+        "encoder": 22_076_928,
+        "inter_src": 12_895_232,
+        "inter_dst": 12_895_232,
+        "mix": 0,
+        "decoder": 53_477_803,
+    },
     ("avatar", "full"): {
         "encoder64": 8_011_142,
         "decoder64_src": 15_251_673,
@@ -69,7 +76,9 @@ PARAMETERS = {
 }
 PARAMETERS["liaef128yaw", "full"] = PARAMETERS["liaef128", "full"]
 SCALE = 1 / 8
-SMALL = {"saehd": {"resolution": 64, "ae_dims": 64, "e_dims": 32, "d_dims": 32}}  # where the options decide it
+# Where the options decide it.
+SMALL = {"saehd": {"resolution": 64, "ae_dims": 64, "e_dims": 32, "d_dims": 32}}
+SMALL["amp"] = {**SMALL["saehd"], "inter_dims": 512, "face_type": "full"}
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import pytest
 
 from facewright.models import registry
 from facewright.nn import devices
+from facewright.nn.saehd_networks import ChannelMix
 
 SCALE = 1 / 128
 SRC, DST, SWAP = {"src", "src_mask"}, {"dst", "dst_mask"}, {"swap", "swap_mask"}
@@ -13,6 +14,7 @@ EVERY = SRC | DST | SWAP
 BOTH_DECODERS = {"encoder": EVERY, "decoder_src": SRC | SWAP, "decoder_dst": DST}
 # Model -> part -> the outputs that it has a hand in.
 OUTPUTS = {
+    "amp": {"encoder": EVERY, "inter_src": SRC | SWAP, "inter_dst": DST, "mix": set(), "decoder": EVERY},
     "avatar": {
         "encoder64": {"src", "dst", "swap"},
         "decoder64_src": {"src", "swap"},
@@ -152,7 +154,17 @@ def avatar(p, src, dst):
     }
 
 
-WRITTEN = {"avatar": avatar, "liaef128": liaef, "miaef128": miaef, "original": original, "saehd": liaef}
+def amp(p, src, dst):
+    """All of src, as where nothing is said of the morph."""
+
+    def path(faces, middle):
+        return p["decoder"](p[middle](p["encoder"](faces)))
+
+    made = {"src": path(src, "inter_src"), "dst": path(dst, "inter_dst"), "swap": path(dst, "inter_src")}
+    return {**{k: v[0] for k, v in made.items()}, **{f"{k}_mask": v[1] for k, v in made.items()}}
+
+
+WRITTEN = {"amp": amp, "avatar": avatar, "liaef128": liaef, "miaef128": miaef, "original": original, "saehd": liaef}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -190,6 +202,8 @@ def without_chance(model):
         for layer in part.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
+            if isinstance(layer, ChannelMix):
+                layer.share = 1.0
     for trainer in model.steps.values():
         trainer.run_eagerly = True  # the graph takes longer to build than this test may take
         if hasattr(trainer.optimizer.inner, "keep"):

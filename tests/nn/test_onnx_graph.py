@@ -10,6 +10,7 @@ from facewright.nn import devices
 from facewright.nn.blocks import PixelNorm, PixelShuffle
 from facewright.nn.onnx_file import OnnxFile, read_tags
 from facewright.nn.onnx_graph import OPSET, build_onnx, set_tags
+from facewright.nn.saehd_networks import Morph
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,9 @@ def fresh():
 
 def written(network, folder, constants=None, names=None):
     names = names or [f"out{number}" for number in range(len(network.outputs))]
-    proto = build_onnx(network, input_name="in", output_names=names, constants=constants or {})
+    proto = build_onnx(
+        network, input_names=["in", "share"][: len(network.inputs)], output_names=names, constants=constants or {}
+    )
     set_tags(proto, {"name": "näme"}, version="1")
     path = folder / "network.onnx"
     path.write_bytes(proto.SerializeToString())
@@ -80,6 +83,22 @@ LAYERS = {
 def test_a_layer_answers_as_in_keras(tmp_path, name):
     face = keras.Input((6, 8, 4))
     agrees(keras.Model(face, LAYERS[name](face)), tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 5), (5,)])
+def test_a_share_of_the_channels(tmp_path, shape):
+    given, share = keras.Input(shape), keras.Input(())
+    images = len(shape) == 3
+    maps = [layers.Conv2D(5, 3, padding="same")(given), given] if images else [layers.Dense(5)(given), given]
+    network = keras.Model([given, share], Morph()(maps, share))
+    path, _ = written(network, tmp_path)
+    file = OnnxFile(path)
+    assert file.inputs[1] == ("share", (1,))
+    values = np.random.default_rng(1).random((3, *shape), np.float32)
+    for part in (0.0, 0.5, 0.99, 1.0):
+        wanted = np.asarray(network([values, np.float32([part])]))
+        np.testing.assert_allclose(file.run(values, np.float32([part]))[0], wanted, atol=1e-5)
+        assert np.array_equal(wanted[..., -1], values[..., -1]) == (part < 1)
 
 
 def test_networks_inside_networks_and_several_outputs(tmp_path):

@@ -32,7 +32,7 @@ class EngineModels(SavedModels):
     """
 
     def __init__(self, workspace: Workspace, options: ConvertOptions) -> None:
-        super().__init__(backwards=options.swap_model)
+        super().__init__(backwards=options.swap_model, morph=options.morph / 100)
         self._options = options
         self._file = Path(options.dfm).expanduser() if options.dfm else None
         self._contents = Contents(workspace.root)
@@ -102,10 +102,10 @@ class EngineModels(SavedModels):
 
         provider = self._options.provider
         if path is None:
-            return onnx_engine.load_saved(model_dir, name, provider, backwards=self._backwards)
+            return onnx_engine.load_saved(model_dir, name, provider, backwards=self._backwards, morph=self._morph)
         dfm = self._read(path)
         kind = _face_type(dfm.face_type, self._options.face_type, path)
-        return onnx_engine.open_dfm(dfm, kind, self._options.morph / 100, provider, self._fingerprint(path))
+        return onnx_engine.open_dfm(dfm, kind, self._morph, provider, self._fingerprint(path))
 
     def _dfm(self, model_dir: Path, name: str) -> Path | None:
         """Return the .dfm file that a name means; None for a saved model."""

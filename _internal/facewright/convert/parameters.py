@@ -66,10 +66,9 @@ class BlendOptions(Controls):
     )
     morph: int = option(
         100,
-        "How much of src is in the result, in percent, where the .dfm file can be morphed (AMP).",
+        "How much of src is in the result, in percent, where the model or the .dfm file can be morphed (AMP).",
         low=0,
         high=100,
-        applies_when=names_dfm,
     )
     super_resolution: str = option(
         "",

@@ -44,8 +44,8 @@ from facewright.models.trained import (
     TrainedModel,
     find_trained,
     load_trained,
-    reversed_fingerprint,
     trained_names,
+    used_fingerprint,
     view_of,
 )
 from facewright.nn import devices
@@ -92,10 +92,11 @@ class SavedModels:
 
     Args:
         backwards: Whether they put dst's face over those that are given.
+        morph: How much of src the swaps of a model that morphs show, 0..1.
     """
 
-    def __init__(self, *, backwards: bool = False) -> None:
-        self._backwards = backwards
+    def __init__(self, *, backwards: bool = False, morph: float = 1.0) -> None:
+        self._backwards, self._morph = backwards, morph
         self._loaded: dict[tuple[Path, str], TrainedModel] = {}
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
@@ -103,8 +104,7 @@ class SavedModels:
         name, found = find_trained(model_dir, name, need=())
         check_trained(read_model_info(model_dir, name))
         kind = registry.model_class(str(found.generation.state["model"]))
-        view = view_of(found.generation.state)
-        fingerprint = found.generation.fingerprint
+        view, generation = view_of(found.generation.state), found.generation
         if self._backwards and kind.portrait:
             raise UserError(
                 f"The model {name} makes portraits of src alone.",
@@ -113,7 +113,9 @@ class SavedModels:
             )
         return TrainedState(
             name,
-            reversed_fingerprint(fingerprint) if self._backwards else fingerprint,
+            used_fingerprint(
+                generation.fingerprint, backwards=self._backwards, morph=self._morph if kind.morphs else None
+            ),
             ModelInput(view.resolution, view.face_type),
             view.converter,
             kind.portrait,
@@ -134,7 +136,7 @@ class SavedModels:
         if not self._loaded:  # of several models it is said once
             console.say(device.describe())
         model = load_trained(model_dir, name)
-        return model.reversed() if self._backwards else model
+        return model.reversed() if self._backwards else model.morphed(self._morph)
 
 
 @dataclass(frozen=True)
@@ -286,7 +288,8 @@ def say_models(models: Sequence[TrainedModel], cast: Cast, options: ConvertOptio
         whom = f" for person {' and '.join(persons)}" if persons else ""
         # A .dfm file may not say it.
         trained = f", {console.counted(model.iteration, 'iteration')}" if model.iteration else ""
-        console.say(f"Model {model.name}{whom}{trained}; {how}.")
+        share = "" if model.morph is None else f", {100 * model.morph:.0f} % of src"
+        console.say(f"Model {model.name}{whom}{trained}{share}; {how}.")
 
 
 def find_faces(side: Side, contents: Contents) -> tuple[list[Path], Matched, list[FaceFile]]:

@@ -212,29 +212,34 @@ class FaceModel(Trainable):
             "dst as src": swapped,
         }
 
-    def predict(self, faces: Array, *, backwards: bool = False) -> tuple[Array, Array]:
+    def predict(self, faces: Array, *, backwards: bool = False, morph: float | None = None) -> tuple[Array, Array]:
         """Swap dst faces.
 
         Args:
             faces: (n, S, S, 3) float32 BGR in 0..1.
             backwards: Swap src faces instead, which become dst's.
+            morph: How much of src the result shows, 0..1, where the model `morphs`; None for all.
 
         Returns:
             Image (n, S, S, 3) and mask (n, S, S, 1), float32 in 0..1.
         """
-        image, mask = self.network(backwards=backwards).predict_on_batch(faces)
+        given = self.given(faces, backwards=backwards, morph=morph)
+        image, mask = self.network(backwards=backwards).predict_on_batch(given)
         return np.asarray(image, np.float32), np.asarray(mask, np.float32)
 
-    def predict_with_own_mask(self, faces: Array, *, backwards: bool = False) -> tuple[Array, Array, Array | None]:
+    def predict_with_own_mask(
+        self, faces: Array, *, backwards: bool = False, morph: float | None = None
+    ) -> tuple[Array, Array, Array | None]:
         """Swap faces as `predict`, and predict their own mask: image and mask as there, own mask (n, S, S, 1).
 
         A method of its own, because dst's decoder costs half as much again (DF) to as much again (QUICK) as the swap.
         The own mask is None for a model that learns none.
         """
         if not self.learns_mask:
-            return *self.predict(faces, backwards=backwards), None
+            return *self.predict(faces, backwards=backwards, morph=morph), None
         network = self.network(backwards=backwards, own_mask=True)
-        image, mask, own = (np.asarray(array, np.float32) for array in network.predict_on_batch(faces))
+        made = network.predict_on_batch(self.given(faces, backwards=backwards, morph=morph))
+        image, mask, own = (np.asarray(array, np.float32) for array in made)
         return image, mask, own
 
     def own_mask(self, dst: Any) -> Any:
@@ -244,6 +249,10 @@ class FaceModel(Trainable):
     def swap_with_own_mask(self, dst: Any) -> tuple[Any, Any, Any]:
         """Return what `swap` and `own_mask` return."""
         return *self.swap(dst), self.own_mask(dst)
+
+    def morphed(self, dst: Any, *share: Any) -> tuple[Any, Any, Any]:
+        """Return the same; a model that `morphs` is told how much of src the swaps show, (b) or (1) in 0..1."""
+        return self.swap_with_own_mask(dst)
 
     @property
     def learns_mask(self) -> bool:
@@ -255,29 +264,41 @@ class FaceModel(Trainable):
 
         Returns:
             keras.Model (b, S, S, 3) -> [dst's own mask (b, S, S, 1), dst as src (b, S, S, 3), its mask (b, S, S, 1)];
-            without learned masks [dst as src] alone. It predicts with the same weights as `predict`.
+            without learned masks [dst as src] alone. It predicts with the same weights as `predict`, and takes what
+            `network` takes.
         """
-        face = nn.keras.Input((self.resolution, self.resolution, 3))
+        inputs = self._inputs()
         with self.averaged():
             if not self.learns_mask:
-                return nn.keras.Model(face, [self.swap(face)[0]])
-            image, mask, own = self.swap_with_own_mask(face)
-            return nn.keras.Model(face, [own, image, mask])
+                return nn.keras.Model(inputs, [self.swap(inputs[0])[0]])
+            image, mask, own = self.morphed(*inputs)
+            return nn.keras.Model(inputs, [own, image, mask])
 
     def network(self, *, backwards: bool = False, own_mask: bool = False) -> Any:
         """Return what predicts: keras.Model (b, S, S, 3) -> [image, mask], with `own_mask` [image, mask, own mask].
 
+        One that `morphs` takes a second input, but for backwards: how much of src is to be seen, (b) or (1) in 0..1.
         It is built when it is first asked for: training alone needs none.
         """
         if (backwards, own_mask) not in self._networks:
-            face = nn.keras.Input((self.resolution, self.resolution, 3))
+            inputs = self._inputs(backwards=backwards)
+            face = inputs[0]
             with self.averaged():
                 if backwards:
                     made = [*self.swap_back(face), *([self.swap(face)[1]] if own_mask else [])]
                 else:
-                    made = list(self.swap_with_own_mask(face) if own_mask else self.swap(face))
-                self._networks[backwards, own_mask] = nn.keras.Model(face, made)
+                    made = list(self.morphed(*inputs)[: 2 + own_mask] if own_mask or self.morphs else self.swap(face))
+                self._networks[backwards, own_mask] = nn.keras.Model(inputs, made)
         return self._networks[backwards, own_mask]
+
+    def _inputs(self, *, backwards: bool = False) -> list[Any]:
+        face = nn.keras.Input((self.resolution, self.resolution, 3))
+        return [face, nn.keras.Input(())] if self.morphs and not backwards else [face]
+
+    def given(self, faces: Array, *, backwards: bool = False, morph: float | None = None) -> list[Array]:
+        """Return what `network` takes for faces; see `predict`."""
+        share = np.array([1.0 if morph is None else morph], np.float32)
+        return [faces, share] if self.morphs and not backwards else [faces]
 
     @cached_property
     def _networks(self) -> dict[tuple[bool, bool], Any]:

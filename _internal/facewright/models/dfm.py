@@ -1,12 +1,13 @@
 """A trained model as a `.dfm` file: ONNX with the names, order and layout that DeepFaceLive asks for.
 
-in_face:0 (batch, S, S, 3) float32 BGR in 0..1 -> in this order, which DeepFaceLive relies on:
+in_face:0 (batch, S, S, 3) float32 BGR in 0..1 and, of a model that morphs, morph_value:0 (1) in 0..1, how much of src
+the result shows -> in this order, which DeepFaceLive relies on:
 
     out_face_mask:0        (batch, S, S, 1)  dst's own face, as the network outlines it
     out_celeb_face:0       (batch, S, S, 3)  dst as src, BGR in 0..1
     out_celeb_face_mask:0  (batch, S, S, 1)  the mask of that
 
-Source: DeepFaceLive, modelhub/DFLive/DFMModel.py, which reads S from the input's shape and takes no other input.
+Source: DeepFaceLive, modelhub/DFLive/DFMModel.py, which reads S from the input's shape and knows these two inputs.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from facewright.models.base import Array, to_numpy
 from facewright.models.trained import KerasModel
 from facewright.nn.onnx_graph import build_onnx, set_tags
 
-INPUT = "in_face:0"
+INPUT, MORPH = "in_face:0", "morph_value:0"
 OWN_MASK, PICTURE, MASK = OUTPUTS = ("out_face_mask:0", "out_celeb_face:0", "out_celeb_face_mask:0")
 RADIUS = 0.48  # of the mask of a model without one, in sides of the image
 
@@ -36,7 +37,8 @@ def dfm_bytes(trained: KerasModel, tags: Mapping[str, str]) -> bytes:
     """
     model = trained.model
     constants = {} if model.learns_mask else dict.fromkeys((OWN_MASK, MASK), plain_mask(trained.resolution))
-    proto = build_onnx(model.live_network(), input_name=INPUT, output_names=OUTPUTS, constants=constants)
+    inputs = (INPUT, MORPH) if model.morphs else (INPUT,)
+    proto = build_onnx(model.live_network(), input_names=inputs, output_names=OUTPUTS, constants=constants)
     set_tags(proto, dict(sorted({**describe(trained), **tags}.items())), version=__version__)
     return bytes(proto.SerializeToString(deterministic=True))
 
@@ -64,7 +66,7 @@ def wanted(trained: KerasModel, faces: Array) -> tuple[Array, Array, Array]:
     if not trained.model.learns_mask:
         plain = np.broadcast_to(plain_mask(trained.resolution), mask.shape)
         return plain, picture, plain
-    return to_numpy(trained.model.live_network()(faces)[0]), picture, mask
+    return to_numpy(trained.model.live_network()(trained.model.given(faces, morph=trained.morph))[0]), picture, mask
 
 
 def plain_mask(side: int) -> NDArray[np.float32]:

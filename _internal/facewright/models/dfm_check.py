@@ -1,7 +1,7 @@
 """Whether a written .dfm file answers as the trained network does, and how long both take for a face."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,11 @@ def _face(path: Path, kind: FaceKind, side: int) -> Faces | None:
 
 
 def compare_with_network(
-    file: Any, network: Callable[[Faces], Any], answers: Callable[[Faces], tuple[Faces, ...]], faces: Faces
+    file: Any,
+    network: Callable[[Faces], Any],
+    answers: Callable[[Faces], tuple[Faces, ...]],
+    faces: Faces,
+    given: Callable[[Faces], Sequence[Faces]] = lambda faces: (faces,),
 ) -> Agreement:
     """Run file and network on the same faces, all at once and one alone.
 
@@ -73,19 +77,20 @@ def compare_with_network(
         network: What conversion calls; it is timed.
         answers: What the file must answer, in the order of its outputs.
         faces: (n, S, S, 3).
+        given: What the file takes for some faces, in the order of its inputs.
 
     Raises:
         ValueError: The file does not run, or gives other outputs.
     """
     worst = 0.0
     for batch in (faces, faces[:1]):
-        for made, wanted in zip(file.run(batch), answers(batch), strict=True):
+        for made, wanted in zip(file.run(*given(batch)), answers(batch), strict=True):
             if made.shape != wanted.shape:
                 raise ValueError(f"an output has the shape {made.shape} in the place of {wanted.shape}")
             difference = float(np.abs(made - wanted).max())
             worst = max(worst, difference) if np.isfinite(difference) else float("inf")
     one = faces[:1]
-    return Agreement(worst, _shortest(lambda: file.run(one)), _shortest(lambda: network(one)))
+    return Agreement(worst, _shortest(lambda: file.run(*given(one))), _shortest(lambda: network(one)))
 
 
 def _shortest(work: Callable[[], Any]) -> float:

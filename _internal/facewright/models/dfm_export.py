@@ -3,6 +3,7 @@
 import glob
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from facewright.core import console
@@ -15,7 +16,8 @@ from facewright.faces.align import PADDING
 from facewright.faces.dfl_crop import CROPS, DflFaceType, FaceKind
 from facewright.marking.provenance import network_tags
 from facewright.models import registry
-from facewright.models.dfm_check import LIMITS, check_faces, compare_with_network
+from facewright.models.base import Array
+from facewright.models.dfm_check import LIMITS, Agreement, check_faces, compare_with_network
 from facewright.models.trained import KerasModel, load_trained
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
@@ -27,6 +29,7 @@ VERSION = 1  # goes up when the same weights give another file
 # DeepFaceLive cuts its faces this much higher than ours lie, in sides of the mean face.
 Y_OFFSET = 0.08
 TRASH_NAME = "export"
+MORPHS = (0.3, 1.0)  # at which a file that morphs is compared with its network
 
 
 @dataclass(frozen=True)
@@ -192,12 +195,11 @@ def _check(path: Path, model: KerasModel, workspace: Workspace, limit: float) ->
     Raises:
         UserError: They differ.
     """
-    from facewright.models import dfm  # late: see `_write`
-
     faces, what = check_faces(workspace.dst.aligned(), model.model.face_type, model.resolution)
     try:
         file = OnnxFile(path)
-        found = compare_with_network(file, model.predict, lambda batch: dfm.wanted(model, batch), faces)
+        shares = MORPHS if model.model.morphs else (1.0,)
+        found = max((_compared(file, model.morphed(s), faces) for s in shares), key=lambda one: one.difference)
         problem = "" if found.difference <= limit else f"it differs by up to {found.difference:.2g} on {what}"
     except ValueError as error:
         problem = str(error)
@@ -212,6 +214,13 @@ def _check(path: Path, model: KerasModel, workspace: Workspace, limit: float) ->
         f"Checked on {what}: the greatest difference from the network is {found.difference:.1g}. A face takes "
         f"{_ms(found.file_ms)} in onnxruntime on this processor, {_ms(found.network_ms)} in keras."
     )
+
+
+def _compared(file: OnnxFile, model: KerasModel, faces: Array) -> Agreement:
+    from facewright.models import dfm  # late: see `_write`
+
+    given = partial(model.model.given, morph=model.morph)
+    return compare_with_network(file, model.predict, lambda batch: dfm.wanted(model, batch), faces, given)
 
 
 def _ms(time: float) -> str:

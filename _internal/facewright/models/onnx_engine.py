@@ -1,6 +1,7 @@
 """Networks on onnxruntime: a saved state of a model here, written as ONNX once, and the .dfm files that people have.
 
-    model/<name>/convert*.onnx   a saved state: in_face:0 (batch, S, S, 3) -> image, mask; `generation` says which
+    model/<name>/convert*.onnx   a saved state: in_face:0 (batch, S, S, 3) -> image, mask; `generation` says which;
+                                 of a model that morphs also morph_value:0 (1), how much of src is seen
 
 A .dfm file comes from DeepFaceLab, from DeepFaceLive's users or from `export`: see `facewright.models.dfm` for its
 inputs and outputs. Networks that can be morphed (AMP) have a second input, morph_value:0 (1), 0..1.
@@ -33,7 +34,7 @@ from facewright.models.trained import (
     TrainedModel,
     find_trained,
     load_trained,
-    reversed_fingerprint,
+    used_fingerprint,
     view_of,
 )
 from facewright.nn import devices
@@ -45,6 +46,7 @@ INPUT, MORPH = "in_face", "morph_value"
 OWN_MASK, IMAGE, MASK = OUTPUTS = ("out_face_mask", "out_celeb_face", "out_celeb_face_mask")
 LEAST, MOST = 32, 1024  # px of a side
 TIMED = 8  # faces
+TRIED = 0.5  # of src, where a model that morphs is compared with its file
 OWN_TYPES = (FaceType.HALF, FaceType.FULL, FaceType.HEAD)
 
 
@@ -89,14 +91,14 @@ class Way:
         return tuple(f"{name}:0" for name in (IMAGE, MASK, OWN_MASK)[: 2 + self.own_mask])
 
 
-def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = False) -> OnnxModel:
+def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = False, morph: float = 1.0) -> OnnxModel:
     """Open the newest state of a model of the workspace; keras is needed only where that was never done.
 
     Args:
         model_dir: The workspace's model folder.
         name: Which model; "" takes the one that was saved last.
         provider: "auto" or a key of `nn.onnx_providers.PROVIDERS`.
-        backwards: See `KerasModel`.
+        backwards, morph: See `KerasModel`.
 
     Raises:
         UserError: There is none, it is damaged, the provider is missing, or the file answers otherwise than keras.
@@ -107,6 +109,8 @@ def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = F
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
     kind = registry.model_class(str(generation.state["model"]))
     view = view_of(generation.state)
+    morphs = kind.morphs and not backwards
+    share = (np.array([morph], np.float32),) if morphs else ()
     trained = functools.cache(lambda: load_trained(model_dir, name))
 
     @functools.cache
@@ -115,20 +119,21 @@ def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = F
         return _cached(path, generation.fingerprint, provider) or _written(path, trained(), way, provider)
 
     file = opened(Way(backwards))
-    _say(file, (np.zeros((TIMED, view.resolution, view.resolution, 3), np.float32),))
+    _say(file, (np.zeros((TIMED, view.resolution, view.resolution, 3), np.float32), *share))
     all_outputs = Way(backwards, own_mask=file.tags.get("masks") == "learned")
-    fingerprint = generation.fingerprint
+    used = used_fingerprint(generation.fingerprint, backwards=backwards, morph=morph if morphs else None)
     return OnnxModel(
         name,
         kind.name(),
         int(generation.state.get("iteration", 0)),
-        reversed_fingerprint(fingerprint) if backwards else fingerprint,
+        used,
         view.resolution,
         view.face_type,
         view.converter,
         kind.portrait,
-        lambda faces: file.run(faces),
-        lambda faces: opened(all_outputs).run(faces),
+        lambda faces: file.run(faces, *share),
+        lambda faces: opened(all_outputs).run(faces, *share),
+        morph=morph if morphs else None,
     )
 
 
@@ -151,8 +156,9 @@ def _written(path: Path, trained: KerasModel, way: Way, provider: str) -> OnnxFi
     file = OnnxFile(content, provider)
     face = check_faces([], trained.model.face_type, trained.resolution)[0][:1]
     limit = LIMITS["cpu" if file.provider == "CPUExecutionProvider" and devices.on_processor() else "gpu"]
-    wanted = trained.model.network(backwards=way.backwards, own_mask=way.own_mask).predict_on_batch(face)
-    difference = max(float(np.abs(one - other).max()) for one, other in zip(file.run(face), wanted, strict=True))
+    given = trained.model.given(face, backwards=way.backwards, morph=TRIED)
+    wanted = trained.model.network(backwards=way.backwards, own_mask=way.own_mask).predict_on_batch(given)
+    difference = max(float(np.abs(one - other).max()) for one, other in zip(file.run(*given), wanted, strict=True))
     if not difference <= limit:  # also where one of them is no number
         raise UserError(
             f"onnxruntime answers otherwise than keras: by {difference:.2g} of 1.",
@@ -175,7 +181,8 @@ def swap_bytes(trained: KerasModel, way: Way = Way()) -> bytes:
     from facewright.nn.onnx_graph import build_onnx, set_tags  # it imports keras, which a later run does without
 
     network = trained.model.network(backwards=way.backwards, own_mask=way.own_mask)
-    proto = build_onnx(network, input_name=f"{INPUT}:0", output_names=way.outputs, constants={})
+    inputs = [f"{name}:0" for name in (INPUT, MORPH)[: len(network.inputs)]]
+    proto = build_onnx(network, input_names=inputs, output_names=way.outputs, constants={})
     tags = {"name": trained.name, "generation": trained.fingerprint, "layout": LAYOUT}
     tags["masks"] = "learned" if trained.model.learns_mask else "none"
     set_tags(proto, network_tags() | tags, version=__version__)
@@ -324,7 +331,7 @@ def open_dfm(dfm: DfmFile, kind: FaceKind, morph: float, provider: str, fingerpr
     except ValueError as error:
         raise refused(dfm.path, str(error)[:300]) from error
     about = (dfm.path.name, "dfm", dfm.iteration, fingerprint, dfm.side, kind, converter_of(kind))
-    return OnnxModel(*about, portrait=False, run=run, run_all=run)
+    return OnnxModel(*about, portrait=False, run=run, run_all=run, morph=morph if dfm.morphs else None)
 
 
 def _given(dfm: DfmFile, file: OnnxFile, faces: Array, morph: Array) -> tuple[Array, ...]:

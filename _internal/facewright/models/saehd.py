@@ -243,28 +243,36 @@ def check_memory(parameters: int) -> None:
         )
 
 
-def reconstruction_loss(face: dict[str, Any], image: Any, mask: Any, options: "SAEHD.Options") -> Any:
+def reconstruction_loss(
+    face: dict[str, Any], image: Any, mask: Any, options: "SAEHD.Options", *, fine: bool = False
+) -> Any:
     """Return DeepFaceLab's loss of a rebuilt face: DSSIM and squared error inside a soft mask, and the mask's error.
 
     Args:
         face: "target", "mask", with the priority of eyes and mouth "focus"; (b, S, S, 3 or 1) in 0..1.
         image, mask: What the network made.
         options: Those of the training.
+        fine: Whether small images are compared in two windows of SSIM, too.
     """
-    side, losses, ops = image.shape[1], nn.losses, nn.ops
+    side, losses = image.shape[1], nn.losses
     target = face["target"]
     if options.blur_out_mask:
         target = blurred_outside(target, face["mask"])
     weight = 1.0
     if options.masked_training:
-        weight = 2 * ops.clip(gaussian_blur(face["mask"], max(1, side // 32)), 0, 0.5)
+        weight = soft_mask(face["mask"])
     wanted, made = target * weight, image * weight
-    windows = (side / 11.6, side / 23.2) if side >= LARGE else (side / 11.6,)
+    windows = (side / 11.6, side / 23.2) if fine or side >= LARGE else (side / 11.6,)
     total = sum(10 / len(windows) * losses.dssim(wanted, made, int(window)) for window in windows)
     total += 10 * losses.mse(wanted, made)
     if options.eyes_mouth_prio:
         total += FOCUS * losses.mae(target * face["focus"], image * face["focus"])
     return total + 10 * losses.mse(face["mask"], mask)
+
+
+def soft_mask(mask: Any) -> Any:
+    """Return a mask (b, S, S, 1) in 0..1 whose edge is soft towards the outside alone."""
+    return 2 * nn.ops.clip(gaussian_blur(mask, max(1, mask.shape[1] // 32)), 0, 0.5)
 
 
 def gaussian_blur(image: Any, sigma: float) -> Any:

@@ -94,6 +94,7 @@ class ModelSpec(ABC):
         resolution: Side S of the faces it takes, in pixels.
         output: Side of the images it gives, in pixels; 0 means `resolution`.
         portrait: Whether its image is the result, instead of being blended into dst's frame.
+        morphs: Whether how much of src its swaps show is told when they are made.
         face_type: What its faces show.
         streams: Names of the batches that an iteration takes.
         reported: Names of the losses that `train_on` returns.
@@ -118,6 +119,7 @@ class ModelSpec(ABC):
     resolution: int
     output: ClassVar[int] = 0
     portrait: ClassVar[bool] = False
+    morphs: ClassVar[bool] = False
     face_type: FaceKind
     streams: ClassVar[tuple[str, ...]] = ("src", "dst")
     reported: ClassVar[tuple[str, ...]] = ("src", "dst")

@@ -34,6 +34,7 @@ class TrainedModel(ABC):
         face_type: What its faces show.
         converter: Its converter defaults.
         portrait: Whether its image is the result, instead of being blended into dst's frame.
+        morph: How much of src its swaps show, 0..1; None for one that cannot be morphed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TrainedModel(ABC):
     face_type: FaceKind
     converter: ConverterDefaults
     portrait: bool
+    morph: float | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def predict(self, faces: Array) -> tuple[Array, Array]:
@@ -70,21 +72,30 @@ class KerasModel(TrainedModel):
     def predict(self, faces: Array) -> tuple[Array, Array]:
         """See `TrainedModel`; threads wait for each other: a preview and a conversion share the network."""
         with self._busy:
-            return self.model.predict(faces, backwards=self.backwards)
+            return self.model.predict(faces, backwards=self.backwards, morph=self.morph)
 
     def predict_with_own_mask(self, faces: Array) -> tuple[Array, Array, Array | None]:
         """See `TrainedModel`."""
         with self._busy:
-            return self.model.predict_with_own_mask(faces, backwards=self.backwards)
+            return self.model.predict_with_own_mask(faces, backwards=self.backwards, morph=self.morph)
 
     def reversed(self) -> "KerasModel":
         """Return the same model, which works backwards."""
-        return replace(self, backwards=True, fingerprint=reversed_fingerprint(self.fingerprint))
+        fingerprint = used_fingerprint(self.fingerprint, backwards=True)
+        return replace(self, backwards=True, fingerprint=fingerprint, morph=None)
+
+    def morphed(self, share: float) -> "KerasModel":
+        """Return the same model, whose swaps show that share of src, 0..1; itself where it knows no such thing."""
+        if not self.model.morphs:
+            return self
+        return replace(self, morph=share, fingerprint=used_fingerprint(self.fingerprint, morph=share))
 
 
-def reversed_fingerprint(fingerprint: str) -> str:
-    """Return the fingerprint of a saved generation that works backwards."""
-    return f"{fingerprint} backwards"
+def used_fingerprint(fingerprint: str, *, backwards: bool = False, morph: float | None = None) -> str:
+    """Return the fingerprint of a saved generation as it is used: backwards, or with a share of src, 0..1."""
+    if backwards:
+        return f"{fingerprint} backwards"
+    return fingerprint if morph in (None, 1) else f"{fingerprint} morph {morph:g}"
 
 
 def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:
@@ -209,7 +220,7 @@ def load_trained(model_dir: Path, name: str = "") -> KerasModel:
 def keras_model(name: str, kind: str, iteration: int, fingerprint: str, model: FaceModel) -> KerasModel:
     """Return a network with what it declares; see `TrainedModel`."""
     declared_of = (model.resolution, model.face_type, model.converter, model.portrait)
-    return KerasModel(name, kind, iteration, fingerprint, *declared_of, model)
+    return KerasModel(name, kind, iteration, fingerprint, *declared_of, model, morph=1.0 if model.morphs else None)
 
 
 def find_trained(model_dir: Path, name: str, need: tuple[str, ...] | None) -> tuple[str, ModelFolder]:

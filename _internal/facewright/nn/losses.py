@@ -158,6 +158,12 @@ def mse(target: Any, prediction: Any) -> Any:
     return ops.mean(ops.square(target - prediction))
 
 
+def total_variation(image: Any) -> Any:
+    """Squared differences of neighbouring pixels (b, h, w, c), summed over each image, averaged over the batch."""
+    across, down = image[:, :, 1:] - image[:, :, :-1], image[:, 1:] - image[:, :-1]
+    return ops.mean(sum(ops.sum(ops.square(step), axis=(1, 2, 3)) for step in (across, down)))
+
+
 def weighted_crossentropy(target: Any, prediction: Any, weight: Any) -> Any:
     """Binary cross-entropy averaged with a weight for each pixel.
 

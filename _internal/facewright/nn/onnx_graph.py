@@ -91,13 +91,17 @@ class Graph:
 
 
 def build_onnx(
-    network: Any, *, input_name: str, output_names: Sequence[str], constants: Mapping[str, NDArray[np.float32]]
+    network: Any,
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    constants: Mapping[str, NDArray[np.float32]],
 ) -> Any:
-    """Return a keras model with one input as an onnx.ModelProto; images come and go as (b, h, w, c).
+    """Return a keras model as an onnx.ModelProto; images come and go as (b, h, w, c), numbers (b) are one for all, (1).
 
     Args:
-        network: keras.Model (b, h, w, c) -> the outputs that are no constants, in their order.
-        input_name: Name of the input in the file.
+        network: keras.Model (b, h, w, c), and numbers -> the outputs that are no constants, in their order.
+        input_names: Names of the inputs in the file; the first one is that of the images.
         output_names: Names of all outputs, in their order.
         constants: Outputs that are the same for every picture: name -> (h, w, c).
 
@@ -105,21 +109,21 @@ def build_onnx(
         NotImplementedError: It holds a layer that this file does not know.
     """
     graph = Graph()
-    face = network.inputs[0]
-    size = tuple(face.shape[1:])
-    walk = _Walk(graph, network, [Tensor(input_name, tuple(face.shape))])
+    given = [Tensor(name, tuple(i.shape)) for name, i in zip(input_names, network.inputs, strict=True)]
+    walk = _Walk(graph, network, given)
     learned = [name for name in output_names if name not in constants]
     shapes = []
     for name in output_names:
         if name in constants:
-            _repeat(graph, constants[name], input_name, name)
+            _repeat(graph, constants[name], input_names[0], name)
             shapes.append(constants[name].shape)
         else:
             value = walk.output(learned.index(name))
             graph.node("Identity", graph.placed(value, first=False), output=name)
             shapes.append(tuple(value.shape[1:]))
     outputs = [_described(name, shape) for name, shape in zip(output_names, shapes, strict=True)]
-    whole = helper.make_graph(graph.nodes, "facewright", [_described(input_name, size)], outputs, graph.arrays)
+    inputs = [_described(tensor.name, tensor.shape[1:]) for tensor in given]
+    whole = helper.make_graph(graph.nodes, "facewright", inputs, outputs, graph.arrays)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(whole, opset_imports=opset, ir_version=IR_VERSION, producer_name="facewright")
 
@@ -131,7 +135,7 @@ def set_tags(proto: Any, tags: Mapping[str, str], *, version: str) -> None:
 
 
 def _described(name: str, shape: Sequence[int | None]) -> Any:
-    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [BATCH, *shape])
+    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [BATCH, *shape] if shape else [1])
 
 
 def _repeat(graph: Graph, picture: NDArray[np.float32], like: str, name: str) -> None:
@@ -293,6 +297,15 @@ def _cosine_gate(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> T
     return Tensor(made, call.shape, given[0].first)
 
 
+def _morph(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
+    channels, first = int(call.shape[-1] or 0), given[0].first
+    numbers = np.arange(channels, dtype=np.float32)
+    count = graph.node("Floor", graph.node("Mul", given[2].name, graph.array(np.array([channels], np.float32))))
+    of_src = graph.node("Less", graph.array(numbers[:, None, None] if first else numbers), count)
+    made = graph.node("Where", of_src, *(graph.placed(value, first=first) for value in given[:2]))
+    return Tensor(made, call.shape, first)
+
+
 def _flatten(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     return _reshape(graph, layer, given, call)
 
@@ -362,6 +375,7 @@ def _need(known: bool, layer: Any, what: str) -> None:
 LAYERS: Mapping[str, Callable[[Graph, Any, list[Tensor], Call], Tensor]] = {
     "Activation": _activation,
     "Add": _add,
+    "ChannelMix": _as_it_is,
     "Concatenate": _concatenate,
     "Conv2D": _conv,
     "CosineGate": _cosine_gate,
@@ -372,6 +386,7 @@ LAYERS: Mapping[str, Callable[[Graph, Any, list[Tensor], Call], Tensor]] = {
     "GetItem": _channels,
     "LeakyReLU": _leaky,
     "MaxPooling2D": _max_pool,
+    "Morph": _morph,
     "OnesLike": _ones,
     "PixelNorm": _pixel_norm,
     "PixelShuffle": _shuffle,

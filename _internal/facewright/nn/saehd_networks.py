@@ -7,6 +7,7 @@ flat, or a flat code a map, does the order of the numbers differ: here (row, col
 Images are (batch, h, w, c), channels last, BGR.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -47,8 +48,60 @@ class EvenConv2D(layers.Conv2D):
         return found
 
 
-def encoder(shape: Architecture, *, with_code: bool = False) -> Any:
-    """Return keras.Model (b, S, S, 3) -> the flat last map, (b, n); with `with_code` the code, (b, shape.code)."""
+@keras.saving.register_keras_serializable(package="facewright")
+class ChannelMix(layers.Layer):
+    """[src map, dst map] (b, h, w, c) -> in training some channels of src's, drawn anew for each face, else src's.
+
+    Args:
+        share: How many of the channels are src's, 0..1; rounded down.
+    """
+
+    def __init__(self, share: float, **more: Any) -> None:
+        super().__init__(**more)
+        self.share = share
+        self.seed = keras.random.SeedGenerator()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes the layer anew."""
+        return {**super().get_config(), "share": self.share}
+
+    def call(self, maps: Any, training: bool = False) -> Any:
+        """Mix them."""
+        src, dst = maps
+        channels = src.shape[-1]
+        count = int(channels * self.share)
+        if not training or count == channels:
+            return src
+        if count == 0:
+            return dst
+        drawn = keras.random.uniform((keras.ops.shape(src)[0], channels), seed=self.seed)
+        least = keras.ops.top_k(drawn, count)[0][:, -1:]  # of those that are src's
+        return keras.ops.where((drawn >= least)[:, None, None, :], src, dst)
+
+    def compute_output_shape(self, maps_shape: Any) -> Any:
+        """Return the shape of both."""
+        return maps_shape[0]
+
+
+@keras.saving.register_keras_serializable(package="facewright")
+class Morph(layers.Layer):
+    """[src map, dst map] (b, h, w, c), share (b) or (1) -> so many of the first channels src's, rounded down."""
+
+    def call(self, maps: Any, share: Any) -> Any:
+        """Put them together."""
+        src, dst = maps
+        channels = src.shape[-1]
+        count = keras.ops.floor(keras.ops.cast(share, "float32") * channels)
+        count = keras.ops.reshape(count, (-1, *[1] * (len(src.shape) - 1)))
+        return keras.ops.where(keras.ops.arange(channels, dtype="float32") < count, src, dst)
+
+    def compute_output_shape(self, maps_shape: Any, share_shape: Any) -> Any:
+        """Return the shape of both."""
+        return maps_shape[0]
+
+
+def encoder(shape: Architecture) -> Any:
+    """Return keras.Model (b, S, S, 3) -> the flat last map, (b, n); for amp the code, (b, shape.code)."""
     face = keras.Input((shape.side, shape.side, 3))
     e = shape.encoder
     if "t" in shape.flags:
@@ -63,21 +116,26 @@ def encoder(shape: Architecture, *, with_code: bool = False) -> Any:
     x = layers.Flatten()(x)
     if "u" in shape.flags:
         x = blocks.PixelNorm()(x)
-    if with_code:
+    if shape.kind == "amp":
         x = layers.Dense(shape.code, name="dense1")(x)
     return keras.Model(face, x, name="encoder")
 
 
-def inter(shape: Architecture, name: str, *, from_code: bool = False) -> Any:
-    """Return keras.Model flat (b, n), or with `from_code` the code (b, shape.code) -> map (b, h, w, c)."""
-    height, width, channels = shape.middle
-    inputs = shape.code if from_code else shape.encoded[0] * shape.encoded[1] * shape.encoded[2]
-    flat = keras.Input((inputs,))
-    x = flat if from_code else layers.Dense(shape.code, name="dense1")(flat)
-    x = layers.Reshape(shape.middle)(layers.Dense(height * width * channels, name="dense2")(x))
+def inter(shape: Architecture, name: str) -> Any:
+    """Return keras.Model what the encoder gives, (b, n) -> map (b, h, w, c)."""
+    coded = shape.kind == "amp"
+    flat = keras.Input((shape.code if coded else math.prod(shape.encoded),))
+    x = flat if coded else layers.Dense(shape.code, name="dense1")(flat)
+    x = layers.Reshape(shape.middle)(layers.Dense(math.prod(shape.middle), name="dense2")(x))
     if "t" not in shape.flags:
-        x = _upscale("upscale1", channels, shape)(x)
+        x = _upscale("upscale1", shape.middle[2], shape)(x)
     return keras.Model(flat, x, name=name)
+
+
+def channel_mix(shape: Architecture, share: float) -> Any:
+    """Return keras.Model [src map, dst map] -> `shape.latent`; see `ChannelMix`."""
+    maps = [keras.Input(shape.latent) for _ in range(2)]
+    return keras.Model(maps, ChannelMix(share, name="mix")(maps), name="mix")
 
 
 def decoder(shape: Architecture, name: str) -> Any:

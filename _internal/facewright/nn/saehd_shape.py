@@ -15,14 +15,15 @@ class Architecture:
     """What decides the shapes of the networks.
 
     Attributes:
-        kind: "df": a decoder for each person. "liae": one decoder behind two networks in the middle.
+        kind: "df": a decoder for each person. "liae": one decoder behind two networks in the middle. "amp": the same,
+            but the code ends in the encoder, and each channel of the map in the middle is src's or dst's.
         flags: Letters out of "udtc". u: the encoder's code is normalised. d: the decoders work at half the side, and
             their last layer gives four sub-pixels at once. t: one layer more, residual blocks in the encoder.
             c: x cos(x) takes the place of LeakyReLU.
         side: Side of the faces in pixels, a multiple of `side_step`.
         code: Length of the code in the middle.
         encoder, decoder, mask: Channels, of which the layers take multiples.
-        inter: Channels that the middle gives the decoder; 0 for the code's length (df) or twice that (liae).
+        inter: Channels that the middle gives the decoder; 0 for the code's length or, with liae, twice that.
     """
 
     kind: str
@@ -87,11 +88,12 @@ def count_parameters(shape: Architecture) -> int:
     e, wide = shape.encoder, "t" in shape.flags
     encoded = sum(conv(5, i, o) for i, o in pairwise((3, *shape.downs)))
     encoded += 2 * (conv(3, e, e) + conv(3, 8 * e, 8 * e)) if wide else 0
-    middle, flat = math.prod(shape.middle), math.prod(shape.encoded)
-    inter = (flat + 1) * shape.code + (shape.code + 1) * middle
+    code = (math.prod(shape.encoded) + 1) * shape.code
+    inter = (shape.code + 1) * math.prod(shape.middle)
     inter += 0 if wide else conv(3, shape.middle[2], 4 * shape.middle[2])
     image, mask = shape.image_ups, shape.mask_ups
     decoder = sum(conv(3, i, 4 * o) for way in (image, mask) for i, o in pairwise((shape.latent[2], *way)))
     decoder += sum(2 * conv(3, n, n) for n in image) + conv(1, image[-1], 3) + conv(1, mask[-1], 1)
     decoder += 3 * conv(3, image[-1], 3) if "d" in shape.flags else 0
-    return encoded + (inter + 2 * decoder if shape.kind == "df" else 2 * inter + decoder)
+    codes, inters, decoders = {"df": (1, 1, 2), "liae": (2, 2, 1), "amp": (1, 2, 1)}[shape.kind]
+    return encoded + codes * code + inters * inter + decoders * decoder
