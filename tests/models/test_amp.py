@@ -98,7 +98,7 @@ def test_the_share_plays_no_part_where_nothing_is_morphed(workspace):
     assert print_of(morph=100) == print_of(morph=50)
 
 
-def test_faces_of_src_learn_in_both_networks_of_the_middle():
+def test_in_training_channels_are_mixed_and_both_networks_of_the_middle_learn():
     kind = registry.model_class("amp")
     model = kind(kind.Options(**SMALL, morph_factor=0.5), seed=1)
     rng = np.random.default_rng(0)
@@ -108,6 +108,10 @@ def test_faces_of_src_learn_in_both_networks_of_the_middle():
     }
     before = {name: part.get_weights() for name, part in model.parts.items() if name.startswith("inter")}
     model.steps[""].run_eagerly = True  # the graph takes longer to build
+    model.steps[""].optimizer.learning_rate = 0.0
+    first, second = model.train_on(batches), model.train_on(batches)
+    assert first["dst"] == pytest.approx(second["dst"]) and abs(first["src"] - second["src"]) > 1e-6
+    model.steps[""].optimizer.learning_rate = 1e-3
     model.train_on(batches)
     for name, weights in before.items():
         assert all((old != new).any() for old, new in zip(weights, model.parts[name].get_weights(), strict=True)), name

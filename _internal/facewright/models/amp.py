@@ -6,6 +6,7 @@ first channels are src's, as many as the user wishes. DeepFaceLab (2021) left th
 the beginning; here they are trained.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -33,8 +34,8 @@ class AMP(SAEHD):
     converter = CONVERTER_DEFAULTS[face_type]
     morphs = True
     parameters = MappingProxyType({"full": 101_345_195})
-    memory = MappingProxyType({4: 9.9})
-    cost = 99.0
+    memory = MappingProxyType({4: 3.5})
+    cost = 56.0
 
     @dataclass(frozen=True)
     class Options(SAEHD.Options):
@@ -96,7 +97,7 @@ class AMP(SAEHD):
         face, mask = self.parts["decoder"](nn.saehd_networks.Morph()([of_src, of_dst], *share))
         return face, mask, self.parts["decoder"](of_dst)[1]
 
-    def preview(self, batches: dict[str, Batch]) -> dict[str, Array]:
+    def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:
         """Return the usual columns, then dst with less of src."""
         columns, dst = super().preview(batches), batches["dst"]["target"]
         for share in SHOWN:
