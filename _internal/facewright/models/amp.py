@@ -82,12 +82,14 @@ class AMP(SAEHD):
             "decoder": nets.decoder(shape, "decoder"),
         }
 
+    def latent(self, side: str, code: Any) -> Any:
+        """Return what the decoder gets as "src" or "dst"; as src in training with channels of dst's map among src's."""
+        of_dst = self.parts["inter_dst"](code)
+        return of_dst if side == "dst" else self.parts["mix"]([self.parts["inter_src"](code), of_dst])
+
     def decode(self, side: str, code: Any) -> tuple[Any, Any]:
-        """Decode as "src" or "dst"; as src in training with channels of dst's map among src's."""
-        latent = self.parts["inter_dst"](code)
-        if side == "src":
-            latent = self.parts["mix"]([self.parts["inter_src"](code), latent])
-        face, mask = self.parts["decoder"](latent)
+        """Decode as "src" or "dst"."""
+        face, mask = self.parts["decoder"](self.latent(side, code))
         return face, mask
 
     def morphed(self, dst: Any, *share: Any) -> tuple[Any, Any, Any]:
