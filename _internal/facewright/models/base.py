@@ -4,8 +4,9 @@ A model is one file in this folder with one subclass of `FaceModel`; its file na
 command line, in prompts and in the model folder. What it declares is in `facewright.models.spec`.
 """
 
+import difflib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright import nn
+from facewright.core import console
+from facewright.core.errors import UserError
 from facewright.data.sample import Batch, Sample
 from facewright.models.spec import LightOptions, ModelOptions, ModelSpec
 from facewright.nn import devices
@@ -32,7 +35,10 @@ class Trainable(ModelSpec):
         options: Its options, settled.
         scale: Factor on the channels of all layers; 1 but for tests.
         parts: Name -> keras.Model; these are saved.
+        held: Names of the parts that stay as they are; see `hold`.
     """
+
+    held: frozenset[str] = frozenset()
 
     def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
         self.options = self.settle(options)
@@ -49,6 +55,26 @@ class Trainable(ModelSpec):
         size of what it trains.
         """
         return {step.key: step for step in self.train_steps()}
+
+    def hold(self, names: Collection[str]) -> None:
+        """Leave parts out of the training; called before the first step.
+
+        Raises:
+            UserError: There is no such part, or a step of an iteration is left with none to train.
+        """
+        for name in names:
+            if name not in self.parts:
+                near = difflib.get_close_matches(name, self.parts, 1)
+                raise UserError(
+                    f"The model {self.name()} has no part {name[:40]!r} that could be frozen.",
+                    f"some of {', '.join(self.parts)}.",
+                    f"did you mean --frozen {near[0]}?"
+                    if near
+                    else f"give for example --frozen {next(iter(self.parts))}.",
+                )
+        self.held = frozenset(names)
+        if self.held:
+            assert self.steps  # building them tells whether one has nothing left to train
 
     @abstractmethod
     def build(self) -> dict[str, Any]:
@@ -194,8 +220,15 @@ class FaceModel(Trainable):
             loss: The batches of its streams, what `forward` gave -> total and reported losses.
             frozen: Names of the parts that only take part.
         """
+        if self.held.issuperset(parts):
+            raise UserError(
+                f"Of the {console.counted(len(parts), 'part')} that a step trains ({', '.join(parts)}) none would "
+                "learn: all are frozen.",
+                "a part that learns in every step of an iteration.",
+                f"freeze fewer of them, for example --frozen {parts[0]}" + (", or none." if len(parts) > 1 else "."),
+            )
         trained, fixed = ({name: self.parts[name] for name in names} for names in (parts, frozen))
-        settings = {"side": self.resolution, "frozen": fixed, **more}
+        settings = {"side": self.resolution, "frozen": fixed, "held": self.held, **more}
         return nn.train_step.TrainStep(key, trained, forward, loss, self.optimizer(), **settings)
 
     def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:

@@ -42,6 +42,7 @@ class SkipNonFinite(keras.optimizers.Optimizer):
     Attributes:
         inner: The wrapped optimizer; its variables are what a checkpoint saves.
         skipped: int32 scalar variable, the number of steps that were not applied; not saved.
+        moved: The variables whose gradients it gets: all that the inner optimizer was built on, or some of them.
 
     Args:
         inner: An optimizer that is not built yet.
@@ -58,6 +59,7 @@ class SkipNonFinite(keras.optimizers.Optimizer):
         self.skipped = self.add_variable(shape=(), dtype="int32", initializer="zeros", name="skipped")
         self.inner.build(variables)
         super().build(variables)
+        self.moved = list(variables)
 
     @property
     def variables(self) -> list[Any]:
@@ -96,7 +98,13 @@ class SkipNonFinite(keras.optimizers.Optimizer):
         """Return the weights and the optimizer state after the step (JAX)."""
         skipped, *state = optimizer_variables
         finite = _all_finite(grads)
-        new_weights, new_state = self.inner.stateless_apply(state, grads, trainable_variables)
+        values = [*zip(self.moved, trainable_variables, strict=True), *zip(self.inner.variables, state, strict=True)]
+        # keras' own method takes gradients of all variables only.
+        with keras.StatelessScope(state_mapping=values) as scope:
+            self.inner.apply(grads, self.moved)
+        new_weights, new_state = (
+            [scope.get_current_value(v) for v in variables] for variables in (self.moved, self.inner.variables)
+        )
 
         def keep_finite(new: list[Any], old: list[Any]) -> list[Any]:
             return [ops.where(finite, a, b) for a, b in zip(new, old, strict=True)]

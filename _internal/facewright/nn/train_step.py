@@ -1,7 +1,7 @@
 """One optimizer step on any backend; an iteration of a model runs one or several of them in turn."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +35,8 @@ class TrainStep(keras.Model):
         streams: See above.
         reports: See above.
         frozen: Name -> keras.Model that takes part and is not trained.
+        held: Names of `parts` that are not trained now. They keep their places in the optimizer's state, so that a
+            later run can train them on; one part is left.
         stable: Whether a loss of many times the median is an explosion; that of a discriminator varies by nature.
     """
 
@@ -50,6 +52,7 @@ class TrainStep(keras.Model):
         streams: tuple[str, ...] = SIDES,
         reports: tuple[str, ...] = SIDES,
         frozen: Mapping[str, Any] | None = None,
+        held: Collection[str] = (),
         stable: bool = True,
     ) -> None:
         super().__init__(name=key or "trainer")
@@ -68,6 +71,9 @@ class TrainStep(keras.Model):
             self([keras.ops.zeros((1, side, side, 3)) for _ in streams])
             self.compile(optimizer=SkipNonFinite(optimizer), jit_compile="auto")
             self.optimizer.build(self.trainable_variables)
+        self._frozen += [parts[name] for name in parts if name in held]
+        with self._only_own_parts_trainable():
+            self.optimizer.moved = self.trainable_variables
 
     def run(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         """Train one step on a batch of each stream; return the reported losses by name.

@@ -86,6 +86,12 @@ class LearningOptions:
         high=30,
         saved_with_model=True,
     )
+    learning_rate: float = option(
+        1.0, "Learning rate as a multiple of the model's own.", low=0.001, high=100, saved_with_model=True
+    )
+    frozen: str = option(
+        "", "Parts of the network that stay as they are, with commas: encoder,decoder_dst.", saved_with_model=True
+    )
     precision: str = option("auto", "Compute precision.", choices=devices.POLICIES, saved_with_model=True)
     debug: bool = option(False, "Show the samples that the network gets, and train nothing.")
 

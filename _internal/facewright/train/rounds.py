@@ -73,7 +73,7 @@ class Rounds:
         session, size, reached = self.session, self.settings.batch_size, self.session.iteration
         console.say("The memory is full. Looking for the largest batch that it holds …")
         session.rescue()
-        session.rebuild(session.model.options)
+        session.rebuild(session.model.options, session.model.held)
         self._renew_samplers()
         fitting = largest_fitting_batch(session.model.train_on, self.samplers, size, self.multiple)
         if not fitting:

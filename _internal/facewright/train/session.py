@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from facewright.train.history import MEASURES, LossHistory
 from facewright.train.hold_out import HoldOut
 from facewright.train.saver import Snapshot
 
+MOST = 1e6  # times the model's own learning rate
+
 
 @dataclass
 class TrainingSession:
@@ -36,6 +38,7 @@ class TrainingSession:
         samplers: Stream name -> state of its random draws.
         notes: What else is written into state.json (batch size, precision).
         keep: Whole generations that stay on the disk.
+        rate: Learning rate as a multiple of the model's own; see `set_rate`.
         saved_iteration: Iteration of the last generation, -1 before the first.
         seconds: Time that its steps took so far, over all runs.
         hold_out: Faces that are never trained on.
@@ -54,6 +57,7 @@ class TrainingSession:
     keep: int = checkpoint.KEPT
     seconds: float = 0.0
     hold_out: HoldOut = field(default_factory=HoldOut)
+    rate: float = field(default=1.0, init=False)
     history: LossHistory = field(init=False)
     measures: LossHistory = field(init=False)
 
@@ -79,6 +83,7 @@ class TrainingSession:
             "model": self.kind,
             "options": option_values(self.model.options),
             "iteration": self.iteration,
+            "rate": self.rate,
             "losses": list(self.history.names),
             "samplers": self.samplers,
             "seconds": round(self.seconds, 1),
@@ -148,6 +153,8 @@ class TrainingSession:
             UserError: It belongs to another network.
         """
         load_generation(self.model, generation)
+        wanted, self.rate = self.rate, _saved_rate(generation.state)
+        self.set_rate(wanted)
         self.iteration = self.saved_iteration = int(generation.state.get("iteration", 0))
         kept = generation.arrays("history").as_dict() if generation.has("history") else {}
         self.history = _history(kept.get("losses"), generation.state.get("losses", self.history.names))
@@ -171,11 +178,12 @@ class TrainingSession:
             return False
         return True
 
-    def rebuild(self, options: ModelOptions) -> None:
+    def rebuild(self, options: ModelOptions, held: Collection[str]) -> None:
         """Build the network anew, and go on from the last saved state.
 
         Args:
             options: Its options; those that are fixed must be as they were.
+            held: Names of the parts that stay as they are.
 
         Raises:
             UserError: No state is whole.
@@ -183,6 +191,7 @@ class TrainingSession:
         del self.model  # first: the memory may not hold two
         gc.collect()
         self.model = registry.trainable_class(self.kind)(options)
+        self.model.hold(held)
         self.go_back()
 
     def go_back(self) -> None:
@@ -218,6 +227,16 @@ class TrainingSession:
         """Learning rate of each optimizer, in the order of the training steps of an iteration."""
         return [optimizer.current_learning_rate() for optimizer in self._optimizers]
 
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate as a multiple of the model's own; what divergence took off it stays off.
+
+        Args:
+            rate: Above 0.
+        """
+        if rate != self.rate:
+            self.scale_learning_rate(rate / self.rate)
+        self.rate = rate
+
     def scale_learning_rate(self, factor: float) -> None:
         """Multiply the learning rate of every optimizer; saved states hold it."""
         for optimizer in self._optimizers:
@@ -230,3 +249,9 @@ class TrainingSession:
 
 def _history(values: Any, names: Sequence[str]) -> LossHistory:
     return LossHistory(list(names), None if values is None else np.asarray(values, np.float32))
+
+
+def _saved_rate(state: Mapping[str, Any]) -> float:
+    """Return the multiple of the learning rate that a saved state has; 1 where it has none that can be."""
+    rate = state.get("rate")
+    return float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 < rate < MOST else 1.0

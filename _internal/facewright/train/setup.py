@@ -14,6 +14,7 @@ from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.core.workspace import Workspace
 from facewright.models import registry
+from facewright.models.spec import ModelOptions
 from facewright.models.trained import build_options
 from facewright.nn import backups, checkpoint, devices, gpus, saved_models
 from facewright.nn.checkpoint import Generation, ModelFolder
@@ -145,14 +146,14 @@ def open_session(
             f"{path.name} is damaged ({reason}); it is now called {aside.name}. {generation.folder.name}, the newest "
             "whole one, is used."
         )
-    model = registry.trainable_class(options.model)(saved, seed=options.seed)
-    session = TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
+    session = _new_session(workspace, options, saved)
     if generation.state.get("pretrain") and not options.pretrain:
         anew = leave_pretraining(session, generation)
         parts = f", and so do the parts {', '.join(anew)}" if anew else ""
         console.say(f"Pretraining is over: the weights are kept; iteration, losses and optimiser start over{parts}.")
-        return session
-    session.resume(generation)
+    else:
+        session.resume(generation)
+    session.set_rate(options.learning_rate)
     return session
 
 
@@ -181,10 +182,22 @@ def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping
             "--start-from with it.",
             "for example: --name NEW --start-from OLD --new-src",
         )
-    model = registry.trainable_class(options.model)(build_options(options.model, wanted), seed=options.seed)
+    session = _new_session(workspace, options, build_options(options.model, wanted))
     if source is not None:
-        console.say(begin_from(model, source, new_src=options.new_src).describe())
+        console.say(begin_from(session.model, source, new_src=options.new_src).describe())
+    session.set_rate(options.learning_rate)
+    return session
+
+
+def _new_session(workspace: Workspace, options: TrainOptions, model_options: ModelOptions) -> TrainingSession:
+    model = registry.trainable_class(options.model)(model_options, seed=options.seed)
+    model.hold(named_parts(options.frozen))
     return TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
+
+
+def named_parts(text: str) -> list[str]:
+    """Return the names of the parts that `--frozen` lists."""
+    return [name for name in (part.strip() for part in text.split(",")) if name]
 
 
 def _refuse_start(options: TrainOptions, state: Mapping[str, Any]) -> None:

@@ -55,6 +55,10 @@ def model_rows(session: TrainingSession) -> list[tuple[str, str]]:
     fixed = [f"{name} = {show(value)}" for name, value in values.items() if name not in per_run]
     if fixed:
         rows.append(("fixed", f"{', '.join(fixed)} (since its creation)"))
+    if model.held:
+        rows.append(("frozen", f"{', '.join(sorted(model.held))}: they stay as they are"))
+    if session.rate != 1:
+        rows.append(("learning rate", f"{session.rate:g} times the model's own"))
     if per_run:
         rows.append(("options", ", ".join(f"{name} = {show(values[name])}" for name in per_run)))
     return rows
