@@ -72,6 +72,7 @@ ALLOWED_IN = {
     "tqdm": ("core/console.py",),
     "colorama": ("core/console.py",),
     "sklearn": ("faces/grouping.py", "faces/like_poses.py", "facesets/"),
+    "scipy": ("convert/poisson.py",),  # scikit-learn needs it too
     "click": ("cli.py",),
 }
 OPEN_TO_ALL = {"numpy", "cv2", "facewright", "msvcrt"}

@@ -184,7 +184,7 @@ class Watch:
         self._thread.start()
 
     def _look(self) -> None:
-        while not self._stop.wait(0.05):
+        while not self._stop.wait(0.25):  # a look takes milliseconds of a core
             self.peak = max(self.peak, tree_memory(os.getpid()))
 
     def stop(self) -> int:

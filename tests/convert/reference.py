@@ -96,13 +96,34 @@ def matched(image, mine, theirs, threshold):
     return np.clip(result, 0, 1)
 
 
+def convenient(first, last, limit):
+    """A side of the box is as long, less one, as a product of primes up to 11; it grows to both ends for that."""
+
+    def rough(n):
+        for prime in (2, 3, 5, 7, 11):
+            while n % prime == 0:
+                n //= prime
+        return n > 1
+
+    length = last - first
+    while rough(length - 1):
+        length += 1
+    if length > limit:
+        return first, last
+    start = min(max(first - (length - last + first) // 2, 0), limit - length)
+    return start, start + length
+
+
 def poisson(source, under, inside):
     """Step 11, Perez et al. 2003: the gradients of `source` inside, those of `under` around, its values at the rim.
 
     The region is the box of `inside`, whose outer 3 px keep the old gradients (OpenCV's choice). On a box the sine
-    transform makes the Laplacian diagonal. Images are bytes.
+    transform makes the Laplacian diagonal.
     """
     left, top, right, bottom = box(inside)
+    (top, bottom), (left, right) = (
+        convenient(*ends) for ends in ((top, bottom, len(under)), (left, right, under.shape[1]))
+    )
     part = np.s_[top:bottom, left:right]
     core = least(inside[part].astype(float), [(x, y) for x in range(-3, 4) for y in range(-3, 4)], 0.0)[..., None]
     new, old = source[part].astype(float), under[part].astype(float)
@@ -122,7 +143,7 @@ def poisson(source, under, inside):
         spectrum = sines[0] @ wanted[..., c] @ sines[1] / (factors[0][:, None] + factors[1])
         result[1:-1, 1:-1, c] = sines[0] @ spectrum @ sines[1] * 4 / ((h - 1) * (w - 1))
     done = under.copy()
-    done[part] = np.clip(result, 0, 255) + 1e-6  # cut off, not rounded, as bytes
+    done[part] = np.clip(result, 0, 1)
     return done
 
 
@@ -452,8 +473,8 @@ class Reference:
         if mode == "light":
             over[part] = lit(over[part], under[part], (m * uncovered)[part])
         if mode.startswith("seamless"):  # step 11
-            mixed = np.rint((under + (over - under) * m[..., None]) * 255)
-            over = poisson(mixed, self.frame, erode(m, max(eroded, 0)) > 0.9) / f32(255)
+            mixed = under + (over - under) * m[..., None]
+            over = poisson(mixed, under, erode(m, max(eroded, 0)) > 0.9)
         over[part] = self.detail(get, over[part], under[part], m[part])
         soft = np.clip(box_blur(erode(m, eroded), blurred), 0, 1)
         free = self.border() if self.base["border"] else np.ones(size)

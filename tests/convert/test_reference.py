@@ -73,8 +73,8 @@ def check(done, wanted, *, strays=1e-4):
     return int(np.abs(done - FRAME).max())
 
 
-# Poisson blending gives bytes; the curves that are matched afterwards enlarge their last bit.
-STRAYS = {"seamless": 2e-4, "seamless-hist-match": 2e-3}
+# The curves that are matched after a Poisson blending enlarge its last bit; the square's own edge is hard.
+STRAYS = {"seamless": 2e-4, "seamless-hist-match": 2e-3, "raw-rgb": 4e-4}
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -51,6 +51,15 @@ class Region:
             min(self.bottom + margin, limit[0]),
         )
 
+    def overlap(self, other: "Region") -> "Region":
+        """Return what both share."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        return Region(left, top, min(self.right, other.right), min(self.bottom, other.bottom))
+
+    def within(self, other: "Region") -> "Region":
+        """Return the region as pixels of another one that holds it."""
+        return Region(self.left - other.left, self.top - other.top, self.right - other.left, self.bottom - other.top)
+
     def crop(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
         """Return this region of an image, as a view."""
         return image[self.top : self.bottom, self.left : self.right]

@@ -77,10 +77,15 @@ def shade(image: Picture, weights: Mask, sigma: float) -> Picture:
 
 def _with_contrast(detail: NDArray[np.float32], wanted: NDArray[np.float32], inside: NDArray[np.bool_]) -> Picture:
     """Lead the distribution of a detail (h, w) towards the wanted one."""
-    step = max(np.count_nonzero(inside) // MEASURED_PIXELS, 1)
-    at, to = (np.quantile(values[inside][::step], QUANTILES) for values in (detail, wanted))
+    at, to = (np.quantile(_some(values, inside), QUANTILES) for values in (detail, wanted))
     matched = np.interp(detail, at, to).astype(np.float32)
     return CONTRAST_SHARE * matched + (1 - CONTRAST_SHARE) * detail
+
+
+def _some(values: Picture, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the values (h, w) or (h, w, c) of evenly spread pixels inside."""
+    places = np.flatnonzero(inside)[:: max(np.count_nonzero(inside) // MEASURED_PIXELS, 1)]
+    return values.reshape(inside.size, -1)[places]
 
 
 def _with_grain(face: Picture, frame: Picture, inside: NDArray[np.bool_]) -> Picture:
@@ -90,12 +95,12 @@ def _with_grain(face: Picture, frame: Picture, inside: NDArray[np.bool_]) -> Pic
     """
     fine = frame - np.asarray(cv2.GaussianBlur(frame, (0, 0), GRAIN_SIGMA), np.float32)
     own = face - np.asarray(cv2.GaussianBlur(face, (0, 0), GRAIN_SIGMA), np.float32)
-    there, has = (_deviation(residue[inside]) for residue in (fine, own))
+    there, has = (_deviation(_some(residue, inside)) for residue in (fine, own))
     lack = math.sqrt(max(there**2 - has**2, 0.0)) / max(there, 1e-9)
     reach = GRAIN_REACH * there
     # What rises above the grain fades out: the outline of dst's lids and lips must not come through.
-    grain = np.where(np.abs(fine) <= reach, fine, np.sign(fine) * np.maximum(2 * reach - np.abs(fine), 0))
-    return face + np.float32(lack) * grain.astype(np.float32)
+    size = np.abs(np.clip(fine, -2 * reach, 2 * reach, dtype=np.float32))
+    return face + np.float32(lack) * np.copysign(np.minimum(size, np.float32(2 * reach) - size), fine)
 
 
 def _deviation(values: NDArray[np.float32]) -> float:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from facewright.convert import detail, edge
 from facewright.convert.blend import (
+    LANCZOS_REACH,
     Mode,
     average_moved,
-    clone,
     mix,
     recolour,
     rematch,
@@ -37,6 +37,7 @@ from facewright.convert.masks import DstFace, LearnedMask, allowed_mask, combine
 from facewright.convert.motion import in_pixels
 from facewright.convert.multiband import band_count, spline
 from facewright.convert.parameters import Parameters
+from facewright.convert.poisson import clone
 from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.faces.align import Matrix, Points, cut, invert, transform_points
@@ -46,9 +47,9 @@ from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.mask import Mask
 
 MIN_MASK = 0.001  # a predicted mask below it is 0
+ROOM_PX = 8  # around a region that is cloned, for a box of a length that suits the transform
 # How colours are moved, see `facewright.faces.color_transfer.transfer`, which is one.
 Transfer = Callable[[ColorTransfer, Picture, Picture, Mask, Mask], Picture]
-LANCZOS_REACH = 5  # px of the aligned image: Lanczos-4 takes four neighbours on each side
 
 
 @dataclass(frozen=True)
@@ -249,9 +250,13 @@ class _PredictedFace:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Where to work and how wide the edge is, in pixels of the frame; `length` is the shorter side of the face."""
+    """Where to work and how wide the edge is, in pixels of the frame; `length` is the shorter side of the face.
+
+    `mask` is the predicted one in the region, where the model is certain enough.
+    """
 
     region: Region
+    mask: Mask
     erode: int
     blur: int
     length: int
@@ -309,11 +314,19 @@ def _plan(predicted: _PredictedFace, frame: tuple[int, int], parameters: Paramet
     # seamless-hist-match measures the whole square again.
     whole = Region(0, 0, square.size[1], square.size[0])
     inner = whole if parameters.mode is Mode.SEAMLESS_HIST_MATCH else edge.region_of(mask) or certain
-    reach = max(-erode, 0) // 2 + max(blur, 0) // 2 + 3
+    reach = max(-erode, 0) // 2 + max(blur, 0) // 2 + (ROOM_PX if parameters.mode.clones else 3)
     outer = Region(
         inner.left + square.left, inner.top + square.top, inner.right + square.left, inner.bottom + square.top
     ).grown(reach, frame)
-    return _Plan(outer, erode, blur, length)
+    return _Plan(outer, _moved(mask, square, outer), erode, blur, length)
+
+
+def _moved(mask: Mask, here: Region, there: Region) -> Mask:
+    """Return what is known of a mask in another region of the frame; 0 elsewhere."""
+    result = np.zeros(there.size, np.float32)
+    both = here.overlap(there)
+    both.within(there).crop(result)[...] = both.within(here).crop(mask)
+    return result
 
 
 def _blend_region(
@@ -322,10 +335,8 @@ def _blend_region(
     """Blend one prediction into the plan's region of `result`, (h, w, 3) uint8, in place; return by how much."""
     region, side = plan.region, len(predicted.mask)
     matrix = _shifted(predicted.matrix, region)
-    under_bytes = np.ascontiguousarray(region.crop(result), np.uint8)
-    under = under_bytes.astype(np.float32) / np.float32(255)
-
-    mask = _certain_mask(predicted.mask, predicted.matrix, region)
+    under = np.asarray(region.crop(result), np.float32) / np.float32(255)
+    mask = plan.mask
     uncovered = np.ones_like(mask)
     if predicted.cover is not None:
         uncovered -= np.clip(warp_back(predicted.cover, matrix, region.size, extend=True), 0, 1)
@@ -339,8 +350,7 @@ def _blend_region(
         # The clone takes its colours from the frame along its own edge. Where src's face is wider than dst's that
         # edge lay on the background, whose grey bled into the cheeks: so it is drawn in as far as the soft mask.
         inside = (eroded if plan.erode > 0 else mask) > edge.CLONE_CERTAINTY
-        cloned = clone(to_bytes(mix(under, over, mask)), under_bytes, inside)
-        over = cloned.astype(np.float32) / np.float32(255)
+        over = clone(mix(under, over, mask), under, inside)
     over = _with_detail(over, under, mask, predicted.motion, parameters)
 
     soft = np.clip(edge.soften(eroded, plan.blur), 0, 1)

@@ -46,7 +46,7 @@ from facewright.faces.visible import mask_with_polygons
 from facewright.ui.contact_sheet import evenly
 
 # Goes up when the same parameters give another image, so that older results are made again.
-VERSION = 1
+VERSION = 2
 NAMED = 3  # files named in a message
 OF_RECORDS = frozenset((MaskKind.RECORD, MaskKind.OCCLUSION))
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end

@@ -33,7 +33,7 @@ from facewright.core.contents import Contents, content_text
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash
 from facewright.core.hints import again
-from facewright.core.images import IMAGE_EXTENSIONS, read_image
+from facewright.core.images import IMAGE_EXTENSIONS, read_image, single_threaded_opencv
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
@@ -372,6 +372,7 @@ def _run(
     keys = {planned.job.frame: planned.key for planned in todo}
     done: list[Done] = []
     with (
+        single_threaded_opencv(),
         Journal(noted) as journal,
         workers.threads(cores()) as executor,
         console.progress_bar(len(todo), title="Converting", unit="frames") as bar,

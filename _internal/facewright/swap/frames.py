@@ -11,7 +11,7 @@ from facewright.convert.pipeline import Predict
 from facewright.convert.plan import Job, decoded_frame_key
 from facewright.convert.stream import Converter, Done, convert_stream
 from facewright.core import workers
-from facewright.core.images import Image
+from facewright.core.images import Image, single_threaded_opencv
 from facewright.core.machine import cores
 from facewright.video.encode import RAW, EncodeSettings, Feed, VideoSegment, encode_missing
 from facewright.video.frame_io import Frame
@@ -101,7 +101,7 @@ class SwappedFrames:
                 yield job
 
         converter = Converter(self._predict, passing, read=passing.read)
-        with workers.threads(cores()) as executor:
+        with single_threaded_opencv(), workers.threads(cores()) as executor:
             for done in convert_stream(decoded(), converter, executor):
                 self._on_done(done)
                 yield passing.take(done.job.index)
