@@ -94,8 +94,13 @@ def face(stem: str, *place: float, number: int = 0, **more: object) -> FaceFile:
     return FaceFile(Path(f"{stem}_{number}.png"), record(*place, frame=f"{stem}.png", **more))
 
 
-def look(workspace: Workspace, files: list[FaceFile], **entries: dict) -> list[OpenFrame]:
-    """Journal: every frame was searched and what was found is there; `entries` say otherwise, as _00003={...}."""
+def look(
+    workspace: Workspace, files: list[FaceFile], left: list[FaceFile] | None = None, **entries: dict
+) -> list[OpenFrame]:
+    """Journal: every frame was searched and what was found is there, or what is `left` of it when somebody deleted.
+
+    `entries` say otherwise, as _00003={...}.
+    """
     last = max((int(file.stem) for file in files), default=0)
     known: dict[str, dict] = {}
     for number in range(last + 1):
@@ -106,7 +111,10 @@ def look(workspace: Workspace, files: list[FaceFile], **entries: dict) -> list[O
             "boxes": [list(file.record.rect) for file in own],
             **entries.get(f"_{number:05d}", {}),
         }
-    return open_frames(workspace.dst, ExtractionLog(workspace.dst, known), FaceIndex(files))
+    header = {"settings": {"detector": "mtcnn"}}
+    return open_frames(
+        workspace.dst, ExtractionLog(workspace.dst, known, header), FaceIndex(files if left is None else left)
+    )
 
 
 def reasons(found: list[OpenFrame]) -> dict[str, tuple[str, ...]]:
@@ -144,8 +152,55 @@ def test_landmarks_that_flip_beside_the_end_of_a_track_spoil_no_neighbour(tmp_pa
         assert {int(Path(one.name).stem) for one in look(workspace, turned)} == wrong
 
 
-def tilted(file: FaceFile, degrees: float) -> FaceFile:
-    points = (file.record.frame_landmarks - (300, 200)) @ turn(degrees).T + (300, 200)
+def nodding(tmp_path: Path) -> tuple[Workspace, list[FaceFile]]:
+    """A head that sways fast: as fast as in the clips, within the limits from frame to frame."""
+    at = np.arange(96)
+    places = [(300 + 60 * float(np.sin(n / 5)), 200.0, 100.0) for n in at]
+    workspace, files = clip(tmp_path, places)
+    rolls = 20 * np.sin(at / 6)
+    return workspace, [
+        tilted(file, float(roll), places[n][:2]) for n, (file, roll) in enumerate(zip(files, rolls, strict=True))
+    ]
+
+
+def test_what_is_left_of_a_thinned_track_is_nothing_odd(tmp_path: Path) -> None:
+    workspace, files = nodding(tmp_path)
+    chance = np.random.default_rng(5)
+    for left in (
+        *(files[start::step] for step in (1, 2, 3, 4, 5, 10) for start in (0, 1)),
+        *([file for file in files if chance.random() < share] for share in (0.7, 0.5, 0.3, 0.1) for _ in range(4)),
+        files[:20] + files[50:53] + files[80:],
+    ):
+        assert reasons(look(workspace, files, left)) == {}, len(left)
+
+
+def test_landmarks_that_flip_are_named_in_a_thinned_track_too(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(300, 200, 100)] * 32)
+    files[12], files[13] = tilted(files[12], -32.0), tilted(files[13], -31.0)
+    for step, wrong in ((1, {"00012", "00013"}), (2, {"00012"})):
+        found = reasons(look(workspace, files, files[::step]))
+        assert set(found) == wrong and found["00012"][0].startswith("turned by 3")
+
+
+def test_what_is_left_of_a_person_who_was_deleted_does_not_come_and_go(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(150, 200, 80)] * 40)
+    other = [face(f"{n:05d}", 450, 200, 80, number=1) for n in range(40)]
+    assert look(workspace, files + other, files + other[18:20]) == []
+    flash = [face(f"{n:05d}", 450, 200, 80, number=1) for n in (18, 19)]  # it was never there for longer
+    assert set(reasons(look(workspace, files + flash, files + flash))) == {"00018", "00019"}
+    assert set(reasons(look(workspace, files + flash, files[::2] + flash))) == {"00018", "00019"}
+
+
+def test_who_is_missing_among_deleted_faces_is_missing_no_more(tmp_path: Path) -> None:
+    places: list = [(300.0 + 3 * n, 200.0, 100.0) for n in range(30)]
+    places[15] = None
+    workspace, files = clip(tmp_path, places)
+    assert set(reasons(look(workspace, files, files[::2]))) == {"00015"}
+    assert look(workspace, files, files[:8] + files[22:]) == []
+
+
+def tilted(file: FaceFile, degrees: float, middle: tuple[float, float] = (300, 200)) -> FaceFile:
+    points = (file.record.frame_landmarks - middle) @ turn(degrees).T + middle
     return replace(file, record=replace(file.record, frame_landmarks=points.astype(np.float32)))
 
 

@@ -1,11 +1,13 @@
 """The faces of a side through its frames: who follows whom, where shots begin, and in which frames a face is missing.
 
-Made anew from records and journal whenever it is asked for: deleted faces, new ones and faces that were moved by
-hand are then where they belong, and nothing is out of date. That takes a tenth of a second for a thousand faces.
+Made anew from records and journal whenever it is asked for: new faces and those that were moved by hand are then where
+they belong, and nothing is out of date. That takes a tenth of a second for a thousand faces. A face that somebody
+deleted still leads from the one before to the one after, by the box that the journal noted: what is thinned out or
+cleared of other people is no more torn to pieces than it was.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -13,15 +15,17 @@ import numpy as np
 
 from facewright.core.files import natural
 from facewright.core.workspace import Side
-from facewright.extract.log import ExtractionLog
-from facewright.faces.align import Points
+from facewright.extract.detectors.base import FACE_SQUARE
+from facewright.extract.log import Entry, ExtractionLog, finished_manually
+from facewright.faces.align import MEAN_FACE, Points
 from facewright.faces.faceset import FaceFile, FaceIndex
-from facewright.faces.record import MANUAL_DETECTOR
+from facewright.faces.record import INNER, MANUAL_DETECTOR
 from facewright.faces.shots import from_text, shot_starts
 from facewright.faces.tracks import Sighting, join_tracks, square
 
 Rect = tuple[float, float, float, float]
 FEWEST, MOSTLY = 5, 0.5  # faces of a track in which one can be missing, and their share of its frames
+SAME_PLACE = 0.2  # share of the area of two boxes, from which on they are one face's
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,36 @@ class Gap:
 
     Attributes:
         before, after: Indices of the faces that stand at its ends.
+        ends: What is known just before and after it: those faces, or one that was deleted since.
         times: Of the frames without it.
     """
 
     before: int
     after: int
+    ends: tuple[Sighting, Sighting]
     times: range
+
+    def expected_box(self, time: int) -> Rect:
+        """Return (left, top, right, bottom) of where the missing face must be: on the line between the two ends."""
+        one, other = self.ends
+        share = (time - one.time) / (other.time - one.time)
+        boxes = [np.array(extent(square(face.points))) for face in self.ends]  # boxes of two detectors differ
+        left, top, right, bottom = (boxes[0] + share * (boxes[1] - boxes[0])).tolist()
+        return left, top, right, bottom
+
+
+@dataclass(frozen=True)
+class Span:
+    """How far a track goes, deleted faces counted.
+
+    Attributes:
+        first, last: Its first and last time.
+        length: How many faces it had.
+    """
+
+    first: int
+    last: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -47,40 +75,63 @@ class FollowedFaces:
         names: Names of all frames, also of those that are gone, in order; the place of a name is its time.
         sightings: What is known of each of `files`.
         cuts: Times at which a shot begins, as far as the frames themselves showed it.
+        deleted: What is known of faces that were saved and are gone.
     """
 
     files: Sequence[FaceFile]
     names: Sequence[str]
     sightings: Sequence[Sighting]
     cuts: Sequence[int]
+    deleted: Sequence[Sighting] = ()
+
+    @cached_property
+    def _all(self) -> list[Sighting]:
+        return [*self.sightings, *self.deleted]
+
+    @cached_property
+    def _joined(self) -> list[tuple[list[int], list[int]]]:
+        """Each track of which a face is left: its indices of `_all`, and those of the faces that are there."""
+        joined = [
+            (track, [one for one in track if one < len(self.files)]) for track in join_tracks(self._all, self.cuts)
+        ]
+        return sorted(((track, there) for track, there in joined if there), key=lambda pair: self._order(pair[1][0]))
+
+    def _order(self, index: int) -> tuple[int, object]:
+        return self.sightings[index].time, natural(self.files[index].path.name)
 
     @cached_property
     def tracks(self) -> list[list[int]]:
         """The tracks by their first frame, each as indices of `files` in order of time."""
-        first = {index: (face.time, natural(self.files[index].path.name)) for index, face in enumerate(self.sightings)}
-        return sorted(join_tracks(self.sightings, self.cuts), key=lambda track: first[track[0]])
+        return [there for _, there in self._joined]
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """From when to when each of `tracks` goes."""
+        return [Span(self._all[track[0]].time, self._all[track[-1]].time, len(track)) for track, _ in self._joined]
 
     @cached_property
     def gaps(self) -> list[Gap]:
         """Where a face is missing between others of its track; at the ends of a track nothing is missing.
 
-        What is seen now and then only is no face that is missing in between.
+        What is seen now and then only is no face that is missing in between, nor is one whose neighbours somebody
+        deleted on either side.
         """
-        dense = [track for track in self.tracks if len(track) >= max(FEWEST, MOSTLY * self._length(track))]
-        pairs = [pair for track in dense for pair in pairwise(track)]
-        ends = [(one, other, self.sightings[one].time, self.sightings[other].time) for one, other in pairs]
-        return [Gap(one, other, range(first + 1, last)) for one, other, first, last in ends if last - first > 1]
+        dense = [
+            (track, there)
+            for (track, there), span in zip(self._joined, self.spans, strict=True)
+            if span.length >= max(FEWEST, MOSTLY * (span.last - span.first + 1))
+        ]
+        return [gap for track, there in dense for gap in self._gaps_in(track, there)]
 
-    def _length(self, track: Sequence[int]) -> int:
-        return self.sightings[track[-1]].time - self.sightings[track[0]].time + 1
-
-    def expected_box(self, gap: Gap, time: int) -> Rect:
-        """Return (left, top, right, bottom) of where the missing face must be: on the line between the two ends."""
-        one, other = self.sightings[gap.before], self.sightings[gap.after]
-        share = (time - one.time) / (other.time - one.time)
-        boxes = [np.array(_box(face)) for face in (one, other)]
-        left, top, right, bottom = (boxes[0] + share * (boxes[1] - boxes[0])).tolist()
-        return left, top, right, bottom
+    def _gaps_in(self, track: Sequence[int], there: Sequence[int]) -> Iterator[Gap]:
+        for one, other in pairwise(track):
+            ends = self._all[one], self._all[other]
+            times = range(ends[0].time + 1, ends[1].time)
+            if times and min(one, other) < len(self.files):
+                before = [index for index in there if self.sightings[index].time < times.start]
+                after = [index for index in there if self.sightings[index].time >= times.stop]
+                if before and after:
+                    yield Gap(before[-1], after[0], ends, times)
 
     @cached_property
     def _by_time(self) -> dict[int, list[int]]:
@@ -118,12 +169,38 @@ def follow_faces(side: Side, log: ExtractionLog, faces: FaceIndex) -> FollowedFa
     time = {name: index for index, name in enumerate(names)}
     sightings = [_sighting(file, time[file.record.frame]) for file in files]
     looks = [from_text(log.entries.get(name, {}).get("look")) for name in names]
-    return FollowedFaces(files, names, sightings, shot_starts(looks))
+    followed = FollowedFaces(files, names, sightings, shot_starts(looks))
+    return replace(followed, deleted=list(_deleted(followed, log)))
 
 
-def _box(face: Sighting) -> Rect:
-    """Return the face's square, which no detector has a say in: boxes of two detectors differ."""
-    return extent(square(face.points))
+def noted_boxes(entry: Entry) -> list[Rect] | None:
+    """Return where the search of a frame found faces, first those that it saved; None where it did not say so."""
+    boxes = entry.get("boxes")
+    return [tuple(box) for box in boxes if len(box) == 4] if isinstance(boxes, list) else None
+
+
+def _deleted(followed: FollowedFaces, log: ExtractionLog) -> Iterator[Sighting]:
+    """Yield what the journal tells of faces that were saved and are no longer there."""
+    detector = str((log.settings or {}).get("detector", ""))
+    for time, name in enumerate(followed.names):
+        entry = log.entries.get(name, {})
+        there = [followed.sightings[index].box for index in followed.at(time)]
+        saved = (noted_boxes(entry) or [])[: len(entry.get("faces") or ())]
+        if len(saved) <= len(there) or finished_manually(entry):
+            continue
+        for box in saved:
+            if not any(known is not None and overlap(box, known) > SAME_PLACE for known in there):
+                yield Sighting(time, _points_in(box), made=True, box=box, detector=detector)
+
+
+def _points_in(box: Rect) -> Points:
+    """Return the mean face where a detector's box holds it, (68, 2); the jaw, which places nothing, at its corner."""
+    left, top, right, bottom = box
+    low, high = FACE_SQUARE
+    side = max((right - left) * (bottom - top), 1.0) ** 0.5 / (high - low)
+    middle = np.array([left + right, top + bottom]) / 2
+    inner = (MEAN_FACE - (low + high) / 2) * side + middle
+    return np.vstack([np.repeat(inner[:1], INNER, axis=0), inner])
 
 
 def extent(points: Points) -> Rect:

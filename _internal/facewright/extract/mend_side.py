@@ -90,7 +90,9 @@ def stretches(followed: FollowedFaces, run: SideRun, longest: int) -> list[Stret
         longest: Frames of a stretch at most.
     """
     bad = {odd.index for odd in odd_faces(followed.sightings, followed.tracks) if odd.misplaced}
-    missing = {gap.before: unfound(followed, gap, run.log) for gap in followed.gaps}
+    missing: dict[int, list[int]] = {}
+    for gap in followed.gaps:
+        missing.setdefault(gap.before, []).extend(unfound(followed, gap, run.log))
     found = []
     for track in followed.tracks:
         good = [index for index in track if index not in bad]
@@ -260,5 +262,6 @@ def _add(run: SideRun, like: FaceRecord, image: Image, record: FaceRecord) -> No
     save_face(path, record.cut(image), record)
     run.faces.put(FaceFile(path, record))
     entry = run.log.entries[record.frame]
-    boxes = [*(entry.get("boxes") or []), [round(side) for side in record.rect]]
-    run.log.note_more(record.frame, faces=[*entry.get("faces", []), path.name], boxes=boxes)
+    names, boxes = [*entry.get("faces", []), path.name], list(entry.get("boxes") or [])
+    boxes.insert(len(names) - 1, [round(side) for side in record.rect])  # first those of the faces, then the others
+    run.log.note_more(record.frame, faces=names, boxes=boxes)

@@ -14,7 +14,7 @@ import numpy as np
 
 from facewright.core.png import DamagedPng, read_size
 from facewright.core.workspace import Side
-from facewright.extract.follow import FollowedFaces, Gap, follow_faces, is_video, overlap
+from facewright.extract.follow import SAME_PLACE, FollowedFaces, Gap, follow_faces, is_video, noted_boxes, overlap
 from facewright.extract.log import Entry, ExtractionLog, finished_manually
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, invert, similarity, transform_points
 from facewright.faces.faceset import FaceFile, FaceIndex
@@ -29,7 +29,6 @@ FARTHEST = 0.33  # sides of the box, from its middle to the landmarks' square: t
 LARGEST_SQUARE = 3.0  # area of the full-face square over that of the box: true faces reach 2.1
 NO_FACE = 0.5  # the mesh's own confidence, below which all that it looked at was no face
 SMALL_FACE, PROFILE = 25.0, 45.0  # px and degrees: there the mesh says nothing
-SAME_PLACE = 0.2  # share of the area of two boxes, from which on they are one face's
 SHORT = 3  # faces of a track that comes and goes
 LOW = "low score"
 MISSING, DOUBTED = 3.0, 1.0  # severity
@@ -142,18 +141,21 @@ def _in_certain_tracks(followed: FollowedFaces) -> set[int]:
     """Return the faces of tracks whose faces the detector was mostly sure of: one that fits them is no false one."""
     records = [file.record for file in followed.files]
     low = [record.score < LOW_SCORE.get(record.detector, -np.inf) for record in records]
-    certain = (track for track in followed.tracks if len(track) > SHORT and 2 * sum(low[i] for i in track) < len(track))
+    certain = (
+        track
+        for track, span in zip(followed.tracks, followed.spans, strict=True)
+        if span.length > SHORT and 2 * sum(low[i] for i in track) < span.length
+    )
     return {index for track in certain for index in track}
 
 
 def _fleeting(followed: FollowedFaces) -> Iterator[int]:
     """Yield the faces of tracks of a few frames in mid-shot, where another face is followed for longer."""
-    times = np.array([[followed.sightings[track[end]].time for end in (0, -1)] for track in followed.tracks]).reshape(
-        -1, 2
-    )
+    times = np.array([(span.first, span.last) for span in followed.spans]).reshape(-1, 2)
     edges = np.array([0, *followed.cuts, len(followed.names)])
-    for track, (first, last) in zip(followed.tracks, times, strict=True):
-        if len(track) > SHORT or ((first - SHORT < edges) & (edges <= last + SHORT)).any():
+    for track, span in zip(followed.tracks, followed.spans, strict=True):
+        first, last = span.first, span.last
+        if span.length > SHORT or ((first - SHORT < edges) & (edges <= last + SHORT)).any():
             continue
         around = (times[:, 0] <= first + SHORT) & (last <= times[:, 1] + SHORT)
         if (around & (times[:, 1] - times[:, 0] > last - first + SHORT)).any():
@@ -180,13 +182,11 @@ def unfound(followed: FollowedFaces, gap: Gap, log: ExtractionLog) -> list[int]:
 def _not_found(followed: FollowedFaces, gap: Gap, time: int, entry: Entry | None) -> bool:
     if entry is None or finished_manually(entry):
         return False
-    wanted = followed.expected_box(gap, time)
+    wanted = gap.expected_box(time)
     there = followed.at(time)
-    seen = [followed.sightings[index].box for index in there]
-    noted = entry.get("boxes")
-    if isinstance(noted, list):
-        seen += [tuple(box) for box in noted if len(box) == 4]
-    elif entry.get("dropped") or len(entry.get("faces") or ()) > len(there):
+    noted = noted_boxes(entry)
+    seen = [*(followed.sightings[index].box for index in there), *(noted or ())]
+    if noted is None and (entry.get("dropped") or len(entry.get("faces") or ()) > len(there)):
         return False  # a journal of an older version: it does not say where
     return not any(box is not None and overlap(wanted, box) > SAME_PLACE for box in seen)
 

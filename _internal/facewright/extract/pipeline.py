@@ -90,7 +90,7 @@ class ExtractedFrame:
         faces: The names of the saved files.
         problem: Why it could not be read.
         rejections: Of the faces that were left out.
-        boxes: (left, top, right, bottom) of all faces, also of those that were left out.
+        boxes: (left, top, right, bottom) of all faces: first of those in `faces`, then of those that were left out.
     """
 
     path: Path
@@ -194,7 +194,8 @@ class FaceExtractor:
         if self.config.debug_dir:
             write_image(debug_file(self.config.debug_dir, path), _debug_image(frame))
         rejections = [candidate.rejection for candidate in frame.candidates if candidate.rejection]
-        boxes = [one.box.rect for one in frame.candidates if not (one.rejection and one.rejection.not_a_face)]
+        boxes = [one.box.rect for one in frame.candidates if one.saved and not one.rejection]
+        boxes += [one.box.rect for one in frame.candidates if one.rejection and not one.rejection.not_a_face]
         return ExtractedFrame(path, frame.frame.file, names, None, rejections, boxes)
 
     def _make_way(self, path: Path, frame: str) -> None:

@@ -2,7 +2,8 @@
 
 Where a face should be is told by the lines through a face before and one after it; the median over several such pairs
 passes over neighbours that are wrong themselves, so landmarks that flip for two or three frames are all found. A
-track that trembles all along gets more leeway, by its own median.
+track that trembles all along gets more leeway, by its own median; so does a face whose neighbours were deleted, for
+what lies far in time says little. One that has none near is not judged.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from facewright.faces.tracks import Sighting
 
 Numbers = NDArray[np.float64]
 
-PAIRS = 6  # faces on each side that say how the middle one should be
+PAIRS = 6  # faces on each side that say how the middle one should be, and frames that they are away at most
+AROUND, LINES = 5, 3  # pairs on both sides, fewer of which are not enough alone; lines of any kind that it takes
 FEWEST = 5  # faces of a track that can be judged
 # What true faces in seven clips never reached, hands before them and fast turns among them: middle in sides,
 # logarithm of the size, degrees, root mean square of the shape in sides, distance of embeddings.
@@ -76,13 +78,20 @@ def _deviations(track: Sequence[Sighting]) -> tuple[dict[str, Numbers], dict[str
     sided["place"] = np.linalg.norm(off["place"], axis=1)
     sided["shape"] = np.sqrt((off["shape"] ** 2).mean(axis=1) * 2)
     sided["likeness"] = _unlike(track)
-    tremble = max(1.0, SMALL / side)
+    tremble = max(1.0, SMALL / side) * _apart(times)
     shares = {}
     for name, limit in LIMITS.items():
         size = np.abs(sided[name])
-        own = 0.0 if name == "likeness" else LEEWAY * float(np.median(size))
-        shares[name] = size / max(limit * (1.0 if name == "likeness" else tremble), own)
+        own = LEEWAY * float(np.median(size))
+        shares[name] = size / (limit if name == "likeness" else np.maximum(limit * tremble, own))
     return sided, shares
+
+
+def _apart(times: Numbers) -> Numbers:
+    """Return how many frames it takes around each face to find the next one, (n,): 1 where none is missing."""
+    low, high = np.maximum(times - 2 * PAIRS, times[0]), np.minimum(times + 2 * PAIRS, times[-1])
+    steps = np.searchsorted(times, high, side="right") - np.searchsorted(times, low) - 1
+    return (high - low) / np.maximum(steps, 1)
 
 
 def _measures(track: Sequence[Sighting]) -> tuple[dict[str, Numbers], float]:
@@ -121,18 +130,27 @@ def expected(values: Numbers, times: Numbers) -> Numbers:
         values: (n, d) along a track.
         times: (n,) rising.
     """
-    around = [_on_lines(values, times, -step, step) for step in range(1, PAIRS + 1)]
-    beside = [_on_lines(values, times, way * step, 2 * way * step) for way in (-1, 1) for step in range(1, PAIRS + 1)]
-    few = np.isfinite(np.array(around)[:, :, 0]).sum(axis=0) < PAIRS
-    found = _median(np.array(around))
-    found[few] = _median(np.array([*around, *beside]))[few]
-    return np.where(np.isfinite(found), found, values)
+    steps = range(1, PAIRS + 1)
+    around = [_on_lines(values, times, -step, step, PAIRS) for step in steps]
+    # What lies on one side only says little, and nothing where faces are missing in between.
+    beside = [_on_lines(values, times, way * step, 2 * way * step, 2 * step) for way in (-1, 1) for step in steps]
+    found, lines = _median(np.array(around))
+    all_found, all_lines = _median(np.array([*around, *beside]))
+    few = lines < AROUND
+    found[few] = all_found[few]
+    judged = ~few | (all_lines >= LINES)
+    return np.where(judged[:, None] & np.isfinite(found), found, values)
 
 
-def _on_lines(values: Numbers, times: Numbers, one: int, other: int) -> Numbers:
-    """Return what lies on the line through the values so many places away, (n, d); NaN beyond the ends."""
+def _on_lines(values: Numbers, times: Numbers, one: int, other: int, reach: int) -> Numbers:
+    """Return what lies on the line through the values so many places away, (n, d).
+
+    NaN where there are none, or one is farther away than `reach` frames.
+    """
     at = np.arange(len(values))
     inside = (np.minimum(at + one, at + other) >= 0) & (np.maximum(at + one, at + other) < len(values))
+    near = [np.abs(times[np.where(inside, at + step, at)] - times) <= reach for step in (one, other)]
+    inside &= near[0] & near[1]
     found = np.full(values.shape, np.nan)
     here, first, second = at[inside], at[inside] + one, at[inside] + other
     share = (times[here] - times[first]) / (times[second] - times[first])
@@ -140,13 +158,13 @@ def _on_lines(values: Numbers, times: Numbers, one: int, other: int) -> Numbers:
     return found
 
 
-def _median(stack: Numbers) -> Numbers:
-    """Return the median of the first axis without NaN; NaN where there is nothing else."""
+def _median(stack: Numbers) -> tuple[Numbers, NDArray[np.int_]]:
+    """Return the median of the first axis without NaN, NaN where there is nothing else; and of how many numbers."""
     ordered = np.sort(stack, axis=0)  # NaN come last
     count = np.isfinite(ordered).sum(axis=0)
     low, high = np.maximum(count - 1, 0) // 2, count // 2
     picked = [np.take_along_axis(ordered, np.minimum(at, len(stack) - 1)[None], axis=0)[0] for at in (low, high)]
-    return np.where(count > 0, (picked[0] + picked[1]) / 2, np.nan)
+    return np.where(count > 0, (picked[0] + picked[1]) / 2, np.nan), count[:, 0]
 
 
 def _words(name: str, off: float) -> str:
