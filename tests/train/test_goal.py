@@ -7,6 +7,7 @@ import pytest
 from facewright.core.errors import UserError
 from facewright.train.console_line import StepTimes
 from facewright.train.goal import Goal, parse_span, parse_time_of_day
+from facewright.train.options import TrainOptions
 from facewright.train.status import StepStats, TrainingStatus
 from train.loop_runs import new_session, train
 
@@ -61,6 +62,15 @@ def test_what_comes_first_is_the_goal():
 def test_without_a_goal_nothing_is_left():
     goal = Goal()
     assert not goal and goal.seconds_left(5, pace(0.1)) is None and goal.progress(5, pace(0.1)) is None
+
+
+def test_a_plateau_ends_it_and_the_curves_tell_the_time_left():
+    goal = TrainOptions(until="plateau").goal
+    assert goal and not goal.at and not goal.reason(10**6) and goal.seconds_left(5, pace(0.1)) is None
+    goal.estimate = 300.0
+    assert goal.seconds_left(5, pace(0.1)) == 300
+    goal.rested = True
+    assert goal.reason(1) == "plateau" and not Goal(rested=True).reason(1), "only where it was asked for"
 
 
 def test_the_time_of_day_follows_the_clock_on_the_wall():

@@ -56,6 +56,7 @@ class TrainingRun:
         skipped: Iterations of this run that were not applied.
         goal: When it stops by itself.
         message: The newest message.
+        advice: What the curves of the faces held out say; "" for nothing yet.
         stop_reason: Why the training stops: one of `REACHED`, "key" or the name of a signal; "" while it goes on.
         leave_requested: Whether somebody wants to leave.
         unsafe_to_save: Whether the weights may be unusable: inside a step, or after it diverged for good.
@@ -73,6 +74,7 @@ class TrainingRun:
     skipped: int = 0
     goal: Goal = field(default_factory=Goal)
     message: str = ""
+    advice: str = ""
     stop_reason: str = ""
     leave_requested: bool = False
     unsafe_to_save: bool = False
@@ -473,6 +475,7 @@ class StatusUpdates(Callback):
                 run.goal.progress(session.iteration, times),
             )
             run.status.publish(stats, session.history, session.measures)
+            run.status.advice = run.advice
 
 
 class WaitForClose(Callback):

@@ -35,8 +35,9 @@ def facts(run: "TrainingRun") -> list[str]:
     state.append("no backup" if backup is None else f"backup: {_ago(backup)}")
     if run.skipped:
         state.append(f"broken steps, not applied: {run.skipped}")
-    held_out = _held_out(session.measures.last())
-    return ["   ".join(first), "   ".join(state), *held_out, *([run.message] if run.message else [])]
+    more = [*_held_out(session.measures.last()), run.advice.partition("\n")[0]]
+    more += [run.message] if run.message != more[-1] else []  # the advice is a message too
+    return ["   ".join(first), "   ".join(state), *filter(None, more)]
 
 
 def _held_out(measures: Mapping[str, float]) -> list[str]:

@@ -1,4 +1,6 @@
-"""When a training stops by itself: at an iteration, after some time, or at a time of day; and how far it is."""
+"""When a training stops by itself: at an iteration, after some time, at a time of day, or when nothing improves any
+more; and how far it is.
+"""
 
 import re
 import time
@@ -11,7 +13,10 @@ from facewright.core.errors import UserError
 from facewright.train.console_line import StepTimes, time_text
 
 # Reasons for which a training stops by itself.
-REACHED = MappingProxyType({"target": "The target is reached", "time": "The time is over"})
+REACHED = MappingProxyType(
+    {"target": "The target is reached", "time": "The time is over", "plateau": "Nothing improves any more"}
+)
+PLATEAU = "plateau"
 SPAN = re.compile(r"(?:(\d{1,3})\s*d)?\s*(?:(\d{1,4}(?:\.\d+)?)\s*h)?\s*(?:(\d{1,5})\s*m(?:in)?)?\s*(?:(\d{1,6})\s*s)?")
 DAY_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
@@ -35,19 +40,19 @@ def parse_span(text: str) -> float:
 
 
 def parse_time_of_day(text: str, now: datetime | None = None) -> float:
-    """Turn "07:00" into the next moment at which the clock shows that, in seconds since 1970; "" into 0.
+    """Turn "07:00" into the next moment at which the clock shows that, in seconds since 1970; "", "plateau" into 0.
 
     Raises:
         UserError: It is no time of day.
     """
-    if not text.strip():
+    if text.strip().lower() in ("", PLATEAU):
         return 0.0
     found = DAY_TIME.fullmatch(text.strip())
     if not found:
         raise UserError(
             f"{text.strip()!r} is no time of day (--until).",
-            "hours and minutes, from 00:00 to 23:59.",
-            "give for example --until 07:00 or --until 22:30.",
+            "hours and minutes, from 00:00 to 23:59; or plateau.",
+            "give for example --until 07:00, --until 22:30 or --until plateau.",
         )
     now = now or datetime.now()
     moment = now.replace(hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0)
@@ -62,6 +67,9 @@ class Goal:
         iteration: At which it stops; 0 for none.
         seconds: How long it trains in this run; 0 for as long as it likes.
         at: Moment at which it stops, in seconds since 1970; 0 for none.
+        plateau: Whether it stops when nothing improves any more.
+        rested: Whether nothing does: set by who looks at the curves.
+        estimate: Time that is still worth training, by the curves; None where not known.
         clock: Seconds that never run backwards.
         wall: Seconds since 1970.
     """
@@ -69,6 +77,9 @@ class Goal:
     iteration: int = 0
     seconds: float = 0.0
     at: float = 0.0
+    plateau: bool = False
+    rested: bool = False
+    estimate: float | None = None
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
 
@@ -81,13 +92,14 @@ class Goal:
         self._began = self.clock()
 
     def __bool__(self) -> bool:
-        return bool(self.iteration or self.seconds or self.at)
+        return bool(self.iteration or self.seconds or self.at or self.plateau)
 
     def describe(self) -> str:
         """Say it in a few words."""
         said = [f"iteration {self.iteration}"] if self.iteration else []
         said += [f"{time_text(self.seconds)} of training"] if self.seconds else []
         said += [f"at {datetime.fromtimestamp(self.at):%H:%M}"] if self.at else []
+        said += ["when nothing improves any more"] if self.plateau else []
         if not said:
             return "none: it trains until you stop it"
         return " or ".join(said) + (", whichever comes first" if len(said) > 1 else "")
@@ -96,11 +108,14 @@ class Goal:
         """Return why to stop at an iteration, one of `REACHED`; "" where there is no reason."""
         if 0 < self.iteration <= iteration:
             return "target"
-        return "time" if self._time_left() == 0 else ""
+        if self._time_left() == 0:
+            return "time"
+        return PLATEAU if self.plateau and self.rested else ""
 
     def seconds_left(self, iteration: int, times: StepTimes) -> float | None:
         """Return the time until it stops, the iterations at the pace of the recent ones; None where not known."""
-        left = [times.seconds_left(iteration, self.iteration), self._time_left()]
+        estimate = self.estimate if self.plateau else None
+        left = [times.seconds_left(iteration, self.iteration), self._time_left(), estimate]
         return min((value for value in left if value is not None), default=None)
 
     def progress(self, iteration: int, times: StepTimes) -> float | None:

@@ -35,6 +35,7 @@ class LoopSettings:
         target: Iteration at which to stop; 0 for none.
         seconds: Time of training after which to stop; 0 for none.
         until: Moment at which to stop, in seconds since 1970; 0 for none.
+        plateau: Whether to stop when nothing improves any more.
         save_seconds: Longest time between two autosaves; those of a young run are closer.
         backup_seconds: Time between two backups; 0 for none.
         first_save_seconds: Time until the first autosave.
@@ -51,6 +52,7 @@ class LoopSettings:
     wait_for_close: bool = False
     seconds: float = 0.0
     until: float = 0.0
+    plateau: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class TrainingResult:
     """How a training ended.
 
     Attributes:
-        reason: "target", "time", "key", or the name of a signal.
+        reason: "target", "time", "plateau", "key", or the name of a signal.
         steps: Iterations of this run.
         milliseconds: Mean duration of the last iterations.
         waiting: Share of it spent waiting for data, 0..1.
@@ -116,7 +118,7 @@ def train_session(
         callbacks.append(updates)
     if preview and settings.wait_for_close:
         callbacks.append(WaitForClose(preview))
-    goal = Goal(settings.target, settings.seconds, settings.until)
+    goal = Goal(settings.target, settings.seconds, settings.until, settings.plateau)
     run = TrainingRun(session, callbacks, commands, status, goal=goal)
     return TrainingLoop(run, sources, settings.batch_size).train()
 

@@ -124,7 +124,7 @@ class MeasureHeldOut(Callback):
         self._log = log
         self._clock = clock
         self._due = 0.0
-        self._broken = False
+        self._warm = self._broken = False
 
     def on_start(self, run: TrainingRun) -> None:
         """Plan the first measurement."""
@@ -163,8 +163,10 @@ class MeasureHeldOut(Callback):
         if self._log:
             self._log(session.iteration, found)
         now = self._clock()
+        cost = now - began if self._warm else 0.0  # the first one compiled
+        self._warm = True
         usual = min(max(SECONDS_BETWEEN, SHARE_BETWEEN * session.seconds), LONGEST_BETWEEN)
-        self._due = now + max(usual, (now - began) / MAX_TIME_SHARE)
+        self._due = now + max(usual, cost / MAX_TIME_SHARE)
 
 
 def variety(columns: Mapping[str, Array]) -> float:

@@ -7,7 +7,7 @@ from facewright.models.registry import model_classes
 from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
 from facewright.nn.saved_models import check_chosen
-from facewright.train.goal import Goal, parse_span, parse_time_of_day
+from facewright.train.goal import PLATEAU, Goal, parse_span, parse_time_of_day
 from facewright.train.model_advice import explain_models
 
 MODELS = {name: model.title for name, model in model_classes().items()}
@@ -44,7 +44,7 @@ class GoalOptions:
     for_: str = option("", "Stop after so much training in this run: 10m, 1h30m, 2d.", check=parse_span, remember=False)
     until: str = option(
         "",
-        "Stop when the clock shows this time, from 00:00 to 23:59, the next time it does.",
+        "Stop when the clock next shows this time, 07:00 say; or plateau: when nothing improves any more.",
         check=parse_time_of_day,
         remember=False,
     )
@@ -56,7 +56,8 @@ class GoalOptions:
     @property
     def goal(self) -> Goal:
         """When the training stops by itself."""
-        return Goal(self.target_iter, parse_span(self.for_), parse_time_of_day(self.until))
+        rest = self.until.strip().lower() == PLATEAU
+        return Goal(self.target_iter, parse_span(self.for_), parse_time_of_day(self.until), rest)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ class TrainingPage:
             "milliseconds": round(stats.milliseconds, 2),
             "waiting": round(stats.waiting, 4),
             "losses": [[name, _number(value)] for name, value in stats.losses.items()],
+            "advice": status.advice,
             "held_out": [[name, _number(value)] for name, value in _shown(status.measures).items()],
             "skipped": stats.skipped,
             "left": stats.seconds_left,

@@ -230,6 +230,7 @@ def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal) -> LoopS
         wait_for_close=console.interactive(),
         seconds=goal.seconds,
         until=goal.at,
+        plateau=goal.plateau,
     )
 
 

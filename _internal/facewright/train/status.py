@@ -107,6 +107,7 @@ class TrainingStatus:
         measures: What was measured on faces held out, or None.
         stats: The newest numbers.
         state: What the program is doing.
+        advice: What the curves say; "" for nothing yet.
         preview: The newest preview, or None.
         end: How the training ended; "" before.
     """
@@ -126,7 +127,7 @@ class TrainingStatus:
         self.stats = stats
         self.state = RunState.STARTING
         self.preview: PreviewImage | None = None
-        self.end = ""
+        self.end = self.advice = ""
         self._messages: dict[bool, deque[StatusMessage]] = {k: deque(maxlen=MAX_MESSAGES) for k in (False, True)}
         self._message_count = 0
         self._pending: deque[TrainingCommand] = deque(maxlen=MAX_PENDING)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from facewright.core import console
 from facewright.core.hints import hint
 from facewright.core.options import declared, show
+from facewright.train.coach import advise
 from facewright.train.console_line import duration
 from facewright.train.goal import REACHED
 from facewright.train.loop import TrainingResult
@@ -71,11 +72,13 @@ def print_box(title: str, rows: Rows) -> None:
 
 
 def ending(session: TrainingSession, result: TrainingResult) -> str:
-    """Return how the training ended, in two sentences."""
+    """Return how the training ended, in two sentences, and what the faces held out say."""
     why = {**REACHED, "key": "Stopped with a key"}.get(result.reason, "Stopped")
+    advice = advise(session.curve).text
     return (
         f"{why}. Everything is saved: iteration {session.iteration}, {result.steps} of them in this run, "
         f"{duration(result.milliseconds)} each, {result.waiting:.1%} of it waiting for data."
+        + (f"\n{advice}" if advice else "")
     )
 
 

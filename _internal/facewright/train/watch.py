@@ -9,6 +9,7 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image
 from facewright.data.sampler import Sampler
 from facewright.train.callbacks import Callback, LossLog
+from facewright.train.coach import Coach
 from facewright.train.keys import HELP, CommandSource, terminal_keys
 from facewright.train.loop import TrainingResult
 from facewright.train.measure import HeldOutFaces, MeasureHeldOut
@@ -91,6 +92,7 @@ def open_watchers(
             watchers.callbacks.append(LossLog(log.add))
         if measured:
             watchers.callbacks.append(MeasureHeldOut(measured, log.add_measures if log else None))
+        watchers.callbacks.append(Coach())
         watchers.commands.append(stack.enter_context(terminal_keys()))
         console.say(f"Keys: {HELP}")
         yield watchers

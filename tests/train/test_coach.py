@@ -1,0 +1,96 @@
+"""What the curves of the faces held out say: curves of known shape, and what must be told of them."""
+
+import numpy as np
+import pytest
+
+from facewright.train.callbacks import TrainingRun
+from facewright.train.coach import SECONDS_BETWEEN, Coach, advise, at_rest
+from facewright.train.goal import Goal
+from facewright.train.history import MEASURES, LossHistory
+from facewright.train.hold_out import HoldOut
+from train.loop_runs import new_session
+
+EVERY = 60.0  # seconds between two measurements
+
+
+def curve(minutes, noise=0.002, **columns):
+    """Measurements once a minute; a column is a function of the seconds, the others are steady."""
+    rng = np.random.default_rng(0)
+    steady = {"variety": 1.0, "like src": 1.0, "src sharp": 0.9, "dst sharp": 0.9}
+    made = LossHistory(MEASURES)
+    for number in range(1, minutes + 1):
+        at = number * EVERY
+        row = {name: 5.0 * rng.normal(1, noise) for name in MEASURES} | steady
+        row |= {name.replace("_", " "): float(value(at)) for name, value in columns.items()}
+        made.append(row | {"iteration": 10 * number, "seconds": at})
+    return made
+
+
+def falling(power):
+    return lambda seconds: 100 * seconds**-power
+
+
+def test_nothing_is_said_too_early():
+    assert advise(curve(2)).kind == "early" and not advise(curve(2)).text
+
+
+def test_what_still_improves_is_named_with_the_time_it_takes():
+    found = advise(curve(60, src_eyes=falling(0.15)))
+    assert found.kind == "improves" and found.text.startswith("Src's eyes")
+    # 0.15 * 600 s / t falls below 1 % at t = 9,000 s; 3,600 of them are over.
+    assert found.seconds_left == pytest.approx(5400, rel=0.01) and "1 h 30 min" in found.text
+    young = advise(curve(10, dst=falling(0.3), dst_mouth=falling(0.5)))
+    assert "dst's mouth" in young.text.lower() and young.seconds_left is None
+
+
+def test_a_plateau_says_what_helps():
+    assert advise(curve(30)).kind == "plateau" and "Convert" in advise(curve(30)).text
+    soft = advise(curve(30, dst_sharp=lambda _: 0.6))
+    assert soft.kind == "plateau" and "0.60" in soft.text and "GAN" in soft.text
+    by_heart = advise(curve(30, dst_trained=lambda _: 2.0))
+    assert by_heart.kind == "plateau" and "varied" in by_heart.text
+    assert advise(curve(15)).kind == "improves", "two windows of ten minutes are needed"
+
+
+def test_learning_by_heart_is_told_of_the_side():
+    found = advise(curve(40, dst=lambda s: 4 + s / 1500, dst_trained=falling(0.4)))
+    assert (found.kind, found.bad) == ("overfit", True) and "dst's faces" in found.text
+    both = advise(curve(40, dst=lambda s: 4 + s / 1500, dst_trained=lambda s: 4 + s / 1500))
+    assert both.kind != "overfit", "where the trained ones get worse too it is something else"
+
+
+def test_a_collapse_names_the_iteration_before():
+    alike = advise(curve(20, variety=lambda s: 0.9 if s < 15 * EVERY else 0.1, dst=falling(0.3)))
+    assert alike.kind == "collapse" and "restore" in alike.text
+    broken = advise(curve(20, src=lambda s: 3.0 if s < 15 * EVERY else 20.0, dst=lambda s: 3.0 if s < 900 else 20.0))
+    assert broken.kind == "collapse" and "restore" in broken.text
+    assert advise(curve(20, variety=lambda s: 0.1 if s < 5 * EVERY else 0.9)).kind != "collapse", "a young one is alike"
+
+
+def test_a_swap_that_is_dst_is_told():
+    assert advise(curve(30, like_src=lambda _: 0.1)).kind == "mixed"
+
+
+@pytest.mark.usefixtures("full_precision")
+def test_the_coach_speaks_seldom_and_ends_a_training_at_the_plateau(tmp_path, faces, capsys):
+    now = [0.0]
+    session, _ = new_session(tmp_path, faces)
+    session.hold_out = HoldOut({"src": (("0", "1"),)})
+    run = TrainingRun(session, goal=Goal(plateau=True))
+    coach = Coach(lambda: now[0])
+    coach.on_start(run)
+    session.measures = curve(12, src=falling(0.2))
+    for _ in range(3):
+        now[0] += 20
+        coach.between_steps(run)
+    assert run.advice.startswith("Src's face") and not capsys.readouterr().out, "the page knows, nobody is disturbed"
+    now[0] += SECONDS_BETWEEN
+    session.measures = curve(13, src=falling(0.2))
+    coach.between_steps(run)
+    assert "Src's face" in capsys.readouterr().out and not run.goal.reason(1)
+    session.measures = curve(14, like_src=lambda _: 0.0)
+    coach.between_steps(run)
+    assert "Src" not in capsys.readouterr().out.split("rather than")[0], "bad news come at once"
+    session.measures = curve(40)
+    coach.between_steps(run)
+    assert run.goal.reason(1) == "plateau" and at_rest(session, 1000.0)
