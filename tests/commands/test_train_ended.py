@@ -8,7 +8,7 @@ import pytest
 
 from commands.train_runs import command, iteration, launch, run, wait_for
 from facewright.nn import checkpoint
-from facewright.train import pipeline
+from facewright.train import rounds
 from facewright.train.loop import TrainingResult
 from facewright.train.signals import STOP_SIGNALS
 from train import tiny
@@ -56,7 +56,7 @@ def test_stopped_before_its_target_the_exit_code_says_so(workspace):
 @pytest.mark.parametrize("name", STOP_SIGNALS)
 def test_every_signal_that_ends_a_training_early_gives_an_exit_code(filled, monkeypatch, name):
     monkeypatch.setattr(signal, name, 21, raising=False)  # each exists on one kind of system only
-    monkeypatch.setattr(pipeline, "train_session", lambda *given, **more: TrainingResult(name, 1, 1.0, 0.0))
+    monkeypatch.setattr(rounds, "train_session", lambda *given, **more: TrainingResult(name, 1, 1.0, 0.0))
     with pytest.raises(SystemExit) as end:
         run(filled, target_iter=9, preview=False)
     assert end.value.code == 128 + 21
