@@ -16,8 +16,14 @@ OPTIONS = {
 }
 
 
-def shapes(archi, side, ae, e, d, m):
-    """Return network -> layer -> shape of its kernel."""
+AMP_OPTIONS = {
+    **{k: v for k, v in OPTIONS.items() if k not in ("archi", "masked_training", "eyes_mouth_prio", "adabelief")},
+    **{"inter_dims": np.int64(10), "morph_factor": np.float64(0.3)},
+}
+
+
+def shapes(archi, side, ae, e, d, m, inter_dims=0):
+    """Return network -> layer -> shape of its kernel; the architecture of AMP is called "amp-udt" here."""
     kind, _, flags = archi.partition("-")
     t, half = "t" in flags, "d" in flags
     downs = [e, 2 * e, 4 * e, 8 * e] + [8 * e] * t
@@ -27,7 +33,7 @@ def shapes(archi, side, ae, e, d, m):
     if t:
         encoder |= {f"res1/conv{n}": (3, 3, e, e) for n in (1, 2)}
         encoder |= {f"res5/conv{n}": (3, 3, 8 * e, 8 * e) for n in (1, 2)}
-    out = ae * (2 if kind == "liae" else 1)
+    out = inter_dims or ae * (2 if kind == "liae" else 1)
     s, r = side // (32 if t else 16), side // (32 if half else 16)
     inter = {"dense1": (8 * e * s * s, ae), "dense2": (ae, r * r * out)}
     inter |= {} if t else {"upscale1/conv1": (3, 3, out, 4 * out)}
@@ -44,6 +50,9 @@ def shapes(archi, side, ae, e, d, m):
     decoder["out_conv"] = (1, 1, 2 * d, 3)
     decoder |= {f"out_conv{n}": (3, 3, 2 * d, 3) for n in (1, 2, 3)} if half else {}
     decoder["out_convm"] = (1, 1, m if half else 2 * m, 1)
+    if kind == "amp":
+        encoder["dense1"], middle = inter["dense1"], {"dense2": inter["dense2"]}
+        return {"encoder": encoder, "inter_src": middle, "inter_dst": middle, "decoder": decoder}
     if kind == "df":
         return {"encoder": encoder, "inter": inter, "decoder_src": decoder, "decoder_dst": decoder}
     return {"encoder": encoder, "inter_AB": inter, "inter_B": inter, "decoder": decoder}
@@ -67,16 +76,41 @@ def data_file(options, *, iteration=1234, protocol=4, steps=5):
     return pickle.dumps({**told, "sample_for_preview": sample, "choosed_gpu_indexes": None}, protocol)
 
 
+WIDTHS = ("resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims")
+
+
 def write_saehd(folder, name="tiny", **changed):
     """Write a folder with a SAEHD; return network -> its weights."""
     options = {**OPTIONS, **changed}
-    sizes = (int(options[key]) for key in ("resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims"))
-    made = {part: weights(layers, part) for part, layers in shapes(options["archi"], *sizes).items()}
+    return written(folder, f"{name}_SAEHD", options, shapes(options["archi"], *(int(options[key]) for key in WIDTHS)))
+
+
+def write_amp(folder, name="tiny", **changed):
+    """Write a folder with an AMP; an option that is None is left out. Return network -> its weights."""
+    options = {key: value for key, value in {**AMP_OPTIONS, **changed}.items() if value is not None}
+    inter = int(options.get("inter_dims", options["ae_dims"]))
+    return written(folder, f"{name}_AMP", options, shapes("amp-udt", *(int(options[key]) for key in WIDTHS), inter))
+
+
+def written(folder, start, options, networks):
+    made = {part: weights(layers, part) for part, layers in networks.items()}
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}_SAEHD_data.dat").write_bytes(data_file(options))
+    (folder / f"{start}_data.dat").write_bytes(data_file(options))
     for part, arrays in made.items():
-        (folder / f"{name}_SAEHD_{part}.npy").write_bytes(pickle.dumps(arrays, 4))
+        (folder / f"{start}_{part}.npy").write_bytes(pickle.dumps(arrays, 4))
     return made
+
+
+def optimizer_of(networks, kept=("ms", "vs"), *, leave_out=()):
+    """Return what an optimiser's file holds of networks: numbers by chance, squares not below zero."""
+    state = {"iters:0": np.int64(777)}
+    for kind in kept:
+        for root, arrays in networks.items():
+            for name, array in arrays.items() if root not in leave_out else ():
+                rng = np.random.default_rng(zlib.crc32(f"{kind}/{root}/{name}".encode()))
+                drawn = rng.uniform(-1 if kind == "ms" else 0, 1, array.shape).astype(np.float32)
+                state[f"{kind}_{root}/{name.replace(':', '_')}:0"] = drawn
+    return state
 
 
 class PlainSaehd:
@@ -98,6 +132,11 @@ class PlainSaehd:
             "decoder_dst" if self.kind == "df" else "decoder", self._code(face, ("inter_B", "inter_AB"))
         )
 
+    def morphed(self, face, count):
+        """Return image and mask of a face with the first channels of src's map: AMP."""
+        maps = [self._inter(name, self._encode(face)) for name in ("inter_src", "inter_dst")]
+        return self._decode("decoder", np.concatenate([maps[0][..., :count], maps[1][..., count:]], axis=-1))
+
     def _code(self, face, inters):
         flat = self._encode(face)
         if self.kind == "df":
@@ -111,13 +150,15 @@ class PlainSaehd:
             if "t" in self.flags and name in ("down1", "down5"):
                 x = self._residual(part, f"res{name[-1]}", x)
         x = x.transpose(2, 0, 1).reshape(-1)
-        return x / np.sqrt(np.mean(x * x) + 1e-6) if "u" in self.flags else x
+        x = x / np.sqrt(np.mean(x * x) + 1e-6) if "u" in self.flags else x
+        return x @ part["dense1/weight:0"] + part["dense1/bias:0"] if self.kind == "amp" else x
 
     def _inter(self, name, flat):
         part = self.networks[name]
-        for layer in ("dense1", "dense2"):
+        for layer in ("dense1", "dense2") if self.kind != "amp" else ("dense2",):
             flat = flat @ part[f"{layer}/weight:0"] + part[f"{layer}/bias:0"]
-        channels = part["dense1/weight:0"].shape[1] * (2 if self.kind == "liae" else 1)
+        first = next(iter(self.networks["decoder" if self.kind != "df" else "decoder_src"].values()))
+        channels = first.shape[2] // (2 if self.kind == "liae" else 1)
         side = round((flat.size // channels) ** 0.5)
         x = flat.reshape(channels, side, side).transpose(1, 2, 0)
         return x if "t" in self.flags else self._up(part, "upscale1", x)

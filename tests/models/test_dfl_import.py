@@ -5,17 +5,18 @@ import pickle
 import keras
 import numpy as np
 import pytest
-from dfl_folder import OPTIONS, PlainSaehd, data_file, write_saehd
+from dfl_folder import OPTIONS, PlainSaehd, data_file, optimizer_of, write_amp, write_saehd
 
 from facewright.core.errors import UserError
 from facewright.core.hints import hints_of
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models import registry
 from facewright.models.dfl_import import import_folder
-from facewright.models.trained import load_trained, view_of
+from facewright.models.trained import build_options, load_trained, view_of
 from facewright.nn import checkpoint, devices
 from facewright.nn.saehd_shape import Architecture, count_parameters
 from facewright.nn.saved_models import read_model_info
+from facewright.train.session import TrainingSession
 
 COLOURS = {"random_hsv_power": np.float64(0.05), "ct_mode": "lct"}
 CLOSE = 1e-4  # any wrong order, padding or slope gives 0.1 and more
@@ -34,6 +35,17 @@ def model_dir(tmp_path):
     return tmp_path / "model"
 
 
+def built(model_dir, name="tiny"):
+    """Return an imported model as a training begins with it: untrained."""
+    state = read_model_info(model_dir, name).state
+    return registry.model_class(state["model"])(build_options(state["model"], state["options"]), seed=5)
+
+
+def write_optimizer(folder, start, state):
+    (folder / f"{start}_src_dst_opt.npy").write_bytes(pickle.dumps(state, 4))
+    return state
+
+
 @pytest.mark.parametrize(("archi", "side"), [("df-ud", 64), ("liae", 96), ("liae-udtc", 64), ("df-t", 64)])
 def test_the_same_faces_come_out(tmp_path, model_dir, archi, side):
     networks = write_saehd(tmp_path / "old", archi=archi, resolution=np.int64(side))
@@ -50,6 +62,89 @@ def test_the_same_faces_come_out(tmp_path, model_dir, archi, side):
         np.testing.assert_allclose(image[number], wanted_image, atol=CLOSE)
         np.testing.assert_allclose(mask[number], wanted_mask, atol=CLOSE)
         np.testing.assert_allclose(own[number], plain.rebuild(face)[1], atol=CLOSE)
+
+
+def test_an_amp_gives_the_same_faces_at_every_share(tmp_path, model_dir):
+    networks = write_amp(tmp_path / "old", face_type="wf")
+    (done,) = import_folder(tmp_path / "old", model_dir)
+    assert (done.kind, done.iteration, done.optimizer, done.dropped) == ("amp", 1234, False, ("the GAN",))
+    options = read_model_info(model_dir, "tiny").state["options"]
+    assert options["morph_factor"] == 0.3 and not options["random_warp"] and options["face_type"] == "whole"
+    assert options["masked_training"] and options["eyes_mouth_prio"] and options["optimizer"] == "adabelief"
+    model = load_trained(model_dir, "tiny")
+    face = np.random.default_rng(1).random((64, 64, 3), np.float32)
+    plain = PlainSaehd("amp-udt", networks)
+    for share, count in ((0.0, 0), (0.65, 6), (1.0, 10)):
+        image, mask, own = model.morphed(share).predict_with_own_mask(face[None])
+        wanted_image, wanted_mask = plain.morphed(face, count)
+        np.testing.assert_allclose(image[0], wanted_image, atol=CLOSE)
+        np.testing.assert_allclose(mask[0], wanted_mask, atol=CLOSE)
+        np.testing.assert_allclose(own[0], plain.morphed(face, 0)[1], atol=CLOSE)
+
+
+def test_an_amp_of_its_first_month(tmp_path, model_dir):
+    """Its middle was as wide as the code is long, nothing was said of the morph, eyes and mouth were a choice."""
+    write_amp(tmp_path / "old", inter_dims=None, morph_factor=None, masked_training=False, eyes_mouth_prio=False)
+    import_folder(tmp_path / "old", model_dir)
+    options = read_model_info(model_dir, "tiny").state["options"]
+    assert options["inter_dims"] == 6 and options["morph_factor"] == 0.5
+    assert not options["masked_training"] and not options["eyes_mouth_prio"]
+
+
+@pytest.mark.parametrize("adabelief", [True, False])
+def test_the_optimiser_goes_on(tmp_path, model_dir, adabelief):
+    networks = write_saehd(tmp_path / "old", adabelief=adabelief)
+    kept = ("ms", "vs") if adabelief else ("acc",)
+    state = write_optimizer(tmp_path / "old", "tiny_SAEHD", optimizer_of(networks, kept))
+    (done,) = import_folder(tmp_path / "old", model_dir)
+    assert done.optimizer and done.dropped == ("the GAN",)
+    session = TrainingSession("tiny", built(model_dir), model_dir)
+    session.resume(session.find().generation)
+    optimizer = session.model.steps[""].optimizer.inner
+    assert int(optimizer.iterations) == 777
+    first = session.model.parts["encoder"].get_layer("down1.downs_0.conv1").kernel
+    wanted = state[f"{kept[-1]}_encoder/down1/downs_0/conv1/weight_0:0"]
+    np.testing.assert_allclose(np.asarray(optimizer.slots(first)["square"]), wanted / 2**2)  # a batch of two adds up
+    inter = session.model.parts["inter"]
+    rows, columns = inter.get_layer("dense1").kernel, inter.get_layer("dense2").bias
+    wanted = state[f"{kept[0]}_inter/dense1/weight_0:0"].reshape(16, 4, 4, 6).transpose(1, 2, 0, 3).reshape(256, 6)
+    factor = 2 if adabelief else 4
+    np.testing.assert_allclose(np.asarray(next(iter(optimizer.slots(rows).values()))), wanted / factor)
+    wanted = state[f"{kept[0]}_inter/dense2/bias_0:0"].reshape(6, 2, 2).transpose(1, 2, 0).ravel()
+    np.testing.assert_allclose(np.asarray(next(iter(optimizer.slots(columns).values()))), wanted / factor)
+
+
+def test_what_an_amp_never_trained_has_no_state(tmp_path, model_dir):
+    networks = write_amp(tmp_path / "old")
+    state = optimizer_of(networks, leave_out=("inter_src", "inter_dst"))
+    write_optimizer(tmp_path / "old", "tiny_AMP", {**state, "iters:0": np.array([777])})  # as another program writes it
+    (done,) = import_folder(tmp_path / "old", model_dir)
+    assert done.optimizer
+    saved = checkpoint.newest(model_dir / "tiny").generation.arrays("optimizer").as_dict()
+    assert sum(bool(array.any()) for array in saved.values()) > 50
+
+
+def spoiled_state(state, what):
+    """Spoil what an optimiser's file holds; return a word that is told."""
+    key = next(name for name in state if name.startswith("vs_"))
+    if what == "another kind":
+        return {
+            f"acc{name[2:]}" if name.startswith("vs_") else name: a for name, a in state.items() if name[:2] != "ms"
+        }
+    if what == "a part":
+        return {name: array for name, array in state.items() if name != key}
+    if what == "squares below zero":
+        return {**state, key: -1 - state[key]}
+    return {name: array for name, array in state.items() if name != "iters:0"}
+
+
+@pytest.mark.parametrize("what", ["another kind", "a part", "squares below zero", "no steps"])
+def test_an_optimiser_that_does_not_fit_is_left_behind_alone(tmp_path, model_dir, what):
+    networks = write_saehd(tmp_path / "old")
+    write_optimizer(tmp_path / "old", "tiny_SAEHD", spoiled_state(optimizer_of(networks), what))
+    (done,) = import_folder(tmp_path / "old", model_dir)
+    assert not done.optimizer and "optimiser" in done.dropped[-1]
+    assert not checkpoint.newest(model_dir / "tiny").generation.has("optimizer")
 
 
 def test_options_come_along(tmp_path, model_dir):

@@ -1,7 +1,7 @@
 """List the models of the workspace, or import models that DeepFaceLab saved.
 
 Without a flag the models of model/ are listed, the one saved last first. `--import FOLDER` reads the models of a folder
-of DeepFaceLab (SAEHD, Quick96: files *_data.dat and *.npy) as plain data, without running anything in them: they
+of DeepFaceLab (SAEHD, AMP, Quick96: files *_data.dat and *.npy) as plain data, without running anything in them: they
 can be converted with, exported and trained on.
 """
 
@@ -60,7 +60,8 @@ def _import(workspace: Workspace, options: Options) -> ModelsResult:
         devices.start("float32")
         found = import_folder(folder, workspace.model_dir, options.name)
     for model in found:
-        console.say(f"{model.source} is now the model {model.name}: {model.kind}, iteration {model.iteration}.")
+        more = ", its optimiser goes on" if model.optimizer else ""
+        console.say(f"{model.source} is now the model {model.name}: {model.kind}, iteration {model.iteration}{more}.")
         if model.dropped:
             console.say(f"Left behind: {'; '.join(model.dropped)}.")
         console.say(f"To convert with it:{hint('convert --model', model.name)}")

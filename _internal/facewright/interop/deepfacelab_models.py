@@ -27,13 +27,15 @@ BEGINNING = 64 << 10  # bytes of the data file that hold all but losses and face
 LOSSES = "loss_history"
 MOST_ITERATIONS = 10**9
 LARGEST = 8 << 30  # bytes of a network's file
-# Networks of SAEHD and Quick96, by architecture.
+# Networks of AMP, and of SAEHD and Quick96 by architecture.
 NETWORKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "df": ("encoder", "inter", "decoder_src", "decoder_dst"),
         "liae": ("encoder", "inter_AB", "inter_B", "decoder"),
+        "amp": ("encoder", "inter_src", "inter_dst", "decoder"),
     }
 )
+OPTIMIZER, STEPS = "src_dst_opt", "iters:0"
 KERAS_NAMES = "*.h5"  # of the version until January 2020
 
 
@@ -80,11 +82,27 @@ class ForeignModel:
             PickleRefused: There is more in it than plain data, or it is damaged.
             OSError: It cannot be read, or is larger than a network can be.
         """
-        path = self.path(network)
-        data = read_regular(path, longest=LARGEST)
-        found = read_pickle(data, Limits(len(data), len(data)))
+        return self._weights(network, self._content(network))
+
+    def optimizer(self) -> tuple[int, dict[str, NDArray[np.float32]]]:
+        """Read what the optimiser of the networks knows: its steps, and by name what it keeps of each weight.
+
+        Raises:
+            NotImportable, PickleRefused, OSError: As `arrays`.
+        """
+        found = self._content(OPTIMIZER)
+        steps = np.ravel(found.pop(STEPS, -1)) if isinstance(found, dict) else np.zeros(0)
+        if steps.size != 1 or steps.dtype.kind not in "iuf" or not 0 <= steps[0] <= MOST_ITERATIONS:
+            raise NotImportable(f"{self.path(OPTIMIZER).name} tells no number of steps")
+        return int(steps[0]), self._weights(OPTIMIZER, found)
+
+    def _content(self, network: str) -> Any:
+        data = read_regular(self.path(network), longest=LARGEST)
+        return read_pickle(data, Limits(len(data), len(data)))
+
+    def _weights(self, network: str, found: Any) -> dict[str, NDArray[np.float32]]:
         if not isinstance(found, dict) or not all(_is_weight(k, v) for k, v in found.items()):
-            raise NotImportable(f"{path.name} is no dictionary of weights")
+            raise NotImportable(f"{self.path(network).name} is no dictionary of weights")
         return {name: np.asarray(array, np.float32) for name, array in found.items()}
 
 
@@ -102,7 +120,7 @@ def find_models(folder: Path) -> list[Path]:
     if not found and any(folder.glob(KERAS_NAMES)):
         raise NotImportable("its networks (*.h5) are those of DeepFaceLab 1, before 2020, which were built otherwise")
     if not found:
-        raise NotImportable("it holds no file NAME_SAEHD_data.dat or NAME_Quick96_data.dat")
+        raise NotImportable("it holds no file NAME_SAEHD_data.dat, NAME_AMP_data.dat or NAME_Quick96_data.dat")
     return found
 
 

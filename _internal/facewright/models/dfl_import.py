@@ -12,7 +12,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import again
 from facewright.core.names import printable
 from facewright.core.options import declared, show
-from facewright.interop.deepfacelab_models import NETWORKS, ForeignModel, find_models, read_model
+from facewright.interop.deepfacelab_models import NETWORKS, OPTIMIZER, ForeignModel, find_models, read_model
 from facewright.interop.foreign_face import NotImportable
 from facewright.interop.safe_pickle import PickleRefused
 from facewright.models import registry
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from facewright.models.base import FaceModel
 
 FACES = {"h": "half", "mf": "mid-full", "f": "full", "wf": "whole"}
-KIND = "saehd"  # what a model becomes here
-SOURCES = ("SAEHD", "Quick96")
-# Options without which the networks are not known; they are called as here.
-SHAPE = ("archi", "resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims")
+KINDS: Mapping[str, str] = {"SAEHD": "saehd", "Quick96": "saehd", "AMP": "amp"}  # what models become here
+# Options without which the networks are not known, by what a model becomes; they are called as here.
+WIDTHS = ("resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims")
+SHAPES: Mapping[str, tuple[str, ...]] = {"saehd": ("archi", *WIDTHS), "amp": (*WIDTHS, "inter_dims")}
 # DeepFaceLab's small model has no options: it is a SAEHD with these, trained in this way.
 QUICK96: Mapping[str, Any] = {
     **{"resolution": 96, "face_type": "f", "archi": "df-ud", "ae_dims": 128, "e_dims": 64, "d_dims": 64},
@@ -35,7 +35,7 @@ QUICK96: Mapping[str, Any] = {
 EARLIER = {"eyes_prio": "eyes_mouth_prio"}  # what an option was called before
 SWITCHES = ("masked_training", "eyes_mouth_prio", "blur_out_mask", "random_warp", "clipgrad")
 FLIPS = ("random_src_flip", "random_dst_flip")
-VALUES = ("random_hsv_power", "ct_mode")  # options that mean the same here
+VALUES = ("random_hsv_power", "ct_mode", "morph_factor")  # options that mean the same here
 # Options of which something is lost when they are on, and what takes their place.
 DROPPED = {
     "gan_power": "the GAN",
@@ -60,6 +60,7 @@ class Imported:
         kind: The network it is made of here.
         source: What it was: "tiny (SAEHD)".
         iteration: Steps it was trained.
+        optimizer: Whether the optimiser goes on, too.
         dropped: What did not come along, in words.
     """
 
@@ -67,6 +68,7 @@ class Imported:
     kind: str
     source: str
     iteration: int
+    optimizer: bool
     dropped: tuple[str, ...]
 
 
@@ -85,8 +87,8 @@ def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Importe
         found = [read_model(path) for path in find_models(folder)]
     except (NotImportable, PickleRefused, OSError) as error:
         raise _refused(folder, error) from error
-    others = [model for model in found if model.kind not in SOURCES]
-    found = [model for model in found if model.kind in SOURCES]
+    others = [model for model in found if model.kind not in KINDS]
+    found = [model for model in found if model.kind in KINDS]
     if not found:
         kinds = ", ".join(sorted({model.kind for model in others}))
         raise _refused(folder, NotImportable(f"models of the kind {kinds} are not imported"))
@@ -103,12 +105,12 @@ def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Importe
 
 
 def _import(foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
-    _check_free(model_dir, name)
+    _check_free(model_dir, name, KINDS[foreign.kind])
     try:
         options = map_options(foreign)
         sizes = [foreign.size(network) for network in networks_of(foreign)]
-        _check_memory(sum(sizes), max(sizes))
-        model = registry.model_class(KIND)(options)
+        _check_memory(3 * sum(sizes) + COPIES * max(sizes))
+        model = registry.model_class(KINDS[foreign.kind])(options)
         load_networks(model, foreign)
     except (NotImportable, PickleRefused, OSError) as error:
         raise _refused(foreign.folder, error, foreign.name) from error
@@ -117,6 +119,8 @@ def _import(foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
 
 def networks_of(foreign: ForeignModel) -> tuple[str, ...]:
     """Return the names of the networks that a model consists of, as its architecture, once it is checked, tells."""
+    if foreign.kind == "AMP":
+        return NETWORKS["amp"]
     return NETWORKS["liae" if str(options_of(foreign).get("archi")).startswith("liae") else "df"]
 
 
@@ -127,6 +131,8 @@ def options_of(foreign: ForeignModel) -> dict[str, Any]:
         own["lr_dropout"] = "y" if own["lr_dropout"] else "n"
     if own.get("random_flip") is True:  # until March 2021
         own |= {name: True for name in FLIPS if name not in own}
+    if foreign.kind == "AMP":  # until June 2021 the middle was as wide as the code is long
+        return {"inter_dims": own.get("ae_dims"), **own, "adabelief": True}
     return {**own, **QUICK96} if foreign.kind == "Quick96" else own
 
 
@@ -136,20 +142,20 @@ def map_options(foreign: ForeignModel) -> ModelOptions:
     Raises:
         NotImportable: One of them fits no model here.
     """
-    own, kind = options_of(foreign), registry.model_class(KIND)
+    own, kind = options_of(foreign), registry.model_class(KINDS[foreign.kind])
+    shape, known = SHAPES[kind.name()], {spec.name: spec for spec in declared(kind.Options)}
     face = own.get("face_type")
     if face not in FACES:
         raise NotImportable(f"its faces are {printable(str(face))[:20]!r}; only {', '.join(FACES)} can be cut out here")
-    values = {**{name: own[name] for name in SHAPE if name in own}, "face_type": FACES[face]}
+    values = {**{name: own[name] for name in shape if name in own}, "face_type": FACES[face]}
     values |= {name: own[name] for name in (*SWITCHES, *FLIPS) if isinstance(own.get(name), bool)}
-    values |= {name: own[name] for name in VALUES if name in own}
+    values |= {name: own[name] for name in VALUES if name in own and name in known}
     values["lr_dropout"] = own.get("lr_dropout") in ("y", "cpu")
     # Until December 2020 there was no other.
     values["optimizer"] = "adabelief" if own.get("adabelief") is True else "rmsprop"
-    known = {spec.name: spec for spec in declared(kind.Options)}
     try:
         settings = {name: known[name].parse(show(value)) for name, value in values.items()}
-        missing = [name for name in SHAPE if name not in settings]
+        missing = [name for name in shape if name not in settings]
         if missing:
             raise NotImportable(f"its options tell no {missing[0]}")
         return kind.settle(kind.Options(**settings))
@@ -186,14 +192,44 @@ def load_networks(model: Any, foreign: ForeignModel) -> None:
             raise NotImportable(f"{foreign.path(network).name}: {error}") from error
 
 
-def _check_free(model_dir: Path, name: str) -> None:
+def load_optimizer_state(model: Any, foreign: ForeignModel) -> None:
+    """Read what the optimiser knows of the networks, so that it goes on with steps as long as the last ones were.
+
+    Raises:
+        NotImportable: It cannot be read, or belongs to other networks.
+    """
+    from facewright.nn.dfl_weights import OtherNetwork, load_optimizer  # late: it needs keras
+
+    batch = batch_of(foreign)
+    if not batch:
+        raise NotImportable("the size of its batches is not known")
+    try:
+        _check_memory((1 + COPIES) * foreign.size(OPTIMIZER))
+        steps, arrays = foreign.optimizer()
+        parts = {network: model.parts[network.lower()] for network in networks_of(foreign)}
+        optimizer, places = next(iter(model.steps.values())).optimizer.inner, model.shape
+        load_optimizer(optimizer, parts, arrays, batch=batch, flattened=places.encoded, unflattened=places.middle)
+    except (OtherNetwork, PickleRefused, OSError) as error:
+        raise NotImportable(str(error)) from error
+    except UserError as error:
+        raise NotImportable(error.happened) from error
+    optimizer.iterations.assign(steps)
+
+
+def batch_of(foreign: ForeignModel) -> int:
+    """Return the faces per step of its training; 0 where that is not known."""
+    batch = foreign.options.get("batch_size")
+    return batch if type(batch) is int and 0 < batch <= MOST_FACES else 0
+
+
+def _check_free(model_dir: Path, name: str, kind: str) -> None:
     try:
         saved_models.check_name(name)
     except UserError as error:
         raise _named_otherwise(error.happened) from error
     if (model_dir / name).exists():
         raise _named_otherwise(f"There is a model {name} in {model_dir} already.")
-    if name in registry.model_names() and name != KIND:
+    if name in registry.model_names() and name != kind:
         raise _named_otherwise(f"{name} is the name of another kind of model.")
 
 
@@ -201,8 +237,8 @@ def _named_otherwise(happened: str) -> UserError:
     return UserError(happened, "a free name for the imported model.", f"give it another one:{again('--name', 'NAME')}")
 
 
-def _check_memory(size: int, largest: int) -> None:
-    needed, free = 3 * size + COPIES * largest, machine.memory().available
+def _check_memory(needed: int) -> None:
+    free = machine.memory().available
     if needed > free:
         raise UserError(
             f"Reading it takes {needed / machine.GIB:.1f} GiB of memory; {free / machine.GIB:.1f} are free.",
@@ -212,28 +248,34 @@ def _check_memory(size: int, largest: int) -> None:
 
 
 def _saved(model: "FaceModel", foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
-    from facewright.models.trained import option_values, weights_of  # late: it needs keras
+    from facewright.models.trained import model_arrays, option_values, weights_of  # late: it needs keras
 
-    batch = foreign.options.get("batch_size")
-    settings = {"batch_size": batch} if type(batch) is int and 0 < batch <= MOST_FACES else {}
+    batch, arrays, lost = batch_of(foreign), {"weights": weights_of(model)}, dropped(foreign)
+    if foreign.path(OPTIMIZER).is_file():
+        try:
+            load_optimizer_state(model, foreign)
+            arrays["optimizer"] = model_arrays(model)["optimizer"]
+        except NotImportable as error:
+            lost += (f"the optimiser's state ({printable(str(error))[:200]})",)
     state = {
         "model": model.name(),
         "options": option_values(model.options),
         "iteration": foreign.iteration,
         "losses": list(model.reported),
-        "settings": settings,
+        "settings": {"batch_size": batch} if batch else {},
         "program": __version__,
         "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "imported": f"DeepFaceLab {foreign.kind}",
     }
-    checkpoint.save(model_dir / name, state, {"weights": weights_of(model)})
-    return Imported(name, model.name(), f"{foreign.name} ({foreign.kind})", foreign.iteration, dropped(foreign))
+    checkpoint.save(model_dir / name, state, arrays)
+    source = f"{foreign.name} ({foreign.kind})"
+    return Imported(name, model.name(), source, foreign.iteration, "optimizer" in arrays, lost)
 
 
 def _refused(folder: Path, error: Exception, name: str = "") -> UserError:
     what = f"The model {printable(name)} in {folder}" if name else f"{folder}"
     return UserError(
         f"{what} cannot be imported: {printable(str(error))[:300]}.",
-        "a folder with a SAEHD or Quick96 model that DeepFaceLab saved in June 2020 or later.",
+        "a folder with a SAEHD, AMP or Quick96 model that DeepFaceLab saved in June 2020 or later.",
         "choose the folder in which the files *_data.dat and *.npy lie; nothing was changed.",
     )

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 Map = tuple[int, int, int]  # (h, w, c) of a map that is made flat, or made of something flat
 FLATTENED, UNFLATTENED = "dense1/weight:0", ("dense2/weight:0", "dense2/bias:0")
+MEAN = "ms"
+# How an optimiser's file calls what is kept of a weight: RMSprop one thing, AdaBelief two.
+KEPT: Mapping[int, Mapping[str, str]] = {1: {"square": "acc"}, 2: {"mean": MEAN, "square": "vs"}}
 OWN_NAMES = {"kernel": "weight", "scale": "weight", "bias": "bias", "eps": "eps", "tau": "tau"}
 
 
@@ -45,12 +48,56 @@ def load_file(network: Any, arrays: Arrays, *, flattened: Map | None = None, unf
     variables = variables_of(network)
     check_names(variables, arrays)
     for name, variable in variables.items():
-        array = np.asarray(arrays[name], np.float32)
-        if name == FLATTENED and flattened:
-            array = rows_last(array, flattened)
-        if name in UNFLATTENED and unflattened:
-            array = columns_last(array, unflattened)
-        variable.assign(array)
+        variable.assign(_ordered(name, arrays[name], flattened, unflattened))
+
+
+def load_optimizer(
+    optimizer: Any, networks: Mapping[str, Any], arrays: Arrays, *, batch: int, flattened: Map, unflattened: Map
+) -> None:
+    """Assign what an optimiser's file keeps of the weights; of a network of which it keeps nothing, nothing changes.
+
+    There the gradients of the faces of a batch are added, here their mean is taken.
+
+    Args:
+        optimizer: `nn.optimizers.AdaBelief` or `DroppedRMSprop`, built.
+        networks: Name as in the file -> keras.Model, see `load_file`.
+        arrays: Name -> array: "ms_encoder/down1/conv1/weight_0:0" is of the weight "down1/conv1/weight:0" of encoder.
+        batch: Faces per step.
+        flattened, unflattened: See `load_file`.
+
+    Raises:
+        OtherNetwork: It is that of another kind of optimiser or of other networks; nothing was assigned.
+    """
+    taken: dict[str, tuple[Any, NDArray[np.float32]]] = {}
+    for root, network in networks.items():
+        slots: dict[str, Any] = {}
+        names: dict[str, str] = {}
+        for name, variable in variables_of(network).items():
+            own = optimizer.slots(variable)
+            for kind, kept in KEPT[len(own)].items():
+                key = f"{kept}_{root}/{name.replace(':', '_')}:0"
+                slots[key], names[key] = own[kind], name
+        there = {key: arrays[key] for key in slots if key in arrays}
+        if there:
+            check_names(slots, there)
+        for key, array in there.items():
+            square = not key.startswith(MEAN)
+            if square and (array < 0).any():
+                raise OtherNetwork(f"{key} holds squares below zero")
+            scaled = array / (batch**2 if square else batch)
+            taken[key] = slots[key], _ordered(names[key], scaled, flattened, unflattened)
+    if not taken:
+        raise OtherNetwork("it is that of another kind of optimiser, or of other networks")
+    for slot, array in taken.values():
+        slot.assign(array)
+
+
+def _ordered(name: str, array: NDArray[Any], flattened: Map | None, unflattened: Map | None) -> NDArray[np.float32]:
+    """Return an array in the order of our networks."""
+    array = np.asarray(array, np.float32)
+    if name == FLATTENED and flattened:
+        return rows_last(array, flattened)
+    return columns_last(array, unflattened) if name in UNFLATTENED and unflattened else array
 
 
 def check_names(wanted: Mapping[str, Any], arrays: Arrays) -> None:

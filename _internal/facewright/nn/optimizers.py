@@ -82,6 +82,10 @@ class DroppedOptimizer(keras.optimizers.Optimizer):
         super().__init__(learning_rate=learning_rate, **more)
         self.keep, self.period = keep, period
 
+    def slots(self, variable: Any) -> dict[str, Any]:
+        """Return what is kept of a variable's gradients, once it is built: "square", and with AdaBelief "mean"."""
+        raise NotImplementedError
+
     def move(self, variable: Any, step: Any) -> None:
         """Subtract a step from a variable, or from those of its weights that are drawn."""
         if self.period:
@@ -124,6 +128,11 @@ class AdaBelief(DroppedOptimizer):
             super().build(variables)
             self._moments, self._squares = self.add_optimizer_variables(variables, ["mean", "square"])
 
+    def slots(self, variable: Any) -> dict[str, Any]:
+        """See `DroppedOptimizer`."""
+        index = self._get_variable_index(variable)
+        return {"mean": self._moments[index], "square": self._squares[index]}
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
         index = self._get_variable_index(variable)
@@ -155,6 +164,10 @@ class DroppedRMSprop(DroppedOptimizer):
         if not self.built:
             super().build(variables)
             self._squares = self.add_optimizer_variables(variables, "square")
+
+    def slots(self, variable: Any) -> dict[str, Any]:
+        """See `DroppedOptimizer`."""
+        return {"square": self._squares[self._get_variable_index(variable)]}
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
