@@ -22,6 +22,7 @@ MAX_SHIFT = 0.05  # share of the side
 FLIP_PROBABILITY = 0.4
 MAX_DISPLACEMENT = 0.24  # share of a cell
 CELLS = (2, 4, 8)  # cells per side of the grid, equally likely
+MAX_CELLS = max(CELLS)
 FIELD_SIDE = 64  # pixels of the displacement field before it is resampled
 
 RemapGrid = NDArray[np.float32]
@@ -89,14 +90,27 @@ def displacement_field(control_points: NDArray[np.float32], side: int = FIELD_SI
     return np.asarray(weights @ control_points.transpose(2, 0, 1) @ weights.T, np.float32)
 
 
+def refined(control_points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the same warp by the finest grid, (9, 9, 2): so warps of every grid fit into one batch."""
+    share = np.arange(MAX_CELLS + 1) / MAX_CELLS
+    weights = _weights_at(len(control_points), share)
+    return np.asarray(weights @ control_points.transpose(2, 0, 1) @ weights.T, np.float32).transpose(1, 2, 0)
+
+
 @cache
 def _weights(n: int, side: int) -> NDArray[np.float32]:
     """Return (side, n): how much each of n control points counts at each pixel of a row."""
-    position = (np.arange(side) + 0.5) / side * (n - 1)
+    return _weights_at(n, (np.arange(side) + 0.5) / side)
+
+
+def _weights_at(n: int, shares: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return (places, n): how much each of n control points counts at places that are given as shares of the side."""
+    position = shares * (n - 1)
     low = np.minimum(position.astype(int), n - 2)
-    weights = np.zeros((side, n), np.float32)
-    weights[np.arange(side), low] = 1 - (position - low)
-    weights[np.arange(side), low + 1] = position - low
+    rows = np.arange(len(shares))
+    weights = np.zeros((len(shares), n), np.float32)
+    weights[rows, low] = 1 - (position - low)
+    weights[rows, low + 1] = position - low
     return weights
 
 

@@ -271,16 +271,24 @@ def _shown(source: PreparedFace, sample: Sample, like: PreparedFace | None) -> N
     return with_colours_of(sample.transfer, source.image, other.image, source.inside, other.inside)
 
 
+def source_of(face: PreparedFace, sample: Sample) -> PreparedFace:
+    """Return the size of a face that an output looks into."""
+    if not face.smaller:
+        return face
+    return face.sized(round(face.side * zoom_of(face_matrix(face.landmarks, sample.face_type, sample.size))))
+
+
+def cut_matrix(source: PreparedFace, sample: Sample, *, mirrored: bool) -> Matrix:
+    """Return the 2x3 matrix image -> output, of the mirrored image where that is wanted."""
+    landmarks = mirror_landmarks(source.landmarks, source.side) if mirrored else source.landmarks
+    return face_matrix(landmarks, sample.face_type, sample.size)
+
+
 def _placed(face: PreparedFace, sample: Sample, params: AugmentParams | None) -> tuple[PreparedFace, Matrix]:
     """Return the size of the face to look into, and the matrix from it to the output."""
-    source = face
-    if face.smaller:
-        source = face.sized(round(face.side * zoom_of(face_matrix(face.landmarks, sample.face_type, sample.size))))
-    if params is None:
-        return source, face_matrix(source.landmarks, sample.face_type, sample.size)
-    landmarks = mirror_landmarks(source.landmarks, source.side) if params.flip else source.landmarks
-    matrix = face_matrix(landmarks, sample.face_type, sample.size)
-    return source, _compose(matrix, before_cut(params, source.side))
+    source = source_of(face, sample)
+    matrix = cut_matrix(source, sample, mirrored=params is not None and params.flip)
+    return source, matrix if params is None else composed(matrix, before_cut(params, source.side))
 
 
 def before_cut(params: AugmentParams, side: int) -> Matrix:
@@ -290,9 +298,10 @@ def before_cut(params: AugmentParams, side: int) -> Matrix:
     shift = params.transform[:, 2] * side + linear @ [0.5, 0.5] - 0.5
     matrix = np.hstack([linear, shift[:, None]])
     if params.flip:
-        matrix = _compose(np.array([[-1.0, 0.0, side - 1.0], [0.0, 1.0, 0.0]]), matrix)
+        matrix = composed(np.array([[-1.0, 0.0, side - 1.0], [0.0, 1.0, 0.0]]), matrix)
     return matrix
 
 
-def _compose(after: Matrix, before: Matrix) -> Matrix:
+def composed(after: Matrix, before: Matrix) -> Matrix:
+    """Return the 2x3 matrix that does one and then the other."""
     return after @ np.vstack([before, [0.0, 0.0, 1.0]])

@@ -91,30 +91,17 @@ class Sampler:
         Raises:
             UserError: A face cannot be read, or shows less than an output needs.
         """
-        # Drawn here, one after another, so that a batch does not depend on the threads.
-        return self._make([self.pick(self._rng) for _ in range(size)])
+        return self.make(self.draw(size))
 
-    def untouched(self, indices: list[int]) -> Batch:
-        """Return the given faces without augmentation, for a preview."""
-        return self._make([(index % len(self), None) for index in indices])
+    def draw(self, size: int) -> list[tuple[int, AugmentParams]]:
+        """Choose the faces of the next batch and draw their augmentation.
 
-    def state(self) -> dict[str, Any]:
-        """Return the state of the random draws, JSON-able."""
-        return {**self._strategy.state(), "rng": self._rng.bit_generator.state}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state` was taken; the strategy starts over when it or the faces have changed.
-
-        A state that fits no generator is passed over: other random numbers harm nothing.
+        Drawn one after another in one thread, so that a batch does not depend on who makes its images.
         """
-        with contextlib.suppress(LookupError, TypeError, ValueError, OverflowError):
-            self._rng.bit_generator.state = state["rng"]
-        self._strategy.set_state(state)
+        return [self.pick(self._rng) for _ in range(size)]
 
-    def __len__(self) -> int:
-        return len(self._faces)
-
-    def _make(self, drawn: Sequence[tuple[int, AugmentParams | None]]) -> Batch:
+    def make(self, drawn: Sequence[tuple[int, AugmentParams | None]]) -> Batch:
+        """Return the samples of given faces and augmentations, None for the unchanged face."""
         batch = _empty(self.samples, len(drawn))
         arrays: list[NDArray[np.float32]] = list(batch.values())
 
@@ -131,6 +118,26 @@ class Sampler:
             # Every n-th row: expensive faces, those that must be decoded, are spread over the threads.
             list(self._executor.map(work, [range(first, len(drawn), shares) for first in range(shares)]))
         return batch
+
+    def untouched(self, indices: list[int]) -> Batch:
+        """Return the given faces without augmentation, for a preview."""
+        return self.make([(index % len(self), None) for index in indices])
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the random draws, JSON-able."""
+        return {**self._strategy.state(), "rng": self._rng.bit_generator.state}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state` was taken; the strategy starts over when it or the faces have changed.
+
+        A state that fits no generator is passed over: other random numbers harm nothing.
+        """
+        with contextlib.suppress(LookupError, TypeError, ValueError, OverflowError):
+            self._rng.bit_generator.state = state["rng"]
+        self._strategy.set_state(state)
+
+    def __len__(self) -> int:
+        return len(self._faces)
 
 
 def _empty(samples: Sequence[Sample], count: int) -> Batch:

@@ -22,6 +22,7 @@ from facewright.models.spec import LightOptions, ModelOptions, ModelSpec
 from facewright.nn import devices
 
 if TYPE_CHECKING:  # these import keras
+    from facewright.nn.sample_maker import SampleMaker
     from facewright.nn.train_step import TrainStep
 
 Array = NDArray[np.float32]
@@ -55,6 +56,11 @@ class Trainable(ModelSpec):
         size of what it trains.
         """
         return {step.key: step for step in self.train_steps()}
+
+    @cached_property
+    def makers(self) -> "dict[str, SampleMaker]":
+        """Stream -> what makes its samples inside the steps, where they are made on the device."""
+        return {name: nn.sample_maker.SampleMaker() for name in self.streams}
 
     def hold(self, names: Collection[str]) -> None:
         """Leave parts out of the training; called before the first step.
@@ -228,7 +234,7 @@ class FaceModel(Trainable):
                 f"freeze fewer of them, for example --frozen {parts[0]}" + (", or none." if len(parts) > 1 else "."),
             )
         trained, fixed = ({name: self.parts[name] for name in names} for names in (parts, frozen))
-        settings = {"side": self.resolution, "frozen": fixed, "held": self.held, **more}
+        settings = {"side": self.resolution, "frozen": fixed, "held": self.held, "makers": self.makers, **more}
         return nn.train_step.TrainStep(key, trained, forward, loss, self.optimizer(), **settings)
 
     def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:

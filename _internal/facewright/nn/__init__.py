@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     import keras
     from keras import layers, ops
 
-    from facewright.nn import blocks, ema, losses, networks, optimizers, saehd_networks, train_step
+    from facewright.nn import (
+        blocks,
+        ema,
+        losses,
+        networks,
+        optimizers,
+        resampling,
+        saehd_networks,
+        sample_maker,
+        train_step,
+    )
 
 __all__ = (
     "blocks",
@@ -22,7 +32,9 @@ __all__ = (
     "networks",
     "ops",
     "optimizers",
+    "resampling",
     "saehd_networks",
+    "sample_maker",
     "train_step",
 )
 

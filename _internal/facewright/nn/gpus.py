@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from facewright.core import machine
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
+from facewright.nn import backends
 from facewright.nn.devices import Device, find
 
 VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
@@ -184,3 +185,22 @@ def device_memory(device: Device | None = None) -> float:
 def gpu_memory() -> float:
     """Return the memory of the smallest GPU in use, in GiB; 0 when the driver's tool does not tell."""
     return min((gpu.gib for gpu in list_gpus()), default=0.0)
+
+
+def free_memory(device: Device | None = None) -> float:
+    """Return the bytes that are free in the memory of the device: the fullest used GPU's, or the computer's.
+
+    Args:
+        device: What `devices.find` returned; asked for anew when absent.
+    """
+    device = device or find()
+    if device.kind == "gpu":
+        told = float(backends.current().free_memory())
+        lines = [] if told else machine.nvidia_smi("index", "name", "memory.free")
+        free = told or min(
+            (gpu.gib * machine.GIB for gpu in visible_gpus(parse_nvidia_smi(lines), os.environ.get(VISIBLE))),
+            default=0.0,
+        )
+        if free:
+            return free
+    return float(machine.memory().available)

@@ -9,6 +9,7 @@ import keras
 
 from facewright.core.workspace import SIDES
 from facewright.nn.finite_guard import LossLimit, SkipNonFinite, invalidate_above
+from facewright.nn.sample_maker import SampleMaker
 
 
 class TrainStep(keras.Model):
@@ -38,6 +39,7 @@ class TrainStep(keras.Model):
         held: Names of `parts` that are not trained now. They keep their places in the optimizer's state, so that a
             later run can train them on; one part is left.
         stable: Whether a loss of many times the median is an explosion; that of a discriminator varies by nature.
+        makers: Stream -> what makes its samples inside the step; without them the batches bring images.
     """
 
     def __init__(
@@ -54,14 +56,17 @@ class TrainStep(keras.Model):
         frozen: Mapping[str, Any] | None = None,
         held: Collection[str] = (),
         stable: bool = True,
+        makers: Mapping[str, SampleMaker] | None = None,
     ) -> None:
-        super().__init__(name=key or "trainer")
+        # Places of pixels need all of float32's bits; the parts cast what they are given.
+        super().__init__(name=key or "trainer", autocast=False)
         self.key, self.streams, self.reports, self.stable = key, streams, reports, stable
         self.forward_pass, self.loss_function = forward, loss
         self._frozen = list((frozen or {}).values())
         self._skipped = 0
         for name, part in {**parts, **(frozen or {})}.items():
             setattr(self, f"part_{name}", part)  # tracked: its variables take part in the step
+        self.makers = {name: maker for name, maker in (makers or {}).items() if name in streams}  # tracked too
         for name in reports:
             setattr(self, f"report_{name}", keras.metrics.Mean(name=name))
         self.limit = LossLimit()
@@ -74,6 +79,9 @@ class TrainStep(keras.Model):
         self._frozen += [parts[name] for name in parts if name in held]
         with self._only_own_parts_trainable():
             self.optimizer.moved = self.trainable_variables
+
+    def build(self, *shapes: Any) -> None:
+        """Nothing: the parts are built, and the makers are when it is known what they make."""
 
     def run(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         """Train one step on a batch of each stream; return the reported losses by name.
@@ -91,14 +99,23 @@ class TrainStep(keras.Model):
         applied, self._skipped = skipped == self._skipped and math.isfinite(total), skipped
         return {name: float(logs[name]) if applied else math.nan for name in self.reports}
 
-    def arguments(self, batches: Mapping[str, Mapping[str, Any]]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the x (warped faces) and y (the rest of the batches) of `train_on_batch`."""
+    def arguments(self, batches: Mapping[str, Mapping[str, Any]]) -> tuple[list[Any], dict[str, Any] | None]:
+        """Return the x and y of `train_on_batch`: the warped faces and the rest; or the numbers of a draw, and None."""
+        if any("warped" not in batches[name] for name in self.streams):
+            return [dict(batches[name]) for name in self.streams], None
         targets = {name: {k: v for k, v in batches[name].items() if k != "warped"} for name in self.streams}
         return [batches[name]["warped"] for name in self.streams], targets
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Run `forward` on the warped faces, one (b, S, S, 3) per stream."""
-        return self.forward_pass(*inputs)
+        """Run `forward` on the warped faces, one (b, S, S, 3) per stream.
+
+        Where the streams bring numbers (see `nn.sample_maker`), make their samples first: returned with the rest.
+        """
+        if not isinstance(inputs[0], dict):
+            return self.forward_pass(*inputs)
+        made = {name: self.makers[name](numbers) for name, numbers in zip(self.streams, inputs, strict=True)}
+        warped = [made[name].pop("warped") for name in self.streams]
+        return made, self.forward_pass(*warped)
 
     def compute_loss(
         self,
@@ -109,6 +126,8 @@ class TrainStep(keras.Model):
         training: bool = True,
     ) -> Any:
         """Return the total loss and record the reported ones."""
+        if y is None:
+            y, y_pred = y_pred
         y = keras.tree.map_structure(keras.ops.convert_to_tensor, y)
         total, reported = self.loss_function(*(y[name] for name in self.streams), y_pred)
         for name in self.reports:

@@ -16,6 +16,11 @@ MASK_CHOICES = {
     "hull": "the hull of the landmarks, covered or not",
     "record": "the mask that the face in aligned/ carries (of the mask model, or imported); else as occlusion",
 }
+SAMPLING = {
+    "auto": "on a GPU inside the training step, else by the processor ahead of it",
+    "host": "by the processor, ahead of the step",
+    "device": "inside the step: the faces lie in the device's memory, and only random numbers travel there",
+}
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ class DeviceOptions:
     force_best_gpu_idx: int = option(-1, "GPU that counts as the best; -1: by memory.", low=-1, high=99)
     choose_worst_gpu: bool = option(False, "Use the GPU with the least memory.")
     multi_gpu: bool = option(False, "Use all GPUs of the same model as the chosen one.")
+    sampling: str = option("auto", "Where the training samples are made.", choices=SAMPLING)
     force_gpu_idxs: str = option("", "Numbers of the GPUs to use; overrides the other GPU options.", check=check_gpus)
 
 

@@ -20,6 +20,7 @@ from facewright.nn.checkpoint import ModelFolder
 from facewright.nn.gpus import environment_restored
 from facewright.nn.saved_models import check_swaps
 from facewright.train.batch_size import BatchSize, choose_batch_size, gpu_count
+from facewright.train.device_sampling import Sampling, start_sampling
 from facewright.train.faces import (
     FaceStreams,
     describe_changes,
@@ -99,15 +100,19 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
             batch = choose_batch_size(session.model, options.batch_size, device.device)
             _warn_about_changes(saved, described, session.iteration)
             session.notes = _notes(options, batch, device, described, saved)
-            _print_summary(session, options, faces, batch, device, goal)
+            start = partial(
+                start_sampling, session, asked="host" if options.debug else options.sampling, device=device.device
+            )
+            sampling = start(samplers)
+            _print_summary(session, options, faces, batch, device, sampling, goal)
             if options.debug:
                 _show_samples(workspace, samplers, options)
                 return TrainingReport(session.folder, session.iteration)
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
             settings = _loop_settings(options, batch, goal)
-            measured = _measured(workspace, session, faces, options, samplers)
-            result = _run_loop(Rounds(session, samplers, settings, make, gpu_count(device.device)), options, measured)
+            rounds = Rounds(session, samplers, sampling.sources, settings, make, start, gpu_count(device.device))
+            result = _run_loop(rounds, options, _measured(workspace, session, faces, options, samplers))
             size = session.notes["batch"]
             note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
@@ -186,6 +191,7 @@ def _print_summary(
     faces: FaceStreams,
     batch: BatchSize,
     device: ChosenDevice,
+    sampling: Sampling,
     goal: Goal,
 ) -> None:
     counts = ", ".join(f"{len(files)} {name}" for name, files in faces.items())
@@ -199,6 +205,7 @@ def _print_summary(
         ("batch", f"{batch.size} src and {console.counted(batch.size, 'dst face')} per iteration ({batch.reason})"),
         ("device", device.device.describe()),
         ("precision", device.describe_precision()),
+        ("samples", sampling.reason),
         ("target", goal.describe()),
         *_time_rows(session, options),
     ]

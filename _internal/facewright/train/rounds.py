@@ -5,13 +5,15 @@ of another process would.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from facewright.core import console
 from facewright.data.sampler import Sampler
 from facewright.train.batch_size import is_out_of_memory, largest_fitting_batch, nothing_fits
+from facewright.train.device_sampling import Sampling
 from facewright.train.loop import LoopSettings, TrainingResult, train_session
+from facewright.train.prefetch import BatchSource
 from facewright.train.session import TrainingSession
 from facewright.train.watch import Watchers
 
@@ -25,15 +27,19 @@ class Rounds:
     Attributes:
         session: The model.
         samplers: Stream name -> its sampler; filled anew for a round, so that the preview has those in use.
+        sources: Stream name -> what its batches are drawn from: the samplers, or what a device makes of their numbers.
         settings: Of the loop; the batch becomes smaller where the memory is full.
         make_samplers: Makes them for the session as it is.
+        start_sampling: Says anew where the samples are made.
         multiple: What a batch size must be a multiple of: the number of GPUs that share it.
     """
 
     session: TrainingSession
     samplers: dict[str, Sampler]
+    sources: Mapping[str, BatchSource]
     settings: LoopSettings
     make_samplers: Callable[[], dict[str, Sampler]]
+    start_sampling: Callable[[dict[str, Sampler]], Sampling]
     multiple: int = 1
 
     def train(self, watchers: Watchers) -> TrainingResult:
@@ -48,7 +54,7 @@ class Rounds:
             try:
                 result = train_session(
                     self.session,
-                    self.samplers,
+                    self.sources,
                     self._settings_after(time.monotonic() - clock),
                     commands=watchers.commands,
                     preview=watchers.preview,
@@ -75,7 +81,7 @@ class Rounds:
         session.rescue()
         session.rebuild(session.model.options, session.model.held)
         self._renew_samplers()
-        fitting = largest_fitting_batch(session.model.train_on, self.samplers, size, self.multiple)
+        fitting = largest_fitting_batch(session.model.train_on, self.sources, size, self.multiple)
         if not fitting:
             raise nothing_fits(size)
         session.go_back()  # the trial has trained on
@@ -95,3 +101,4 @@ class Rounds:
 
     def _renew_samplers(self) -> None:
         self.samplers.update(self.make_samplers())
+        self.sources = self.start_sampling(self.samplers).sources

@@ -20,6 +20,15 @@ def gpus() -> list[tuple[str, tuple[int, int]]]:
     return found
 
 
+def free_memory() -> float:
+    """Return the bytes that are free on the fullest GPU; 0 where JAX does not tell."""
+    stats = [gpu.memory_stats() or {} for gpu in jax.devices() if gpu.platform != "cpu"]
+    left = [
+        each["bytes_limit"] - each["bytes_in_use"] for each in stats if {"bytes_limit", "bytes_in_use"} <= each.keys()
+    ]
+    return float(min(left, default=0))
+
+
 def seed(value: int) -> None:
     """Seed the random numbers that keras takes the seeds of weights and layers from."""
     random.seed(value)

@@ -25,6 +25,11 @@ def gpus() -> list[tuple[str, tuple[int, int]]]:
     return found
 
 
+def free_memory() -> float:
+    """Return 0: TensorFlow does not tell how many bytes of its GPUs are free."""
+    return 0.0
+
+
 def seed(value: int) -> None:
     """Seed all random numbers."""
     keras.utils.set_random_seed(value)

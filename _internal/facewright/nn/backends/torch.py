@@ -18,6 +18,13 @@ def gpus() -> list[tuple[str, tuple[int, int]]]:
     return [(torch.cuda.get_device_name(n), torch.cuda.get_device_capability(n)) for n in numbers]
 
 
+def free_memory() -> float:
+    """Return the bytes that are free on the fullest GPU; 0 without one."""
+    if not torch.cuda.is_available():
+        return 0.0
+    return float(min(torch.cuda.mem_get_info(n)[0] for n in range(torch.cuda.device_count())))
+
+
 def seed(value: int) -> None:
     """Seed torch, and the random numbers that keras takes the seeds of weights and layers from."""
     random.seed(value)
