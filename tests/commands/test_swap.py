@@ -1,6 +1,7 @@
 """A video straight to the finished one: the pixels, times and sound of the way by folders, resumed after a kill."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,12 @@ from commands.convert_runs import add_face
 from extract.squares import SquareModels, Squares
 from facewright import cli
 from facewright.commands import swap
+from facewright.convert.parameters import ConvertOptions
+from facewright.convert.settings import SettingsByFrame
+from facewright.convert.settings_file import save_settings
 from facewright.core.errors import UserError
 from facewright.marking.origin import read_origin
+from facewright.swap.session import lies_in
 from facewright.video.codecs import CODECS
 from facewright.video.frames import VideoFrames
 from facewright.video.probe import probe
@@ -96,6 +101,21 @@ def test_the_pixels_times_and_sound_of_the_way_by_folders(workspace, clip, dfm, 
     assert sound_of(target) == sound_of(wanted) != []
     assert read_origin(target) == read_origin(wanted) is not None
     assert not list(target.parent.rglob("*.nut")) and not list((target.parent / ".swap").rglob("0*.png"))
+
+
+def test_the_settings_of_the_preview_count_for_the_workspaces_video_alone(workspace, clip, dfm, tmp_path):
+    names = tuple(f"{number:05d}.png" for number in range(1, 31))
+    layers = {"00010.png": {"mode": "overlay"}}, {"00005.png": {"opacity": 0}, "00012.png": {"mode": "hist-match"}}
+    save_settings(workspace.dst, SettingsByFrame(names, ConvertOptions(mode="overlay", opacity=40), *layers))
+    wanted, target, plain = images(by_folders(workspace, dfm, tmp_path)), tmp_path / "a.mp4", tmp_path / "b.mp4"
+    assert run(workspace, clip, target, dfm, "--crf", "0") == 0
+    for one, other in zip(images(target), wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+    copy = shutil.copy(clip, tmp_path / "copy.mp4")  # known by its content, whatever it is called
+    assert run(workspace, copy, plain, dfm, "--crf", "0", "--no-saved-settings", "--mode", "overlay") == 0
+    assert any((one != other).any() for one, other in zip(images(plain), wanted, strict=True))
+    other = moving_clip(tmp_path / "other.mp4", size="96x60")
+    assert not lies_in(workspace, other) and lies_in(workspace, Path(copy))
 
 
 def test_a_second_run_does_what_has_changed(workspace, clip, dfm, tmp_path, capsys):

@@ -4,12 +4,15 @@ Finds the faces (or takes those of --aligned), replaces them as 7_convert does a
 times and the audio of the video. A run that was stopped goes on after the last whole segment of two seconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from facewright.commands.make_video import EncodeOptions
 from facewright.convert.engines import EngineModels
 from facewright.convert.parameters import BlendOptions, ConvertOptions
+from facewright.convert.settings_file import saved_base
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
@@ -19,7 +22,7 @@ from facewright.core.workspace import Workspace
 from facewright.extract.fit_faces import check_faces
 from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import container_tags
-from facewright.swap.session import SwapOrder, SwapReport, swap_video
+from facewright.swap.session import SwapOrder, SwapReport, lies_in, swap_video
 from facewright.video.codecs import MUXERS, container_for
 from facewright.video.result import ResultSettings
 
@@ -72,6 +75,8 @@ def run(workspace: Workspace, options: Options, finders: ModelLoader | None = No
             "swap them one by one, or leave --aligned out: then the faces are found.",
         )
     faces = ConvertOptions(**{spec.name: getattr(options, spec.name) for spec in declared(BlendOptions)})
+    if len(pairs) > 1:  # what is saved for all frames of one of them is not meant for the others
+        faces = replace(faces, saved_settings=False)
     models, finders = EngineModels(workspace, faces), finders or ModelLoader()
     done = []
     for video, target in pairs:
@@ -140,9 +145,16 @@ def say_report(report: SwapReport) -> None:
         console.say(f"Encoded by the run before: {console.counted(report.resumed, 'frame')}.")
 
 
-def plan(workspace: Workspace, flags: object) -> PromptPlan:
-    """Ask nothing: it runs by itself."""
-    return PromptPlan(ask=False)
+def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
+    """Ask nothing: it runs by itself, with what the preview has saved where the video is the workspace's.
+
+    Raises:
+        UserError: A newer version of the program saved those settings.
+    """
+    videos = [Path(text).expanduser() for text in several(str(flags.get("files") or ""))][:-1]
+    own = flags.get("saved_settings") is not False and len(videos) == 1 and videos[0].is_file()
+    saved = saved_base(workspace.dst) if own and lies_in(workspace, videos[0]) else {}
+    return PromptPlan(remembered=saved, ask=False)
 
 
 COMMAND = Command(__doc__, Options, run, plan=plan)

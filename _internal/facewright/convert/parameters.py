@@ -76,6 +76,12 @@ class BlendOptions(Controls):
         "in. Factor and range are found out.",
         remember=False,
     )
+    saved_settings: bool = option(
+        True,
+        "Use what the preview has saved: settings of all frames, of shots, of single frames. A swap does for the "
+        "video whose frames lie in data_dst.",
+        remember=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -119,9 +125,6 @@ class ConvertOptions(BlendOptions):
         remember=False,
     )
     format: str = option("png", "Format of the converted frames.", choices=FORMAT_CHOICES, affects_output=True)
-    saved_settings: bool = option(
-        True, "Use what the preview has saved: settings of all frames, of shots, of single frames.", remember=False
-    )
     preview: bool = option(
         False,
         "Look first: every control, and what it does to any frame, in a window or, without a screen, on a page.",

@@ -14,8 +14,9 @@ from facewright.convert.cast import Cast
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import NOT_NOTED, Matched, found_in, without_copies
 from facewright.convert.parameters import ConvertOptions
-from facewright.convert.plan import Job, make_jobs, whole_faceset
+from facewright.convert.plan import Job, OptionsOf, make_jobs, whole_faceset
 from facewright.convert.session import Models, find_cast, load_cast, predict_with, say_models
+from facewright.convert.settings_file import load_settings, say_settings
 from facewright.convert.stream import Done
 from facewright.core import console
 from facewright.core.contents import Contents
@@ -151,7 +152,8 @@ def swap_video(
                 scratch=scratch.root,
             )
 
-        jobs = _jobs(scratch.dst, matched, order.options, cast, timing)
+        options_of = _options_of(workspace, order)
+        jobs = _jobs(scratch.dst, matched, order.options, cast, timing, options_of)
         frames = SwappedFrames(info, jobs, timing.size, {})
         result = result_of(cast, frames)
         written, resumed = not result.finished(), 0
@@ -160,7 +162,7 @@ def swap_video(
             say_limits(plan, order.encoding, timing.size)
             if any(job.shares for job in jobs):
                 loaded, cast = load_cast(workspace, order.options, models, cast, jobs)
-                jobs = _jobs(scratch.dst, matched, order.options, cast, timing)
+                jobs = _jobs(scratch.dst, matched, order.options, cast, timing, options_of)
                 say_models(loaded, cast, order.options)
                 predict = {model.name: predict_with(model) for model in loaded}
                 looked_at = _looked_at(jobs, matched) if order.aligned else {}
@@ -238,10 +240,41 @@ def _faces(scratch: Workspace, order: SwapOrder, timing: Timing, finders: ModelL
     return Matched(without_copies(groups)[0])
 
 
-def _jobs(side: Side, matched: Matched, options: ConvertOptions, cast: Cast, timing: Timing) -> list[Job]:
+def lies_in(workspace: Workspace, video: Path) -> bool:
+    """Whether the frames of data_dst are all frames of a video, so that settings made for them are made for it."""
+    try:
+        timing = read_timing(workspace.dst.timing_file)
+    except UserError:
+        return False
+    if timing is None or timing.fps or timing.source_bytes != video.stat().st_size:
+        return False
+    return timing.source_content == Contents(workspace.root).of(video)
+
+
+def _options_of(workspace: Workspace, order: SwapOrder) -> OptionsOf | None:
+    """Return the settings that the preview has saved for the frames of the video; None where there are none."""
+    if not (order.options.saved_settings and lies_in(workspace, order.video)):
+        return None
+    with workspace.lock("data_dst"):
+        names = {frame.stem: frame.name for frame in workspace.dst.distinct_frames()}
+        settings = load_settings(workspace, list(names.values()), order.options) if names else None
+    say_settings(settings)
+    if settings is None:
+        return None
+    return lambda name: settings.of(names[Path(name).stem]) if Path(name).stem in names else order.options
+
+
+def _jobs(
+    side: Side,
+    matched: Matched,
+    options: ConvertOptions,
+    cast: Cast,
+    timing: Timing,
+    options_of: OptionsOf | None,
+) -> list[Job]:
     digits = frame_digits(len(timing.pts))
     paths = [side.frames_dir / f"{frame_stem(number, digits)}.png" for number in range(1, len(timing.pts) + 1)]
-    return make_jobs(paths, matched, side, options, cast)
+    return make_jobs(paths, matched, side, options, cast, options_of)
 
 
 def _looked_at(jobs: list[Job], matched: Matched) -> dict[int, list[DstFace]]:
