@@ -106,16 +106,20 @@ def test_faces_placed_by_hand_belong_to_no_landmarker(save_drawn_face: Callable[
     assert landmarkers_of([record, by_hand, replace(by_hand, landmarker="mesh")]) == {"dlib": 1, "mesh": 1}
 
 
-def test_small_faces_of_the_mesh_are_counted(
+def test_small_faces_are_counted(
     save_drawn_face: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = load_face(save_drawn_face(tmp_path / "a.png"))[1]
     small, large = (replace(record, landmarker="mesh", rect=(0, 0, side, 20)) for side in (24, 30))
     say_small_faces([small, large, small, replace(small, landmarker="dlib")])
-    assert ": 2." in capsys.readouterr().out
-    say_small_faces([small], " (try another)")
-    assert "(try another)" in capsys.readouterr().out
-    say_small_faces([large, replace(small, landmarker=None)])
+    text = capsys.readouterr().out
+    assert text.startswith("3 faces are under 25 px") and "--landmarker dlib" in text
+    say_small_faces([small], dlib=False)
+    assert "dlib" not in capsys.readouterr().out
+    say_small_faces([replace(small, landmarker=None)])
+    text = capsys.readouterr().out
+    assert text.startswith("1 face is under") and "dlib" not in text
+    say_small_faces([large, replace(small, detector="manual")])
     assert not capsys.readouterr().out
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -63,10 +64,20 @@ def test_a_doubt_alone_is_kept(judge: MeshJudge) -> None:
     assert decided(judge, frame, theirs) is theirs
 
 
-def test_it_judges_neither_small_faces_nor_points_of_others(judge: MeshJudge) -> None:
-    frame = np.zeros((120, 120, 3), np.uint8)
-    for record in (record_at(20.0, 20.0, 20.0), replace(record_at(20.0, 20.0, 60.0), landmarker="mean-face")):
-        assert decided(judge, frame, record) is record and record.mesh_score is None
+def test_it_does_not_judge_points_of_others(judge: MeshJudge) -> None:
+    record = replace(record_at(20.0, 20.0, 60.0), landmarker="mean-face")
+    assert decided(judge, np.zeros((120, 120, 3), np.uint8), record) is record and record.mesh_score is None
+
+
+def test_of_a_small_face_only_a_doubt_is_kept_that_sees_it_turned_otherwise(judge: MeshJudge) -> None:
+    large = sample_frames("dst", [60])[0]
+    small = cv2.resize(large, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
+    right = record_at(*(value / 8 for value in FACE))
+    assert decided(judge, small, right) is right
+    wall = record_at(2.5, 5.0, 11.0)
+    turned = replace(wall, pose=(60.0, 0.0, 0.0))
+    result = decided(judge, small, turned)
+    assert isinstance(result, FaceRecord) and result.mesh_score is not None and result.mesh_score <= 0.5
 
 
 def test_the_square_of_landmarks_is_the_detectors() -> None:

@@ -13,7 +13,7 @@ from facewright.extract.log import ExtractionLog
 from facewright.extract.open_frames import OpenFrame, doubts, open_frames
 from facewright.extract.verdict import say_verdict, verdict
 from facewright.faces.align import FaceType, align_matrix
-from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.record import FaceRecord
 
 SIZE = (400, 600)
@@ -260,6 +260,23 @@ def test_two_people_and_nobody(tmp_path: Path) -> None:
     workspace, files = clip(tmp_path, [(150, 200, 80)] * 12)
     both = files + [face(f"{n:05d}", 450, 200, 80, number=1) for n in range(2, 12)]
     assert look(workspace, both) == look(workspace, []) == []
+
+
+def test_a_small_face_that_the_mesh_sees_turned_otherwise(tmp_path: Path) -> None:
+    assert len(doubts(record(side=16, mesh_score=0.1, landmarker="dlib"), SIZE)) == 1
+    assert doubts(record(side=16, landmarker="dlib"), SIZE) == []
+    assert doubts(record(side=16, mesh_score=0.1, landmarker="mesh"), SIZE) == []  # its own word for its own points
+
+
+def test_a_face_whose_file_is_damaged_is_no_deleted_one(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(300.0, 200.0, 100.0)] * 12)
+    folder = workspace.dst.aligned_dir
+    folder.mkdir(parents=True)
+    (folder / "00004_0.png").write_bytes(b"no image")
+    faces = FaceIndex([file for file in files if file.stem != "00004"], load_faceset(folder).bad)
+    entries = {f"{file.stem}.png": {"faces": [file.path.name], "boxes": [list(file.record.rect)]} for file in files}
+    found = open_frames(workspace.dst, ExtractionLog(workspace.dst, entries), faces)
+    assert [one.name for one in found] == ["00004.png"]
 
 
 def test_the_edge_is_that_of_the_frame(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from facewright.faces.faceset import load_faceset
 from facewright.faces.landmarkers import say_small_faces, warn_of_mixed_landmarkers
 from facewright.faces.occlusion import covered_faces
 from facewright.facesets.at_a_glance import at_a_glance
+from facewright.facesets.common import warn_of_bad_files
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         for line in at_a_glance(side, side_run.faces, load_faceset(side.other.aligned_dir), side_run.executor):
             console.say(line)
         _offer_covered(workspace, side_run)
+        warn_of_bad_files(side_run.faces.bad, "is neither converted nor trained on: move it out of the folder")
         say_verdict(side, side_run.faces, side_run.log, fine=True)
-        advice = "" if options.commercial else " (--landmarker dlib)"
-        say_small_faces((face.record for face in side_run.faces.faces), advice)
+        say_small_faces((face.record for face in side_run.faces.faces), dlib=not options.commercial)
         warn_of_mixed_landmarkers(
             str(side.aligned_dir),
             (face.record for face in side_run.faces.faces),

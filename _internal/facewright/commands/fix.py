@@ -33,6 +33,8 @@ from facewright.extract.second_search import passes, search_again
 from facewright.extract.session import mend_after_search
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
 from facewright.extract.smooth_side import smooth_side
+from facewright.extract.unmend import undo_all, undo_stopped
+from facewright.extract.verdict import say_verdict
 
 SHOWN = 12  # odd frames whose reasons are said
 
@@ -51,6 +53,12 @@ class FixOptions:
         False,
         "Also try dlib's large network where all else found nothing: 1 to 15 seconds per frame without a GPU.",
         ask="Try the slow network too",
+    )
+    undo_repairs: bool = option(
+        False,
+        "Give faces whose landmarks were repaired those back that were found, move faces that were filled in to the "
+        "trash folder, and do nothing else. Neither is made again.",
+        remember=False,
     )
     look: str = option(
         "",
@@ -97,6 +105,9 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
                 "an earlier run of the extraction, whose gaps are filled here.",
                 f"extract them first:{side.hint('extract')}",
             )
+        undo_stopped(side_run)
+        if options.undo_repairs:
+            return _undo(side_run)
         names = set(side_run.log.unfinished())
         faceless = [path for path in frames if path.name in names]
         found = search_again(side_run, faceless, passes(slow=options.slow))
@@ -119,6 +130,18 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     else:
         say_next(side)
     return FixResult(found, annotated, unsearched)
+
+
+def _undo(side_run: SideRun) -> FixResult:
+    """Take back what was made from the frames around."""
+    restored, removed = undo_all(side_run)
+    number_new(side_run)
+    smooth_side(side_run)
+    console.say(
+        f"Faces with the landmarks that were found in them: {restored}. Filled-in faces in the trash: {removed}."
+    )
+    say_verdict(side_run.side, side_run.faces, side_run.log, fine=True)
+    return FixResult({}, 0, 0)
 
 
 def _annotate(

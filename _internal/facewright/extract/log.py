@@ -34,6 +34,9 @@ ENTRY_SCHEMA: Mapping[str, Schema] = MappingProxyType(
         "boxes": list_of(list_of(number)),
         "turns": list_of(number),
         "tried": text,
+        "round": whole(1, 10**9),
+        "made": list_of(text),
+        "repaired": list_of(text),
         "video": text,
     }
 )
@@ -113,6 +116,27 @@ class ExtractionLog:
         entry = {**self.entries[name], **more}
         self._add(entry)
         self.entries[name] = entry
+
+    @property
+    def round(self) -> int:
+        """The number of the last mending of gaps that was begun; 0 where none was, see `mend_side`."""
+        number = self.header.get("round", 0)
+        return number if isinstance(number, int) else 0
+
+    @property
+    def in_round(self) -> bool:
+        """Whether that mending did not come to its end."""
+        return self.header.get("in_round") is True
+
+    def begin_round(self) -> None:
+        """Say that gaps are mended from now on."""
+        self.header = {**self.header, "round": self.round + 1, "in_round": True}
+        self._add(self.header)
+
+    def end_round(self) -> None:
+        """Say that all that was begun is done, or taken back."""
+        self.header = {**self.header, "in_round": False}
+        self._add(self.header)
 
     def tried(self, name: str) -> list[str]:
         """Return which further searches a frame went through: `second_search` and `mend_side` write their names."""

@@ -5,8 +5,9 @@ somebody deleted stays deleted, and nothing is made up at the ends of a track, b
 seen there is not the face any more: the points are carried by optical flow from either end, and where the two ways do
 not meet, or the frame shows something else, the frame is left for the verdict.
 
-Each frame is tried once; its journal says so (`tried`). What was found stays in the record of a repaired face
-(`raw_landmarks`).
+Each frame is tried once; its journal says so (`tried`). The whole is one round: what was done depends on all that was
+there before, so a round that was stopped is taken back and done anew (`extract/unmend.py`). For that the journal says
+first what will be written: the names of new faces, the records of those that are repaired.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -125,8 +126,10 @@ def mend_side(run: SideRun, longest: int, extractors: Callable[[], Sequence[Face
         return done
     asked = extractors() if any(one.missing for one in todo) and fill else []
     with run.log.writing():
+        run.log.begin_round()
         for one in console.progress(todo, total=len(todo), title="Mending", unit="gaps"):
             _mend(run, followed, one, asked, done, fill=fill)
+        run.log.end_round()
     return done
 
 
@@ -214,6 +217,8 @@ def _inside(points: Points, image: Image) -> bool:
 def _repair(run: SideRun, face: FaceFile, image: Image, points: Points) -> None:
     """Give a face other landmarks; its image is cut anew, unless a mask was drawn into it."""
     record = face.record
+    known = run.log.entries[record.frame].get("repaired") or []
+    run.log.note_more(record.frame, round=run.log.round, repaired=[*known, record.to_json()])
     drawn_on = record.mask is not None or bool(record.polygons)
     if drawn_on:
         placed = with_landmarks(record, points) or record
@@ -259,9 +264,11 @@ def _add(run: SideRun, like: FaceRecord, image: Image, record: FaceRecord) -> No
     free = (run.side.aligned_dir / f"{stem}_{number}.png" for number in count())
     path = next(path for path in free if not path.exists())
     record = replace(record, person=like.person, track=like.track)
+    entry = run.log.entries[record.frame]
+    made = [*(entry.get("made") or [] if entry.get("round") == run.log.round else []), path.name]
+    run.log.note_more(record.frame, round=run.log.round, made=made)
     save_face(path, record.cut(image), record)
     run.faces.put(FaceFile(path, record))
-    entry = run.log.entries[record.frame]
     names, boxes = [*entry.get("faces", []), path.name], list(entry.get("boxes") or [])
     boxes.insert(len(names) - 1, [round(side) for side in record.rect])  # first those of the faces, then the others
     run.log.note_more(record.frame, faces=names, boxes=boxes)

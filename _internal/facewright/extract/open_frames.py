@@ -18,6 +18,7 @@ from facewright.extract.follow import SAME_PLACE, FollowedFaces, Gap, follow_fac
 from facewright.extract.log import Entry, ExtractionLog, finished_manually
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, invert, similarity, transform_points
 from facewright.faces.faceset import FaceFile, FaceIndex
+from facewright.faces.landmarkers import SMALL_FACE_PX
 from facewright.faces.odd import odd_faces
 from facewright.faces.record import INNER, MANUAL_DETECTOR, FaceRecord
 
@@ -28,7 +29,7 @@ WORST_FIT = 0.1  # sides of the mean face, root of the mean square: true faces r
 FARTHEST = 0.33  # sides of the box, from its middle to the landmarks' square: true faces reach 0.24
 LARGEST_SQUARE = 3.0  # area of the full-face square over that of the box: true faces reach 2.1
 NO_FACE = 0.5  # the mesh's own confidence, below which all that it looked at was no face
-SMALL_FACE, PROFILE = 25.0, 45.0  # px and degrees: there the mesh says nothing
+PROFILE = 45.0  # degrees: there the mesh says nothing
 SHORT = 3  # faces of a track that comes and goes
 LOW = "low score"
 MISSING, DOUBTED = 3.0, 1.0  # severity
@@ -75,9 +76,12 @@ def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
     aligned_side = 1 / np.hypot(matrix[0, 0], matrix[1, 0]) / (1 - 2 * PADDING[FaceType.FULL])
     if (aligned_side / side) ** 2 > LARGEST_SQUARE:
         found.append("much larger than its box")
-    judged = record.mesh_score is not None and side > SMALL_FACE and abs(record.pose[0]) < PROFILE
-    if judged and float(record.mesh_score or 0.0) < NO_FACE:
+    small = max(right - left, bottom - top) < SMALL_FACE_PX
+    doubted = record.mesh_score is not None and record.mesh_score <= NO_FACE and abs(record.pose[0]) < PROFILE
+    if doubted and not small:
         found.append("the mesh sees no face")
+    elif doubted and record.landmarker == "dlib":  # see `mesh_judge`: of small ones only such a doubt is in the record
+        found.append("small, and the mesh sees it turned otherwise")
     height, width = size or (np.inf, np.inf)
     if (points[INNER:] < -1).any() or (points[INNER:] > (width, height)).any():
         found.append("over the frame's edge")
@@ -101,7 +105,7 @@ def open_frames(side: Side, log: ExtractionLog, faces: FaceIndex) -> list[OpenFr
     found: dict[str, list[tuple[float, str, str]]] = {}
     for face, severity, reason in _odd(followed, size_of, video=is_video(side, log)):
         found.setdefault(face.record.frame, []).append((severity, reason, face.path.name))
-    for name, severity, reason in _missing(followed, side, log):
+    for name, severity, reason in (*_missing(followed, side, log), *_unusable(log, faces)):
         found.setdefault(name, []).append((severity, reason, ""))
     done = {name for name, entry in log.entries.items() if finished_manually(entry)}
     told = [_open_frame(name, reasons) for name, reasons in found.items() if name not in done]
@@ -168,6 +172,14 @@ def _missing(followed: FollowedFaces, side: Side, log: ExtractionLog) -> Iterato
         for gap in followed.gaps:
             for time in unfound(followed, gap, log):
                 yield followed.names[time], MISSING, "no face"
+
+
+def _unusable(log: ExtractionLog, faces: FaceIndex) -> Iterator[tuple[str, float, str]]:
+    """Yield the frames whose face was saved in a file that is no face now: damaged, or edited without its record."""
+    bad = {path.name for path, _ in faces.bad}
+    for name, entry in log.entries.items() if bad else ():
+        if bad & set(entry.get("faces") or ()):
+            yield name, MISSING, "a face whose file cannot be used"
 
 
 def unfound(followed: FollowedFaces, gap: Gap, log: ExtractionLog) -> list[int]:

@@ -29,6 +29,7 @@ from facewright.extract.side_run import SideRun
 from facewright.extract.smooth_side import smooth_side
 from facewright.extract.sources import FolderSource, SearchSource, Todo, same_video, video_of_frames
 from facewright.extract.tflite import has_network
+from facewright.extract.unmend import undo_stopped
 from facewright.faces.align import FaceType
 from facewright.faces.faceset import load_faceset
 
@@ -138,6 +139,7 @@ def extract_side(
     # Photos are looked at before anything moves: if one does not serve, or lies among the old faces, nothing is lost.
     filters = make_filters(options, run) if options.person or options.not_person else None
     settings = settings_of(options)
+    undo_stopped(run)
     known = _open_log(run, options, settings, source)
     todo = _todo(run, options, source, known)
     make_folder(run.side.aligned_dir)
@@ -152,8 +154,10 @@ def extract_side(
     if fill_gaps and options.detector not in MANUAL_CHOICE and annotator is not None:
         frames = frames_to_search(run.side, or_video=False)
         annotator(run, frames, frames_without_faces(run, frames), settings)
+    searched = {face.path for face in run.faces.faces}
     for step in AFTER_SEARCH:
         step(run, options)
+    report.faces += sum(face.path not in searched for face in run.faces.faces)  # found nearby, or filled in
     names = source.names(run.log)
     if options.debug:
         _draw_missing(run, source, names)
@@ -313,7 +317,7 @@ def _search(
     filters = make_filters(options, run) if filters is None else filters
     extractor = make_extractor(run, options, detector, filters, debug_dir=debug_dir)
     angles = list(extractor.config.rotations)
-    header: dict[str, Any] = {key: known.header[key] for key in ("video", "end") if key in known.header}
+    header: dict[str, Any] = {key: known.header[key] for key in ("video", "end", "round") if key in known.header}
     if source.straight:
         header["video"] = source.video
     written: set[str] = set()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from facewright.core import console
 from facewright.faces.record import MANUAL_DETECTOR, FaceRecord
 
-SMALL_FACE_PX = 25  # longer side of a face's box, below which dlib's landmarks are steadier than the mesh
+SMALL_FACE_PX = 25  # longer side of a face's box, below which landmarks are a guess, dlib's less than the mesh's
 USUAL = "dlib"  # of records that do not say: those of earlier versions, and those of other programs
 
 
@@ -34,19 +34,24 @@ def warn_of_mixed_landmarkers(what: str, records: Iterable[FaceRecord], fix: str
         )
 
 
-def say_small_faces(records: Iterable[FaceRecord], advice: str = "") -> None:
-    """Count the faces that are too small for the mesh that found their landmarks.
+def say_small_faces(records: Iterable[FaceRecord], *, dlib: bool = True) -> None:
+    """Count the faces that are too small for landmarks to be trusted.
 
     Args:
         records: Of all faces.
-        advice: What else could find them, where it may be used.
+        dlib: Whether dlib's landmarks, which are steadier there than the mesh, may be used.
     """
-    sides = (
-        max(right - left, bottom - top)
-        for left, top, right, bottom in (record.rect for record in records if record.landmarker == "mesh")
-    )
-    small = sum(side < SMALL_FACE_PX for side in sides)
+    found_small = (record for record in records if record.detector != MANUAL_DETECTOR)
+    small = [record for record in found_small if _side(record) < SMALL_FACE_PX]
     if small:
+        found = f"{console.counted(len(small), 'face')} {'is' if len(small) == 1 else 'are'} under {SMALL_FACE_PX} px"
+        steadier = any(record.landmarker == "mesh" for record in small) and dlib
         console.say(
-            f"Faces below {SMALL_FACE_PX} px: {small}. There dlib's landmarks are steadier than the mesh{advice}."
+            f"{found}: their landmarks are a guess, look at how they are cut. --min-face {SMALL_FACE_PX} leaves them "
+            f"out{', --landmarker dlib is steadier there' if steadier else ''}."
         )
+
+
+def _side(record: FaceRecord) -> float:
+    left, top, right, bottom = record.rect
+    return max(right - left, bottom - top)

@@ -122,7 +122,9 @@ def smooth_track(faces: Sequence[Sighting], strength: Strength) -> NDArray[np.fl
     for part in PARTS:
         shapes[:, part] = along(shapes[:, part], largest, strength.shape_reach, strength.shape_tolerance)
     placed = np.exp(size + 1j * roll)
-    return np.array([_compose(*one) for one in zip(shapes, centre, placed, strict=True)])
+    # Far from all that was seen nothing is known of a face that was made, which stays as it is in any case.
+    composed = zip(faces, points, shapes, centre, placed, strict=True)
+    return np.array([own if face.made else _compose(*parts) for face, own, *parts in composed])
 
 
 def _compose(shape: NDArray[np.float64], centre: NDArray[np.float64], placed: complex) -> NDArray[np.float64]:
