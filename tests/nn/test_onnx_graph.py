@@ -72,6 +72,8 @@ LAYERS = {
     "much larger": lambda x: layers.UpSampling2D((2, 3), interpolation="bilinear")(layers.Conv2D(2, 1)(x)),
     "first channels": lambda x: layers.Conv2D(4, 3, padding="same")(x)[..., :3],
     "last channels": lambda x: x[..., -1:],
+    "split": lambda x: ops.split(layers.Conv2D(6, 3, padding="same")(x), [1, 4], axis=-1)[1],
+    "split of what came in": lambda x: ops.split(x, [3], axis=-1)[1],
     "largest": lambda x: layers.MaxPooling2D(3, strides=2, padding="same")(x),
     "pixel by pixel": lambda x: layers.Dense(3)(layers.Conv2D(5, 3, padding="same")(x)),
     "dropped in training": lambda x: layers.Dropout(0.5)(layers.Conv2D(5, 3, padding="same")(x)),
@@ -150,6 +152,7 @@ UNKNOWN = {
     "another axis": lambda x: layers.Concatenate(axis=1)([x, x]),
     "run of channels": lambda x: x[:, 1:],
     "leaves channels out": lambda x: x[..., ::2],
+    "into runs of channels": lambda x: ops.split(x, 2, axis=1)[0],
     "of images": lambda x: PixelNorm()(x),
 }
 

@@ -193,7 +193,7 @@ class _Walk:
         if kind not in LAYERS:
             raise NotImplementedError(f"nn/onnx_graph.py does not know the layer {kind} ({made.layer.name})")
         shape = tuple(made.outputs[made.place].shape)
-        return LAYERS[kind](self._graph, made.layer, given, Call(shape, made.arguments))
+        return LAYERS[kind](self._graph, made.layer, given, Call(shape, made.arguments, made.place))
 
 
 @dataclass(frozen=True)
@@ -203,10 +203,12 @@ class Call:
     Attributes:
         shape: Of its output, channels last; None for the batch.
         arguments: Its positional arguments.
+        place: Which of its outputs is meant.
     """
 
     shape: tuple[int | None, ...]
     arguments: tuple[Any, ...]
+    place: int
 
 
 def _conv(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
@@ -359,11 +361,22 @@ def _channels(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tens
     run = key[1] if isinstance(key, tuple) and len(key) == 2 and key[0] is Ellipsis else None
     _need(isinstance(run, slice), layer, "other than a run of channels")
     assert isinstance(run, slice)
-    count = int(given[0].shape[-1] or 0)
-    start, stop, step = run.indices(count)
-    bounds = [graph.integers(number) for number in (start, stop, 1 if given[0].first else len(call.shape) - 1)]
+    start, stop, step = run.indices(int(given[0].shape[-1] or 0))
     _need(step == 1, layer, "that leaves channels out")
-    return Tensor(graph.node("Slice", given[0].name, *bounds), call.shape, given[0].first)
+    return _run(graph, given[0], call, start, stop)
+
+
+def _split(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
+    """One of several runs of channels: split(x, starts, axis=-1)."""
+    starts = layer.indices_or_sections
+    _need(layer.axis == -1 and not isinstance(starts, int), layer, "other than into runs of channels")
+    bounds = [0, *starts, int(given[0].shape[-1] or 0)]
+    return _run(graph, given[0], call, *bounds[call.place : call.place + 2])
+
+
+def _run(graph: Graph, source: Tensor, call: Call, start: int, stop: int) -> Tensor:
+    bounds = [graph.integers(number) for number in (start, stop, 1 if source.first else len(call.shape) - 1)]
+    return Tensor(graph.node("Slice", source.name, *bounds), call.shape, source.first)
 
 
 def _need(known: bool, layer: Any, what: str) -> None:
@@ -391,5 +404,6 @@ LAYERS: Mapping[str, Callable[[Graph, Any, list[Tensor], Call], Tensor]] = {
     "PixelNorm": _pixel_norm,
     "PixelShuffle": _shuffle,
     "Reshape": _reshape,
+    "Split": _split,
     "UpSampling2D": _enlarge,
 }
