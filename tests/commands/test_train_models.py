@@ -54,7 +54,7 @@ class TestNamedModels:
 
     def test_a_target_that_was_not_reached_stays(self, filled):
         known = saved_models.SavedModelInfo("a", "h64", 5, "", {"settings": {"target_iter": 9, "keep": 4, "odd": 1}})
-        assert model_prompt.last_answers(known) == {"target_iter": 9, "keep": 4}
+        assert model_prompt.last_answers(known) == {"target_iter": 9, "keep": 4, "recipe": "none"}
 
     def test_chosen_on_the_console(self, two, typed, monkeypatch, capsys):
         typed("7", "2")

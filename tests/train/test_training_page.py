@@ -18,8 +18,9 @@ from facewright.marking.origin import origin_of_image
 from facewright.train.history import MEASURES, LossHistory
 from facewright.train.keys import TrainingCommand
 from facewright.train.page import CURVE_COLUMNS, TrainingPage, curves, held_out
+from facewright.train.recipe import load_recipe
 from facewright.train.status import MAX_MESSAGES, MAX_PENDING, OPEN_SECONDS, RunState, StepStats, TrainingStatus
-from facewright.ui.page import PageRequest
+from facewright.ui.page import PageAnswer, PageRequest
 
 
 @pytest.fixture
@@ -69,6 +70,25 @@ def test_faces_held_out_have_numbers_and_curves(status: TrainingStatus, page: Tr
     assert {value for _, value in drawn["curves"][1]["points"]} == {None}
     assert drawn["top"] < 1, "the first measurements leave the chart"
     assert held_out(measures, 1000, 100)["held"]["first"] == 900
+
+
+def test_a_recipe_is_shown_and_changed(status: TrainingStatus, page: TrainingPage) -> None:
+    def send(body: bytes) -> PageAnswer:
+        return page.answer(PageRequest("POST", "recipe", "", body))
+
+    assert state(page)["recipe"] is None and page.answer(PageRequest("GET", "recipe")).status == 404
+    assert send(b"").status == 404
+    recipe = load_recipe("first-look", "quick")
+    status.publish_stage(recipe, 1, "it is the last")
+    told = state(page)["recipe"]
+    assert told["now"] == 1 and told["next"] == "it is the last" and told["stages"][1].startswith("2 detail, ")
+    written = page.answer(PageRequest("GET", "recipe")).body
+    assert written.decode() == recipe.text
+    wrong = send(written.replace(b"learning-rate", b"learning-rat"))
+    assert wrong.status == 400 and b"learning-rate" in wrong.body and status.take_recipe() is None
+    assert send(written.replace(b"learning-rate = 2", b"learning-rate = 3")).status == 200
+    sent = status.take_recipe()
+    assert sent and sent.stages[0].values["learning_rate"] == 3 and status.take_recipe() is None
 
 
 def test_ages_come_from_the_disk(page: TrainingPage, tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ class Option:
             plays none is not asked for, and is in no key. None: it always does.
         saved_with_model: Whether the model keeps the value of its last run as the default of its next one.
         explain: Returns more for "?" at the question than `help`, what only this machine knows, say; or None.
-        per_run: For an option of a model: it may change after the model was created. The others are fixed then.
+        per_run: For an option of a model: it may change after the model was created. The others are fixed then. Of
+            these, and of a training's options with this mark, a stage of a recipe may switch each.
         group: The heading under which a preview offers it as a control; "" for what is no control.
         keys: Keys of the preview -> what each does: "+" or "-" a step, ">" the next choice, or a choice by its name.
     """

@@ -19,6 +19,7 @@ from typing import Any
 import platformdirs
 
 from facewright.core.errors import UserError
+from facewright.core.names import printable
 from facewright.core.options import Option, Value, show
 
 NAME = "defaults.toml"
@@ -62,17 +63,32 @@ def own_defaults(command: str, known: Sequence[Option], table: Mapping[str, Any]
     Raises:
         UserError: It names an option that there is not, or a value that does not fit.
     """
+    return table_values(known, table, f"{defaults_file()}, [{command}]")
+
+
+def table_values(known: Sequence[Option], table: Mapping[str, Any], place: str) -> dict[str, Value]:
+    """Return the checked values of a TOML table of options, by name of the option.
+
+    Args:
+        known: The options that it may hold.
+        table: Name of an option, with dashes or underscores, -> its value.
+        place: Where it stands, for messages.
+
+    Raises:
+        UserError: It names an option that there is not, or a value that does not fit.
+    """
     specs = {spec.name: spec for spec in known}
     found: dict[str, Value] = {}
-    for name, value in table.items():
+    for key, value in table.items():
+        name = key.replace("-", "_")
         if name not in specs:
             near = difflib.get_close_matches(name, specs, 1)
             meant = f"did you mean {_key(near[0])}?" if near else "delete that line."
-            raise _wrong(f"{defaults_file()}: {command} has no option {_key(name)}.", meant)
+            raise _wrong(f"{place}: there is no option {printable(_key(key))[:60]} here.", meant)
         try:
             found[name] = specs[name].parse(_text(value))
         except UserError as error:
-            raise _wrong(f"{defaults_file()}, [{command}]: {error.happened}", f"write {error.expected}") from error
+            raise _wrong(f"{place}: {error.happened}", f"write {error.expected}") from error
     return found
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright import nn
-from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.data.sample import Batch, Sample
 from facewright.models.spec import LightOptions, ModelOptions, ModelSpec
@@ -68,6 +67,16 @@ class Trainable(ModelSpec):
         Raises:
             UserError: There is no such part, or a step of an iteration is left with none to train.
         """
+        self.held = frozenset(names)
+        if names:
+            self.check_held(names)
+
+    def check_held(self, names: Collection[str]) -> None:
+        """Check whether parts can be left out of the training.
+
+        Raises:
+            UserError: As `hold`.
+        """
         for name in names:
             if name not in self.parts:
                 near = difflib.get_close_matches(name, self.parts, 1)
@@ -78,9 +87,14 @@ class Trainable(ModelSpec):
                     if near
                     else f"give for example --frozen {next(iter(self.parts))}.",
                 )
-        self.held = frozenset(names)
-        if self.held:
-            assert self.steps  # building them tells whether one has nothing left to train
+        for step in self.steps.values():
+            if set(step.trained) <= set(names):
+                raise UserError(
+                    f"Of what a step trains ({', '.join(step.trained)}) nothing would learn: all of it is frozen.",
+                    "a part that learns in every step of an iteration.",
+                    "freeze fewer of them"
+                    + (f", for example --frozen {step.trained[0]}." if step.trained[1:] else "."),
+                )
 
     @abstractmethod
     def build(self) -> dict[str, Any]:
@@ -226,13 +240,6 @@ class FaceModel(Trainable):
             loss: The batches of its streams, what `forward` gave -> total and reported losses.
             frozen: Names of the parts that only take part.
         """
-        if self.held.issuperset(parts):
-            raise UserError(
-                f"Of the {console.counted(len(parts), 'part')} that a step trains ({', '.join(parts)}) none would "
-                "learn: all are frozen.",
-                "a part that learns in every step of an iteration.",
-                f"freeze fewer of them, for example --frozen {parts[0]}" + (", or none." if len(parts) > 1 else "."),
-            )
         trained, fixed = ({name: self.parts[name] for name in names} for names in (parts, frozen))
         settings = {"side": self.resolution, "frozen": fixed, "held": self.held, "makers": self.makers, **more}
         return nn.train_step.TrainStep(key, trained, forward, loss, self.optimizer(), **settings)

@@ -23,6 +23,7 @@ class TrainStep(keras.Model):
         key: "" where an iteration has one step only; else the prefix of the optimizer's saved arrays.
         streams: Whose batches it takes.
         reports: Names of the losses it returns.
+        trained: Names of the parts that it trains, unless they are held.
         limit: The loss above which the step is not applied.
         forward_pass, loss_function: See `forward` and `loss`.
 
@@ -62,6 +63,7 @@ class TrainStep(keras.Model):
         super().__init__(name=key or "trainer", autocast=False)
         self.key, self.streams, self.reports, self.stable = key, streams, reports, stable
         self.forward_pass, self.loss_function = forward, loss
+        self.trained = tuple(parts)
         self._frozen = list((frozen or {}).values())
         self._skipped = 0
         for name, part in {**parts, **(frozen or {})}.items():

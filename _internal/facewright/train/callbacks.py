@@ -15,7 +15,7 @@ from facewright.core.errors import UserError
 from facewright.nn import backups
 from facewright.train.console_line import RECENT_STEPS, ConsoleLine, StepTimes, held_out_text, status_line
 from facewright.train.facts import facts
-from facewright.train.goal import REACHED, Goal
+from facewright.train.goal import REACHED, RESTART, Goal
 from facewright.train.keys import CommandSource, TrainingCommand
 from facewright.train.preview_writer import PreviewWriter
 from facewright.train.saver import Saver, SaveReport, seconds_to_next
@@ -57,8 +57,11 @@ class TrainingRun:
         goal: When it stops by itself.
         message: The newest message.
         advice: What the curves of the faces held out say; "" for nothing yet.
-        stop_reason: Why the training stops: one of `REACHED`, "key" or the name of a signal; "" while it goes on.
+        stop_reason: Why the training stops: one of `REACHED`, `RESTART`, "key" or the name of a signal; "" while it
+            goes on.
         leave_requested: Whether somebody wants to leave.
+        restart_requested: Whether the training is to go on with other options: a round ends.
+        stage: Which stage of its recipe runs and what comes next; "" without a recipe.
         unsafe_to_save: Whether the weights may be unusable: inside a step, or after it diverged for good.
     """
 
@@ -77,6 +80,8 @@ class TrainingRun:
     advice: str = ""
     stop_reason: str = ""
     leave_requested: bool = False
+    restart_requested: bool = False
+    stage: str = ""
     unsafe_to_save: bool = False
 
     @property
@@ -88,7 +93,8 @@ class TrainingRun:
     def line(self) -> str:
         """Text of the status line."""
         held_out = held_out_text(self.session.measures.last())
-        return status_line(self.session.iteration, self.recent_losses, self.times, self.seconds_left, held_out)
+        line = status_line(self.session.iteration, self.recent_losses, self.times, self.seconds_left, held_out)
+        return f"{line}  {self.stage.partition(';')[0]}" if self.stage else line
 
     @property
     def seconds_left(self) -> float | None:
@@ -98,7 +104,7 @@ class TrainingRun:
     @property
     def leaving(self) -> bool:
         """Whether the training ends without going back to it: on a key or a signal."""
-        return self.stop_reason not in ("", *REACHED)
+        return self.stop_reason not in ("", RESTART, *REACHED)
 
     def say(self, text: str, *, attention: bool = False) -> None:
         """Print a message, and publish it for a page."""

@@ -68,16 +68,19 @@ def advise(curve: LossHistory) -> Advice:
     return _improves(curve)
 
 
-def at_rest(session: TrainingSession, milliseconds: float) -> bool:
+def at_rest(session: TrainingSession, milliseconds: float, since: int = 0) -> bool:
     """Whether nothing improves any more: on the faces held out, or where there are none in the losses.
 
     Args:
         session: The model in training.
         milliseconds: Mean duration of an iteration.
+        since: Iteration from which the curves count: that at which a stage began.
     """
     if session.hold_out:
-        return advise(session.curve).kind == "plateau"
-    return plateau(session.history.values, plateau_window(milliseconds))
+        curve = session.curve
+        return advise(LossHistory(curve.names, curve.values[curve.column("iteration") >= since])).kind == "plateau"
+    losses = session.history.values[-max(1, session.iteration - since) :]
+    return plateau(losses, plateau_window(milliseconds))
 
 
 class Coach(Callback):

@@ -35,7 +35,7 @@ def facts(run: "TrainingRun") -> list[str]:
     state.append("no backup" if backup is None else f"backup: {_ago(backup)}")
     if run.skipped:
         state.append(f"broken steps, not applied: {run.skipped}")
-    more = [*_held_out(session.measures.last()), run.advice.partition("\n")[0]]
+    more = [run.stage, *_held_out(session.measures.last()), run.advice.partition("\n")[0]]
     more += [run.message] if run.message != more[-1] else []  # the advice is a message too
     return ["   ".join(first), "   ".join(state), *filter(None, more)]
 

@@ -17,6 +17,7 @@ REACHED = MappingProxyType(
     {"target": "The target is reached", "time": "The time is over", "plateau": "Nothing improves any more"}
 )
 PLATEAU = "plateau"
+RESTART = "restart"  # the reason for which a round of a training ends and another begins
 SPAN = re.compile(r"(?:(\d{1,3})\s*d)?\s*(?:(\d{1,4}(?:\.\d+)?)\s*h)?\s*(?:(\d{1,5})\s*m(?:in)?)?\s*(?:(\d{1,6})\s*s)?")
 DAY_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 

@@ -18,7 +18,7 @@ from facewright.train.callbacks import (
     WaitForClose,
 )
 from facewright.train.divergence import DivergenceMonitor
-from facewright.train.goal import REACHED, Goal
+from facewright.train.goal import REACHED, RESTART, Goal
 from facewright.train.keys import CommandSource
 from facewright.train.prefetch import BatchSource, Prefetcher
 from facewright.train.preview_writer import PreviewWriter
@@ -60,7 +60,7 @@ class TrainingResult:
     """How a training ended.
 
     Attributes:
-        reason: "target", "time", "plateau", "key", or the name of a signal.
+        reason: "target", "time", "plateau", "key", the name of a signal, or `RESTART`.
         steps: Iterations of this run.
         milliseconds: Mean duration of the last iterations.
         waiting: Share of it spent waiting for data, 0..1.
@@ -202,4 +202,4 @@ class TrainingLoop:
             return self._run.signals.received
         if self._run.leave_requested:
             return "key"
-        return self._run.goal.reason(self._run.session.iteration)
+        return self._run.goal.reason(self._run.session.iteration) or (RESTART if self._run.restart_requested else "")

@@ -15,6 +15,8 @@ from facewright.nn import saved_models
 from facewright.nn.saved_models import SavedModelInfo
 from facewright.train.keys import any_key
 from facewright.train.options import TrainOptions
+from facewright.train.recipe import Recipe, edited
+from facewright.train.recipe_names import KEPT, NONE, STATE
 
 OFFER_SECONDS = 2.0
 
@@ -85,7 +87,7 @@ def last_answers(model: SavedModelInfo) -> dict[str, Any]:
     found = {n: kept[n] for n in saved_with_model() if n in kept} if isinstance(kept, dict) else {}
     target = found.get("target_iter", 0)
     open_ = isinstance(target, int) and target > model.iteration
-    return {**found, "target_iter": target if open_ else 0}
+    return {**found, "target_iter": target if open_ else 0, "recipe": KEPT if model.state.get(STATE) else NONE}
 
 
 def _wants_questions(model: SavedModelInfo, answers: Mapping[str, Any], wait_for_key: Callable[[float], bool]) -> bool:
@@ -164,3 +166,21 @@ def _new(workspace: Workspace, kinds: Option) -> PromptPlan:
             console.warn(f"{problem.happened} Expected {problem.expected}")
             continue
         return PromptPlan({"model": kind, "name": name}, {"target_iter": 0})
+
+
+def ask_for_changes(recipe: Recipe) -> Recipe:
+    """Show the stages of a recipe, and let somebody change them until Enter; without a terminal it stays."""
+    while console.interactive():
+        console.say(f"{recipe.title}:", needed=True)
+        for line in recipe.lines():
+            console.say(f"  {line}", needed=True)
+        answer = console.ask(
+            "Change a stage, for example 2 begins after 30 minutes, or 2 learning-rate 0.5 [as it is]: "
+        )
+        if not answer:
+            break
+        try:
+            recipe = edited(recipe, answer)
+        except UserError as problem:
+            console.warn(f"{problem.happened} Expected {problem.expected}")
+    return recipe

@@ -9,6 +9,7 @@ from facewright.nn.gpus import check_gpus
 from facewright.nn.saved_models import check_chosen
 from facewright.train.goal import PLATEAU, Goal, parse_span, parse_time_of_day
 from facewright.train.model_advice import explain_models
+from facewright.train.recipe_names import NONE, SHIPPED, explain_recipes
 
 MODELS = {name: model.title for name, model in model_classes().items()}
 MASK_CHOICES = {
@@ -53,6 +54,13 @@ class GoalOptions:
         check=parse_time_of_day,
         remember=False,
     )
+    recipe: str = option(
+        NONE,
+        "Stages of the training, which switch its options when they are due: none, kept (the model's own, in its "
+        f"stage), {', '.join(SHIPPED)}, or a TOML file.",
+        ask="Recipe",
+        explain=explain_recipes,
+    )
     start_from: str = option("", "Start a new model from the weights of this one that fit: its name or folder.")
     new_src: bool = option(False, "With --start-from: src is a different person than that model's.")
     pretrain: str = option("", "Pretrain on this folder with aligned faces of many people.")
@@ -77,12 +85,15 @@ class LearningOptions:
         ask="Batch size",
         saved_with_model=True,
     )
-    uniform_yaw: bool = option(False, "Sample all head directions equally often, rare ones too.", saved_with_model=True)
+    uniform_yaw: bool = option(
+        False, "Sample all head directions equally often, rare ones too.", saved_with_model=True, per_run=True
+    )
     mask: str = option(
         "occlusion",
         "Mask that the model learns, if it learns one.",
         choices=MASK_CHOICES,
         saved_with_model=True,
+        per_run=True,
     )
     hold_out: float = option(
         5.0,
@@ -93,10 +104,18 @@ class LearningOptions:
         saved_with_model=True,
     )
     learning_rate: float = option(
-        1.0, "Learning rate as a multiple of the model's own.", low=0.001, high=100, saved_with_model=True
+        1.0,
+        "Learning rate as a multiple of the model's own.",
+        low=0.001,
+        high=100,
+        saved_with_model=True,
+        per_run=True,
     )
     frozen: str = option(
-        "", "Parts of the network that stay as they are, with commas: encoder,decoder_dst.", saved_with_model=True
+        "",
+        "Parts of the network that stay as they are, with commas: encoder,decoder_dst.",
+        saved_with_model=True,
+        per_run=True,
     )
     precision: str = option("auto", "Compute precision.", choices=devices.POLICIES, saved_with_model=True)
     debug: bool = option(False, "Show the samples that the network gets, and train nothing.")

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from facewright.core.errors import UserError
 from facewright.core.images import encode
 from facewright.core.json_data import fields, parse_json, text
+from facewright.core.names import printable
 from facewright.marking.provenance import mark_jpeg
 from facewright.nn import backups, checkpoint
 from facewright.train.facts import age_of
@@ -31,6 +33,7 @@ from facewright.train.history import (
     top_of,
 )
 from facewright.train.keys import TrainingCommand
+from facewright.train.recipe import parse_recipe
 from facewright.train.status import PreviewImage, RunState, TrainingStatus
 from facewright.ui.page import NOT_FOUND, PageAnswer, PageRequest, page_of_file
 
@@ -88,6 +91,11 @@ class TrainingPage:
                 return PageAnswer(b"")
             case "POST", "press":
                 return self._answer_press(request.body)
+            case "GET", "recipe":
+                stage = self._status.stage
+                return PageAnswer(stage[0].text.encode(), "text/plain; charset=utf-8") if stage else NOT_FOUND
+            case "POST", "recipe":
+                return self._answer_recipe(request.body)
         return NOT_FOUND
 
     def _state(self) -> dict[str, Any]:
@@ -105,6 +113,7 @@ class TrainingPage:
             "advice": status.advice,
             "held_out": [[name, _number(value)] for name, value in _shown(status.measures).items()],
             "skipped": stats.skipped,
+            "recipe": _recipe(status),
             "left": stats.seconds_left,
             "progress": stats.progress,
             "saved": stats.saved,
@@ -149,6 +158,18 @@ class TrainingPage:
                 self._curves[span] = now + max(SECONDS_BETWEEN_CURVES, (now - began) / MAX_TIME_SHARE), body
         return PageAnswer(body, "application/json")
 
+    def _answer_recipe(self, body: bytes) -> PageAnswer:
+        """Take a changed recipe, or say what is wrong with it."""
+        stage = self._status.stage
+        if stage is None:
+            return NOT_FOUND
+        try:
+            self._status.send_recipe(parse_recipe(body, stage[0].kind, stage[0].source))
+        except UserError as problem:
+            words = f"{problem.happened} Expected {problem.expected} {problem.fix}"
+            return PageAnswer(printable(words).encode(), status=HTTPStatus.BAD_REQUEST)
+        return PageAnswer(b"")
+
     def _answer_press(self, body: bytes) -> PageAnswer:
         try:
             command = TrainingCommand(parse_json(body, PRESS_SCHEMA)["press"])
@@ -159,6 +180,14 @@ class TrainingPage:
             return PageAnswer(b"The training has ended.", status=HTTPStatus.CONFLICT)
         self._status.send(command)
         return PageAnswer(b"")
+
+
+def _recipe(status: TrainingStatus) -> dict[str, Any] | None:
+    """Return the stages of the recipe, which one runs, from 0, and what comes next; None without a recipe."""
+    if status.stage is None:
+        return None
+    recipe, number, following = status.stage
+    return {"title": recipe.title, "stages": recipe.lines(), "now": number, "next": following}
 
 
 def curves(names: tuple[str, ...], values: Losses, last: int) -> dict[str, Any]:

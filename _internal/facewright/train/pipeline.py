@@ -33,13 +33,15 @@ from facewright.train.goal import Goal
 from facewright.train.hold_out import HoldOut, choose_hold_out
 from facewright.train.loop import LoopSettings, TrainingResult
 from facewright.train.measure import HeldOutFaces
-from facewright.train.model_prompt import saved_with_model
+from facewright.train.model_prompt import ask_for_changes, saved_with_model
 from facewright.train.options import TrainOptions
 from facewright.train.preview import draw_samples
+from facewright.train.recipe_names import KEPT, STATE
 from facewright.train.rounds import Rounds
 from facewright.train.samplers import held_out_samplers, make_samplers, sampler_workers
 from facewright.train.session import TrainingSession
 from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
+from facewright.train.stages import Stages, check_parts, choose_stages
 from facewright.train.step_times import note_step_time, step_times
 from facewright.train.summary import model_rows, print_box, print_ending
 from facewright.train.watch import open_watchers
@@ -91,27 +93,34 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
         if options.serve:
             check_port(options.port)
         device = start_device(options, found)
-        session = open_session(workspace, options, model_options, found)
+        stages = _stages(options, saved)
+        of_run, of_model = stages.values if stages else ({}, {})
+        options = dataclasses.replace(options, **of_run)
+        session = open_session(workspace, options, model_options, found, of_model)
+        if stages:
+            check_parts(stages.recipe, session.model)
         session.hold_out = _hold_out(session, faces, options, saved)
         workers = sampler_workers(machine.cores(), machine.memory().total / machine.GIB)
         with threads(2 * workers) as executor:
-            make = partial(make_samplers, workspace, session, faces, options, executor, workers)
-            samplers = make()
+            make = partial(make_samplers, workspace, session, faces, executor=executor, workers=workers)
+            samplers = make(options)
             batch = choose_batch_size(session.model, options.batch_size, device.device)
             _warn_about_changes(saved, described, session.iteration)
-            session.notes = _notes(options, batch, device, described, saved)
+            session.notes = _notes(options, batch, device, described, saved, stages)
             start = partial(
                 start_sampling, session, asked="host" if options.debug else options.sampling, device=device.device
             )
             sampling = start(samplers)
-            _print_summary(session, options, faces, batch, device, sampling, goal)
+            _print_summary(session, options, faces, batch, device, sampling, goal, stages)
             if options.debug:
                 _show_samples(workspace, samplers, options)
                 return TrainingReport(session.folder, session.iteration)
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
             settings = _loop_settings(options, batch, goal)
-            rounds = Rounds(session, samplers, sampling.sources, settings, make, start, gpu_count(device.device))
+            rounds = Rounds(
+                session, samplers, sampling.sources, settings, options, make, start, stages, gpu_count(device.device)
+            )
             result = _run_loop(rounds, options, _measured(workspace, session, faces, options, samplers))
             size = session.notes["batch"]
             note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
@@ -146,6 +155,15 @@ def _warn_about_changes(saved: Mapping[str, Any], described: Mapping[str, Any], 
         console.warn(f"The faces are not those of the last run ({'; '.join(changed)}). The model continues with them.")
 
 
+def _stages(options: TrainOptions, saved: Mapping[str, Any]) -> Stages | None:
+    """Return the recipe that is followed, in its stage; the user may change one that is newly chosen."""
+    begins_anew = bool(saved.get("pretrain")) and not options.pretrain
+    stages = choose_stages(options.recipe, options.model, {} if begins_anew else saved)
+    if stages and options.recipe != KEPT:
+        stages.recipe = ask_for_changes(stages.recipe)
+    return stages
+
+
 def _hold_out(session: TrainingSession, faces: FaceStreams, options: TrainOptions, saved: Mapping[str, Any]) -> HoldOut:
     """Return which faces are held out: none in pretraining, nor of a model that swaps no face back."""
     if options.pretrain or session.model.portrait or not isinstance(session.model, FaceModel):
@@ -172,9 +190,11 @@ def _notes(
     device: ChosenDevice,
     described: Mapping[str, Any],
     saved: Mapping[str, Any],
+    stages: Stages | None,
 ) -> dict[str, Any]:
     """Return what saved states hold besides the network."""
     return {
+        **({STATE: stages.to_data()} if stages else {}),
         "batch": batch.size,
         "precision": device.precision,
         "trial": dict(device.benchmark),
@@ -193,6 +213,7 @@ def _print_summary(
     device: ChosenDevice,
     sampling: Sampling,
     goal: Goal,
+    stages: Stages | None,
 ) -> None:
     counts = ", ".join(f"{len(files)} {name}" for name, files in faces.items())
     if options.pretrain:
@@ -207,9 +228,17 @@ def _print_summary(
         ("precision", device.describe_precision()),
         ("samples", sampling.reason),
         ("target", goal.describe()),
+        *_recipe_rows(stages),
         *_time_rows(session, options),
     ]
     print_box("pretraining" if options.pretrain else "training", rows)
+
+
+def _recipe_rows(stages: Stages | None) -> list[tuple[str, str]]:
+    """Return the stages of the recipe, and in which it is."""
+    if stages is None:
+        return []
+    return [("recipe", f"{stages.recipe.title} (in {stages.now()})"), *(("", line) for line in stages.recipe.lines())]
 
 
 def _time_rows(session: TrainingSession, options: TrainOptions) -> list[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""The rounds of a training: where one ends because the memory is full, the next goes on with a batch that fits.
+"""The rounds of a training: where one ends because the memory is full, the next goes on with a batch that fits; where
+the next stage of a recipe begins, with the options that it switches.
 
 What ends a round is saved, or its last saved state is; the network is then built anew and goes on from there, as that
 of another process would.
@@ -12,9 +13,13 @@ from facewright.core import console
 from facewright.data.sampler import Sampler
 from facewright.train.batch_size import is_out_of_memory, largest_fitting_batch, nothing_fits
 from facewright.train.device_sampling import Sampling
+from facewright.train.goal import RESTART
 from facewright.train.loop import LoopSettings, TrainingResult, train_session
+from facewright.train.options import TrainOptions
 from facewright.train.prefetch import BatchSource
 from facewright.train.session import TrainingSession
+from facewright.train.setup import named_parts
+from facewright.train.stages import FollowRecipe, Stages
 from facewright.train.watch import Watchers
 
 LEAST_SECONDS = 1e-3  # of a round; none at all would mean that it has no end
@@ -29,8 +34,10 @@ class Rounds:
         samplers: Stream name -> its sampler; filled anew for a round, so that the preview has those in use.
         sources: Stream name -> what its batches are drawn from: the samplers, or what a device makes of their numbers.
         settings: Of the loop; the batch becomes smaller where the memory is full.
-        make_samplers: Makes them for the session as it is.
+        options: Of the run; a stage switches some.
+        make_samplers: Makes them for the session as it is, with the options.
         start_sampling: Says anew where the samples are made.
+        stages: The recipe that is followed, or None.
         multiple: What a batch size must be a multiple of: the number of GPUs that share it.
     """
 
@@ -38,8 +45,10 @@ class Rounds:
     samplers: dict[str, Sampler]
     sources: Mapping[str, BatchSource]
     settings: LoopSettings
-    make_samplers: Callable[[], dict[str, Sampler]]
+    options: TrainOptions
+    make_samplers: Callable[[TrainOptions], dict[str, Sampler]]
     start_sampling: Callable[[dict[str, Sampler]], Sampling]
+    stages: Stages | None = None
     multiple: int = 1
 
     def train(self, watchers: Watchers) -> TrainingResult:
@@ -48,6 +57,7 @@ class Rounds:
         Raises:
             UserError: The memory holds no batch at all; or as `train_session`.
         """
+        followed = [FollowRecipe(self.stages)] if self.stages else []
         first, clock = self.session.iteration, time.monotonic()
         while True:
             began = self.session.iteration
@@ -59,13 +69,16 @@ class Rounds:
                     commands=watchers.commands,
                     preview=watchers.preview,
                     status=watchers.status,
-                    more_callbacks=watchers.callbacks,
+                    more_callbacks=[*followed, *watchers.callbacks],
                 )
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
             else:
-                return replace(result, steps=began - first + result.steps)
+                if result.reason != RESTART:
+                    return replace(result, steps=began - first + result.steps)
+                self._begin_stage()
+                continue
             # Not inside `except`: the error's traceback would hold what lies in the full memory.
             self._take_less(watchers)
 
@@ -73,6 +86,16 @@ class Rounds:
         """Return the settings of a round that begins so many seconds after the first."""
         left = self.settings.seconds - seconds
         return replace(self.settings, seconds=max(left, LEAST_SECONDS)) if self.settings.seconds else self.settings
+
+    def _begin_stage(self) -> None:
+        """Build the network anew with the options of the stage; what was trained is saved."""
+        assert self.stages
+        session, (of_run, of_model) = self.session, self.stages.values
+        self.options = replace(self.options, **of_run)
+        session.rebuild(replace(session.model.options, **of_model), named_parts(self.options.frozen))
+        session.set_rate(self.options.learning_rate)
+        session.notes = {**session.notes, "settings": {**session.notes.get("settings", {}), **of_run}}
+        self._renew_samplers()
 
     def _take_less(self, watchers: Watchers) -> None:
         """Find the largest batch that the memory holds, and go on with it."""
@@ -100,5 +123,5 @@ class Rounds:
         )
 
     def _renew_samplers(self) -> None:
-        self.samplers.update(self.make_samplers())
+        self.samplers.update(self.make_samplers(self.options))
         self.sources = self.start_sampling(self.samplers).sources

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,15 +123,26 @@ def start_device(options: TrainOptions, found: ModelFolder | None) -> ChosenDevi
 
 
 def open_session(
-    workspace: Workspace, options: TrainOptions, model_options: Any, found: ModelFolder | None
+    workspace: Workspace,
+    options: TrainOptions,
+    model_options: Any,
+    found: ModelFolder | None,
+    switched: Mapping[str, Any] | None = None,
 ) -> TrainingSession:
     """Build the model, as it was created or a new one, and read its newest whole generation.
+
+    Args:
+        workspace: The project.
+        options: The user's settings.
+        model_options: The model's own options; None for their defaults.
+        found: Its saved state; None for a new model.
+        switched: Those of the model's options that the stage of a recipe has switched.
 
     Raises:
         UserError: An option that is fixed was given another value; there is nothing to start from.
     """
     make_folder(workspace.model_dir)
-    wanted = {} if model_options is None else dataclasses.asdict(model_options)
+    wanted = {**({} if model_options is None else dataclasses.asdict(model_options)), **(switched or {})}
     if found is None:
         return _create_session(workspace, options, wanted)
     generation = found.generation
@@ -197,7 +209,7 @@ def _new_session(workspace: Workspace, options: TrainOptions, model_options: Mod
 
 def named_parts(text: str) -> list[str]:
     """Return the names of the parts that `--frozen` lists."""
-    return [name for name in (part.strip() for part in text.split(",")) if name]
+    return [name for name in (part.strip() for part in re.split(r"[,\n]", text)) if name]
 
 
 def _refuse_start(options: TrainOptions, state: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from facewright.core.images import Image
 from facewright.train.history import LossHistory
 from facewright.train.keys import TrainingCommand
+from facewright.train.recipe import Recipe
 
 OPEN_SECONDS = 10.0  # a page counts as open for this long after its last request
 MAX_MESSAGES = 20  # that are kept, of each kind
@@ -110,6 +111,7 @@ class TrainingStatus:
         advice: What the curves say; "" for nothing yet.
         preview: The newest preview, or None.
         end: How the training ended; "" before.
+        stage: The recipe, the number of the stage that runs, from 0, and what comes next; None without a recipe.
     """
 
     def __init__(
@@ -128,6 +130,8 @@ class TrainingStatus:
         self.state = RunState.STARTING
         self.preview: PreviewImage | None = None
         self.end = self.advice = ""
+        self.stage: tuple[Recipe, int, str] | None = None
+        self._sent_recipe: Recipe | None = None
         self._messages: dict[bool, deque[StatusMessage]] = {k: deque(maxlen=MAX_MESSAGES) for k in (False, True)}
         self._message_count = 0
         self._pending: deque[TrainingCommand] = deque(maxlen=MAX_PENDING)
@@ -170,7 +174,20 @@ class TrainingStatus:
         if self.page_open and self._end_seen.wait(self._fetch_seconds):
             time.sleep(SECONDS_FOR_OTHER_PAGES)
 
+    def publish_stage(self, recipe: Recipe, number: int, following: str) -> None:
+        """Publish which stage of a recipe runs, from 0, and what comes next."""
+        self.stage = recipe, number, following
+
+    def take_recipe(self) -> Recipe | None:
+        """Return the recipe that a page sent since the last call, or None."""
+        sent, self._sent_recipe = self._sent_recipe, None
+        return sent
+
     # Called by the page.
+
+    def send_recipe(self, recipe: Recipe) -> None:
+        """Hand a changed recipe to the training."""
+        self._sent_recipe = recipe
 
     def messages(self) -> list[StatusMessage]:
         """Return the messages that are kept, the newest first."""
