@@ -59,6 +59,7 @@ SCRIPTS: Mapping[str, str] = MappingProxyType(
         "6_train": "train",
         "6.1_train_timelapse": "timelapse",
         "6.2_export_dfm": "export",
+        "6.3_compare_trainings": "compare",
         "7_convert": "convert",
         "7.1_review": "review",
         "7.2_evaluate": "evaluate",

@@ -53,13 +53,15 @@ class HoldOut:
         trained: dict[str, list[int]] = {}
         held: dict[str, list[int]] = {}
         for side, files in faces.items():
-            runs = [(natural(first), natural(last)) for first, last in self.runs.get(side, ())]
-            trained[side], held[side] = [], []
-            for index, file in enumerate(files):
-                key = natural(file.stem)
-                out = any(first <= key <= last for first, last in runs)
-                (held if out else trained)[side].append(index)
+            out = [self.holds(side, file) for file in files]
+            trained[side] = [index for index, is_out in enumerate(out) if not is_out]
+            held[side] = [index for index, is_out in enumerate(out) if is_out]
         return trained, held
+
+    def holds(self, side: str, face: FaceFile) -> bool:
+        """Whether a face of "src" or "dst" is held out."""
+        key = natural(face.stem)
+        return any(natural(first) <= key <= natural(last) for first, last in self.runs.get(side, ()))
 
     def describe(self, faces: FaceStreams) -> str:
         """Say it in a line."""
@@ -84,10 +86,9 @@ def choose_hold_out(
     """
     if not percent:
         return HoldOut(why_not="not wanted (--hold-out 0)")
-    known = saved.get("hold_out") or {}
-    runs = {side: tuple((run[0], run[1]) for run in known.get("runs", {}).get(side, ())) for side in SIDES}
-    if any(runs.values()):
-        return _kept(HoldOut(runs, "", known.get("print", ""), known.get("since", 0)), faces, iteration)
+    known = hold_out_of(saved)
+    if known:
+        return _kept(known, faces, iteration)
     if iteration:
         return HoldOut(why_not="this model has been trained on all faces; a new one can hold some out")
     small = [side for side, files in faces.items() if len(files) * LARGEST_SHARE < LEAST]
@@ -97,6 +98,15 @@ def choose_hold_out(
     rng = np.random.default_rng([seed, len(SIDES)])
     chosen = {side: _chosen(files, percent, rng) for side, files in faces.items()}
     return _kept(HoldOut(chosen), faces, iteration)
+
+
+def hold_out_of(saved: Mapping[str, Any]) -> HoldOut:
+    """Return the faces that a saved state holds out."""
+    known = saved.get("hold_out") or {}
+    runs = {side: tuple((run[0], run[1]) for run in known.get("runs", {}).get(side, ())) for side in SIDES}
+    return HoldOut(
+        {side: found for side, found in runs.items() if found}, "", known.get("print", ""), known.get("since", 0)
+    )
 
 
 def _kept(choice: HoldOut, faces: FaceStreams, iteration: int) -> HoldOut:
