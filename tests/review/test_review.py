@@ -9,10 +9,14 @@ from commands.convert_runs import StubModels as StubTrained
 from commands.convert_runs import fill as fill_with_faces
 from commands.convert_runs import run as convert_with
 from convert.drawn_faces import landmarks
+from facewright.commands.convert import say_report
 from facewright.commands.review import Options, run
 from facewright.core.errors import UserError
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
+from facewright.extract.log import ExtractionLog
+from facewright.extract.open_frames import open_frames
+from facewright.faces.faceset import load_faceset
 from facewright.review.findings import FindingKind
 from facewright.review.ranking import worst_first
 from facewright.review.report import read_review, review_file
@@ -117,6 +121,34 @@ def test_the_end_of_a_conversion_names_the_review(workspace, capsys):
     assert [one.name for one in glance(report.jobs) if one.needs_a_look] == ["00003.png", "00008.png"]
     told = capsys.readouterr().out
     assert "7.1_review" in told and "00003.png, 00008.png" in told
+
+
+def test_what_the_extraction_tells_is_told_here_too(workspace, capsys):
+    """The verdict of step 5 and the review are one list; in frame 5 the face lies over the edge."""
+    fill_with_faces(workspace, 12)
+    (face,) = [one for one in single_faces(workspace) if one.stem == "00005"]
+    rewrite(Place(workspace, face), landmarks((-20, 30), 24).astype(np.float32))
+    settings = {"detector": "mtcnn", "face_type": "full", "size": 256}
+    lines = [{"frame": "", "settings": settings}]
+    lines += [
+        {
+            "frame": f"{number:05d}.png",
+            "settings": settings,
+            "faces": [f"{number:05d}_0.png"],
+            "boxes": [[0, 0, 99, 99]],
+        }
+        for number in range(12)
+    ]
+    workspace.dst.extract_journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    faces = load_faceset(workspace.dst.aligned_dir)
+    known = {one.name: one.reasons for one in open_frames(workspace.dst, ExtractionLog.read(workspace.dst), faces)}
+    assert "over the frame's edge" in known["00005.png"]
+    report = convert_with(workspace, StubTrained())
+    told = {one.name: one.reasons for one in glance(report.jobs, workspace.dst) if one.needs_a_look}
+    assert told.keys() == known.keys() and all(set(known[name]) & set(told[name]) for name in known)
+    capsys.readouterr()
+    say_report(report, side=workspace.dst)
+    assert "00005.png" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"frames": 3}', '{"format": "facewright review", "version": 9}', "\0"])

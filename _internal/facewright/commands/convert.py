@@ -20,12 +20,12 @@ from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.hints import again, hint
 from facewright.core.options import Option, PromptPlan, Value, question
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import Side, Workspace
 from facewright.extract.fit_faces import check_faces
 from facewright.extract.options import search_options
 from facewright.extract.session import extract_side
 from facewright.extract.side_run import ModelLoader, open_side
-from facewright.extract.verdict import say_verdict
+from facewright.extract.verdict import open_by_name, say_verdict
 from facewright.faces.faceset import load_faceset
 from facewright.models.registry import model_class
 from facewright.models.trained import find_trained, trained_names
@@ -49,7 +49,10 @@ def run(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | No
     check_faces(workspace, faces_side(workspace.dst, options))
     if options.preview or options.serve:
         console.heading("Preview of the conversion")
+        side = faces_side(workspace.dst, options)
+        known = open_by_name(side, load_faceset(side.aligned_dir)) or {}
         marks = {frame["name"]: ", ".join(frame["kinds"]) for frame in read_review(workspace).frames}
+        marks |= {name: ", ".join(one.reasons) for name, one in known.items()}
         report = look_first(workspace, options, models, marks)
         if report is None:
             at_once = again("--no-preview", *(["--no-serve"] if options.serve else []))
@@ -60,7 +63,7 @@ def run(workspace: Workspace, options: ConvertOptions, finders: ModelLoader | No
         side = faces_side(workspace.dst, options)
         say_verdict(side, load_faceset(side.aligned_dir))
         report = convert(workspace, options, models)
-    say_report(report, left_out=options.discard_frames and report.some)
+    say_report(report, left_out=options.discard_frames and report.some, side=faces_side(workspace.dst, options))
     return report
 
 
@@ -109,8 +112,14 @@ def look_question() -> Option:
     return Option("preview", bool, True, words, f"Look first, {where}?")
 
 
-def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
-    """Print what was done and what comes next; `left_out` tells that merged/ does not hold all frames."""
+def say_report(report: ConvertReport, *, left_out: bool = False, side: Side | None = None) -> None:
+    """Print what was done and what comes next.
+
+    Args:
+        report: What was done.
+        left_out: Whether merged/ does not hold all frames.
+        side: See `glance`.
+    """
     if report.written:
         console.say(_written(report))
     if report.own_masks is not None:
@@ -140,7 +149,7 @@ def say_report(report: ConvertReport, *, left_out: bool = False) -> None:
             f"something else now than when the faces were found. Search them again:{hint('extract', '--side', 'dst')}"
         )
     # Between frames that were not chosen, a face that is missing or jumps says nothing.
-    needing = [] if report.some else [one.name for one in glance(report.jobs) if one.needs_a_look]
+    needing = [] if report.some else [one.name for one in glance(report.jobs, side) if one.needs_a_look]
     if needing:
         console.say(
             f"Frames whose faces jump or are missing: {len(needing)} ({console.listed(needing)}). These and all others "

@@ -38,6 +38,12 @@ def say_verdict(side: Side, faces: FaceIndex, log: ExtractionLog | None = None, 
         console.say("No frame needs a look.")
 
 
+def open_by_name(side: Side, faces: FaceIndex) -> dict[str, OpenFrame] | None:
+    """Return the frames that need a look, by name; None where there was no extraction."""
+    log = ExtractionLog.read(side)
+    return None if log.settings is None else {one.name: one for one in open_frames(side, log, faces)}
+
+
 def _filled(faces: FaceIndex, log: ExtractionLog) -> list[str]:
     """Return the frames with a face that was not found but filled in, and that nobody has finished since."""
     names = {face.record.frame for face in faces.faces if face.record.origin == "filled"}
