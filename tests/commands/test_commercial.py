@@ -1,5 +1,6 @@
 """A workspace for commercial work: what is used in it, what is refused, and how it is asked."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from facewright.convert.plan import list_faces
 from facewright.core.errors import UserError
 from facewright.core.hints import hints_of
 from facewright.core.images import write_image
+from facewright.core.options import resolve
 from facewright.core.workspace import Workspace
 from facewright.extract.detectors.base import default_detector, detector_specs, make_detector
 from facewright.extract.fit_faces import check_faces
 from facewright.extract.landmarkers.base import landmarker_specs, make_landmarker
+from facewright.extract.options import BasicOptions
 from facewright.extract.second_search import passes
 from facewright.faces.landmarkers import landmarkers_of, say_small_faces
 from facewright.faces.record import load_face, save_face
@@ -58,6 +61,28 @@ def test_it_is_asked_once_and_remembered(workspace: Workspace, typed: Callable[.
     other.root.mkdir()
     shown = typed("")
     assert plan(other) == plan(other) == {"commercial": False} and len(shown) == 1
+
+
+def test_a_commercial_workspace_is_not_offered_what_it_may_not_use(
+    commercial: Workspace, typed: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = typed("")
+    found = resolve(BasicOptions, {"side": "src", "commercial": True}, {"detector": "blazeface"})
+    assert len(shown) == 1 and found.detector == "blazeface"
+    menu = capsys.readouterr().out
+    assert "blazeface" in menu and "mtcnn" not in menu
+    typed("")
+    resolve(BasicOptions, {"side": "src", "commercial": False}, {})
+    assert "mtcnn" in capsys.readouterr().out
+
+
+def test_the_parts_of_the_faces_that_are_there_are_the_usual_ones(workspace: Workspace) -> None:
+    for side, settings in ((workspace.src, {"detector": "dlib-hog", "landmarker": "mesh"}), (workspace.dst, {})):
+        side.frames_dir.mkdir(parents=True, exist_ok=True)
+        assert plan(workspace, side="dst").get("landmarker") == (None if side == workspace.src else "mesh")
+        side.extract_journal.write_text(json.dumps({"frame": "", "settings": {"detector": "mtcnn", **settings}}) + "\n")
+    assert plan(workspace, side="src") == {"commercial": False, "detector": "dlib-hog", "landmarker": "mesh"}
+    assert plan(workspace, side="dst") == {"commercial": False, "detector": "mtcnn", "landmarker": "dlib"}
 
 
 def test_what_is_not_allowed_is_refused_with_a_line(commercial: Workspace) -> None:

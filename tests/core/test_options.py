@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facewright.commands import sort
 from facewright.core.command import CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.options import Option, declared, option, output_values, question, resolve, show
@@ -171,3 +172,32 @@ def test_every_prompt_of_every_command(name: str, typed: Callable) -> None:
         shown = typed("?", *wrong, str(answer) if undecided else "")
         assert question(spec, spec.default) == answer
         assert len(shown) == 2 + len(wrong), f"{spec.name}: a wrong answer is asked again"
+
+
+@dataclass(frozen=True)
+class Order:
+    side: str = option("src", "Whose.", choices={"src": "one", "dst": "other"})
+    by: str = option(
+        "hist",
+        "How.",
+        choices={"hist": "colours", "match-dst": "by the other side"},
+        ask="By",
+        unasked=lambda values: {"match-dst"} if values["side"] == "dst" else (),
+    )
+
+
+def test_a_choice_that_is_no_use_beside_the_others_is_not_offered(
+    typed: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed("match-dst", "")
+    assert resolve(Order, {"side": "dst"}, {}).by == "hist"
+    assert "match-dst  by" not in capsys.readouterr().out
+    typed("match-dst")
+    assert resolve(Order, {}, {}).by == "match-dst"
+    assert "match-dst  by" in capsys.readouterr().out
+
+
+def test_a_sort_against_dst_is_offered_for_src_only() -> None:
+    (spec,) = [spec for spec in declared(sort.Options) if spec.name == "by"]
+    assert spec.choices.keys() - spec.asked_beside({"side": "dst"}).choices.keys() == {"match-dst"}
+    assert spec.asked_beside({"side": "src"}).choices == spec.choices

@@ -135,9 +135,8 @@ def say_report(report: ConvertReport, *, left_out: bool = False, side: Side | No
         console.say(f"Done before, and as it should be: {console.counted(report.up_to_date, 'frame')}.")
     if report.skipped_faces:
         console.warn(
-            f"Left as it is, for the model saw no face there: {console.counted(report.skipped_faces, 'face')}. "
-            "Train longer, or look "
-            "at these frames."
+            "Left as it is, for the model saw no face there, or a hand covers all of it: "
+            f"{console.counted(report.skipped_faces, 'face')}. Train longer, or look at these frames."
         )
     if report.scaled_faces:
         console.say(

@@ -30,6 +30,7 @@ class Options:
         "What decides the order.",
         choices={method.name: method.help for method in methods().values()},
         ask="Sort by",
+        unasked=lambda answers: {method.name for method in methods().values() if method.against == answers.get("side")},
     )
     dry_run: bool = option(False, "Print old and new names; rename and move nothing.", remember=False)
     contact_sheet: bool = option(

@@ -14,7 +14,7 @@ import dataclasses
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, TypeVar
 
 from facewright.core import console
@@ -40,6 +40,8 @@ class Option:
         help: One or two sentences; ranges and defaults are added by the program.
         ask: The console question, or None for an option that is never asked.
         choices: Allowed values with a line of explanation each; empty when any value goes.
+        unasked: Says from the values of the options before it, and the flags, which choices the question leaves out:
+            they are no use there. None: none.
         low, high: Inclusive range of a number, or None.
         remember: Whether a typed answer becomes the next run's default.
         check: Raises a UserError for a text that does not fit; None where any text does.
@@ -63,6 +65,7 @@ class Option:
     help: str
     ask: str | None = None
     choices: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unasked: Callable[[Mapping[str, Any]], Container[str]] | None = None
     low: float | None = None
     high: float | None = None
     remember: bool = True
@@ -76,6 +79,12 @@ class Option:
     explain: Callable[[], str] | None = None
     group: str = ""
     keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def asked_beside(self, answers: Mapping[str, Any]) -> "Option":
+        """Return it with the choices that its question offers beside these answers."""
+        left_out = self.unasked(answers) if self.unasked else ()
+        choices = {name: words for name, words in self.choices.items() if name not in left_out}
+        return dataclasses.replace(self, choices=choices)
 
     @property
     def flag(self) -> str:
@@ -275,7 +284,7 @@ def resolve(
             continue
         default = kept_value(spec, remembered) if spec.remember else spec.default
         if spec.ask and spec.name not in skip and console.interactive() and spec.applies(answers):
-            default = question(spec, default)
+            default = question(spec.asked_beside({**flags, **answers}), default)
         answers[spec.name] = default
     _name_idle(settings, answers, [name for name, value in flags.items() if value is not None])
     return settings(**answers)

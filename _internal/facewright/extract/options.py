@@ -40,7 +40,7 @@ from facewright.extract.landmarkers.base import (
     landmarker_specs,
 )
 from facewright.extract.licences import commercial_answer, remember_commercial
-from facewright.extract.log import LoggedSettings
+from facewright.extract.log import ExtractionLog, LoggedSettings
 from facewright.extract.rotation import parse_angles
 
 # Of 4,900 faces of ten people a single photo keeps 99.9 % of the person's own and 0.3 % of the others' (three photos:
@@ -53,6 +53,11 @@ QUESTION_HELP = (
     "--no-commercial change it."
 )
 PHOTOS = "photos"  # beside the settings: what was on them
+
+
+def _for_no_pay() -> set[str]:
+    """Return the detectors that a commercial workspace may not use."""
+    return {spec.name for spec in detector_specs() if not spec.licence.commercial}
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class BasicOptions:
         "How faces are found. Try another one where many faces are missed or much else is taken for a face.",
         choices={spec.name: spec.summary for spec in detector_specs()} | MANUAL_CHOICE,
         ask="Detector",
+        unasked=lambda answers: _for_no_pay() if answers.get("commercial") else (),
         affects_output=True,
     )
     face_type: str = option(
@@ -319,23 +325,39 @@ def search_options(**chosen: Any) -> ExtractOptions:
 
 
 def commercial_plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
-    """Ask once per workspace whether it is for commercial work; then the parts of the last run must be fit for it."""
+    """Ask once per workspace whether it is for commercial work; then the parts of the last run must be fit for it.
+
+    Detector and landmarker of the faces that are there are the usual ones from then on.
+    """
     commercial = flags.get("commercial")
     if commercial is None:
         commercial = commercial_answer(workspace)
     if commercial is None and console.interactive():
         commercial = console.confirm(QUESTION, default=False, help=QUESTION_HELP)
         remember_commercial(workspace, commercial)
+    used = _parts_used(workspace, str(flags.get("side") or "src"))
     if not commercial:
-        return PromptPlan(flags={"commercial": False})
-    last = typed_answers(workspace, "extract", ExtractOptions)
+        return PromptPlan(flags={"commercial": False}, remembered=used)
+    last = {**typed_answers(workspace, "extract", ExtractOptions), **used}
     fit_detectors = {*MANUAL_CHOICE, *(spec.name for spec in detector_specs() if spec.licence.commercial)}
     fit_landmarkers = {spec.name for spec in landmarker_specs() if spec.licence.commercial}
     fit = {
         **({} if last.get("detector") in fit_detectors else {"detector": COMMERCIAL_DETECTOR}),
         **({} if last.get("landmarker") in fit_landmarkers else {"landmarker": COMMERCIAL_LANDMARKER}),
     }
-    return PromptPlan(flags={"commercial": True}, remembered=fit)
+    return PromptPlan(flags={"commercial": True}, remembered={**used, **fit})
+
+
+def _parts_used(workspace: Workspace, side: str) -> dict[str, Any]:
+    """Return detector and landmarker of the faces that are there: of this side, or else of the other one."""
+    for one in (workspace.side(side), workspace.side(side).other):
+        settings = ExtractionLog.read(one).settings
+        if settings and (one.short == side or settings.get("detector") not in MANUAL_CHOICE):
+            return {
+                "detector": settings.get("detector", DEFAULT_DETECTOR),
+                "landmarker": settings.get("landmarker", DEFAULT_LANDMARKER),
+            }
+    return {}
 
 
 def apply_commercial(workspace: Workspace, options: ExtractOptions) -> None:
