@@ -11,7 +11,7 @@ import pytest
 from commands.convert_runs import add_face, fill
 from facewright.convert import plan
 from facewright.convert.cast import Cast, TrainedState
-from facewright.convert.masks import DstFace, MaskKind
+from facewright.convert.masks import PROVIDERS, DstFace, MaskKind
 from facewright.convert.parameters import ConvertOptions, Parameters, keyed_options, resolve_parameters
 from facewright.convert.pipeline import ModelInput
 from facewright.convert.plan import Job, Share, count_masked_faces, job_key, list_faces, make_plan, uses_records
@@ -188,6 +188,23 @@ def test_polygons_count_where_masks_of_records_do(workspace):
     masks = {planned.job.frame.name: planned.job.faces[0].mask for planned in plan[:2]}
     assert masks["00001.png"] is None
     assert decode_mask(masks["00002.png"].text).max() == 0
+
+
+def test_the_mask_of_a_mask_model_is_used_where_it_is_asked_for(workspace):
+    options = dataclasses.replace(BASE, mask="model")
+    before = keys(workspace, options)
+    add_face(workspace, 2, "00002_0.png", mask=mask_of(0))  # imported
+    assert keys(workspace, options) == before
+    path = next(face.path for face in list_faces(workspace.dst)["00002"])
+    update_record(path, dataclasses.replace(load_record(path), mask_source="predicted"))
+    assert changed(before, keys(workspace, options)) == ["00002.png"]
+    side = workspace.dst
+    plan = make_plan(side.distinct_frames(), list_faces(side), side, options, Cast(STATE))
+    assert count_masked_faces(plan) == 1 and uses_records(plan[0])
+    (share,) = plan[1].job.shares
+    (face,) = share.faces
+    predicted, hull = (PROVIDERS[kind](face, np.float64([[1, 0, 0], [0, 1, 0]]), 64) for kind in share.parameters.masks)
+    assert predicted.max() == 0 < hull.max()
 
 
 def test_a_mask_that_is_not_used_changes_nothing(workspace):

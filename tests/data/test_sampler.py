@@ -20,6 +20,7 @@ from facewright.data.sample import (
     before_cut,
     make_sample,
     prepare_face,
+    with_predicted_masks,
     with_record_masks,
     without_covers,
 )
@@ -242,12 +243,12 @@ def test_a_face_holds_the_masks_that_its_outputs_need():
             assert 0.02 < made["focus"].sum() / made["mask"].sum() < 0.5
 
 
-def drawn(sample, points, mask=None, occlusion=None):
+def drawn(sample, points, mask=None, mask_source="imported", occlusion=None):
     """Return one output of a face of 96 px, unchanged."""
     record = FaceRecord(
         FaceType.FULL, 96, points, points, "1.png", "", 1.0, (0, 0, 9, 9), np.eye(2, 3), (0, 0, 0), mask
     )
-    record = replace(record, occlusion=occlusion)
+    record = replace(record, mask_source=mask_source, occlusion=occlusion)
     face = prepare_face(scene(96, 96, 1), record, (sample,))
     return make_sample(face, (sample,), None)[0][..., 0]
 
@@ -287,6 +288,16 @@ def test_the_mask_of_the_record_is_the_target_where_a_face_carries_one(side):
     near = np.abs(places[:, 0] - 47.5).reshape(48, 48) < 5
     mask = drawn(sample, points, left_half(side))
     assert (mask == left)[shown & ~near].all() and shown.mean() > 0.5
+
+
+def test_the_mask_of_a_mask_model_is_the_target_where_there_is_one():
+    points = landmarks((48, 48), 53, 4).astype(np.float32)
+    plain = Sample("mask", "mask", 48, FaceType.FULL)
+    (sample,), (of_any,) = with_predicted_masks([plain]), with_record_masks([plain])
+    mask, hull = left_half(96), drawn(plain, points)
+    assert (drawn(sample, points, mask, "imported") == hull).all()
+    assert (drawn(sample, points, mask, "predicted") == drawn(of_any, points, mask)).all()
+    assert (drawn(sample, points, mask, "predicted") != hull).any()
 
 
 @pytest.mark.parametrize("mask", [None, "no mask"])

@@ -15,6 +15,7 @@ from facewright.faces.color_transfer import ColorTransfer
 
 # Names of masks that are neither the network's nor one of dst's alone, see `facewright.convert.parameters`.
 DST_HULL, FULL = "dst-hull", "full"
+OF_MASK_MODEL = "model"
 MODES = {
     Mode.HIST_MATCH.value: "per-channel histogram matching",
     Mode.HIST_MATCH_BW.value: "the same, from a greyscale face",
@@ -35,6 +36,7 @@ MASKED_CHOICES = {
 MASK_CHOICES = {
     MaskKind.HULL.value: "learned-prd, in light and for some models inside the hull of dst's landmarks (default)",
     MaskKind.RECORD.value: "learned-prd, inside the mask that dst's face carries; faces without one as hull",
+    OF_MASK_MODEL: "learned-prd, inside what a trained mask model saw of dst's face; faces without that as hull",
     LearnedMask.PRD.value: "the model's mask of the face that it draws (src's decoder)",
     LearnedMask.DST.value: "the model's mask of dst's own face (dst's decoder; takes longer)",
     LearnedMask.PRODUCT.value: "where both of these see a face",
@@ -161,8 +163,8 @@ class Controls:
     mask: str = _control(
         str(MaskKind.HULL),
         "Which part of dst's face is replaced. record: where the mask of the face in aligned/ (of the mask model, or "
-        "painted in another program and imported with it) is white. occlusion: not where the face's occlusion mask is "
-        "white, so that hair or a hand before the face is left out.",
+        "painted in another program and imported with it) is white. model: likewise, of the mask model alone. "
+        "occlusion: not where the face's occlusion mask is white, so that hair or a hand before the face is left out.",
         EDGE,
         choices=MASK_CHOICES,
         keys={"x": ">"},

@@ -26,7 +26,7 @@ TEETH = (0.6, 0.9)  # of the skin's darkest channel: from the first on it may be
 
 
 class MaskKind(StrEnum):
-    """Which mask of dst limits the replaced area; `MODEL` is none."""
+    """Which mask of dst limits the replaced area; `MODEL` is none: what the swapping model sees alone."""
 
     HULL = "hull"
     RECORD = "record"
@@ -34,6 +34,7 @@ class MaskKind(StrEnum):
     RECT = "rect"
     HULL_RECT = "hull+rect"
     OCCLUSION = "occlusion"
+    PREDICTED = "predicted"
 
 
 class LearnedMask(StrEnum):
@@ -77,11 +78,13 @@ class RecordMask:
         text: base64 of a grey PNG, in the aligned image of the record.
         matrix: 2x3, frame -> that aligned image.
         size: Side of that image in pixels, to which a mask of another one is scaled; 0: the mask is as large.
+        predicted: Whether a trained mask model saw it.
     """
 
     text: str
     matrix: Matrix
     size: int = 0
+    predicted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +149,11 @@ def hull_of(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
 def record_mask(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
     """The mask of the face's record; what the record's aligned image does not show is 0."""
     return _decoded(face.mask, matrix, side)
+
+
+def predicted_mask(face: DstFace, matrix: Matrix, side: int) -> Mask | None:
+    """The same, where a mask model saw it."""
+    return _decoded(face.mask, matrix, side) if face.mask and face.mask.predicted else None
 
 
 def _decoded(kept: RecordMask | None, matrix: Matrix, side: int) -> Mask | None:
@@ -214,6 +222,7 @@ PROVIDERS: Mapping[MaskKind, MaskProvider] = MappingProxyType(
         MaskKind.RECT: rect_of,
         MaskKind.HULL_RECT: hull_and_rect,
         MaskKind.OCCLUSION: uncovered,
+        MaskKind.PREDICTED: predicted_mask,
     }
 )
 

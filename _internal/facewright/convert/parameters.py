@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facewright.convert.blend import Mode
-from facewright.convert.controls import DST_HULL, FULL, LEAVE, Controls
+from facewright.convert.controls import DST_HULL, FULL, LEAVE, OF_MASK_MODEL, Controls
 from facewright.convert.detail import SharpenKind
 from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm, needs_onnx
 from facewright.convert.masks import KeepZone, LearnedMask, MaskKind
@@ -291,4 +291,6 @@ def _limits(mask: str, *, within_hull: bool) -> tuple[tuple[MaskKind, ...], Lear
         return (MaskKind.MODEL,), LearnedMask(mask)
     if mask in WHATEVER_IS_SEEN:
         return (WHATEVER_IS_SEEN[mask],), LearnedMask.NONE
-    return (usual,) if mask == MaskKind.HULL else (MaskKind(mask), usual), LearnedMask.PRD
+    if mask == MaskKind.HULL:
+        return (usual,), LearnedMask.PRD
+    return (MaskKind.PREDICTED if mask == OF_MASK_MODEL else MaskKind(mask), usual), LearnedMask.PRD

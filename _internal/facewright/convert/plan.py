@@ -42,13 +42,13 @@ from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
 from facewright.faces.landmarkers import warn_of_mixed_landmarkers
 from facewright.faces.mask import decode_mask, encode_mask, outline_of
 from facewright.faces.record import FaceRecord
-from facewright.faces.visible import mask_with_polygons
+from facewright.faces.visible import has_predicted_mask, mask_with_polygons
 from facewright.ui.contact_sheet import evenly
 
 # Goes up when the same parameters give another image, so that older results are made again.
 VERSION = 2
 NAMED = 3  # files named in a message
-OF_RECORDS = frozenset((MaskKind.RECORD, MaskKind.OCCLUSION))
+OF_RECORDS = frozenset((MaskKind.RECORD, MaskKind.OCCLUSION, MaskKind.PREDICTED))
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
 
 
@@ -244,6 +244,8 @@ def _dst_face(face: FaceFile, shape: FrameSize | None, around: Sequence[Sequence
         RecordMask(text, record.matrix, record.size) if text else None
         for text in (_mask_text(record), record.occlusion)
     )
+    if mask and has_predicted_mask(record):
+        mask = dataclasses.replace(mask, predicted=True)
     motion = motion_of(record.frame_landmarks, *around)
     return DstFace(record.frame_landmarks, mask, shape and found_in(face, shape), occlusion, motion, outline_of(record))
 
@@ -299,7 +301,10 @@ def _hashed(parts: Mapping[str, Any]) -> str:
 def _face_key(face: DstFace, parameters: Parameters) -> list[Any]:
     """Return what counts of a face with these parameters."""
     key = [np.asarray(face.landmarks, float).round(3).tolist()]
-    key.append(_mask_key(face.mask) if MaskKind.RECORD in parameters.masks else None)
+    used = MaskKind.RECORD in parameters.masks or (
+        MaskKind.PREDICTED in parameters.masks and face.mask and face.mask.predicted
+    )
+    key.append(_mask_key(face.mask) if used else None)
     if face.found_in:
         key.append(face.found_in.shape)
     if (parameters.leave_covers and face.occlusion) or MaskKind.OCCLUSION in parameters.masks:
@@ -405,7 +410,11 @@ def check_frames(jobs: Sequence[Job], side: Side) -> None:
 def count_masked_faces(plan: Sequence[Planned]) -> int:
     """Return how many faces have a readable mask of their own that is used."""
     used = [
-        {MaskKind.RECORD: face.mask, MaskKind.OCCLUSION: face.occlusion}[kind]
+        face.occlusion
+        if kind is MaskKind.OCCLUSION
+        else face.mask
+        if kind is MaskKind.RECORD or (face.mask and face.mask.predicted)
+        else None
         for planned in plan
         for share in planned.job.shares
         for kind in OF_RECORDS.intersection(share.parameters.masks)

@@ -19,7 +19,14 @@ from facewright.faces.align import Matrix, zoom_of
 from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
-from facewright.faces.visible import known_mask, mask_with_polygons, record_hull, uncovered, visible_mask
+from facewright.faces.visible import (
+    has_predicted_mask,
+    known_mask,
+    mask_with_polygons,
+    record_hull,
+    uncovered,
+    visible_mask,
+)
 
 Batch = dict[str, NDArray[np.float32]]
 SLACK = 0.05  # a face may be enlarged or shrunk by this much before another one of its sizes is taken
@@ -52,6 +59,11 @@ def _record_mask(record: FaceRecord, landmarks: NDArray[np.float32], side: int) 
     return _uncovered(record, landmarks, side) if own is None else own
 
 
+def _predicted_mask(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
+    seen = has_predicted_mask(record)
+    return _record_mask(record, landmarks, side) if seen else _uncovered(record, landmarks, side)
+
+
 def _visible(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
     return visible_mask(record, side)
 
@@ -63,6 +75,7 @@ SAMPLE_KINDS: Mapping[str, SampleKind] = MappingProxyType(
         "mask": SampleKind("hull of the face", record_hull),
         "focus": SampleKind("eyes and mouth", _eyes_and_mouth),
         "record": SampleKind("the mask that the face carries, the hull where it carries none", _record_mask),
+        "predicted": SampleKind("what a mask model saw of the face, else as uncovered", _predicted_mask),
         "uncovered": SampleKind("hull of the face without what lies before it", _uncovered),
         "visible": SampleKind("what of the face is seen, as far as its record tells", _visible),
         "known": SampleKind("where that may be believed", known_mask),
@@ -149,6 +162,11 @@ FACE_MASKS = ("mask", "uncovered", "record")  # kinds that a model's mask may be
 def with_record_masks(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Return the outputs with the mask of the face's record in place of the hull."""
     return _with_masks(samples, "record")
+
+
+def with_predicted_masks(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return the outputs with what a mask model saw in place of the hull."""
+    return _with_masks(samples, "predicted")
 
 
 def without_covers(samples: Sequence[Sample]) -> tuple[Sample, ...]:

@@ -72,6 +72,11 @@ def mask_with_polygons(record: FaceRecord, side: int) -> Mask | None:
     return with_polygons(base if record.mask is not None else uncovered(record, base), record.polygons, matrix)
 
 
+def has_predicted_mask(record: FaceRecord) -> bool:
+    """Whether the mask that a face carries is what a trained mask model saw."""
+    return record.mask is not None and record.mask_source == "predicted"
+
+
 def uncovered(record: FaceRecord, mask: Mask) -> Mask:
     """Return a mask without what the record says lies before the face.
 
@@ -146,7 +151,7 @@ def unseen_share(record: FaceRecord, landmarks: Points, side: int) -> float:
 
 def says_its_edge(record: FaceRecord) -> bool:
     """Whether the label of a face says by itself where the face ends: a mask of its own, or outlines."""
-    predicted = record.mask is not None and record.mask_source == "predicted" and bool(record.polygons)
+    predicted = has_predicted_mask(record) and bool(record.polygons)
     return has_own_mask(record) or predicted or any(polygon.kind == "outline" for polygon in record.polygons)
 
 

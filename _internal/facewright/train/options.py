@@ -16,6 +16,7 @@ MASK_CHOICES = {
     "occlusion": "the hull of the landmarks without the hands before the face",
     "hull": "the hull of the landmarks, covered or not",
     "record": "the mask that the face in aligned/ carries (of the mask model, or imported); else as occlusion",
+    "model": "what a trained mask model saw of the face; else as occlusion",
 }
 SAMPLING = {
     "auto": "on a GPU inside the training step, else by the processor ahead of it",

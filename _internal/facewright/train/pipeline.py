@@ -15,6 +15,7 @@ from facewright.core.workers import threads
 from facewright.core.workspace import Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
+from facewright.faces.visible import has_predicted_mask
 from facewright.models.base import FaceModel
 from facewright.nn.checkpoint import ModelFolder
 from facewright.nn.gpus import environment_restored
@@ -251,10 +252,13 @@ def _time_rows(session: TrainingSession, options: TrainOptions) -> list[tuple[st
 
 def _mask_rows(faces: FaceStreams, options: TrainOptions) -> list[tuple[str, str]]:
     """Return how many faces have a mask of their own; nothing where those are not used."""
-    if options.mask != "record":
+    if options.mask not in ("record", "model"):
         return []
-    counts = [f"{count_own_masks(side)} of {len(side)} {name}" for name, side in faces.items()]
-    return [("masks", f"{' and '.join(counts)} faces have a mask of their own; the hull for the others")]
+    predicted = options.mask == "model"
+    chosen = {name: [f for f in side if has_predicted_mask(f.record) or not predicted] for name, side in faces.items()}
+    counts = [f"{count_own_masks(chosen[name])} of {len(side)} {name}" for name, side in faces.items()]
+    what = "a mask of a mask model" if predicted else "a mask of their own"
+    return [("masks", f"{' and '.join(counts)} faces have {what}; the hull for the others")]
 
 
 def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal) -> LoopSettings:

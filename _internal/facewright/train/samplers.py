@@ -13,7 +13,7 @@ from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.core.workspace import Workspace
 from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
-from facewright.data.sample import Sample, with_record_masks, without_covers
+from facewright.data.sample import Sample, with_predicted_masks, with_record_masks, without_covers
 from facewright.data.sampler import Sampler
 from facewright.data.sampling_order import SamplingStrategy, identity_pairs, pose_matched, yaw_balanced
 from facewright.data.store import ChosenFaces, DecodedFaces, FaceStore
@@ -24,7 +24,9 @@ from facewright.train.faces import MAX_LISTED, FaceStreams
 from facewright.train.options import TrainOptions
 from facewright.train.session import TrainingSession
 
-MASKS = MappingProxyType({"record": with_record_masks, "occlusion": without_covers})  # the hull needs none
+MASKS = MappingProxyType(
+    {"record": with_record_masks, "model": with_predicted_masks, "occlusion": without_covers}  # the hull needs none
+)
 MAX_WORKERS = 8  # per side; Python's lock lets no more of them work at once
 WORKERS_PER_GIB = 4  # a worker that decodes holds an image of up to 1024 px and its copies
 MEMORY_DIVISOR = 8  # this part of the memory may hold faces of a side where there is no cache
