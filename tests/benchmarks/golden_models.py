@@ -9,6 +9,7 @@ the repository: they take 9 MB.
 
 import argparse
 import json
+import pickle
 import sys
 import tempfile
 import zlib
@@ -18,7 +19,6 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "_internal")]
 
 import numpy as np  # noqa: E402
 
-from facewright.interop.deepfacelab_models import find_models, read_model  # noqa: E402
 from facewright.models.dfl_import import import_folder  # noqa: E402
 from facewright.models.trained import load_trained  # noqa: E402
 from facewright.nn import devices  # noqa: E402
@@ -39,7 +39,7 @@ def main() -> None:
     faces = np.load(folder / "xseg" / "input.npz")["input_u8"].astype(np.float32) / np.float32(255)
     wrong = [name for name, difference in worst.items() if not difference <= FACE]
     for name in ("xseg", "xseg_2020"):
-        worst[name] = xseg(folder / name, faces)
+        worst[name] = xseg(folder / name, (folder / "xseg" / "XSeg_data.dat").read_bytes(), faces)
         wrong += [name] if not worst[name] <= LOGITS else []
     for name, difference in worst.items():
         print(f"{name:<20} {difference:.1e}{'  DIFFERS' if name in wrong else ''}")
@@ -76,42 +76,34 @@ def quick96(place: Path) -> float:
 
 
 def amp(place: Path) -> float:
-    """Read the files as the import does, put the network together."""
-    from facewright.nn import dfl_weights, saehd_networks
-
-    foreign, wanted = read_model(find_models(place)[0]), np.load(place / "expected.npz")
-    o = foreign.options
-    widths = (o["ae_dims"], o["e_dims"], o["d_dims"], o["d_mask_dims"], o["inter_dims"])
-    shape = saehd_networks.Architecture("amp", "udt", o["resolution"], *widths)
-    parts = {
-        "encoder": saehd_networks.encoder(shape),
-        "inter_src": saehd_networks.inter(shape, "inter_src"),
-        "inter_dst": saehd_networks.inter(shape, "inter_dst"),
-        "decoder": saehd_networks.decoder(shape, "decoder"),
-    }
-    for name, part in parts.items():
-        flattened = shape.encoded if name == "encoder" else None
-        dfl_weights.load_file(part, foreign.arrays(name), flattened=flattened, unflattened=shape.middle)
-    code = parts["encoder"](np.load(place / "input.npz")["input"])
-    src, dst = np.asarray(parts["inter_src"](code)), np.asarray(parts["inter_dst"](code))
-    made, expected = [*parts["decoder"](dst)], [wanted["dst_dst"], wanted["dst_dst_mask"]]
+    """Import the folder as users do, and convert at every share of src."""
+    given, wanted = np.load(place / "input.npz")["input"], np.load(place / "expected.npz")
+    with tempfile.TemporaryDirectory() as folder:
+        import_folder(place, Path(folder))
+        model = load_trained(Path(folder))
+    made, expected = [*model.morphed(0).predict(given)], [wanted["dst_dst"], wanted["dst_dst_mask"]]
     for name in (name for name in wanted.files if name.startswith("src_dst_") and "mask" not in name):
         value = name.removeprefix("src_dst_")
-        count = int(np.float32(src.shape[-1]) * np.float32(float(value)))
-        made += parts["decoder"](np.concatenate([src[..., :count], dst[..., count:]], axis=-1))
+        made += model.morphed(float(value)).predict(given)
         expected += [wanted[name], wanted[f"src_dst_mask_{value}"]]
     return greatest(made, expected)
 
 
-def xseg(place: Path, faces: np.ndarray) -> float:
-    """Draw the weights by the rule; compare the logits."""
-    from facewright.nn import dfl_weights, xseg_network
+def xseg(place: Path, data: bytes, faces: np.ndarray) -> float:
+    """Draw the weights by the rule, import them as users do; compare the logits."""
+    from facewright.core.workspace import Workspace
+    from facewright.masks.applying import load_mask_network
+    from facewright.nn import keras
 
-    network = xseg_network.xseg_of_2020() if place.name.endswith("2020") else xseg_network.xseg()
-    middle = (4, 4, 256)
-    dfl_weights.load_file(network, drawn(place)["XSeg_256.npy"], flattened=middle, unflattened=middle)
     wanted = np.load(place / "expected.npz")["logits"]
-    return greatest([network(faces[: len(wanted)])], [wanted])
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        (workspace.root / "XSeg_data.dat").write_bytes(data)
+        (workspace.root / "XSeg_256.npy").write_bytes(pickle.dumps(drawn(place)["XSeg_256.npy"], 4))
+        import_folder(workspace.root, workspace.model_dir)
+        network = load_mask_network(workspace).model.parts["network"]
+    before_sigmoid = keras.Model(network.input, network.layers[-1].input)
+    return greatest([before_sigmoid(faces[: len(wanted)])], [wanted])
 
 
 def greatest(made, wanted) -> float:

@@ -256,16 +256,6 @@ def test_a_save_that_was_cut_off_is_read_from_its_new_file(tmp_path, model_dir):
     assert import_folder(tmp_path / "old", model_dir)
 
 
-def test_other_kinds_in_the_same_folder_are_named_and_passed_over(tmp_path, model_dir, capsys):
-    write_saehd(tmp_path / "old")
-    (tmp_path / "old" / "XSeg_data.dat").write_bytes(data_file({"face_type": "wf", "pretrain": False}))
-    assert [done.name for done in import_folder(tmp_path / "old", model_dir, "anna")] == ["anna"]
-    assert "XSeg" in capsys.readouterr().out
-    (tmp_path / "old" / "tiny_SAEHD_data.dat").unlink()
-    with pytest.raises(UserError, match="XSeg"):
-        import_folder(tmp_path / "old", model_dir)
-
-
 def test_a_name_that_is_taken(tmp_path, model_dir):
     write_saehd(tmp_path / "old")
     import_folder(tmp_path / "old", model_dir)

@@ -1,8 +1,8 @@
 """List the models of the workspace, or import models that DeepFaceLab saved.
 
 Without a flag the models of model/ are listed, the one saved last first. `--import FOLDER` reads the models of a folder
-of DeepFaceLab (SAEHD, AMP, Quick96: files *_data.dat and *.npy) as plain data, without running anything in them: they
-can be converted with, exported and trained on.
+of DeepFaceLab (SAEHD, AMP, Quick96, XSeg: files *_data.dat and *.npy) as plain data, without running anything in them:
+they can be converted with, exported and trained on; an XSeg becomes the mask model.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from facewright.core.hints import hint
 from facewright.core.names import printable
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
-from facewright.nn.saved_models import list_saved_models
+from facewright.nn.saved_models import MASK_MODEL, list_saved_models
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,10 @@ def _import(workspace: Workspace, options: Options) -> ModelsResult:
         console.say(f"{model.source} is now the model {model.name}: {model.kind}, iteration {model.iteration}{more}.")
         if model.dropped:
             console.say(f"Left behind: {'; '.join(model.dropped)}.")
-        console.say(f"To convert with it:{hint('convert --model', model.name)}")
+        if model.kind == MASK_MODEL:
+            console.say(f"To write its masks into the faces:{hint('mask --side dst --action apply')}")
+        else:
+            console.say(f"To convert with it:{hint('convert --model', model.name)}")
     listed = tuple(model.name for model in list_saved_models(workspace.model_dir))
     return ModelsResult(listed, tuple(model.name for model in found))
 

@@ -35,7 +35,8 @@ NETWORKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "amp": ("encoder", "inter_src", "inter_dst", "decoder"),
     }
 )
-OPTIMIZER, STEPS = "src_dst_opt", "iters:0"
+XSEG, XSEG_NETWORK = "XSeg", "256"
+STEPS = "iters:0"  # of the optimiser
 KERAS_NAMES = "*.h5"  # of the version until January 2020
 
 
@@ -57,9 +58,15 @@ class ForeignModel:
     iteration: int
     options: Mapping[str, Any]
 
+    @property
+    def optimizer_file(self) -> str:
+        """The file of what the optimiser knows, called as the networks are."""
+        return "256_opt" if self.kind == XSEG else "src_dst_opt"
+
     def path(self, network: str) -> Path:
         """Return the file of a network; where a save was cut off, the new one that had not got its name yet."""
-        path = self.folder / f"{self.name}_{self.kind}_{network}.npy"
+        named = XSEG if self.kind == XSEG else f"{self.name}_{self.kind}"
+        path = self.folder / f"{named}_{network}.npy"
         unnamed = path.with_name(f"{path.name}.tmp")
         return unnamed if unnamed.exists() and not path.exists() else path
 
@@ -90,11 +97,11 @@ class ForeignModel:
         Raises:
             NotImportable, PickleRefused, OSError: As `arrays`.
         """
-        found = self._content(OPTIMIZER)
+        found = self._content(self.optimizer_file)
         steps = np.ravel(found.pop(STEPS, -1)) if isinstance(found, dict) else np.zeros(0)
         if steps.size != 1 or steps.dtype.kind not in "iuf" or not 0 <= steps[0] <= MOST_ITERATIONS:
-            raise NotImportable(f"{self.path(OPTIMIZER).name} tells no number of steps")
-        return int(steps[0]), self._weights(OPTIMIZER, found)
+            raise NotImportable(f"{self.path(self.optimizer_file).name} tells no number of steps")
+        return int(steps[0]), self._weights(self.optimizer_file, found)
 
     def _content(self, network: str) -> Any:
         data = read_regular(self.path(network), longest=LARGEST)
@@ -120,7 +127,9 @@ def find_models(folder: Path) -> list[Path]:
     if not found and any(folder.glob(KERAS_NAMES)):
         raise NotImportable("its networks (*.h5) are those of DeepFaceLab 1, before 2020, which were built otherwise")
     if not found:
-        raise NotImportable("it holds no file NAME_SAEHD_data.dat, NAME_AMP_data.dat or NAME_Quick96_data.dat")
+        raise NotImportable(
+            "it holds no file NAME_SAEHD_data.dat, NAME_AMP_data.dat, NAME_Quick96_data.dat or XSeg_data.dat"
+        )
     return found
 
 

@@ -20,8 +20,9 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map, threads
 from facewright.core.workspace import Side, Workspace
 from facewright.data.sample import make_sample, prepare_face
-from facewright.faces.align import FaceType, align_matrix, invert
+from facewright.faces.align import FaceType, invert
 from facewright.faces.carried import Polygons, carry_polygons
+from facewright.faces.dfl_crop import face_matrix
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.mask import Mask, encode_mask, with_polygons
 from facewright.faces.record import FaceRecord, load_face
@@ -31,7 +32,7 @@ from facewright.masks.options import MaskApplyOptions
 from facewright.masks.training import OUTSIDE
 from facewright.models.base import Array
 from facewright.models.mask import FaceMask
-from facewright.models.trained import find_generation, load_generation
+from facewright.models.trained import build_options, find_generation, load_generation
 from facewright.nn import devices
 from facewright.nn.saved_models import MASK_MODEL
 
@@ -93,10 +94,11 @@ def load_mask_network(workspace: Workspace) -> MaskNetwork:
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the mask model is damaged ({reason}); {generation.folder.name} is used.")
     devices.precision("float32")
-    model = FaceMask(FaceMask.Options())
+    model = FaceMask(build_options(MASK_MODEL, generation.state.get("options") or {}))
     load_generation(model, generation, optimizer=False)
     state = generation.state
-    return MaskNetwork(model, generation.fingerprint, int(state.get("iteration", 0)), bool(state.get(OUTSIDE)))
+    outside = bool(state.get(OUTSIDE)) or model.is_xseg
+    return MaskNetwork(model, generation.fingerprint, int(state.get("iteration", 0)), outside)
 
 
 def apply_masks(workspace: Workspace, side: Side, options: MaskApplyOptions) -> Applied:
@@ -212,7 +214,7 @@ def _predicted(
 def _in_aligned(seen: Mask, record: FaceRecord, network: MaskNetwork) -> Mask:
     """Return a prediction in the aligned image, sharper than the network could draw it, inside the hull."""
     size, side = record.size, network.model.resolution
-    back = invert(align_matrix(record.landmarks, network.model.face_type, side))
+    back = invert(face_matrix(record.landmarks, network.model.face_type, side))
     large = cv2.warpAffine(seen, back, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mask = np.clip((large - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
     return np.asarray(mask if network.outside else mask * grown_hull(record, record.landmarks, size), np.float32)

@@ -12,18 +12,27 @@ from facewright.core.errors import UserError
 from facewright.core.hints import again
 from facewright.core.names import printable
 from facewright.core.options import declared, show
-from facewright.interop.deepfacelab_models import NETWORKS, OPTIMIZER, ForeignModel, find_models, read_model
+from facewright.interop.deepfacelab_models import (
+    NETWORKS,
+    XSEG,
+    XSEG_NETWORK,
+    ForeignModel,
+    find_models,
+    read_model,
+)
 from facewright.interop.foreign_face import NotImportable
 from facewright.interop.safe_pickle import PickleRefused
 from facewright.models import registry
 from facewright.models.spec import ModelOptions
 from facewright.nn import checkpoint, saved_models
+from facewright.nn.saved_models import MASK_MODEL
 
 if TYPE_CHECKING:
-    from facewright.models.base import FaceModel
+    from facewright.models.base import FaceModel, Trainable
 
 FACES = {"h": "half", "mf": "mid-full", "f": "full", "wf": "whole"}
-KINDS: Mapping[str, str] = {"SAEHD": "saehd", "Quick96": "saehd", "AMP": "amp"}  # what models become here
+# What models become here.
+KINDS: Mapping[str, str] = {"SAEHD": "saehd", "Quick96": "saehd", "AMP": "amp", XSEG: MASK_MODEL}
 # Options without which the networks are not known, by what a model becomes; they are called as here.
 WIDTHS = ("resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims")
 SHAPES: Mapping[str, tuple[str, ...]] = {"saehd": ("archi", *WIDTHS), "amp": (*WIDTHS, "inter_dims")}
@@ -87,38 +96,65 @@ def import_folder(folder: Path, model_dir: Path, name: str = "") -> list[Importe
         found = [read_model(path) for path in find_models(folder)]
     except (NotImportable, PickleRefused, OSError) as error:
         raise _refused(folder, error) from error
-    others = [model for model in found if model.kind not in KINDS]
-    found = [model for model in found if model.kind in KINDS]
-    if not found:
-        kinds = ", ".join(sorted({model.kind for model in others}))
-        raise _refused(folder, NotImportable(f"models of the kind {kinds} are not imported"))
-    for other in others:
-        console.warn(f"{printable(other.name)} is left where it is: models of the kind {other.kind} are not imported.")
-    if name and len(found) > 1:
-        names = ", ".join(printable(f"{model.name} ({model.kind})") for model in found)
+    masks = [model for model in found if model.kind == XSEG]
+    found = [model for model in found if model.kind != XSEG]
+    if found and masks and (model_dir / MASK_MODEL).exists():
+        console.warn(f"XSeg is left where it is: there is a mask model in {model_dir} already.")
+        masks = []
+    if name and len(found) != 1:
+        names = ", ".join(printable(f"{model.name} ({model.kind})") for model in (*found, *masks))
         raise UserError(
-            f"{folder} holds several models: {names}.",
-            "one model, where it gets another name.",
+            f"{folder} holds {names}: not one model that swaps faces.",
+            "one such model, where it gets another name; a mask model has a name of its own.",
             "leave out --name; or copy the files of one model into a folder of their own.",
         )
-    return [_import(model, model_dir, name or model.name) for model in found]
+    named = [(model, name or model.name) for model in found] + [(mask, MASK_MODEL) for mask in masks]
+    return [_import(model, model_dir, new) for model, new in named]
 
 
 def _import(foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
     _check_free(model_dir, name, KINDS[foreign.kind])
     try:
-        options = map_options(foreign)
-        sizes = [foreign.size(network) for network in networks_of(foreign)]
-        _check_memory(3 * sum(sizes) + COPIES * max(sizes))
-        model = registry.model_class(KINDS[foreign.kind])(options)
-        load_networks(model, foreign)
+        model = _mask_model(foreign) if foreign.kind == XSEG else _swap_model(foreign)
     except (NotImportable, PickleRefused, OSError) as error:
         raise _refused(foreign.folder, error, foreign.name) from error
     return _saved(model, foreign, model_dir, name)
 
 
+def _swap_model(foreign: ForeignModel) -> "FaceModel":
+    model_options = map_options(foreign)
+    _check_reading(foreign)
+    model = registry.model_class(KINDS[foreign.kind])(model_options)
+    load_networks(model, foreign)
+    return model
+
+
+def _mask_model(foreign: ForeignModel) -> "Trainable":
+    """Read an XSeg; which of the two networks of that name it is, its weights tell."""
+    from facewright.models.trained import build_options
+    from facewright.nn.dfl_weights import OtherNetwork, load_file  # late: it needs keras
+    from facewright.nn.xseg_network import FLAT, OLD_PART
+
+    face = foreign.options.get("face_type")
+    if face not in FACES:
+        raise _unknown_face(face)
+    if foreign.options.get("pretrain"):
+        raise NotImportable("it was pretrained only: it draws faces, and no masks yet")
+    _check_reading(foreign)
+    arrays = foreign.arrays(XSEG_NETWORK)
+    options = {"network": "xseg-2020" if OLD_PART in arrays else "xseg", "face_type": f"dfl-{FACES[face]}"}
+    model = registry.trainable_class(MASK_MODEL)(build_options(MASK_MODEL, options))
+    try:
+        load_file(model.parts["network"], arrays, flattened=FLAT, unflattened=FLAT)
+    except OtherNetwork as error:
+        raise NotImportable(f"{foreign.path(XSEG_NETWORK).name}: {error}") from error
+    return model
+
+
 def networks_of(foreign: ForeignModel) -> tuple[str, ...]:
     """Return the names of the networks that a model consists of, as its architecture, once it is checked, tells."""
+    if foreign.kind == XSEG:
+        return (XSEG_NETWORK,)
     if foreign.kind == "AMP":
         return NETWORKS["amp"]
     return NETWORKS["liae" if str(options_of(foreign).get("archi")).startswith("liae") else "df"]
@@ -146,7 +182,7 @@ def map_options(foreign: ForeignModel) -> ModelOptions:
     shape, known = SHAPES[kind.name()], {spec.name: spec for spec in declared(kind.Options)}
     face = own.get("face_type")
     if face not in FACES:
-        raise NotImportable(f"its faces are {printable(str(face))[:20]!r}; only {', '.join(FACES)} can be cut out here")
+        raise _unknown_face(face)
     values = {**{name: own[name] for name in shape if name in own}, "face_type": FACES[face]}
     values |= {name: own[name] for name in (*SWITCHES, *FLIPS) if isinstance(own.get(name), bool)}
     values |= {name: own[name] for name in VALUES if name in own and name in known}
@@ -161,6 +197,10 @@ def map_options(foreign: ForeignModel) -> ModelOptions:
         return kind.settle(kind.Options(**settings))
     except UserError as error:
         raise NotImportable(f"{error.happened} Expected: {error.expected}") from error
+
+
+def _unknown_face(face: Any) -> NotImportable:
+    return NotImportable(f"its faces are {printable(str(face))[:20]!r}; only {', '.join(FACES)} can be cut out here")
 
 
 def dropped(foreign: ForeignModel) -> tuple[str, ...]:
@@ -199,16 +239,21 @@ def load_optimizer_state(model: Any, foreign: ForeignModel) -> None:
         NotImportable: It cannot be read, or belongs to other networks.
     """
     from facewright.nn.dfl_weights import OtherNetwork, load_optimizer  # late: it needs keras
+    from facewright.nn.xseg_network import FLAT
 
     batch = batch_of(foreign)
     if not batch:
         raise NotImportable("the size of its batches is not known")
     try:
-        _check_memory((1 + COPIES) * foreign.size(OPTIMIZER))
+        _check_memory((1 + COPIES) * foreign.size(foreign.optimizer_file))
         steps, arrays = foreign.optimizer()
-        parts = {network: model.parts[network.lower()] for network in networks_of(foreign)}
-        optimizer, places = next(iter(model.steps.values())).optimizer.inner, model.shape
-        load_optimizer(optimizer, parts, arrays, batch=batch, flattened=places.encoded, unflattened=places.middle)
+        if foreign.kind == XSEG:
+            parts, flattened, unflattened = {XSEG: model.parts["network"]}, FLAT, FLAT
+        else:
+            parts = {network: model.parts[network.lower()] for network in networks_of(foreign)}
+            flattened, unflattened = model.shape.encoded, model.shape.middle
+        optimizer = next(iter(model.steps.values())).optimizer.inner
+        load_optimizer(optimizer, parts, arrays, batch=batch, flattened=flattened, unflattened=unflattened)
     except (OtherNetwork, PickleRefused, OSError) as error:
         raise NotImportable(str(error)) from error
     except UserError as error:
@@ -223,6 +268,14 @@ def batch_of(foreign: ForeignModel) -> int:
 
 
 def _check_free(model_dir: Path, name: str, kind: str) -> None:
+    if kind == MASK_MODEL:
+        if (model_dir / name).exists():
+            raise UserError(
+                f"There is a mask model in {model_dir} already.",
+                f"no folder {name} there: a workspace has one mask model.",
+                "rename or move that folder, then import again; nothing was changed.",
+            )
+        return
     try:
         saved_models.check_name(name)
     except UserError as error:
@@ -237,6 +290,11 @@ def _named_otherwise(happened: str) -> UserError:
     return UserError(happened, "a free name for the imported model.", f"give it another one:{again('--name', 'NAME')}")
 
 
+def _check_reading(foreign: ForeignModel) -> None:
+    sizes = [foreign.size(network) for network in networks_of(foreign)]
+    _check_memory(3 * sum(sizes) + COPIES * max(sizes))
+
+
 def _check_memory(needed: int) -> None:
     free = machine.memory().available
     if needed > free:
@@ -247,11 +305,11 @@ def _check_memory(needed: int) -> None:
         )
 
 
-def _saved(model: "FaceModel", foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
+def _saved(model: "Trainable", foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
     from facewright.models.trained import model_arrays, option_values, weights_of  # late: it needs keras
 
     batch, arrays, lost = batch_of(foreign), {"weights": weights_of(model)}, dropped(foreign)
-    if foreign.path(OPTIMIZER).is_file():
+    if foreign.path(foreign.optimizer_file).is_file():
         try:
             load_optimizer_state(model, foreign)
             arrays["optimizer"] = model_arrays(model)["optimizer"]
@@ -276,6 +334,6 @@ def _refused(folder: Path, error: Exception, name: str = "") -> UserError:
     what = f"The model {printable(name)} in {folder}" if name else f"{folder}"
     return UserError(
         f"{what} cannot be imported: {printable(str(error))[:300]}.",
-        "a folder with a SAEHD, AMP or Quick96 model that DeepFaceLab saved in June 2020 or later.",
+        "a folder with a SAEHD, AMP, Quick96 or XSeg model that DeepFaceLab saved in June 2020 or later.",
         "choose the folder in which the files *_data.dat and *.npy lie; nothing was changed.",
     )

@@ -2,19 +2,24 @@
 
 A U-Net (Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015) that works
 at half the resolution inside; its last layer gives four sub-pixels at once. It is no network that swaps faces: the
-command `mask` trains it, in the loop in which those are trained, and applies it.
+command `mask` trains it, in the loop in which those are trained, and applies it. In its place may be an XSeg of
+DeepFaceLab that was imported: a larger network, trained and applied in the same way.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facewright import nn
+from facewright.core.options import option
 from facewright.data.sample import Batch, Sample
 from facewright.faces.align import FaceType
+from facewright.faces.dfl_crop import DflFaceType, FaceKind
 from facewright.models.base import Array, Trainable, to_numpy
+from facewright.models.spec import ModelOptions
 
 if TYPE_CHECKING:  # it imports keras
     from facewright.nn.train_step import TrainStep
@@ -28,19 +33,49 @@ TINT = 0.55
 SURE = 0.9  # of `known`: from here on a label is one that somebody or something vouches for
 DISPUTED = 0.4  # of a prediction: below it a pixel is taken for covered
 IGNORED = 0.05  # weight of a pixel whose label is disputed
+OWN, XSEG, XSEG_2020 = "own", "xseg", "xseg-2020"
+NETWORKS = {
+    OWN: "that of this program, 128 px",
+    XSEG: "DeepFaceLab's XSeg, 256 px",
+    XSEG_2020: "XSeg as it was until May 2021, 256 px",
+}
+FACE_TYPES: tuple[FaceKind, ...] = (FaceType.FULL, *DflFaceType)
+XSEG_RATE, XSEG_KEEP = 1e-4, 0.3  # with which XSeg is trained there, too
 
 
 class FaceMask(Trainable):
-    """Full face, 128 px: image -> where the face is seen."""
+    """Image -> where the face is seen: full face, 128 px; an imported XSeg as its options say, 256 px."""
 
     title = "mask of what of a face is seen, 128 px"
     resolution = SIDE
-    face_type = FaceType.FULL
+    face_type: FaceKind = FaceType.FULL
     streams = (STREAM,)
     reported = ("mask",)
     ema = 0.99
     default_batch = 8
     parameters = MappingProxyType({"full": 1_046_492})
+
+    @dataclass(frozen=True)
+    class Options(ModelOptions):
+        """Which network it is; an import decides that."""
+
+        network: str = option(OWN, "Which network it is.", choices=NETWORKS)
+        face_type: str = option(
+            str(FaceType.FULL), "What of a face it looks at.", choices={str(kind): str(kind) for kind in FACE_TYPES}
+        )
+
+    options: Options
+
+    def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
+        assert isinstance(options, self.Options)
+        self.resolution = SIDE if options.network == OWN else nn.xseg_network.SIDE
+        self.face_type = next(kind for kind in FACE_TYPES if str(kind) == options.face_type)
+        super().__init__(options, seed=seed, scale=scale)
+
+    @property
+    def is_xseg(self) -> bool:
+        """Whether it is an XSeg, which has learned what lies outside the hull as well."""
+        return self.options.network != OWN
 
     def samples(self, stream: str = STREAM) -> tuple[Sample, ...]:
         """Return the face, its label, and where that label is known."""
@@ -51,8 +86,13 @@ class FaceMask(Trainable):
         )
 
     def build(self) -> dict[str, Any]:
-        """Build the network (128, 128, 3) -> (128, 128, 1) in 0..1."""
-        return {"network": _network(self.widths(*ENCODER), self.widths(*DECODER))}
+        """Build the network (S, S, 3) -> (S, S, 1) in 0..1."""
+        if not self.is_xseg:
+            return {"network": _network(self.widths(*ENCODER), self.widths(*DECODER))}
+        nets = nn.xseg_network
+        logits = nets.xseg(self.width) if self.options.network == XSEG else nets.xseg_of_2020(self.width)
+        mask = nn.layers.Activation("sigmoid", dtype="float32")(logits.output)
+        return {"network": nn.keras.Model(logits.input, mask, name="network")}
 
     def train_steps(self) -> "tuple[TrainStep, ...]":
         """Return the one step."""
@@ -66,11 +106,13 @@ class FaceMask(Trainable):
         return (nn.train_step.TrainStep("", self.parts, self.parts["network"], loss, self.optimizer(), **settings),)
 
     def optimizer(self) -> Any:
-        """Return Adam, as fast as QUICK's: the network is as shallow."""
+        """Return Adam, as fast as QUICK's: the network is as shallow. An XSeg is trained on as it was before."""
+        if self.is_xseg:
+            return nn.optimizers.DroppedRMSprop(XSEG_RATE, keep=XSEG_KEEP)
         return nn.optimizers.Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
 
     def predict(self, faces: Array) -> Array:
-        """Return where faces are seen: (n, 128, 128, 3) float32 BGR in 0..1 -> (n, 128, 128) in 0..1."""
+        """Return where faces are seen: (n, S, S, 3) float32 BGR in 0..1 -> (n, S, S) in 0..1."""
         with self.averaged():
             return to_numpy(self.parts["network"].predict_on_batch(faces))[..., 0]
 

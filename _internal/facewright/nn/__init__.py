@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         saehd_networks,
         sample_maker,
         train_step,
+        xseg_network,
     )
 
 __all__ = (
@@ -36,6 +37,7 @@ __all__ = (
     "saehd_networks",
     "sample_maker",
     "train_step",
+    "xseg_network",
 )
 
 

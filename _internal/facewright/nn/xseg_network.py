@@ -7,7 +7,7 @@ Shift-Invariant Again", ICML 2019). Layers carry the names of DeepFaceLab's file
 Images are (batch, h, w, c), channels last, BGR.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -23,6 +23,8 @@ OLD_LEVELS = 5  # of the network until 2021-05
 OLD_BLUR = 3
 OLD_DEPTHS = (2, 2, 3, 3, 3)
 WIDEST_UP = 128  # channels of what comes up from the level below
+FLAT = (4, 4, 256)  # (h, w, c) of the map that is made flat, and of what is made of it
+OLD_PART = "conv_center/conv/weight:0"  # which today's network does not have
 
 
 @keras.saving.register_keras_serializable(package="facewright")
@@ -37,8 +39,10 @@ class FilterResponseNorm(layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Normalise (b, h, w, c)."""
-        square = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
-        return x * ops.rsqrt(square + ops.abs(self.eps)) * self.scale + self.bias
+        wide = ops.cast(x, "float32")  # a mean over a whole image is too much for sixteen bits
+        square = ops.mean(ops.square(wide), axis=(1, 2), keepdims=True)
+        size = ops.rsqrt(square + ops.abs(ops.cast(self.eps, "float32")))
+        return x * ops.cast(size, x.dtype) * self.scale + self.bias
 
 
 @keras.saving.register_keras_serializable(package="facewright")
@@ -85,36 +89,40 @@ class BlurPool(layers.Layer):
         return ops.depthwise_conv(x, ops.cast(kernel, x.dtype), strides=2, padding="valid")
 
 
-def xseg() -> Any:
-    """Return today's network: keras.Model (b, 256, 256, 3) in 0..1 -> logits (b, 256, 256, 1); sigmoid is the mask."""
+def xseg(width: Callable[[int], int] = int) -> Any:
+    """Return today's network: keras.Model (b, 256, 256, 3) in 0..1 -> logits (b, 256, 256, 1); sigmoid is the mask.
+
+    Args:
+        width: Channels as the network has them -> as they shall be: narrower, in tests.
+    """
 
     def code(x: Any) -> Any:
-        side, channels = SIDE >> len(WIDTHS), WIDTHS[-1]
-        flat = layers.Dense(BOTTLENECK, name="dense1")(layers.Flatten()(x))
+        flat = layers.Dense(width(BOTTLENECK), name="dense1")(layers.Flatten()(x))
+        side, _, channels = x.shape[1:]
         return layers.Reshape((side, side, channels))(layers.Dense(side * side * channels, name="dense2")(flat))
 
-    return _u_net(DEPTHS, BLURS, code)
+    return _u_net(DEPTHS, BLURS, code, width)
 
 
-def xseg_of_2020() -> Any:
+def xseg_of_2020(width: Callable[[int], int] = int) -> Any:
     """Return the network until May 2021, whose files have the same name; see `xseg`."""
-    return _u_net(OLD_DEPTHS, (OLD_BLUR,) * OLD_LEVELS, _conv("conv_center", WIDTHS[OLD_LEVELS - 1]))
+    return _u_net(OLD_DEPTHS, (OLD_BLUR,) * OLD_LEVELS, _conv("conv_center", width(WIDTHS[OLD_LEVELS - 1])), width)
 
 
-def _u_net(depths: Sequence[int], blurs: Sequence[int], middle: Any) -> Any:
+def _u_net(depths: Sequence[int], blurs: Sequence[int], middle: Any, width: Callable[[int], int]) -> Any:
     face = keras.Input((SIDE, SIDE, 3))
     x, across = face, []
     for level, (depth, blur) in enumerate(zip(depths, blurs, strict=True)):
         for number in range(1, depth + 1):
-            x = _conv(f"conv{level}{number}", WIDTHS[level])(x)
+            x = _conv(f"conv{level}{number}", width(WIDTHS[level]))(x)
         across.append(x)
         x = BlurPool(blur)(x)
     x = middle(x)
     for level in reversed(range(len(depths))):
-        x = _conv(f"up{level}", min(WIDTHS[level], WIDEST_UP), layers.Conv2DTranspose)(x)
+        x = _conv(f"up{level}", width(min(WIDTHS[level], WIDEST_UP)), layers.Conv2DTranspose)(x)
         x = layers.Concatenate()([x, across[level]])
         for number in range(depths[level], 0, -1):
-            x = _conv(f"uconv{level}{number}", WIDTHS[level])(x)
+            x = _conv(f"uconv{level}{number}", width(WIDTHS[level]))(x)
     return keras.Model(face, layers.Conv2D(1, 3, padding="same", name="out_conv")(x), name="network")
 
 
