@@ -131,9 +131,9 @@ def _swap_model(foreign: ForeignModel) -> "FaceModel":
 
 def _mask_model(foreign: ForeignModel) -> "Trainable":
     """Read an XSeg; which of the two networks of that name it is, its weights tell."""
-    from facewright.models.trained import build_options
-    from facewright.nn.dfl_weights import OtherNetwork, load_file  # late: it needs keras
-    from facewright.nn.xseg_network import FLAT, OLD_PART
+    from facewright.models.trained import build_options  # late: these need keras
+    from facewright.nn.dfl_weights import OtherNetwork, load_file  # late, too
+    from facewright.nn.xseg_network import FLAT, OLD_PART  # late, too
 
     face = foreign.options.get("face_type")
     if face not in FACES:
@@ -238,8 +238,8 @@ def load_optimizer_state(model: Any, foreign: ForeignModel) -> None:
     Raises:
         NotImportable: It cannot be read, or belongs to other networks.
     """
-    from facewright.nn.dfl_weights import OtherNetwork, load_optimizer  # late: it needs keras
-    from facewright.nn.xseg_network import FLAT
+    from facewright.nn.dfl_weights import OtherNetwork, load_optimizer  # late: these need keras
+    from facewright.nn.xseg_network import FLAT  # late, too
 
     batch = batch_of(foreign)
     if not batch:
