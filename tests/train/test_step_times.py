@@ -1,5 +1,7 @@
 """How long a training will take: noted on this machine, estimated for models not trained here, told at the question."""
 
+import re
+
 import pytest
 
 from facewright.core.options import declared, question
@@ -50,4 +52,18 @@ def test_the_question_for_the_model_explains_which_and_how_long(typed, capsys):
     typed("?", "df")
     assert question(spec, spec.default) == "df"
     said = capsys.readouterr().out
-    assert "quick" in said and "150 ms; 4,000 take 10 min" in said and "~" in said
+    assert "150 ms per iteration" in said and "~" in said
+    choices, explained = said.split("The network" if "The network" in said else "Network of the model.")
+    for told in (choices, explained):
+        (quick,) = (line for line in told.splitlines() if re.match(r" +(\d+ +)?quick  ", line))
+        assert "2 min to a first look, 10 min to a finished swap" in quick
+
+
+def test_a_short_trial_tells_where_nothing_was_trained_yet(monkeypatch):
+    from facewright.models import registry
+    from facewright.train import trial
+    from train.tiny import Tiny
+
+    monkeypatch.setattr(registry, "trainable_class", lambda name: Tiny)
+    took = trial.time_steps()
+    assert step_times()["quick"].milliseconds == pytest.approx(took) and step_times()["quick"].measured

@@ -53,6 +53,7 @@ class Option:
             plays none is not asked for, and is in no key. None: it always does.
         saved_with_model: Whether the model keeps the value of its last run as the default of its next one.
         explain: Returns more for "?" at the question than `help`, what only this machine knows, say; or None.
+        notes: Returns choice -> what only this machine knows of it, for the question; or None.
         per_run: For an option of a model: it may change after the model was created. The others are fixed then. Of
             these, and of a training's options with this mark, a stage of a recipe may switch each.
         group: The heading under which a preview offers it as a control; "" for what is no control.
@@ -77,6 +78,7 @@ class Option:
     saved_with_model: bool = False
     per_run: bool = False
     explain: Callable[[], str] | None = None
+    notes: Callable[[], Mapping[str, str]] | None = None
     group: str = ""
     keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -309,8 +311,10 @@ def question(spec: Option, default: Value) -> Value:
     """Ask on the console until the answer fits; Enter takes the default, `?` prints the help."""
     names = list(spec.choices)
     digits, width = len(str(len(names))), max(map(len, names), default=0)
+    notes = spec.notes() if spec.notes else {}
     for number, (name, explanation) in enumerate(spec.choices.items(), 1):
-        console.say(f"  {number:>{digits}}  {name:<{width}}  {explanation}", needed=True)
+        known = f" ({notes[name]})" if name in notes else ""
+        console.say(f"  {number:>{digits}}  {name:<{width}}  {explanation}{known}", needed=True)
     usual = str(names.index(str(default)) + 1) if default in names else show(default)
     hint = f"1..{len(names)}" if names else spec.range_text()
     while True:

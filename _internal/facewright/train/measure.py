@@ -25,6 +25,7 @@ from facewright.train.callbacks import Callback, TrainingRun
 from facewright.ui.contact_sheet import evenly
 
 MOST_FACES = 16  # of a side that are measured, and as many that were trained on
+LEAST_STEPS = 10  # between two measurements: averaged weights follow every so many (nn/ema.py)
 BATCH = 4  # faces at a time: what the preview takes, so nothing is compiled for it alone
 MAX_TIME_SHARE = 0.03  # of the training that measuring may take
 SECONDS_BETWEEN = 20.0  # two measurements, at least; more when it has trained for long
@@ -132,7 +133,7 @@ class MeasureHeldOut(Callback):
 
     def between_steps(self, run: TrainingRun) -> None:
         """Measure when it is due."""
-        if self._clock() >= self._due:
+        if self._clock() >= self._due and run.session.iteration >= run.session.measured_at + LEAST_STEPS:
             self._measure(run)
 
     def can_leave(self, run: TrainingRun) -> bool:

@@ -1,7 +1,9 @@
 """Which model for what: the table of README.md, and what "?" shows at the question for the model."""
 
+from facewright.core import console
 from facewright.train.console_line import duration, time_text
 from facewright.train.step_times import step_times
+from facewright.train.trial import run_trial
 
 WHICH = (
     (
@@ -26,18 +28,37 @@ WHICH = (
     ),
     ("the wish for a portrait of src that moves as dst does", "avatar: see docs/avatar.md", "likewise"),
 )
-QUICK_ITERATIONS = 4000  # after which a short clip is good with QUICK
+# Iterations to a first look and to a finished swap: QUICK's are those of the quick start; the others stand for what the
+# workflow of 2018 advised, a day or more on the GPUs of then.
+QUICK_ITERATIONS = (1_000, 4_000)
+ITERATIONS = (10_000, 100_000)
+
+
+def model_times() -> dict[str, str]:
+    """Return how long a first look and a finished swap take on this machine, for each model of which that is known."""
+    said = {}
+    for kind, known in step_times().items():
+        first, finished = QUICK_ITERATIONS if kind == "quick" else ITERATIONS
+        first_text, finished_text = (time_text(count * known.milliseconds / 1000) for count in (first, finished))
+        about = "" if known.measured else "roughly "
+        said[kind] = f"here {about}{first_text} to a first look, {finished_text} to a finished swap"
+    return said
 
 
 def explain_models() -> str:
-    """Return which model suits what, and how long an iteration of each takes on this machine, as far as known."""
+    """Return which model suits what, and how long an iteration of each takes on this machine.
+
+    Where nothing was trained here yet, a short trial of the smallest model tells; it is remembered.
+    """
     lines = [f"  For {what}:\n    {which}; {how_long}." for what, which, how_long in WHICH]
-    known = step_times()
+    if not step_times():
+        console.say("  A short trial, once: how long does training take on this machine? …", needed=True)
+        run_trial()
+    known, times = step_times(), model_times()
     if not known:
-        return "\n".join([*lines, "  How long an iteration takes on this machine is known after the first training."])
-    lines.append("  An iteration on this machine (~: a rough estimate by a training of another model):")
+        return "\n".join([*lines, "  How long training takes on this machine is known after the first one."])
+    lines.append("  On this machine (~: a rough estimate by a training of another model):")
     for kind, time in sorted(known.items(), key=lambda row: row[1].milliseconds):
-        short = f"; {QUICK_ITERATIONS:,} take {time_text(QUICK_ITERATIONS * time.milliseconds / 1000)}"
         mark = " " if time.measured else "~"
-        lines.append(f"    {kind:<12} {mark}{duration(time.milliseconds)}{short}")
+        lines.append(f"    {kind:<12} {mark}{duration(time.milliseconds)} per iteration; {times[kind]}")
     return "\n".join(lines)

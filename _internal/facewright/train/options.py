@@ -8,7 +8,7 @@ from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
 from facewright.nn.saved_models import check_chosen
 from facewright.train.goal import PLATEAU, Goal, parse_span, parse_time_of_day
-from facewright.train.model_advice import explain_models
+from facewright.train.model_advice import explain_models, model_times
 from facewright.train.recipe_names import NONE, SHIPPED, explain_recipes
 
 MODELS = {name: model.title for name, model in model_classes().items()}
@@ -35,6 +35,7 @@ class GoalOptions:
         choices=MODELS,
         ask="Model",
         explain=explain_models,
+        notes=model_times,
     )
     name: str = option(
         "",
