@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facewright.nn import optimizers
+from facewright.nn.clipping import AutoClip
 from facewright.nn.finite_guard import SkipNonFinite
 from facewright.nn.optimizers import Adam, DroppedRMSprop
 
@@ -124,3 +125,53 @@ def test_the_rate_goes_down_and_up_again_and_gradients_have_a_longest():
     assert np.argmin(steps) == 4 and steps[4] < 1e-6 < steps[3] < steps[2]
     moment = next(v for v in optimizer.variables if "mean" in v.path)
     assert float(np.linalg.norm(np.asarray(moment))) < 0.3
+
+
+def steps_of(optimizer, gradients=GRADIENTS):
+    """Return the weights after each step, from (1, -2, 0.5, 0) on."""
+    weight = keras.Variable(np.float32([1, -2, 0.5, 0]))
+    optimizer.build([weight])
+    found = []
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(np.float32(gradient))], [weight])
+        found.append(np.asarray(weight).copy())
+    return found
+
+
+def test_lion_moves_by_signs():
+    weight, mean, wanted = np.array([1, -2, 0.5, 0.0]), np.zeros(4), []
+    for gradient in np.array(GRADIENTS):
+        weight = weight - 0.01 * np.sign(0.9 * mean + 0.1 * gradient)
+        mean = 0.99 * mean + 0.01 * gradient
+        wanted.append(weight)
+    np.testing.assert_allclose(steps_of(optimizers.DroppedLion(0.01)), wanted, atol=1e-6)
+
+
+def test_an_adam_that_drops_nothing_is_adam_and_their_states_are_alike():
+    dropping, plain = optimizers.DroppedAdam(0.01), Adam(0.01)
+    np.testing.assert_allclose(steps_of(dropping), steps_of(plain), atol=1e-6)
+    assert [v.shape for v in dropping.variables] == [v.shape for v in plain.variables]
+    for one, other in zip(dropping.variables, plain.variables, strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["DroppedAdam", "DroppedLion"])
+def test_three_weights_in_ten_move_by_keras_optimizers_too(name):
+    weight = keras.Variable(np.zeros((50, 40), np.float32))
+    optimizer = getattr(optimizers, name)(0.1, keep=0.3)
+    optimizer.build([weight])
+    optimizer.apply([keras.ops.ones((50, 40))], [weight])
+    moved = np.asarray(weight) != 0
+    assert 0.25 < moved.mean() < 0.35
+    assert all((np.asarray(v) != 0).all() for v in optimizer.variables if v.shape == weight.shape)
+
+
+def test_gradients_are_clipped_to_what_was_usual_and_a_broken_one_counts_for_nothing():
+    optimizer = SkipNonFinite(AutoClip(keras.optimizers.SGD(1.0), share=0.5))
+    lengths, gradients = [4, 2, np.nan, 6, 1], []
+    for length in lengths:
+        gradients.append(np.array([0.6, 0, -0.8, 0]) * length)
+    found = [np.array([1, -2, 0.5, 0]), *steps_of(optimizer, gradients)]
+    moved = [np.linalg.norm(after - before) for before, after in pairwise(found)]
+    assert moved == pytest.approx([4, 2, 0, 4, 1], abs=1e-5)  # the medians of 4; 2, 4; 2, 4, 6
+    assert optimizer.inner.variables[-1].shape == (1000,) and np.isfinite(optimizer.inner.variables[-1]).all()

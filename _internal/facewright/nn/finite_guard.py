@@ -18,6 +18,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from facewright.nn.wrapped_optimizer import WrappedOptimizer
+
 MAX_CHECKED_SIZE = 1 << 16  # elements; larger gradients are not checked
 EXPLOSION_FACTOR = 10.0  # a loss above this times the median is an explosion
 MEDIAN_WINDOW = 500  # recent losses
@@ -36,7 +38,7 @@ def invalidate_above(total: Any, limit: Any) -> Any:
     return total * ops.stop_gradient(ops.where(valid, ops.ones_like(total), ops.full_like(total, float("nan"))))
 
 
-class SkipNonFinite(keras.optimizers.Optimizer):
+class SkipNonFinite(WrappedOptimizer):
     """Wraps an optimizer: a step whose gradients are not finite changes nothing but a counter.
 
     Attributes:
@@ -49,15 +51,12 @@ class SkipNonFinite(keras.optimizers.Optimizer):
     """
 
     def __init__(self, inner: Any) -> None:
-        super().__init__(learning_rate=0.0, name="skip_non_finite")
-        self.inner = inner
+        super().__init__(inner, "skip_non_finite")
 
     def build(self, variables: list[Any]) -> None:
-        """Create the variables of the inner optimizer and the counter."""
-        if self.built:
-            return
-        self.skipped = self.add_variable(shape=(), dtype="int32", initializer="zeros", name="skipped")
-        self.inner.build(variables)
+        """Create the counter, too."""
+        if not self.built:
+            self.skipped = self.add_variable(shape=(), dtype="int32", initializer="zeros", name="skipped")
         super().build(variables)
         self.moved = list(variables)
 
@@ -65,20 +64,6 @@ class SkipNonFinite(keras.optimizers.Optimizer):
     def variables(self) -> list[Any]:
         """The counter, then the variables of the inner optimizer."""
         return [self.skipped, *self.inner.variables]
-
-    @property
-    def iterations(self) -> Any:
-        """Steps that were applied."""
-        return self.inner.iterations
-
-    @property
-    def learning_rate(self) -> Any:
-        """The inner optimizer's."""
-        return self.inner.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        self.inner.learning_rate = value
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Apply the step, or count it as skipped (TensorFlow and torch)."""
@@ -120,10 +105,6 @@ class SkipNonFinite(keras.optimizers.Optimizer):
         """Change the learning rate; one that follows a schedule stays."""
         with contextlib.suppress(TypeError):  # what keras raises for a schedule
             self.inner.learning_rate = rate
-
-    def finalize_variable_values(self, var_list: Any) -> None:
-        """See `keras.optimizers.Optimizer`."""
-        self.inner.finalize_variable_values(var_list)
 
 
 class LossLimit:

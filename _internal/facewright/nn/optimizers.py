@@ -86,8 +86,12 @@ class DroppedOptimizer(keras.optimizers.Optimizer):
         """Return what is kept of a variable's gradients, once it is built: "square", and with AdaBelief "mean"."""
         raise NotImplementedError
 
-    def move(self, variable: Any, step: Any) -> None:
-        """Subtract a step from a variable, or from those of its weights that are drawn."""
+    def assign_sub(self, variable: Any, value: Any) -> None:
+        """Subtract a step from a variable, or from those of its weights that are drawn.
+
+        keras' optimizers move weights by this, and change what they remember in other ways.
+        """
+        step = value
         if self.period:
             turn = ops.cast(self.iterations, variable.dtype) * (2 * math.pi / self.period)
             step = step * (ops.cos(turn) + 1) / 2
@@ -95,7 +99,7 @@ class DroppedOptimizer(keras.optimizers.Optimizer):
             seed = _StepSeed(self._get_variable_index(variable) * SEED_STRIDE, self.iterations)
             drawn = keras.random.uniform(ops.shape(variable), dtype=variable.dtype, seed=seed)
             step = ops.where(drawn < self.keep, step, ops.zeros_like(step))
-        self.assign_sub(variable, step)
+        super().assign_sub(variable, step)
 
 
 class AdaBelief(DroppedOptimizer):
@@ -142,7 +146,7 @@ class AdaBelief(DroppedOptimizer):
         spread = self.beta_2 * square + (1 - self.beta_2) * ops.square(gradient - mean)
         self.assign(moment, mean)
         self.assign(square, spread)
-        self.move(variable, ops.cast(learning_rate, variable.dtype) * mean / (ops.sqrt(spread) + self.epsilon))
+        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * mean / (ops.sqrt(spread) + self.epsilon))
 
 
 class DroppedRMSprop(DroppedOptimizer):
@@ -175,7 +179,21 @@ class DroppedRMSprop(DroppedOptimizer):
         squares = self._squares[index]
         gradient = ops.cast(gradient, variable.dtype)
         self.assign(squares, self.rho * squares + (1 - self.rho) * ops.square(gradient))
-        self.move(variable, ops.cast(learning_rate, variable.dtype) * gradient / (ops.sqrt(squares) + self.epsilon))
+        self.assign_sub(
+            variable, ops.cast(learning_rate, variable.dtype) * gradient / (ops.sqrt(squares) + self.epsilon)
+        )
+
+
+class DroppedAdam(DroppedOptimizer, keras.optimizers.Adam):
+    """keras' Adam, which may update a random share of the weights; its slots are those of `Adam`."""
+
+
+class DroppedLion(DroppedOptimizer, keras.optimizers.Lion):
+    """keras' Lion (Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023), likewise.
+
+    It remembers half of what Adam does. Each weight moves by the whole learning rate, up or down, so that this must be
+    three to ten times smaller than Adam's.
+    """
 
 
 class _StepSeed(keras.random.SeedGenerator):
