@@ -177,7 +177,7 @@ def depth(layer, made_by):
 
 def test_every_model_with_fixed_numbers_is_here():
     ours = {"gan", "quick"}  # their networks follow no other program's
-    numbers = {"saehd"}  # compared with plain numpy, number by number: test_dfl_import
+    numbers = {"amp", "saehd"}  # compared with plain numpy, number by number: test_dfl_import, test_amp
     assert {name.split()[0] for name in LAYERS} == set(registry.model_names()) - ours - numbers
 
 

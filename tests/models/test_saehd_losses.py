@@ -5,7 +5,7 @@ import pytest
 
 from facewright import nn
 from facewright.models import registry
-from facewright.models.saehd import blurred_outside, gaussian_blur, reconstruction_loss
+from facewright.models.saehd_losses import blurred_outside, gaussian_blur, reconstruction_loss
 
 SIDE = 64
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] - 31.5

@@ -232,3 +232,15 @@ def test_kill_at_any_moment_loses_nothing_that_was_saved(tmp_path):
             for array in generation.arrays(file).as_dict().values():
                 assert (array == number).all()
         last = number
+
+
+def test_what_has_another_shape_starts_over_with_its_group(tmp_path):
+    import keras  # no other test here needs it
+
+    saved = {"0": np.ones(2), "gan/0": np.ones(3), "gan/1": np.ones(4), "code/0": np.ones(5), "gone/0": np.ones(6)}
+    reader = checkpoint.save(tmp_path, {}, {"optimizer": saved}).arrays("optimizer")
+    shapes = {"0": 2, "1": 9, "gan/0": 3, "gan/1": 7, "code/0": 5, "new/0": 8}
+    variables = {name: keras.Variable(np.zeros(count)) for name, count in shapes.items()}
+    assert loading.load_groups(variables, reader) == ("gan",)
+    loaded = [name for name, variable in variables.items() if np.asarray(variable).any()]
+    assert loaded == ["0", "code/0"]

@@ -16,7 +16,8 @@ from facewright.core.options import option
 from facewright.data.sample import Batch
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models.base import Array, to_numpy
-from facewright.models.saehd import FACES, SAEHD, check_memory, parse_architecture, reconstruction_loss, soft_mask
+from facewright.models.saehd import FACES, SAEHD, check_memory, parse_architecture
+from facewright.models.saehd_losses import gan_word, reconstruction_loss, soft_mask
 from facewright.models.spec import CONVERTER_DEFAULTS
 from facewright.nn.saehd_shape import Architecture, count_parameters
 
@@ -33,6 +34,7 @@ class AMP(SAEHD):
     face_type = DflFaceType.WHOLE
     converter = CONVERTER_DEFAULTS[face_type]
     morphs = True
+    gan_sides = ("src", "dst")
     parameters = MappingProxyType({"full": 101_345_195})
     memory = MappingProxyType({4: 3.5})
     cost = 56.0
@@ -60,6 +62,10 @@ class AMP(SAEHD):
             per_run=True,
         )
         eyes_mouth_prio: bool = option(True, "Let eyes and mouth weigh more.", ask="Eyes and mouth first", per_run=True)
+        # These need a code of each person, and a decoder that is src's alone: no options.
+        true_face_power: float = 0.0
+        face_style_power: float = 0.0
+        bg_style_power: float = 0.0
 
     options: Options
 
@@ -87,11 +93,6 @@ class AMP(SAEHD):
         of_dst = self.parts["inter_dst"](code)
         return of_dst if side == "dst" else self.parts["mix"]([self.parts["inter_src"](code), of_dst])
 
-    def decode(self, side: str, code: Any) -> tuple[Any, Any]:
-        """Decode as "src" or "dst"."""
-        face, mask = self.parts["decoder"](self.latent(side, code))
-        return face, mask
-
     def morphed(self, dst: Any, *share: Any) -> tuple[Any, Any, Any]:
         """Return dst's faces with some of src: image, mask, dst's own mask."""
         code = self.parts["encoder"](dst)
@@ -109,13 +110,17 @@ class AMP(SAEHD):
     def losses(
         self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
-        """Return the sum of both people's losses, as SAEHD's of large faces, and that of dst's background."""
+        """Return the sum of both people's losses, as SAEHD's of large faces, of dst's background and the GAN."""
+        faces = {"src": src, "dst": dst}
         reported = {
             side: reconstruction_loss(face, reconstructed[side], reconstructed[f"{side}_mask"], self.options, fine=True)
-            for side, face in (("src", src), ("dst", dst))
+            for side, face in faces.items()
         }
         around = 1 - soft_mask(dst["mask"])
         made = reconstructed["dst"] * around
         reported["dst"] += BACKGROUND * nn.losses.mse(dst["target"] * around, made)
         reported["dst"] += ROUGHNESS * nn.losses.total_variation(made)
-        return sum(reported.values()), reported
+        total = sum(reported.values())
+        for side in self.gan_sides if self.options.gan_power else ():
+            total += gan_word(self.critics["gan"], faces[side], reconstructed[side], self.options)
+        return total, reported

@@ -96,6 +96,19 @@ class Trainable(ModelSpec):
                     + (f", for example --frozen {step.trained[0]}." if step.trained[1:] else "."),
                 )
 
+    @cached_property
+    def critics(self) -> dict[str, Any]:
+        """Name -> keras.Model: networks that only training needs, discriminators, say.
+
+        They are saved beside the parts, and built on first use, as `steps` are. From run to run there may be others:
+        what was saved of those that are the same is loaded.
+        """
+        return self.build_critics()
+
+    def build_critics(self) -> dict[str, Any]:
+        """Build the critics; most models have none."""
+        return {}
+
     @abstractmethod
     def build(self) -> dict[str, Any]:
         """Build the networks: part name -> keras.Model."""
@@ -235,12 +248,13 @@ class FaceModel(Trainable):
 
         Args:
             key: See `facewright.nn.train_step.TrainStep`, as for what follows and `more`.
-            parts: Names of the parts that it trains.
+            parts: Names of the parts, or critics, that it trains.
             forward: The warped faces of its streams -> what `loss` takes.
             loss: The batches of its streams, what `forward` gave -> total and reported losses.
-            frozen: Names of the parts that only take part.
+            frozen: Names of those that only take part.
         """
-        trained, fixed = ({name: self.parts[name] for name in names} for names in (parts, frozen))
+        networks = {**self.parts, **self.critics}
+        trained, fixed = ({name: networks[name] for name in names} for names in (parts, frozen))
         settings = {"side": self.resolution, "frozen": fixed, "held": self.held, "makers": self.makers, **more}
         return nn.train_step.TrainStep(key, trained, forward, loss, self.optimizer(), **settings)
 

@@ -44,13 +44,15 @@ QUICK96: Mapping[str, Any] = {
 EARLIER = {"eyes_prio": "eyes_mouth_prio"}  # what an option was called before
 SWITCHES = ("masked_training", "eyes_mouth_prio", "blur_out_mask", "random_warp", "clipgrad")
 FLIPS = ("random_src_flip", "random_dst_flip")
-VALUES = ("random_hsv_power", "ct_mode", "morph_factor")  # options that mean the same here
+# Options that mean the same here.
+VALUES = (
+    *("random_hsv_power", "ct_mode", "gan_power", "gan_patch_size", "gan_dims"),
+    *("true_face_power", "face_style_power", "bg_style_power", "morph_factor"),
+)
+# Discriminator here -> name of its file, and what it is called.
+CRITICS = {"gan": ("GAN", "the GAN's discriminator"), "code": ("code_discriminator", "the true-face discriminator")}
 # Options of which something is lost when they are on, and what takes their place.
 DROPPED = {
-    "gan_power": "the GAN",
-    "true_face_power": "the true-face discriminator",
-    "face_style_power": "the face style",
-    "bg_style_power": "the background style",
     "uniform_yaw": "uniform yaw (train --uniform-yaw does it)",
     "pretrain": "pretraining: the model counts as trained, on faces of many people",
     "target_iter": "the target iteration (train --target)",
@@ -232,6 +234,25 @@ def load_networks(model: Any, foreign: ForeignModel) -> None:
             raise NotImportable(f"{foreign.path(network).name}: {error}") from error
 
 
+def load_critics(model: Any, foreign: ForeignModel) -> tuple[str, ...]:
+    """Read the discriminators of a folder into a model; return in words which ones it lacks: these start over.
+
+    Raises:
+        UserError: The memory is too small for one of them.
+    """
+    from facewright.nn.dfl_weights import OtherNetwork, load_file  # late: it needs keras
+
+    anew = []
+    for name, network in model.critics.items():
+        file, called = CRITICS[name]
+        try:
+            _check_memory((1 + COPIES) * foreign.size(file))
+            load_file(network, foreign.arrays(file))
+        except (OtherNetwork, NotImportable, PickleRefused, OSError):  # older ones were built otherwise
+            anew.append(f"{called}, which starts over")
+    return tuple(anew)
+
+
 def load_optimizer_state(model: Any, foreign: ForeignModel) -> None:
     """Read what the optimiser knows of the networks, so that it goes on with steps as long as the last ones were.
 
@@ -306,9 +327,10 @@ def _check_memory(needed: int) -> None:
 
 
 def _saved(model: "Trainable", foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
-    from facewright.models.trained import model_arrays, option_values, weights_of  # late: it needs keras
+    from facewright.models.trained import critics_of, model_arrays, option_values, weights_of  # late: it needs keras
 
-    batch, arrays, lost = batch_of(foreign), {"weights": weights_of(model)}, dropped(foreign)
+    batch, lost = batch_of(foreign), (*dropped(foreign), *load_critics(model, foreign))
+    arrays = {"weights": weights_of(model), "critics": critics_of(model)}
     if foreign.path(foreign.optimizer_file).is_file():
         try:
             load_optimizer_state(model, foreign)

@@ -21,6 +21,7 @@ SHARED = (
     "mask",
     "onnx_engine",
     "registry",
+    "saehd_losses",
     "spec",
     "super_resolution",
     "trained",

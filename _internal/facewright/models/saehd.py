@@ -6,9 +6,10 @@ words and code. Faces are cut out as there.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from facewright import nn
 from facewright.core import machine
@@ -19,8 +20,12 @@ from facewright.data.colour import TRANSFER_CHOICES
 from facewright.data.sample import Sample
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models.layouts import SharedEncoder
+from facewright.models.saehd_losses import background_style, face_style, gan_terms, judged, reconstruction_loss
 from facewright.models.spec import CONVERTER_DEFAULTS, FaceView, ModelOptions
 from facewright.nn.saehd_shape import Architecture, count_parameters, side_step
+
+if TYPE_CHECKING:  # it imports keras
+    from facewright.nn.train_step import TrainStep
 
 ARCHITECTURE = re.compile(r"(df|liae)(?:-([udtc]{1,4}))?")
 FACES = MappingProxyType(
@@ -32,12 +37,33 @@ FACES = MappingProxyType(
     }
 )
 OPTIMIZERS = MappingProxyType(
-    {"adabelief": "as most models of today", "rmsprop": "as models until 2020; half its memory"}
+    {
+        "adabelief": "as most models of today",
+        "rmsprop": "as models until 2020; half its memory",
+        "adam": "the usual one elsewhere",
+        "lion": "every weight by the same step; half the memory of adabelief",
+    }
 )
 INTERS = MappingProxyType({"src": ("inter_ab", "inter_ab"), "dst": ("inter_b", "inter_ab")})
+CLIPPING = MappingProxyType(
+    {
+        "no": "none",
+        "yes": "to a norm of 1",
+        "auto": "to the tenth percentile of the last thousand norms (AutoClip)",
+    }
+)
 RATE, KEEP, PERIOD = 5e-5, 0.3, 500
-FOCUS = 300  # weight of eyes and mouth
-LARGE = 256  # px from which two windows of SSIM are used
+LION_RATE = RATE / 5
+
+
+def has_gan(values: Mapping[str, Any]) -> bool:
+    """Whether a GAN is trained along."""
+    return bool(values.get("gan_power"))
+
+
+def has_decoder_each(values: Mapping[str, Any]) -> bool:
+    """Whether the architecture has a decoder for each person, and one code for both."""
+    return str(values.get("archi")).startswith("df")
 
 
 def check_architecture(text: str) -> None:
@@ -63,6 +89,7 @@ class SAEHD(SharedEncoder):
     face_type = DflFaceType.FULL
     converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
+    gan_sides: ClassVar[tuple[str, ...]] = ("src",)  # whose made faces a GAN judges
     parameters = MappingProxyType({"full": 82_376_555})
     memory = MappingProxyType({4: 3.0})
     cost = 17.0
@@ -132,7 +159,64 @@ class SAEHD(SharedEncoder):
             ask="Learning-rate dropout",
             per_run=True,
         )
-        clipgrad: bool = option(False, "Limit the length of a step.", ask="Gradient clipping", per_run=True)
+        gan_power: float = option(
+            0.0,
+            "Strength of a discriminator that learns to tell made faces of src from real ones: for the end, without "
+            "random warp, for detail; 0.1 is usual, 0 is none.",
+            low=0,
+            high=5,
+            ask="GAN power",
+            per_run=True,
+        )
+        gan_patch_size: int = option(
+            0,
+            "Side of the patches that it judges, in pixels: larger ones are slower and see more; 0 takes an eighth of "
+            "the side. Another one lets the discriminator start over.",
+            low=0,
+            high=640,
+            ask="GAN patch size",
+            applies_when=has_gan,
+            per_run=True,
+        )
+        gan_dims: int = option(
+            16,
+            "Width of the discriminator. Another one lets it start over.",
+            low=4,
+            high=512,
+            ask="GAN width",
+            applies_when=has_gan,
+            per_run=True,
+        )
+        true_face_power: float = option(
+            0.0,
+            "Strength of a discriminator of codes, which makes those of src like those of dst: more of src's likeness, "
+            "from df alone; 0.01 is usual.",
+            low=0,
+            high=1,
+            ask="True face power",
+            applies_when=has_decoder_each,
+            per_run=True,
+        )
+        face_style_power: float = option(
+            0.0,
+            "How much of the colours of dst's face the swap learns to take, in percent: small, 0.001 at first, once "
+            "faces are there.",
+            low=0,
+            high=100,
+            ask="Face style power",
+            per_run=True,
+        )
+        bg_style_power: float = option(
+            0.0,
+            "How much of what lies around dst's face the swap learns to take, in percent; 2 is usual.",
+            low=0,
+            high=100,
+            ask="Background style power",
+            per_run=True,
+        )
+        clipgrad: str = option(
+            "no", "Limit the length of the gradients.", choices=CLIPPING, ask="Gradient clipping", per_run=True
+        )
 
     options: Options
 
@@ -196,28 +280,130 @@ class SAEHD(SharedEncoder):
         return self.options.random_src_flip if stream == "src" else self.options.random_dst_flip
 
     def optimizer(self) -> Any:
-        """Return the optimizer of the options."""
-        kind = nn.optimizers.AdaBelief if self.options.optimizer == "adabelief" else nn.optimizers.DroppedRMSprop
-        dropped = {"keep": KEEP, "period": PERIOD} if self.options.lr_dropout else {}
-        return kind(RATE, global_clipnorm=1.0 if self.options.clipgrad else None, **dropped)
+        """Return a new optimizer of the options."""
+        o, kinds = self.options, nn.optimizers
+        dropped = {"keep": KEEP, "period": PERIOD} if o.lr_dropout else {}
+        adam = kinds.DroppedAdam if o.lr_dropout else kinds.Adam  # without dropping it takes one pass over the weights
+        kind, rate = {
+            "adabelief": (kinds.AdaBelief, RATE),
+            "rmsprop": (kinds.DroppedRMSprop, RATE),
+            "adam": (adam, RATE),
+            "lion": (kinds.DroppedLion, LION_RATE),
+        }[o.optimizer]
+        made = kind(rate, global_clipnorm=1.0 if o.clipgrad == "yes" else None, **dropped)
+        return nn.clipping.AutoClip(made) if o.clipgrad == "auto" else made
+
+    def build_critics(self) -> dict[str, Any]:
+        """Build the discriminators that the options ask for."""
+        o, found = self.options, {}
+        if o.gan_power:
+            patch = o.gan_patch_size or self.resolution // 8
+            found["gan"] = nn.discriminators.patch_discriminator(self.resolution, patch, self.width(o.gan_dims))
+        if self.true_face:
+            found["code"] = nn.discriminators.code_discriminator(self.shape.latent)
+        return found
+
+    @property
+    def true_face(self) -> float:
+        """The weight of the code discriminator's word; 0 where there is no such."""
+        return self.options.true_face_power if self.shape.kind == "df" else 0.0
+
+    def train_steps(self) -> "tuple[TrainStep, ...]":
+        """Return the networks' step, then one for each discriminator."""
+        critics = tuple(self.critics)
+        networks = self.train_step(
+            "", tuple(self.parts), self.forward, self.losses, frozen=critics, reports=self.reported
+        )
+        given = {
+            "gan": (self.rebuild, self.gan_loss, self.gan_sides),
+            "code": (self.codes, self.code_loss, SIDES),
+        }
+        return networks, *(self._critic_step(name, *given[name]) for name in critics)
+
+    def _critic_step(
+        self, name: str, forward: Callable[..., Any], loss: Callable[..., Any], streams: tuple[str, ...]
+    ) -> "TrainStep":
+        settings = {"streams": streams, "reports": (), "stable": False}
+        return self.train_step(name, (name,), forward, loss, frozen=tuple(self.parts), **settings)
+
+    def latent(self, side: str, code: Any) -> Any:
+        """Return what a decoder gets of what the encoder gave, on the way of "src" or "dst"."""
+        if "inter" in self.parts:
+            return self.parts["inter"](code)
+        maps = {name: self.parts[name](code) for name in dict.fromkeys(INTERS[side])}
+        return nn.ops.concatenate([maps[name] for name in INTERS[side]], axis=-1)
+
+    def draw(self, side: str, latent: Any) -> tuple[Any, Any]:
+        """Decode as "src" or "dst": image (b, S, S, 3) and mask (b, S, S, 1)."""
+        own = f"decoder_{side}"
+        face, mask = self.parts[own if own in self.parts else "decoder"](latent)
+        return face, mask
 
     def decode(self, side: str, code: Any) -> tuple[Any, Any]:
         """Send what the encoder gave through the networks in the middle, decode as "src" or "dst"."""
-        if "inter" in self.parts:
-            return super().decode(side, self.parts["inter"](code))
-        codes = {name: self.parts[name](code) for name in dict.fromkeys(INTERS[side])}
-        face, mask = self.parts["decoder"](nn.ops.concatenate([codes[name] for name in INTERS[side]], axis=-1))
-        return face, mask
+        return self.draw(side, self.latent(side, code))
+
+    def forward(self, src: Any, dst: Any) -> dict[str, Any]:
+        """Rebuild both; return as well what the losses of true face and styles look at, where they are wanted."""
+        code, count = self.parts["encoder"](nn.ops.concatenate([src, dst])), nn.ops.shape(src)[0]
+        codes = {"src": code[:count], "dst": code[count:]}
+        latents = {side: self.latent(side, codes[side]) for side in SIDES}
+        made: dict[str, Any] = {}
+        for side in SIDES:
+            made[side], made[f"{side}_mask"] = self.draw(side, latents[side])
+        if self.true_face:
+            made |= {f"{side}_code": latents[side] for side in SIDES}
+        o = self.options
+        if o.face_style_power or o.bg_style_power:
+            swapped = self.latent("src", codes["dst"])
+        if o.face_style_power:  # the decoder alone learns from it
+            made["styled"], made["styled_mask"] = self.draw("src", nn.ops.stop_gradient(swapped))
+        if o.bg_style_power:
+            made["swapped"], _ = self.draw("src", swapped)
+        return made
+
+    def rebuild(self, *faces: Any) -> dict[str, Any]:
+        """Return the faces that the GAN judges: side -> image (b, S, S, 3)."""
+        pairs = zip(self.gan_sides, faces, strict=True)
+        return {side: self.decode(side, self.parts["encoder"](face))[0] for side, face in pairs}
+
+    def codes(self, src: Any, dst: Any) -> dict[str, Any]:
+        """Return the codes that the code discriminator judges: side -> map (b, h, w, c)."""
+        return {side: self.latent(side, self.parts["encoder"](face)) for side, face in (("src", src), ("dst", dst))}
 
     def losses(
         self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
-        """Return the sum of both people's losses; each is reported."""
+        """Return the sum of both people's losses and of what discriminators and styles add; the former are reported."""
+        o, faces = self.options, {"src": src, "dst": dst}
         reported = {
-            side: reconstruction_loss(face, reconstructed[side], reconstructed[f"{side}_mask"], self.options)
-            for side, face in zip(SIDES, (src, dst), strict=True)
+            side: reconstruction_loss(face, reconstructed[side], reconstructed[f"{side}_mask"], o)
+            for side, face in faces.items()
         }
-        return sum(reported.values()), reported
+        total = sum(reported.values())
+        for side in self.gan_sides if o.gan_power else ():
+            total += gan_terms(self.critics["gan"], faces[side], reconstructed[side], o)
+        if self.true_face:
+            total += self.true_face * nn.losses.called_real(self.critics["code"](reconstructed["src_code"]))
+        if o.face_style_power:
+            total += o.face_style_power / 100 * face_style(reconstructed)
+        if o.bg_style_power:
+            total += o.bg_style_power / 100 * background_style(dst, reconstructed["swapped"])
+        return total, reported
+
+    def gan_loss(self, *batches: Any) -> tuple[Any, dict[str, Any]]:
+        """Return how badly the GAN tells made faces from real ones."""
+        *faces, made = batches
+        wrong = 0.0
+        for side, face in zip(self.gan_sides, faces, strict=True):
+            real, fake = judged(face, made[side], self.options)
+            wrong += nn.losses.told_apart(self.critics["gan"](real), self.critics["gan"](fake))
+        return wrong, {}
+
+    def code_loss(self, src: Any, dst: Any, codes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return how badly the code discriminator tells codes of src from those of dst."""
+        of_dst, of_src = (self.critics["code"](codes[side]) for side in ("dst", "src"))
+        return nn.losses.told_apart([of_dst], [of_src]), {}
 
 
 def parse_architecture(text: str) -> tuple[str, str]:
@@ -241,54 +427,3 @@ def check_memory(parameters: int) -> None:
             "a computer with more memory, or a smaller model.",
             "close other programs; or create a model with a smaller --resolution, --ae-dims or --d-dims.",
         )
-
-
-def reconstruction_loss(
-    face: dict[str, Any], image: Any, mask: Any, options: "SAEHD.Options", *, fine: bool = False
-) -> Any:
-    """Return DeepFaceLab's loss of a rebuilt face: DSSIM and squared error inside a soft mask, and the mask's error.
-
-    Args:
-        face: "target", "mask", with the priority of eyes and mouth "focus"; (b, S, S, 3 or 1) in 0..1.
-        image, mask: What the network made.
-        options: Those of the training.
-        fine: Whether small images are compared in two windows of SSIM, too.
-    """
-    side, losses = image.shape[1], nn.losses
-    target = face["target"]
-    if options.blur_out_mask:
-        target = blurred_outside(target, face["mask"])
-    weight = 1.0
-    if options.masked_training:
-        weight = soft_mask(face["mask"])
-    wanted, made = target * weight, image * weight
-    windows = (side / 11.6, side / 23.2) if fine or side >= LARGE else (side / 11.6,)
-    total = sum(10 / len(windows) * losses.dssim(wanted, made, int(window)) for window in windows)
-    total += 10 * losses.mse(wanted, made)
-    if options.eyes_mouth_prio:
-        total += FOCUS * losses.mae(target * face["focus"], image * face["focus"])
-    return total + 10 * losses.mse(face["mask"], mask)
-
-
-def soft_mask(mask: Any) -> Any:
-    """Return a mask (b, S, S, 1) in 0..1 whose edge is soft towards the outside alone."""
-    return 2 * nn.ops.clip(gaussian_blur(mask, max(1, mask.shape[1] // 32)), 0, 0.5)
-
-
-def gaussian_blur(image: Any, sigma: float) -> Any:
-    """Blur as DeepFaceLab: its Gaussian ends after twice sigma."""
-    return nn.losses.blurred(image, sigma, max(3, int(4 * sigma)) // 2)
-
-
-def blurred_outside(image: Any, mask: Any) -> Any:
-    """Return faces that are as before where the mask is 1, and the blur of their own outside where it is 0.
-
-    Args:
-        image: (b, S, S, 3) in 0..1.
-        mask: (b, S, S, 1) in 0..1.
-    """
-    sigma, ops = image.shape[1] / 128, nn.ops
-    outside = gaussian_blur(image * (1 - mask), sigma)
-    share = 1 - gaussian_blur(mask, sigma)
-    share = ops.where(share == 0, ops.ones_like(share), share)
-    return image * mask + outside / share * (1 - mask)

@@ -17,7 +17,7 @@ from facewright.models.base import Array, FaceModel, Trainable
 from facewright.models.spec import ConverterDefaults, FaceView, ModelOptions
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Generation, ModelFolder
-from facewright.nn.loading import load_variables, read_fitting
+from facewright.nn.loading import load_groups, load_variables, read_fitting
 from facewright.nn.saved_models import list_saved_models
 
 
@@ -105,6 +105,7 @@ def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:
     """
     return {
         "weights": weights_of(model),
+        "critics": critics_of(model),
         "optimizer": {
             f"{key}/{number:04d}" if key else f"{number:04d}": variable
             for key, step in model.steps.items()
@@ -116,9 +117,18 @@ def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:
 
 def weights_of(model: Trainable) -> dict[str, Any]:
     """Return the weights of a model: "<part>/<number>.<name>" -> keras variable."""
+    return _named(model.parts)
+
+
+def critics_of(model: Trainable) -> dict[str, Any]:
+    """Return the weights of the networks that only training needs, by names like those of `weights_of`."""
+    return _named(model.critics)
+
+
+def _named(networks: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        f"{part}/{number:04d}.{variable.name}": variable
-        for part, network in model.parts.items()
+        f"{name}/{number:04d}.{variable.name}": variable
+        for name, network in networks.items()
         for number, variable in enumerate(network.variables)
     }
 
@@ -129,7 +139,8 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
     Args:
         model: Built with the generation's options.
         generation: A whole generation.
-        optimizer: Whether the optimizer's state is wanted (training) or not (conversion).
+        optimizer: Whether critics and the optimizer's state are wanted (training) or not (conversion). What of them
+            was of another shape starts over, with a word.
 
     Raises:
         UserError: The weights belong to another network.
@@ -137,8 +148,12 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
     load_variables("weights", weights_of(model), generation.arrays("weights"))
     kept, extra = model.extra_state(), generation.has("extra")
     model.load_extra_state(dict(read_fitting("averages", kept, generation.arrays("extra"))) if kept and extra else {})
-    if optimizer and generation.has("optimizer"):
-        load_variables("optimizer's state", model_arrays(model)["optimizer"], generation.arrays("optimizer"))
+    kept = model_arrays(model) if optimizer else {}
+    for name in ("critics", "optimizer"):
+        anew = load_groups(kept[name], generation.arrays(name)) if name in kept and generation.has(name) else ()
+        if anew:
+            whose = ", ".join(group or "the network" for group in anew)
+            console.say(f"Of {name} these start over, for they have another shape now: {whose}.")
 
 
 def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> ModelFolder | None:

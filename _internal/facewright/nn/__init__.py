@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from facewright.nn import (
         blocks,
+        clipping,
+        discriminators,
         ema,
         losses,
         networks,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = (
     "blocks",
+    "clipping",
+    "discriminators",
     "ema",
     "keras",
     "layers",

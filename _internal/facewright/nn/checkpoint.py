@@ -2,6 +2,7 @@
 
     model/<name>/generation_000012/
         weights.safetensors     the networks' weights: "<part>/<number>.<weight>", float32
+        critics.safetensors     networks that only training needs: "<network>/<number>.<weight>" (absent without any)
         optimizer.safetensors   the optimiser's state: "<number>", or "<phase>/<number>"
         extra.safetensors       what the model keeps beside (absent when it keeps nothing)
         history.safetensors     "losses": (iterations, losses) float32
@@ -121,6 +122,10 @@ class ArrayReader:
 
     def __iter__(self) -> Any:
         return read_arrays(self.path)
+
+    def layouts(self) -> dict[str, tuple[tuple[int, ...], bool]]:
+        """Return name -> shape, and whether the numbers are fractions; nothing else is read."""
+        return {name: (shape, dtype.kind == "f") for name, (shape, dtype, _) in read_header(self.path).items()}
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
         """Read all of them."""

@@ -53,6 +53,33 @@ def read_fitting(what: str, wanted: Mapping[str, Any], reader: ArrayReader) -> I
         raise _other_network(what, reader.path, f"{min(missing)} is missing")
 
 
+def load_groups(variables: Mapping[str, Any], reader: ArrayReader) -> tuple[str, ...]:
+    """Assign saved arrays group by group; one in which an array has another shape now stays as it was made.
+
+    What is saved and no longer wanted is passed over, and so is what is wanted and was not saved.
+
+    Args:
+        variables: "<group>/<name>" -> keras variable; a name alone is of the group "".
+        reader: The saved arrays.
+
+    Returns:
+        Names of the groups that stay as they were made.
+
+    Raises:
+        DamagedArrays: The file is not of the layout of `nn.safetensors_file`.
+    """
+
+    def group(name: str) -> str:
+        return name.rpartition("/")[0]
+
+    known = {name: kind for name, kind in reader.layouts().items() if name in variables}
+    other = {group(name) for name, kind in known.items() if kind != _layout(variables[name])}
+    for name, array in reader:
+        if name in known and group(name) not in other:
+            variables[name].assign(np.asarray(array, dtype=array.dtype.newbyteorder("=")))
+    return tuple(sorted(other))
+
+
 def _layout(array: Any) -> tuple[tuple[int, ...], bool]:
     """Return the shape, and whether the numbers are fractions."""
     return tuple(array.shape), "float" in str(array.dtype)

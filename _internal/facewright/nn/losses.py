@@ -1,5 +1,6 @@
 """Losses of the models, in keras.ops; images are (batch, h, w, c) in 0..1, results one number each."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -146,6 +147,37 @@ def lsgan_real(scores: Any) -> Any:
 def lsgan_fake(scores: Any) -> Any:
     """Mean squared distance of a discriminator's scores from 0, the label of generated images."""
     return ops.mean(ops.square(scores))
+
+
+def called_real(scores: Any) -> Any:
+    """Mean cross-entropy of logits of any shape, where 1 (real) is right: a discriminator's word on real ones."""
+    return ops.mean(ops.softplus(-scores))
+
+
+def called_made(scores: Any) -> Any:
+    """Mean cross-entropy of logits of any shape, where 0 (made) is right."""
+    return ops.mean(ops.softplus(scores))
+
+
+def told_apart(real: Sequence[Any], made: Sequence[Any]) -> Any:
+    """Return a discriminator's loss: how badly it tells real ones from made ones.
+
+    Args:
+        real, made: Its outputs, logits, for each; the losses of several outputs are added.
+    """
+    return sum((called_real(r) + called_made(m)) / 2 for r, m in zip(real, made, strict=True))
+
+
+def style_distance(image: Any, like: Any) -> Any:
+    """Squared differences of mean and standard deviation of each channel, both (b, h, w, c), averaged over all."""
+    (mean, deviation), (like_mean, like_deviation) = _style(image), _style(like)
+    differences = ops.square(mean - like_mean) + ops.square(deviation - like_deviation)
+    return ops.mean(differences)
+
+
+def _style(image: Any) -> tuple[Any, Any]:
+    mean, variance = ops.moments(image, axes=(1, 2))
+    return mean, ops.sqrt(variance + 1e-5)
 
 
 def mae(target: Any, prediction: Any) -> Any:
