@@ -17,6 +17,7 @@ from facewright.commands import fix as fix_faces
 from facewright.core.images import Image, read_image, write_image
 from facewright.core.workspace import Workspace
 from facewright.extract.detectors.base import Box
+from facewright.extract.side_run import open_side
 from facewright.faces.align import align_matrix
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.record import load_record, update_record
@@ -343,3 +344,17 @@ def test_a_frame_that_is_gone_or_damaged_is_no_end_of_the_world(gappy: Workspace
     with pytest.raises(Exception, match="00012"):
         extract(gappy)
     assert origins(gappy) == {}
+
+
+def test_faces_are_followed_once_until_something_changes(gappy: Workspace) -> None:
+    extract(gappy)
+    with open_side(gappy, gappy.dst, Models()) as run:
+        (track,) = run.followed().tracks
+        assert run.followed().tracks[0] is track and len(track) == FRAMES
+        run.faces.put(replace(run.faces.faces[3], record=replace(run.faces.faces[3].record, person=7)))
+        assert run.followed().tracks[0] is track  # whoever it is called
+        face = run.faces.faces[3]
+        run.faces.put(replace(face, record=replace(face.record, rect=(0.0, 0.0, 9.0, 9.0))))
+        assert run.followed().tracks[0] is not track
+        run.faces.discard([face.path])
+        assert [len(track) for track in run.followed().tracks] == [FRAMES - 1]

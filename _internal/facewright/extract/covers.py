@@ -20,7 +20,7 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
 from facewright.extract.cover_masks import Cover, Job, Looked, cover_masks
-from facewright.extract.follow import follow_faces, is_video
+from facewright.extract.follow import is_video
 from facewright.extract.hands import Hand, HandFinder
 from facewright.extract.options import CoverOptions
 from facewright.extract.side_run import SideRun
@@ -65,7 +65,7 @@ def find_covers(run: SideRun, options: CoverOptions) -> None:
 
 def _tracks(run: SideRun) -> Iterator[Track]:
     """Yield the faces by track, a limited number at once; each photo is one of its own."""
-    followed = follow_faces(run.side, run.log, run.faces)
+    followed = run.followed()
     tracks = followed.tracks if is_video(run.side, run.log) else [[index] for index in range(len(followed.files))]
     for track in tracks:
         faces = [Looked(followed.files[index], followed.sightings[index].time) for index in track]

@@ -144,6 +144,11 @@ class FollowedFaces:
         """Return the faces of a frame."""
         return self._by_time.get(time, [])
 
+    def borrow_tracks(self, other: "FollowedFaces") -> None:
+        """Take over the tracks of another state of the same faces, where nothing has changed that they depend on."""
+        if _grounds(self) == _grounds(other):
+            self.__dict__["_joined"] = other._joined
+
     def track_numbers(self) -> list[int]:
         """Return the number of the track of each of `files`, from 1."""
         numbers = {index: number for number, track in enumerate(self.tracks, 1) for index in track}
@@ -171,6 +176,17 @@ def follow_faces(side: Side, log: ExtractionLog, faces: FaceIndex) -> FollowedFa
     looks = [from_text(log.entries.get(name, {}).get("look")) for name in names]
     followed = FollowedFaces(files, names, sightings, shot_starts(looks))
     return replace(followed, deleted=list(_deleted(followed, log)))
+
+
+def _grounds(followed: FollowedFaces) -> list[object]:
+    """Return what the tracks depend on, arrays by their identity: who compares must keep both."""
+    told = [(f.time, id(f.points), f.fixed, f.box, f.detector, id(f.embedding)) for f in followed.sightings]
+    return [
+        [file.path for file in followed.files],
+        list(followed.cuts),
+        told,
+        [(f.time, f.box) for f in followed.deleted],
+    ]
 
 
 def noted_boxes(entry: Entry) -> list[Rect] | None:

@@ -20,7 +20,7 @@ import numpy as np
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image
-from facewright.extract.follow import FollowedFaces, Rect, follow_faces, is_video
+from facewright.extract.follow import FollowedFaces, Rect, is_video
 from facewright.extract.near_search import search_near
 from facewright.extract.open_frames import unfound
 from facewright.extract.pipeline import FaceExtractor
@@ -40,6 +40,7 @@ FILLED_DETECTOR = "filled"  # stands for the detector of a face that none found
 MAX_LOST, SMALL_PX = 0.1, 20.0  # of smaller distances the landmarks tremble more
 LIKE = 0.6  # of the faces at the ends, at least: a hand before the face, a turned head are less like them
 INSIDE = 0.8  # of the face's extent, that lies in the frame
+KEPT_BYTES = 200 << 20  # of decoded frames: 33 of 1080p
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def mend_side(run: SideRun, longest: int, extractors: Callable[[], Sequence[Face
     done = Mended()
     if longest < 1 or not run.faces.faces or not is_video(run.side, run.log):
         return done
-    followed = follow_faces(run.side, run.log, run.faces)
+    followed = run.followed()
     fill = run.side.short == "dst"
     todo = [one for one in stretches(followed, run, longest) if _untried(followed, run, one, fill=fill)]
     if not todo:
@@ -150,11 +151,11 @@ def _mend(
     """Carry the points through a stretch and write what can be vouched for."""
     first, last = followed.sightings[one.before].time, followed.sightings[one.after].time
     ends = followed.files[one.before].record, followed.files[one.after].record
-    names = followed.names[first : last + 1]
+    names, frames = followed.names[first : last + 1], _Frames(run.side.frames_dir)
     try:
-        carried = carry_points(_frames(run, names), *(end.frame_landmarks for end in ends))
+        carried = carry_points(frames.of_one_size(names), *(end.frame_landmarks for end in ends))
         looks = [
-            _look(_frame(run, name), end.frame_landmarks) for name, end in zip((names[0], names[-1]), ends, strict=True)
+            _look(frames.read(name), end.frame_landmarks) for name, end in zip((names[0], names[-1]), ends, strict=True)
         ]
     except UserError:  # a frame is gone or damaged, or has another size
         return
@@ -162,7 +163,7 @@ def _mend(
         time, name = first + at, names[at]
         if time not in one.bad and not (time in one.missing and fill):
             continue
-        image = _frame(run, name)
+        image = frames.read(name)
         like = max(likeness(_look(image, points), look) for look in looks)
         sure = (
             carried.lost < MAX_LOST * max(1.0, SMALL_PX / eye_distance(points, LEAST_EYES_PX))
@@ -182,23 +183,39 @@ def _mend(
         run.log.note_more(name, tried=",".join(dict.fromkeys([*run.log.tried(name), TRIED])))
 
 
-def _frame(run: SideRun, name: str) -> Image:
-    return read_image(run.side.frames_dir / name)
+class _Frames:
+    """The frames of a stretch, which are looked at twice: each is decoded once, as long as all fit into memory."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: dict[str, Image] = {}
 
-def _frames(run: SideRun, names: Sequence[str]) -> Iterator[Image]:
-    """Yield frames, one at a time in memory.
+    def read(self, name: str) -> Image:
+        """Return a frame.
 
-    Raises:
-        UserError: One cannot be read, or has another size than the first.
-    """
-    shape: tuple[int, ...] | None = None
-    for name in names:
-        image = _frame(run, name)
-        shape = shape or image.shape
-        if image.shape != shape:
-            raise UserError(f"{name} has another size.", "frames of one size.", "extract the frames again.")
-        yield image
+        Raises:
+            UserError: It cannot be read.
+        """
+        if name in self._kept:
+            return self._kept[name]
+        image = read_image(self._folder / name)
+        if image.nbytes * (len(self._kept) + 1) <= KEPT_BYTES:
+            self._kept[name] = image
+        return image
+
+    def of_one_size(self, names: Sequence[str]) -> Iterator[Image]:
+        """Yield frames.
+
+        Raises:
+            UserError: One cannot be read, or has another size than the first.
+        """
+        shape: tuple[int, ...] | None = None
+        for name in names:
+            image = self.read(name)
+            shape = shape or image.shape
+            if image.shape != shape:
+                raise UserError(f"{name} has another size.", "frames of one size.", "extract the frames again.")
+            yield image
 
 
 def _look(image: Image, points: Points) -> Image:

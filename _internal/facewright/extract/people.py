@@ -14,7 +14,7 @@ from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side
 from facewright.extract.embedding import EMBED_BATCH, chip, holds_chip
-from facewright.extract.follow import follow_faces, is_video
+from facewright.extract.follow import is_video
 from facewright.extract.options import PeopleOptions
 from facewright.extract.side_run import SideRun
 from facewright.faces.faceset import FaceFile, FaceIndex
@@ -106,7 +106,7 @@ def _tracks(run: SideRun) -> list[int | None]:
     of_older_version = all(file.record.track is None and file.record.person is not None for file in files)
     if of_older_version or not is_video(run.side, run.log):
         return [None] * len(files)
-    numbers = np.array(follow_faces(run.side, run.log, run.faces).track_numbers(), np.int64)
+    numbers = np.array(run.followed().track_numbers(), np.int64)
     return list(keep_numbers(numbers, [file.record.track for file in files]).tolist())
 
 

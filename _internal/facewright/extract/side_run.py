@@ -10,6 +10,7 @@ from facewright.core import workers
 from facewright.core.workspace import Side, Workspace
 from facewright.extract.detectors.base import Detector, make_detector
 from facewright.extract.embedding import Embedder
+from facewright.extract.follow import FollowedFaces, follow_faces
 from facewright.extract.hands import HandFinder
 from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, Landmarker, make_landmarker
 from facewright.extract.log import ExtractionLog
@@ -69,6 +70,7 @@ class SideRun:
     models: ModelLoader
     _log: ExtractionLog | None = field(default=None, repr=False)
     _faces: FaceIndex | None = field(default=None, repr=False)
+    _followed: FollowedFaces | None = field(default=None, repr=False)
 
     @property
     def log(self) -> ExtractionLog:
@@ -83,6 +85,14 @@ class SideRun:
         if self._faces is None:
             self._faces = load_faceset(self.side.aligned_dir)
         return self._faces
+
+    def followed(self) -> FollowedFaces:
+        """Return the faces through their frames; they are only followed again where something has changed."""
+        found = follow_faces(self.side, self.log, self.faces)
+        if self._followed is not None:
+            found.borrow_tracks(self._followed)
+        self._followed = found
+        return found
 
     def start_anew(self) -> None:
         """Say that faces and log were moved away."""

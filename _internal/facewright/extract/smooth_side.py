@@ -19,7 +19,7 @@ from facewright.core import console
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
 from facewright.core.workspace import Side, Workspace
-from facewright.extract.follow import FollowedFaces, follow_faces
+from facewright.extract.follow import FollowedFaces
 from facewright.extract.side_run import SideRun
 from facewright.faces.align import transform_points
 from facewright.faces.faceset import FaceFile
@@ -44,7 +44,7 @@ def smooth_side(run: SideRun, chosen: str = "auto") -> None:
     files = run.faces.faces
     if level == "off" and all(file.record.raw_landmarks is None for file in files):
         return
-    followed = follow_faces(run.side, run.log, run.faces)
+    followed = run.followed()
     raw = [np.asarray(face.points, np.float32) for face in followed.sightings]
     wanted = raw if level == "off" else smooth_faces(followed.sightings, STRENGTHS[level], followed.tracks)
     todo = [
