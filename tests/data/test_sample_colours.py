@@ -5,11 +5,12 @@ import pytest
 
 from convert.drawn_faces import landmarks
 from facewright.data.augment import draw_params
-from facewright.data.colour import TRANSFERS, shifted
+from facewright.data.colour import MAX_CAST, MAX_GAIN, TRANSFERS, shifted
 from facewright.data.sample import PreparedFace, Sample, make_sample
 from facewright.data.sampler import Sampler
 from facewright.faces.align import FaceType
 from facewright.faces.mask import hull_mask
+from facewright.models.quick import Quick
 
 SIDE = 64
 
@@ -104,3 +105,32 @@ def test_colours_are_drawn_from_all_faces_of_the_other_person():
     )
     again.set_state(state)
     np.testing.assert_array_equal(sampler.batch(4)["target"], again.batch(4)["target"])
+
+
+def test_input_and_target_stand_in_the_same_random_light():
+    """Gain and cast are drawn evenly; the mask stays, and so does a face that is only shown."""
+    wanted = samples(light=1.0)
+    sampler = Sampler(OneFace(SRC), wanted, np.random.default_rng(2), flip=False, jitter=0)
+    batch, still = sampler.batch(200), sampler.untouched([0])
+    middle = np.s_[:, 24:40, 24:40]
+    gains = {}
+    for name in ("warped", "target"):
+        gains[name] = batch[name][middle].mean(axis=(1, 2)) / still[name][middle].mean(axis=(1, 2))
+    np.testing.assert_allclose(gains["warped"], gains["target"], rtol=0.05)  # the warp moves other noise there
+    logarithms = np.log(gains["target"])
+    assert np.abs(logarithms).max() < MAX_GAIN + MAX_CAST
+    assert logarithms.std() == pytest.approx(np.hypot(MAX_GAIN, MAX_CAST) / np.sqrt(3), rel=0.1)
+    own = logarithms - logarithms.mean(axis=1, keepdims=True)
+    assert own.std() == pytest.approx(MAX_CAST * np.sqrt(2) / 3, rel=0.1)
+    np.testing.assert_array_equal(batch["mask"], np.repeat(still["mask"], 200, axis=0))
+    assert batch["target"].max() <= 1
+
+
+def test_quicks_images_stand_in_random_light_where_that_is_asked_for():
+    asked = Quick(Quick.Options(random_light=0.5), scale=1 / 16)
+    for side in ("src", "dst"):
+        assert {sample.name: sample.light for sample in asked.samples(side) if sample.light} == {
+            "warped": 0.5,
+            "target": 0.5,
+        }
+    assert not any(sample.recoloured for sample in Quick(Quick.Options(), scale=1 / 16).samples())

@@ -37,6 +37,8 @@ class AugmentParams:
         control_points: (n, n, 2) float32 displacement (x, y) of the grid's control points, as shares of the side.
         flip: Whether the image is mirrored afterwards.
         shift: How far hue, saturation and value go, each -1..1, as shares of what an output allows.
+        light: How far the gain, and those of blue, green and red alone, go, each -1..1, as shares of what an output
+            allows.
         like: Number of the face whose colours it gets; None where it keeps its own.
     """
 
@@ -44,6 +46,7 @@ class AugmentParams:
     control_points: NDArray[np.float32]
     flip: bool
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    light: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     like: int | None = None
 
 

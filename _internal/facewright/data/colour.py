@@ -1,4 +1,4 @@
-"""Colours of a training sample: those of another face, and a random shift of hue, saturation and value."""
+"""Colours of a training sample: those of another face, a random shift of hue, saturation and value, another light."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -35,6 +35,9 @@ TRANSFER_CHOICES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+MAX_GAIN = 0.3  # natural logarithm of the strongest gain of all channels, and of one over the weakest
+MAX_CAST = 0.1  # the same of the gains that each channel has besides
+
 
 def with_colours_of(
     name: str, image: Image, like: Image, mask: NDArray[np.uint8], like_mask: NDArray[np.uint8]
@@ -69,3 +72,16 @@ def shifted(image: Picture, power: float, shift: tuple[float, float, float]) -> 
     hsv[..., 0] = (hsv[..., 0] + 360 * hue) % 360
     hsv[..., 1:] = np.clip(hsv[..., 1:] + (saturation, value), 0, 1)
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR), np.float32)
+
+
+def lit(image: Picture, strength: float, light: tuple[float, float, float, float]) -> Picture:
+    """Put a whole image into another light: a gain, and a cast of colour. What gets too bright is cut off.
+
+    Args:
+        image: (h, w, 3) float32 BGR in 0..1.
+        strength: 1 for gains up to `MAX_GAIN` and casts up to `MAX_CAST`, 0 for none.
+        light: Shares of that, each -1..1: the gain of all channels, then those of blue, green and red alone.
+    """
+    gain, *casts = light
+    factors = np.exp(strength * (MAX_GAIN * gain + MAX_CAST * np.asarray(casts, np.float32)))
+    return np.minimum(image * factors.astype(np.float32), np.float32(1))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.data.augment import AugmentParams, remap_grid
-from facewright.data.colour import shifted, with_colours_of
+from facewright.data.colour import lit, shifted, with_colours_of
 from facewright.faces.align import Matrix, zoom_of
 from facewright.faces.dfl_crop import FaceKind, face_matrix
 from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
@@ -98,6 +98,7 @@ class Sample:
         colour: "bgr", or "grey": three equal channels of the image's luma.
         transfer: By which of `data.colour.TRANSFERS` an image gets the colours of another face.
         hsv: How far hue, saturation and value shift at random: by half of this either way.
+        light: How strongly gain and colour cast change at random, 0..1; alike in all outputs of a face.
     """
 
     name: str
@@ -109,11 +110,17 @@ class Sample:
     colour: Literal["bgr", "grey"] = "bgr"
     transfer: str = "none"
     hsv: float = 0.0
+    light: float = 0.0
 
     @property
     def channels(self) -> int:
         """Channels of the output."""
         return 3 if self.kind == "image" else 1
+
+    @property
+    def recoloured(self) -> bool:
+        """Whether its colours change from draw to draw."""
+        return bool(self.hsv or self.light or self.transfer != "none")
 
     @property
     def filter(self) -> int:
@@ -277,6 +284,8 @@ def fill_sample(
         np.divide(made.reshape(output.shape), np.float32(255), out=output)
         if sample.hsv and params is not None:
             output[...] = shifted(output, sample.hsv, params.shift)
+        if sample.light and params is not None:
+            output[...] = lit(output, sample.light, params.light)
 
 
 def _shown(source: PreparedFace, sample: Sample, like: PreparedFace | None) -> NDArray[np.uint8]:

@@ -75,6 +75,8 @@ class Sampler:
         changes: dict[str, Any] = {"flip": params.flip != mirrored}
         if any(sample.hsv for sample in self.samples):
             changes["shift"] = tuple(rng.uniform(-1, 1, 3).tolist())
+        if any(sample.light for sample in self.samples):
+            changes["light"] = tuple(rng.uniform(-1, 1, 4).tolist())
         if self._like is not None and any(sample.transfer != "none" for sample in self.samples):
             changes["like"] = int(rng.integers(len(self._like)))
         return index, dataclasses.replace(params, **changes)

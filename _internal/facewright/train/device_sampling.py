@@ -59,7 +59,7 @@ def start_sampling(
     if asked == "host" or (asked == "auto" and device.kind != "gpu"):
         return Sampling(samplers, "made by the processor")
     model = session.model
-    if any(sample.hsv or sample.transfer != "none" for of_stream in samplers.values() for sample in of_stream.samples):
+    if any(sample.recoloured for of_stream in samplers.values() for sample in of_stream.samples):
         return Sampling(samplers, "made by the processor, because their colours change")
     bound = MEMORY_SHARE * gpus.free_memory(device) / len(samplers)
     draws = {name: Draws(sampler, bound) for name, sampler in samplers.items()}
