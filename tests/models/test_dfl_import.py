@@ -259,9 +259,9 @@ def spoiled(folder, what):
     if what == "huge":
         encoder.write_bytes(b"\x80\x04}\x8c\x01a\x8e" + (1 << 40).to_bytes(8, "little") + b"x")
         return "damaged"
-    if what == "head":
-        data.write_bytes(data_file({**OPTIONS, "face_type": "head"}))
-        return "head"
+    if what == "another face":
+        data.write_bytes(data_file({**OPTIONS, "face_type": "bald"}))
+        return "bald"
     if what == "2019":
         data.unlink()
         (folder / "encoder.h5").write_bytes(b"\x89HDF")
@@ -275,7 +275,7 @@ def spoiled(folder, what):
 
 
 SPOILS = (
-    *("missing", "cut off", "other names", "not finite", "code", "huge", "head", "2019", "old architecture"),
+    *("missing", "cut off", "other names", "not finite", "code", "huge", "another face", "2019", "old architecture"),
     *("other colours", "type"),
 )
 

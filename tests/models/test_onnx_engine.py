@@ -283,13 +283,24 @@ def test_a_card_that_lies_idle_is_named(tmp_path, monkeypatch, capsys):
 
 
 def test_crops_of_deepfacelab():
-    """Sides of the crops in sides of the mean face: 1, 1.191, 1.597, 2.131; the whole face lies 7 % higher."""
+    """Sides of the crops in sides of the mean face, and how much higher they lie; a head from the front."""
     points = np.zeros((68, 2))
     points[17:] = IBUG68.mean_face * 100 + (300, 200)
-    for kind, side, up in zip(DflFaceType, (1.0, 1.191, 1.597, 2.131), (0, 0, 0, 7.0), strict=True):
+    points[[0, 1, 2], 0], points[[16, 15, 14], 0] = points[27:30, 0] - 45, points[27:30, 0] + 45
+    for kind, side, up in zip(DflFaceType, (1.0, 1.191, 1.597, 2.131, 2.980), (0, 0, 0, 7, 50), strict=True):
         matrix = dfl_matrix(points, kind, 256)
         np.testing.assert_allclose(matrix[:, :2], np.eye(2) * 2.56 / side, atol=2e-3)
         np.testing.assert_allclose(matrix @ (350, 250 - up, 1), (128, 128), atol=1e-6)
     mouth_open = points.copy()
     mouth_open[55:68, 1] += 20
-    np.testing.assert_allclose(dfl_matrix(mouth_open, DflFaceType.WHOLE, 256), matrix)
+    np.testing.assert_allclose(dfl_matrix(mouth_open, DflFaceType.HEAD, 256), matrix)
+
+
+def test_the_crop_of_a_head_goes_back_where_it_turns():
+    """By yaw x |tanh(2 yaw)| / 2 of the mean face, yaw the difference of the distances of nose and edges."""
+    points = np.zeros((68, 2))
+    points[17:] = IBUG68.mean_face * 100 + (300, 200)
+    # It looks to the left of the image.
+    points[[0, 1, 2], 0], points[[16, 15, 14], 0] = points[27:30, 0] - 20, points[27:30, 0] + 70
+    middle = np.linalg.inv(np.vstack([dfl_matrix(points, DflFaceType.HEAD, 298), [0, 0, 1]])) @ (149, 149, 1)
+    np.testing.assert_allclose(middle[:2], (350 + 100 * 0.5 * np.tanh(1.0) / 2, 200), atol=0.5)

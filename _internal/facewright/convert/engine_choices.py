@@ -28,6 +28,7 @@ DFM_FACES = {
     "mid-full": "a little more than half",
     "full": "from the brows to the chin",
     "whole": "with the forehead: the usual one",
+    "head": "all of the head",
 }
 DFM_SUFFIX = ".dfm"
 

@@ -4,6 +4,7 @@ They are placed by 33 points (brows, nose, eyes and the corners of the mouth), s
 Facts in our own words; sides and shifts are in sides of the mean face's square.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -23,6 +24,7 @@ class DflFaceType(StrEnum):
     MID_FULL = "dfl-mid-full"
     FULL = "dfl-full"
     WHOLE = "dfl-whole"
+    HEAD = "dfl-head"
 
 
 FaceKind = FaceType | DflFaceType
@@ -30,10 +32,11 @@ FaceKind = FaceType | DflFaceType
 
 @dataclass(frozen=True)
 class _Crop:
-    """Side of the crop, and how far its middle lies above the middle of the mean face."""
+    """Side of the crop, how far its middle lies above the mean face's, and whether it goes back with a turned head."""
 
     side: float
     up: float = 0.0
+    follows: bool = False
 
 
 CROPS = MappingProxyType(
@@ -42,6 +45,7 @@ CROPS = MappingProxyType(
         DflFaceType.MID_FULL: _Crop(1 + 2 * 0.0675 * 2**0.5),
         DflFaceType.FULL: _Crop(1 + 2 * 0.2109375 * 2**0.5),
         DflFaceType.WHOLE: _Crop(1 + 2 * 0.4 * 2**0.5, up=0.07),
+        DflFaceType.HEAD: _Crop(1 + 2 * 0.7 * 2**0.5, up=0.5, follows=True),
     }
 )
 
@@ -53,6 +57,7 @@ WITHIN = MappingProxyType(
         DflFaceType.MID_FULL: FaceType.FULL,
         DflFaceType.FULL: FaceType.FULL,
         DflFaceType.WHOLE: FaceType.HEAD,
+        DflFaceType.HEAD: FaceType.HEAD,
     }
 )
 
@@ -79,6 +84,19 @@ def dfl_matrix(landmarks: Points, kind: DflFaceType, size: int) -> Matrix:
     """
     crop = CROPS[kind]
     matrix = similarity(np.asarray(landmarks, np.float64)[PLACING], IBUG68.mean_face[PLACING - IBUG68.inner])
-    corner = np.array([0.5, 0.5 - crop.up]) - crop.side / 2
+    aside = _behind_the_nose(np.asarray(landmarks) @ matrix[:, :2].T) if crop.follows else 0.0
+    corner = np.array([0.5 + aside, 0.5 - crop.up]) - crop.side / 2
     matrix[:, 2] -= corner
     return matrix * (size / crop.side)
+
+
+def _behind_the_nose(points: Points) -> float:
+    """Return how far the middle of a head lies to the right of its face, in sides of the mean face.
+
+    Args:
+        points: (68, 2), upright, in the same unit. The bridge of the nose lies nearer to the edge of the face to which
+            the head turns; of a head that hardly turns the shift is damped.
+    """
+    x = points[:, 0]
+    turned = float(np.mean(x[[16, 15, 14]] - 2 * x[[27, 28, 29]] + x[[0, 1, 2]]))
+    return turned * abs(math.tanh(2 * turned)) / 2

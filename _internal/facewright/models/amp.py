@@ -21,7 +21,7 @@ from facewright.models.saehd_losses import gan_word, reconstruction_loss, soft_m
 from facewright.models.spec import CONVERTER_DEFAULTS
 from facewright.nn.saehd_shape import Architecture, count_parameters
 
-KINDS = ("full", "whole")
+KINDS = ("full", "whole", "head")
 SHOWN = (0.25, 0.5, 0.75)  # of src, in the preview
 BACKGROUND, ROUGHNESS = 0.1, 1e-6  # weights of what lies around dst's mask: its squared error, its total variation
 

@@ -30,7 +30,7 @@ from facewright.nn.saved_models import MASK_MODEL
 if TYPE_CHECKING:
     from facewright.models.base import FaceModel, Trainable
 
-FACES = {"h": "half", "mf": "mid-full", "f": "full", "wf": "whole"}
+FACES = {"h": "half", "mf": "mid-full", "f": "full", "wf": "whole", "head": "head"}
 # What models become here.
 KINDS: Mapping[str, str] = {"SAEHD": "saehd", "Quick96": "saehd", "AMP": "amp", XSEG: MASK_MODEL}
 # Options without which the networks are not known, by what a model becomes; they are called as here.

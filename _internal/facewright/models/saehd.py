@@ -34,6 +34,7 @@ FACES = MappingProxyType(
         "mid-full": "a third more",
         "full": "brow to chin",
         "whole": "with the forehead",
+        "head": "all of the head",
     }
 )
 OPTIMIZERS = MappingProxyType(

@@ -48,6 +48,7 @@ CONVERTER_DEFAULTS: Mapping[FaceKind, ConverterDefaults] = MappingProxyType(
         DflFaceType.MID_FULL: _OF_HALF,
         DflFaceType.FULL: _OF_FULL,
         DflFaceType.WHOLE: _OF_FULL,
+        DflFaceType.HEAD: _OF_FULL,
     }
 )
 
