@@ -1,6 +1,6 @@
 """One measurement of gpu.py, in a process of its own: prints a JSON line per finished part.
 
-    python _gpu_worker.py '{"model": "quick", "precision": "bfloat16", "batches": [16, 64], ...}'
+    python _gpu_worker.py '{"model": "quick", "precision": "bfloat16", "rows": [{"batch": 16, "sampling": "host"}], …}'
 
 KERAS_BACKEND names the backend. Needs neither TensorFlow nor dlib.
 """
@@ -39,19 +39,21 @@ def main() -> None:
     device, precision = devices.start(task["precision"])
     say(device=device.describe(), kind=device.kind)
     if task.get("demo"):
-        demo(task, precision)
+        demo(task, precision, device)
         return
     say(peak_tflops=matmul_peak(device.kind == "gpu"))
-    model = build(task["model"], task.get("scale", 1.0))
+    model = build(task)
     flops = sum(flops_per_pair(model).values())
-    with ThreadPoolExecutor(threads()) as executor, Loop(model, Path(task["faces"]), executor) as loop:
-        for batch in sorted(task["batches"]):  # the peak of the memory only grows
+    with ThreadPoolExecutor(threads()) as executor:
+        loop = Loop(model, Path(task["faces"]), executor, device)
+        for row in task["rows"]:  # small batches first: the peak of the memory only grows
             try:
-                row = measure(loop, batch, task)
+                loop.sample(row["sampling"])
+                result = measure(loop, row["batch"], task)
             except Exception as error:
-                say(batch=batch, error=f"{type(error).__name__}: {str(error)[:300]}")
+                say(**row, error=f"{type(error).__name__}: {str(error)[:300]}")
                 continue
-            say(batch=batch, tflop_per_iteration=BACKWARD * flops * batch / 1e12, **row)
+            say(**row, tflop_per_iteration=BACKWARD * flops * row["batch"] / 1e12, **result)
 
 
 def say(**values: Any) -> None:
@@ -64,13 +66,13 @@ def threads() -> int:
     return max(1, min(machine.cores(), 16))
 
 
-def build(name: str, scale: float) -> Any:
+def build(task: dict[str, Any]) -> Any:
     """Return a new model, its full version."""
     from facewright.models.registry import model_class
 
-    kind = model_class(name)
+    kind = model_class(task["model"])
     full = {"light": "no"} if any(f.name == "light" for f in dataclasses.fields(kind.Options)) else {}
-    return kind(kind.Options(**full), scale=scale)
+    return kind(kind.Options(**full, **task.get("options", {})), scale=task.get("scale", 1.0))
 
 
 def flops_per_pair(model: Any) -> dict[str, float]:
@@ -143,7 +145,7 @@ def product(side: int) -> Any:
 class Loop:
     """The training loop of the program on drawn faces; nothing is saved, the disk is not what is measured."""
 
-    def __init__(self, model: Any, faces: Path, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, model: Any, faces: Path, executor: ThreadPoolExecutor, device: Any) -> None:
         from facewright.data.sampler import Sampler
         from facewright.train.session import TrainingSession
 
@@ -151,7 +153,7 @@ class Loop:
             def save(self) -> None:
                 self.saved_iteration = self.iteration
 
-        self.model = model
+        self.model, self.device = model, device
         self.session = Unsaved("gpu", model, faces)
         self.samplers = {
             side: Sampler(
@@ -165,11 +167,13 @@ class Loop:
             for number, side in enumerate(("src", "dst"))
         }
 
-    def __enter__(self) -> "Loop":
-        return self
+        self.sources: Any = self.samplers
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    def sample(self, where: str) -> None:
+        """Let the samples be made on the "device", by the "host", or where "auto" makes them."""
+        from facewright.train.device_sampling import start_sampling
+
+        self.sources = start_sampling(self.session, self.samplers, asked=where, device=self.device).sources
 
     def run(self, batch: int, steps: int) -> Any:
         """Train; return the loop's own result."""
@@ -177,12 +181,12 @@ class Loop:
 
         settings = LoopSettings(batch, self.session.iteration + steps, first_save_seconds=1e9)
         with contextlib.redirect_stdout(io.StringIO()):
-            return train_session(self.session, self.samplers, settings)
+            return train_session(self.session, self.sources, settings)
 
 
 def measure(loop: Loop, batch: int, task: dict[str, Any]) -> dict[str, Any]:
     """Measure one batch size: the same batch again and again, then the whole loop with its sampler."""
-    batches = {side: sampler.batch(batch) for side, sampler in loop.samplers.items()}
+    batches = {side: source.batch(batch) for side, source in loop.sources.items()}
     began = time.perf_counter()
     loop.model.train_on(batches)
     build_seconds = time.perf_counter() - began
@@ -270,8 +274,8 @@ class GpuSampler:
                 self._seen.append((share, used))
 
 
-def demo(task: dict[str, Any], precision: str) -> None:
-    """Train QUICK on the sample's faces for some time; write its preview."""
+def demo(task: dict[str, Any], precision: str, device: Any) -> None:
+    """Train on the sample's faces for some time; write the preview."""
     from facewright.train.callbacks import Callback, TrainingRun
     from facewright.train.loop import LoopSettings, train_session
     from facewright.train.preview_writer import PreviewWriter
@@ -286,22 +290,25 @@ def demo(task: dict[str, Any], precision: str) -> None:
             run.leave_requested |= time.monotonic() > self._end
 
     with ThreadPoolExecutor(threads()) as executor:
-        loop = Loop(build("quick", task.get("scale", 1.0)), Path(task["faces"]), executor)
+        loop = Loop(build(task), Path(task["faces"]), executor, device)
+        loop.sample(task["sampling"])
         loop.session.model_dir = Path(task["out"])
         preview = PreviewWriter(loop.session, loop.samplers)
-        settings = LoopSettings(task["batches"][0], first_save_seconds=1e9)
+        settings = LoopSettings(task["batch"], first_save_seconds=1e9)
         began = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
-            result = train_session(loop.session, loop.samplers, settings, more_callbacks=[StopAfter()])
+            result = train_session(loop.session, loop.sources, settings, more_callbacks=[StopAfter()])
+        seconds = time.perf_counter() - began
         preview.refresh(f"{os.environ['KERAS_BACKEND']}, {precision}, batch {settings.batch_size}")
+    shown = preview.path.replace(preview.path.with_name(f"preview_{task['name']}.png"))
     say(
         iterations=loop.session.iteration,
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
         ms=result.milliseconds,
         data_wait=result.waiting,
         skipped=result.skipped,
         losses=loop.session.history.mean(100),
-        preview=str(preview.path),
+        preview=str(shown),
     )
 
 

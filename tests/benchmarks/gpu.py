@@ -3,10 +3,12 @@
     tests/benchmarks/gpu.sh prepare [--python 3.12]     on a machine with a package index: fetch the missing wheels
     tests/benchmarks/gpu.sh [--out DIR] [--budget 470]  on the machine with the card
 
-Measures QUICK, H64 and DF at two batch sizes each, on JAX and on torch, in bfloat16 and float32, on drawn faces; then
-trains QUICK on the sample's faces (sample_faces.zip) and writes its preview. Each network and precision is a process
-of its own with its own time limit; what fails is a row with its error. The results so far are in DIR/gpu.json and
-DIR/gpu.md (a table) at any moment. docs/gpu.md explains the columns.
+Measures SAEHD of three sides and two shapes, QUICK, H64 and DF at two batch sizes each, on JAX and on torch, in
+bfloat16 and float32, with samples made on the device and by the processor, on drawn faces; then trains QUICK and SAEHD
+on the sample's faces (sample_faces.zip) and writes their previews. Each network and precision is a process of its own
+with its own time limit; what fails is a row with its error. The results so far are in DIR/gpu.json and DIR/gpu.md (a
+table) at any moment: a run that is cut off loses the row in progress, and --done DIR/gpu.json goes on after it. What
+matters most comes first, as the whole list takes about an hour. docs/gpu.md explains the columns.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +51,38 @@ NEEDS = {
     "tqdm": "tqdm",
 }
 MAX_WHEEL_BYTES = 64 << 20
-BATCHES = {"quick": (16, 64), "h64": (16, 64), "df": (8, 32)}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to measure: its model, the options that make it, and two batch sizes."""
+
+    model: str
+    batches: tuple[int, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def _saehd(resolution: int, archi: str, *batches: int) -> Network:
+    return Network("saehd", batches, {"resolution": resolution, "archi": archi})
+
+
+# What matters most first.
+NETWORKS = {
+    "saehd-256-df-ud": _saehd(256, "df-ud", 8, 16),
+    "quick": Network("quick", (16, 64)),
+    "saehd-128-df-ud": _saehd(128, "df-ud", 8, 32),
+    "saehd-256-liae-ud": _saehd(256, "liae-ud", 8, 16),
+    "saehd-512-df-ud": _saehd(512, "df-ud", 2, 4),
+    "df": Network("df", (8, 32)),
+    "saehd-128-liae-ud": _saehd(128, "liae-ud", 8, 32),
+    "saehd-512-liae-ud": _saehd(512, "liae-ud", 2, 4),
+    "h64": Network("h64", (16, 64)),
+}
+DEMOS = ("quick", "saehd-256-df-ud")
 PRECISIONS = ("bfloat16", "float32")
-COMBINATION_SECONDS = 90  # limit of one network in one precision, both batch sizes
+SAMPLINGS = ("device", "host")
+KEY = ("backend", "model", "precision", "sampling", "batch")  # what tells one row from another
+COMBINATION_SECONDS = 120  # limit of one network in one precision: both batch sizes, both ways of sampling
 
 
 def main() -> None:
@@ -61,11 +93,16 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=470, help="seconds for all together")
     parser.add_argument("--limit", type=float, default=COMBINATION_SECONDS, help="seconds for one combination")
     parser.add_argument("--backends", nargs="+", default=["jax", "torch"])
-    parser.add_argument("--models", nargs="+", default=list(BATCHES))
+    parser.add_argument("--models", nargs="*", default=list(NETWORKS))
     parser.add_argument("--batches", nargs="+", type=int, help="instead of two of its own for each network")
     parser.add_argument("--precisions", nargs="+", default=PRECISIONS)
+    parser.add_argument("--samplings", nargs="+", default=SAMPLINGS)
+    parser.add_argument("--done", type=Path, help="gpu.json of an earlier run: its rows are kept, not measured again")
     parser.add_argument("--seconds", type=float, default=3, help="length of one measurement")
-    parser.add_argument("--demo", type=float, default=120, help="seconds of training on the sample's faces; 0: none")
+    parser.add_argument(
+        "--demo", type=float, default=180, help="seconds of each training on the sample's faces; 0: none"
+    )
+    parser.add_argument("--demos", nargs="+", default=DEMOS, help="networks that are trained on the sample's faces")
     parser.add_argument("--scale", type=float, default=1, help="width of the networks, to try this on a processor")
     parser.add_argument("--python", default="3.12", help="prepare: Python version of the machine with the card")
     parser.add_argument("--workspace", type=Path, help="pack: a workspace that quickstart made")
@@ -180,7 +217,11 @@ class Benchmark:
         self.given = given
         self.began = time.monotonic()
         self.rows: list[dict[str, Any]] = []
-        self.facts: dict[str, Any] = {"python": sys.version.split()[0], "peaks_tflops": {}, "demo": None}
+        self.facts: dict[str, Any] = {"python": sys.version.split()[0], "peaks_tflops": {}, "demos": {}}
+        if given.done:
+            before = json.loads(given.done.read_text(encoding="utf-8"))
+            self.rows = [row for row in before.pop("rows") if "error" not in row]
+            self.facts |= {name: value for name, value in before.items() if name != "seconds"}
         given.out.mkdir(parents=True, exist_ok=True)
 
     def left(self) -> float:
@@ -196,35 +237,47 @@ class Benchmark:
             backends = [name for name in self.given.backends if importlib.util.find_spec(name)]
             if not backends:
                 sys.exit(f"none of {', '.join(self.given.backends)} is installed")
-            reserve = self.given.demo + 30 if self.given.demo else 0
+            missing = [name for name in self.given.demos if "iterations" not in self.facts["demos"].get(name, {})]
+            reserve = min((self.given.demo + 60) * len(missing), self.given.budget / 2) if self.given.demo else 0
             for precision in self.given.precisions:
                 for model in self.given.models:
                     for backend in backends:
-                        batches = self.given.batches or BATCHES[model]
-                        self.measure(backend, model, precision, batches, Path(folder, "drawn"), reserve)
+                        self.measure(backend, model, precision, Path(folder, "drawn"), reserve)
             if self.given.demo:
                 unpack_faces(Path(folder, "sample"))
-                self.train_sample(backends, Path(folder, "sample"))
+                for number, name in enumerate(missing, 1):
+                    share = (self.left() - 25) / (len(missing) - number + 1)
+                    self.train_sample(name, backends, Path(folder, "sample"), share)
         self.write()
         print((self.given.out / "gpu.md").read_text(encoding="utf-8"))
 
-    def measure(
-        self, backend: str, model: str, precision: str, batches: list[int], faces: Path, reserve: float
-    ) -> None:
-        """Run one network in one precision; a row per batch size, with an error where there is no number."""
+    def measure(self, backend: str, model: str, precision: str, faces: Path, reserve: float) -> None:
+        """Run one network in one precision; a row per batch size and sampling, with an error where there is none."""
         limit = min(self.given.limit, self.left() - reserve)
         named = {"backend": backend, "model": model, "precision": precision}
-        task = named | {"batches": list(batches), "faces": str(faces), "seconds": self.given.seconds}
-        missing, error = set(batches), "the budget of time was used up before"
+        network = NETWORKS.get(model, Network(model, (8,)))
+        known = {tuple(row[name] for name in KEY) for row in self.rows}
+        wanted = [
+            {"sampling": sampling, "batch": batch}
+            for batch in sorted(self.given.batches or network.batches)
+            for sampling in self.given.samplings
+        ]
+        wanted = [one for one in wanted if tuple((named | one)[name] for name in KEY) not in known]
+        if not wanted:
+            return
+        task = named | {"faces": str(faces), "seconds": self.given.seconds, "scale": self.given.scale, "rows": wanted}
+        task |= {"model": network.model, "options": network.options}
+        error = "the budget of time was used up before"
         if limit > 10:
             error = ""
-            for part in self.worker(backend, task | {"scale": self.given.scale}, limit):
+            for part in self.worker(backend, task, limit):
                 error = part.pop("failed", error)
                 self.note(backend, part)
                 if "batch" in part:
-                    missing.discard(part["batch"])
+                    wanted.remove({name: part[name] for name in ("sampling", "batch")})
                     self.rows.append(named | part)
-        self.rows += [named | {"batch": batch, "error": error or "no result"} for batch in sorted(missing)]
+                    self.write()  # at once: what is cut off loses the row in progress only
+        self.rows += [named | one | {"error": error or "no result"} for one in wanted]
         self.write()
 
     def note(self, backend: str, part: dict[str, Any]) -> None:
@@ -234,19 +287,24 @@ class Benchmark:
             peaks = self.facts["peaks_tflops"]
             peaks[backend] = max(peaks.get(backend, 0), part["peak_tflops"])
 
-    def train_sample(self, backends: list[str], faces: Path) -> None:
-        """Train QUICK on the sample's faces with what was fastest."""
-        done = [row for row in self.rows if row["model"] == "quick" and "it_per_s" in row]
-        best = max(done, key=lambda row: row["it_per_s"] * row["batch"], default=None)
-        backend, precision = (best["backend"], best["precision"]) if best else (backends[0], "auto")
-        seconds = min(self.given.demo, self.left() - 25)
-        task = {"demo": seconds, "precision": precision, "batches": [16 if not self.given.batches else 2]}
-        task |= {"faces": str(faces), "out": str(self.given.out.resolve()), "scale": self.given.scale}
-        result: dict[str, Any] = {"backend": backend, "precision": precision, "batch": task["batches"][0]}
+    def train_sample(self, name: str, backends: list[str], faces: Path, share: float) -> None:
+        """Train a network on the sample's faces with what was fastest for it; its preview goes to preview_NAME.png."""
+        done = [row for row in self.rows if row["model"] == name and "it_per_s" in row]
+        best = max(done, key=lambda row: row["it_per_s"] * row["batch"], default={})
+        backend, precision = best.get("backend", backends[0]), best.get("precision", "auto")
+        sampling = best.get("sampling", "auto")
+        seconds = min(self.given.demo, share)
+        network = NETWORKS[name]
+        batch = min(self.given.batches) if self.given.batches else network.batches[0]
+        task = {"demo": seconds, "precision": precision, "sampling": sampling, "batch": batch, "faces": str(faces)}
+        task |= {"model": network.model, "options": network.options, "scale": self.given.scale}
+        task |= {"out": str(self.given.out.resolve()), "name": name}
+        result: dict[str, Any] = {"backend": backend, "precision": precision, "batch": batch, "sampling": sampling}
         if seconds > 0:
             for part in self.worker(backend, task, seconds + self.given.limit):
                 result |= part
-        self.facts["demo"] = result
+        self.facts["demos"][name] = result
+        self.write()
 
     def worker(self, backend: str, task: dict[str, Any], limit: float) -> Iterator[dict[str, Any]]:
         """Run a worker; yield the parts of its result, and {"failed": why} where it ends badly or too late."""
@@ -308,8 +366,9 @@ def add_wheels(folder: Path) -> list[str]:
 
 
 HEAD = (
-    "| Network | Batch | Backend | Precision | it/s | ms | ms, same batch | of peak | busy | data wait | memory, GiB |",
-    "|---|---|---|---|---|---|---|---|---|---|---|",
+    "| Network | Batch | Backend | Precision | Samples | it/s | ms | ms, same batch | of peak | busy | data wait "
+    "| memory, GiB |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -319,8 +378,10 @@ def table(facts: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     lines = [f"Device: {facts.get('device', 'not found')}. Python {facts['python']}."]
     lines += [f"bfloat16 matrix peak measured with {name}: {peak:.3g} TFLOP/s." for name, peak in peaks.items()]
     lines += ["", *HEAD]
-    for row in sorted(rows, key=lambda row: (row["model"], row["batch"], row["backend"], row["precision"])):
-        start = f"| {row['model']} | {row['batch']} | {row['backend']} | {row['precision']} |"
+    for row in sorted(
+        rows, key=lambda row: [row[name] for name in ("model", "batch", "backend", "precision", "sampling")]
+    ):
+        start = f"| {row['model']} | {row['batch']} | {row['backend']} | {row['precision']} | {row['sampling']} |"
         if "error" in row:
             lines.append(f"{start} {row['error'].replace('|', '/').replace(chr(10), ' ')} | | | | | | |")
             continue
@@ -331,16 +392,17 @@ def table(facts: dict[str, Any], rows: list[dict[str, Any]]) -> str:
             f"{start} {row['it_per_s']:.3g} | {row['ms']:.1f} | {row['bare_ms']:.1f} | {share} | {busy} "
             f"| {row['data_wait']:.0%} | {row['memory_gib']:.2f} |"
         )
-    demo = facts["demo"]
-    if demo and "iterations" in demo:
-        losses = ", ".join(f"{name} {value:.4f}" for name, value in demo["losses"].items())
-        lines += [
-            "",
-            f"QUICK on the sample's faces ({demo['backend']}, {demo['precision']}, batch {demo['batch']}): "
-            f"{demo['iterations']} iterations in {demo['seconds']:.0f} s, losses {losses}; preview.png.",
-        ]
-    elif demo:
-        lines += ["", f"QUICK on the sample's faces: {demo.get('failed', 'no time was left')}."]
+    for name, demo in facts["demos"].items():
+        said = f"{name} on the sample's faces"
+        if "iterations" in demo:
+            losses = ", ".join(f"{loss} {value:.4f}" for loss, value in demo["losses"].items())
+            said += (
+                f" ({demo['backend']}, {demo['precision']}, batch {demo['batch']}, samples: {demo['sampling']}): "
+                f"{demo['iterations']} iterations in {demo['seconds']:.0f} s, losses {losses}; preview_{name}.png."
+            )
+        else:
+            said += f": {demo.get('failed', 'no time was left')}."
+        lines += ["", said]
     return "\n".join(lines) + "\n"
 
 
