@@ -177,9 +177,9 @@ class Loop:
 
     def run(self, batch: int, steps: int) -> Any:
         """Train; return the loop's own result."""
-        from facewright.train.loop import LoopSettings, train_session
+        from facewright.train.loop import READ_EVERY, LoopSettings, train_session
 
-        settings = LoopSettings(batch, self.session.iteration + steps, first_save_seconds=1e9)
+        settings = LoopSettings(batch, self.session.iteration + steps, first_save_seconds=1e9, read_every=READ_EVERY)
         with contextlib.redirect_stdout(io.StringIO()):
             return train_session(self.session, self.sources, settings)
 
@@ -277,7 +277,7 @@ class GpuSampler:
 def demo(task: dict[str, Any], precision: str, device: Any) -> None:
     """Train on the sample's faces for some time; write the preview."""
     from facewright.train.callbacks import Callback, TrainingRun
-    from facewright.train.loop import LoopSettings, train_session
+    from facewright.train.loop import READ_EVERY, LoopSettings, train_session
     from facewright.train.preview_writer import PreviewWriter
 
     class StopAfter(Callback):
@@ -294,7 +294,7 @@ def demo(task: dict[str, Any], precision: str, device: Any) -> None:
         loop.sample(task["sampling"])
         loop.session.model_dir = Path(task["out"])
         preview = PreviewWriter(loop.session, loop.samplers)
-        settings = LoopSettings(task["batch"], first_save_seconds=1e9)
+        settings = LoopSettings(task["batch"], first_save_seconds=1e9, read_every=READ_EVERY)
         began = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
             result = train_session(loop.session, loop.sources, settings, more_callbacks=[StopAfter()])

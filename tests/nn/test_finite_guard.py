@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from facewright.nn import devices, finite_guard
-from facewright.nn.train_step import TrainStep
+from facewright.nn.train_step import TrainStep, read
 from train.tiny import Tiny
 
 
@@ -97,7 +97,8 @@ def test_a_frozen_part_takes_part_and_stays(model):
     step = TrainStep("", parts, model.forward, model.losses, model.optimizer(), side=16, frozen=frozen)
     before = {name: [np.array(v) for v in part.variables] for name, part in model.parts.items()}
     for _ in range(2):
-        assert math.isfinite(step.run({"src": batch(target=0.9), "dst": batch(target=0.1)})["dst"])
+        (numbers,) = read([step.start({"src": batch(target=0.9), "dst": batch(target=0.1)})])
+        assert math.isfinite(step.finish(numbers)["dst"])
     for name, part in model.parts.items():
         kept = [np.array_equal(a, np.asarray(v)) for a, v in zip(before[name], part.variables, strict=True)]
         assert all(kept) if name in frozen else not all(kept), name

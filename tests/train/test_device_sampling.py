@@ -128,6 +128,19 @@ def test_a_training_on_the_device_goes_on_exactly_where_it_was_saved(tmp_path, f
 
 
 @pytest.mark.slow
+def test_every_third_iteration_of_quick96_has_no_warp_on_the_device_either(tmp_path, faces):
+    """Its losses are those of the images of the processor, iteration by iteration."""
+    kind, found = registry.model_class("quick96"), []
+    for where in ("host", "device"):
+        model = kind(kind.Options(), seed=1, scale=1 / 16)
+        session, samplers = new_session(tmp_path / where, faces, model=model)
+        sampling = start_sampling(session, samplers, asked=where, device=CPU)
+        found.append([model.train_on({n: s.batch(2) for n, s in sampling.sources.items()}) for _ in range(3)])
+    for one, other in zip(*found, strict=True):
+        assert one == pytest.approx(other, rel=0.01)
+
+
+@pytest.mark.slow
 def test_step_6_makes_its_samples_on_the_device_when_asked(tmp_path, monkeypatch, capsys):
     tiny.use_tiny(monkeypatch.setattr)
     states = {}

@@ -60,6 +60,45 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, faces):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+def test_losses_read_now_and_then_are_those_of_every_step(tmp_path, faces):
+    """A run that reads every fourth one ends at its target, with the same losses, weights and random numbers."""
+    each, sources = new_session(tmp_path / "a", faces)
+    train(each, sources, target=11)
+    rarely, sources = new_session(tmp_path / "b", faces)
+    seen = []
+
+    class Steps(Callback):
+        def on_step(self, run, step):
+            seen.append((step.iteration, run.session.iteration))
+
+        def between_steps(self, run):
+            seen.append("turn")
+
+    train(rarely, sources, target=11, read_every=4, callbacks=[Steps()])
+    assert [one for one in seen if one != "turn"] == [(k, k) for k in range(1, 12)]
+    assert seen.count("turn") < 11 and rarely.iteration == 11
+    np.testing.assert_array_equal(rarely.history.values, each.history.values)
+    assert rarely.samplers == each.samplers
+    for a, b in zip(weights(each), weights(rarely), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_follows_a_rollback_is_not_counted(tmp_path, faces):
+    """Steps that were on their way when the model went back to its saved state are as if they had not been."""
+    session, sources = new_session(tmp_path, faces)
+
+    class Back(Callback):
+        done = False
+
+        def on_step(self, run, step):
+            if step.iteration == 6 and not self.done:
+                self.done = True
+                run.session.recover()
+
+    train(session, sources, target=8, read_every=5, callbacks=[Back()])
+    assert (session.iteration, len(session.history)) == (8, 8)
+
+
 def test_a_model_continues_under_another_precision(tmp_path, faces):
     session, sources = new_session(tmp_path, faces)
     train(session, sources, target=2)

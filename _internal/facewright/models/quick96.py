@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facewright import nn
 from facewright.data.sample import Batch
 from facewright.faces.align import FaceType
@@ -34,6 +37,7 @@ class Quick96(SharedEncoder):
     parameters = MappingProxyType({"full": 38_294_330})
     memory = MappingProxyType({4: 1.7})
     cost = 7.0
+    _iterations: int | None = None
 
     def build(self) -> dict[str, Any]:
         """Build the encoder with its inner network (96 -> 6x6) and both decoders."""
@@ -53,12 +57,19 @@ class Quick96(SharedEncoder):
         """Return RMSprop that moves three weights in ten at each step."""
         return nn.optimizers.DroppedRMSprop(learning_rate=2e-4, rho=0.9, keep=0.3)
 
-    def train_on(self, batches: Mapping[str, Batch]) -> dict[str, float]:
-        """Train one iteration; every third on faces that are not warped."""
-        iteration = int(nn.ops.convert_to_numpy(self.steps[""].optimizer.iterations))
-        if iteration % UNWARPED_EVERY == UNWARPED_EVERY - 1:
-            batches = {name: {**batch, "warped": batch["target"]} for name, batch in batches.items()}
-        return super().train_on(batches)
+    def start(self, batches: Mapping[str, Batch]) -> list[list[Any]]:
+        """Start one iteration; every third is on faces that are not warped."""
+        if self._iterations is None:  # asked for once: the device would have to end its step to tell it
+            self._iterations = int(nn.ops.convert_to_numpy(self.steps[""].optimizer.iterations))
+        if self._iterations % UNWARPED_EVERY == UNWARPED_EVERY - 1:
+            batches = {name: _unwarped(batch) for name, batch in batches.items()}
+        self._iterations += 1
+        return super().start(batches)
+
+    def load_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take a saved state; its iterations count."""
+        self._iterations = None
+        super().load_extra_state(arrays)
 
     def losses(
         self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
@@ -84,6 +95,13 @@ def _encoder(filters: tuple[int, ...], code: "nn.networks.LatentSpec") -> Any:
         x = nn.blocks.conv(count)(x)  # -> (b, 6, 6, 512)
     x = nn.blocks.PixelNorm()(nn.layers.Flatten()(x))
     return nn.keras.Model(face, nn.networks.upscaled_bottleneck(code)(x), name="encoder")  # (b, 6, 6, 128)
+
+
+def _unwarped(batch: Batch) -> Batch:
+    """Return the batch without its warp: of images, or of the numbers that a device makes them of."""
+    if "control_points" in batch:
+        return {**batch, "control_points": np.zeros_like(batch["control_points"])}
+    return {**batch, "warped": batch["target"]}
 
 
 def _decoder(shape: tuple[int, ...], picture: tuple[int, ...], mask: tuple[int, ...], name: str) -> Any:

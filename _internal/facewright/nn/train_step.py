@@ -1,13 +1,14 @@
 """One optimizer step on any backend; an iteration of a model runs one or several of them in turn."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 
 from facewright.core.workspace import SIDES
+from facewright.nn import backends
 from facewright.nn.finite_guard import LossLimit, SkipNonFinite, invalidate_above
 from facewright.nn.sample_maker import SampleMaker
 
@@ -65,7 +66,7 @@ class TrainStep(keras.Model):
         self.forward_pass, self.loss_function = forward, loss
         self.trained = tuple(parts)
         self._frozen = list((frozen or {}).values())
-        self._skipped = 0
+        self._skipped = 0.0
         for name, part in {**parts, **(frozen or {})}.items():
             setattr(self, f"part_{name}", part)  # tracked: its variables take part in the step
         self.makers = {name: maker for name, maker in (makers or {}).items() if name in streams}  # tracked too
@@ -85,21 +86,33 @@ class TrainStep(keras.Model):
     def build(self, *shapes: Any) -> None:
         """Nothing: the parts are built, and the makers are when it is known what they make."""
 
-    def run(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-        """Train one step on a batch of each stream; return the reported losses by name.
+    def start(self, batches: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+        """Start one step on a batch of each stream, and do not wait for its end.
+
+        Returns:
+            Scalars that lie on the device, for `read` and then `finish`.
+        """
+        x, y = self.arguments(batches)
+        with self._only_own_parts_trainable():
+            if self.train_function is None:  # the first one builds what the next ones run
+                logs = self.train_on_batch(x, y, return_dict=True)
+            else:
+                self.reset_metrics()
+                logs = backends.current().train_on(self, x, y)
+        skipped = keras.ops.copy(keras.ops.convert_to_tensor(self.optimizer.skipped))  # the next step changes it
+        return [logs["loss"], skipped, *(logs[name] for name in self.reports)]
+
+    def finish(self, numbers: Sequence[float]) -> dict[str, float]:
+        """Return the reported losses by name, of the numbers of a step in the order of the steps.
 
         They are NaN where the step was not applied: its loss or its gradients were not finite, or the loss was many
         times the median. Weights and optimizer state are then as before.
         """
-        self.reset_metrics()
-        with self._only_own_parts_trainable():
-            logs = self.train_on_batch(*self.arguments(batches), return_dict=True)
-        total = float(logs["loss"])
+        total, skipped, *reported = numbers
         if self.stable:
             self.limit.update(total)
-        skipped = int(keras.ops.convert_to_numpy(self.optimizer.skipped))
         applied, self._skipped = skipped == self._skipped and math.isfinite(total), skipped
-        return {name: float(logs[name]) if applied else math.nan for name in self.reports}
+        return {name: value if applied else math.nan for name, value in zip(self.reports, reported, strict=True)}
 
     def arguments(self, batches: Mapping[str, Mapping[str, Any]]) -> tuple[list[Any], dict[str, Any] | None]:
         """Return the x and y of `train_on_batch`: the warped faces and the rest; or the numbers of a draw, and None."""
@@ -146,3 +159,14 @@ class TrainStep(keras.Model):
         finally:
             for part, trainable in zip(self._frozen, before, strict=True):
                 part.trainable = trainable
+
+
+def read(started: Sequence[Sequence[Any]]) -> list[list[float]]:
+    """Wait for steps and bring their numbers here, all in one copy.
+
+    Args:
+        started: What `TrainStep.start` gave.
+    """
+    flat = [keras.ops.cast(number, "float32") for of_step in started for number in of_step]
+    numbers = iter(keras.ops.convert_to_numpy(keras.ops.stack(flat)).tolist())
+    return [[next(numbers) for _ in of_step] for of_step in started]

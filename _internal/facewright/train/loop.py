@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from facewright.train.callbacks import (
     Autosave,
@@ -25,6 +26,9 @@ from facewright.train.preview_writer import PreviewWriter
 from facewright.train.session import TrainingSession
 from facewright.train.status import TrainingStatus
 
+READ_EVERY = 10  # iterations on a GPU
+MOST_MILLISECONDS = 500  # between two looks at commands and signals
+
 
 @dataclass(frozen=True)
 class LoopSettings:
@@ -41,6 +45,8 @@ class LoopSettings:
         first_save_seconds: Time until the first autosave.
         retry_seconds: Time until the next attempt after a save or a backup that failed.
         wait_for_close: Whether window and page stay open for previews when the target is reached.
+        read_every: Iterations after which the losses are read: a device works on while nobody reads. Saving, previews
+            and commands have their turn then; so it is less where iterations take long.
     """
 
     batch_size: int
@@ -53,6 +59,7 @@ class LoopSettings:
     seconds: float = 0.0
     until: float = 0.0
     plateau: bool = False
+    read_every: int = 1
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ def train_session(
         callbacks.append(WaitForClose(preview))
     goal = Goal(settings.target, settings.seconds, settings.until, settings.plateau)
     run = TrainingRun(session, callbacks, commands, status, goal=goal)
-    return TrainingLoop(run, sources, settings.batch_size).train()
+    return TrainingLoop(run, sources, settings.batch_size, settings.read_every).train()
 
 
 class TrainingLoop:
@@ -130,10 +137,14 @@ class TrainingLoop:
         run: The session, the goal and the callbacks.
         sources: Stream name -> where its batches come from.
         batch_size: Samples per stream and iteration.
+        read_every: See `LoopSettings`.
     """
 
-    def __init__(self, run: TrainingRun, sources: Mapping[str, BatchSource], batch_size: int) -> None:
+    def __init__(
+        self, run: TrainingRun, sources: Mapping[str, BatchSource], batch_size: int, read_every: int = 1
+    ) -> None:
         self._run = run
+        self._read_every = read_every
         self._batches = Prefetcher(sources, batch_size)
 
     def train(self) -> TrainingResult:
@@ -166,9 +177,11 @@ class TrainingLoop:
         run.stop_reason = ""
         try:
             while not run.stop_reason:
-                step = self._step()
-                for callback in run.callbacks:
-                    callback.on_step(run, step)
+                for step in self._steps():
+                    for callback in run.callbacks:
+                        callback.on_step(run, step)
+                    if run.session.iteration != step.iteration:
+                        break  # rolled back: the steps after it are as if they had not been
                 run.apply_commands()
                 for callback in run.callbacks:
                     callback.between_steps(run)
@@ -180,22 +193,45 @@ class TrainingLoop:
                 callback.on_error(run)
             raise
 
-    def _step(self) -> StepResult:
-        run, session, began = self._run, self._run.session, time.monotonic()
-        batches = self._batches.get()
-        waited = time.monotonic() - began
-        run.unsafe_to_save = True  # an error inside the step may leave half of it applied
-        losses = session.model.train_on(batches)
+    def _steps(self) -> Iterator[StepResult]:
+        """Run some steps, then give the result of each."""
+        run, model, began, waited = self._run, self._run.session.model, time.monotonic(), 0.0
+        count, started, states = self._steps_at_once(), [], []
+        run.unsafe_to_save = True  # an error inside a step may leave half of it applied
+        for _ in range(count):
+            asked = time.monotonic()
+            batches = self._batches.get()
+            waited += time.monotonic() - asked
+            states.append(self._batches.states)
+            if count > 1:
+                started.append(model.start(batches))
+        losses = model.finish(started) if count > 1 else [model.train_on(batches)]
         run.unsafe_to_save = False
+        seconds = (time.monotonic() - began) / count
+        for of_step, state in zip(losses, states, strict=True):
+            yield self._recorded(of_step, state, seconds, waited / count)
+
+    def _recorded(
+        self, losses: Mapping[str, float], states: Mapping[str, dict[str, Any]], seconds: float, waited: float
+    ) -> StepResult:
+        run, session = self._run, self._run.session
         applied = all(math.isfinite(value) for value in losses.values())
         if applied:
-            seconds = time.monotonic() - began
-            session.record_step(losses, self._batches.states, seconds)
+            session.record_step(losses, states, seconds)
             run.steps += 1
             run.times.add(seconds, waited)
         else:
             run.skipped += 1
         return StepResult(session.iteration, losses, applied)
+
+    def _steps_at_once(self) -> int:
+        """Return how many steps run before their losses are read: the first ones alone, none after the target."""
+        run = self._run
+        if run.steps < 2:  # the times of the first one are those of its compilation
+            return 1
+        left = run.goal.iteration - run.session.iteration if run.goal.iteration else self._read_every
+        soon = int(MOST_MILLISECONDS / max(run.times.milliseconds, 1e-3))
+        return max(1, min(self._read_every, left, soon))
 
     def _stop_reason(self) -> str:
         if self._run.signals.received:

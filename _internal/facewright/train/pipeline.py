@@ -18,6 +18,7 @@ from facewright.faces.faceset import count_own_masks
 from facewright.faces.visible import has_predicted_mask
 from facewright.models.base import FaceModel
 from facewright.nn.checkpoint import ModelFolder
+from facewright.nn.devices import Device
 from facewright.nn.gpus import environment_restored
 from facewright.nn.saved_models import check_swaps
 from facewright.train.batch_size import BatchSize, choose_batch_size, gpu_count
@@ -32,7 +33,7 @@ from facewright.train.faces import (
 )
 from facewright.train.goal import Goal
 from facewright.train.hold_out import HoldOut, choose_hold_out
-from facewright.train.loop import LoopSettings, TrainingResult
+from facewright.train.loop import READ_EVERY, LoopSettings, TrainingResult
 from facewright.train.measure import HeldOutFaces
 from facewright.train.model_prompt import ask_for_changes, saved_with_model
 from facewright.train.options import TrainOptions
@@ -118,7 +119,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
                 return TrainingReport(session.folder, session.iteration)
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
-            settings = _loop_settings(options, batch, goal)
+            settings = _loop_settings(options, batch, goal, device.device)
             rounds = Rounds(
                 session, samplers, sampling.sources, settings, options, make, start, stages, gpu_count(device.device)
             )
@@ -261,7 +262,7 @@ def _mask_rows(faces: FaceStreams, options: TrainOptions) -> list[tuple[str, str
     return [("masks", f"{' and '.join(counts)} faces have {what}; the hull for the others")]
 
 
-def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal) -> LoopSettings:
+def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal, device: Device) -> LoopSettings:
     return LoopSettings(
         batch.size,
         options.target_iter,
@@ -271,6 +272,7 @@ def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal) -> LoopS
         seconds=goal.seconds,
         until=goal.at,
         plateau=goal.plateau,
+        read_every=READ_EVERY if device.kind == "gpu" else 1,  # a processor gains nothing
     )
 
 

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import jax
+from keras.src.backend.jax.trainer import _distribute_data
 
 
 def configure() -> None:
@@ -32,6 +33,18 @@ def free_memory() -> float:
 def seed(value: int) -> None:
     """Seed the random numbers that keras takes the seeds of weights and layers from."""
     random.seed(value)
+
+
+def train_on(model: Any, x: Any, y: Any) -> dict[str, Any]:
+    """See the module of TensorFlow. The same calls as in `train_on_batch`, but for the last one, which waits."""
+    kinds = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
+    data = _distribute_data((x, y, None))
+    state = model._get_jax_state(**dict.fromkeys(kinds, True), purge_model_variables=False)
+    model._jax_state_synced = False
+    logs, state = model.train_function(state, iter([data]))
+    model._jax_state = dict(zip(kinds, state, strict=True))
+    model.jax_state_sync()
+    return dict(logs)
 
 
 def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:

@@ -35,6 +35,16 @@ def seed(value: int) -> None:
     keras.utils.set_random_seed(value)
 
 
+def train_on(model: Any, x: Any, y: Any) -> dict[str, Any]:
+    """Train as `model.train_on_batch` does, but do not wait: return its losses as scalars on the device.
+
+    Args:
+        model: A compiled model that was trained a step at least.
+        x, y: As there.
+    """
+    return dict(model.train_function(iter([(x, y, None)])))
+
+
 def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
     """Apply Adam to one variable in one pass over its numbers.
 

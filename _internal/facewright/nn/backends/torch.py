@@ -31,6 +31,11 @@ def seed(value: int) -> None:
     torch.manual_seed(value)
 
 
+def train_on(model: Any, x: Any, y: Any) -> dict[str, Any]:
+    """See the module of TensorFlow."""
+    return dict(model.train_function([(x, y, None)]))
+
+
 def adam_step(variable: Any, moments: tuple[Any, Any], gradient: Any, rate: Any, numbers: Any) -> bool:
     """See the module of TensorFlow. Not done here: torch has no such operation on plain tensors."""
     return False
