@@ -1,8 +1,9 @@
 """Models side by side, starting from one, and options fixed at creation; the tiny model stands for h64."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -231,6 +232,27 @@ class WithOption(ModelOptions):
 
 class TinyWithOption(tiny.Tiny):
     Options = WithOption
+
+    @classmethod
+    def for_pretraining(cls, options):
+        return replace(options, sharpness=9.0)
+
+    def losses(self, src, dst, rebuilt):
+        total, _ = super().losses(src, dst, rebuilt)
+        sharpness = keras.ops.convert_to_tensor(self.options.sharpness)
+        return total, {"src": sharpness, "dst": sharpness}
+
+
+def test_pretraining_has_options_of_its_own_and_keeps_those_that_were_chosen(filled, tmp_path, monkeypatch):
+    tiny.use_tiny(monkeypatch.setattr, TinyWithOption)
+    tiny.save_faces(tmp_path / "many", 3, seed=7)
+    chosen = WithOption(sharpness=2.0)
+    run(filled, chosen, pretrain=str(tmp_path / "many"), target_iter=1, preview=False)
+    folder = filled.model_dir / "h64"
+    state = checkpoint.newest(folder).generation
+    assert state.state["options"]["sharpness"] == 2 and state.arrays("history").as_dict()["losses"][0, 0] == 9
+    run(filled, chosen, target_iter=1, preview=False)
+    assert checkpoint.newest(folder).generation.arrays("history").as_dict()["losses"][0, 0] == 2
 
 
 class TestModelOptions:

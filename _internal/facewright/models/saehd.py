@@ -45,6 +45,14 @@ OPTIMIZERS = MappingProxyType(
         "lion": "every weight by the same step; half the memory of adabelief",
     }
 )
+# What DeepFaceLab forces while it pretrains.
+PRETRAINING: Mapping[str, Any] = MappingProxyType(
+    {
+        **{"random_warp": False, "random_src_flip": True, "random_dst_flip": True, "random_hsv_power": 0.0},
+        **{"ct_mode": "none", "lr_dropout": False, "gan_power": 0.0, "true_face_power": 0.0},
+        **{"face_style_power": 0.0, "bg_style_power": 0.0},
+    }
+)
 INTERS = MappingProxyType({"src": ("inter_ab", "inter_ab"), "dst": ("inter_b", "inter_ab")})
 CLIPPING = MappingProxyType(
     {
@@ -246,6 +254,12 @@ class SAEHD(SharedEncoder):
             )
         return replace(options, archi=f"{kind}-{flags}" if flags else kind)
 
+    @classmethod
+    def for_pretraining(cls, options: ModelOptions) -> ModelOptions:
+        """Return the options without warp, other colours, discriminators, styles and dropout, with both flips."""
+        assert isinstance(options, cls.Options)
+        return replace(options, **PRETRAINING)
+
     @property
     def shape(self) -> Architecture:
         """The shape of its networks."""
@@ -312,8 +326,10 @@ class SAEHD(SharedEncoder):
     def train_steps(self) -> "tuple[TrainStep, ...]":
         """Return the networks' step, then one for each discriminator."""
         critics = tuple(self.critics)
+        # Without warp liae's common network stays as it is, as in DeepFaceLab: it would begin to tell the two apart.
+        held = self.held if self.options.random_warp else self.held | ({"inter_ab"} & self.parts.keys())
         networks = self.train_step(
-            "", tuple(self.parts), self.forward, self.losses, frozen=critics, reports=self.reported
+            "", tuple(self.parts), self.forward, self.losses, frozen=critics, reports=self.reported, held=held
         )
         given = {
             "gan": (self.rebuild, self.gan_loss, self.gan_sides),

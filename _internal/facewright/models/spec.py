@@ -161,6 +161,11 @@ class ModelSpec(ABC):
         return options
 
     @classmethod
+    def for_pretraining(cls, options: ModelOptions) -> ModelOptions:
+        """Return the options by which a model is pretrained; the given ones are kept for the training after that."""
+        return options
+
+    @classmethod
     def batch_for(cls, memory: float) -> int:
         """Return the faces per stream and iteration that the workflow of 2018 took for a GPU of that memory.
 

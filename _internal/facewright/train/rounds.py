@@ -92,7 +92,7 @@ class Rounds:
         assert self.stages
         session, (of_run, of_model) = self.session, self.stages.values
         self.options = replace(self.options, **of_run)
-        session.rebuild(replace(session.model.options, **of_model), named_parts(self.options.frozen))
+        session.rebuild(replace(session.options, **of_model), named_parts(self.options.frozen))
         session.set_rate(self.options.learning_rate)
         session.notes = {**session.notes, "settings": {**session.notes.get("settings", {}), **of_run}}
         self._renew_samplers()
@@ -102,7 +102,7 @@ class Rounds:
         session, size, reached = self.session, self.settings.batch_size, self.session.iteration
         console.say("The memory is full. Looking for the largest batch that it holds …")
         session.rescue()
-        session.rebuild(session.model.options, session.model.held)
+        session.rebuild(session.options, session.model.held)
         self._renew_samplers()
         fitting = largest_fitting_batch(session.model.train_on, self.sources, size, self.multiple)
         if not fitting:

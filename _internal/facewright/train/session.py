@@ -42,6 +42,8 @@ class TrainingSession:
         saved_iteration: Iteration of the last generation, -1 before the first.
         seconds: Time that its steps took so far, over all runs.
         hold_out: Faces that are never trained on.
+        pretraining: Whether the network is pretrained: it is then built with the options of that.
+        options: The model's options as the user chose them; these are saved.
         history: The losses of every iteration.
         measures: What was measured on the faces held out, a row per measurement.
     """
@@ -57,6 +59,8 @@ class TrainingSession:
     keep: int = checkpoint.KEPT
     seconds: float = 0.0
     hold_out: HoldOut = field(default_factory=HoldOut)
+    pretraining: bool = False
+    options: ModelOptions = field(init=False)
     rate: float = field(default=1.0, init=False)
     history: LossHistory = field(init=False)
     measures: LossHistory = field(init=False)
@@ -64,6 +68,7 @@ class TrainingSession:
     def __post_init__(self) -> None:
         """Begin an empty history."""
         self.kind = self.kind or self.name
+        self.options = self.model.options
         self.history = LossHistory(self.model.reported)
         self.measures = LossHistory(MEASURES)
 
@@ -81,7 +86,7 @@ class TrainingSession:
         """
         state = {
             "model": self.kind,
-            "options": option_values(self.model.options),
+            "options": option_values(self.options),
             "iteration": self.iteration,
             "rate": self.rate,
             "losses": list(self.history.names),
@@ -190,7 +195,8 @@ class TrainingSession:
         """
         del self.model  # first: the memory may not hold two
         gc.collect()
-        self.model = registry.trainable_class(self.kind)(options)
+        kind = registry.trainable_class(self.kind)
+        self.model, self.options = kind(kind.for_pretraining(options) if self.pretraining else options), options
         self.model.hold(held)
         self.go_back()
 

@@ -202,9 +202,13 @@ def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping
 
 
 def _new_session(workspace: Workspace, options: TrainOptions, model_options: ModelOptions) -> TrainingSession:
-    model = registry.trainable_class(options.model)(model_options, seed=options.seed)
+    kind, pretraining = registry.trainable_class(options.model), bool(options.pretrain)
+    settled = kind.settle(model_options)
+    model = kind(kind.for_pretraining(settled) if pretraining else settled, seed=options.seed)
     model.hold(named_parts(options.frozen))
-    return TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
+    session = TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
+    session.options, session.pretraining = settled, pretraining
+    return session
 
 
 def named_parts(text: str) -> list[str]:
