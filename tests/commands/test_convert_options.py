@@ -79,5 +79,5 @@ def test_what_changes_a_frame_is_in_its_key():
         *("mode", "masked_hist_match", "erode", "blur", "mask", "color_transfer", "face_scale", "sharpen", "opacity"),
         *("keep", "format", "alpha", "mask_only", "hist_threshold", "average_color", "color_degrade"),
         *("erode_forehead", "erode_chin", "erode_left", "erode_right", "face_offset_x", "face_offset_y"),
-        *("sharpen_kind", "motion_blur", "denoise", "bicubic_degrade", "occlusion"),
+        *("sharpen_kind", "motion_blur", "denoise", "bicubic_degrade", "occlusion", "super_resolution_power"),
     }

@@ -384,7 +384,12 @@ class Reference:
         """Steps 8 and 9, before them the colour transfer, after them the average colour."""
         mode = get("mode")
         inside = (self.visible * mask * (1 - self.cover(get))) > 0.5
-        image = placed(self.image, get("face_scale"), get("face_offset_x"), get("face_offset_y"))
+        image, own = self.image, self.base["enlarged_from"]
+        if own:  # what the prediction has beyond a plain enlargement, as far as it is wanted
+            small = cv2.resize(f32(image), (own, own), interpolation=cv2.INTER_AREA)
+            plain = cv2.resize(small, (self.side, self.side), interpolation=cv2.INTER_CUBIC)
+            image = plain + (image - plain) * get("super_resolution_power") / 100
+        image = placed(image, get("face_scale"), get("face_offset_x"), get("face_offset_y"))
         image = transfer(ColorTransfer(get("color_transfer")), f32(image), self.face, f32(inside), f32(inside))
         if mode in ("hist-match", "hist-match-bw"):
             if mode == "hist-match-bw":

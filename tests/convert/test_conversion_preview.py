@@ -125,6 +125,76 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
+def test_where_the_next_step_leads_is_predicted_before_it_is_taken(session, predict):
+    session.go(3)
+    session.picture()
+    wait_for(lambda: predict.calls == 2)  # this one and the next; the frame before has no face
+    session.do(PreviewAction.NEXT)
+    session.picture()
+    wait_for(lambda: predict.calls == 3)
+    shown = predict.calls
+    session.do(PreviewAction.PREVIOUS)
+    session.picture()
+    assert predict.calls == shown
+
+
+# The keys of DeepFaceLab's interactive merger -> the control that each changes, or else what of the session.
+MERGER_KEYS = {
+    **{key: "mode" for key in "`123456"},
+    **{
+        keys[0]: name
+        for keys, name in (("z", "masked_hist_match"), ("x", "mask"), ("c", "color_transfer"), ("n", "sharpen_kind"))
+    },
+    **{
+        key: name
+        for keys, name in (
+            ("qa", "hist_threshold"),
+            ("ws", "erode"),
+            ("ed", "blur"),
+            ("rf", "motion_blur"),
+            ("tg", "super_resolution_power"),
+            ("yb", "sharpen"),  # b instead of h, which is the help everywhere in this program
+            ("uj", "face_scale"),
+            ("ik", "denoise"),
+            ("ol", "bicubic_degrade"),
+            ("p;", "color_degrade"),
+        )
+        for key in keys
+    },
+}
+OTHER_KEYS = {
+    "Escape": "ended",
+    "Tab": "help",
+    ",": "at",
+    ".": "at",
+    "<": "at",
+    "m": "at",
+    "M": "note",
+    "/": "at",
+    "?": "note",
+    "v": "view",
+}
+
+
+@pytest.mark.parametrize("key", MERGER_KEYS)
+def test_every_key_of_the_merger_changes_its_control(session, key):
+    spec = next(spec for spec in controls() if spec.name == MERGER_KEYS[key])
+    session.change("mode", "light")
+    if not spec.choices:  # from the middle, to either end
+        session.change(spec.name, show(spec.kind((spec.low + spec.high) // 2)))
+    before = getattr(session.options, spec.name)
+    session.press(key)
+    assert session.control.name == spec.name and getattr(session.options, spec.name) != before
+
+
+@pytest.mark.parametrize("key", OTHER_KEYS)
+def test_every_other_key_of_the_merger_does_something(session, key):
+    session.go(2)
+    before = str(getattr(session, OTHER_KEYS[key]))
+    session.press(key)
+    assert str(getattr(session, OTHER_KEYS[key])) != before
+
+
 @pytest.mark.parametrize(
     "values", [{}, {"mode": "seamless"}, {"erode": 30, "blur": 50}, {"opacity": 40, "sharpen": -50}, {"mode": "light"}]
 )

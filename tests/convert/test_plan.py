@@ -30,7 +30,8 @@ from facewright.models import registry
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint
 
-BASE = ConvertOptions(mode="hist-match", sharpen=10)  # in this mode every option plays a part
+# In this mode, with this file, every option plays a part.
+BASE = ConvertOptions(mode="hist-match", sharpen=10, super_resolution="larger.onnx")
 STATE = TrainedState("hero", "first", ModelInput(64, FaceType.FULL), ConverterDefaults(30, 0))
 
 

@@ -25,7 +25,7 @@ POINTS = landmarks((105, 95), 78, 14)
 POINTS[65:68] += (2, 6)  # the mouth is a little open
 MOTION = (7.0, -3.0)  # px
 MODELS = {
-    "full": (ModelInput(128, FaceType.FULL), ConverterDefaults(30, 40, border=0.046875)),
+    "full": (ModelInput(128, FaceType.FULL), ConverterDefaults(30, 40, border=0.046875, enlarged_from=64)),
     "half": (ModelInput(64, FaceType.HALF), ConverterDefaults(60, 70, masked_hist_match=False, within_hull=True)),
 }
 
@@ -100,6 +100,7 @@ CASES = [
     {"denoise": 150},
     {"bicubic_degrade": 60},
     {"average_color": 70},
+    {"super_resolution_power": 30},
     {"color_degrade": 70},
 ]
 MATCHING = [{"hist_threshold": 150}, {"masked_hist_match": "no", "hist_threshold": 220}, {"masked_hist_match": "yes"}]

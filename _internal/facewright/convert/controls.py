@@ -90,7 +90,7 @@ MODE_KEYS = {
     "6": Mode.RAW_PREDICT.value,
     "7": Mode.LIGHT.value,
     "8": Mode.HIST_MATCH_BW.value,
-    "g": Mode.MULTIBAND.value,
+    "!": Mode.MULTIBAND.value,
 }
 
 
@@ -218,6 +218,15 @@ class Controls:
         choices=SHARPEN_CHOICES,
         keys={"n": ">"},
         applies_when=lambda values: _blends(values) and values["sharpen"] != 0,
+    )
+    super_resolution_power: int = _control(
+        100,
+        "How much is seen of what --super-resolution adds to the prediction, in percent; 0 enlarges it plainly.",
+        DETAIL,
+        low=0,
+        high=100,
+        keys={"t": "+", "g": "-"},
+        applies_when=lambda values: _blends(values) and bool(values.get("super_resolution")),
     )
     motion_blur: int = _percent(
         "Blurs the new face along its own movement, in percent of the way from one frame to the next; a film camera's "

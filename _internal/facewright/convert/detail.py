@@ -113,6 +113,21 @@ def coarser(image: Picture, percent: int) -> Picture:
     return np.clip(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32)
 
 
+def less_enlarged(image: Picture, own_side: int, percent: int) -> Picture:
+    """Take back a part of what a network has added that enlarged an image.
+
+    Args:
+        image: (S, S, 3).
+        own_side: Side of the image before; 0: it was not enlarged.
+        percent: How much stays; 0 leaves what a plain enlargement gives.
+    """
+    if percent == 100 or not own_side:
+        return image
+    reduced = cv2.resize(image, (own_side, own_side), interpolation=cv2.INTER_AREA)
+    plain = np.asarray(cv2.resize(reduced, image.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+    return plain + (image - plain) * np.float32(percent / 100)
+
+
 def fewer_colours(image: Picture, percent: int) -> Picture:
     """Mix an image with itself in 256 colours of its own.
 

@@ -54,8 +54,13 @@ class EngineModels(SavedModels):
         state = self._newest(model_dir, name)
         if not self._options.super_resolution:
             return state
-        wanted = replace(state.wanted, side=self._enlarger(state.wanted.side).side)
-        return replace(state, wanted=wanted, fingerprint=self._with_enlarger(state.fingerprint))
+        own = state.wanted.side
+        return replace(
+            state,
+            wanted=replace(state.wanted, side=self._enlarger(own).side),
+            defaults=replace(state.defaults, enlarged_from=own),
+            fingerprint=self._with_enlarger(state.fingerprint),
+        )
 
     def _newest(self, model_dir: Path, name: str) -> TrainedState:
         path = self._dfm(model_dir, name)

@@ -165,6 +165,8 @@ class Parameters:
         bicubic_degrade: 0..100, percent, see `facewright.convert.detail.coarser`.
         color_degrade: 0..100, percent, see `facewright.convert.detail.fewer_colours`.
         leave_covers: Whether what the record says lies before a face stays dst's.
+        super_resolution_power: 0..100, percent, see `facewright.convert.detail.less_enlarged`.
+        enlarged_from: See `facewright.models.spec.ConverterDefaults`.
     """
 
     mode: Mode = Mode.LIGHT
@@ -189,6 +191,8 @@ class Parameters:
     bicubic_degrade: int = 0
     color_degrade: int = 0
     leave_covers: bool = True
+    super_resolution_power: int = 100
+    enlarged_from: int = 0
 
     @property
     def uses_covers(self) -> bool:
@@ -275,6 +279,8 @@ def resolve_parameters(options: ConvertOptions, defaults: ConverterDefaults) -> 
         bicubic_degrade=options.bicubic_degrade,
         color_degrade=options.color_degrade,
         leave_covers=options.occlusion == LEAVE,
+        super_resolution_power=options.super_resolution_power if defaults.enlarged_from else 100,
+        enlarged_from=defaults.enlarged_from,
     )
 
 

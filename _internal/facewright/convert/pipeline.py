@@ -208,6 +208,7 @@ def blend_faces(
     for (matrix, face, allowed, kept, motion, cover), image, mask in zip(
         of_dst, prediction.image, learned, strict=True
     ):
+        image = detail.less_enlarged(image, parameters.enlarged_from, parameters.super_resolution_power)
         image, mask = (
             detail.moved_inside(one, parameters.face_scale, parameters.offset) for one in (np.clip(image, 0, 1), mask)
         )

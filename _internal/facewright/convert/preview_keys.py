@@ -75,6 +75,7 @@ KEYS = {
     "-": PreviewAction.LESS,
     ">": PreviewAction.CONVERT,
     "h": PreviewAction.HELP,
+    "Tab": PreviewAction.HELP,
     "Escape": PreviewAction.LEAVE,
 }
 SHOWN = {"`": "backtick"}  # how a key is written where its sign is hard to see
@@ -100,7 +101,7 @@ HELP = (
     ("Delete", "inherit again; for all frames: defaults"),
     ("Backspace", "undo"),
     (">", "convert all frames while you look"),
-    ("h", "this help on, off"),
+    ("h", "this help on, off; in the window also Tab"),
     ("Esc", "leave; the settings are saved"),
 )
 

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from facewright.convert.background import BackgroundConversion, Work
 from facewright.convert.controls import GROUPS
+from facewright.convert.look_ahead import LookAhead
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.preview import ConversionPreview, View
 from facewright.convert.preview_keys import KEYS, NAMES, PreviewAction, unshifted
@@ -79,6 +81,8 @@ class PreviewSession:
         self._save = save
         self._saved = settings
         self._earlier: list[tuple[SettingsByFrame, str, float]] = []
+        self._way = 1  # in which the last step went
+        self._ahead = LookAhead()
         self._lock = threading.RLock()
 
     @property
@@ -100,7 +104,12 @@ class PreviewSession:
         with self._lock:
             at, options, close, wipe = self.at, self.options, self.close, self.wipe
             view = view or self.view
-        return self.preview.render(at, options, view, close_up=close, wipe=wipe)
+            beside = [at + self._way, at - self._way]
+            settings, frames = self.settings, range(len(self.preview.frames))
+        image = self.preview.render(at, options, view, close_up=close, wipe=wipe)
+        tasks = [partial(self.preview.render, one, settings.options(one), view) for one in beside if one in frames]
+        self._ahead.want(tasks)
+        return image
 
     def press(self, key: str, times: int = 1) -> None:
         """Do what a key means; one without a meaning does nothing.
@@ -148,7 +157,8 @@ class PreviewSession:
     def go(self, at: int) -> None:
         """Look at another frame; there is none before the first and behind the last."""
         with self._lock:
-            self.at = min(max(at, 0), len(self.preview.frames) - 1)
+            before, self.at = self.at, min(max(at, 0), len(self.preview.frames) - 1)
+            self._way = -1 if self.at < before else 1
             self.sheet = False
 
     def change(self, name: str, text: str) -> None:

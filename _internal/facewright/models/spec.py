@@ -25,6 +25,7 @@ class ConverterDefaults:
         within_hull: Whether only the hull of dst's own landmarks is replaced, however far the mask reaches.
         light_erode, light_blur: In the place of `erode` and `blur` in the mode light, where dst's light leaves no step
             to hide: just inside the cheek's outline.
+        enlarged_from: Side of what the model itself makes, where a network of the user's enlarges it; else 0.
     """
 
     erode: int
@@ -34,6 +35,7 @@ class ConverterDefaults:
     within_hull: bool = False
     light_erode: int = 70
     light_blur: int = 80
+    enlarged_from: int = 0
 
 
 # A half face's image ends just below the lower lip. The workflow of 2018 took 100 and 100, which ends on it.

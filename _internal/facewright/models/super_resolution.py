@@ -4,7 +4,7 @@ Any file with one image in and one larger image out: RGB as nearly all are, (1, 
 not say is found out by a flat image: by how much it enlarges, and whether its numbers go to 1 or to 255.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -154,8 +154,9 @@ class EnlargedModel(TrainedModel):
 
 def enlarged(model: TrainedModel, larger: SuperResolution, fingerprint: str) -> EnlargedModel:
     """Return a model whose images are enlarged; `fingerprint` tells model and file from others."""
+    converter = replace(model.converter, enlarged_from=model.resolution)
     return EnlargedModel(
-        *(model.name, model.kind, model.iteration, fingerprint, larger.side, model.face_type, model.converter),
+        *(model.name, model.kind, model.iteration, fingerprint, larger.side, model.face_type, converter),
         portrait=model.portrait,
         model=model,
         larger=larger,

@@ -35,6 +35,7 @@ NAMES = {
     "Next": "PageDown",
     "Home": "Home",
     "End": "End",
+    "Tab": "Tab",
 }
 CONTROL = 0x4  # Tk's bit for the key Ctrl in an event's state
 POLL_MS = 10  # between two looks for a new image
