@@ -65,6 +65,25 @@ def test_ffv1_gives_the_very_pixels_back(workspace: Workspace, alpha: bool) -> N
 
 
 @pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("codec", ["ffv1", "prores", "h264"])
+def test_frames_of_16_bits(workspace: Workspace, codec: str, alpha: bool) -> None:
+    frames = filled(workspace, alpha=alpha, frames=3, size="64x48").astype(np.uint16) * 257
+    frames += np.random.default_rng(1).integers(0, 256, frames.shape, np.uint16)
+    for path, image in zip(sorted(workspace.dst.merged_dir.iterdir()), frames, strict=True):
+        cv2.imwrite(str(path), image)
+    path = make(workspace, codec=codec).video
+    wanted = frames[..., [2, 1, 0, 3]] if alpha else frames[..., ::-1]
+    if codec == "h264":  # in 8 bits
+        assert np.abs(decoded(path, "rgb24") * 257.0 - wanted[..., :3]).mean() < 8 * 257  # it halves colour
+        return
+    if codec == "ffv1":
+        assert probe(path).pixel_format == ("gbrap16le" if alpha else "gbrp16le")
+    found = decoded(path, "rgba64le" if alpha else "rgb48le").astype(int)
+    difference = np.abs(found - wanted)
+    assert difference.max() == 0 if codec == "ffv1" else difference[..., :3].mean() < 3 * 257
+
+
+@pytest.mark.parametrize("alpha", [False, True])
 def test_prores_keeps_alpha_times_and_tags(workspace: Workspace, alpha: bool) -> None:
     frames = filled(workspace, alpha=alpha)
     report = make(workspace, codec="prores")

@@ -5,9 +5,11 @@ Images are (h, w, 3) float32, BGR, 0..1, unless a name says bytes (uint8); masks
 
 import math
 from enum import StrEnum
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facewright.convert.light import INSIDE
 from facewright.core.images import Image
@@ -161,7 +163,17 @@ def _enlarged(image: Picture, matrix: Matrix, border: int) -> tuple[Picture, Mat
 
 def to_bytes(image: Picture) -> Image:
     """Round a 0..1 image to uint8."""
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return to_depth(image, np.dtype(np.uint8))
+
+
+def to_depth(image: Picture, depth: np.dtype[Any]) -> Image:
+    """Round a 0..1 image to the integers of a type: uint8 or uint16."""
+    return np.rint(np.clip(image, 0, 1) * np.float32(np.iinfo(depth).max)).astype(depth)
+
+
+def from_depth(image: NDArray[Any]) -> Picture:
+    """Return an image of uint8 or uint16 as float32, 0..1."""
+    return np.asarray(image, np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
 def mix(under: Picture, over: Picture, mask: Mask) -> Picture:

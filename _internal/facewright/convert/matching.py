@@ -18,7 +18,7 @@ from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import natural
 from facewright.core.frame_origins import FrameOrigins, warn_of_renamed
-from facewright.core.images import Image, read_image
+from facewright.core.images import Image, in_bytes, read_image
 from facewright.core.workspace import Side
 from facewright.faces.align import FaceType, Matrix
 from facewright.faces.faceset import FaceFile
@@ -207,9 +207,11 @@ def faces_there(image: Image, faces: Sequence[DstFace]) -> list[DstFace]:
     """Return the faces that lie in a frame where they were found, scaled with it where it has another size now.
 
     Args:
-        image: The frame, (h, w, 3) uint8 BGR.
+        image: The frame, (h, w, 3) uint8 or uint16 BGR.
         faces: Those of a frame that has not changed are returned as they are.
     """
+    if any(face.found_in for face in faces):
+        image = in_bytes(image)
     return [there for face in faces if (there := _there(image, face)) is not None]
 
 

@@ -24,10 +24,12 @@ from facewright.convert.blend import (
     LANCZOS_REACH,
     Mode,
     average_moved,
+    from_depth,
     mix,
     recolour,
     rematch,
     to_bytes,
+    to_depth,
     visible_mask,
     warp_back,
 )
@@ -147,7 +149,7 @@ def cut_faces(frame: Image, faces: Sequence[DstFace], wanted: ModelInput, parame
     """Cut the faces of a frame as the model wants them.
 
     Args:
-        frame: (h, w, 3) uint8 BGR.
+        frame: (h, w, 3) uint8 or uint16 BGR.
         faces: Without any, nothing is cut.
         wanted: Side and face type.
         parameters: Of the frame; here they choose the masks of dst.
@@ -179,7 +181,7 @@ def blend_faces(
     """Blend predicted faces into a copy of their frame.
 
     Args:
-        frame: (h, w, 3) uint8 BGR.
+        frame: (h, w, 3) uint8 or uint16 BGR.
         faces: What was cut from it.
         prediction: Of those n faces.
         parameters: How.
@@ -291,8 +293,8 @@ def _cut(frame: Image, matrix: Matrix, side: int) -> Picture:
     if box is None:
         return np.zeros((side, side, 3), np.float32)
     # In float: averages of bytes would be rounded up, which brightens the face.
-    piece = cut(box.crop(frame).astype(np.float32), _shifted(matrix, box), side)
-    return np.clip(np.asarray(piece, np.float32) / np.float32(255), 0, 1)
+    piece = cut(from_depth(box.crop(frame)), _shifted(matrix, box), side)
+    return np.clip(np.asarray(piece, np.float32), 0, 1)
 
 
 def _certain_mask(mask: Mask, matrix: Matrix, region: Region) -> Mask:
@@ -333,10 +335,10 @@ def _moved(mask: Mask, here: Region, there: Region) -> Mask:
 def _blend_region(
     result: Image, predicted: _PredictedFace, plan: _Plan, parameters: Parameters, transfer: Transfer
 ) -> Mask:
-    """Blend one prediction into the plan's region of `result`, (h, w, 3) uint8, in place; return by how much."""
+    """Blend one prediction into the plan's region of `result`, (h, w, 3), in place; return by how much."""
     region, side = plan.region, len(predicted.mask)
     matrix = _shifted(predicted.matrix, region)
-    under = np.asarray(region.crop(result), np.float32) / np.float32(255)
+    under = from_depth(region.crop(result))
     mask = plan.mask
     uncovered = np.ones_like(mask)
     if predicted.cover is not None:
@@ -372,7 +374,7 @@ def _blend_region(
     if parameters.mode is Mode.SEAMLESS_HIST_MATCH:
         again = np.clip(np.asarray(cut(blended, matrix, side), np.float32), 0, 1)
         blended = mix(under, rematch(blended, again, predicted.face, visible, parameters.hist_threshold), soft)
-    region.crop(result)[...] = to_bytes(blended)
+    region.crop(result)[...] = to_depth(blended, result.dtype)
     return soft
 
 
@@ -413,7 +415,7 @@ def raw_predict(frame: Image, prediction: Prediction) -> Image:
         row = np.asarray(cv2.resize(row, small, interpolation=cv2.INTER_AREA), np.float32)
     result = np.zeros_like(frame)
     top, left = (height - row.shape[0]) // 2, (width - row.shape[1]) // 2
-    result[top : top + row.shape[0], left : left + row.shape[1]] = to_bytes(row)
+    result[top : top + row.shape[0], left : left + row.shape[1]] = to_depth(row, frame.dtype)
     return result
 
 

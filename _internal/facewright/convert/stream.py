@@ -55,7 +55,9 @@ def read_frame(job: Job) -> Image:
     Otherwise there is nothing to predict, and the frame is not needed either: its copy is made in one go.
     """
     needed = job.shares or job.output is not Output.FRAME
-    return read_image(job.source) if needed else np.empty((0, 0, 3), np.uint8)
+    if not needed:
+        return np.empty((0, 0, 3), np.uint8)
+    return read_image(job.source, deep=job.target.suffix == ".png")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Converter:
         predict: Name of a model -> what predicts with it; called in the caller's thread.
         sink: Where the frames go.
         batch: Faces per prediction.
-        read: Reads the frame of a job, (h, w, 3) uint8 BGR; called in threads.
+        read: Reads the frame of a job, (h, w, 3) uint8 or uint16 BGR; called in threads.
     """
 
     predict: Mapping[str, Predict]

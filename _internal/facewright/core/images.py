@@ -20,6 +20,8 @@ from facewright.core.safe_files import read_regular
 
 Image = NDArray[np.uint8]
 MAX_PIXELS = 1 << 28  # of an image: no camera and no video has more
+PNG_DEPTH_AT = 24  # the byte with the bits of a channel
+DEEPER = 257  # times as much is white in 16 bits
 TURNED_SIDEWAYS = range(5, 9)  # orientations by which width and height change places
 
 
@@ -61,7 +63,7 @@ def picture_of(data: bytes, extension: str) -> bytes | None:
     return data[:end] if found == wanted and orientation(data) == UPRIGHT else None
 
 
-def decode(data: bytes, name: str, *, most: int = MAX_PIXELS) -> Image:
+def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False) -> Image:
     """Decode an image to (h, w, 3) uint8 BGR.
 
     Args:
@@ -69,6 +71,7 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS) -> Image:
         name: The file's name, for the message.
         most: Most pixels that it may have. Its header is looked at before anything is decoded. Below `MAX_PIXELS`
             only PNG and JPEG are read: the headers of other formats are known to OpenCV alone.
+        deep: Return uint16 where the file has 16 bits a channel, instead of their upper 8.
 
     Raises:
         UserError: The bytes are not an image that OpenCV reads, or one of too many pixels.
@@ -77,7 +80,8 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS) -> Image:
     picture = None
     if data:
         try:
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            flags = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if deep and has_16_bits(data) else 0)
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         except cv2.error as error:
             if "pixels" in str(error):
                 raise _too_large(name, f"more than {most / 1e6:.0f} million pixels") from error
@@ -87,7 +91,17 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS) -> Image:
             f"an image: {', '.join(IMAGE_EXTENSIONS)}.",
             "delete this file, or make it again with the step that wrote it.",
         )
-    return np.asarray(picture, np.uint8)
+    return np.asarray(picture)  # type: ignore[return-value]
+
+
+def has_16_bits(head: bytes) -> bool:
+    """Whether an image, of which the first bytes are given, is a PNG of 16 bits a channel."""
+    return head.startswith(PNG_SIGNATURE) and head[PNG_DEPTH_AT : PNG_DEPTH_AT + 1] == b"\x10"
+
+
+def in_bytes(image: Image) -> Image:
+    """Return an image of 16 bits a channel with 8, any other as it is."""
+    return image if image.dtype == np.uint8 else np.asarray(np.rint(image / DEEPER), np.uint8)
 
 
 def _check_pixels(data: bytes, name: str, most: int) -> None:
@@ -109,13 +123,13 @@ def _too_large(name: str, size: str) -> UserError:
     )
 
 
-def read_image(path: Path) -> Image:
-    """Read an image as (h, w, 3) uint8 BGR; Unicode paths work on every system.
+def read_image(path: Path, *, deep: bool = False) -> Image:
+    """Read an image as (h, w, 3) uint8 BGR; Unicode paths work on every system. `deep` as for `decode`.
 
     Raises:
         UserError: The file is absent or not an image.
     """
-    return decode(read_encoded(path), str(path))
+    return decode(read_encoded(path), str(path), deep=deep)
 
 
 def read_encoded(path: Path) -> bytes:
@@ -135,7 +149,7 @@ def read_encoded(path: Path) -> bytes:
 
 
 def encode(image: Image, extension: str = ".png", *, quality: int = 95, compression: int | None = None) -> bytes:
-    """Encode a (h, w, 3) or (h, w) uint8 BGR image.
+    """Encode a (h, w, 3) or (h, w) uint8 BGR image; a PNG also holds uint16.
 
     Args:
         image: What is encoded.

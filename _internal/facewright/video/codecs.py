@@ -28,6 +28,7 @@ class Codec:
         containers: Those that take it, the usual one first.
         encoder: ffmpeg's encoder that runs on the processor.
         formats: Pixel formats without and with alpha; "" where it has no alpha.
+        deep_formats: The same for frames of 16 bits a channel; none where it takes them in the usual ones.
         has_quality: Whether it is told a quality or a bitrate.
         hardware: Encoders that run on graphics chips, in the order in which they are tried.
         segments: Container of the pieces that are encoded and joined later.
@@ -42,6 +43,7 @@ class Codec:
     hardware: tuple[str, ...] = ()
     segments: str = "nut"
     tags: Mapping[str, str] = field(default_factory=dict)
+    deep_formats: tuple[str, str] | None = None
 
     @property
     def rgb(self) -> bool:
@@ -86,6 +88,7 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             ("mkv",),
             "ffv1",
             ("bgr0", "bgra"),
+            deep_formats=("gbrp16le", "gbrap16le"),
         ),
     }
 )

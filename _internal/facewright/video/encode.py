@@ -25,7 +25,7 @@ from facewright.core.errors import UserError
 from facewright.core.exif import UPRIGHT, orientation
 from facewright.core.files import write_bytes
 from facewright.core.hints import hint
-from facewright.core.images import decode, encode, encoded_size, format_of, picture_of, read_encoded
+from facewright.core.images import decode, encode, encoded_size, format_of, has_16_bits, picture_of, read_encoded
 from facewright.core.safe_files import is_regular, open_regular
 from facewright.video.codecs import CODECS, RGB_RANGE, encoder_options
 from facewright.video.ffmpeg import FfmpegRun, command
@@ -57,6 +57,7 @@ class EncodeSettings:
         codec: See `facewright.video.codecs.CODECS`.
         encoder: ffmpeg's name of the encoder; "" takes the codec's own, on the processor.
         alpha: Whether the alpha of the frames is kept.
+        pixel_format: What the encoder gets; "" takes the codec's own for frames of 8 bits.
     """
 
     crf: int
@@ -69,6 +70,7 @@ class EncodeSettings:
     codec: str = "h264"
     encoder: str = ""
     alpha: bool = False
+    pixel_format: str = ""
 
     @property
     def tick(self) -> Fraction:
@@ -307,7 +309,7 @@ def _command(settings: EncodeSettings, feed: str, size: tuple[int, int], keyfram
         flags="bicubic+accurate_rnd+full_chroma_inp+full_chroma_int",
         **({"in_color_matrix": "bt601", "in_range": "pc"} if feed == "mjpeg" else {}),
     )
-    node = node.filter("format", kind.formats[settings.alpha])
+    node = node.filter("format", settings.pixel_format or kind.formats[settings.alpha])
     node = node.filter(
         "setparams",
         color_primaries=colour.primaries or "unknown",
@@ -336,6 +338,11 @@ def _command(settings: EncodeSettings, feed: str, size: tuple[int, int], keyfram
 def has_alpha(frames: Sequence[Path]) -> bool:
     """Whether one of the files is a PNG with an alpha channel."""
     return any(_read_head(path, PNG_TYPE_AT + 1)[PNG_TYPE_AT:] in PNG_ALPHA for path in frames)
+
+
+def has_deep(frames: Sequence[Path]) -> bool:
+    """Whether one of the files is a PNG of 16 bits a channel."""
+    return any(has_16_bits(_read_head(path, PNG_TYPE_AT)) for path in frames)
 
 
 def _read_head(path: Path, length: int) -> bytes:

@@ -17,7 +17,8 @@ class Frame:
     Attributes:
         index: Its number from 1, in the order of the video.
         time: Presentation timestamp in seconds, on the video's clock; None where frames.json holds it.
-        image: (h, w, 3) uint8 BGR, upright, with square pixels; of a result also (h, w, 4) with alpha, or (h, w) grey.
+        image: (h, w, 3) uint8 BGR, upright, with square pixels; of a result also (h, w, 4) with alpha, or (h, w) grey,
+            and uint16 where the frame was.
     """
 
     index: int

@@ -38,6 +38,7 @@ from facewright.video.encode import (
     ResultFrames,
     cut_into_segments,
     has_alpha,
+    has_deep,
     identity,
     image_size,
 )
@@ -213,6 +214,9 @@ class ResultSettings:
 def encode_settings(plan: ResultPlan, settings: ResultSettings, encoder: str = "") -> EncodeSettings:
     """Return the encoder's settings for a plan; `encoder` as `EncodeSettings` has it."""
     rate = min(max(plan.timeline.rate, MIN_RATE), MAX_RATE).limit_denominator(100_000)
+    codec = CODECS[settings.codec]
+    alpha = bool(codec.formats[1]) and has_alpha(plan.frames)
+    deep = codec.deep_formats if codec.deep_formats and has_deep(plan.frames) else None
     return EncodeSettings(
         settings.crf,
         settings.bitrate,
@@ -222,7 +226,8 @@ def encode_settings(plan: ResultPlan, settings: ResultSettings, encoder: str = "
         plan.matrix,
         codec=settings.codec,
         encoder=encoder,
-        alpha=bool(CODECS[settings.codec].formats[1]) and has_alpha(plan.frames),
+        alpha=alpha,
+        pixel_format=deep[alpha] if deep else "",
     )
 
 
