@@ -68,7 +68,7 @@ def shade(image: Picture, weights: Mask, sigma: float) -> Picture:
     height, width = weights.shape
     factor = max(sigma / SMALL_SIGMA, 1.0)
     small = (max(round(width / factor), 1), max(round(height / factor), 1))
-    stacked = np.dstack((image * weights[..., None], weights))
+    stacked = cv2.merge([*(channel * weights for channel in cv2.split(image)), weights])
     reduced = cv2.resize(stacked, small, interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(reduced, (0, 0), sigma / factor, borderType=cv2.BORDER_CONSTANT)
     mean = blurred[..., :-1] / np.maximum(blurred[..., -1:], np.float32(1e-6))
