@@ -269,6 +269,16 @@ def test_the_focus_is_both_eyes_and_the_mouth_and_nothing_between():
     assert [at(numbers) for numbers in outside] == [0, 0, 0, 0, 0]
 
 
+def test_shut_eyes_count_as_much_as_open_ones():
+    """Between lids that touch lies nothing; lids and lashes are what there is to learn."""
+    points = landmarks((48, 48), 53, 0).astype(np.float32)
+    shut = points.copy()
+    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        shut[[upper, lower]] = (points[upper] + points[lower]) / 2
+    upper_half = [drawn(Sample("focus", "focus", 96, FaceType.FULL), one)[:48].sum() for one in (points, shut)]
+    assert 0.6 < upper_half[1] / upper_half[0] < 1
+
+
 def left_half(side=96):
     mask = np.zeros((side, side), np.uint8)
     mask[:, : side // 2] = 255

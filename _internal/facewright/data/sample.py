@@ -17,6 +17,7 @@ from facewright.data.augment import AugmentParams, remap_grid
 from facewright.data.colour import lit, shifted, with_colours_of
 from facewright.faces.align import Matrix, zoom_of
 from facewright.faces.dfl_crop import FaceKind, face_matrix
+from facewright.faces.expression import eye_distance
 from facewright.faces.mask import Mask, eyes_mask, mirror_landmarks, mouth_mask
 from facewright.faces.record import FaceRecord
 from facewright.faces.visible import (
@@ -29,6 +30,7 @@ from facewright.faces.visible import (
 )
 
 Batch = dict[str, NDArray[np.float32]]
+AROUND = 0.1  # of the eyes' distance: how much of what is around them counts with eyes and mouth
 SLACK = 0.05  # a face may be enlarged or shrunk by this much before another one of its sizes is taken
 
 
@@ -47,7 +49,11 @@ class SampleKind:
 
 
 def _eyes_and_mouth(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
-    return np.maximum(eyes_mask(landmarks, (side, side)), mouth_mask(landmarks, (side, side)))
+    """Grown by a margin: between lids that are shut lies next to nothing, and they count as much as open ones."""
+    size = (side, side)
+    inside = np.maximum(eyes_mask(landmarks, size), mouth_mask(landmarks, size)) > 0.5
+    away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.clip(AROUND * eye_distance(landmarks) + 0.5 - away, 0, 1).astype(np.float32)
 
 
 def _uncovered(record: FaceRecord, landmarks: NDArray[np.float32], side: int) -> Mask:
@@ -73,7 +79,7 @@ SAMPLE_KINDS: Mapping[str, SampleKind] = MappingProxyType(
     {
         "image": SampleKind("the aligned image"),
         "mask": SampleKind("hull of the face", record_hull),
-        "focus": SampleKind("eyes and mouth", _eyes_and_mouth),
+        "focus": SampleKind("eyes and mouth with what is around them", _eyes_and_mouth),
         "record": SampleKind("the mask that the face carries, the hull where it carries none", _record_mask),
         "predicted": SampleKind("what a mask model saw of the face, else as uncovered", _predicted_mask),
         "uncovered": SampleKind("hull of the face without what lies before it", _uncovered),
