@@ -1,5 +1,6 @@
 """There and back again: what a model loses of a face is measured, and it is said which faces were sent."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -25,7 +26,12 @@ class Models:
         self.lost = lost
         back = SimpleNamespace(predict=self.back)
         self.model = SimpleNamespace(
-            resolution=48, face_type=FaceType.HALF, portrait=portrait, predict=self.swap, reversed=lambda: back
+            name="quick",
+            resolution=48,
+            face_type=FaceType.HALF,
+            portrait=portrait,
+            predict=self.swap,
+            reversed=lambda: back,
         )
 
     def swap(self, faces):
@@ -84,6 +90,17 @@ def test_it_is_said_which_faces_were_sent(root, tmp_path):
     assert found.trip.faces == 2 and "none of them" in found.limits[-1]
     shutil.copy(other.dst.aligned_dir / "00001_0.png", held_out)
     assert "1 of 3" in trip(root, Models(), round_trip_faces=str(held_out)).limits[-1]
+
+
+def test_faces_that_the_training_held_out_are_taken(tmp_path):
+    workspace = Workspace(tmp_path)
+    fill(workspace, frames=12)
+    saved = workspace.model_dir / "quick" / "generation_000001"
+    saved.mkdir(parents=True)
+    out = {"runs": {"src": [["00001", "00004"]], "dst": [["00003", "00005"], ["00009", "00010"]]}}
+    (saved / "state.json").write_text(json.dumps({"model": "quick", "hold_out": out}))
+    found = trip(tmp_path, Models())
+    assert found.trip.faces == 5 and "never saw" in found.limits[-1] and "flatters" not in found.limits[-1]
 
 
 def test_what_cannot_go_there_and_back_is_said(root, tmp_path):

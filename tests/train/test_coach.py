@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from facewright.faces.hold_out import HoldOut
 from facewright.train.callbacks import TrainingRun
 from facewright.train.coach import SECONDS_BETWEEN, Coach, advise, at_rest
 from facewright.train.goal import Goal
 from facewright.train.history import MEASURES, LossHistory
-from facewright.train.hold_out import HoldOut
 from train.loop_runs import new_session
 
 EVERY = 60.0  # seconds between two measurements

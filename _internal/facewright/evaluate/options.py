@@ -31,7 +31,9 @@ class EvaluateOptions:
         True, "Measure dst itself after one encoding (x264, crf 18) too: no figure is surer than that."
     )
     round_trip: bool = option(
-        False, "Send faces of dst through the model, as src and as dst again, and hold them against themselves too."
+        False,
+        "Send faces of dst through the model, as src and as dst again, and hold them against themselves too: "
+        "those that its training held out, where it did.",
     )
     round_trip_faces: str = option(
         "", "Folder of aligned faces of dst's person for that, which took no part in the training."

@@ -26,6 +26,7 @@ from facewright.evaluate.observe import BATCH, Observers
 from facewright.extract.detectors.base import square_of_landmarks
 from facewright.faces.align import FaceType, Matrix, align_matrix, cut
 from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.hold_out import HoldOut
 from facewright.faces.mask import hull_mask
 from facewright.models.trained import KerasModel
 from facewright.ui.contact_sheet import evenly
@@ -71,7 +72,7 @@ class RoundTrip:
     about: str
 
 
-def round_trip(model: KerasModel, own: Path, given: Path | None, observers: Observers) -> RoundTrip:
+def round_trip(model: KerasModel, own: Path, given: Path | None, observers: Observers, held_out: HoldOut) -> RoundTrip:
     """Send faces of dst there and back.
 
     Args:
@@ -79,6 +80,7 @@ def round_trip(model: KerasModel, own: Path, given: Path | None, observers: Obse
         own: data_dst/aligned.
         given: A folder of aligned faces of dst's person that took no part in the training; None takes those of dst.
         observers: What looks at faces.
+        held_out: Faces that the model never saw in training: where it has some of dst they are taken for None.
 
     Raises:
         UserError: There are no faces, or the model makes portraits.
@@ -90,6 +92,8 @@ def round_trip(model: KerasModel, own: Path, given: Path | None, observers: Obse
             f"leave --round-trip out, or name another model:{again('--model', 'NAME')}",
         )
     faces = load_faceset(given or own).faces
+    unseen = [] if given else [face for face in faces if held_out.holds("dst", face)]
+    faces = unseen or faces
     chosen = [faces[index] for index in evenly(len(faces), MOST_FACES)]
     if not chosen:
         raise UserError(
@@ -103,7 +107,7 @@ def round_trip(model: KerasModel, own: Path, given: Path | None, observers: Obse
         for name, found in _sent(model, batch, observers).items():
             rows[name] += found
     there, direct = (_values(found) for found in rows.values())
-    return RoundTrip(len(chosen), there, direct, _about(faces, own, given))
+    return RoundTrip(len(chosen), there, direct, _about(faces, own, given, unseen=bool(unseen)))
 
 
 def _sent(model: KerasModel, faces: Sequence[FaceFile], observers: Observers) -> dict[str, list[dict[str, float]]]:
@@ -173,8 +177,11 @@ def _values(rows: Sequence[Mapping[str, float]]) -> dict[str, FigureValue]:
     return {figure.name: FigureValue(figure.value(table), known[figure.name]) for figure in FIGURES}
 
 
-def _about(faces: Sequence[FaceFile], own: Path, given: Path | None) -> str:
+def _about(faces: Sequence[FaceFile], own: Path, given: Path | None, *, unseen: bool) -> str:
     """Say which faces were sent, and what that means."""
+    if unseen:
+        made_on = console.counted(len(faces), "face")
+        return f"The round trip was made on {made_on} of data_dst that the training held out: the model never saw them."
     if given is None:
         return (
             "The round trip was made on faces of data_dst, which the model was trained on as a rule: it flatters. "

@@ -32,7 +32,9 @@ from facewright.evaluate.round_trip import RoundTrip, round_trip
 from facewright.evaluate.sources import EncodedDst, FolderResult, ResultSource, VideoResult, open_result
 from facewright.evaluate.subject import Subject, read_subject
 from facewright.faces.faceset import load_faceset
+from facewright.faces.hold_out import hold_out_of
 from facewright.models.trained import KerasModel
+from facewright.nn.saved_models import read_model_info
 from facewright.ui.contact_sheet import evenly
 
 SCRATCH = ".evaluate"  # folder in the workspace: what is known of each face, and encoded parts of dst
@@ -185,7 +187,8 @@ def _judge(options: EvaluateOptions) -> Judge:
 def _trip(workspace: Workspace, options: EvaluateOptions, observers: Observers, models: Models) -> RoundTrip:
     model = cast(KerasModel, models.load(workspace.model_dir, options.model))
     given = Path(options.round_trip_faces) if options.round_trip_faces else None
-    return round_trip(model, workspace.dst.aligned_dir, given, observers)
+    held_out = hold_out_of(read_model_info(workspace.model_dir, model.name).state)
+    return round_trip(model, workspace.dst.aligned_dir, given, observers, held_out)
 
 
 def _other_source(evaluator: Evaluator, given: str) -> ResultSource | None:

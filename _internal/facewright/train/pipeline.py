@@ -15,6 +15,7 @@ from facewright.core.workers import threads
 from facewright.core.workspace import Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
+from facewright.faces.hold_out import HoldOut
 from facewright.faces.visible import has_predicted_mask
 from facewright.models.base import FaceModel
 from facewright.nn.checkpoint import ModelFolder
@@ -32,7 +33,7 @@ from facewright.train.faces import (
     refuse_swapped_sides,
 )
 from facewright.train.goal import Goal
-from facewright.train.hold_out import HoldOut, choose_hold_out
+from facewright.train.hold_out import choose_hold_out
 from facewright.train.loop import READ_EVERY, LoopSettings, TrainingResult
 from facewright.train.measure import HeldOutFaces
 from facewright.train.model_prompt import ask_for_changes, saved_with_model

@@ -17,6 +17,7 @@ from facewright.core.options import show
 from facewright.core.workspace import SIDES, Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.hold_out import HoldOut, hold_out_of
 from facewright.models import registry
 from facewright.models.trained import build_options, load_generation
 from facewright.nn import backups, checkpoint, devices
@@ -24,7 +25,6 @@ from facewright.nn.checkpoint import Generation
 from facewright.nn.saved_models import list_saved_models
 from facewright.train.coach import Advice, advise
 from facewright.train.history import MEASURES, LossHistory
-from facewright.train.hold_out import HoldOut, hold_out_of
 from facewright.train.transfer import find_source
 from facewright.ui.contact_sheet import evenly
 

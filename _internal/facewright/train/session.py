@@ -12,6 +12,7 @@ import numpy as np
 from facewright import __version__
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.faces.hold_out import HoldOut
 from facewright.models import registry
 from facewright.models.base import Trainable
 from facewright.models.spec import ModelOptions
@@ -19,7 +20,6 @@ from facewright.models.trained import find_generation, load_generation, model_ar
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.train.history import MEASURES, LossHistory
-from facewright.train.hold_out import HoldOut
 from facewright.train.saver import Snapshot
 
 MOST = 1e6  # times the model's own learning rate
