@@ -232,7 +232,7 @@ DOOR = "core/safe_files.py"
 OPEN_THEIR_OWN = (
     *("launchers.py", "doc_tables.py", "doctor_checks.py", "commands/benchmark.py", "commands/quickstart.py"),
     *("core/command.py", "core/console.py", "core/machine.py", "core/user_defaults.py", "nn/devices.py"),
-    *("extract/detectors/mtcnn.py", "extract/embedding.py", "ui/page.py"),
+    *("nn/cards.py", "extract/detectors/mtcnn.py", "extract/embedding.py", "ui/page.py"),
 )
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from facewright.core import console, machine
 from facewright.core.console import without_notes
 from facewright.core.errors import UserError
-from facewright.nn import backends
+from facewright.nn import backends, cards
+from facewright.nn.cards import Card
 
 BACKENDS = ("tensorflow", "jax", "torch")
 POLICIES = {
@@ -40,7 +41,7 @@ class Device:
         name: The GPU's or processor's name.
         count: Number of GPUs, or of cores.
         bfloat16: Whether it multiplies bfloat16 in hardware.
-        unused_gpu: Name of an NVIDIA GPU that the driver sees and the backend does not, else "".
+        unused_gpu: A GPU that the system sees and the backend does not; else None.
     """
 
     backend: str
@@ -48,7 +49,7 @@ class Device:
     name: str
     count: int
     bfloat16: bool
-    unused_gpu: str = ""
+    unused_gpu: Card | None = None
 
     def describe(self) -> str:
         """Say it in a line."""
@@ -60,12 +61,22 @@ class Device:
 
     def warning(self) -> str:
         """Say that a GPU is not used; "" when none does."""
-        if not self.unused_gpu:
+        if self.unused_gpu is None:
             return ""
         return (
-            f"There is an NVIDIA GPU ({self.unused_gpu}), but {self.backend} cannot use it: the networks run on "
-            f"the processor, many times slower. {_way_to_the_gpu(self.backend)}"
+            f"There is a GPU ({self.unused_gpu.name}), but {self.backend} cannot use it: the networks run on the "
+            f"processor, many times slower. {cards.way_to(self.unused_gpu, sys.platform, sys.executable)}"
         )
+
+
+def backend_name() -> str:
+    """Return the backend in use, or to be used: as KERAS_BACKEND says, else what is there and knows the GPU."""
+    named = os.environ.get("KERAS_BACKEND")
+    if named:
+        return named
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    # TensorFlow comes with the program: where there is nothing else, no card needs to be looked for.
+    return "tensorflow" if len(installed) < 2 else cards.default_backend(cards.find_cards(), installed, sys.platform)
 
 
 def prepare() -> Any:
@@ -79,7 +90,8 @@ def prepare() -> Any:
     Raises:
         UserError: KERAS_BACKEND names a backend that is unknown or not installed.
     """
-    check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"))
+    os.environ["KERAS_BACKEND"] = backend_name()
+    check_backend(os.environ["KERAS_BACKEND"])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides notes and warnings of the C++ side, not errors
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -120,7 +132,7 @@ def find() -> Device:
         return Device(backend, "gpu", name, len(gpus), capability >= BFLOAT16_CAPABILITY)
     flags = processor_flags()
     fast = backend == "tensorflow" and any(flag in flags for flag in BFLOAT16_FLAGS)
-    return Device(backend, "cpu", processor_name(), machine.cores(), fast, nvidia_gpu_name())
+    return Device(backend, "cpu", processor_name(), machine.cores(), fast, next(iter(cards.find_cards()), None))
 
 
 def seed(value: int) -> None:
@@ -202,24 +214,3 @@ def _cpuinfo(key: str) -> str:
         if line.startswith(key):
             return line.partition(":")[2].strip()
     return ""
-
-
-def nvidia_gpu_name() -> str:
-    """Return the name of the first NVIDIA GPU that the driver sees, "" without one."""
-    folder = Path("/proc/driver/nvidia/gpus")
-    try:
-        for gpu in sorted(folder.iterdir()):
-            for line in (gpu / "information").read_text(errors="replace").splitlines():
-                if line.startswith("Model:"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass  # no such driver, or not on Linux
-    return next(iter(machine.nvidia_smi("name")), "").strip()
-
-
-def _way_to_the_gpu(backend: str) -> str:
-    if backend == "tensorflow" and sys.platform == "win32":
-        return "TensorFlow has no GPU build for Windows: use WSL2, or KERAS_BACKEND=torch with a CUDA build of torch."
-    if backend == "tensorflow":
-        return 'Put the CUDA build into the environment: _internal/env/bin/pip install "tensorflow[and-cuda]".'
-    return f"Install the CUDA build of {backend} into _internal/env."

@@ -13,7 +13,7 @@ from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import again
 from facewright.core.machine import cores
-from facewright.nn.devices import nvidia_gpu_name
+from facewright.nn.cards import find_cards
 from facewright.nn.onnx_providers import PROVIDERS, USUAL
 
 ERRORS_ONLY = 3
@@ -39,7 +39,7 @@ def choose_provider(wanted: str = "auto") -> str:
             )
         return wanted
     found = next(key for key in USUAL if PROVIDERS[key].name in there)
-    gpu = nvidia_gpu_name() if found == "cpu" else ""
+    gpu = next((card.name for card in find_cards() if card.maker == "NVIDIA"), "") if found == "cpu" else ""
     if gpu:
         console.warn(
             f"There is an NVIDIA GPU ({gpu}), but this build of onnxruntime cannot use it: the network runs on the "

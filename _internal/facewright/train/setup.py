@@ -1,7 +1,6 @@
 """The model of a training: found, created, started from another one; and the device it is trained on."""
 
 import dataclasses
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -104,7 +103,7 @@ def start_device(options: TrainOptions, found: ModelFolder | None) -> ChosenDevi
         options.force_gpu_idxs or options.gpus, options.force_best_gpu_idx, options.choose_worst_gpu, options.multi_gpu
     )
     chosen = gpus.choose(gpus.list_gpus(), request)
-    gpus.use(chosen, os.environ.get("KERAS_BACKEND", "tensorflow"))
+    gpus.use(chosen, devices.backend_name())
     device = devices.find()
     if device.warning():
         if request != gpus.GpuRequest():

@@ -12,6 +12,8 @@ def configure() -> None:
 
 def gpus() -> list[tuple[str, tuple[int, int]]]:
     """Return name and compute capability of every GPU that torch sees."""
+    if torch.backends.mps.is_available():
+        return [("Apple GPU", (0, 0))]
     if not torch.cuda.is_available():
         return []
     numbers = range(torch.cuda.device_count())
