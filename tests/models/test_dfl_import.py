@@ -109,7 +109,7 @@ def test_the_optimiser_goes_on(tmp_path, model_dir, adabelief):
     session.resume(session.find().generation)
     optimizer = session.model.steps[""].optimizer.inner
     assert int(optimizer.iterations) == 777
-    first = session.model.parts["encoder"].get_layer("down1.downs_0.conv1").kernel
+    first = session.model.parts["encoder"].get_layer("down1-downs_0-conv1").kernel
     wanted = state[f"{kept[-1]}_encoder/down1/downs_0/conv1/weight_0:0"]
     np.testing.assert_allclose(np.asarray(optimizer.slots(first)["square"]), wanted / 2**2)  # a batch of two adds up
     inter = session.model.parts["inter"]

@@ -27,7 +27,7 @@ class OtherNetwork(ValueError):
 def variables_of(network: Any) -> dict[str, Any]:
     """Return the variables of a network by the names that a file gives them."""
     return {
-        f"{layer.name.replace('.', '/')}/{OWN_NAMES[variable.name]}:0": variable
+        f"{layer.name.replace('-', '/')}/{OWN_NAMES[variable.name]}:0": variable
         for layer in network.layers
         for variable in layer.variables
     }

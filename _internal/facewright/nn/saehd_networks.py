@@ -1,8 +1,9 @@
 """The networks of SAEHD, AMP and Quick96: an encoder, networks in its middle, and decoders of a face and its mask.
 
 Widths and flags come from options, so one file describes every such network. Layers carry the names that
-DeepFaceLab's files give them ("upscale0.conv1"), which is how its weights find their place; only where a map is made
-flat, or a flat code a map, does the order of the numbers differ: here (row, column, channel).
+DeepFaceLab's files give them (upscale0/conv1 as "upscale0-conv1": keras takes no slash, torch no dot), which is how its
+weights find their place; only where a map is made flat, or a flat code a map, does the order of the numbers differ:
+here (row, column, channel).
 
 Images are (batch, h, w, c), channels last, BGR.
 """
@@ -112,7 +113,7 @@ def encoder(shape: Architecture) -> Any:
     else:
         x = face
         for place, width in enumerate(shape.downs):
-            x = _down(f"down1.downs_{place}", width, shape)(x)
+            x = _down(f"down1-downs_{place}", width, shape)(x)
     x = layers.Flatten()(x)
     if "u" in shape.flags:
         x = blocks.PixelNorm()(x)
@@ -161,17 +162,17 @@ def _activation(shape: Architecture, leak: float = blocks.LEAK) -> Any:
 
 
 def _down(name: str, filters: int, shape: Architecture) -> Any:
-    layer, activation = EvenConv2D(filters, 5, strides=2, name=f"{name}.conv1"), _activation(shape)
+    layer, activation = EvenConv2D(filters, 5, strides=2, name=f"{name}-conv1"), _activation(shape)
     return lambda x: activation(layer(x))
 
 
 def _upscale(name: str, filters: int, shape: Architecture) -> Any:
-    layer = Conv2D(4 * filters, 3, padding="same", name=f"{name}.conv1")
+    layer = Conv2D(4 * filters, 3, padding="same", name=f"{name}-conv1")
     activation, shuffle = _activation(shape), blocks.PixelShuffle()
     return lambda x: shuffle(activation(layer(x)))
 
 
 def _residual(name: str, filters: int, shape: Architecture) -> Any:
-    first, second = (Conv2D(filters, 3, padding="same", name=f"{name}.conv{n}") for n in (1, 2))
+    first, second = (Conv2D(filters, 3, padding="same", name=f"{name}-conv{n}") for n in (1, 2))
     inside, after = _activation(shape, RESIDUAL_LEAK), _activation(shape, RESIDUAL_LEAK)
     return lambda x: after(layers.Add()([x, second(inside(first(x)))]))

@@ -2,7 +2,7 @@
 
 Convolutions are followed by Filter Response Normalisation and a thresholded linear unit (Singh and Krishnan, "Filter
 Response Normalization Layer", CVPR 2020), images are halved behind a blur (Zhang, "Making Convolutional Networks
-Shift-Invariant Again", ICML 2019). Layers carry the names of DeepFaceLab's file ("conv01.conv").
+Shift-Invariant Again", ICML 2019). Layers carry the names of DeepFaceLab's file ("conv01-conv").
 
 Images are (batch, h, w, c), channels last, BGR.
 """
@@ -128,6 +128,6 @@ def _u_net(depths: Sequence[int], blurs: Sequence[int], middle: Any, width: Call
 
 def _conv(name: str, filters: int, kind: Any = layers.Conv2D) -> Any:
     more = {"strides": 2} if kind is layers.Conv2DTranspose else {}
-    layer = kind(filters, 3, padding="same", name=f"{name}.conv", **more)
-    norm, unit = FilterResponseNorm(name=f"{name}.frn"), ThresholdedUnit(name=f"{name}.tlu")
+    layer = kind(filters, 3, padding="same", name=f"{name}-conv", **more)
+    norm, unit = FilterResponseNorm(name=f"{name}-frn"), ThresholdedUnit(name=f"{name}-tlu")
     return lambda x: unit(norm(layer(x)))

@@ -173,7 +173,7 @@ def parse_recipe(data: bytes | str, kind: str, source: str) -> Recipe:
     except (ValueError, RecursionError) as error:
         raise UserError(f"The recipe {source}: {str(error)[:200]}.", EXPECTED, "correct that line.") from error
     except UserError as error:
-        raise UserError(f"The recipe {source}: {error.happened}", error.expected, error.fix) from error
+        raise UserError(f"The recipe {source}: {error.happened}", EXPECTED, error.fix) from error
     return Recipe(source, kind, printable(table.get("title", source))[:MAX_TITLE], stages, written)
 
 
