@@ -92,7 +92,7 @@ class Stages:
             milliseconds: Mean duration of an iteration; 0 where it is not known yet.
         """
         if not self.following:
-            return "it is the last"
+            return "nothing, it is the last"
         when = [self._when(condition, iteration, seconds, milliseconds) for condition in self.following]
         return f"{self.recipe.stages[self.number + 1].name} {' or '.join(when)}"
 
