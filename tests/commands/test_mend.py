@@ -358,3 +358,20 @@ def test_faces_are_followed_once_until_something_changes(gappy: Workspace) -> No
         assert run.followed().tracks[0] is not track
         run.faces.discard([face.path])
         assert [len(track) for track in run.followed().tracks] == [FRAMES - 1]
+
+
+def test_a_damaged_face_file_is_no_deleted_face(
+    gappy: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    extract(gappy)
+    faces(gappy)[3].path.write_bytes(b"no image")
+    faces(gappy)[7].path.unlink()
+    capsys.readouterr()
+    fix_faces.run(gappy, fix_faces.Options(side="dst"), Models())
+    told = capsys.readouterr().out
+    assert "deleted: 1 (00007.png)" in told and "suspicious face: 1 (00003.png)" in told
+    extract(gappy)
+    told = capsys.readouterr()
+    assert faces(gappy).keys() == set(range(FRAMES)) - {3, 7}, "neither is filled in"
+    assert "00003_0.png" in told.out + told.err and "1 of 24 frames needs a look: 00003" in told.out

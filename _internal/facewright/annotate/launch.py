@@ -124,12 +124,14 @@ def frames_by_kind(run: SideRun, frames: Sequence[Path], worst: Sequence[OpenFra
     unfinished = [path for path in frames if path.name not in finished]
     odd = {one.name for one in worst}
     made = {face.record.frame for face in run.faces.faces if face.record.origin != "found"}
+    bad = {path.name for path, _ in run.faces.bad}  # a face whose file is damaged is no deleted one
+    saved = {name for name, entry in entries.items() if set(entry.get("faces") or ()) - bad}
     return {
         "made": [path for path in unfinished if path.name in made],
         "faceless": frames_without_faces(run, frames),
         "several": [path for path in unfinished if len(faces.get(path.stem, [])) > 1],
         "suspicious": [path for path in unfinished if path.name in odd],
-        "deleted": [path for path in unfinished if path.stem not in faces and entries.get(path.name, {}).get("faces")],
+        "deleted": [path for path in unfinished if path.name in saved and path.stem not in faces],
         "every": list(frames),
     }
 
