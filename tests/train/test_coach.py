@@ -94,3 +94,9 @@ def test_the_coach_speaks_seldom_and_ends_a_training_at_the_plateau(tmp_path, fa
     session.measures = curve(40)
     coach.between_steps(run)
     assert run.goal.reason(1) == "plateau" and at_rest(session, 1000.0)
+    session.measures = curve(41, src_eyes=falling(0.15))
+    coach.between_steps(run)
+    assert not run.goal.reason(1)
+    session.measures = curve(42, dst=lambda s: 4 + s / 1500, dst_trained=falling(0.4))
+    coach.between_steps(run)
+    assert run.goal.reason(1) == "plateau", "what gets worse improves no more"

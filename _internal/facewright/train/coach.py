@@ -51,6 +51,11 @@ class Advice:
         """Whether training on as before does harm, or nothing good."""
         return self.kind in ("overfit", "collapse", "mixed")
 
+    @property
+    def over(self) -> bool:
+        """Whether training on as before gains nothing."""
+        return self.kind in ("plateau", "overfit", "collapse")
+
 
 def advise(curve: LossHistory) -> Advice:
     """Return what the measurements say.
@@ -114,7 +119,7 @@ class Coach(Callback):
     def _advise(self, run: TrainingRun, now: float) -> None:
         found = advise(run.session.curve)
         run.advice = found.text
-        run.goal.rested, run.goal.estimate = found.kind == "plateau", found.seconds_left
+        run.goal.rested, run.goal.estimate = found.over, found.seconds_left
         news = found.bad and found.kind != self._kind
         if found.text and (news or now - self._said >= SECONDS_BETWEEN):
             self._said, self._kind = now, found.kind
