@@ -1,6 +1,7 @@
 """Frames per second and peak memory of the convert step.
 
     python tests/benchmarks/conversion.py                      H64 with random weights, 100 and 300 frames of 720p
+    python tests/benchmarks/conversion.py --model quick        another model
     python tests/benchmarks/conversion.py --predict 50         a stand-in that works 50 ms per face on one core
     python tests/benchmarks/conversion.py --face 600 --mode hist-match
 
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--face", type=int, default=280, help="width of the half face in pixels")
     parser.add_argument("--mode", default="seamless", choices=list(MODES))
     parser.add_argument("--format", default="png", choices=list(FORMAT_CHOICES))
+    parser.add_argument("--model", default="h64", help="a model with random weights")
     parser.add_argument("--predict", type=float, help="a stand-in for the model: milliseconds per face")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -52,7 +54,7 @@ def main() -> None:
         return
     for count in given.frames:
         words = [sys.executable, __file__, "--one", "--frames", count, "--size", *given.size, "--face", given.face]
-        words += ["--mode", given.mode, "--format", given.format]
+        words += ["--mode", given.mode, "--format", given.format, "--model", given.model]
         words += [] if given.predict is None else ["--predict", given.predict]
         subprocess.run([str(word) for word in words], check=True)
 
@@ -63,7 +65,7 @@ def measure(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         fill(workspace, count, tuple(given.size), given.face)
-        model = stand_in(given.predict) if given.predict is not None else h64()
+        model = stand_in(given.predict) if given.predict is not None else network(given.model)
         shape = (8, model.resolution, model.resolution, 3)
         model.predict(np.zeros(shape, np.float32))  # tracing is no part of the rate
         watch = Watch()
@@ -114,13 +116,13 @@ def _scene(height: int, width: int, seed: int) -> np.ndarray:
     return _scenes[key]
 
 
-def _trained(name: str, predict) -> SimpleNamespace:
+def _trained(name: str, predict, side: int = 64, face_type: FaceType = FaceType.HALF) -> SimpleNamespace:
     return SimpleNamespace(
         name=name,
         iteration=0,
         fingerprint=name,
-        resolution=64,
-        face_type=FaceType.HALF,
+        resolution=side,
+        face_type=face_type,
         converter=ConverterDefaults(erode=100, blur=100),
         portrait=False,
         predict=predict,
@@ -128,8 +130,8 @@ def _trained(name: str, predict) -> SimpleNamespace:
     )
 
 
-def _mask(count: int) -> np.ndarray:
-    return np.repeat(ellipse(64, 0.55)[None, ..., None], count, axis=0)
+def _mask(count: int, side: int = 64) -> np.ndarray:
+    return np.repeat(ellipse(side, 0.55)[None, ..., None], count, axis=0)
 
 
 def stand_in(milliseconds: float) -> SimpleNamespace:
@@ -145,18 +147,18 @@ def stand_in(milliseconds: float) -> SimpleNamespace:
     return _trained(f"stand-in {milliseconds:g} ms", predict)
 
 
-def h64() -> SimpleNamespace:
-    """Return H64 with random weights; its mask, which means nothing, is replaced by a disc."""
+def network(name: str = "h64") -> SimpleNamespace:
+    """Return a model with random weights; its mask, which means nothing, is replaced by a disc."""
     from facewright.models.registry import model_class
 
-    kind = model_class("h64")
+    kind = model_class(name)
     model = kind(kind.Options())
 
     def predict(faces):
         picture, _ = model.predict(faces)
-        return picture, _mask(len(faces))
+        return picture, _mask(len(faces), model.resolution)
 
-    return _trained("H64", predict)
+    return _trained(name.upper(), predict, model.resolution, model.face_type)
 
 
 class OneModel:

@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from conversion import OneModel, fill, h64, stand_in  # noqa: E402
+from conversion import OneModel, fill, network, stand_in  # noqa: E402
 
 from facewright.convert.background import BackgroundConversion  # noqa: E402
 from facewright.convert.launch import open_preview  # noqa: E402
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--predict", type=float, help="a stand-in for the model: milliseconds per face")
     parser.add_argument("--times", type=int, default=5)
     given = parser.parse_args()
-    model = h64() if given.predict is None else stand_in(given.predict)
+    model = network() if given.predict is None else stand_in(given.predict)
     model.predict(np.zeros((1, model.resolution, model.resolution, 3), np.float32))  # tracing
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
