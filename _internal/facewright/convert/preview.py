@@ -133,6 +133,7 @@ class ConversionPreview:
         self._results: OrderedDict[tuple[int, ConvertOptions, bool], Image] = OrderedDict()
         self._colours = _RememberedColours()
         self._lock = threading.Lock()
+        self._predicting = threading.Lock()  # of its own: what is kept is there while another frame is predicted
 
     def render(
         self,
@@ -194,23 +195,35 @@ class ConversionPreview:
 
     def _predicted(self, at: int, options: ConvertOptions) -> _Predicted:
         """Return a frame with its predictions, with dst's own mask where the options use it."""
-        with self._lock:
-            frame = self.frames[at]
-            models = [(self._models[name], faces) for name, faces in frame.shares]
-            dst_mask = any(resolve_parameters(options, model.defaults).needs_dst_mask for model, _ in models)
-            if at in self._kept and (self._kept[at].with_dst_mask or not dst_mask):
-                self._kept.move_to_end(at)
-                return self._kept[at]
+        frame = self.frames[at]
+        models = [(self._models[name], faces) for name, faces in frame.shares]
+        dst_mask = any(resolve_parameters(options, model.defaults).needs_dst_mask for model, _ in models)
+        if known := self._known(at, dst_mask=dst_mask):
+            return known
+        with self._predicting:
+            if known := self._known(at, dst_mask=dst_mask):
+                return known
             image = read_image(frame.path)
             shares = []
             for model, faces in models:
                 if there := faces_there(image, faces):
                     cuts = cut_faces(image, there, model.wanted, Parameters())
                     shares.append((model, there, model.predict(cuts.images, dst_mask=dst_mask)))
-            self._kept[at] = _Predicted(image, shares, dst_mask)
-            while len(self._kept) > 1 and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES:
-                self._kept.popitem(last=False)
-            return self._kept[at]
+            found = _Predicted(image, shares, dst_mask)
+            with self._lock:
+                self._kept[at] = found
+                self._kept.move_to_end(at)
+                while len(self._kept) > 1 and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES:
+                    self._kept.popitem(last=False)
+            return found
+
+    def _known(self, at: int, *, dst_mask: bool) -> _Predicted | None:
+        with self._lock:
+            known = self._kept.get(at)
+            if known is None or (dst_mask and not known.with_dst_mask):
+                return None
+            self._kept.move_to_end(at)
+            return known
 
 
 def _wiped(before: Image, after: Image, wipe: float) -> Image:
