@@ -359,6 +359,7 @@ class Reference:
             "rect": (everywhere, rect),
             "hull+rect": (everywhere, hull * rect),
             "full": (everywhere, everywhere),
+            "model": (prd, usual),  # the face carries nothing of a mask model
         }[kind]
 
     def upright_mask(self, get, within):

@@ -138,32 +138,6 @@ def test_where_the_next_step_leads_is_predicted_before_it_is_taken(session, pred
     assert predict.calls == shown
 
 
-def test_a_frame_that_is_kept_does_not_wait_for_the_prediction_of_another(workspace):
-    fill(workspace)
-    begun, go_on = threading.Event(), threading.Event()
-
-    def predict(faces, **_):
-        if started:
-            begun.set()
-            assert go_on.wait(60)
-        started.append(1)
-        return as_prediction(constant(BLUE))(faces)
-
-    started: list[int] = []
-    preview = open_on(workspace, predict)
-    preview.render(0, ConvertOptions(mode="overlay"))
-    other = threading.Thread(target=preview.render, args=(1, ConvertOptions(mode="overlay")))
-    other.start()
-    assert begun.wait(60)
-    shown = threading.Thread(target=preview.render, args=(0, ConvertOptions(mode="overlay", erode=20)))
-    shown.start()
-    shown.join(20)
-    waited = shown.is_alive()
-    go_on.set()
-    other.join()
-    assert not waited
-
-
 # The keys of DeepFaceLab's interactive merger -> the control that each changes, or else what of the session.
 MERGER_KEYS = {
     **{key: "mode" for key in "`123456"},
