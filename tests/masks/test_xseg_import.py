@@ -92,8 +92,8 @@ def test_it_becomes_the_mask_model(workspace, tmp_path, old):
     network = load_mask_network(workspace)
     assert (network.model.resolution, network.model.face_type, network.outside) == (256, DflFaceType.WHOLE, True)
     layer = network.model.parts["network"].get_layer
-    np.testing.assert_array_equal(np.asarray(layer("uconv01.conv").kernel), arrays["uconv01/conv/weight:0"])
-    np.testing.assert_array_equal(np.asarray(layer("up2.tlu").tau), arrays["up2/tlu/tau:0"])
+    np.testing.assert_array_equal(np.asarray(layer("uconv01-conv").kernel), arrays["uconv01/conv/weight:0"])
+    np.testing.assert_array_equal(np.asarray(layer("up2-tlu").tau), arrays["up2/tlu/tau:0"])
     if not old:
         wanted = arrays["dense1/weight:0"].reshape(256, 4, 4, 512).transpose(1, 2, 0, 3).reshape(4096, 512)
         np.testing.assert_array_equal(np.asarray(layer("dense1").kernel), wanted)
