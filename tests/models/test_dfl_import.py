@@ -1,5 +1,6 @@
 """What a folder of DeepFaceLab becomes: the same numbers, the same iteration; or a sentence, and nothing changed."""
 
+import os
 import pickle
 
 import keras
@@ -262,10 +263,9 @@ def spoiled(folder, what):
     if what == "another face":
         data.write_bytes(data_file({**OPTIONS, "face_type": "bald"}))
         return "bald"
-    if what == "2019":
-        data.unlink()
-        (folder / "encoder.h5").write_bytes(b"\x89HDF")
-        return "2020"
+    if what == "too large":
+        os.truncate(encoder, 1 << 42)  # with a hole: nothing of it may be read
+        return "memory"
     if what == "old architecture":
         data.write_bytes(data_file({**OPTIONS, "archi": "dfhd"}))
         return "dfhd"
@@ -275,7 +275,20 @@ def spoiled(folder, what):
 
 
 SPOILS = (
-    *("missing", "cut off", "other names", "not finite", "code", "huge", "another face", "2019", "old architecture"),
+    *(
+        "missing",
+        "cut off",
+        "other names",
+        "not finite",
+        "code",
+        "huge",
+        "another face",
+        "too large",
+        "2019",
+        "data of 2019",
+        "quick96 of spring 2020",
+        "old architecture",
+    ),
     *("other colours", "type"),
 )
 
@@ -287,6 +300,34 @@ def test_what_cannot_be_imported_is_said(tmp_path, model_dir, what):
     with pytest.raises(UserError, match=word):
         import_folder(tmp_path / "old", model_dir)
     assert not list(model_dir.iterdir()) and not (tmp_path / "old" / "ran").exists()
+
+
+def aged(folder, what):
+    """Let a folder be of an earlier year; return a word that the error must have."""
+    data = folder / "tiny_SAEHD_data.dat"
+    if what == "data of 2019":
+        data.write_bytes(data_file({"archi": "df", "ae_dims": 512, "ed_ch_dims": 42, "learn_mask": True}, protocol=3))
+        (folder / "tiny_SAEHD_encoder.h5").write_bytes(b"\x89HDF")
+        return "2020"
+    if what == "quick96 of spring 2020":
+        (folder / "tiny_Quick96_data.dat").write_bytes(data_file({"batch_size": 4}))
+        data.unlink()
+        for part in ("encoder", "inter", "decoder_src", "decoder_dst"):
+            array = {"res1/conv1/weight:0": np.zeros((3, 3, 2, 2), np.float32)}
+            (folder / f"tiny_Quick96_{part}.npy").write_bytes(pickle.dumps(array, 4))
+        return "encoder"
+    data.unlink()
+    (folder / "encoder.h5").write_bytes(b"\x89HDF")
+    return "2020"
+
+
+@pytest.mark.parametrize("what", ["2019", "data of 2019", "quick96 of spring 2020"])
+def test_a_folder_of_earlier_years_is_known(tmp_path, model_dir, what):
+    write_saehd(tmp_path / "old")
+    word = aged(tmp_path / "old", what)
+    with pytest.raises(UserError, match=word):
+        import_folder(tmp_path / "old", model_dir)
+    assert not list(model_dir.iterdir())
 
 
 def test_a_save_that_was_cut_off_is_read_from_its_new_file(tmp_path, model_dir):

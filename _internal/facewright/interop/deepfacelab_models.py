@@ -5,6 +5,7 @@ the losses and some faces of the preview; only what stands before the losses is 
 a pickled dictionary of arrays. Facts in our own words; formats of 2020-06 to 2023-04.
 """
 
+import glob
 import os
 import re
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ NETWORKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 XSEG, XSEG_NETWORK = "XSeg", "256"
 STEPS = "iters:0"  # of the optimiser
 KERAS_NAMES = "*.h5"  # of the version until January 2020
+OF_2019 = "its networks (*.h5) are those of DeepFaceLab 1, before 2020, which were built otherwise"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def find_models(folder: Path) -> list[Path]:
     """
     found = sorted(path for path in folder.glob(f"*{DATA}") if DATA_FILE.fullmatch(path.name))
     if not found and any(folder.glob(KERAS_NAMES)):
-        raise NotImportable("its networks (*.h5) are those of DeepFaceLab 1, before 2020, which were built otherwise")
+        raise NotImportable(OF_2019)
     if not found:
         raise NotImportable(
             "it holds no file NAME_SAEHD_data.dat, NAME_AMP_data.dat, NAME_Quick96_data.dat or XSeg_data.dat"
@@ -147,6 +149,8 @@ def read_model(data_file: Path) -> ForeignModel:
     named = DATA_FILE.fullmatch(data_file.name)
     if named is None:
         raise NotImportable(f"{printable(data_file.name)[:80]} is no data file of a known model")
+    if any(data_file.parent.glob(f"{glob.escape(data_file.name.removesuffix(DATA))}_{KERAS_NAMES}")):
+        raise NotImportable(OF_2019)
     with open_regular(data_file) as file:
         told = read_before(file.read(BEGINNING), LOSSES)
     iteration, options = (told.get("iter"), told.get("options")) if isinstance(told, dict) else (None, None)
