@@ -18,8 +18,9 @@ from facewright.core.images import Image, read_image, write_image
 from facewright.core.workspace import Workspace
 from facewright.extract.detectors.base import Box
 from facewright.extract.side_run import open_side
-from facewright.faces.align import align_matrix
+from facewright.faces.align import align_matrix, transform_points
 from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.mask import encode_mask
 from facewright.faces.record import load_record, update_record
 
 SIDE, SHAPE = 80, (240, 360)
@@ -304,6 +305,23 @@ def test_repairs_are_undone_and_not_made_again(
         shown = before[20].cut(read_image(gappy.dst.frames_dir / before[20].frame))
         np.testing.assert_array_equal(read_image(after[20].path), shown)
     assert "00020 turned by 30 degrees" in capsys.readouterr().out
+
+
+def test_a_mask_that_was_made_after_a_repair_stays_where_it_lies_when_that_is_undone(gappy: Workspace) -> None:
+    extract(gappy, max_gap=0)
+    flip(gappy, (20,), 30)
+    before = faces(gappy)[20].record
+    extract(gappy)
+    face = faces(gappy)[20]
+    update_record(face.path, replace(face.record, mask=encode_mask(np.ones((64, 64), np.float32))))
+    fix_faces.run(gappy, fix_faces.Options(side="dst", undo_repairs=True), Models())
+    after = faces(gappy)[20].record
+    assert after.origin == "found" and after.mask is not None
+    np.testing.assert_array_equal(after.frame_landmarks, before.frame_landmarks)
+    shown = after.cut(read_image(gappy.dst.frames_dir / after.frame))
+    assert np.abs(read_image(face.path).astype(int) - shown).mean() < 1
+    in_image = transform_points(after.frame_landmarks, after.matrix)
+    np.testing.assert_allclose(after.landmarks, in_image, atol=0.01)
 
 
 def test_smoothing_leaves_made_faces_alone_and_steadies_the_others(gappy: Workspace) -> None:

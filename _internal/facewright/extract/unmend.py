@@ -12,6 +12,7 @@ from facewright.core.images import read_image
 from facewright.extract.log import Entry, finished_manually
 from facewright.extract.mend_side import TRIED
 from facewright.extract.side_run import SideRun
+from facewright.extract.smooth_side import with_landmarks
 from facewright.faces.faceset import FaceFile
 from facewright.faces.record import MANUAL_DETECTOR, BadRecord, FaceRecord, parse_record, save_face
 
@@ -54,10 +55,12 @@ def _restore(run: SideRun, name: str, entry: Entry) -> int:
     pairs = [(face, before) for before in _records(entry) for face in faces if _is_of(face.record, before)]
     for face, before in pairs:
         now = face.record
-        record = replace(before, person=now.person, track=now.track, mask=now.mask, polygons=now.polygons)
-        if now.mask is not None or now.polygons:  # its image was not cut anew
-            run.faces.write(FaceFile(face.path, replace(record, mask_source=now.mask_source)))
+        if now.mask is not None or now.polygons:  # before the repair or since: its image stays as it is
+            record = with_landmarks(now, before.frame_landmarks) or now
+            seen = {name: getattr(before, name) for name in ("origin", "embedding", "mesh", "mesh_score")}
+            run.faces.write(FaceFile(face.path, replace(record, **seen)))
             continue
+        record = replace(before, person=now.person, track=now.track)
         try:
             image = record.cut(read_image(run.side.frames_dir / name))
         except UserError as problem:  # the frame is gone or damaged
