@@ -111,6 +111,10 @@ def test_the_settings_of_the_preview_count_for_the_workspaces_video_alone(worksp
     assert run(workspace, clip, target, dfm, "--crf", "0") == 0
     for one, other in zip(images(target), wanted, strict=True):
         np.testing.assert_array_equal(one, other)
+    for frame in workspace.dst.frames()[3:]:  # to make room: the swap needs none
+        frame.unlink()
+    assert run(workspace, clip, tmp_path / "c.mp4", dfm, "--crf", "0") == 0
+    assert (images(tmp_path / "c.mp4")[11] == wanted[11]).all()
     copy = shutil.copy(clip, tmp_path / "copy.mp4")  # known by its content, whatever it is called
     assert run(workspace, copy, plain, dfm, "--crf", "0", "--no-saved-settings", "--mode", "overlay") == 0
     assert any((one != other).any() for one, other in zip(images(plain), wanted, strict=True))

@@ -16,7 +16,7 @@ from facewright.convert.matching import NOT_NOTED, Matched, found_in, without_co
 from facewright.convert.parameters import ConvertOptions
 from facewright.convert.plan import Job, OptionsOf, make_jobs, whole_faceset
 from facewright.convert.session import Models, find_cast, load_cast, predict_with, say_models
-from facewright.convert.settings_file import load_settings, say_settings
+from facewright.convert.settings_file import load_settings, say_settings, settings_path
 from facewright.convert.stream import Done
 from facewright.core import console
 from facewright.core.contents import Contents
@@ -152,7 +152,7 @@ def swap_video(
                 scratch=scratch.root,
             )
 
-        options_of = _options_of(workspace, order)
+        options_of = _options_of(workspace, order, len(timing.pts))
         jobs = _jobs(scratch.dst, matched, order.options, cast, timing, options_of)
         frames = SwappedFrames(info, jobs, timing.size, {})
         result = result_of(cast, frames)
@@ -251,17 +251,25 @@ def lies_in(workspace: Workspace, video: Path) -> bool:
     return timing.source_content == Contents(workspace.root).of(video)
 
 
-def _options_of(workspace: Workspace, order: SwapOrder) -> OptionsOf | None:
-    """Return the settings that the preview has saved for the frames of the video; None where there are none."""
-    if not (order.options.saved_settings and lies_in(workspace, order.video)):
+def _options_of(workspace: Workspace, order: SwapOrder, frames: int) -> OptionsOf | None:
+    """Return the settings that the preview has saved for the frames of the video; None where there are none.
+
+    They count for all its frames, whether their files are still there or not.
+    """
+    side = workspace.dst
+    if not (order.options.saved_settings and settings_path(side).exists() and lies_in(workspace, order.video)):
         return None
     with workspace.lock("data_dst"):
-        names = {frame.stem: frame.name for frame in workspace.dst.distinct_frames()}
-        settings = load_settings(workspace, list(names.values()), order.options) if names else None
+        there = {frame.stem: frame.name for frame in reversed(side.frames())}
+        names = {stem: there.get(stem, f"{stem}.png") for stem in _stems(frames)}
+        settings = load_settings(workspace, list(names.values()), order.options)
     say_settings(settings)
-    if settings is None:
-        return None
-    return lambda name: settings.of(names[Path(name).stem]) if Path(name).stem in names else order.options
+    return None if settings is None else lambda name: settings.of(names[Path(name).stem])
+
+
+def _stems(frames: int) -> list[str]:
+    digits = frame_digits(frames)
+    return [frame_stem(number, digits) for number in range(1, frames + 1)]
 
 
 def _jobs(
@@ -272,8 +280,7 @@ def _jobs(
     timing: Timing,
     options_of: OptionsOf | None,
 ) -> list[Job]:
-    digits = frame_digits(len(timing.pts))
-    paths = [side.frames_dir / f"{frame_stem(number, digits)}.png" for number in range(1, len(timing.pts) + 1)]
+    paths = [side.frames_dir / f"{stem}.png" for stem in _stems(len(timing.pts))]
     return make_jobs(paths, matched, side, options, cast, options_of)
 
 
