@@ -24,6 +24,7 @@ from facewright.faces.mask import Mask
 from facewright.models.spec import ConverterDefaults
 
 KEPT_BYTES = 256 << 20  # of decoded frames
+KEPT_FRAMES = 3  # however large: the one that is shown, and those beside it that are predicted ahead
 KEPT_RESULTS = 8  # so that going to and fro between two views is no work
 KEPT_COLOURS = 32  # faces
 CLOSE_UP = 1.7  # side of the close-up, in sides of the box around the landmarks
@@ -213,7 +214,9 @@ class ConversionPreview:
             with self._lock:
                 self._kept[at] = found
                 self._kept.move_to_end(at)
-                while len(self._kept) > 1 and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES:
+                while (
+                    len(self._kept) > KEPT_FRAMES and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES
+                ):
                     self._kept.popitem(last=False)
             return found
 

@@ -6,7 +6,7 @@ Keys, buttons and sliders come in; an image and a description of the state go ou
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -247,7 +247,7 @@ class PreviewSession:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Keep the settings every second while they change, and at the end."""
+        """Keep the settings every second while they change, and at the end; then nothing is predicted any more."""
         done = threading.Event()
 
         def work() -> None:
@@ -255,11 +255,12 @@ class PreviewSession:
                 self._try_to_save()
 
         threading.Thread(target=work, name="facewright-settings", daemon=True).start()
-        try:
-            yield
-        finally:
-            done.set()
-            self.save()
+        with closing(self._ahead):
+            try:
+                yield
+            finally:
+                done.set()
+                self.save()
 
     def _try_to_save(self) -> bool:
         """Keep the settings if they have changed; where that cannot be, tell who is looking."""
