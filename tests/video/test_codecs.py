@@ -84,6 +84,21 @@ def test_frames_of_16_bits(workspace: Workspace, codec: str, alpha: bool) -> Non
 
 
 @pytest.mark.parametrize("alpha", [False, True])
+def test_frames_of_8_bits_among_those_of_16_lose_nothing_either(workspace: Workspace, alpha: bool) -> None:
+    frames = filled(workspace, alpha=alpha, frames=3, size="64x48").astype(np.uint16) * 257
+    frames[1] += np.random.default_rng(1).integers(0, 200, frames[1].shape, np.uint16)
+    frames[1:] = frames[1:, :1, :1]  # of one colour, so that a JPEG has it too, but for a level
+    paths = sorted(workspace.dst.merged_dir.iterdir())
+    cv2.imwrite(str(paths[1]), frames[1])
+    cv2.imwrite(str(paths[2].with_suffix(".jpg")), (frames[2, ..., :3] // 257).astype(np.uint8))
+    paths[2].unlink()
+    found = decoded(make(workspace, codec="ffv1").video, "rgba64le" if alpha else "rgb48le").astype(int)
+    wanted = frames[..., [2, 1, 0, 3]] if alpha else frames[..., ::-1]
+    assert (found[:2] == wanted[:2]).all()
+    assert (found[2] % 257 == 0).all() and np.abs(found[2] - wanted[2])[..., :3].max() <= 2 * 257
+
+
+@pytest.mark.parametrize("alpha", [False, True])
 def test_prores_keeps_alpha_times_and_tags(workspace: Workspace, alpha: bool) -> None:
     frames = filled(workspace, alpha=alpha)
     report = make(workspace, codec="prores")

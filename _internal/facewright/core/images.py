@@ -63,7 +63,7 @@ def picture_of(data: bytes, extension: str) -> bytes | None:
     return data[:end] if found == wanted and orientation(data) == UPRIGHT else None
 
 
-def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False) -> Image:
+def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False, alpha: bool = False) -> Image:
     """Decode an image to (h, w, 3) uint8 BGR.
 
     Args:
@@ -72,6 +72,7 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False
         most: Most pixels that it may have. Its header is looked at before anything is decoded. Below `MAX_PIXELS`
             only PNG and JPEG are read: the headers of other formats are known to OpenCV alone.
         deep: Return uint16 where the file has 16 bits a channel, instead of their upper 8.
+        alpha: Return (h, w, 4), of a PNG that has alpha and is not turned.
 
     Raises:
         UserError: The bytes are not an image that OpenCV reads, or one of too many pixels.
@@ -81,7 +82,7 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False
     if data:
         try:
             flags = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if deep and has_16_bits(data) else 0)
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED if alpha else flags)
         except cv2.error as error:
             if "pixels" in str(error):
                 raise _too_large(name, f"more than {most / 1e6:.0f} million pixels") from error
@@ -102,6 +103,11 @@ def has_16_bits(head: bytes) -> bool:
 def in_bytes(image: Image) -> Image:
     """Return an image of 16 bits a channel with 8, any other as it is."""
     return image if image.dtype == np.uint8 else np.asarray(np.rint(image / DEEPER), np.uint8)
+
+
+def in_16_bits(image: Image) -> Image:
+    """Return an image of 8 bits a channel with 16, any other as it is."""
+    return np.asarray(image.astype(np.uint16) * DEEPER) if image.dtype == np.uint8 else image  # type: ignore[return-value]
 
 
 def _check_pixels(data: bytes, name: str, most: int) -> None:

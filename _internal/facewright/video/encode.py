@@ -25,7 +25,16 @@ from facewright.core.errors import UserError
 from facewright.core.exif import UPRIGHT, orientation
 from facewright.core.files import write_bytes
 from facewright.core.hints import hint
-from facewright.core.images import decode, encode, encoded_size, format_of, has_16_bits, picture_of, read_encoded
+from facewright.core.images import (
+    decode,
+    encode,
+    encoded_size,
+    format_of,
+    has_16_bits,
+    in_16_bits,
+    picture_of,
+    read_encoded,
+)
 from facewright.core.safe_files import is_regular, open_regular
 from facewright.video.codecs import CODECS, RGB_RANGE, encoder_options
 from facewright.video.ffmpeg import FfmpegRun, command
@@ -182,7 +191,7 @@ def encode_segments(
     def feed(first: int, last: int) -> Feed:
         chosen = frames[first:last]
         codec = _feed_codec(chosen)
-        return codec, _feed(chosen, codec, size)
+        return codec, _feed(chosen, codec, size, settings)
 
     return encode_missing(segments, settings, size, feed, on_progress)
 
@@ -364,8 +373,12 @@ def _is_upright_jpeg(path: Path) -> bool:
     return format_of(head) == ".jpg" and orientation(head) == UPRIGHT
 
 
-def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator[bytes]:
-    """Yield the bytes of every frame, in the one format that the pipe carries."""
+def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int], settings: EncodeSettings) -> Iterator[bytes]:
+    """Yield the bytes of every frame, in the one format that the pipe carries.
+
+    For an encoder that gets 16 bits a channel frames of 8 are made such here: ffmpeg's scale is up to a level off.
+    """
+    deep = bool(settings.pixel_format)
     for path in frames:
         data = read_encoded(path)
         found = image_size(data, path)
@@ -375,7 +388,14 @@ def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int]) -> Iterator
                 "frames of one size.",
                 f"delete that frame and make it again with the step that wrote it:{hint('convert')}",
             )
-        yield picture_of(data, FEEDS[codec]) or encode(decode(data, str(path)), FEEDS[codec], quality=100)
+        picture = picture_of(data, FEEDS[codec])
+        if picture and deep and not has_16_bits(picture):
+            alpha = settings.alpha and picture[PNG_TYPE_AT : PNG_TYPE_AT + 1] in PNG_ALPHA
+            picture = encode(in_16_bits(decode(picture, str(path), alpha=alpha)), FEEDS[codec])
+        elif not picture:
+            image = decode(data, str(path), deep=deep)
+            picture = encode(in_16_bits(image) if deep else image, FEEDS[codec], quality=100)
+        yield picture
 
 
 def image_size(data: bytes, path: Path) -> tuple[int, int]:
