@@ -65,6 +65,7 @@ def test_faces_held_out_have_numbers_and_curves(status: TrainingStatus, page: Tr
     status.publish(status.stats, status.history, measures)
     assert ["Held out: src", 0.04] in state(page)["held_out"] and ["Sharpness of dst", 0.5] in state(page)["held_out"]
     drawn = held_out(measures, 1000, 0)["held"]
+    assert [curve["name"] for curve in drawn["curves"]] == ["src", "dst", "round trip"]
     points = drawn["curves"][0]["points"]
     assert len(points) == CURVE_COLUMNS and points[0] == [1, 40.0] and points[-1] == [1000, 0.04]
     assert {value for _, value in drawn["curves"][1]["points"]} == {None}

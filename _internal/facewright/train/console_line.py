@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 
 from facewright.core import console
-from facewright.train.history import ERRORS
+from facewright.train.history import ERROR_TITLES
 
 RECENT_STEPS = 50  # iterations that the means stand for
 LONG_MS = 10_000  # from here on a time is shown in seconds
@@ -125,7 +125,11 @@ def status_line(
 
 def held_out_text(measures: Mapping[str, float]) -> str:
     """Say in a few words what was measured on faces held out: errors in percent; "" where nothing was."""
-    known = [f"{name} {measures[name]:.2f}" for name in ERRORS if math.isfinite(measures.get(name, math.nan))]
+    known = [
+        f"{title} {measures[name]:.2f}"
+        for name, title in ERROR_TITLES.items()
+        if math.isfinite(measures.get(name, math.nan))
+    ]
     return f"held out {' '.join(known)} %" if known else ""
 
 

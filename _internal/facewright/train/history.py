@@ -18,6 +18,7 @@ MEASURES = (
     *("src trained", "dst trained", "trip", "src sharp", "dst sharp", "variety", "like src"),
 )
 ERRORS = MappingProxyType({"src": 0, "dst": 180, "trip": 290})  # those that are drawn as curves, in which hue
+ERROR_TITLES = MappingProxyType({"src": "src", "dst": "dst", "trip": "round trip"})
 RANGES = (0, 5_000, 10_000, 50_000, 100_000)  # iterations that the chart can be limited to; 0 for all
 
 

@@ -21,6 +21,7 @@ from facewright.marking.provenance import mark_jpeg
 from facewright.nn import backups, checkpoint
 from facewright.train.facts import age_of
 from facewright.train.history import (
+    ERROR_TITLES,
     ERRORS,
     RANGES,
     Losses,
@@ -236,7 +237,7 @@ def held_out(measures: LossHistory | None, iterations: int, last: int) -> dict[s
     at, found = held_out_curves(measures, first, CURVE_COLUMNS)
     lines = [
         {
-            "name": name,
+            "name": ERROR_TITLES[name],
             "hue": ERRORS[name],
             "points": [[int(x), _number(float(y))] for x, y in zip(at, values, strict=True)],
         }

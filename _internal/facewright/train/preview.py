@@ -11,7 +11,7 @@ from facewright.core.console import counted
 from facewright.core.images import Image
 from facewright.data.sample import make_sample
 from facewright.data.sampler import Sampler
-from facewright.train.history import ERRORS, LossHistory, draw_chart, draw_held_out, hue_colour, loss_colour
+from facewright.train.history import ERROR_TITLES, ERRORS, LossHistory, draw_chart, draw_held_out, hue_colour, loss_colour
 from facewright.ui import text as ui_text
 
 ROWS = 4
@@ -55,7 +55,7 @@ def _held_out(measures: LossHistory, iterations: int, width: int, last: int) -> 
     first = max(0, iterations - last) if last else 0
     chart = draw_held_out(measures, first, iterations, width, HELD_OUT_PX)
     for index, (name, hue) in enumerate(ERRORS.items()):
-        write_text(chart, f"held out: {name}", (6 + 130 * index, HELD_OUT_PX - 6), hue_colour(hue))
+        write_text(chart, f"held out: {ERROR_TITLES[name]}", (6 + 130 * index, HELD_OUT_PX - 6), hue_colour(hue))
     return chart
 
 
