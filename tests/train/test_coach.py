@@ -8,8 +8,17 @@ from facewright.train.callbacks import TrainingRun
 from facewright.train.coach import SECONDS_BETWEEN, Coach, advise, at_rest
 from facewright.train.goal import Goal
 from facewright.train.history import MEASURES, LossHistory
+from facewright.train.recipe import parse_recipe
+from facewright.train.stages import FollowRecipe, Stages
 from train.loop_runs import new_session
 
+TWO_STAGES = """
+[[stage]]
+name = "shape"
+[[stage]]
+name = "detail"
+begins = "at plateau"
+"""
 EVERY = 60.0  # seconds between two measurements
 
 
@@ -100,3 +109,49 @@ def test_the_coach_speaks_seldom_and_ends_a_training_at_the_plateau(tmp_path, fa
     session.measures = curve(42, dst=lambda s: 4 + s / 1500, dst_trained=falling(0.4))
     coach.between_steps(run)
     assert run.goal.reason(1) == "plateau", "what gets worse improves no more"
+
+
+def in_stage(tmp_path, faces, number):
+    """A training until the plateau that follows a recipe of two stages, with its coach: nothing improves any more."""
+    now = [0.0]
+    session, _ = new_session(tmp_path, faces)
+    session.hold_out = HoldOut({"src": (("0", "1"),)})
+    stages = Stages(parse_recipe(TWO_STAGES, "quick", "two"), number)
+    run = TrainingRun(session, goal=Goal(plateau=True))
+    callbacks = [FollowRecipe(stages), Coach(lambda: now[0])]
+    for callback in callbacks:
+        callback.on_start(run)
+    session.measures = curve(40)
+    callbacks[1].between_steps(run)
+    return run, stages
+
+
+def test_a_stage_that_follows_comes_before_the_end_at_the_plateau(tmp_path, faces):
+    run, _ = in_stage(tmp_path / "first", faces, 0)
+    assert not run.goal.reason(1) and run.goal.estimate is None
+    run, _ = in_stage(tmp_path / "last", faces, 1)
+    assert run.goal.reason(1) == "plateau"
+
+
+def test_only_what_was_measured_in_the_last_stage_ends_it(tmp_path, faces):
+    run, _ = in_stage(tmp_path, faces, 1)
+    run.since = 350  # the fortieth measurement is of iteration 400
+    coach = Coach()
+    run.goal.rested = False
+    coach.between_steps(run)
+    assert not run.goal.reason(1)
+
+
+def test_a_stage_at_the_plateau_begins_where_several_steps_run_at_once(tmp_path, faces):
+    run, stages = in_stage(tmp_path, faces, 0)
+    begun = []
+    for run.session.iteration in (1, 2, *range(12, 203, 10)):  # as with `read_every` 10: never a round number
+        begun += [run.session.iteration] if stages.due(run) else []
+    assert begun == [102, 202]
+
+
+def test_a_swap_that_is_dst_comes_to_rest_too(tmp_path, faces):
+    session, _ = new_session(tmp_path, faces)
+    session.hold_out = HoldOut({"src": (("0", "1"),)})
+    session.measures = curve(40, like_src=lambda _: 0.1)
+    assert advise(session.curve).kind == "mixed" and at_rest(session, 1000.0)

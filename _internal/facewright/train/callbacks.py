@@ -62,6 +62,8 @@ class TrainingRun:
         leave_requested: Whether somebody wants to leave.
         restart_requested: Whether the training is to go on with other options: a round ends.
         stage: Which stage of its recipe runs and what comes next; "" without a recipe.
+        since: Iteration at which that stage began: from there on the curves count.
+        more_stages: Whether another one follows.
         unsafe_to_save: Whether the weights may be unusable: inside a step, or after it diverged for good.
     """
 
@@ -82,6 +84,8 @@ class TrainingRun:
     leave_requested: bool = False
     restart_requested: bool = False
     stage: str = ""
+    since: int = 0
+    more_stages: bool = False
     unsafe_to_save: bool = False
 
     @property

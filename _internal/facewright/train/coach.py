@@ -52,9 +52,9 @@ class Advice:
         return self.kind in ("overfit", "collapse", "mixed")
 
     @property
-    def over(self) -> bool:
-        """Whether training on as before gains nothing."""
-        return self.kind in ("plateau", "overfit", "collapse")
+    def harmful(self) -> bool:
+        """Whether training on as before makes it worse."""
+        return self.kind in ("overfit", "collapse")
 
 
 def advise(curve: LossHistory) -> Advice:
@@ -82,8 +82,7 @@ def at_rest(session: TrainingSession, milliseconds: float, since: int = 0) -> bo
         since: Iteration from which the curves count: that at which a stage began.
     """
     if session.hold_out:
-        curve = session.curve
-        return advise(LossHistory(curve.names, curve.values[curve.column("iteration") >= since])).kind == "plateau"
+        return _plateau(session.curve.since(since)) is not None
     losses = session.history.values[-max(1, session.iteration - since) :]
     return plateau(losses, plateau_window(milliseconds))
 
@@ -114,16 +113,22 @@ class Coach(Callback):
                 self._advise(run, now)
         elif run.goal.plateau and now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            run.goal.rested = at_rest(session, run.times.milliseconds)
+            run.goal.rested = _rested(run)
 
     def _advise(self, run: TrainingRun, now: float) -> None:
         found = advise(run.session.curve)
         run.advice = found.text
-        run.goal.rested, run.goal.estimate = found.over, found.seconds_left
+        run.goal.rested = found.harmful or _rested(run)
+        run.goal.estimate = None if run.more_stages else found.seconds_left
         news = found.bad and found.kind != self._kind
         if found.text and (news or now - self._said >= SECONDS_BETWEEN):
             self._said, self._kind = now, found.kind
             run.say(found.text, attention=found.bad)
+
+
+def _rested(run: TrainingRun) -> bool:
+    """Whether nothing improves any more, and no stage of a recipe is to come that may change that."""
+    return not run.more_stages and at_rest(run.session, run.times.milliseconds, run.since)
 
 
 def _collapse(curve: LossHistory) -> Advice | None:
@@ -177,6 +182,8 @@ def _overfit(curve: LossHistory) -> Advice | None:
 
 def _plateau(curve: LossHistory) -> Advice | None:
     """Nothing improves any more."""
+    if not len(curve):
+        return None
     window = _window(curve, WINDOW)
     values = np.stack([curve.column(side + part) for side in SIDES for part in PARTS.values()], axis=1)
     if window < ROWS_OF_WINDOW or not plateau(values, window):

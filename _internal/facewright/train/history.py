@@ -68,6 +68,10 @@ class LossHistory:
             return np.full(self._count, np.nan, np.float32)
         return self.values[:, self.names.index(name)]
 
+    def since(self, iteration: int) -> "LossHistory":
+        """Return the rows from an iteration on, of a history that has a column "iteration"."""
+        return LossHistory(self.names, self.values[self.column("iteration") >= iteration])
+
     def last(self) -> dict[str, float]:
         """Return the newest row by name; empty at the start."""
         return dict(zip(self.names, map(float, self.values[-1]), strict=True)) if self._count else {}

@@ -154,13 +154,12 @@ def _run(letter: str, name: str, generation: Generation) -> Run:
     values = kept.get("measures")
     measures = LossHistory(state.get("measures", MEASURES), None if values is None else np.asarray(values, np.float32))
     out = hold_out_of(state)
-    rows = measures.values[measures.column("iteration") >= out.since]
     settings = {**(state.get("settings") or {}), **(state.get("options") or {})}
     settings |= {key: state[key] for key in ("precision", "started_from") if state.get(key)}
     settings["batch_size"] = state.get("batch", "")
     shown = {printable(key)[:MAX_VALUE]: printable(_shown(value))[:MAX_VALUE] for key, value in settings.items()}
     faces = {side: str(known.get("print", "")) for side, known in (state.get("faces") or {}).items()}
-    return Run(letter, printable(name), generation, LossHistory(measures.names, rows), shown, faces, out)
+    return Run(letter, printable(name), generation, measures.since(out.since), shown, faces, out)
 
 
 def _shown(value: Any) -> str:

@@ -129,8 +129,7 @@ class TrainingSession:
     @property
     def curve(self) -> LossHistory:
         """The measurements since the very faces are held out that are now."""
-        rows = self.measures.values[self.measures.column("iteration") >= self.hold_out.since]
-        return LossHistory(self.measures.names, rows)
+        return self.measures.since(self.hold_out.since)
 
     def save(self) -> Generation:
         """Save a generation; the training pauses meanwhile.

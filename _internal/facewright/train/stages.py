@@ -18,7 +18,7 @@ from facewright.train.recipe_names import KEPT, NONE, STATE
 from facewright.train.setup import named_parts
 
 SCHEMA = fields({"source": text, "text": text, "stage": whole(0, MAX_STAGES - 1), "began": whole(0), "seconds": number})
-PLATEAU_EVERY = 100  # iterations between two looks at the curves
+PLATEAU_EVERY = 100  # iterations between two looks at the curves, at least
 
 
 @dataclass
@@ -30,12 +30,14 @@ class Stages:
         number: Of the stage that runs, from 0.
         began: Iteration at which it began.
         seconds: Time of training at which it began.
+        looked: Iteration at which the curves were last looked at for a plateau.
     """
 
     recipe: Recipe
     number: int = 0
     began: int = 0
     seconds: float = 0.0
+    looked: int = 0
 
     @property
     def values(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -100,8 +102,10 @@ class Stages:
         session = run.session
         if condition.kind != "plateau":
             return self._left(condition, session.iteration, session.seconds) <= 0
-        here = session.iteration - self.began
-        return bool(here) and not here % PLATEAU_EVERY and at_rest(session, run.times.milliseconds, self.began)
+        if session.iteration - max(self.began, self.looked) < PLATEAU_EVERY:  # a device runs several between two looks
+            return False
+        self.looked = session.iteration
+        return at_rest(session, run.times.milliseconds, self.began)
 
     def _left(self, condition: Condition, iteration: int, seconds: float) -> float:
         """Return how many iterations, or seconds, are left until a condition holds."""
@@ -184,6 +188,7 @@ class FollowRecipe(Callback):
     def on_start(self, run: TrainingRun) -> None:
         """Say which stage runs."""
         stages = self._stages
+        run.since, run.more_stages = stages.began, bool(stages.following)
         switched = stages.recipe.stages[stages.number].describe()
         run.say(f"The recipe is in {stages.now()} ({switched}). Next: {self._next(run)}.")
         self._publish(run)
