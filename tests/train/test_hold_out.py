@@ -7,8 +7,9 @@ import pytest
 
 from facewright.core.workspace import SIDES, Workspace
 from facewright.faces.faceset import FaceFile, load_faceset
+from facewright.faces.hold_out import hold_out_of
 from facewright.nn import checkpoint
-from facewright.train.faces import load_face_pair
+from facewright.train.faces import describe_faces, load_face_pair
 from facewright.train.hold_out import LEAST, choose_hold_out
 from train.tiny import save_faces, use_tiny
 
@@ -21,8 +22,8 @@ def pair(tmp_path_factory):
     return {side: load_faceset(found).faces for side, found in paths.items()}
 
 
-def chosen(pair, percent=5.0, saved=None, iteration=0, seed=0):
-    return choose_hold_out(pair, percent, saved or {}, iteration=iteration, seed=seed)
+def chosen(pair, percent=5.0, saved=None, iteration=0, seed=0, started_from=None):
+    return choose_hold_out(pair, percent, saved or {}, iteration=iteration, seed=seed, started_from=started_from or {})
 
 
 def frames(pair, choice):
@@ -83,6 +84,31 @@ def test_too_few_left_of_those_held_out_are_not_measured_but_stay_out(pair):
     assert chosen(pair, saved={"hold_out": later.to_data()}, iteration=20), "until the others come back"
 
 
+def test_with_hardly_a_face_beside_them_nothing_is_measured(pair):
+    first = chosen(pair)
+    _, held = first.split(pair)
+    kept = {*held["dst"], *range(60)[:1], 59}
+    rest = {**pair, "dst": [pair["dst"][index] for index in sorted(kept)]}
+    later = chosen(rest, saved={"hold_out": first.to_data()}, iteration=10)
+    assert not later and "dst" in later.why_not and len(frames(rest, later)["dst"]) == LEAST
+
+
+def test_a_model_that_starts_from_another_holds_out_what_that_held_out(pair):
+    old = {"hold_out": replace(chosen(pair, seed=3), since=40).to_data(), "faces": describe_faces(pair)}
+    out = frames(pair, chosen(pair, saved=old, iteration=50))
+    new = chosen(pair, seed=9, started_from=old)
+    assert frames(pair, new) == out != frames(pair, chosen(pair, seed=9)) and new.since == 0
+    fewer = {**pair, "src": [file for file in pair["src"] if int(file.stem) != 30 or 30 in out["src"]]}
+    assert frames(fewer, chosen(fewer, seed=9, started_from=old)) == out
+    other = {"src": pair["dst"][:59], "dst": pair["dst"]}  # src is a different person
+    found = frames(other, chosen(other, seed=9, started_from=old))
+    assert found["dst"] == out["dst"] and found["src"] != out["src"] and len(found["src"]) == LEAST
+
+
+def test_names_of_a_stranger_that_are_none_are_left_out():
+    assert not hold_out_of({"hold_out": {"runs": {"src": [["9" * 5000, "9" * 5001]]}}})
+
+
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     from facewright.models import registry
@@ -110,3 +136,7 @@ def test_a_training_measures_what_it_holds_out_and_goes_on_with_it(workspace):
     second = checkpoint.newest(workspace.model_dir / "h64").generation
     assert second.state["hold_out"] == first.state["hold_out"] and second.state["seconds"] > first.state["seconds"]
     assert second.arrays("history").as_dict()["measures"][:, 0].tolist() == [4, 6]
+
+    run(workspace, name="new", start_from="h64", seed=7, target_iter=1)
+    new = checkpoint.newest(workspace.model_dir / "new").generation
+    assert new.state["hold_out"] == first.state["hold_out"], "it knows the others already"

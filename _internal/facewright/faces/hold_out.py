@@ -7,14 +7,17 @@ stay out; so does one that turns up between them later.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from facewright.core.console import counted
 from facewright.core.files import natural
+from facewright.core.names import MAX_NAME
 from facewright.core.workspace import SIDES
 from facewright.faces.faceset import FaceFile
 
 Runs = tuple[tuple[str, str], ...]  # first and last frame of each, without the ending
+Span = tuple[tuple[list[str | int], str], tuple[list[str | int], str]]  # the same as keys of `natural`
 FaceStreams = Mapping[str, Sequence[FaceFile]]  # "src" and "dst" -> faces
 
 
@@ -54,8 +57,16 @@ class HoldOut:
 
     def holds(self, side: str, face: FaceFile) -> bool:
         """Whether a face of "src" or "dst" is held out."""
+        spans = self._spans.get(side)
+        if not spans:
+            return False
         key = natural(face.stem)
-        return any(natural(first) <= key <= natural(last) for first, last in self.runs.get(side, ()))
+        return any(first <= key <= last for first, last in spans)
+
+    @cached_property
+    def _spans(self) -> dict[str, list[Span]]:
+        """The runs as they are compared: large sets are split several times."""
+        return {side: [(natural(first), natural(last)) for first, last in runs] for side, runs in self.runs.items()}
 
     def describe(self, faces: FaceStreams) -> str:
         """Say it in a line."""
@@ -69,7 +80,11 @@ class HoldOut:
 def hold_out_of(saved: Mapping[str, Any]) -> HoldOut:
     """Return the faces that a saved state holds out."""
     known = saved.get("hold_out") or {}
-    runs = {side: tuple((run[0], run[1]) for run in known.get("runs", {}).get(side, ())) for side in SIDES}
+    written = known.get("runs", {})
+    runs = {
+        side: tuple((run[0], run[1]) for run in written.get(side, ()) if all(len(name) <= MAX_NAME for name in run))
+        for side in SIDES
+    }
     return HoldOut(
         {side: found for side, found in runs.items() if found}, "", known.get("print", ""), known.get("since", 0)
     )

@@ -171,7 +171,14 @@ def _hold_out(session: TrainingSession, faces: FaceStreams, options: TrainOption
     """Return which faces are held out: none in pretraining, nor of a model that swaps no face back."""
     if options.pretrain or session.model.portrait or not isinstance(session.model, FaceModel):
         return HoldOut(why_not="pretraining takes all faces" if options.pretrain else "this model makes portraits")
-    return choose_hold_out(faces, options.hold_out, saved, iteration=session.iteration, seed=options.seed)
+    return choose_hold_out(
+        faces,
+        options.hold_out,
+        saved,
+        iteration=session.iteration,
+        seed=options.seed,
+        started_from=session.started_from,
+    )
 
 
 def _measured(

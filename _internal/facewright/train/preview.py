@@ -11,7 +11,15 @@ from facewright.core.console import counted
 from facewright.core.images import Image
 from facewright.data.sample import make_sample
 from facewright.data.sampler import Sampler
-from facewright.train.history import ERROR_TITLES, ERRORS, LossHistory, draw_chart, draw_held_out, hue_colour, loss_colour
+from facewright.train.history import (
+    ERROR_TITLES,
+    ERRORS,
+    LossHistory,
+    draw_chart,
+    draw_held_out,
+    hue_colour,
+    loss_colour,
+)
 from facewright.ui import text as ui_text
 
 ROWS = 4

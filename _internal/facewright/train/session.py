@@ -42,6 +42,7 @@ class TrainingSession:
         saved_iteration: Iteration of the last generation, -1 before the first.
         seconds: Time that its steps took so far, over all runs.
         hold_out: Faces that are never trained on.
+        started_from: Saved state of the model from which a new one was started; empty where there is none.
         pretraining: Whether the network is pretrained: it is then built with the options of that.
         options: The model's options as the user chose them; these are saved.
         history: The losses of every iteration.
@@ -59,6 +60,7 @@ class TrainingSession:
     keep: int = checkpoint.KEPT
     seconds: float = 0.0
     hold_out: HoldOut = field(default_factory=HoldOut)
+    started_from: Mapping[str, Any] = field(default_factory=dict)
     pretraining: bool = False
     options: ModelOptions = field(init=False)
     rate: float = field(default=1.0, init=False)

@@ -196,6 +196,7 @@ def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping
     session = _new_session(workspace, options, build_options(options.model, wanted))
     if source is not None:
         console.say(begin_from(session.model, source, new_src=options.new_src).describe())
+        session.started_from = source.state
     session.set_rate(options.learning_rate)
     return session
 
