@@ -55,6 +55,7 @@ class Quick(SharedEncoder):
     parameters = MappingProxyType({"full": 7_824_800})
     memory = MappingProxyType({4: 0.9})
     cost = 1.0
+    iterations = (1_000, 4_000)  # the second is what quickstart trains
 
     @dataclass(frozen=True)
     class Options(ModelOptions):

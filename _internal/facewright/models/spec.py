@@ -113,6 +113,8 @@ class ModelSpec(ABC):
             measured with tests/benchmarks/models.py.
         cost: Processor time that a face of an iteration takes, src and dst together, as a multiple of QUICK's; 0 where
             that was not measured. Measured with tests/benchmarks/models.py.
+        iterations: After how many there is a first look at the swap, and a finished one: an assumption that nothing
+            here has measured, by which the question for the model tells the time.
         batches: Memory of the device in GiB -> faces per stream and iteration; see `batch_for`.
         light_below: Memory in GiB below which "auto" takes the light version.
         Options: Dataclass of its options.
@@ -135,6 +137,7 @@ class ModelSpec(ABC):
     parameters: ClassVar[Mapping[str, int]]
     memory: ClassVar[Mapping[int, float]] = MappingProxyType({})
     cost: ClassVar[float] = 0.0
+    iterations: ClassVar[tuple[int, int]] = (10_000, 100_000)
     batches: ClassVar[Mapping[float, int]] = MappingProxyType({})
     light_below: ClassVar[float] = 0.0
     Options: ClassVar[type[ModelOptions]] = ModelOptions

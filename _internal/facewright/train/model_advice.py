@@ -1,6 +1,7 @@
 """Which model for what: the table of README.md, and what "?" shows at the question for the model."""
 
 from facewright.core import console
+from facewright.models.registry import model_classes
 from facewright.train.console_line import duration, time_text
 from facewright.train.step_times import step_times
 from facewright.train.trial import run_trial
@@ -28,18 +29,13 @@ WHICH = (
     ),
     ("the wish for a portrait of src that moves as dst does", "avatar: see docs/avatar.md", "likewise"),
 )
-# Iterations to a first look and to a finished swap: QUICK's are those of the quick start; the others stand for what the
-# workflow of 2018 advised, a day or more on the GPUs of then.
-QUICK_ITERATIONS = (1_000, 4_000)
-ITERATIONS = (10_000, 100_000)
 
 
 def model_times() -> dict[str, str]:
     """Return how long a first look and a finished swap take on this machine, for each model of which that is known."""
-    said = {}
+    said, models = {}, model_classes()
     for kind, known in step_times().items():
-        first, finished = QUICK_ITERATIONS if kind == "quick" else ITERATIONS
-        first_text, finished_text = (time_text(count * known.milliseconds / 1000) for count in (first, finished))
+        first_text, finished_text = (time_text(n * known.milliseconds / 1000) for n in models[kind].iterations)
         about = "" if known.measured else "roughly "
         said[kind] = f"here {about}{first_text} to a first look, {finished_text} to a finished swap"
     return said
