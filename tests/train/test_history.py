@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewright.train.history import LossHistory, draw_chart, slices
+from facewright.train.history import MEASURES, LossHistory, draw_chart, saved_measures, slices
 
 
 def history(count, names=("src", "dst")):
@@ -56,3 +56,14 @@ def test_half_height_is_the_mean():
     chart = draw_chart(np.full((100, 1), 0.3, np.float32), 60)
     bright = np.argwhere(chart.max(axis=2) > 100)
     assert abs(bright[:, 0] - 99 / 2).max() <= 0.5 and len(bright) == 60
+
+
+def test_measures_of_another_version_or_a_stranger_come_into_the_columns_of_now() -> None:
+    rows = np.array([[10, 1, 5, 7], [20, 2, 4, 7], [np.nan, 3, 4, 7], [40, np.inf, 4, 7]], np.float32)
+    found = saved_measures(["iteration", "seconds", "src", "of tomorrow"], rows)
+    assert found.names == MEASURES and found.column("iteration").tolist() == [10, 20]
+    assert found.column("src").tolist() == [5, 4] and np.isnan(found.column("dst sharp")).all()
+    for names, values in ((["src"], rows[:, :1]), (["iteration"], rows), (MEASURES, None), ([], rows)):
+        assert len(saved_measures(names, values)) == 0
+    found.append({"iteration": 30, "seconds": 3})
+    assert found.last()["iteration"] == 30

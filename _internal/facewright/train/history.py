@@ -80,6 +80,19 @@ class LossHistory:
         return self._count
 
 
+def saved_measures(names: Sequence[str], values: Losses | None) -> LossHistory:
+    """Return the measures that a saved state holds, in the columns of now; it may be older, or a stranger's.
+
+    Args:
+        names: Its columns; those that it lacks are not numbers.
+        values: (measurements, columns), or None. A row without iteration or time is left out.
+    """
+    written = LossHistory(names, None if values is None else np.asarray(values, np.float32))
+    rows = np.stack([written.column(name) for name in MEASURES], axis=1)
+    known = np.isfinite(written.column("iteration")) & np.isfinite(written.column("seconds"))
+    return LossHistory(MEASURES, rows[known])
+
+
 def slices(values: Losses, width: int) -> tuple[Losses, Losses]:
     """Return minimum and maximum of the part of the history that each column of a chart stands for.
 

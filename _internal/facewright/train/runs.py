@@ -24,7 +24,7 @@ from facewright.nn import backups, checkpoint, devices
 from facewright.nn.checkpoint import Generation
 from facewright.nn.saved_models import list_saved_models
 from facewright.train.coach import Advice, advise
-from facewright.train.history import MEASURES, LossHistory
+from facewright.train.history import MEASURES, LossHistory, saved_measures
 from facewright.train.transfer import find_source
 from facewright.ui.contact_sheet import evenly
 
@@ -151,8 +151,7 @@ def _states(model_dir: Path, name: str, *, all_of_them: bool) -> Iterator[tuple[
 def _run(letter: str, name: str, generation: Generation) -> Run:
     state = generation.state
     kept = generation.arrays("history").as_dict() if generation.has("history") else {}
-    values = kept.get("measures")
-    measures = LossHistory(state.get("measures", MEASURES), None if values is None else np.asarray(values, np.float32))
+    measures = saved_measures(state.get("measures", MEASURES), kept.get("measures"))
     out = hold_out_of(state)
     settings = {**(state.get("settings") or {}), **(state.get("options") or {})}
     settings |= {key: state[key] for key in ("precision", "started_from") if state.get(key)}

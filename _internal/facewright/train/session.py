@@ -19,7 +19,7 @@ from facewright.models.spec import ModelOptions
 from facewright.models.trained import find_generation, load_generation, model_arrays, option_values
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation, ModelFolder
-from facewright.train.history import MEASURES, LossHistory
+from facewright.train.history import MEASURES, LossHistory, saved_measures
 from facewright.train.saver import Snapshot
 
 MOST = 1e6  # times the model's own learning rate
@@ -164,7 +164,7 @@ class TrainingSession:
         self.iteration = self.saved_iteration = int(generation.state.get("iteration", 0))
         kept = generation.arrays("history").as_dict() if generation.has("history") else {}
         self.history = _history(kept.get("losses"), generation.state.get("losses", self.history.names))
-        self.measures = _history(kept.get("measures"), generation.state.get("measures", MEASURES))
+        self.measures = saved_measures(generation.state.get("measures", MEASURES), kept.get("measures"))
         self.seconds = float(generation.state.get("seconds", 0))
         samplers = generation.state.get("samplers")
         self.samplers = dict(samplers) if isinstance(samplers, dict) else {}
