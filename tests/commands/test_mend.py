@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from extract.squares import SquareModels, Squares, StillLandmarks
+from facewright.annotate.face import open_face
+from facewright.annotate.storage import FaceStorage, open_frame
 from facewright.commands import extract as extract_faces
 from facewright.commands import fix as fix_faces
 from facewright.core.images import Image, read_image, write_image
 from facewright.core.workspace import Workspace
 from facewright.extract.detectors.base import Box
+from facewright.extract.open_frames import open_frames
 from facewright.extract.side_run import open_side
 from facewright.faces.align import align_matrix, transform_points
 from facewright.faces.faceset import FaceFile, load_faceset
@@ -393,3 +396,23 @@ def test_a_damaged_face_file_is_no_deleted_face(
     told = capsys.readouterr()
     assert faces(gappy).keys() == set(range(FRAMES)) - {3, 7}, "neither is filled in"
     assert "00003_0.png" in told.out + told.err and "1 of 24 frames needs a look: 00003" in told.out
+
+
+@pytest.mark.parametrize("followed", [b"", b"\0" * 40])
+def test_a_face_whose_pixels_are_cut_off_is_named_until_it_is_cut_anew(gappy: Workspace, followed: bytes) -> None:
+    extract(gappy)
+    face = faces(gappy)[3]
+    whole = face.path.read_bytes()
+    face.path.write_bytes(whole + followed)
+    with open_side(gappy, gappy.dst) as run:
+        assert open_frames(gappy.dst, run.log, run.faces) == []
+    face.path.write_bytes(whole[:-20] + followed)
+    with open_side(gappy, gappy.dst) as run:
+        (told,) = open_frames(gappy.dst, run.log, run.faces)
+        assert told.name == "00003.png" and list(told.faces) == [face.path.name]
+        storage = FaceStorage(run, run.log.settings or {})
+        frame = open_frame(gappy.dst.frames_dir / "00003.png")
+        storage.save(frame, [open_face(face, lambda _: face.record.frame_landmarks)])
+    np.testing.assert_array_equal(
+        read_image(face.path), face.record.cut(read_image(gappy.dst.frames_dir / "00003.png"))
+    )

@@ -15,6 +15,7 @@ from facewright.annotate.face import Face, square_of
 from facewright.core.errors import UserError
 from facewright.core.files import copy_to_trash, make_folder, move_to_trash
 from facewright.core.images import Image, decode, write_image
+from facewright.core.png import is_whole
 from facewright.core.safe_files import read_regular
 from facewright.extract.detection import FrameFile
 from facewright.extract.log import FINISHED_MANUALLY, LoggedSettings, finished_manually
@@ -133,7 +134,7 @@ class FaceStorage:
 
     def _save(self, frame: Path, picture: Image, named: tuple[Path, Face]) -> FaceFile:
         path, face = named
-        if face.file and not face.changed and path.exists():
+        if face.file and not face.changed and path.exists() and is_whole(path):
             return face.file
         record = self._record(frame.name, face)
         if path.exists():

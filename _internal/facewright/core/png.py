@@ -10,9 +10,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from facewright.core.safe_files import open_regular, open_unbuffered
+from facewright.core.safe_files import open_regular, open_unbuffered, read_regular
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_TEXT = 1 << 20  # bytes of a chunk
 MAX_HEAD = 16 << 20  # bytes before the pixels; colour profiles and thumbnails of cameras take some
 HEAD_BLOCK = 1 << 14  # bytes that are read at once: a face record and all before it, as a rule
@@ -93,6 +94,23 @@ def read_size(path: Path) -> tuple[int, int]:
     """
     with open_regular(path, links=True) as file:
         return png_size(file.read(33))  # signature and IHDR
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a PNG file goes on to its end. As a rule its last bytes are read alone; no pixel is decoded.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with open_unbuffered(path, links=True) as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - len(END), 0))
+        if file.read() == END:
+            return True
+    try:
+        png_end(read_regular(path, links=True))  # something may follow
+    except DamagedPng:
+        return False
+    return True
 
 
 def read_text(path: Path, keyword: str) -> str | None:

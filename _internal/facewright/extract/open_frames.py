@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facewright.core.png import DamagedPng, read_size
+from facewright.core.png import DamagedPng, is_whole, read_size
 from facewright.core.workspace import Side
 from facewright.extract.follow import SAME_PLACE, FollowedFaces, Gap, follow_faces, is_video, noted_boxes, overlap
 from facewright.extract.log import Entry, ExtractionLog, finished_manually
@@ -32,6 +32,7 @@ NO_FACE = 0.5  # the mesh's own confidence, below which all that it looked at wa
 PROFILE = 45.0  # degrees: there the mesh says nothing
 SHORT = 3  # faces of a track that comes and goes
 LOW = "low score"
+UNUSABLE = "a face whose file cannot be used"
 MISSING, DOUBTED = 3.0, 1.0  # severity
 
 
@@ -107,6 +108,9 @@ def open_frames(side: Side, log: ExtractionLog, faces: FaceIndex) -> list[OpenFr
         found.setdefault(face.record.frame, []).append((severity, reason, face.path.name))
     for name, severity, reason in (*_missing(followed, side, log), *_unusable(log, faces)):
         found.setdefault(name, []).append((severity, reason, ""))
+    for face in faces.faces:
+        if _is_cut_off(face.path):
+            found.setdefault(face.record.frame, []).append((MISSING, UNUSABLE, face.path.name))
     done = {name for name, entry in log.entries.items() if finished_manually(entry)}
     told = [_open_frame(name, reasons) for name, reasons in found.items() if name not in done]
     order = {name: index for index, name in enumerate(followed.names)}
@@ -179,7 +183,15 @@ def _unusable(log: ExtractionLog, faces: FaceIndex) -> Iterator[tuple[str, float
     bad = {path.name for path, _ in faces.bad}
     for name, entry in log.entries.items() if bad else ():
         if bad & set(entry.get("faces") or ()):
-            yield name, MISSING, "a face whose file cannot be used"
+            yield name, MISSING, UNUSABLE
+
+
+def _is_cut_off(face: Path) -> bool:
+    """Whether the record of a face is whole, but not its pixels."""
+    try:
+        return not is_whole(face)
+    except OSError:  # deleted meanwhile
+        return False
 
 
 def unfound(followed: FollowedFaces, gap: Gap, log: ExtractionLog) -> list[int]:
