@@ -55,6 +55,8 @@ SLOW_STEPS = (
     "train --target-iter 2 --batch-size 2 --no-window",
     "train --name ../../mine/model/quick --target-iter 2 --no-window",
     "export",
+    "compare",
+    "compare --generations",
     "review",
     "evaluate --no-noise-floor",
     "swap {root}/data_dst.mp4 {root}/swapped.mp4",
