@@ -18,7 +18,10 @@ from browser import Browser
 from commands.train_runs import launch
 from facewright.core.workspace import Workspace
 from facewright.nn import backups, checkpoint
-from facewright.ui.page import MAX_BODY_BYTES
+from facewright.train.history import LossHistory
+from facewright.train.page import TrainingPage
+from facewright.train.status import StepStats, TrainingStatus
+from facewright.ui.page import MAX_BODY_BYTES, Page
 from needs import needs_browser
 from train import tiny
 
@@ -201,3 +204,15 @@ def test_enter_on_the_page_saves_and_stops_and_a_program_that_vanished_is_told(s
         wait_for(lambda: "about" in reader.fact("Time left"))
         again.process.kill()
         wait_for(lambda: "does not answer" in reader.text("#lost"))
+
+
+@needs_browser
+def test_a_training_until_the_plateau_tells_the_time_left(tmp_path: Path) -> None:
+    status = TrainingStatus(LossHistory(("src",)), StepStats(1, 20.0, 0.0, {"src": 0.5}, seconds_left=600.0))
+    status.publish(status.stats, status.history)
+    with Page(TrainingPage(status, "quick", tmp_path).answer) as served, browser.browser() as shown:
+        shown.open(served.address)
+        rows = (
+            "return [...document.querySelectorAll('dt')].map(d => `${d.innerText}: ${d.nextElementSibling.innerText}`)"
+        )
+        wait_for(lambda: any(row.startswith("Time left: about 10 min") for row in shown.script(rows)))
