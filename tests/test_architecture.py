@@ -67,6 +67,7 @@ ALLOWED_IN = {
     "av": ("video/",),
     "psutil": ("core/machine.py",),
     "filelock": ("core/locks.py",),
+    "isal": ("core/png_pixels.py",),
     "platformdirs": ("core/user_defaults.py",),
     "tensorboardX": ("train/tensorboard.py",),
     "tqdm": ("core/console.py",),
