@@ -2,6 +2,7 @@
 
 import pytest
 
+from facewright.core.errors import UserError
 from facewright.models import registry
 
 SMALL = {"resolution": 64, "ae_dims": 8, "e_dims": 4, "d_dims": 4, "d_mask_dims": 4}
@@ -37,3 +38,18 @@ def test_without_warp_the_common_network_of_liae_stays_as_it_is(archi, held):
     kept = {name for name, part in model.parts.items() if not {id(v) for v in part.trainable_variables} & moved}
     assert kept == held
     assert len(step.optimizer.inner.variables) > 2 * len(model.parts)  # the optimizer knows all of them
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "frozen"),
+    [
+        ("saehd", {"archi": "liae", "random_warp": False}, ("encoder", "inter_b", "decoder")),
+        ("amp", {"inter_dims": 4}, ("encoder", "inter_src", "inter_dst", "decoder")),
+        ("amp", {"inter_dims": 4}, ("mix",)),
+    ],
+)
+def test_what_would_leave_nothing_to_learn_or_freeze_nothing_is_refused(kind, options, frozen):
+    model = registry.model_class(kind)(registry.model_class(kind).Options(**SMALL, **options))
+    with pytest.raises(UserError, match="frozen"):
+        model.hold(frozen)
+    model.hold(frozen[1:])

@@ -77,15 +77,14 @@ class Trainable(ModelSpec):
         Raises:
             UserError: As `hold`.
         """
+        parts = [name for name, part in self.parts.items() if part.trainable_variables]
         for name in names:
-            if name not in self.parts:
-                near = difflib.get_close_matches(name, self.parts, 1)
+            if name not in parts:
+                near = difflib.get_close_matches(name, parts, 1)
                 raise UserError(
                     f"The model {self.name()} has no part {name[:40]!r} that could be frozen.",
-                    f"some of {', '.join(self.parts)}.",
-                    f"did you mean --frozen {near[0]}?"
-                    if near
-                    else f"give for example --frozen {next(iter(self.parts))}.",
+                    f"some of {', '.join(parts)}.",
+                    f"did you mean --frozen {near[0]}?" if near else f"give for example --frozen {parts[0]}.",
                 )
         for step in self.steps.values():
             if set(step.trained) <= set(names):

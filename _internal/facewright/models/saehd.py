@@ -327,9 +327,9 @@ class SAEHD(SharedEncoder):
         """Return the networks' step, then one for each discriminator."""
         critics = tuple(self.critics)
         # Without warp liae's common network stays as it is, as in DeepFaceLab: it would begin to tell the two apart.
-        held = self.held if self.options.random_warp else self.held | ({"inter_ab"} & self.parts.keys())
+        still = () if self.options.random_warp else ("inter_ab",)
         networks = self.train_step(
-            "", tuple(self.parts), self.forward, self.losses, frozen=critics, reports=self.reported, held=held
+            "", tuple(self.parts), self.forward, self.losses, frozen=critics, reports=self.reported, still=still
         )
         given = {
             "gan": (self.rebuild, self.gan_loss, self.gan_sides),

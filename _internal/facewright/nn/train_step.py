@@ -24,7 +24,7 @@ class TrainStep(keras.Model):
         key: "" where an iteration has one step only; else the prefix of the optimizer's saved arrays.
         streams: Whose batches it takes.
         reports: Names of the losses it returns.
-        trained: Names of the parts that it trains, unless they are held.
+        trained: Names of the parts with weights that it trains, unless they are held.
         limit: The loss above which the step is not applied.
         forward_pass, loss_function: See `forward` and `loss`.
 
@@ -40,6 +40,7 @@ class TrainStep(keras.Model):
         frozen: Name -> keras.Model that takes part and is not trained.
         held: Names of `parts` that are not trained now. They keep their places in the optimizer's state, so that a
             later run can train them on; one part is left.
+        still: The same for those that the model itself leaves as they are: nobody needs to hold them.
         stable: Whether a loss of many times the median is an explosion; that of a discriminator varies by nature.
         makers: Stream -> what makes its samples inside the step; without them the batches bring images.
     """
@@ -57,6 +58,7 @@ class TrainStep(keras.Model):
         reports: tuple[str, ...] = SIDES,
         frozen: Mapping[str, Any] | None = None,
         held: Collection[str] = (),
+        still: Collection[str] = (),
         stable: bool = True,
         makers: Mapping[str, SampleMaker] | None = None,
     ) -> None:
@@ -64,7 +66,7 @@ class TrainStep(keras.Model):
         super().__init__(name=key or "trainer", autocast=False)
         self.key, self.streams, self.reports, self.stable = key, streams, reports, stable
         self.forward_pass, self.loss_function = forward, loss
-        self.trained = tuple(parts)
+        self.trained = tuple(name for name, part in parts.items() if part.trainable_variables and name not in still)
         self._frozen = list((frozen or {}).values())
         self._skipped = 0.0
         for name, part in {**parts, **(frozen or {})}.items():
@@ -79,7 +81,7 @@ class TrainStep(keras.Model):
             self([keras.ops.zeros((1, side, side, 3)) for _ in streams])
             self.compile(optimizer=SkipNonFinite(optimizer), jit_compile="auto")
             self.optimizer.build(self.trainable_variables)
-        self._frozen += [parts[name] for name in parts if name in held]
+        self._frozen += [parts[name] for name in parts if name in held or name in still]
         with self._only_own_parts_trainable():
             self.optimizer.moved = self.trainable_variables
 
