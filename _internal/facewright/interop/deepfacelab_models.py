@@ -100,7 +100,9 @@ class ForeignModel:
             NotImportable, PickleRefused, OSError: As `arrays`.
         """
         found = self._content(self.optimizer_file)
-        steps = np.ravel(found.pop(STEPS, -1)) if isinstance(found, dict) else np.zeros(0)
+        told = found.pop(STEPS, None) if isinstance(found, dict) else None
+        # A list of lists of several lengths would make no array.
+        steps = np.ravel(told) if isinstance(told, int | float | np.generic | np.ndarray) else np.zeros(0)
         if steps.size != 1 or steps.dtype.kind not in "iuf" or not 0 <= steps[0] <= MOST_ITERATIONS:
             raise NotImportable(f"{self.path(self.optimizer_file).name} tells no number of steps")
         return int(steps[0]), self._weights(self.optimizer_file, found)

@@ -49,8 +49,11 @@ VALUES = (
     *("random_hsv_power", "ct_mode", "gan_power", "gan_patch_size", "gan_dims"),
     *("true_face_power", "face_style_power", "bg_style_power", "morph_factor"),
 )
-# Discriminator here -> name of its file, and what it is called.
-CRITICS = {"gan": ("GAN", "the GAN's discriminator"), "code": ("code_discriminator", "the true-face discriminator")}
+# Discriminator here -> names of its file and of its optimiser's, and what it is called.
+CRITICS = {
+    "gan": ("GAN", "GAN_opt", "the GAN's discriminator"),
+    "code": ("code_discriminator", "D_code_opt", "the true-face discriminator"),
+}
 # Options of which something is lost when they are on, and what takes their place.
 DROPPED = {
     "uniform_yaw": "uniform yaw (train --uniform-yaw does it)",
@@ -198,7 +201,7 @@ def map_options(foreign: ForeignModel) -> ModelOptions:
             raise NotImportable(f"its options tell no {missing[0]}")
         return kind.settle(kind.Options(**settings))
     except UserError as error:
-        raise NotImportable(f"{error.happened} Expected: {error.expected}") from error
+        raise NotImportable(f"{error.happened} Expected: {error.expected.rstrip('.')}") from error
 
 
 def _unknown_face(face: Any) -> NotImportable:
@@ -235,7 +238,7 @@ def load_networks(model: Any, foreign: ForeignModel) -> None:
 
 
 def load_critics(model: Any, foreign: ForeignModel) -> tuple[str, ...]:
-    """Read the discriminators of a folder into a model; return in words which ones it lacks: these start over.
+    """Read the discriminators of a folder into a model; return in words what of them starts over.
 
     Raises:
         UserError: The memory is too small for one of them.
@@ -244,12 +247,14 @@ def load_critics(model: Any, foreign: ForeignModel) -> tuple[str, ...]:
 
     anew = []
     for name, network in model.critics.items():
-        file, called = CRITICS[name]
+        file, state, called = CRITICS[name]
         try:
             _check_memory((1 + COPIES) * foreign.size(file))
             load_file(network, foreign.arrays(file))
         except (OtherNetwork, NotImportable, PickleRefused, OSError):  # older ones were built otherwise
             anew.append(f"{called}, which starts over")
+        else:
+            anew += [f"the optimiser's state of {called}"] if foreign.path(state).is_file() else []
     return tuple(anew)
 
 
