@@ -6,6 +6,7 @@ import pytest
 
 from commands.train_runs import run
 from convert.drawn_faces import landmarks, scene
+from facewright.core import machine
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
 from facewright.data.draws import Draws
@@ -170,6 +171,18 @@ def test_a_device_that_makes_other_images_is_not_used(tmp_path, capsys):
     assert "by the processor" in capsys.readouterr().out
     with pytest.raises(UserError, match="other images"):
         start_sampling(session, wrong, asked="device", device=gpu)
+
+
+@pytest.mark.parametrize("first", ["full", "free"])
+def test_samples_are_the_same_when_the_free_memory_changed_meanwhile(tmp_path, monkeypatch, first):
+    session = TrainingSession("tiny", tiny.Tiny(tiny.Tiny.Options()), tmp_path)
+    sources = {"src": sampler(samples=session.model.samples(), faces=Faces((64,)))}
+    reasons = []
+    for state in (first, "free" if first == "full" else "full"):
+        room = {"full": 1, "free": 1 << 30}[state]
+        monkeypatch.setattr(machine, "memory", lambda room=room: machine.Memory(1 << 30, room))
+        reasons.append(start_sampling(session, sources, asked="device", device=CPU).reason)
+    assert reasons[0] == reasons[1] and ("all faces lie" in reasons[0]) == (first == "free")
 
 
 def test_numbers_are_compiled_as_a_step_is():

@@ -53,6 +53,11 @@ class SampleMaker(keras.layers.Layer):
         self._outputs: tuple[Output, ...] = ()
         self._table: Any = None
 
+    @property
+    def holds_faces(self) -> bool | None:
+        """Whether the pixels of all faces lie on the device; None before `prepare`, which decides it."""
+        return self._table is not None if self._outputs else None
+
     def prepare(self, outputs: Sequence[Output], table: NDArray[np.uint8] | None) -> None:
         """Say what is wanted, and lay the pixels down on the device, before the first step.
 

@@ -1,5 +1,6 @@
 """Where the samples of a training are made: on the device, inside the step, or by the sampler on the processor."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,7 +63,9 @@ def start_sampling(
     if any(sample.recoloured for of_stream in samplers.values() for sample in of_stream.samples):
         return Sampling(samplers, "made by the processor, because their colours change")
     bound = MEMORY_SHARE * gpus.free_memory(device) / len(samplers)
-    draws = {name: Draws(sampler, bound) for name, sampler in samplers.items()}
+    # Where the faces lie is decided once for a model: what is free changes, by them and by a memory that was full.
+    rooms = {None: bound, True: math.inf, False: 0.0}
+    draws = {name: Draws(sampler, rooms[model.makers[name].holds_faces]) for name, sampler in samplers.items()}
     problem = ""
     try:
         for name, of_stream in draws.items():
