@@ -34,7 +34,7 @@ class TestFrozenParts:
         assert moved(second, arrays(filled, "weights")) == {"encoder", "decoder_src", "decoder_dst"}
 
     def test_a_step_with_nothing_to_train_is_refused(self, filled):
-        with pytest.raises(UserError, match="all are frozen"):
+        with pytest.raises(UserError, match="all of it is frozen"):
             run(filled, frozen="encoder,decoder_src,decoder_dst", preview=False)
         assert not (filled.model_dir / "h64").exists()
 
