@@ -83,6 +83,14 @@ def test_two_generations_are_kept(tmp_path):
     assert not list((tmp_path / "m").glob(".saving*"))
 
 
+def test_a_file_that_the_manifest_does_not_name_is_none_of_it(tmp_path):
+    save(tmp_path, 1)
+    (tmp_path / "generation_000001" / "history.safetensors").write_bytes(b"anything")
+    found = checkpoint.newest(tmp_path)
+    assert found.generation.has("optimizer")
+    assert not found.generation.has("history")
+
+
 def test_fingerprint_changes_with_every_generation(tmp_path):
     assert save(tmp_path, 1).fingerprint != save(tmp_path, 2).fingerprint
 

@@ -98,16 +98,18 @@ class Generation:
         number: Its number; the next one saved gets the next number.
         state: The content of state.json.
         fingerprint: 16 hex digits that no other generation has.
+        files: Names of its files: nothing else that lies there was checked, nor is it read.
     """
 
     folder: Path
     number: int
     state: dict[str, Any]
     fingerprint: str
+    files: frozenset[str]
 
     def has(self, name: str) -> bool:
         """Whether it holds arrays of that name ("weights")."""
-        return (self.folder / (name + SUFFIX)).is_file()
+        return name + SUFFIX in self.files
 
     def arrays(self, name: str) -> "ArrayReader":
         """Return the arrays of that name, read one after another."""
@@ -223,7 +225,7 @@ def _write(
     with _HashedFile(temporary / MANIFEST) as file:
         file.write(_json_bytes(manifest))
     fsync_folder(temporary)
-    return Generation(target, number, dict(state), _fingerprint(entries))
+    return Generation(target, number, dict(state), _fingerprint(entries), frozenset(entries))
 
 
 class _HashedFile:
@@ -304,7 +306,7 @@ def check(path: Path, need: tuple[str, ...] | None = None) -> Generation:
         if name not in entries:
             raise DamagedGeneration(f"its {MANIFEST} does not name {name}")
     state = _read_json(path / STATE, STATE_SCHEMA)
-    return Generation(path, number_of(path), state, _fingerprint(entries))
+    return Generation(path, number_of(path), state, _fingerprint(entries), frozenset(entries))
 
 
 def _check_arrays(path: Path) -> None:
