@@ -197,6 +197,13 @@ def test_a_choice_that_is_no_use_beside_the_others_is_not_offered(
     assert "match-dst  by" in capsys.readouterr().out
 
 
+def test_one_that_was_remembered_and_is_no_use_now_is_not_the_usual_answer(typed: Callable) -> None:
+    typed("")
+    assert resolve(Order, {"side": "dst"}, {"by": "match-dst"}).by == "hist"
+    typed("")
+    assert resolve(Order, {}, {"by": "match-dst"}).by == "match-dst"
+
+
 def test_a_sort_against_dst_is_offered_for_src_only() -> None:
     (spec,) = [spec for spec in declared(sort.Options) if spec.name == "by"]
     assert spec.choices.keys() - spec.asked_beside({"side": "dst"}).choices.keys() == {"match-dst"}

@@ -286,7 +286,10 @@ def resolve(
             continue
         default = kept_value(spec, remembered) if spec.remember else spec.default
         if spec.ask and spec.name not in skip and console.interactive() and spec.applies(answers):
-            default = question(spec.asked_beside({**flags, **answers}), default)
+            shown = spec.asked_beside({**flags, **answers})
+            if shown.choices and default not in shown.choices:
+                default = spec.default  # remembered from a run whose other answers allowed it
+            default = question(shown, default)
         answers[spec.name] = default
     _name_idle(settings, answers, [name for name, value in flags.items() if value is not None])
     return settings(**answers)
