@@ -140,6 +140,12 @@ def test_cut_anywhere_never_crashes() -> None:
             continue
 
 
+def test_where_the_pixels_are_cut_off_the_text_is_read_and_written_all_the_same() -> None:
+    text = set_text(set_text(PNG, "face", "one")[:-20], "face", "two")
+    assert get_text(text, "face") == "two"
+    assert get_text(set_text(text, "face", "three"), "face") == "three"
+
+
 def test_a_chunk_behind_the_picture_is_found() -> None:
     body = b"pickled"
     chunk = struct.pack(">I", len(body)) + b"fcWp" + body + struct.pack(">I", zlib.crc32(b"fcWp" + body))

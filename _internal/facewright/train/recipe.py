@@ -117,13 +117,11 @@ def run_options() -> dict[str, Option]:
     return {spec.name: spec for spec in declared(TrainOptions) if spec.per_run}
 
 
-@cache
 def model_options(kind: str) -> dict[str, Option]:
     """Return the options of a model that a stage may switch, by name."""
     return {spec.name: spec for spec in declared(model_classes()[kind].Options) if spec.per_run}
 
 
-@cache
 def any_options() -> dict[str, Option]:
     """Return the options that a stage may switch in some model, by name."""
     return {**{n: spec for kind in model_classes() for n, spec in model_options(kind).items()}, **run_options()}
