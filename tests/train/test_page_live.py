@@ -200,7 +200,8 @@ def test_enter_on_the_page_saves_and_stops_and_a_program_that_vanished_is_told(s
         again = start("--target-iter", "100000000")
         reader = Reader(shown, again)
         assert reader.iteration() >= training.saved()
-        assert shown.script("return document.getElementById('progress').hidden") is False
+        # From the first iteration on: before it nothing is measured.
+        wait_for(lambda: shown.script("return document.getElementById('progress').hidden") is False)
         wait_for(lambda: "about" in reader.fact("Time left"))
         again.process.kill()
         wait_for(lambda: "does not answer" in reader.text("#lost"))
