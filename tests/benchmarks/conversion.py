@@ -125,6 +125,7 @@ def _trained(name: str, predict, side: int = 64, face_type: FaceType = FaceType.
         face_type=face_type,
         converter=ConverterDefaults(erode=100, blur=100),
         portrait=False,
+        morph=None,
         predict=predict,
         predict_with_own_mask=lambda faces: (*predict(faces), None),
     )
