@@ -301,10 +301,8 @@ def _hashed(parts: Mapping[str, Any]) -> str:
 def _face_key(face: DstFace, parameters: Parameters) -> list[Any]:
     """Return what counts of a face with these parameters."""
     key = [np.asarray(face.landmarks, float).round(3).tolist()]
-    used = MaskKind.RECORD in parameters.masks or (
-        MaskKind.PREDICTED in parameters.masks and face.mask and face.mask.predicted
-    )
-    key.append(_mask_key(face.mask) if used else None)
+    carried = [_carried(face, kind) for kind in (MaskKind.RECORD, MaskKind.PREDICTED) if kind in parameters.masks]
+    key.append(_mask_key(next(filter(None, carried), None)))
     if face.found_in:
         key.append(face.found_in.shape)
     if (parameters.leave_covers and face.occlusion) or MaskKind.OCCLUSION in parameters.masks:
@@ -314,6 +312,13 @@ def _face_key(face: DstFace, parameters: Parameters) -> list[Any]:
     if parameters.motion_blur:
         key.append({"motion": [round(part, 4) for part in face.motion]})
     return key
+
+
+def _carried(face: DstFace, kind: MaskKind) -> RecordMask | None:
+    """Return the mask that a kind takes from a face's record."""
+    if kind is MaskKind.OCCLUSION:
+        return face.occlusion
+    return face.mask if kind is MaskKind.RECORD or (face.mask and face.mask.predicted) else None
 
 
 def _mask_key(mask: RecordMask | None) -> list[Any] | None:
@@ -410,11 +415,7 @@ def check_frames(jobs: Sequence[Job], side: Side) -> None:
 def count_masked_faces(plan: Sequence[Planned]) -> int:
     """Return how many faces have a readable mask of their own that is used."""
     used = [
-        face.occlusion
-        if kind is MaskKind.OCCLUSION
-        else face.mask
-        if kind is MaskKind.RECORD or (face.mask and face.mask.predicted)
-        else None
+        _carried(face, kind)
         for planned in plan
         for share in planned.job.shares
         for kind in OF_RECORDS.intersection(share.parameters.masks)

@@ -14,9 +14,7 @@ from facewright.core import machine
 
 DRM, NVIDIA_DRIVER = Path("/sys/class/drm"), Path("/proc/driver/nvidia/gpus")  # where Linux describes them
 AMD_VENDOR = "0x1002"
-LEAST_AMD = (
-    6 << 30
-)  # bytes of memory of its own: what has less is the graphics part of a processor, which trains nothing
+LEAST_AMD = 6 << 30  # bytes of its own: what has less is the graphics part of a processor, which trains nothing
 # NVIDIA's generations that TensorFlow 2.21's build holds programs for: it lists sm_60 to compute_90. What came later
 # (Blackwell: 10.0 and 12.0) would be translated for half an hour, or refused.
 TENSORFLOW_NEWEST = (9, 0)
