@@ -1,14 +1,19 @@
 """A training in stages: the switch between two, an end in the middle of one, other recipes; the tiny model."""
 
 import json
+from dataclasses import dataclass, replace
 
 import pytest
 
-from commands.train_runs import run
+from commands.train_runs import iteration, run
 from facewright.core.errors import UserError
+from facewright.core.options import option
+from facewright.core.workspace import Workspace
+from facewright.models.spec import ModelOptions
 from facewright.nn import checkpoint, saved_models
 from facewright.train import model_prompt
 from facewright.train.recipe import load_recipe
+from train import tiny
 
 RECIPE = """
 title = "three"
@@ -92,6 +97,38 @@ def test_a_strangers_recipe_that_is_none_is_left_out(filled, data, capsys):
 
     assert choose_stages("kept", "quick", {"recipe": json.loads(json.dumps(data))}) is None
     assert "none is followed" in capsys.readouterr().out
+
+
+@dataclass(frozen=True)
+class ColourOptions(ModelOptions):
+    """One that a stage may switch."""
+
+    transfer: str = option("none", "Colours.", choices=("none", "rct", "idt"), per_run=True)
+
+
+class Recoloured(tiny.Tiny):
+    """Gives src the colours of dst."""
+
+    Options = ColourOptions
+
+    def samples(self, stream="src"):
+        return tuple(replace(sample, transfer=self.options.transfer) for sample in super().samples(stream))
+
+
+@pytest.mark.slow
+def test_a_stage_whose_colours_the_device_cannot_change_says_where_its_samples_are_made(tmp_path, monkeypatch, capsys):
+    tiny.use_tiny(monkeypatch.setattr, Recoloured)
+    path, workspace = tmp_path / "colours.toml", Workspace(tmp_path)
+    tiny.fill(workspace)
+    stages = "".join(
+        f"""[[stage]]\nname = "{name}"\noptions = {{transfer = "{name}"}}\n{begins}\n"""
+        for name, begins in (("rct", ""), ("idt", 'begins = "after 2 iterations"'))
+    )
+    path.write_text(f'title = "colours"\n{stages}', encoding="utf-8")
+    run(workspace, recipe=str(path), target_iter=3, sampling="device", preview=False)
+    said = capsys.readouterr().out
+    assert iteration(workspace) == 3
+    assert 0 < said.find("made on the device") < said.find("stage 2 of 2") < said.find("colour transfer idt")
 
 
 def test_changed_at_the_prompt(typed, capsys):

@@ -133,4 +133,4 @@ def test_quicks_images_stand_in_random_light_where_that_is_asked_for():
             "warped": 0.5,
             "target": 0.5,
         }
-    assert not any(sample.recoloured for sample in Quick(Quick.Options(), scale=1 / 16).samples())
+    assert not any(sample.light for sample in Quick(Quick.Options(), scale=1 / 16).samples())

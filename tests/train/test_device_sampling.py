@@ -1,5 +1,7 @@
 """Samples made inside the training step are those that the sampler makes, and a training on them resumes as exactly."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from convert.drawn_faces import landmarks, scene
 from facewright.core import machine
 from facewright.core.errors import UserError
 from facewright.core.workspace import Workspace
+from facewright.data.colour import LINEAR_TRANSFERS, TRANSFERS
 from facewright.data.draws import Draws
 from facewright.data.sample import PreparedFace, Sample
 from facewright.data.sampler import Sampler
@@ -56,8 +59,22 @@ class Faces:
         return len(self._faces)
 
 
-def sampler(seed=0, samples=SAMPLES, faces=None):
-    return Sampler(faces or Faces(), samples, np.random.default_rng(seed), flip=True)
+class Tinted(Faces):
+    """The same in warm colours."""
+
+    def drawn(self, side, small=True):
+        face = super().drawn(side, small)
+        return replace(face, image=np.uint8(np.clip(face.image * (0.5, 0.7, 0.9) + (10, 20, 40), 0, 255)))
+
+
+def recoloured(**given):
+    """Return outputs whose colours change."""
+    warped, target = (replace(sample, **given) for sample in SAMPLES[:2])
+    return (replace(warped, light=0.5), replace(target, hsv=0.0), SAMPLES[3])
+
+
+def sampler(seed=0, samples=SAMPLES, faces=None, like=None):
+    return Sampler(faces or Faces(), samples, np.random.default_rng(seed), flip=True, like=like)
 
 
 def made_by(draws, count):
@@ -78,6 +95,62 @@ def test_the_same_numbers_make_the_same_images(room):
         # Half a step of rounding; more at the edges of the image, where OpenCV's thirty-seconds of a pixel count.
         assert difference.mean() < 0.002 and np.quantile(difference, 0.99) < 0.02, name
     assert draws.state() == host.state()
+
+
+COLOURS = [
+    *({"transfer": name} for name in LINEAR_TRANSFERS),
+    {"hsv": 0.4},
+    {"hsv": 0.3, "transfer": "rct"},
+]
+
+
+@pytest.mark.parametrize(("given", "room"), [*((given, ALL) for given in COLOURS), (COLOURS[0], 0)], ids=str)
+def test_the_same_numbers_make_the_same_colours(given, room):
+    samples = recoloured(**given)
+    host, found = sampler(6, samples, like=Tinted()), made_by(Draws(sampler(6, samples, like=Tinted()), room), 8)
+    for name, image in host.batch(8).items():
+        difference = np.abs(found[name] - image)
+        assert difference.mean() < 0.003 and np.quantile(difference, 0.99) < 0.03, name
+    plain = sampler(6, SAMPLES, like=Tinted()).batch(8)
+    assert np.abs(found["warped"] - plain["warped"]).mean() > 0.02  # they did change
+
+
+@pytest.mark.parametrize("given", COLOURS[::4], ids=str)
+def test_other_draws_have_the_same_distribution_of_colours(given):
+    """Mean of each channel, and its spread over the pixels and from sample to sample."""
+    samples, faces, like = recoloured(**given), Faces((64,)), Tinted((64,))
+    wanted = sampler(1, samples, faces, like).batch(150)["warped"]
+    found = made_by(Draws(sampler(2, samples, faces, like), ALL), 150)["warped"]
+
+    def facts(images):
+        means = images.mean(axis=(1, 2))
+        return np.concatenate([means.mean(0), means.std(0), images.std((0, 1, 2))])
+
+    np.testing.assert_allclose(facts(found), facts(wanted), rtol=0.25, atol=0.004)
+
+
+@pytest.mark.parametrize("transfer", sorted(set(TRANSFERS) - {"none", *LINEAR_TRANSFERS}))
+def test_colours_that_the_device_cannot_change_are_the_processors_and_it_says_so(tmp_path, transfer):
+    session = TrainingSession("tiny", tiny.Tiny(tiny.Tiny.Options()), tmp_path)
+    sources = {"src": sampler(samples=recoloured(transfer=transfer), faces=Faces((64,)))}
+    found = start_sampling(session, sources, asked="device", device=CPU)
+    assert found.sources is sources and transfer in found.reason
+
+
+def test_each_face_is_read_once():
+    class Counted(Faces):
+        asked = 0
+
+        def face(self, index):
+            self.asked += 1
+            return super().face(index)
+
+    for room in (ALL, 0):
+        faces = Counted()
+        draws = Draws(sampler(faces=faces), room)
+        assert faces.asked == len(faces) and (draws.table is not None) == draws.whole == (room == ALL)
+    again = Draws(sampler(), ALL, there=True)
+    assert again.table is None and again.whole  # the table of before is in use
 
 
 def test_other_draws_have_the_same_distribution():

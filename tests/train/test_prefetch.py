@@ -39,6 +39,18 @@ def test_batches_of_all_streams_come_in_order_with_their_states(names):
             assert batches.states == {name: {"made": number} for name in names}
 
 
+def test_batches_are_sent_by_the_thread_that_made_them_and_no_more_than_may_wait():
+    sent = []
+
+    def send(batch):
+        sent.append(threading.current_thread())
+        return {name: array + 1 for name, array in batch.items()}
+
+    with Prefetcher({"src": Counting()}, 4, send) as batches:
+        assert [batches.get()["src"]["number"] for _ in range(3)] == [2, 3, 4]
+        assert threading.main_thread() not in sent and len(sent) <= 3 + MAX_BATCHES + 1
+
+
 def test_before_the_first_batch_the_states_are_those_of_the_sources():
     assert Prefetcher({"src": Counting()}, 4).states == {"src": {"made": 0}}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facewright.core.images import Image
 from facewright.faces.color import Picture
-from facewright.faces.color_transfer import ColorTransfer, transfer_inside
+from facewright.faces.color_transfer import METHODS, ColorTransfer, LinearMethod, transfer_inside
 
 # As DeepFaceLab calls them. It measured the whole image; here only the faces themselves are, because what lies behind
 # a face says nothing of its light.
@@ -35,8 +35,18 @@ TRANSFER_CHOICES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Those that move each colour by one linear map.
+LINEAR_TRANSFERS: Mapping[str, LinearMethod] = MappingProxyType(
+    {name: method for name, kind in TRANSFERS.items() if isinstance(method := METHODS.get(kind), LinearMethod)}
+)
+
 MAX_GAIN = 0.3  # natural logarithm of the strongest gain of all channels, and of one over the weakest
 MAX_CAST = 0.1  # the same of the gains that each channel has besides
+
+
+def as_fractions(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return an image or a mask in 0..1."""
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def with_colours_of(
@@ -52,9 +62,7 @@ def with_colours_of(
     Returns:
         (side, side, 3) uint8 BGR.
     """
-    mine, theirs, inside, like_inside = (
-        np.asarray(one, np.float32) / np.float32(255) for one in (image, like, mask, like_mask)
-    )
+    mine, theirs, inside, like_inside = map(as_fractions, (image, like, mask, like_mask))
     moved = transfer_inside(TRANSFERS[name], mine, theirs, inside, like_inside)
     return np.asarray(np.rint(moved * 255), np.uint8)
 
@@ -82,6 +90,11 @@ def lit(image: Picture, strength: float, light: tuple[float, float, float, float
         strength: 1 for gains up to `MAX_GAIN` and casts up to `MAX_CAST`, 0 for none.
         light: Shares of that, each -1..1: the gain of all channels, then those of blue, green and red alone.
     """
+    factors = np.exp(strength * light_exponents(light))
+    return np.minimum(image * factors, np.float32(1))
+
+
+def light_exponents(light: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    """Return the natural logarithms of what blue, green and red are multiplied by at a strength of 1; see `lit`."""
     gain, *casts = light
-    factors = np.exp(strength * (MAX_GAIN * gain + MAX_CAST * np.asarray(casts, np.float32)))
-    return np.minimum(image * factors.astype(np.float32), np.float32(1))
+    return np.asarray(MAX_GAIN * gain + MAX_CAST * np.asarray(casts), np.float32)

@@ -124,11 +124,6 @@ class Sample:
         return 3 if self.kind == "image" else 1
 
     @property
-    def recoloured(self) -> bool:
-        """Whether its colours change from draw to draw."""
-        return bool(self.hsv or self.light or self.transfer != "none")
-
-    @property
     def filter(self) -> int:
         """OpenCV's number of the interpolation."""
         if self.kind != "image":

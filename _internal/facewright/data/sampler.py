@@ -71,15 +71,19 @@ class Sampler:
     def pick(self, rng: np.random.Generator) -> tuple[int, AugmentParams]:
         """Choose the next face and draw its augmentation; for a batch they come from the sampler's own generator."""
         index, mirrored = self._strategy.next(rng)
-        params = draw_params(rng, flip=self._flip, jitter=self._jitter)
-        changes: dict[str, Any] = {"flip": params.flip != mirrored}
+        params = self.augmentation(rng)
+        return index, dataclasses.replace(params, flip=params.flip != mirrored)
+
+    def augmentation(self, rng: np.random.Generator) -> AugmentParams:
+        """Draw how a face is changed."""
+        params, changes = draw_params(rng, flip=self._flip, jitter=self._jitter), dict[str, Any]()
         if any(sample.hsv for sample in self.samples):
             changes["shift"] = tuple(rng.uniform(-1, 1, 3).tolist())
         if any(sample.light for sample in self.samples):
             changes["light"] = tuple(rng.uniform(-1, 1, 4).tolist())
         if self._like is not None and any(sample.transfer != "none" for sample in self.samples):
             changes["like"] = int(rng.integers(len(self._like)))
-        return index, dataclasses.replace(params, **changes)
+        return dataclasses.replace(params, **changes)
 
     def like(self, params: AugmentParams | None) -> PreparedFace | None:
         """Return the face whose colours a sample gets; None where it keeps its own."""

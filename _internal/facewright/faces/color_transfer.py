@@ -5,6 +5,7 @@ image of the shape of its first one, 0..1, and changes all of it, also what was 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -16,7 +17,6 @@ from facewright.faces.color import FEWEST_PIXELS, Picture, matching_curve
 from facewright.faces.mask import Mask
 
 Pixels = NDArray[np.float64]  # (n, 3)
-Map = Callable[[Pixels], Pixels]
 
 SEED = 20101  # of the rotations: the same image gives the same result
 IDT_ROTATIONS = 20
@@ -63,42 +63,61 @@ def transfer_inside(kind: ColorTransfer, image: Picture, like: Picture, mask: Ma
     """Do as `transfer`, but measure inside the masks, whatever the method."""
     if kind is ColorTransfer.NONE:
         return image
-    if min(np.count_nonzero(mask > 0.5), np.count_nonzero(like_mask > 0.5)) < FEWEST_PIXELS:
+    if not (is_measurable(mask) and is_measurable(like_mask)):
         return image
     done = METHODS[kind](image.astype(np.float32), like.astype(np.float32), mask, like_mask)
     return np.clip(done, 0, 1).astype(np.float32)
 
 
-def reinhard(image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
-    """Mean and deviation of each channel in Lab.
+def is_measurable(mask: Mask) -> bool:
+    """Whether a mask leaves enough of an image to measure its colours."""
+    return int(np.count_nonzero(mask > 0.5)) >= FEWEST_PIXELS
 
-    Reinhard, Ashikhmin, Gooch, Shirley, "Color transfer between images", IEEE CG&A 21, 2001.
+
+@dataclass(frozen=True)
+class Measured:
+    """What a linear method knows of an image.
+
+    Attributes:
+        mean: (3,) of its colours.
+        spread: (3, 3) symmetric: by how much they differ from that, and how they do so together.
     """
-    mine, theirs = _lab(image), _lab(like)
-    (mean, deviation), (to_mean, to_deviation) = _moments(_inside(mine, mask)), _moments(_inside(theirs, like_mask))
-    return _bgr((mine - mean) * (to_deviation / np.maximum(deviation, TINY)) + to_mean)
+
+    mean: Pixels
+    spread: Pixels
 
 
-def linear(image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
-    """Mean and covariance by the roots of both covariances: `sqrt(Ct) sqrt(Cs)^-1`.
+@dataclass(frozen=True)
+class LinearMethod:
+    """A method that moves each colour by one linear map.
 
-    Hertzmann, "Algorithms for rendering in artistic styles", thesis, 2001, appendix B (PCA form).
+    Attributes:
+        lab: Whether it works in Lab, else in BGR.
+        spread: Pixels (n, 3) -> what `Measured` keeps of them.
+        step: Spread of the image, spread of the other one -> (3, 3), what the differences from the mean are multiplied
+            by.
     """
-    mine, theirs = _inside(image, mask), _inside(like, like_mask)
-    step = _root(_covariance(theirs)) @ np.linalg.inv(_root(_covariance(mine)))
-    return _mapped(image, lambda pixels: (pixels - mine.mean(0)) @ step.T + theirs.mean(0))
 
+    lab: bool
+    spread: Callable[[Pixels], Pixels]
+    step: Callable[[Pixels, Pixels], Pixels]
 
-def monge_kantorovich(image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
-    """Mean and covariance by the linear map that moves the pixels least.
+    def measure(self, image: Picture, mask: Mask) -> Measured:
+        """Measure an image inside a mask."""
+        pixels = _inside(_lab(image) if self.lab else image, mask)
+        return Measured(pixels.mean(0), self.spread(pixels))
 
-    Pitié, Kokaram, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007.
-    """
-    mine, theirs = _inside(image, mask), _inside(like, like_mask)
-    root = _root(_covariance(mine))
-    back = np.linalg.inv(root)
-    step = back @ _root(root @ _covariance(theirs) @ root) @ back
-    return _mapped(image, lambda pixels: (pixels - mine.mean(0)) @ step.T + theirs.mean(0))
+    def between(self, mine: Measured, theirs: Measured) -> Pixels:
+        """Return the map of the one's colours to the other's: (3, 4), in front of a colour and a 1."""
+        step = self.step(mine.spread, theirs.spread)
+        return np.column_stack((step, theirs.mean - step @ mine.mean))
+
+    def __call__(self, image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
+        """Move the colours of an image."""
+        change = self.between(self.measure(image, mask), self.measure(like, like_mask))
+        moved = _pixels(_lab(image) if self.lab else image) @ change[:, :3].T + change[:, 3]
+        done = np.asarray(moved.reshape(image.shape), np.float32)
+        return _bgr(done) if self.lab else done
 
 
 def iterative_distribution(image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
@@ -146,30 +165,13 @@ def sliced_transport(image: Picture, like: Picture, mask: Mask, like_mask: Mask)
 
 def mixed(image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
     """Lightness by the linear map, the two colour channels by sliced transport at one fixed lightness."""
-    light = _lab(linear(image, like, mask, like_mask).clip(0, 1))[..., :1]
+    light = _lab(LINEAR(image, like, mask, like_mask).clip(0, 1))[..., :1]
     colour, like_colour = (
         (np.dstack((np.full(one.shape[:2], FIXED_LIGHTNESS), _lab(one)[..., 1:])) + LAB_SHIFT) / LAB_SCALE
         for one in (image, like)
     )
     moved = sliced_transport(colour.astype(np.float32), like_colour.astype(np.float32), mask, like_mask)
     return _bgr(np.dstack((light, (moved * LAB_SCALE - np.array(LAB_SHIFT))[..., 1:])))
-
-
-METHODS: Mapping[ColorTransfer, Callable[[Picture, Picture, Mask, Mask], NDArray[np.floating]]] = MappingProxyType(
-    {
-        ColorTransfer.RCT: reinhard,
-        ColorTransfer.LCT: linear,
-        ColorTransfer.MKL: monge_kantorovich,
-        ColorTransfer.MKL_M: monge_kantorovich,
-        ColorTransfer.IDT: iterative_distribution,
-        ColorTransfer.IDT_M: iterative_distribution,
-        ColorTransfer.SOT_M: sliced_transport,
-        ColorTransfer.MIX_M: mixed,
-    }
-)
-MASKED = frozenset(
-    {ColorTransfer.RCT, ColorTransfer.MKL_M, ColorTransfer.IDT_M, ColorTransfer.SOT_M, ColorTransfer.MIX_M}
-)
 
 
 def _lab(image: Picture) -> NDArray[np.float32]:
@@ -192,13 +194,17 @@ def _samples(pixels: Pixels) -> Pixels:
     return pixels[:: max(len(pixels) // MOST_SAMPLES, 1)]
 
 
-def _moments(pixels: Pixels) -> tuple[Pixels, Pixels]:
-    return pixels.mean(0), pixels.std(0)
+def _deviations(pixels: Pixels) -> Pixels:
+    return np.diag(pixels.std(0))
 
 
 def _covariance(pixels: Pixels) -> Pixels:
     # A little of every direction: a grey image has no inverse else.
     return np.cov(pixels, rowvar=False) + 1e-6 * np.eye(3)
+
+
+def _covariance_root(pixels: Pixels) -> Pixels:
+    return _root(_covariance(pixels))
 
 
 def _root(matrix: Pixels) -> Pixels:
@@ -207,5 +213,41 @@ def _root(matrix: Pixels) -> Pixels:
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)
 
 
-def _mapped(image: Picture, change: Map) -> Picture:
-    return np.asarray(change(_pixels(image)).reshape(image.shape), np.float32)
+def _deviations_changed(mine: Pixels, theirs: Pixels) -> Pixels:
+    return theirs / np.maximum(np.diag(mine), TINY)
+
+
+def _roots_changed(mine: Pixels, theirs: Pixels) -> Pixels:
+    return np.asarray(theirs @ np.linalg.inv(mine))
+
+
+def _moved_least(mine: Pixels, theirs: Pixels) -> Pixels:
+    back = np.linalg.inv(mine)
+    return np.asarray(back @ _root(mine @ theirs @ theirs @ mine) @ back)
+
+
+# Mean and deviation of each channel in Lab.
+# Reinhard, Ashikhmin, Gooch, Shirley, "Color transfer between images", IEEE CG&A 21, 2001.
+REINHARD = LinearMethod(lab=True, spread=_deviations, step=_deviations_changed)
+# Mean and covariance by the roots of both covariances: `sqrt(Ct) sqrt(Cs)^-1`.
+# Hertzmann, "Algorithms for rendering in artistic styles", thesis, 2001, appendix B (PCA form).
+LINEAR = LinearMethod(lab=False, spread=_covariance_root, step=_roots_changed)
+# Mean and covariance by the linear map that moves the pixels least.
+# Pitié, Kokaram, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer", CVMP 2007.
+MONGE_KANTOROVICH = LinearMethod(lab=False, spread=_covariance_root, step=_moved_least)
+
+METHODS: Mapping[ColorTransfer, Callable[[Picture, Picture, Mask, Mask], NDArray[np.floating]]] = MappingProxyType(
+    {
+        ColorTransfer.RCT: REINHARD,
+        ColorTransfer.LCT: LINEAR,
+        ColorTransfer.MKL: MONGE_KANTOROVICH,
+        ColorTransfer.MKL_M: MONGE_KANTOROVICH,
+        ColorTransfer.IDT: iterative_distribution,
+        ColorTransfer.IDT_M: iterative_distribution,
+        ColorTransfer.SOT_M: sliced_transport,
+        ColorTransfer.MIX_M: mixed,
+    }
+)
+MASKED = frozenset(
+    {ColorTransfer.RCT, ColorTransfer.MKL_M, ColorTransfer.IDT_M, ColorTransfer.SOT_M, ColorTransfer.MIX_M}
+)

@@ -136,7 +136,7 @@ class Trainable(ModelSpec):
         """Return a new optimizer: Adam as the workflow of 2018 had it."""
         return nn.optimizers.Adam(learning_rate=5e-5, beta_1=0.5, beta_2=0.999)
 
-    def start(self, batches: Mapping[str, Batch]) -> list[list[Any]]:
+    def start(self, batches: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
         """Start one iteration on a batch of each stream, and do not wait for it; `finish` gives its losses."""
         started = [step.start(batches) for step in self.steps.values()]
         if self._ema:
@@ -156,7 +156,7 @@ class Trainable(ModelSpec):
                 losses[-1] |= step.finish(next(numbers))
         return losses
 
-    def train_on(self, batches: Mapping[str, Batch]) -> dict[str, float]:
+    def train_on(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         """Train one iteration on a batch of each stream; return the reported losses by name."""
         return self.finish([self.start(batches)])[0]
 

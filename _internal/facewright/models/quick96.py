@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from facewright import nn
-from facewright.data.sample import Batch
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
 from facewright.models.spec import CONVERTER_DEFAULTS
@@ -57,7 +55,7 @@ class Quick96(SharedEncoder):
         """Return RMSprop that moves three weights in ten at each step."""
         return nn.optimizers.DroppedRMSprop(learning_rate=2e-4, rho=0.9, keep=0.3)
 
-    def start(self, batches: Mapping[str, Batch]) -> list[list[Any]]:
+    def start(self, batches: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
         """Start one iteration; every third is on faces that are not warped."""
         if self._iterations is None:  # asked for once: the device would have to end its step to tell it
             self._iterations = int(nn.ops.convert_to_numpy(self.steps[""].optimizer.iterations))
@@ -97,10 +95,10 @@ def _encoder(filters: tuple[int, ...], code: "nn.networks.LatentSpec") -> Any:
     return nn.keras.Model(face, nn.networks.upscaled_bottleneck(code)(x), name="encoder")  # (b, 6, 6, 128)
 
 
-def _unwarped(batch: Batch) -> Batch:
+def _unwarped(batch: Mapping[str, Any]) -> dict[str, Any]:
     """Return the batch without its warp: of images, or of the numbers that a device makes them of."""
     if "control_points" in batch:
-        return {**batch, "control_points": np.zeros_like(batch["control_points"])}
+        return {**batch, "control_points": nn.ops.zeros_like(batch["control_points"])}
     return {**batch, "warped": batch["target"]}
 
 

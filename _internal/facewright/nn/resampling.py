@@ -109,6 +109,13 @@ def resample(
     return total
 
 
+def coverage(side: Any, x: Any, y: Any, kernel: str) -> Any:
+    """Return how much of each pixel of `resample` shows the image, (b, S, S, 1); the rest of it is black."""
+    _, weights_x = _taps(x, side, kernel)
+    _, weights_y = _taps(y, side, kernel)
+    return ops.sum(weights_x, axis=-1, keepdims=True) * ops.sum(weights_y, axis=-1, keepdims=True)
+
+
 def _taps(place: Any, side: Any, kernel: str) -> tuple[Any, Any]:
     """Return which pixels count along an axis, and their weights: (b, S, S, taps) int32 and float32."""
     taps, weigh = FILTERS[kernel]

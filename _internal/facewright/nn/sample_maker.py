@@ -13,7 +13,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from facewright.nn.resampling import displaced, places, resample
+from facewright.nn import colours
+from facewright.nn.resampling import coverage, displaced, places, resample
 
 LUMA = (0.114, 0.587, 0.299)  # of blue, green and red
 
@@ -30,6 +31,10 @@ class Output:
         kernel: How an image is resampled, one of `nn.resampling.FILTERS`.
         warp: Whether the elastic warp is applied.
         grey: Whether it shows luma in three equal channels.
+        colours: Which of the numbers moves its colours to those of another face; "" for none.
+        lab: Whether that is done in Lab.
+        hsv: How far hue, saturation and value shift; see `data.sample.Sample`.
+        light: How strongly gain and colour cast change, likewise.
     """
 
     name: str
@@ -39,6 +44,10 @@ class Output:
     kernel: str
     warp: bool = False
     grey: bool = False
+    colours: str = ""
+    lab: bool = False
+    hsv: float = 0.0
+    light: float = 0.0
 
 
 class SampleMaker(keras.layers.Layer):
@@ -94,12 +103,22 @@ class SampleMaker(keras.layers.Layer):
                 where[key] = places(numbers[f"inverse_{output.cut}"], output.size)
                 if output.warp:
                     where[key] = displaced(*where[key], numbers["control_points"], side)
-            image = resample(table, first, side, *where[key], output.kernel, output.channels)
-            if output.grey:
-                luma = ops.sum(image * ops.convert_to_tensor(LUMA, "float32"), axis=-1, keepdims=True)
-                image = ops.repeat(luma, 3, axis=-1)
-            made[output.name] = ops.clip(image / 255.0, 0.0, 1.0)
+            image = resample(table, first, side, *where[key], output.kernel, output.channels) / 255.0
+            if output.colours:
+                covered = coverage(side, *where[key], output.kernel)
+                image = colours.moved(image, covered, numbers[output.colours], lab=output.lab)
+            made[output.name] = _finished(output, image, numbers)
         return made
+
+
+def _finished(output: Output, image: Any, numbers: Mapping[str, Any]) -> Any:
+    if output.grey:
+        luma = ops.sum(image * ops.convert_to_tensor(LUMA, "float32"), axis=-1, keepdims=True)
+        image = ops.repeat(luma, 3, axis=-1)
+    image = ops.clip(image, 0.0, 1.0)
+    if output.hsv:
+        image = colours.shifted(image, output.hsv, numbers["shift"])
+    return colours.lit(image, output.light, numbers["light"]) if output.light else image
 
 
 def make_once(maker: SampleMaker, numbers: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:

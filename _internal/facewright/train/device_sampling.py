@@ -1,6 +1,5 @@
 """Where the samples of a training are made: on the device, inside the step, or by the sampler on the processor."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,8 +10,8 @@ from facewright import nn
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import again
-from facewright.data.augment import draw_params
-from facewright.data.draws import Draws, cuts_of
+from facewright.data.colour import LINEAR_TRANSFERS
+from facewright.data.draws import Draws, cuts_of, transfer_name
 from facewright.data.sample import Sample, masks_needed
 from facewright.data.sampler import Sampler
 from facewright.models.base import Trainable
@@ -60,12 +59,12 @@ def start_sampling(
     if asked == "host" or (asked == "auto" and device.kind != "gpu"):
         return Sampling(samplers, "made by the processor")
     model = session.model
-    if any(sample.recoloured for of_stream in samplers.values() for sample in of_stream.samples):
-        return Sampling(samplers, "made by the processor, because their colours change")
+    transfers = {sample.transfer for of_stream in samplers.values() for sample in of_stream.samples}
+    if hard := sorted(transfers - {"none", *LINEAR_TRANSFERS}):
+        return Sampling(samplers, f"made by the processor, which alone can do the colour transfer {hard[0]}")
     bound = MEMORY_SHARE * gpus.free_memory(device) / len(samplers)
     # Where the faces lie is decided once for a model: what is free changes, by them and by a memory that was full.
-    rooms = {None: bound, True: math.inf, False: 0.0}
-    draws = {name: Draws(sampler, rooms[model.makers[name].holds_faces]) for name, sampler in samplers.items()}
+    draws = {name: Draws(of, bound, there=model.makers[name].holds_faces) for name, of in samplers.items()}
     problem = ""
     try:
         for name, of_stream in draws.items():
@@ -92,7 +91,7 @@ def _difference(model: Trainable, samplers: Mapping[str, Sampler], draws: Mappin
     """Return how far the images of both executors lie apart: the largest mean over an output, in 0..1."""
     largest, rng = 0.0, np.random.default_rng(0)
     for name, sampler in samplers.items():
-        chosen = [(k % len(sampler), draw_params(rng, flip=True)) for k in range(count)]
+        chosen = [(k % len(sampler), sampler.augmentation(rng)) for k in range(count)]
         made = nn.sample_maker.make_once(model.makers[name], draws[name].numbers(chosen))
         for output, image in sampler.make(chosen).items():
             largest = max(largest, float(np.abs(image - made[output]).mean()))
@@ -100,9 +99,8 @@ def _difference(model: Trainable, samplers: Mapping[str, Sampler], draws: Mappin
 
 
 def _described(draws: Mapping[str, Draws]) -> str:
-    tables = [of_stream.table for of_stream in draws.values()]
-    size = sum(table.nbytes for table in tables if table is not None) / (1 << 20)
-    if all(table is not None for table in tables):
+    if all(of_stream.whole for of_stream in draws.values()):
+        size = sum(of_stream.bytes for of_stream in draws.values()) / (1 << 20)
         return f"made on the device, where all faces lie: {size:.0f} MiB"
     return "made on the device; the faces are more than it holds, so those of each batch travel there"
 
@@ -112,16 +110,21 @@ def outputs_of(samples: Sequence[Sample]) -> "tuple[Output, ...]":
     cuts, masks = cuts_of(samples), masks_needed(samples)
     found = []
     for sample in samples:
-        channel = 0 if sample.kind == "image" else 3 + masks.index(sample.kind)
+        image, moved = sample.kind == "image", transfer_name(sample, cuts)
+        channel = 0 if image else 3 + masks.index(sample.kind)
         found.append(
             nn.sample_maker.Output(
                 sample.name,
                 cuts.index((sample.size, sample.face_type)),
                 sample.size,
                 (channel, channel + sample.channels),
-                sample.interpolation if sample.kind == "image" else "linear",
+                sample.interpolation if image else "linear",
                 sample.warp,
                 sample.colour == "grey",
+                moved,
+                bool(moved) and LINEAR_TRANSFERS[sample.transfer].lab,
+                sample.hsv,
+                sample.light,
             )
         )
     return tuple(found)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from facewright.nn import backends
 from facewright.train.callbacks import (
     Autosave,
     Backup,
@@ -145,7 +146,7 @@ class TrainingLoop:
     ) -> None:
         self._run = run
         self._read_every = read_every
-        self._batches = Prefetcher(sources, batch_size)
+        self._batches = Prefetcher(sources, batch_size, backends.current().sent)
 
     def train(self) -> TrainingResult:
         """Train; the callbacks have saved the model when this returns.

@@ -122,7 +122,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
                 save_first_state(workspace, session, found)
             settings = _loop_settings(options, batch, goal, device.device)
             rounds = Rounds(
-                session, samplers, sampling.sources, settings, options, make, start, stages, gpu_count(device.device)
+                session, samplers, sampling, settings, options, make, start, stages, gpu_count(device.device)
             )
             result = _run_loop(rounds, options, _measured(workspace, session, faces, options, samplers))
             size = session.notes["batch"]

@@ -1,14 +1,19 @@
-"""Batches prepared ahead by a thread per data stream, so that the network does not wait for images."""
+"""Batches prepared ahead by a thread per data stream, so that the network does not wait for images.
+
+Where a GPU computes, they lie in its memory by the time that it needs them: the same thread sends them. So faces that
+its memory does not hold all at once stream through it in the order in which they are drawn.
+"""
 
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Protocol
 
 from facewright.data.sample import Batch
 
+Entry = tuple[Mapping[str, Any], dict[str, Any]]  # a batch, and the state after it
 MAX_BATCHES = 3  # prepared ahead per stream
 MAX_BYTES = 256 << 20  # that the batches prepared ahead may take per stream; one is always prepared
 
@@ -29,14 +34,20 @@ class Prefetcher:
     Args:
         sources: Stream name -> where its batches come from; only the stream's thread draws from it.
         batch_size: Samples per stream and batch.
+        send: Sends a batch to where it is needed; called in the stream's thread.
     """
 
-    def __init__(self, sources: Mapping[str, BatchSource], batch_size: int) -> None:
-        self._streams = {name: _StreamThread(name, source, batch_size) for name, source in sources.items()}
+    def __init__(
+        self,
+        sources: Mapping[str, BatchSource],
+        batch_size: int,
+        send: Callable[[Batch], Mapping[str, Any]] = lambda batch: batch,
+    ) -> None:
+        self._streams = {name: _StreamThread(name, source, batch_size, send) for name, source in sources.items()}
         self._stack = ExitStack()
 
-    def get(self) -> dict[str, Batch]:
-        """Return the next batch of every stream; `states` then belongs to it.
+    def get(self) -> dict[str, Mapping[str, Any]]:
+        """Return the next batch of every stream, as `send` gave it; `states` then belongs to it.
 
         Raises:
             Whatever a source raised.
@@ -65,15 +76,18 @@ class Prefetcher:
 class _StreamThread:
     """Prepares the batches of one stream, at most `MAX_BATCHES` ahead and as far as `MAX_BYTES` allows."""
 
-    def __init__(self, name: str, source: BatchSource, batch_size: int) -> None:
+    def __init__(
+        self, name: str, source: BatchSource, batch_size: int, send: Callable[[Batch], Mapping[str, Any]]
+    ) -> None:
         self._source = source
         self._batch_size = batch_size
+        self._send = send
         self._stopped = threading.Event()
-        self._queue: queue.Queue[tuple[Batch, dict[str, Any]] | BaseException] = queue.Queue(MAX_BATCHES)
+        self._queue: queue.Queue[Entry | BaseException] = queue.Queue(MAX_BATCHES)
         self._thread = threading.Thread(target=self._work, name=f"facewright-prefetch-{name}", daemon=True)
         self.state: dict[str, Any] = source.state()
 
-    def get(self) -> Batch:
+    def get(self) -> Mapping[str, Any]:
         entry = self._queue.get()
         if isinstance(entry, BaseException):
             raise entry
@@ -92,7 +106,7 @@ class _StreamThread:
             while not self._stopped.is_set():
                 batch, state = self._source.batch(self._batch_size), self._source.state()
                 self._wait_for_memory(sum(array.nbytes for array in batch.values()))
-                self._put((batch, state))
+                self._put((self._send(batch), state))
         except BaseException as error:  # handed to the training thread, which raises it
             self._put(error)
 
@@ -101,7 +115,7 @@ class _StreamThread:
             if self._stopped.wait(0.005):
                 return
 
-    def _put(self, entry: "tuple[Batch, dict[str, Any]] | BaseException") -> None:
+    def _put(self, entry: Entry | BaseException) -> None:
         while not self._stopped.is_set():
             try:
                 self._queue.put(entry, timeout=0.2)

@@ -6,7 +6,7 @@ of another process would.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from facewright.core import console
@@ -16,7 +16,6 @@ from facewright.train.device_sampling import Sampling
 from facewright.train.goal import RESTART
 from facewright.train.loop import LoopSettings, TrainingResult, train_session
 from facewright.train.options import TrainOptions
-from facewright.train.prefetch import BatchSource
 from facewright.train.session import TrainingSession
 from facewright.train.setup import named_parts
 from facewright.train.stages import FollowRecipe, Stages
@@ -32,7 +31,7 @@ class Rounds:
     Attributes:
         session: The model.
         samplers: Stream name -> its sampler; filled anew for a round, so that the preview has those in use.
-        sources: Stream name -> what its batches are drawn from: the samplers, or what a device makes of their numbers.
+        sampling: What its batches are drawn from: the samplers, or what a device makes of their numbers.
         settings: Of the loop; the batch becomes smaller where the memory is full.
         options: Of the run; a stage switches some.
         make_samplers: Makes them for the session as it is, with the options.
@@ -43,7 +42,7 @@ class Rounds:
 
     session: TrainingSession
     samplers: dict[str, Sampler]
-    sources: Mapping[str, BatchSource]
+    sampling: Sampling
     settings: LoopSettings
     options: TrainOptions
     make_samplers: Callable[[TrainOptions], dict[str, Sampler]]
@@ -64,7 +63,7 @@ class Rounds:
             try:
                 result = train_session(
                     self.session,
-                    self.sources,
+                    self.sampling.sources,
                     self._settings_after(time.monotonic() - clock),
                     commands=watchers.commands,
                     preview=watchers.preview,
@@ -104,7 +103,7 @@ class Rounds:
         session.rescue()
         session.rebuild(session.options, session.model.held)
         self._renew_samplers()
-        fitting = largest_fitting_batch(session.model.train_on, self.sources, size, self.multiple)
+        fitting = largest_fitting_batch(session.model.train_on, self.sampling.sources, size, self.multiple)
         if not fitting:
             raise nothing_fits(size)
         session.go_back()  # the trial has trained on
@@ -124,4 +123,6 @@ class Rounds:
 
     def _renew_samplers(self) -> None:
         self.samplers.update(self.make_samplers(self.options))
-        self.sources = self.start_sampling(self.samplers).sources
+        before, self.sampling = self.sampling.reason, self.start_sampling(self.samplers)
+        if self.sampling.reason != before:
+            console.say(f"The samples are now {self.sampling.reason}.")

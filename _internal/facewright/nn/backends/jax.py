@@ -1,10 +1,12 @@
 """JAX: its GPUs."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 from keras.src.backend.jax.trainer import _distribute_data
+from numpy.typing import NDArray
 
 
 def configure() -> None:
@@ -28,6 +30,11 @@ def free_memory() -> float:
         each["bytes_limit"] - each["bytes_in_use"] for each in stats if {"bytes_limit", "bytes_in_use"} <= each.keys()
     ]
     return float(min(left, default=0))
+
+
+def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """See the module of TensorFlow. Where several GPUs share a batch, each gets its part."""
+    return dict(_distribute_data(dict(batch)))
 
 
 def seed(value: int) -> None:

@@ -1,10 +1,12 @@
 """TensorFlow: its GPUs, its settings, Adam in one pass."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
+from numpy.typing import NDArray
 
 
 def configure() -> None:
@@ -28,6 +30,21 @@ def gpus() -> list[tuple[str, tuple[int, int]]]:
 def free_memory() -> float:
     """Return 0: TensorFlow does not tell how many bytes of its GPUs are free."""
     return 0.0
+
+
+def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Send a batch to the GPU, from a thread of its own while a step computes there.
+
+    Args:
+        batch: Arrays by name; nobody may change them afterwards.
+
+    Returns:
+        The same, as the training step takes it: tensors that lie there, or the arrays where there is no GPU.
+    """
+    if not tf.config.list_logical_devices("GPU"):
+        return dict(batch)
+    with tf.device("/GPU:0"):
+        return {name: tf.identity(array) for name, array in batch.items()}
 
 
 def seed(value: int) -> None:
