@@ -72,7 +72,7 @@ def test_faces_over_the_edge(x: float, y: float) -> None:
 
 
 def test_the_mesh_judges_faces_of_some_size_that_look_ahead() -> None:
-    assert doubts(record(mesh_score=0.2), SIZE) == ["the mesh sees no face"]
+    assert doubts(record(mesh_score=0.2), SIZE) == ["perhaps no face"]
     assert doubts(record(mesh_score=0.6), SIZE) == [] == doubts(record(mesh_score=0.1, pose=(60.0, 0.0, 0.0)), SIZE)
     assert doubts(record(side=18, mesh_score=0.1), SIZE) == []
 
@@ -266,6 +266,19 @@ def test_a_small_face_that_the_mesh_sees_turned_otherwise(tmp_path: Path) -> Non
     assert len(doubts(record(side=16, mesh_score=0.1, landmarker="dlib"), SIZE)) == 1
     assert doubts(record(side=16, landmarker="dlib"), SIZE) == []
     assert doubts(record(side=16, mesh_score=0.1, landmarker="mesh"), SIZE) == []  # its own word for its own points
+
+
+@pytest.mark.parametrize(("doubted", "named"), [([8], []), ([8, 10], [8, 10]), ([3, 4, 5, 12], [3, 4, 5])])
+def test_no_head_turns_for_one_frame_only(tmp_path: Path, doubted: list[int], named: list[int]) -> None:
+    def small(time: int) -> FaceFile:
+        return face(f"{time:05d}", 300, 200, 16, landmarker="dlib", mesh_score=0.1 if time in doubted else None)
+
+    found = reasons(look(clip(tmp_path, [])[0], [small(time) for time in range(16)]))
+    assert sorted(map(int, found)) == named
+    photos = look(clip(tmp_path / "photos", [], video=False)[0], [small(time) for time in range(16)])
+    assert len(photos) == len(doubted)  # nothing around a photo says anything about it
+    thinned = look(clip(tmp_path / "thinned", [])[0], [small(time) for time in range(0, 16, 4)])
+    assert [int(Path(one.name).stem) for one in thinned] == [time for time in doubted if time % 4 == 0]
 
 
 def test_a_face_whose_file_is_damaged_is_no_deleted_one(tmp_path: Path) -> None:

@@ -289,6 +289,8 @@ def test_of_many_faces_only_those_in_sight_are_elements(filled: Workspace, pool:
             shown.script(f"scrollTo(0, document.body.scrollHeight * {share}); draw()")
             assert 20 < shown.script("return document.querySelectorAll('#grid figure').length") < 120
         assert shown.script("return nodes.has(4999) && !nodes.has(0)")
+        shown.script("DO.all(); cells.add(-1); arrange(); DO.all()")  # none, which needs no scroll bar, then all
+        assert shown.script("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:

@@ -32,6 +32,7 @@ NO_FACE = 0.5  # the mesh's own confidence, below which all that it looked at wa
 PROFILE = 45.0  # degrees: there the mesh says nothing
 SHORT = 3  # faces of a track that comes and goes
 LOW = "low score"
+TURNED = "small, and its landmarks may look the wrong way"
 UNUSABLE = "a face whose file cannot be used"
 MISSING, DOUBTED = 3.0, 1.0  # severity
 
@@ -78,15 +79,20 @@ def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
     if (aligned_side / side) ** 2 > LARGEST_SQUARE:
         found.append("much larger than its box")
     small = max(right - left, bottom - top) < SMALL_FACE_PX
-    doubted = record.mesh_score is not None and record.mesh_score <= NO_FACE and abs(record.pose[0]) < PROFILE
+    doubted = _mesh_doubts(record)
     if doubted and not small:
-        found.append("the mesh sees no face")
+        found.append("perhaps no face")
     elif doubted and record.landmarker == "dlib":  # see `mesh_judge`: of small ones only such a doubt is in the record
-        found.append("small, and the mesh sees it turned otherwise")
+        found.append(TURNED)
     height, width = size or (np.inf, np.inf)
     if (points[INNER:] < -1).any() or (points[INNER:] > (width, height)).any():
         found.append("over the frame's edge")
     return found
+
+
+def _mesh_doubts(record: FaceRecord) -> bool:
+    """Whether the mesh takes for no face what does not look far aside."""
+    return record.mesh_score is not None and record.mesh_score <= NO_FACE and abs(record.pose[0]) < PROFILE
 
 
 def open_frames(side: Side, log: ExtractionLog, faces: FaceIndex) -> list[OpenFrame]:
@@ -131,10 +137,10 @@ def _odd(
     followed: FollowedFaces, size_of: Callable[[str], tuple[int, int] | None], *, video: bool
 ) -> Iterator[tuple[FaceFile, float, str]]:
     """Yield (face, severity, reason) of faces that are odd by themselves or, in a video, beside their neighbours."""
-    certain = _in_certain_tracks(followed) if video else set()
+    passed_over = {LOW: _in_certain_tracks(followed), TURNED: _doubted_alone(followed)} if video else {}
     for index, file in enumerate(followed.files):
         for doubt in doubts(file.record, size_of(file.record.frame)):
-            if not (doubt == LOW and index in certain):
+            if index not in passed_over.get(doubt, ()):
                 yield file, DOUBTED, doubt
     if not video:
         return
@@ -155,6 +161,19 @@ def _in_certain_tracks(followed: FollowedFaces) -> set[int]:
         if span.length > SHORT and 2 * sum(low[i] for i in track) < span.length
     )
     return {index for track in certain for index in track}
+
+
+def _doubted_alone(followed: FollowedFaces) -> set[int]:
+    """Return the faces that the mesh doubts, but none of their neighbours: no head turns for one frame only."""
+    alone = set()
+    for track in followed.tracks:
+        doubted = [index for index in track if _mesh_doubts(followed.files[index].record)]
+        times, at = (np.array([followed.sightings[index].time for index in some]) for some in (track, doubted))
+        around, of_them = (
+            np.searchsorted(some, at + SHORT, side="right") - np.searchsorted(some, at - SHORT) for some in (times, at)
+        )
+        alone |= {doubted[place] for place in np.flatnonzero((around > 1) & (of_them == 1))}
+    return alone
 
 
 def _fleeting(followed: FollowedFaces) -> Iterator[int]:
