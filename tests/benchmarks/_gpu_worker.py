@@ -177,9 +177,12 @@ class Loop:
 
     def run(self, batch: int, steps: int) -> Any:
         """Train; return the loop's own result."""
+        from facewright.train.goal import Goal
         from facewright.train.loop import READ_EVERY, LoopSettings, train_session
 
-        settings = LoopSettings(batch, self.session.iteration + steps, first_save_seconds=1e9, read_every=READ_EVERY)
+        settings = LoopSettings(
+            batch, Goal(self.session.iteration + steps), first_save_seconds=1e9, read_every=READ_EVERY
+        )
         with contextlib.redirect_stdout(io.StringIO()):
             return train_session(self.session, self.sources, settings)
 

@@ -167,11 +167,12 @@ class Ours:
 
     def train(self, steps: int) -> tuple[float, float]:
         """Train; return the mean time of an iteration and its processor time, in seconds."""
+        from facewright.train.goal import Goal
         from facewright.train.loop import LoopSettings, train_session
 
         began = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
-            settings = LoopSettings(self._batch, self._session.iteration + steps)
+            settings = LoopSettings(self._batch, Goal(self._session.iteration + steps))
             outcome = train_session(self._session, self._sources, settings)
         return outcome.milliseconds / 1000, (time.process_time() - began) / steps
 

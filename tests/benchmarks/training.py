@@ -49,6 +49,7 @@ def main() -> None:
 def measure(given: argparse.Namespace, name: str, batch: int, folder: Path) -> None:
     """Measure one model at one batch size."""
     from facewright.data.sampler import Sampler
+    from facewright.train.goal import Goal
     from facewright.train.loop import LoopSettings, train_session
 
     model = build(name)
@@ -70,7 +71,7 @@ def measure(given: argparse.Namespace, name: str, batch: int, folder: Path) -> N
         if "keras" in times:
             took["keras"] = repeat(plain, faces, given.steps)
         with contextlib.redirect_stdout(io.StringIO()):
-            outcome = train_session(session, sources, LoopSettings(batch, session.iteration + given.steps))
+            outcome = train_session(session, sources, LoopSettings(batch, Goal(session.iteration + given.steps)))
         took["loop"] = outcome.milliseconds
         if round_:  # the first one built the network's program
             for kind, values in times.items():

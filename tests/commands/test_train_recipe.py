@@ -137,3 +137,11 @@ def test_changed_at_the_prompt(typed, capsys):
     assert found.stages[1].values["learning_rate"] == 0.3
     assert [condition.describe() for condition in found.stages[1].begins] == ["after 5 minutes"]
     assert "number of a stage from 1 to 2" in capsys.readouterr().out
+
+
+def test_what_was_asked_for_and_the_stage_has_otherwise_is_said(filled, recipe, capsys):
+    run(filled, recipe=str(recipe), learning_rate=3.0, target_iter=1, preview=False)
+    said = capsys.readouterr().out
+    assert "--learning-rate is 2 in" in said and "not 3." in said and "--frozen" not in said
+    run(filled, recipe="kept", target_iter=3, preview=False)
+    assert "in this stage of the recipe" not in capsys.readouterr().out

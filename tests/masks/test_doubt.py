@@ -23,8 +23,8 @@ def test_what_looks_covered_is_left_out_until_it_no_longer_does(tmp_path):
     model = Sure(lambda face: np.array_equal(face, third))
     sampler = MaskSampler(faces, model.samples(), np.random.default_rng(0))
     third = sampler.plain([2])["warped"][0]
-    callback = DoubtCovered(model, sampler)
-    callback.judge()
+    callback = DoubtCovered(sampler)
+    callback.judge(model)
     assert sampler.doubted == {2}
     again = MaskSampler(faces, model.samples(), np.random.default_rng(0))
     again.set_state(sampler.state())
@@ -33,7 +33,7 @@ def test_what_looks_covered_is_left_out_until_it_no_longer_does(tmp_path):
     fewer.set_state(sampler.state())  # other faces
     assert not fewer.doubted
     model.covered = lambda face: False
-    callback.judge()
+    callback.judge(model)
     assert not sampler.doubted
 
 
@@ -41,6 +41,6 @@ def test_most_faces_are_never_doubted(tmp_path):
     faces = drawn_faces(tmp_path, 10)
     model = Sure(lambda face: True)
     sampler = MaskSampler(faces, model.samples(), np.random.default_rng(0))
-    DoubtCovered(model, sampler).judge()
+    DoubtCovered(sampler).judge(model)
     assert 0 < len(sampler.doubted) < 5
     assert sampler.batch(3)["warped"].shape[0] == 3

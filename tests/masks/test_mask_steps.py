@@ -19,8 +19,8 @@ def run(workspace, action, more=None, side="dst"):
     return mask.run(workspace, mask.Options(action, side), more)
 
 
-def train(workspace, iterations):
-    quick = MaskTrainOptions(target_iter=iterations, batch_size=2, precision="float32", window=False)
+def train(workspace, iterations, **given):
+    quick = MaskTrainOptions(target_iter=iterations, batch_size=2, precision="float32", window=False, **given)
     return run(workspace, "train", quick)
 
 
@@ -44,6 +44,7 @@ def test_masks_are_trained_applied_taken_off_and_labels_are_kept(workspace, caps
     assert train(workspace, 2).iteration == 2
     assert train(workspace, 3).iteration == 3  # goes on
     assert train(workspace, 3).iteration == 3  # has nothing to do
+    assert train(workspace, 0, for_="1s").iteration >= 4  # by the clock
     state = checkpoint.newest(workspace.model_dir / "mask").generation.state
     assert (state["model"], state["labelled"], state["outside"]) == ("mask", 2, True)
     assert (workspace.model_dir / "preview.png").is_file()

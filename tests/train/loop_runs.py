@@ -7,6 +7,7 @@ import numpy as np
 
 from facewright.core.workspace import SIDES
 from facewright.data.sampler import Sampler
+from facewright.train.goal import Goal
 from facewright.train.loop import LoopSettings, train_session
 from facewright.train.session import TrainingSession
 from train.tiny import Tiny
@@ -85,12 +86,12 @@ def new_session(folder, faces, seed=0, model=None, session=TrainingSession):
     return made, sources
 
 
-def train(session, sources, *, commands=None, preview=None, status=None, callbacks=(), **settings):
+def train(session, sources, *, target=0, goal=None, commands=None, preview=None, status=None, callbacks=(), **settings):
     """Train as step 6 does, with two faces per side."""
     return train_session(
         session,
         sources,
-        LoopSettings(2, **settings),
+        LoopSettings(2, goal or Goal(target), **settings),
         commands=[commands] if commands else [],
         preview=preview,
         status=status,

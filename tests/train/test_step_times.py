@@ -8,7 +8,7 @@ from facewright.core.options import declared, question
 from facewright.core.user_defaults import defaults_file
 from facewright.models.registry import model_class
 from facewright.train.options import TrainOptions
-from facewright.train.step_times import FILE, note_step_time, step_times
+from facewright.train.step_times import FILE, note_step_time, of_usual_size, step_times
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +67,9 @@ def test_a_short_trial_tells_where_nothing_was_trained_yet(monkeypatch):
     monkeypatch.setattr(registry, "trainable_class", lambda name: Tiny)
     took = trial.time_steps()
     assert step_times()["quick"].milliseconds == pytest.approx(took) and step_times()["quick"].measured
+
+
+def test_only_the_usual_size_of_a_model_tells_its_time():
+    options = model_class("saehd").Options
+    assert of_usual_size(options()) and of_usual_size(options(random_warp=False)), "what may change from run to run"
+    assert not of_usual_size(options(resolution=256)) and not of_usual_size(options(archi="df"))

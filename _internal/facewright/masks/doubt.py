@@ -23,12 +23,10 @@ class DoubtCovered(Callback):
     """Lets the sampler leave out faces that look covered.
 
     Args:
-        model: The mask model in training.
-        sampler: Draws its faces.
+        sampler: Draws the faces of the mask model in training.
     """
 
-    def __init__(self, model: FaceMask, sampler: MaskSampler) -> None:
-        self._model = model
+    def __init__(self, sampler: MaskSampler) -> None:
         self._sampler = sampler
         self._order = np.random.default_rng(0).permutation(sampler.groups.plain).astype(int).tolist()
         self._next = 0
@@ -41,7 +39,8 @@ class DoubtCovered(Callback):
             return
         self._judged_at = iteration
         before = len(self._sampler.doubted)
-        self.judge()
+        assert isinstance(run.session.model, FaceMask)
+        self.judge(run.session.model)
         count = len(self._sampler.doubted)
         if count != before:
             run.say(
@@ -49,7 +48,7 @@ class DoubtCovered(Callback):
                 "from as uncovered."
             )
 
-    def judge(self) -> None:
+    def judge(self, model: FaceMask) -> None:
         """Judge the next faces; the sampler knows which are doubted then."""
         count = min(AT_ONCE, len(self._order))
         turn = [self._order[(self._next + step) % len(self._order)] for step in range(count)]
@@ -59,7 +58,7 @@ class DoubtCovered(Callback):
             indices = turn[start : start + BATCH]
             batch = self._sampler.plain(indices)
             known = batch["known"][..., 0]
-            covered = (self._model.predict(batch["warped"]) < 0.5) * known
+            covered = (model.predict(batch["warped"]) < 0.5) * known
             found = covered.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
             shares.update(zip(indices, found.tolist(), strict=True))
         before = self._sampler.doubted

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from facewright.core.options import option
 from facewright.nn import devices
-from facewright.train.options import DeviceOptions, WatchOptions
+from facewright.train.options import DeviceOptions, GoalOptions, WatchOptions
 
 USEFUL_ITERATIONS = 3000  # after so many it finds hands that nobody has labelled; see docs/masks.md
 
 
 @dataclass(frozen=True)
-class MaskTrainOptions(WatchOptions, DeviceOptions):
+class MaskTrainOptions(WatchOptions, DeviceOptions, GoalOptions):
     """How the mask model is trained."""
 
     target_iter: int = option(

@@ -22,9 +22,11 @@ from facewright.models.mask import FaceMask
 from facewright.nn.checkpoint import ModelFolder
 from facewright.nn.gpus import environment_restored
 from facewright.nn.saved_models import MASK_MODEL, read_model_info
-from facewright.train.batch_size import BatchSize, choose_batch_size
-from facewright.train.loop import LoopSettings, TrainingResult, train_session
+from facewright.train.batch_size import BatchSize, choose_batch_size, gpu_count
+from facewright.train.device_sampling import by_processor
+from facewright.train.loop import LoopSettings, TrainingResult
 from facewright.train.options import TrainOptions
+from facewright.train.rounds import Rounds
 from facewright.train.samplers import MEMORY_DIVISOR, sampler_workers
 from facewright.train.session import TrainingSession
 from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
@@ -149,8 +151,14 @@ def _train(
             max_bytes=memory // MEMORY_DIVISOR,
         )
         stream = model.streams[0]
-        if stream in session.samplers:
-            sampler.set_state(session.samplers[stream])
+        samplers: dict[str, Any] = {stream: sampler}
+
+        def at_saved_state(_: TrainOptions = settings) -> dict[str, Any]:
+            if stream in session.samplers:
+                sampler.set_state(session.samplers[stream])
+            return samplers
+
+        at_saved_state()
         batch = choose_batch_size(model, settings.batch_size, device.device)
         session.notes = _notes(batch, device, faces, sampler)
         _print_summary(session, settings, faces, sampler, device, batch)
@@ -158,21 +166,23 @@ def _train(
             save_first_state(workspace, session, found)
         loop = LoopSettings(
             batch.size,
-            settings.target_iter,
+            settings.goal,
             settings.save_interval_min * 60,
             wait_for_close=console.interactive(),
         )
-        samplers: dict[str, Any] = {stream: sampler}
+        rounds = Rounds(
+            session,
+            samplers,
+            by_processor(samplers),
+            loop,
+            settings,
+            at_saved_state,
+            by_processor,
+            multiple=gpu_count(device.device),
+        )
         with single_threaded_opencv(), open_watchers(session, samplers, settings) as watchers:
-            watchers.result = train_session(
-                session,
-                samplers,
-                loop,
-                commands=watchers.commands,
-                preview=watchers.preview,
-                status=watchers.status,
-                more_callbacks=[*watchers.callbacks, DoubtCovered(model, sampler)],
-            )
+            watchers.callbacks.append(DoubtCovered(sampler))
+            watchers.result = rounds.train(watchers)
     print_result(session, watchers.result, preview=settings.preview)
     return watchers.result
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,8 @@ class Coach(Callback):
 
     def _advise(self, run: TrainingRun, now: float) -> None:
         found = advise(run.session.curve)
+        if found.kind == "plateau" and run.more_stages:
+            found = replace(found, text=f"{_rests()}; the next stage of the recipe is still to come.")
         run.advice = found.text
         run.goal.rested = found.harmful or _rested(run)
         run.goal.estimate = None if run.more_stages else found.seconds_left
@@ -188,7 +190,11 @@ def _plateau(curve: LossHistory) -> Advice | None:
     values = np.stack([curve.column(side + part) for side in SIDES for part in PARTS.values()], axis=1)
     if window < ROWS_OF_WINDOW or not plateau(values, window):
         return None
-    return Advice("plateau", f"Nothing improved for {time_text(2 * WINDOW)} on the faces held out: {_next(curve)}", 0.0)
+    return Advice("plateau", f"{_rests()}: {_next(curve)}", 0.0)
+
+
+def _rests() -> str:
+    return f"Nothing improved for {time_text(2 * WINDOW)} on the faces held out"
 
 
 def _next(curve: LossHistory) -> str:
@@ -206,7 +212,7 @@ def _next(curve: LossHistory) -> str:
 
 
 def _improves(curve: LossHistory) -> Advice:
-    """What improves most, and for how long it will: errors fall with a power of the time."""
+    """What improves most, and for how long it will."""
     seconds = curve.column("seconds")
     span = min(WINDOW, max(LEAST_SECONDS, float(seconds[-1] - seconds[0]) / 2))
     window = max(_window(curve, span), 1)
@@ -220,21 +226,29 @@ def _improves(curve: LossHistory) -> Advice:
         return Advice("improves", f"Nothing improved in the last {time_text(span)}; that may be chance: train on.")
     verb = "improve" if most.endswith("s") else "improves"
     said = f"{most[0].upper()}{most[1:]} still {verb}, by {gains[most]:.0%} in the last {time_text(span)}"
-    if seconds[-1] - seconds[0] < 2 * WINDOW:
+    left_of_all = [_seconds_left(curve, side + part) for side in SIDES for part in PARTS.values()]
+    known = [left for left in left_of_all if left is not None]
+    if seconds[-1] - seconds[0] < 2 * WINDOW or not known:
         return Advice("improves", f"{said}: train on.")
-    left = min(max(_seconds_left(curve, side + part) for side in SIDES for part in PARTS.values()), LONGEST)
+    left = min(max(known), LONGEST)
     more = "a day and more" if left == LONGEST else f"about {time_text(_rounded(left))} more"
     return Advice("improves", f"{said}: {more} before nothing does.", left)
 
 
-def _seconds_left(curve: LossHistory, name: str) -> float:
-    """Return how long an error goes on to fall by `LEAST_GAIN` per window, as c t^-p fits its later two thirds."""
-    seconds, errors = curve.column("seconds").astype(float), curve.column(name).astype(float)
-    late = (seconds > seconds[-1] / 3) & np.isfinite(errors) & (errors > 0)
-    if late.sum() < ROWS_OF_WINDOW:
-        return 0.0
-    power = -float(np.polyfit(np.log(seconds[late]), np.log(errors[late]), 1)[0])
-    return max(0.0, power * WINDOW / LEAST_GAIN - float(seconds[-1]))
+def _seconds_left(curve: LossHistory, name: str) -> float | None:
+    """Return how long an error goes on to fall by `LEAST_GAIN` per window; None where too little is known.
+
+    It falls as c n^-p with the iterations n, which is fitted to the later two thirds; with the time it does not, where
+    something else slowed the machine down for a while. The pace is that of the last window.
+    """
+    at, seconds, errors = (curve.column(column).astype(float) for column in ("iteration", "seconds", name))
+    late = (at > at[-1] / 3) & np.isfinite(errors) & (errors > 0)
+    rows = max(2, _window(curve, WINDOW))
+    pace = (at[-1] - at[-rows]) / max(seconds[-1] - seconds[-rows], 1e-9)
+    if late.sum() < ROWS_OF_WINDOW or not pace > 0:
+        return None
+    power = -float(np.polyfit(np.log(at[late]), np.log(errors[late]), 1)[0])
+    return max(0.0, power * WINDOW / LEAST_GAIN - at[-1] / pace)
 
 
 def _window(curve: LossHistory, span: float) -> int:

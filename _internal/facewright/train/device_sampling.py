@@ -40,6 +40,11 @@ class Sampling:
     reason: str
 
 
+def by_processor(samplers: Mapping[str, Sampler], because: str = "") -> Sampling:
+    """Let the samplers make the samples, on the processor."""
+    return Sampling(samplers, f"made by the processor{because}")
+
+
 def start_sampling(
     session: TrainingSession, samplers: Mapping[str, Sampler], *, asked: str, device: Device
 ) -> Sampling:
@@ -57,11 +62,11 @@ def start_sampling(
         UserError: A face cannot be read; the device is asked for and makes other images, or none.
     """
     if asked == "host" or (asked == "auto" and device.kind != "gpu"):
-        return Sampling(samplers, "made by the processor")
+        return by_processor(samplers)
     model = session.model
     transfers = {sample.transfer for of_stream in samplers.values() for sample in of_stream.samples}
     if hard := sorted(transfers - {"none", *LINEAR_TRANSFERS}):
-        return Sampling(samplers, f"made by the processor, which alone can do the colour transfer {hard[0]}")
+        return by_processor(samplers, f", which alone can do the colour transfer {hard[0]}")
     bound = MEMORY_SHARE * gpus.free_memory(device) / len(samplers)
     # Where the faces lie is decided once for a model: what is free changes, by them and by a memory that was full.
     draws = {name: Draws(of, bound, there=model.makers[name].holds_faces) for name, of in samplers.items()}
@@ -84,7 +89,7 @@ def start_sampling(
             f"let the processor make them:{again('--sampling', 'host')}",
         )
     console.warn(f"The samples are made by the processor, because the GPU could not: {problem}.")
-    return Sampling(samplers, "made by the processor")
+    return by_processor(samplers)
 
 
 def _difference(model: Trainable, samplers: Mapping[str, Sampler], draws: Mapping[str, Draws], count: int) -> float:

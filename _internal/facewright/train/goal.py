@@ -73,6 +73,7 @@ class Goal:
         estimate: Time that is still worth training, by the curves; None where not known.
         clock: Seconds that never run backwards.
         wall: Seconds since 1970.
+        began: When its time began to count, by the clock; None before.
     """
 
     iteration: int = 0
@@ -83,14 +84,12 @@ class Goal:
     estimate: float | None = None
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-
-    def __post_init__(self) -> None:
-        """Begin to count."""
-        self.start()
+    began: float | None = None
 
     def start(self) -> None:
-        """Count the time of this run from now."""
-        self._began = self.clock()
+        """Begin a round: the first one begins to count the time; what came to rest may move again."""
+        self.began = self.clock() if self.began is None else self.began
+        self.rested, self.estimate = False, None
 
     def __bool__(self) -> bool:
         return bool(self.iteration or self.seconds or self.at or self.plateau)
@@ -123,11 +122,14 @@ class Goal:
         """Return how much of the way is done, 0..1: of the iterations, or of the time that this run has."""
         left, until = self._time_left(), times.seconds_left(iteration, self.iteration)
         if left is not None and (until is None or left < until):
-            done = self.clock() - self._began
+            done = self._done()
             return done / max(done + left, 1e-9)
         return min(1.0, iteration / self.iteration) if self.iteration else None
 
     def _time_left(self) -> float | None:
-        left = [self.seconds - (self.clock() - self._began)] if self.seconds else []
+        left = [self.seconds - self._done()] if self.seconds else []
         left += [self.at - self.wall()] if self.at else []
         return max(0.0, min(left)) if left else None
+
+    def _done(self) -> float:
+        return 0.0 if self.began is None else self.clock() - self.began

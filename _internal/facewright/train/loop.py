@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from facewright.nn import backends
@@ -37,10 +37,7 @@ class LoopSettings:
 
     Attributes:
         batch_size: Samples per stream and iteration.
-        target: Iteration at which to stop; 0 for none.
-        seconds: Time of training after which to stop; 0 for none.
-        until: Moment at which to stop, in seconds since 1970; 0 for none.
-        plateau: Whether to stop when nothing improves any more.
+        goal: When it stops by itself; its time counts from the first round that it is given to.
         save_seconds: Longest time between two autosaves; those of a young run are closer.
         backup_seconds: Time between two backups; 0 for none.
         first_save_seconds: Time until the first autosave.
@@ -51,15 +48,12 @@ class LoopSettings:
     """
 
     batch_size: int
-    target: int = 0
+    goal: Goal = field(default_factory=Goal)
     save_seconds: float = 600.0
     backup_seconds: float = 0.0
     first_save_seconds: float = 60.0
     retry_seconds: float = 60.0
     wait_for_close: bool = False
-    seconds: float = 0.0
-    until: float = 0.0
-    plateau: bool = False
     read_every: int = 1
 
 
@@ -126,8 +120,7 @@ def train_session(
         callbacks.append(updates)
     if preview and settings.wait_for_close:
         callbacks.append(WaitForClose(preview))
-    goal = Goal(settings.target, settings.seconds, settings.until, settings.plateau)
-    run = TrainingRun(session, callbacks, commands, status, goal=goal)
+    run = TrainingRun(session, callbacks, commands, status, goal=settings.goal)
     return TrainingLoop(run, sources, settings.batch_size, settings.read_every).train()
 
 

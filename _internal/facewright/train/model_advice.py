@@ -27,6 +27,12 @@ WHICH = (
         "liaef128; liaef128yaw if src rarely looks where dst looks",
         "likewise",
     ),
+    (
+        "a large GPU, and the wish for detail; a model folder of DeepFaceLab",
+        "saehd (any size and face; opens old folders): see docs/train.md",
+        "a day or more; `--recipe overnight`",
+    ),
+    ("the same, and the wish to choose in conversion how much of src shows", "amp (whole face)", "likewise"),
     ("the wish for a portrait of src that moves as dst does", "avatar: see docs/avatar.md", "likewise"),
 )
 

@@ -26,8 +26,8 @@ SAMPLING = {
 
 
 @dataclass(frozen=True)
-class GoalOptions:
-    """What is trained, and how long."""
+class ModelChoice:
+    """What is trained."""
 
     model: str = option(
         "quick" if "quick" in MODELS else next(iter(MODELS)),
@@ -42,6 +42,12 @@ class GoalOptions:
         "Name of the model: its folder in model/; without it the model saved last, or the network's name.",
         check=check_chosen,
     )
+
+
+@dataclass(frozen=True)
+class GoalOptions:
+    """How long."""
+
     target_iter: int = option(
         0,
         "Iteration at which to stop; 0 trains until you stop it.",
@@ -56,6 +62,18 @@ class GoalOptions:
         check=parse_time_of_day,
         remember=False,
     )
+
+    @property
+    def goal(self) -> Goal:
+        """When the training stops by itself."""
+        rest = self.until.strip().lower() == PLATEAU
+        return Goal(self.target_iter, parse_span(self.for_), parse_time_of_day(self.until), rest)
+
+
+@dataclass(frozen=True)
+class StartOptions:
+    """From what it starts, and in which stages it goes."""
+
     recipe: str = option(
         NONE,
         "Stages of the training, which switch its options when they are due: none, kept (the model's own, in its "
@@ -67,12 +85,6 @@ class GoalOptions:
     new_src: bool = option(False, "With --start-from: src is a different person than that model's.")
     pretrain: str = option("", "Pretrain on this folder with aligned faces of many people.")
     seed: int = option(0, "Random seed of a new model.", low=0, high=2**31 - 1)
-
-    @property
-    def goal(self) -> Goal:
-        """When the training stops by itself."""
-        rest = self.until.strip().lower() == PLATEAU
-        return Goal(self.target_iter, parse_span(self.for_), parse_time_of_day(self.until), rest)
 
 
 @dataclass(frozen=True)
@@ -185,5 +197,5 @@ class WatchOptions:
 
 
 @dataclass(frozen=True)
-class TrainOptions(WatchOptions, DeviceOptions, SavingOptions, LearningOptions, GoalOptions):
+class TrainOptions(WatchOptions, DeviceOptions, SavingOptions, LearningOptions, StartOptions, GoalOptions, ModelChoice):
     """What the user decides at every run."""

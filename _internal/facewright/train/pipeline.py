@@ -1,7 +1,7 @@
 """A training from the options to the saved model: faces, model, device, samplers, loop."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from facewright.core import console, machine
 from facewright.core.hints import hint
 from facewright.core.images import single_threaded_opencv, write_image
+from facewright.core.options import declared, show
 from facewright.core.workers import threads
 from facewright.core.workspace import Workspace
 from facewright.data.sampler import Sampler
@@ -39,13 +40,13 @@ from facewright.train.measure import HeldOutFaces
 from facewright.train.model_prompt import ask_for_changes, saved_with_model
 from facewright.train.options import TrainOptions
 from facewright.train.preview import draw_samples
-from facewright.train.recipe_names import KEPT, STATE
+from facewright.train.recipe_names import KEPT, NONE, STATE
 from facewright.train.rounds import Rounds
 from facewright.train.samplers import held_out_samplers, make_samplers, sampler_workers
 from facewright.train.session import TrainingSession
 from facewright.train.setup import ChosenDevice, find_saved_state, open_session, save_first_state, start_device
 from facewright.train.stages import Stages, check_parts, choose_stages
-from facewright.train.step_times import note_step_time, step_times
+from facewright.train.step_times import note_step_time, of_usual_size, step_times
 from facewright.train.summary import model_rows, print_box, print_ending
 from facewright.train.watch import open_watchers
 from facewright.train.window import open_preview_window
@@ -98,6 +99,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
         device = start_device(options, found)
         stages = _stages(options, saved)
         of_run, of_model = stages.values if stages else ({}, {})
+        _tell_overruled([(options, of_run), (model_options, of_model)])
         options = dataclasses.replace(options, **of_run)
         session = open_session(workspace, options, model_options, found, of_model)
         if stages:
@@ -125,8 +127,9 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
                 session, samplers, sampling, settings, options, make, start, stages, gpu_count(device.device)
             )
             result = _run_loop(rounds, options, _measured(workspace, session, faces, options, samplers))
-            size = session.notes["batch"]
-            note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
+            if of_usual_size(session.options):
+                size = session.notes["batch"]
+                note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
     return TrainingReport(session.folder, session.iteration, result)
 
@@ -165,6 +168,18 @@ def _stages(options: TrainOptions, saved: Mapping[str, Any]) -> Stages | None:
     if stages and options.recipe != KEPT:
         stages.recipe = ask_for_changes(stages.recipe)
     return stages
+
+
+def _tell_overruled(switched: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+    """Name what was asked for and is otherwise in this stage of the recipe."""
+    for options, values in switched:
+        for spec in declared(type(options)) if options else ():
+            asked = getattr(options, spec.name)
+            if spec.name in values and asked not in (spec.default, values[spec.name]):
+                console.say(
+                    f"{spec.flag} is {show(values[spec.name]) or 'none'} in this stage of the recipe, not "
+                    f"{show(asked) or 'none'}. Without a recipe: --recipe {NONE}"
+                )
 
 
 def _hold_out(session: TrainingSession, faces: FaceStreams, options: TrainOptions, saved: Mapping[str, Any]) -> HoldOut:
@@ -253,7 +268,7 @@ def _recipe_rows(stages: Stages | None) -> list[tuple[str, str]]:
 
 def _time_rows(session: TrainingSession, options: TrainOptions) -> list[tuple[str, str]]:
     """Return how long it takes, where that is known."""
-    known = step_times().get(session.kind)
+    known = step_times().get(session.kind) if of_usual_size(session.options) else None
     if known is None or not options.target_iter:
         return []
     return [("time", known.describe(max(0, options.target_iter - session.iteration)))]
@@ -273,13 +288,10 @@ def _mask_rows(faces: FaceStreams, options: TrainOptions) -> list[tuple[str, str
 def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal, device: Device) -> LoopSettings:
     return LoopSettings(
         batch.size,
-        options.target_iter,
+        goal,
         options.save_interval_min * 60,
         options.autobackup_hours * 3600,
         wait_for_close=console.interactive(),
-        seconds=goal.seconds,
-        until=goal.at,
-        plateau=goal.plateau,
         read_every=READ_EVERY if device.kind == "gpu" else 1,  # a processor gains nothing
     )
 

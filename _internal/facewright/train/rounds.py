@@ -5,7 +5,6 @@ What ends a round is saved, or its last saved state is; the network is then buil
 of another process would.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,8 +19,6 @@ from facewright.train.session import TrainingSession
 from facewright.train.setup import named_parts
 from facewright.train.stages import FollowRecipe, Stages
 from facewright.train.watch import Watchers
-
-LEAST_SECONDS = 1e-3  # of a round; none at all would mean that it has no end
 
 
 @dataclass
@@ -57,14 +54,14 @@ class Rounds:
             UserError: The memory holds no batch at all; or as `train_session`.
         """
         followed = [FollowRecipe(self.stages)] if self.stages else []
-        first, clock = self.session.iteration, time.monotonic()
+        first = self.session.iteration
         while True:
             began = self.session.iteration
             try:
                 result = train_session(
                     self.session,
                     self.sampling.sources,
-                    self._settings_after(time.monotonic() - clock),
+                    self.settings,
                     commands=watchers.commands,
                     preview=watchers.preview,
                     status=watchers.status,
@@ -80,11 +77,6 @@ class Rounds:
                 continue
             # Not inside `except`: the error's traceback would hold what lies in the full memory.
             self._take_less(watchers)
-
-    def _settings_after(self, seconds: float) -> LoopSettings:
-        """Return the settings of a round that begins so many seconds after the first."""
-        left = self.settings.seconds - seconds
-        return replace(self.settings, seconds=max(left, LEAST_SECONDS)) if self.settings.seconds else self.settings
 
     def _begin_stage(self) -> None:
         """Build the network anew with the options of the stage; what was trained is saved."""

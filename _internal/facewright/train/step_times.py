@@ -5,10 +5,12 @@ A kind that was not trained here yet is estimated from one that was, by the proc
 
 import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 from facewright.core.errors import UserError
 from facewright.core.files import make_folder, read_json, write_json
 from facewright.core.json_data import dict_of, fields, number, text, whole
+from facewright.core.options import declared
 from facewright.core.user_defaults import defaults_file
 from facewright.models.registry import model_classes
 from facewright.train.console_line import time_text
@@ -34,6 +36,15 @@ class StepTime:
         """Say how long some iterations take."""
         how = "by its last training here" if self.measured else "a rough estimate by another model's training here"
         return f"about {time_text(self.milliseconds * iterations / 1000)}, {how}"
+
+
+def of_usual_size(options: Any) -> bool:
+    """Whether a network is as large as its kind is without a word; times are known by kind alone.
+
+    Args:
+        options: Those of the model.
+    """
+    return all(spec.per_run or getattr(options, spec.name) == spec.default for spec in declared(type(options)))
 
 
 def note_step_time(kind: str, batch: int, device: str, milliseconds: float, steps: int) -> None:
