@@ -6,6 +6,7 @@ from facewright.commands import quickstart
 from facewright.core.errors import UserError
 from facewright.core.hints import SCRIPTS
 from facewright.core.workspace import Workspace
+from facewright.train.pipeline import TrainingReport
 from facewright.train.step_times import note_step_time
 
 
@@ -54,6 +55,18 @@ def test_values_that_do_not_fit_are_refused_and_nothing_runs(workspace: Workspac
 
 def test_it_says_how_long_it_takes(tmp_path, monkeypatch):
     monkeypatch.setenv("FACEWRIGHT_DEFAULTS", str(tmp_path / "defaults.toml"))
-    assert "11 min on two processor cores" in quickstart.how_long(4000)
+    usual, whole = quickstart.Options(), quickstart.Options(for_="")
+    assert "two processor cores" in quickstart.how_long(whole) and "6 min" not in quickstart.how_long(whole)
+    assert "6 min" in quickstart.how_long(usual), "it ends before all iterations are done"
     note_step_time("quick", 8, "CPU", 60.0, steps=100)
-    assert "4 min" in quickstart.how_long(4000) and "cores" not in quickstart.how_long(4000)
+    for options in (usual, whole):
+        assert "4 min" in quickstart.how_long(options) and "cores" not in quickstart.how_long(options)
+        assert "6 min" not in quickstart.how_long(options)
+
+
+def test_a_training_that_ran_out_of_time_says_how_far_it_came_and_how_to_go_on(tmp_path):
+    options = quickstart.Options(for_="90s")
+    (training,) = (step for step in quickstart.steps(options) if step.command == "train")
+    assert "--for 90s" in training.line and "--target-iter 4000" in training.line
+    said = quickstart.too_short(TrainingReport(tmp_path, 812), options)
+    assert "812 of 4000" in said and "quickstart.sh --for 90s" in said.replace(".bat", ".sh")

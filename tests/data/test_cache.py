@@ -22,7 +22,7 @@ from train.tiny import save_faces
 
 SAMPLES = (
     Sample("warped", "image", 48, FaceType.FULL, warp=True),
-    Sample("small", "image", 16, FaceType.HALF),
+    Sample("small", "image", 10, FaceType.HALF),
     Sample("mask", "mask", 48, FaceType.FULL),
 )
 

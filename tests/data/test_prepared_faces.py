@@ -3,13 +3,15 @@
 import base64
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from convert.drawn_faces import landmarks, scene
 from facewright.core.images import encode
 from facewright.data.sample import PreparedFace, Sample, make_sample, prepare_face
-from facewright.faces.align import FaceType
+from facewright.faces.align import FaceType, zoom_of
+from facewright.faces.dfl_crop import face_matrix
 from facewright.faces.record import FaceRecord
 
 SIDE = 256
@@ -41,6 +43,16 @@ def test_an_output_is_the_same_whatever_else_is_asked_for(size):
     # What is made of it has no more noise than an average of so many pixels.
     assert alone[0].std() < 2.5 * noise().std() / 255 / (SIDE / size)
     assert together[1].std() > 2 * alone[0].std()
+
+
+def test_a_face_with_twice_the_pixels_of_an_output_is_resampled_once():
+    sample = Sample("image", "image", 128, FaceType.FULL, interpolation="cubic")
+    image, matrix = scene(SIDE, SIDE), face_matrix(POINTS, FaceType.FULL, 128)
+    assert 1.8 < 1 / zoom_of(matrix) < 2.2, "the usual: an aligned face of 256 px for a model of 128 px"
+    (made,) = make_sample(prepare_face(image, RECORD, [sample]), [sample], None)
+    np.testing.assert_array_equal(
+        made, cv2.warpAffine(image, matrix, (128, 128), flags=cv2.INTER_CUBIC) / np.float32(255)
+    )
 
 
 def with_mask(mask):

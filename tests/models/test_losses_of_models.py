@@ -112,16 +112,21 @@ def amp(src, dst):
 
 
 def quick(src, dst):
-    """Eyes and mouth count four times; a tenth of the absolute error is the background's; the plain DSSIM is told."""
+    """Eyes and mouth count four times; a tenth of the absolute error is the background's; the plain DSSIM is told.
+
+    Both at every second pixel, both ways.
+    """
+
+    def unlike(face):
+        return 1 - plain.ssim(face.target * face.hull, face.picture * face.hull)[:, ::2, ::2]
 
     def total(face):
         weight = face.hull * (1 + 3 * face.focus)
-        inner = weight[:, 5:-5, 5:-5]
-        unlike = 1 - plain.ssim(face.target * face.hull, face.picture * face.hull).mean(-1, keepdims=True)
-        of_dssim = (inner * unlike).sum() / inner.sum() / 2
+        inner = weight[:, 5:-5:2, 5:-5:2]
+        of_dssim = (inner * unlike(face).mean(-1, keepdims=True)).sum() / inner.sum() / 2
         return of_dssim + 3 * weighted_mae(face, weight + 0.1) + 0.5 * plain.mae(face.hull, face.mask)
 
-    return total(src) + total(dst), {"src": masked_dssim(src), "dst": masked_dssim(dst)}
+    return total(src) + total(dst), {name: unlike(face).mean() / 2 for name, face in (("src", src), ("dst", dst))}
 
 
 def gan(perceptual):

@@ -78,6 +78,10 @@ def test_weighted_errors_equal_numpy():
     inner = weight[:, 5:-5, 5:-5]
     expected = (inner * (1 - similarity.mean(-1, keepdims=True))).sum() / inner.sum() / 2
     assert float(losses.weighted_dssim(similarity, weight)) == pytest.approx(expected, rel=1e-5)
+    some, beside = losses.ssim_map(a, b, every=2), weight[:, 5:-5:2, 5:-5:2]
+    np.testing.assert_allclose(some, similarity[:, ::2, ::2], atol=1e-6)
+    expected = (beside * (1 - similarity[:, ::2, ::2].mean(-1, keepdims=True))).sum() / beside.sum() / 2
+    assert float(losses.weighted_dssim(some, weight, every=2)) == pytest.approx(expected, rel=1e-5)
     assert float(losses.masked_dssim(a, b, weight)) == pytest.approx(
         plain_losses.dssim(a * weight, b * weight), abs=2e-6
     )

@@ -37,7 +37,7 @@ from facewright.data.store import bytes_of, decode_face
 from facewright.faces.faceset import FaceFile
 from facewright.faces.record import are_landmarks
 
-PREPARED = 2  # counts up when `prepare_face` makes something else of a face
+PREPARED = 3  # counts up when `prepare_face` makes something else of a face
 MAGIC = b"FWF1"
 TRAILER = 24
 MIN_FREE_BYTES = 1 << 30  # bytes that stay free on the disk: saving the model matters more

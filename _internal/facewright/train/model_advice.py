@@ -10,7 +10,7 @@ WHICH = (
     (
         "no GPU, or a few minutes",
         "quick (full face, 128 px)",
-        "4,000 iterations for a short clip: the ten minutes of the quick start",
+        "4,000 iterations for a short clip: the six minutes of the quick start",
     ),
     (
         "a small GPU (2 GB), a first look",
