@@ -81,6 +81,30 @@ def test_frames_of_16_bits(workspace: Workspace, codec: str, alpha: bool) -> Non
     found = decoded(path, "rgba64le" if alpha else "rgb48le").astype(int)
     difference = np.abs(found - wanted)
     assert difference.max() == 0 if codec == "ffv1" else difference[..., :3].mean() < 3 * 257
+    assert difference[..., 3:].max(initial=0) < 65  # ProRes has 10 bits of alpha
+
+
+def test_white_of_16_bits_is_white(workspace: Workspace) -> None:
+    filled(workspace, alpha=False, frames=2, size="64x48")
+    for path in workspace.dst.merged_dir.iterdir():
+        cv2.imwrite(str(path), np.full((48, 64, 3), 65535, np.uint16))
+    path = make(workspace, codec="prores").video
+    with av.open(str(path)) as container:
+        luma = np.frombuffer(next(container.decode(video=0)).planes[0], "<u2")
+    assert abs(int(np.median(luma)) / 4 - 940) <= 1
+
+
+def test_a_jpeg_has_no_alpha_whatever_its_bytes(workspace: Workspace) -> None:
+    frames = filled(workspace, alpha=False, frames=2, size="64x48")
+    for path, image in zip(workspace.dst.frames(), frames, strict=True):
+        (workspace.dst.merged_dir / path.name).unlink()
+        for quality in range(60, 100):
+            data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+            if data[25] in (4, 6):  # where a PNG says that it has alpha
+                break
+        (workspace.dst.merged_dir / f"{path.stem}.jpg").write_bytes(data)
+    assert data[25] in (4, 6)
+    assert probe(make(workspace, codec="prores").video).pixel_format == "yuv444p12le"
 
 
 @pytest.mark.parametrize("alpha", [False, True])

@@ -10,6 +10,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.command import Command
+from facewright.core.files import list_files
 from facewright.core.hints import again, hint
 from facewright.core.options import PromptPlan, option
 from facewright.core.workspace import Workspace
@@ -20,6 +21,10 @@ from facewright.video.timing import Timing
 
 SIDE_CHOICES = {"src": "data_src, the face to take", "dst": "data_dst, the video to change (always every frame)"}
 FORMAT_CHOICES = {"png": "exact, larger", "jpg": "a third of the size, not quite exact"}
+DEPTH_CHOICES = {
+    "video": "PNG of 16 bits, about three times as large, where the video has more than 8",
+    "8": "8 bits, whatever the video has",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,12 @@ class Options:
         applies_when=lambda values: values["side"] == "src",
     )
     image_format: str = option("png", "Format of the frames.", choices=FORMAT_CHOICES)
+    depth: str = option(
+        "video",
+        "Bits a channel of data_dst's frames. Those of data_src have 8, for the training takes no more.",
+        choices=DEPTH_CHOICES,
+        applies_when=lambda values: values["side"] == "dst" and values["image_format"] == "png",
+    )
     video_track: int = option(
         0,
         "Number of the video track to take where the file has several; 0 takes the main one.",
@@ -68,8 +79,9 @@ def run(workspace: Workspace, options: Options) -> ExtractFramesReport:
     """
     side = workspace.side(options.side)
     fps = options.fps if options.side == "src" else 0.0
+    deep = options.side == "dst" and options.depth == "video"
     settings = FrameSettings(fps, options.image_format, options.video_track)
-    report = extract_frames(workspace, side, settings, redo=options.redo)
+    report = extract_frames(workspace, side, settings, redo=options.redo, deep=deep)
     say_report(report, options.side)
     report.check_whole()
     if options.side == "src":
@@ -96,6 +108,12 @@ def say_report(report: ExtractFramesReport, side: str) -> None:
         f"Wrote {console.counted(report.written, 'frame')} of {width}x{height} to {report.frames_dir} "
         f"({float(timing.rate):.6g} frames per second, {'constant' if timing.constant else 'variable'} rate)."
     )
+    if timing.bits > 8:
+        taken = sum(path.stat().st_size for path in list_files(report.frames_dir, (".png",)))
+        console.say(
+            f"They have {timing.bits} bits a channel, for {info.path.name} has more than 8, and take "
+            f"{taken / 1e6:.0f} MB; with --depth 8 it would be about a third."
+        )
     if report.resumed:
         console.say(f"There from the run before: {console.counted(report.resumed, 'frame')}.")
     for change in timing.changes:

@@ -69,6 +69,11 @@ class Prediction:
     mask: NDArray[np.float32]
     dst_mask: NDArray[np.float32] | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in (self.image, self.mask, self.dst_mask) if array is not None)
+
     def __getitem__(self, rows: slice) -> "Prediction":
         """Return some of the faces."""
         return Prediction(self.image[rows], self.mask[rows], None if self.dst_mask is None else self.dst_mask[rows])

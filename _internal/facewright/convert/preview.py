@@ -1,11 +1,11 @@
 """A conversion to look at: any frame with any settings, at once. Window and page show it; nothing is written."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 
 import cv2
@@ -13,26 +13,31 @@ import numpy as np
 
 from facewright.convert.blend import Mode, mix, to_bytes
 from facewright.convert.edge import region_of
+from facewright.convert.kept import Kept
 from facewright.convert.masks import DstFace
 from facewright.convert.matching import faces_there
 from facewright.convert.parameters import ConvertOptions, Parameters, resolve_parameters
 from facewright.convert.pipeline import ModelInput, Predict, Prediction, blend_faces, cut_faces
-from facewright.core.images import Image, read_image
+from facewright.core.images import Image, in_bytes, read_image
 from facewright.faces.color import Picture
 from facewright.faces.color_transfer import ColorTransfer, transfer
 from facewright.faces.mask import Mask
 from facewright.models.spec import ConverterDefaults
 
-KEPT_BYTES = 256 << 20  # of decoded frames
-KEPT_FRAMES = 3  # however large: the one that is shown, and those beside it that are predicted ahead
-KEPT_RESULTS = 8  # so that going to and fro between two views is no work
-KEPT_COLOURS = 32  # faces
+KEPT_BYTES = 256 << 20  # of decoded frames with their predictions
+KEPT_RESULT_BYTES = 64 << 20  # so that going to and fro between frames and views is no work
+KEPT_FRAMES = 3  # and results, however large: those of the one that is shown, and of those beside it
+KEPT_COLOUR_BYTES = 32 << 20  # of faces
+KEPT_COLOURS = 2
 CLOSE_UP = 1.7  # side of the close-up, in sides of the box around the landmarks
 SIDE_PX = 720  # of the close-up
 MASK_COLOUR = (0.1, 0.9, 0.2)  # BGR
 MASK_OPACITY = np.float32(0.6)
 WIPE_COLOUR = (255, 255, 255)
 NO_AREA = (Mode.RAW_PREDICT, Mode.ORIGINAL)  # these replace the whole frame, or nothing
+
+
+nbytes_of = attrgetter("nbytes")
 
 
 class View(StrEnum):
@@ -81,7 +86,7 @@ class PreviewFrame:
 
 @dataclass(frozen=True)
 class _Predicted:
-    """A frame, and of each model that replaces something there its faces and what it predicts."""
+    """A frame, uint8 or uint16, and of each model that replaces something there its faces and what it predicts."""
 
     image: Image
     shares: list[tuple[PreviewModel, list[DstFace], Prediction]]
@@ -91,13 +96,16 @@ class _Predicted:
     def faces(self) -> list[DstFace]:
         return [face for _, faces, _ in self.shares for face in faces]
 
+    @property
+    def nbytes(self) -> int:
+        return self.image.nbytes + sum(prediction.nbytes for _, _, prediction in self.shares)
+
 
 class _RememberedColours:
     """Moves colours and keeps the results: of the slow kinds a change of another control asks for the same again."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, Picture] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept = Kept[bytes, Picture](nbytes_of, KEPT_COLOUR_BYTES, KEPT_COLOURS)
 
     def __call__(self, kind: ColorTransfer, image: Picture, like: Picture, mask: Mask, like_mask: Mask) -> Picture:
         """See `facewright.faces.color_transfer.transfer`."""
@@ -105,13 +113,10 @@ class _RememberedColours:
         for array in (image, like, mask, like_mask):
             digest.update(array.tobytes())
         key = digest.digest()
-        with self._lock:
-            done = self._kept.pop(key, None)
-        done = transfer(kind, image, like, mask, like_mask) if done is None else done
-        with self._lock:
-            self._kept[key] = done
-            while len(self._kept) > KEPT_COLOURS:
-                self._kept.popitem(last=False)
+        done = self._kept.get(key)
+        if done is None:
+            done = transfer(kind, image, like, mask, like_mask)
+            self._kept.put(key, done)
         return done
 
 
@@ -130,10 +135,9 @@ class ConversionPreview:
         self.frames = frames
         self.unseen: set[int] = set()
         self._models = models
-        self._kept: OrderedDict[int, _Predicted] = OrderedDict()
-        self._results: OrderedDict[tuple[int, ConvertOptions, bool], Image] = OrderedDict()
+        self._kept = Kept[int, _Predicted](nbytes_of, KEPT_BYTES, KEPT_FRAMES)
+        self._results = Kept[tuple[int, ConvertOptions, bool], Image](nbytes_of, KEPT_RESULT_BYTES, KEPT_FRAMES)
         self._colours = _RememberedColours()
-        self._lock = threading.Lock()
         self._predicting = threading.Lock()  # of its own: what is kept is there while another frame is predicted
 
     def render(
@@ -158,24 +162,23 @@ class ConversionPreview:
             wipe: Where that line is, as a share of the width; before is on its left.
 
         Returns:
-            (h, w, 3) uint8 BGR.
+            (h, w, 3) uint8 BGR, also of a frame of 16 bits a channel, which is converted in all of them.
 
         Raises:
             UserError: The frame cannot be read, or the prediction is no image.
         """
         known = self._predicted(at, options)
-        after = known.image if view is View.BEFORE else self._result(at, options, known, mask=view is View.MASK)
-        shown = [known.image, after] if view in (View.BESIDE, View.WIPE) else [after]
+        before = in_bytes(known.image)
+        after = before if view is View.BEFORE else self._result(at, options, known, mask=view is View.MASK)
+        shown = [before, after] if view in (View.BESIDE, View.WIPE) else [after]
         if close_up and known.faces:
             shown = [_close_up(image, known.faces, side) for image in shown]
         return _wiped(shown[0], shown[1], wipe) if view is View.WIPE else np.hstack(shown)
 
     def _result(self, at: int, options: ConvertOptions, known: _Predicted, *, mask: bool) -> Image:
         key = at, options, mask
-        with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-                return self._results[key]
+        if (kept := self._results.get(key)) is not None:
+            return kept
         image, replaced = known.image, 0
         coverage = np.zeros(image.shape[:2], np.float32) if mask and Mode(options.mode) not in NO_AREA else None
         for model, faces, prediction in known.shares:
@@ -185,13 +188,9 @@ class ConversionPreview:
             cuts = cut_faces(known.image, faces, model.wanted, parameters)
             image, done = blend_faces(image, cuts, prediction, parameters, coverage, transfer=self._colours)
             replaced += len(faces) if parameters.mode is Mode.ORIGINAL else done
-        if coverage is not None:
-            image = _tinted(known.image, coverage)
-        with self._lock:
-            (self.unseen.add if replaced < len(known.faces) else self.unseen.discard)(at)
-            self._results[key] = image
-            while len(self._results) > KEPT_RESULTS:
-                self._results.popitem(last=False)
+        image = in_bytes(image) if coverage is None else _tinted(in_bytes(known.image), coverage)
+        (self.unseen.add if replaced < len(known.faces) else self.unseen.discard)(at)
+        self._results.put(key, image)
         return image
 
     def _predicted(self, at: int, options: ConvertOptions) -> _Predicted:
@@ -204,29 +203,19 @@ class ConversionPreview:
         with self._predicting:
             if known := self._known(at, dst_mask=dst_mask):
                 return known
-            image = read_image(frame.path)
+            image = read_image(frame.path, deep=True)
             shares = []
             for model, faces in models:
                 if there := faces_there(image, faces):
                     cuts = cut_faces(image, there, model.wanted, Parameters())
                     shares.append((model, there, model.predict(cuts.images, dst_mask=dst_mask)))
             found = _Predicted(image, shares, dst_mask)
-            with self._lock:
-                self._kept[at] = found
-                self._kept.move_to_end(at)
-                while (
-                    len(self._kept) > KEPT_FRAMES and sum(one.image.nbytes for one in self._kept.values()) > KEPT_BYTES
-                ):
-                    self._kept.popitem(last=False)
+            self._kept.put(at, found)
             return found
 
     def _known(self, at: int, *, dst_mask: bool) -> _Predicted | None:
-        with self._lock:
-            known = self._kept.get(at)
-            if known is None or (dst_mask and not known.with_dst_mask):
-                return None
-            self._kept.move_to_end(at)
-            return known
+        known = self._kept.get(at)
+        return None if known is None or (dst_mask and not known.with_dst_mask) else known
 
 
 def _wiped(before: Image, after: Image, wipe: float) -> Image:

@@ -1,4 +1,4 @@
-"""Reading and writing of images: uint8, BGR, any path the system can name."""
+"""Reading and writing of images: BGR, uint8 or uint16, any path the system can name."""
 
 import contextlib
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False
         name: The file's name, for the message.
         most: Most pixels that it may have. Its header is looked at before anything is decoded. Below `MAX_PIXELS`
             only PNG and JPEG are read: the headers of other formats are known to OpenCV alone.
-        deep: Return uint16 where the file has 16 bits a channel, instead of their upper 8.
+        deep: Return uint16 where the file has 16 bits a channel, instead of rounding them to 8.
         alpha: Return (h, w, 4), of a PNG that has alpha and is not turned.
 
     Raises:
@@ -82,7 +82,7 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False
     picture = None
     if data:
         try:
-            flags = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if deep and has_16_bits(data) else 0)
+            flags = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if has_16_bits(data) else 0)
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED if alpha else flags)
         except cv2.error as error:
             if "pixels" in str(error):
@@ -93,7 +93,8 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False
             f"an image: {', '.join(IMAGE_EXTENSIONS)}.",
             "delete this file, or make it again with the step that wrote it.",
         )
-    return np.asarray(picture)  # type: ignore[return-value]
+    image: Image = np.asarray(picture)  # type: ignore[assignment]
+    return image if deep else in_bytes(image)
 
 
 def has_16_bits(head: bytes) -> bool:
@@ -102,8 +103,11 @@ def has_16_bits(head: bytes) -> bool:
 
 
 def in_bytes(image: Image) -> Image:
-    """Return an image of 16 bits a channel with 8, any other as it is."""
-    return image if image.dtype == np.uint8 else np.asarray(np.rint(image / DEEPER), np.uint8)
+    """Return an image of 16 bits a channel rounded to 8, any other as it is.
+
+    All who look at deep frames in 8 bits take this one way, so that they see the same from a file and from a video.
+    """
+    return image if image.dtype == np.uint8 else np.asarray(cv2.convertScaleAbs(image, alpha=1 / DEEPER), np.uint8)
 
 
 def in_16_bits(image: Image) -> Image:

@@ -13,11 +13,12 @@ from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.files import IMAGE_EXTENSIONS, list_files, make_folder
 from facewright.core.hints import hint
-from facewright.core.images import Image, read_image
+from facewright.core.images import Image, in_bytes, read_image
 from facewright.core.names import MAX_FRAME_NAME
 from facewright.evaluate.subject import Subject
 from facewright.ui.contact_sheet import evenly
 from facewright.video.encode import EncodeSettings, VideoSegment, encode_segments, plan_segments
+from facewright.video.filters import frame_bits
 from facewright.video.frames import VideoFrames
 from facewright.video.probe import Colour, VideoInfo, probe
 
@@ -93,10 +94,10 @@ class VideoResult:
     def read(self, wanted: Sequence[int]) -> Iterator[Loaded]:
         """See `ResultSource`."""
         left = set(wanted)
-        for frame in VideoFrames(self.info, first=min(left) + 1):
+        for frame in VideoFrames(self.info, first=min(left) + 1, bits=frame_bits(self.info)):
             if frame.index - 1 in left:
                 left.discard(frame.index - 1)
-                yield frame.index - 1, partial(_given, frame.image)
+                yield frame.index - 1, partial(in_bytes, frame.image)
             if not left:
                 return
         if left:

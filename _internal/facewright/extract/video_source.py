@@ -7,12 +7,12 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
-from facewright.core.images import Image
+from facewright.core.images import Image, in_bytes
 from facewright.core.workspace import Side
 from facewright.extract.detection import READ_AHEAD, DecodedFrame
 from facewright.extract.log import ExtractionLog
 from facewright.extract.sources import Todo, video_identity
-from facewright.video.filters import fitted_note
+from facewright.video.filters import fitted_note, frame_bits
 from facewright.video.frames import VideoFrames, expected_count
 from facewright.video.glued import warn_of_second_file
 from facewright.video.named import side_video
@@ -102,10 +102,11 @@ class VideoSource:
 
     def _decoded(self, first: int, last: int | None, wanted: Callable[[int], bool]) -> Iterator[DecodedFrame]:
         """Yield the wanted frames from one number to another; None: to the end, which is then known."""
-        frames = VideoFrames(self._info, fps=self.fps, every=self.every, first=first)
+        bits = frame_bits(self._info) if self.side.name == "data_dst" else 8  # as their files have
+        frames = VideoFrames(self._info, fps=self.fps, every=self.every, first=first, bits=bits)
         for frame in frames:
             if wanted(frame.index):
-                yield DecodedFrame(self._path(frame.index), frame.image, self.video)
+                yield DecodedFrame(self._path(frame.index), in_bytes(frame.image), self.video)
             if frame.index == last:
                 return
         self._complaints = frames.decoder_errors

@@ -55,6 +55,7 @@ class SwappedFrames:
         predict: Name of a model -> what predicts with it; needed to encode only.
         on_done: Called with each finished frame.
         looked_at: Number of a frame -> faces of which it is asked whether the frame shows them.
+        bits: A channel of its frames, see `facewright.video.filters.frame_bits`.
 
     Attributes:
         shown: Of the frames that were looked at: whether they show one of their faces.
@@ -68,6 +69,7 @@ class SwappedFrames:
         predict: Mapping[str, Predict],
         on_done: Callable[[Done], Any] = lambda done: None,
         looked_at: Mapping[int, Sequence[DstFace]] | None = None,
+        bits: int = 8,
     ) -> None:
         self.shown: list[bool] = []
         self._info = info
@@ -76,10 +78,12 @@ class SwappedFrames:
         self._predict = predict
         self._on_done = on_done
         self._looked_at = looked_at or {}
+        self._bits = bits
 
     def identities(self) -> list[Any]:
         """See `ResultFrames`: the video, the number, the faces and how they are replaced."""
-        return [[decoded_frame_key(job, self._info.content), job.index] for job in self._jobs]
+        deep = [self._bits] if self._bits > 8 else []
+        return [[decoded_frame_key(job, self._info.content), job.index, *deep] for job in self._jobs]
 
     def encode(
         self, segments: Sequence[VideoSegment], settings: EncodeSettings, on_progress: Callable[[int], Any]
@@ -95,7 +99,7 @@ class SwappedFrames:
         passing = _Passing()
 
         def decoded() -> Iterator[Job]:
-            for job, frame in zip(jobs, VideoFrames(self._info, first=jobs[0].index), strict=False):
+            for job, frame in zip(jobs, self._frames(jobs[0].index), strict=False):
                 passing.write(frame)
                 self._look(frame)
                 yield job
@@ -105,6 +109,9 @@ class SwappedFrames:
             for done in convert_stream(decoded(), converter, executor):
                 self._on_done(done)
                 yield passing.take(done.job.index)
+
+    def _frames(self, first: int) -> VideoFrames:
+        return VideoFrames(self._info, first=first, bits=self._bits)
 
     def _look(self, frame: Frame) -> None:
         faces = self._looked_at.get(frame.index)

@@ -31,6 +31,7 @@ from facewright.extract.side_run import ModelLoader, open_side
 from facewright.faces.faceset import FaceFile
 from facewright.swap.frames import SwappedFrames
 from facewright.ui.contact_sheet import evenly
+from facewright.video.filters import frame_bits
 from facewright.video.frames import FrameSettings, VideoFrames, decoded_stamps, timing_of
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.result import (
@@ -139,12 +140,13 @@ def swap_video(
         cast = find_cast(workspace, order.options, models, matched)
         if cast.portrait:
             raise _makes_portraits(cast)
+        bits = timing.bits
         plan = ResultPlan((), cut_timeline(timing, range(len(timing.pts))), timing.colour, timing.assumed_matrix)
         audio, encoder = wanted_audio(info, order.encoding), hardware_encoder(order.encoding, timing.size)
         done: list[Done] = []
 
         def result_of(cast: Cast, frames: SwappedFrames) -> ResultFile:
-            encoding = encode_settings(plan, order.encoding, encoder)
+            encoding = encode_settings(plan, order.encoding, encoder, deep=bits > 8)
             container = order.encoding.container
             return ResultFile(
                 *(order.target, plan, encoding, container, info.path, audio, tags, workspace.trash),
@@ -154,19 +156,19 @@ def swap_video(
 
         options_of = _options_of(workspace, order, len(timing.pts))
         jobs = _jobs(scratch.dst, matched, order.options, cast, timing, options_of)
-        frames = SwappedFrames(info, jobs, timing.size, {})
+        frames = SwappedFrames(info, jobs, timing.size, {}, bits=bits)
         result = result_of(cast, frames)
         written, resumed = not result.finished(), 0
         if written:
             say_audio(audio, order.encoding)
-            say_limits(plan, order.encoding, timing.size)
+            say_limits(plan, order.encoding, timing.size, deep=bits > 8)
             if any(job.shares for job in jobs):
                 loaded, cast = load_cast(workspace, order.options, models, cast, jobs)
                 jobs = _jobs(scratch.dst, matched, order.options, cast, timing, options_of)
                 say_models(loaded, cast, order.options)
                 predict = {model.name: predict_with(model) for model in loaded}
                 looked_at = _looked_at(jobs, matched) if order.aligned else {}
-                frames = SwappedFrames(info, jobs, timing.size, predict, done.append, looked_at)
+                frames = SwappedFrames(info, jobs, timing.size, predict, done.append, looked_at, bits)
                 result = result_of(cast, frames)
             else:
                 console.say("No face is to be replaced: the video is encoded as it is.")
@@ -208,7 +210,8 @@ def _times(side: Side, info: VideoInfo) -> Timing:
         timing = read_timing(side.timing_file)
     except UserError:  # it is made anew
         timing = None
-    if timing is not None and timing.source_content == info.content:
+    bits = frame_bits(info)
+    if timing is not None and (timing.source_content, timing.bits) == (info.content, bits):
         return timing
     remove_tree(side.frames_dir)
     make_folder(side.frames_dir)
@@ -216,7 +219,7 @@ def _times(side: Side, info: VideoInfo) -> Timing:
     first = next(iter(VideoFrames(info)), None)
     stamps = decoded_stamps(info)
     size = first.image.shape[:2] if first else (0, 0)
-    timing = timing_of(info, (size[0], size[1]), FrameSettings(0.0, "png"), tuple(stamps), whole=True)
+    timing = timing_of(info, (size[0], size[1]), FrameSettings(0.0, "png", bits=bits), tuple(stamps), whole=True)
     write_timing(side.timing_file, timing)
     return timing
 

@@ -28,7 +28,9 @@ class Codec:
         containers: Those that take it, the usual one first.
         encoder: ffmpeg's encoder that runs on the processor.
         formats: Pixel formats without and with alpha; "" where it has no alpha.
-        deep_formats: The same for frames of 16 bits a channel; none where it takes them in the usual ones.
+        deep_formats: The same for frames of 16 bits a channel, on the processor; none where it takes them in the usual
+            ones. ProRes' own are deep.
+        kept_bits: How many bits of theirs it keeps.
         has_quality: Whether it is told a quality or a bitrate.
         hardware: Encoders that run on graphics chips, in the order in which they are tried.
         segments: Container of the pieces that are encoded and joined later.
@@ -44,11 +46,17 @@ class Codec:
     segments: str = "nut"
     tags: Mapping[str, str] = field(default_factory=dict)
     deep_formats: tuple[str, str] | None = None
+    kept_bits: int = 8
 
     @property
     def rgb(self) -> bool:
         """Whether it keeps the frames as they are, without turning RGB into YUV."""
         return self.formats[0].startswith(("bgr", "gbr"))
+
+    def deep_format(self, encoder: str, *, alpha: bool) -> str:
+        """Return the pixel format for frames of 16 bits a channel; `encoder` is "" for the codec's own."""
+        formats = self.formats if self.deep_formats is None or encoder in self.hardware else self.deep_formats
+        return formats[alpha]
 
     @property
     def halves_colour(self) -> bool:
@@ -74,6 +82,8 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             has_quality=True,
             hardware=("hevc_nvenc", "hevc_qsv", "hevc_amf", "hevc_videotoolbox"),
             tags={"mp4": "hvc1", "mov": "hvc1"},
+            deep_formats=("yuv420p10le", ""),
+            kept_bits=10,
         ),
         "prores": Codec(
             "ProRes 4444 for editing and compositing, large; with the alpha of the frames, where they have it",
@@ -82,6 +92,7 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             ("yuv444p10le", "yuva444p10le"),
             segments="mov",  # PyAV writes no ProRes into NUT
             tags={"mov": "ap4h"},
+            kept_bits=10,
         ),
         "ffv1": Codec(
             "lossless: the very pixels of the frames, with their alpha, where they have it",
@@ -89,6 +100,7 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             "ffv1",
             ("bgr0", "bgra"),
             deep_formats=("gbrp16le", "gbrap16le"),
+            kept_bits=16,
         ),
     }
 )

@@ -9,7 +9,7 @@ import hashlib
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -37,7 +37,8 @@ from facewright.core.images import (
 )
 from facewright.core.safe_files import is_regular, open_regular
 from facewright.video.codecs import CODECS, RGB_RANGE, encoder_options
-from facewright.video.ffmpeg import FfmpegRun, command
+from facewright.video.ffmpeg import FfmpegRun, command, has_filters
+from facewright.video.filters import DEEP_RGB, DEEP_RGBA, ZSCALE_RANGES, zscale_matrix
 from facewright.video.probe import Colour, open_pipe
 
 SEGMENT_SECONDS = 2
@@ -47,7 +48,8 @@ MAX_REORDER = 16
 HEAD = 1 << 16  # bytes of a file, in which its EXIF data lie
 PNG_TYPE_AT = 25  # byte of a PNG's header that names its type of colour
 PNG_ALPHA = (b"\4", b"\6")  # grey and RGB with alpha
-RAW = "raw"  # (h, w, 3) uint8 BGR
+RAW = "raw"  # (h, w, 3) BGR, uint8 or, of deep frames, uint16
+RAW_FORMATS = ("bgr24", "bgr48le")
 FEEDS = {"png": ".png", "mjpeg": ".jpg"}  # what the pipe can carry: codec -> format
 
 
@@ -66,7 +68,8 @@ class EncodeSettings:
         codec: See `facewright.video.codecs.CODECS`.
         encoder: ffmpeg's name of the encoder; "" takes the codec's own, on the processor.
         alpha: Whether the alpha of the frames is kept.
-        pixel_format: What the encoder gets; "" takes the codec's own for frames of 8 bits.
+        pixel_format: What the encoder gets of frames of 16 bits a channel; "" where they have 8, which go into the
+            codec's own.
     """
 
     crf: int
@@ -80,6 +83,11 @@ class EncodeSettings:
     encoder: str = ""
     alpha: bool = False
     pixel_format: str = ""
+
+    @property
+    def deep(self) -> bool:
+        """Whether the frames have 16 bits a channel."""
+        return bool(self.pixel_format)
 
     @property
     def tick(self) -> Fraction:
@@ -299,26 +307,18 @@ def segment_packets(segment: VideoSegment, tick: Fraction) -> Iterator[tuple[int
 def _command(settings: EncodeSettings, feed: str, size: tuple[int, int], keyframe_every: int) -> list[str]:
     kind = CODECS[settings.codec]
     if feed == RAW:
-        given = {"format": "rawvideo", "pix_fmt": "bgr24", "s": f"{size[1]}x{size[0]}"}
+        given = {"format": "rawvideo", "pix_fmt": RAW_FORMATS[settings.deep], "s": f"{size[1]}x{size[0]}"}
     else:
         given = {"format": "image2pipe", "c:v": feed}
     node = ffmpeg.input("pipe:0", **given, framerate=str(settings.rate)).video
     if kind.halves_colour and (size[0] % 2 or size[1] % 2):
-        node = node.filter("format", "gbrp").filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+        node = node.filter("format", DEEP_RGB if settings.deep else "gbrp")
+        node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
         node = node.filter("fillborders", right=size[1] % 2, bottom=size[0] % 2, mode="smear")
     colour = settings.colour
     if kind.rgb:
-        colour, to_matrix = replace(colour, matrix="gbr", range=RGB_RANGE), {}
-    else:
-        to_matrix = {"out_color_matrix": settings.matrix, "out_range": colour.range or "tv"}
-    # Without full_chroma_int frames that are JPEG come out one or two levels too dark.
-    node = node.filter(
-        "scale",
-        **to_matrix,
-        flags="bicubic+accurate_rnd+full_chroma_inp+full_chroma_int",
-        **({"in_color_matrix": "bt601", "in_range": "pc"} if feed == "mjpeg" else {}),
-    )
-    node = node.filter("format", settings.pixel_format or kind.formats[settings.alpha])
+        colour = replace(colour, matrix="gbr", range=RGB_RANGE)
+    node = _in_colours(node, settings, feed).filter("format", settings.pixel_format or kind.formats[settings.alpha])
     node = node.filter(
         "setparams",
         color_primaries=colour.primaries or "unknown",
@@ -344,14 +344,33 @@ def _command(settings: EncodeSettings, feed: str, size: tuple[int, int], keyfram
     return command(output)
 
 
-def has_alpha(frames: Sequence[Path]) -> bool:
-    """Whether one of the files is a PNG with an alpha channel."""
-    return any(_read_head(path, PNG_TYPE_AT + 1)[PNG_TYPE_AT:] in PNG_ALPHA for path in frames)
+def _in_colours(node: Any, settings: EncodeSettings, feed: str) -> Any:
+    """Add what leads from RGB to the colours of the codec."""
+    levels = settings.colour.range or "tv"
+    rgb = CODECS[settings.codec].rgb
+    if settings.deep and not rgb and has_filters("zscale"):  # ffmpeg's own scaler takes 65280 for white
+        to = {"m": zscale_matrix(settings.matrix), "r": ZSCALE_RANGES[levels]}
+        node = node.filter("format", DEEP_RGBA if settings.alpha else DEEP_RGB)
+        return node.filter("zscale", filter="bicubic", min="gbr", rin="full", **to)
+    # Without full_chroma_int frames that are JPEG come out one or two levels too dark.
+    return node.filter(
+        "scale",
+        **({} if rgb else {"out_color_matrix": settings.matrix, "out_range": levels}),
+        flags="bicubic+accurate_rnd+full_chroma_inp+full_chroma_int",
+        **({"in_color_matrix": "bt601", "in_range": "pc"} if feed == "mjpeg" else {}),
+    )
 
 
-def has_deep(frames: Sequence[Path]) -> bool:
-    """Whether one of the files is a PNG of 16 bits a channel."""
-    return any(has_16_bits(_read_head(path, PNG_TYPE_AT)) for path in frames)
+def alpha_and_depth(frames: Iterable[Path]) -> tuple[bool, bool]:
+    """Return whether one of the files is a PNG with an alpha channel, and whether one is of 16 bits a channel."""
+    alpha = deep = False
+    for path in frames:
+        head = _read_head(path, PNG_TYPE_AT + 1)
+        alpha = alpha or (format_of(head) == ".png" and head[PNG_TYPE_AT:] in PNG_ALPHA)
+        deep = deep or has_16_bits(head)
+        if alpha and deep:
+            break
+    return alpha, deep
 
 
 def _read_head(path: Path, length: int) -> bytes:
@@ -378,7 +397,7 @@ def _feed(frames: Sequence[Path], codec: str, size: tuple[int, int], settings: E
 
     For an encoder that gets 16 bits a channel frames of 8 are made such here: ffmpeg's scale is up to a level off.
     """
-    deep = bool(settings.pixel_format)
+    deep = settings.deep
     for path in frames:
         data = read_encoded(path)
         found = image_size(data, path)

@@ -1,6 +1,6 @@
 """The frames of a workspace's video: written once, left alone afterwards, moved away when they are of another video."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from facewright.core.errors import UserError
 from facewright.core.files import move_to_trash
 from facewright.core.hints import again
 from facewright.core.workspace import Side, Workspace
+from facewright.video.filters import frame_bits
 from facewright.video.frames import (
+    NOT_NOTED,
     PARTIAL,
     FrameSettings,
     differing,
@@ -23,6 +25,9 @@ from facewright.video.glued import warn_of_second_file
 from facewright.video.named import side_video
 from facewright.video.probe import VideoInfo, probe
 from facewright.video.timing import Timing, read_timing
+
+BITS = "they have {} bits a channel"
+EIGHT_BITS = BITS.format(8)
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,9 @@ class ExtractFramesReport:
             )
 
 
-def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *, redo: bool) -> ExtractFramesReport:
+def extract_frames(
+    workspace: Workspace, side: Side, settings: FrameSettings, *, redo: bool, deep: bool = False
+) -> ExtractFramesReport:
     """Write the frames of one video and their times; do nothing when they are there already.
 
     Args:
@@ -71,12 +78,14 @@ def extract_frames(workspace: Workspace, side: Side, settings: FrameSettings, *,
         side: Whose video.
         settings: What to take.
         redo: Move such frames away without asking.
+        deep: Keep 16 bits a channel where the video has more than 8.
 
     Raises:
         UserError: No video, a full disk, or other frames and nobody who agrees that they are moved.
     """
     info = probe(side_video(side), Contents(workspace.root), track=settings.video_track)
     warn_of_second_file(info.path)
+    settings = replace(settings, bits=frame_bits(info, settings.image_format)) if deep else settings
     with workspace.lock(side.name):
         found = differences(side, info, settings, redo=redo)
         if not found and side.timing_file.exists() and side.frames():
@@ -115,6 +124,7 @@ def differences(side: Side, info: VideoInfo, settings: FrameSettings, *, redo: b
             "fps": timing.fps,
             "image_format": timing.image_format,
             "video_track": timing.video_track,
+            "bits": timing.bits,
         }
     else:
         made_of = partial_made_from(side.frames_dir)
@@ -122,7 +132,8 @@ def differences(side: Side, info: VideoInfo, settings: FrameSettings, *, redo: b
         return ["they were not made by this step (frames.json is missing)"] if side.frames() else []
     words = {"name": "the video was {}", "bytes": "the video had {} bytes", "fps": "the rate was {:g} fps"}
     words |= {"image_format": "the format was {}", "video_track": "the video track was {} (0 is the main one)"}
-    made_of = {"video_track": 0, **made_of}
+    words |= {"bits": BITS}
+    made_of = {**NOT_NOTED, **made_of}
     found = [key for key in differing(made_of, wanted) if key in made_of]
     if found == ["content"]:
         return ["the video was another one of the same name and length"]
@@ -137,11 +148,14 @@ def move_other_frames(workspace: Workspace, side: Side, info: VideoInfo, reason:
     """
     question = f"{side.frames_dir} holds other frames ({reason}). Move them and the faces made of them to the trash?"
     if not redo and not console.confirm(question):
-        raise UserError(
+        problem = UserError(
             f"{side.frames_dir} holds other frames: {reason}.",
             f"no frames there, or those of {info.path.name} at the same settings.",
             f"move them, and the faces and results made of them, to the trash:{again('--redo')}",
         )
+        if reason == EIGHT_BITS:
+            problem.add_note(f"Or keep them as they are:{again('--depth', '8')}")
+        raise problem
     # The whole folder in one rename: a kill cannot tear frames and faces apart.
     target = move_to_trash([side.frames_dir], workspace.trash, by="extract-frames")
     console.say(f"Moved the old frames and what was made of them to {target}.")

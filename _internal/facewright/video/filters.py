@@ -1,4 +1,4 @@
-"""The chain of filters from a decoded frame to an upright 8-bit one with square pixels."""
+"""The chain of filters from a decoded frame to an upright one of 8 or 16 bits a channel with square pixels."""
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
@@ -24,6 +24,13 @@ SCALER_MATRICES = {
 }
 # Those whose tag ffmpeg's scaler refuses, though it can work with the matrix.
 REFUSED_TAGS = ("bt2020c",)
+# zscale's names for them, where it has others.
+ZSCALE_MATRICES = {"bt601": "smpte170m", "bt2020": "bt2020nc"}
+ZSCALE_RANGES = {"tv": "limited", "pc": "full"}
+# What zscale takes of more than 8 bits: ffmpeg itself turns any other into the nearest of these.
+DEEP_BITS = (9, 10, 12, 14, 16)
+DEEP_RGB, DEEP_RGBA = "gbrp16le", "gbrap16le"  # whatever is reckoned in 16 bits goes through them
+DEPTH = 16
 # Degrees counter-clockwise -> the filters that turn a frame by them.
 TURNS: Mapping[int, Sequence[Sequence[str]]] = MappingProxyType(
     {0: (), 90: (("transpose", "cclock"),), 180: (("hflip",), ("vflip",)), 270: (("transpose", "clock"),)}
@@ -64,8 +71,18 @@ def result_colour(info: VideoInfo) -> Colour:
     return Colour(info.colour.primaries, info.colour.transfer, info.colour.matrix if keep else "", info.colour.range)
 
 
-def changes_of(info: VideoInfo) -> list[str]:
-    """Say in words what the chain does to the frames of this video."""
+def frame_bits(info: VideoInfo, image_format: str = "png") -> int:
+    """Return the bits a channel that the frames of a video need: 16 where it has more than 8, else 8.
+
+    Args:
+        info: The video.
+        image_format: Of the files; a JPEG has 8.
+    """
+    return DEPTH if info.deep and image_format == "png" and has_filters("zscale") else 8
+
+
+def changes_of(info: VideoInfo, bits: int = 8) -> list[str]:
+    """Say in words what the chain does to the frames of this video, which get so many bits a channel."""
     said = []
     angle = info.rotation % 360
     turned = [*([f"rotated by {angle} degrees"] if angle else []), *(["mirrored"] if info.mirrored else [])]
@@ -86,8 +103,8 @@ def changes_of(info: VideoInfo) -> list[str]:
         said.append(
             f"decoded as if {used} was the colour matrix, for the video's own, {info.colour.matrix}, is unknown"
         )
-    if info.deep and not info.hdr:
-        said.append("reduced to 8 bits per colour")
+    if info.deep and bits == 8:
+        said.append("reduced to 8 bits a channel")
     return said
 
 
@@ -219,31 +236,28 @@ def carried_step(step: int) -> int:
     return -(step // 2) if step % 2 else step // 2
 
 
-def to_image(node: Any, info: VideoInfo, image_format: str) -> Any:
-    """Add what leads to 8 bits, square pixels and the colours that an image file has.
+def to_image(node: Any, info: VideoInfo, image_format: str, bits: int = 8) -> Any:
+    """Add what leads to square pixels and the colours that an image file has.
 
     Args:
         node: Decoded frames.
         info: What they come from.
         image_format: "png" (RGB) or "jpg" (JFIF: BT.601, full range).
+        bits: A channel, see `frame_bits`.
 
     Raises:
         UserError: The video is HDR and this ffmpeg cannot tone-map.
     """
+    if bits > 8:
+        return _to_deep(node, info).filter("format", "rgb48be").filter("setsar", 1)
     if info.hdr:
-        node = _tone_mapped(node, info)
+        node = _tone_mapped(node, info).filter("format", "yuv444p")
     # Bilinear only touches the chroma here. Without accurate_rnd every luma value of a PNG comes out one too dark,
     # and the red and blue of a JPEG are off by two or three.
     kernel = "bilinear" if info.pixel_aspect == 1 else "bicubic"
-    settings: dict[str, Any] = {"flags": f"{kernel}+accurate_rnd+full_chroma_int"}
-    if info.pixel_aspect != 1:
-        settings["w"] = "if(gt(sar,1),round(iw*sar),iw)"
-        settings["h"] = "if(gt(sar,1),ih,round(ih/sar))"
+    settings: dict[str, Any] = {"flags": f"{kernel}+accurate_rnd+full_chroma_int", **_square(info)}
     if info.hdr or not info.rgb:
-        settings["in_color_matrix"] = matrix_of(info)
-        settings["in_range"] = (
-            "tv" if info.hdr else info.colour.range or ("pc" if "yuvj" in info.pixel_format else "tv")
-        )
+        settings["in_color_matrix"], settings["in_range"] = matrix_of(info), "tv" if info.hdr else _range(info)
     if image_format == "jpg":
         node = node.filter("scale", out_color_matrix="bt601", out_range="pc", **settings)
         node = node.filter("format", "yuvj444p" if info.rgb or "444" in info.pixel_format else "yuvj420p")
@@ -252,7 +266,47 @@ def to_image(node: Any, info: VideoInfo, image_format: str) -> Any:
     return node.filter("setsar", 1)
 
 
-def _tone_mapped(node: Any, info: VideoInfo) -> Any:
+def _to_deep(node: Any, info: VideoInfo) -> Any:
+    """Add what leads to RGB of 16 bits.
+
+    By zscale: ffmpeg's own scaler makes white 65280, not 65535, and of some kinds of frames nonsense.
+    """
+    if info.hdr:
+        node, given = _tone_mapped(node, info, matrix="gbr", levels="full"), {}
+    elif info.rgb:
+        node, given = node.filter("format", _deep_formats("gbrp{}le")), {"min": "gbr", "rin": "full"}
+    else:
+        if "gray" in info.pixel_format:  # which ffmpeg would take for full range, whatever the video says
+            node = node.filter("scale", in_range=_range(info), out_range=_range(info))
+        # It takes no halved colour of an odd size.
+        halves = ["yuv444p{}le"] if info.size[0] % 2 or info.size[1] % 2 else [f"yuv4{n}p{{}}le" for n in (20, 22, 44)]
+        node = node.filter("format", "|".join(map(_deep_formats, halves)))
+        given = {"min": zscale_matrix(matrix_of(info)), "rin": ZSCALE_RANGES[_range(info)]}
+    kernel = "bilinear" if info.pixel_aspect == 1 else "bicubic"
+    return node.filter("zscale", **_square(info), filter=kernel, **given, m="gbr", r="full").filter("format", DEEP_RGB)
+
+
+def _deep_formats(name: str) -> str:
+    return "|".join(name.format(bits) for bits in DEEP_BITS)
+
+
+def zscale_matrix(matrix: str) -> str:
+    """Return zscale's name for a matrix of the scaler."""
+    return ZSCALE_MATRICES.get(matrix, matrix)
+
+
+def _square(info: VideoInfo) -> dict[str, str]:
+    """Return the size that makes pixels square, where they are not."""
+    if info.pixel_aspect == 1:
+        return {}
+    return {"w": "if(gt(sar,1),round(iw*sar),iw)", "h": "if(gt(sar,1),ih,round(ih/sar))"}
+
+
+def _range(info: VideoInfo) -> str:
+    return info.colour.range or ("pc" if "yuvj" in info.pixel_format else "tv")
+
+
+def _tone_mapped(node: Any, info: VideoInfo, matrix: str = "bt709", levels: str = "limited") -> Any:
     if not has_filters("zscale", "tonemap"):
         raise UserError(
             f"{info.path.name} is an HDR video (PQ or HLG), and this ffmpeg has no tone mapping.",
@@ -266,7 +320,7 @@ def _tone_mapped(node: Any, info: VideoInfo) -> Any:
     node = node.filter("setparams", **tags)
     node = node.filter("zscale", t="linear", npl=REFERENCE_WHITE).filter("format", "gbrpf32le")
     node = node.filter("zscale", p="bt709").filter("tonemap", "mobius", desat=0)
-    return node.filter("zscale", t="bt709", p="bt709", m="bt709", r="tv").filter("format", "yuv444p")
+    return node.filter("zscale", t="bt709", p="bt709", m=matrix, r=levels)
 
 
 def _tone_mapper_tags(info: VideoInfo) -> dict[str, str]:

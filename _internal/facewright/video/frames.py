@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from facewright.core.journal import Journal, read_journal
 from facewright.core.json_data import whole
 from facewright.video.ffmpeg import FfmpegRun, command
 from facewright.video.filters import (
+    DEPTH,
     carried_step,
     carry_stamps,
     changes_of,
@@ -54,11 +56,16 @@ class FrameSettings:
         fps: Rate to thin out to; 0 takes every frame.
         image_format: "png" or "jpg".
         video_track: Number of the video track, from 1; 0 is the main one.
+        bits: A channel: 8, or 16 in a PNG; see `facewright.video.filters.frame_bits`.
     """
 
     fps: float
     image_format: str
     video_track: int = 0
+    bits: int = 8
+
+
+NOT_NOTED: Mapping[str, Any] = MappingProxyType({"video_track": 0, "bits": 8})  # by earlier programs
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def made_from(info: VideoInfo, settings: FrameSettings) -> dict[str, Any]:
 def differing(made_of: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Return the fields in which two origins differ; a content that one of them does not know is passed over."""
     known = made_of.get("content") and wanted.get("content")
-    made_of = {"video_track": 0, **made_of}  # what earlier programs did not note
+    made_of = {**NOT_NOTED, **made_of}
     return [key for key in wanted if made_of.get(key) != wanted[key] and (known or key != "content")]
 
 
@@ -208,7 +215,7 @@ def _decode_frames(
 def _command(info: VideoInfo, settings: FrameSettings, first: int) -> list[str]:
     node = video_frames(video_input(info), info)
     node = carry_stamps(select_frames(deinterlaced(node, info), info, settings.fps, first), info.time_base)
-    node = to_image(node, info, settings.image_format)
+    node = to_image(node, info, settings.image_format, settings.bits)
     codec: dict[str, Any] = {"c:v": "mjpeg", "q:v": JPEG_QUALITY, "huffman": "default"}
     if settings.image_format == "png":
         # Level 1 with the "up" predictor: the fastest of all settings, and on camera frames not the largest.
@@ -297,9 +304,10 @@ def timing_of(
         colour=result_colour(info),
         assumed_matrix=matrix_of(info),
         audio=times.audio,
-        changes=(*changes_of(info), *clean.changes),
+        changes=(*changes_of(info, settings.bits), *clean.changes),
         sections=times.sections,
         source_content=info.content,
+        bits=settings.bits,
     )
 
 
@@ -324,6 +332,7 @@ def _size(folder: Path, settings: FrameSettings, count: int, digits: int) -> tup
 
 
 STREAM_BLOCK = 1 << 20
+RAW_FORMATS = MappingProxyType({8: "bgr24", DEPTH: "bgr48le"})
 
 
 class VideoFrames:
@@ -334,6 +343,7 @@ class VideoFrames:
         fps: Rate to thin out to, as `FrameSettings` has it; 0 takes every frame.
         every: Of those, take every nth, from the first on.
         first: Number of the first wanted frame, from 1; those before it are decoded and dropped.
+        bits: A channel, as `FrameSettings` has it: images are uint8, or of 16 bits uint16.
 
     Attributes:
         last: Number of the last frame that was yielded; 0 before the first.
@@ -341,11 +351,12 @@ class VideoFrames:
         sizes: (h, w) of frames that had another size than the first and were fitted into it, once all is read.
     """
 
-    def __init__(self, info: VideoInfo, *, fps: float = 0.0, every: int = 1, first: int = 1) -> None:
+    def __init__(self, info: VideoInfo, *, fps: float = 0.0, every: int = 1, first: int = 1, bits: int = 8) -> None:
         self._info = info
         self._fps = fps
         self._every = every
         self._first = first + (1 - first) % every
+        self._bits = bits
         self.last = 0
         self.decoder_errors = 0
         self.sizes: set[tuple[int, int]] = set()
@@ -370,14 +381,16 @@ class VideoFrames:
         info = self._info
         node = video_frames(video_input(info), info)
         node = select_frames(deinterlaced(node, info), info, self._fps, self._first, self._every)
-        node = to_image(carry_stamps(node, info.time_base), info, "png").filter("format", "bgr24")
+        node = to_image(carry_stamps(node, info.time_base), info, "png", self._bits)
+        node = node.filter("format", RAW_FORMATS[self._bits])
         return _to_pipe(node, {"c:v": "rawvideo"})
 
     def _images(self, run: FfmpegRun) -> Iterator[tuple[Fraction, Image]]:
+        kind: Any = np.uint8 if self._bits == 8 else np.dtype("<u2")
         for packet, stamp in stamped_packets(run, self._info.time_base, STREAM_BLOCK):
             context = packet.stream.codec_context
             shape = (context.height, context.width, 3)
-            yield stamp * self._info.time_base, np.frombuffer(bytes(packet), np.uint8).reshape(shape)
+            yield stamp * self._info.time_base, np.frombuffer(bytes(packet), kind).reshape(shape)
 
 
 def expected_count(info: VideoInfo, fps: float) -> int:

@@ -36,9 +36,8 @@ from facewright.video.encode import (
     EncodeSettings,
     ImageFiles,
     ResultFrames,
+    alpha_and_depth,
     cut_into_segments,
-    has_alpha,
-    has_deep,
     identity,
     image_size,
 )
@@ -211,12 +210,21 @@ class ResultSettings:
     masks: bool = False
 
 
-def encode_settings(plan: ResultPlan, settings: ResultSettings, encoder: str = "") -> EncodeSettings:
-    """Return the encoder's settings for a plan; `encoder` as `EncodeSettings` has it."""
+def encode_settings(
+    plan: ResultPlan, settings: ResultSettings, encoder: str = "", *, alpha: bool = False, deep: bool = False
+) -> EncodeSettings:
+    """Return the encoder's settings for a plan.
+
+    Args:
+        plan: What is encoded.
+        settings: How.
+        encoder: As `EncodeSettings` has it.
+        alpha: Whether some of the frames have alpha.
+        deep: Whether some have 16 bits a channel.
+    """
     rate = min(max(plan.timeline.rate, MIN_RATE), MAX_RATE).limit_denominator(100_000)
     codec = CODECS[settings.codec]
-    alpha = bool(codec.formats[1]) and has_alpha(plan.frames)
-    deep = codec.deep_formats if codec.deep_formats and has_deep(plan.frames) else None
+    alpha = alpha and bool(codec.formats[1])
     return EncodeSettings(
         settings.crf,
         settings.bitrate,
@@ -227,7 +235,7 @@ def encode_settings(plan: ResultPlan, settings: ResultSettings, encoder: str = "
         codec=settings.codec,
         encoder=encoder,
         alpha=alpha,
-        pixel_format=deep[alpha] if deep else "",
+        pixel_format=codec.deep_format(encoder, alpha=alpha) if deep else "",
     )
 
 
@@ -396,11 +404,12 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
         if not settings.masks:
             say_audio(audio, settings)
         size = image_size(read_encoded(plan.frames[0]), plan.frames[0])
-        encoding = encode_settings(plan, settings, hardware_encoder(settings, size))
+        alpha, deep = alpha_and_depth(plan.frames)
+        encoding = encode_settings(plan, settings, hardware_encoder(settings, size), alpha=alpha, deep=deep)
         result = ResultFile(target, plan, encoding, settings.container, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
-            say_limits(plan, settings, size)
+            say_limits(plan, settings, size, deep=deep)
             with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
                 try:
                     resumed = result.make(bar.update)
@@ -521,9 +530,22 @@ def say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
         console.warn(f"{mixed_down_note(audio)} To keep them:{hint('make-video --container avi')}")
 
 
-def say_limits(plan: ResultPlan, settings: ResultSettings, size: tuple[int, int]) -> None:
-    """Say what the format of the result does not hold exactly; `size` is the (h, w) of the frames."""
+def say_limits(plan: ResultPlan, settings: ResultSettings, size: tuple[int, int], *, deep: bool = False) -> None:
+    """Say what the format of the result does not hold exactly.
+
+    Args:
+        plan: What is encoded.
+        settings: How.
+        size: (h, w) of the frames.
+        deep: Whether they have 16 bits a channel.
+    """
     height, width = size
+    kept = CODECS[settings.codec].kept_bits
+    if deep and kept == 8:
+        console.say(
+            f"The frames have 16 bits a channel, of which {settings.codec} keeps 8. --codec h265 and prores keep 10, "
+            "ffv1 all."
+        )
     if CODECS[settings.codec].halves_colour and (height % 2 or width % 2):
         console.say(
             f"The frames are {width}x{height}; {settings.codec} needs even sizes, "

@@ -6,7 +6,8 @@
                                        the video the frames were made of; content: length and CRC-32 of all bytes
                                        (facewright/core/contents.py), absent in files of earlier programs
       "settings": {"fps": 0.0, "image_format": "png"},           0 fps means every frame; "video_track": 2 where
-                                       another one than the main one was taken
+                                       another one than the main one was taken,
+                                       "bits": 16 where the frames have so many a channel
       "time_base": [1, 12800],         seconds per tick, as a fraction
       "pts": [0, 512, 1024],           when frame 00001, 00002, 00003 is shown, in ticks, rising; the clock is
                                        that of the source file (of its first section), so that its audio fits
@@ -112,6 +113,7 @@ class Timing:
     sections: tuple[Section, ...] = ()
     source_content: str = ""
     video_track: int = 0
+    bits: int = 8
 
     @property
     def seconds(self) -> list[Fraction]:
@@ -194,6 +196,7 @@ def write_timing(path: Path, timing: Timing) -> None:
             "fps": timing.fps,
             "image_format": timing.image_format,
             **({"video_track": timing.video_track} if timing.video_track else {}),
+            **({"bits": timing.bits} if timing.bits != 8 else {}),
         },
         "time_base": list(timing.time_base.as_integer_ratio()),
         "pts": list(timing.pts),
@@ -270,6 +273,7 @@ def _parse(data: dict[str, Any]) -> Timing:
         sections=tuple(Section(*(ticks * time_base for ticks in section)) for section in data.get("sections", ())),
         source_content=source.get("content", ""),
         video_track=settings.get("video_track", 0),
+        bits=settings.get("bits", 8),
     )
 
 
@@ -293,7 +297,9 @@ FRAMES_SCHEMA = fields(
         "format": choice(FORMAT),
         "version": choice(VERSION),
         "source": fields({"name": text, "bytes": whole(0)}, {"content": text}),
-        "settings": fields({"fps": number, "image_format": text}, {"video_track": whole(0, MAX_TRACK)}),
+        "settings": fields(
+            {"fps": number, "image_format": text}, {"video_track": whole(0, MAX_TRACK), "bits": choice(8, 16)}
+        ),
         "time_base": list_of(whole(1), 2),
         "pts": list_of(whole()),
         "end": whole(),
