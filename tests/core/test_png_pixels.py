@@ -1,4 +1,8 @@
-"""PNGs as they are written, read by OpenCV."""
+"""PNGs as they are written, read by OpenCV; and as they are read at once."""
+
+import struct
+import tracemalloc
+import zlib
 
 import cv2
 import numpy as np
@@ -7,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewright.core.images import encode
-from facewright.core.png import png_end, png_size
+from facewright.core.png import SIGNATURE, png_end, png_size, set_text
+from facewright.core.png_pixels import decode_png
 
 
 @given(
@@ -43,3 +48,82 @@ def test_a_smooth_image_takes_few_bytes() -> None:
 def test_what_is_no_image_is_refused(shape: tuple[int, ...], kind: type) -> None:
     with pytest.raises(ValueError, match="no image for a PNG"):
         encode(np.zeros(shape, kind))
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([np.uint8, np.uint16]),
+    st.integers(0, 2),
+    st.integers(0, 99),
+)
+def test_what_is_read_at_once_is_what_opencv_reads(height: int, width: int, kind: type, first: int, seed: int) -> None:
+    """Of rows as ours and ffmpeg's are: the first one plain, from the left or from above."""
+    limit = int(np.iinfo(kind).max)
+    image = np.random.default_rng(seed).integers(0, limit, (height, width, 3), kind, endpoint=True)
+    rgb = image[..., ::-1].astype(np.dtype(kind).newbyteorder(">")).reshape(height, -1).view(np.uint8)
+    step = 3 * image.itemsize
+    rows = rgb.copy()
+    rows[1:] -= rgb[:-1]
+    if first == 1:
+        rows[0, step:] -= rgb[0, :-step]
+    filters = np.full((height, 1), 2, np.uint8)
+    filters[0] = first
+    data = png(width, height, 8 * image.itemsize, zlib.compress(np.hstack((filters, rows)).tobytes()))
+    np.testing.assert_array_equal(decode_png(data), image)
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), image)
+    np.testing.assert_array_equal(decode_png(set_text(data, "note", "text")), image)
+
+
+def png(width: int, height: int, bits: int, *packed: bytes, kind: int = 2, more: bytes = b"") -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return SIGNATURE + b"".join(
+        [chunk(b"IHDR", header), more, *(chunk(b"IDAT", part) for part in packed), chunk(b"IEND", b"")]
+    )
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def test_pixels_in_many_chunks() -> None:
+    image = np.random.default_rng(2).integers(0, 256, (20, 30, 3), np.uint8)
+    data = encode(image)
+    packed = data[41:-16]
+    np.testing.assert_array_equal(decode_png(png(30, 20, 8, packed[:7], packed[7:100], packed[100:])), image)
+
+
+ROWS = zlib.compress(np.full((4, 13), 2, np.uint8).tobytes())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        SIGNATURE,
+        png(4, 4, 8, ROWS)[:-20],
+        png(4, 4, 8, ROWS).replace(ROWS, ROWS[:-1] + b"x"),
+        png(4, 4, 8, ROWS[:-5]),
+        png(4, 5, 8, ROWS),
+        png(1 << 30, 1 << 30, 8, ROWS),
+        png(4, 4, 8, zlib.compress(bytes([4] * 52))),
+        png(4, 4, 8, ROWS, kind=3),
+        png(4, 4, 4, ROWS),
+        png(4, 4, 8, ROWS, more=chunk(b"eXIf", b"MM\0*\0\0\0\x08")),
+        png(4, 4, 8, ROWS, more=chunk(b"acTL", bytes(8))),
+        png(4, 4, 8),
+    ],
+)
+def test_any_other_image_is_left_to_opencv(data: bytes) -> None:
+    assert decode_png(data) is None
+
+
+@pytest.mark.parametrize("height", [1, 4])
+def test_a_bomb_is_not_unpacked(height: int) -> None:
+    """A few kilobytes that would be 10 MB are unpacked as far as an image of 4 pixels a row goes."""
+    data = png(4, height, 8, zlib.compress(bytes([2] * 10_000_000)))
+    tracemalloc.start()
+    assert decode_png(data) is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000

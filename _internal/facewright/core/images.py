@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from facewright.core.jpeg import START as JPEG_START
 from facewright.core.jpeg import jpeg_end, jpeg_size
 from facewright.core.png import SIGNATURE as PNG_SIGNATURE
 from facewright.core.png import png_end, png_size
-from facewright.core.png_pixels import encode_png
+from facewright.core.png_pixels import decode_png, encode_png
 from facewright.core.safe_files import read_regular
 
 Image = NDArray[np.uint8]
@@ -79,8 +80,8 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False
         UserError: The bytes are not an image that OpenCV reads, or one of too many pixels.
     """
     _check_pixels(data, name, most)
-    picture = None
-    if data:
+    picture: Any = None if alpha else decode_png(data)
+    if data and picture is None:
         try:
             flags = cv2.IMREAD_COLOR | (cv2.IMREAD_ANYDEPTH if has_16_bits(data) else 0)
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED if alpha else flags)
@@ -93,7 +94,7 @@ def decode(data: bytes, name: str, *, most: int = MAX_PIXELS, deep: bool = False
             f"an image: {', '.join(IMAGE_EXTENSIONS)}.",
             "delete this file, or make it again with the step that wrote it.",
         )
-    image: Image = np.asarray(picture)  # type: ignore[assignment]
+    image: Image = np.asarray(picture)
     return image if deep else in_bytes(image)
 
 

@@ -23,7 +23,7 @@ class DamagedPng(ValueError):
     """The bytes are no PNG, or a chunk is cut off or has a wrong checksum."""
 
 
-def _chunks(data: bytes, *, whole: bool = False, size: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+def chunks(data: bytes, *, whole: bool = False, size: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """Yield (type, start of the whole chunk, length of its body), up to the first IDAT, or to IEND if `whole`.
 
     Args:
@@ -154,7 +154,7 @@ def get_text(data: bytes, keyword: str, *, size: int | None = None) -> str | Non
         DamagedPng: No PNG, a wrong checksum, or a text over MAX_TEXT bytes.
     """
     prefix = keyword.encode("latin-1") + b"\0"
-    for kind, start, length in _chunks(data, size=size):
+    for kind, start, length in chunks(data, size=size):
         body = data[start + 8 : start + 8 + length]
         if kind != b"iTXt" or not body.startswith(prefix):
             continue
@@ -184,7 +184,7 @@ def set_text(data: bytes, keyword: str, text: str) -> bytes:
     """
     pieces = [SIGNATURE]
     prefix = keyword.encode("latin-1") + b"\0"
-    for kind, start, length in _chunks(data):
+    for kind, start, length in chunks(data):
         if kind in (b"IDAT", b"IEND"):
             pieces.append(data[start:])
             break
@@ -207,7 +207,7 @@ def get_chunk(data: bytes, kind: bytes, longest: int = MAX_TEXT) -> bytes | None
     Raises:
         DamagedPng: No PNG, cut off, a wrong checksum, or more than `longest` bytes.
     """
-    for found, start, length in _chunks(data, whole=True):
+    for found, start, length in chunks(data, whole=True):
         if found != kind:
             continue
         if length > longest:
@@ -224,7 +224,7 @@ def png_size(data: bytes) -> tuple[int, int]:
     Raises:
         DamagedPng: No PNG.
     """
-    for kind, start, length in _chunks(data):
+    for kind, start, length in chunks(data):
         if kind == b"IHDR" and length == 13:
             width, height = struct.unpack_from(">II", data, start + 8)
             return height, width
@@ -237,4 +237,4 @@ def png_end(data: bytes) -> int:
     Raises:
         DamagedPng: No PNG, or cut off.
     """
-    return max(start + 12 + length for kind, start, length in _chunks(data, whole=True))
+    return max(start + 12 + length for kind, start, length in chunks(data, whole=True))
