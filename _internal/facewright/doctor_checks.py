@@ -3,7 +3,6 @@
 A check imports what it checks by itself: where that fails, it is a finding, and the other checks go on.
 """
 
-import contextlib
 import difflib
 import importlib.metadata
 import importlib.util
@@ -198,16 +197,17 @@ def disk_space(workspace: Workspace) -> Iterator[CheckResult]:
 
 def device() -> Iterator[CheckResult]:
     """The device that the networks will run on, proved with a convolution."""
-    from facewright.nn import device_check, devices, gpus  # only now: see `ffmpeg`
+    from facewright.nn import device_check, devices, engine_table, gpus  # only now: see `ffmpeg`
 
     there = gpus.list_gpus()
     for gpu in there:
         best = ", used unless --gpus says otherwise" if (gpu,) == gpus.choose(there, gpus.GpuRequest()) else ""
         yield CheckResult("GPU", True, f"{gpu.describe()}{best}")
     found = devices.find()
-    for package in (f"{found.backend}-cpu", found.backend):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            yield CheckResult("engine", True, f"{package} {importlib.metadata.version(package)}")
+    for engine in engine_table.installed_engines():
+        yield CheckResult("engine", True, f"{engine.name} {engine.version}")
+    for row in engine_table.times_of(devices.place(), devices.usable_engines()):
+        yield CheckResult("timed", True, row.describe() + (", in use" if row.engine == found.backend else ""))
     yield CheckResult("device", True, found.describe())
     if found.unused_gpu:
         yield CheckResult("GPU", False, found.warning(), f"update the GPU's driver, then {REMAKE}")

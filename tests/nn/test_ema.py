@@ -42,7 +42,7 @@ def written_out(values, momentum):
 def train(source, mean, values):
     for value in values:
         source.set(value)
-        mean.update()
+        mean.follow(source.variables)
 
 
 def test_it_begins_with_the_weights(pair):

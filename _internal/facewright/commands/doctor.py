@@ -25,6 +25,12 @@ class Options:
         "Pack the log files for a bug report: no images, paths shortened, no addresses of pages.",
         remember=False,
     )
+    measure: str = option(
+        "",
+        "Time a training step of this model anew with each installed engine (TensorFlow, JAX, torch). Where several "
+        "can be used it is done once by itself; the quickest is taken.",
+        remember=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,12 @@ def run(workspace: Workspace, options: Options) -> DoctorReport:
     Raises:
         UserError: Something is wrong.
     """
+    from facewright.train import engine_trial  # only now: a damaged package costs a finding, not the whole report
+
+    if options.measure:
+        engine_trial.measure_engines(options.measure)
+    else:
+        engine_trial.choose_engine()
     findings: list[CheckResult] = []
     packed = None
     for finding in all_checks(workspace):

@@ -36,6 +36,7 @@ class Trainable(ModelSpec):
         scale: Factor on the channels of all layers; 1 but for tests.
         parts: Name -> keras.Model; these are saved.
         held: Names of the parts that stay as they are; see `hold`.
+        average: The moving average of its weights, which the one step of an iteration follows; None without.
     """
 
     held: frozenset[str] = frozenset()
@@ -45,7 +46,7 @@ class Trainable(ModelSpec):
         self.scale = scale
         devices.seed(seed)
         self.parts = self.build()
-        self._ema = nn.ema.WeightEMA(self.parts, self.build(), self.ema) if self.ema else None
+        self.average = nn.ema.WeightEMA(self.parts, self.build(), self.ema) if self.ema else None
 
     @cached_property
     def steps(self) -> "dict[str, TrainStep]":
@@ -70,6 +71,8 @@ class Trainable(ModelSpec):
         self.held = frozenset(names)
         if names:
             self.check_held(names)
+        if self.average:
+            self.average.hold(names)
 
     def check_held(self, names: Collection[str]) -> None:
         """Check whether parts can be left out of the training.
@@ -138,10 +141,7 @@ class Trainable(ModelSpec):
 
     def start(self, batches: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
         """Start one iteration on a batch of each stream, and do not wait for it; `finish` gives its losses."""
-        started = [step.start(batches) for step in self.steps.values()]
-        if self._ema:
-            self._ema.update()
-        return started
+        return [step.start(batches) for step in self.steps.values()]
 
     def finish(self, started: Sequence[list[list[Any]]]) -> list[dict[str, float]]:
         """Return the reported losses by name of each of the iterations that were started, in their order.
@@ -164,8 +164,8 @@ class Trainable(ModelSpec):
     def averaged(self) -> Iterator[None]:
         """Let `parts` be the networks with averaged weights, where the model keeps them."""
         trained = self.parts
-        if self._ema:
-            self.parts = self._ema.parts
+        if self.average:
+            self.parts = self.average.parts
         try:
             yield
         finally:
@@ -189,12 +189,12 @@ class Trainable(ModelSpec):
 
         The names and shapes are the same in every run of the model.
         """
-        return self._ema.state() if self._ema else {}
+        return self.average.state() if self.average else {}
 
     def load_extra_state(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take back what `extra_state` gave."""
-        if self._ema:
-            self._ema.load(arrays)
+        if self.average:
+            self.average.load(arrays)
 
     def count_params(self) -> dict[str, int]:
         """Return the number of parameters of each part."""
@@ -269,7 +269,8 @@ class FaceModel(Trainable):
         """
         networks = {**self.parts, **self.critics}
         trained, fixed = ({name: networks[name] for name in names} for names in (parts, frozen))
-        settings = {"side": self.resolution, "frozen": fixed, "held": self.held, "makers": self.makers, **more}
+        settings: dict[str, Any] = {"side": self.resolution, "frozen": fixed, "held": self.held, "makers": self.makers}
+        settings |= {"average": self.average, **more}
         return nn.train_step.TrainStep(key, trained, forward, loss, self.optimizer(), **settings)
 
     def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:

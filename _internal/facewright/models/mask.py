@@ -103,6 +103,7 @@ class FaceMask(Trainable):
             return total, {"mask": total}
 
         settings: dict[str, Any] = {"side": self.resolution, "streams": self.streams, "reports": self.reported}
+        settings["average"] = self.average
         return (nn.train_step.TrainStep("", self.parts, self.parts["network"], loss, self.optimizer(), **settings),)
 
     def optimizer(self) -> Any:

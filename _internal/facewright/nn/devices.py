@@ -17,10 +17,11 @@ from typing import Any
 from facewright.core import console, machine
 from facewright.core.console import without_notes
 from facewright.core.errors import UserError
-from facewright.nn import backends, cards
+from facewright.nn import backends, cards, engine_table
 from facewright.nn.cards import Card
+from facewright.nn.engine_table import Engine, Place
 
-BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = engine_table.ENGINES
 POLICIES = {
     "auto": "bfloat16 where the device has it in hardware and a short benchmark finds it faster, else float32",
     "float32": "full precision",
@@ -70,13 +71,39 @@ class Device:
 
 
 def backend_name() -> str:
-    """Return the backend in use, or to be used: as KERAS_BACKEND says, else what is there and knows the GPU."""
+    """Return the backend in use, or to be used: as KERAS_BACKEND says, else the quickest that was measured here.
+
+    Where nothing was measured it is the one that knows the card.
+    """
     named = os.environ.get("KERAS_BACKEND")
     if named:
         return named
-    installed = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    engines = usable_engines()
     # TensorFlow comes with the program: where there is nothing else, no card needs to be looked for.
-    return "tensorflow" if len(installed) < 2 else cards.default_backend(cards.find_cards(), installed, sys.platform)
+    if len(engines) < 2:
+        return engines[0].name if engines else "tensorflow"
+    measured = engine_table.quickest(engine_table.times_of(place(), engines))
+    return measured or cards.default_backend(cards.find_cards(), [engine.name for engine in engines], sys.platform)
+
+
+def is_chosen() -> bool:
+    """Whether it is settled which backend runs: KERAS_BACKEND names it, or it has been started."""
+    return bool(os.environ.get("KERAS_BACKEND")) or "keras" in sys.modules
+
+
+def usable_engines() -> tuple[Engine, ...]:
+    """Return the installed backends that know the first card, TensorFlow where none does; without a card, all."""
+    installed = engine_table.installed_engines()
+    found = cards.find_cards() if len(installed) > 1 else ()
+    if not found:
+        return installed
+    known = cards.backends_for(found[0], sys.platform)
+    return tuple(e for e in installed if e.name in known) or tuple(e for e in installed if e.name == "tensorflow")
+
+
+def place() -> Place:
+    """Return what the networks would run on: the first card, or the processor."""
+    return engine_table.find_place([card.name for card in cards.find_cards()], processor_name())
 
 
 def prepare() -> Any:

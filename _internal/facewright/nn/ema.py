@@ -4,18 +4,29 @@ Source: Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averag
 window, as it is usual for image networks.
 """
 
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from facewright.nn import backends
+
 UPDATE_EVERY = 10  # steps: the average moves slowly, and reading all weights takes time
+MOST_STEPS = 2**31 - 2  # that a saved state may tell of
 WARM_UP = 10.0  # updates; until then the average follows the weights faster
 
 
 class WeightEMA:
     """Keeps networks whose weights are the EMA of other networks' weights.
+
+    Weights are followed inside the training step (`follow`), so that they are read while they lie at hand.
+
+    Attributes:
+        parts: Part name -> keras.Model with the averaged weights.
+        steps: int32 scalar variable, the training steps that were followed.
 
     Args:
         source: Part name -> keras.Model that is trained.
@@ -25,26 +36,50 @@ class WeightEMA:
 
     def __init__(self, source: dict[str, Any], parts: dict[str, Any], decay: float) -> None:
         self.parts = parts
-        self._pairs = [
-            (average, variable)
-            for name in source
-            for average, variable in zip(parts[name].variables, source[name].variables, strict=True)
-        ]
+        self.steps = keras.Variable(0, dtype="int32", trainable=False, name="ema_steps")
+        self._pairs = {name: list(zip(parts[name].variables, source[name].variables, strict=True)) for name in source}
+        self._of = {id(variable): average for average, variable in self._all()}
         self._decay = decay
-        self._steps = 0
-        self._follow(0.0)
+        self._held: frozenset[str] = frozenset()
+        self._start(self._pairs)
 
-    def update(self) -> None:
-        """Take one training step into account; the average follows every few of them, faster at first."""
-        self._steps += 1
-        if self._steps % UPDATE_EVERY == 0:
-            updates = self._steps / UPDATE_EVERY
-            self._follow(min(self._decay**UPDATE_EVERY, updates / (updates + WARM_UP)))
+    @property
+    def variables(self) -> list[Any]:
+        """What a training step changes here."""
+        return [self.steps, *self._of.values()]
+
+    def hold(self, names: Collection[str]) -> None:
+        """Let parts that are not trained any more stand for themselves: the average of still weights."""
+        self._held = frozenset(names)
+        self._start(self._held)
+
+    def follow(self, moved: Sequence[Any]) -> None:
+        """Take one training step into account, inside of it; every few of them the average moves, faster at first.
+
+        Args:
+            moved: The variables that the step has moved.
+        """
+        self.steps.assign_add(1)
+        updates = ops.cast(self.steps, "float32") / UPDATE_EVERY
+        keep = ops.minimum(self._decay**UPDATE_EVERY, updates / (updates + WARM_UP))
+        due = ops.equal(ops.mod(self.steps, UPDATE_EVERY), 0)
+
+        def change(share: Any) -> Any:
+            for variable in moved:
+                average = self._of.get(id(variable))
+                if average is not None:
+                    average.assign(average + share * (variable - average))
+            return ops.convert_to_tensor(0)
+
+        if backends.current().BRANCHES:
+            ops.cond(due, lambda: change(1 - keep), lambda: ops.convert_to_tensor(0))
+        else:
+            change(ops.where(due, 1 - keep, 0.0))
 
     def state(self) -> dict[str, Any]:
         """Return what is to be saved: name -> variable or array."""
-        saved: dict[str, Any] = {f"mean/{k:04d}": average for k, (average, _) in enumerate(self._pairs)}
-        saved["steps"] = np.array([self._steps], np.int64)
+        saved: dict[str, Any] = {f"mean/{k:04d}": average for k, (average, _) in enumerate(self._all())}
+        saved["steps"] = np.array([ops.convert_to_numpy(self.steps)], np.int64)
         return saved
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
@@ -54,14 +89,18 @@ class WeightEMA:
             ValueError: An array has another shape than its variable.
         """
         if "steps" not in arrays:
-            self._follow(0.0)
+            self._start(self._pairs)
             return
-        for k, (average, _) in enumerate(self._pairs):
+        for k, (average, _) in enumerate(self._all()):
             average.assign(arrays[f"mean/{k:04d}"])
-        self._steps = int(arrays["steps"][0])
+        self.steps.assign(min(int(arrays["steps"][0]), MOST_STEPS))
+        self._start(self._held)
 
-    def _follow(self, keep: float) -> None:
-        for average, variable in self._pairs:
-            value = ops.convert_to_tensor(variable)
-            # A copy: JAX takes a trained weight's memory back at the next step.
-            average.assign(ops.copy(value) if keep == 0 else average + (1 - keep) * (value - average))
+    def _all(self) -> list[tuple[Any, Any]]:
+        return [pair for pairs in self._pairs.values() for pair in pairs]
+
+    def _start(self, names: Iterable[str]) -> None:
+        for name in names:
+            for average, variable in self._pairs[name]:
+                # A copy: JAX takes a trained weight's memory back at the next step.
+                average.assign(ops.copy(ops.convert_to_tensor(variable)))

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from facewright.nn.ema import WeightEMA
 from facewright.nn.wrapped_optimizer import WrappedOptimizer
 
 MAX_CHECKED_SIZE = 1 << 16  # elements; larger gradients are not checked
@@ -48,10 +49,12 @@ class SkipNonFinite(WrappedOptimizer):
 
     Args:
         inner: An optimizer that is not built yet.
+        average: The moving average of what it moves; it follows in the same pass. None for none.
     """
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, average: WeightEMA | None = None) -> None:
         super().__init__(inner, "skip_non_finite")
+        self._average = average
 
     def build(self, variables: list[Any]) -> None:
         """Create the counter, too."""
@@ -62,15 +65,20 @@ class SkipNonFinite(WrappedOptimizer):
 
     @property
     def variables(self) -> list[Any]:
-        """The counter, then the variables of the inner optimizer."""
-        return [self.skipped, *self.inner.variables]
+        """The counter, the average, then the variables of the inner optimizer."""
+        return [self.skipped, *(self._average.variables if self._average else []), *self.inner.variables]
+
+    def _apply_and_follow(self, grads: Any, variables: Any) -> None:
+        self.inner.apply(grads, variables)
+        if self._average:
+            self._average.follow(self.moved)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Apply the step, or count it as skipped (TensorFlow and torch)."""
         grads, variables = list(grads), None if trainable_variables is None else list(trainable_variables)
 
         def apply_step() -> Any:
-            self.inner.apply(grads, variables)
+            self._apply_and_follow(grads, variables)
             return ops.convert_to_tensor(0)
 
         def skip_step() -> Any:
@@ -83,13 +91,12 @@ class SkipNonFinite(WrappedOptimizer):
         """Return the weights and the optimizer state after the step (JAX)."""
         skipped, *state = optimizer_variables
         finite = _all_finite(grads)
-        values = [*zip(self.moved, trainable_variables, strict=True), *zip(self.inner.variables, state, strict=True)]
+        others = self.variables[1:]
+        values = [*zip(self.moved, trainable_variables, strict=True), *zip(others, state, strict=True)]
         # keras' own method takes gradients of all variables only.
         with keras.StatelessScope(state_mapping=values) as scope:
-            self.inner.apply(grads, self.moved)
-        new_weights, new_state = (
-            [scope.get_current_value(v) for v in variables] for variables in (self.moved, self.inner.variables)
-        )
+            self._apply_and_follow(grads, self.moved)
+        new_weights, new_state = ([scope.get_current_value(v) for v in variables] for variables in (self.moved, others))
 
         def keep_finite(new: list[Any], old: list[Any]) -> list[Any]:
             return [ops.where(finite, a, b) for a, b in zip(new, old, strict=True)]

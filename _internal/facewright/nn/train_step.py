@@ -9,6 +9,7 @@ import keras
 
 from facewright.core.workspace import SIDES
 from facewright.nn import backends
+from facewright.nn.ema import WeightEMA
 from facewright.nn.finite_guard import LossLimit, SkipNonFinite, invalidate_above
 from facewright.nn.sample_maker import SampleMaker
 
@@ -43,6 +44,7 @@ class TrainStep(keras.Model):
         still: The same for those that the model itself leaves as they are: nobody needs to hold them.
         stable: Whether a loss of many times the median is an explosion; that of a discriminator varies by nature.
         makers: Stream -> what makes its samples inside the step; without them the batches bring images.
+        average: The moving average of the parts, which follows them inside the step.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class TrainStep(keras.Model):
         still: Collection[str] = (),
         stable: bool = True,
         makers: Mapping[str, SampleMaker] | None = None,
+        average: WeightEMA | None = None,
     ) -> None:
         # Places of pixels need all of float32's bits; the parts cast what they are given.
         super().__init__(name=key or "trainer", autocast=False)
@@ -79,7 +82,7 @@ class TrainStep(keras.Model):
         with self._only_own_parts_trainable():
             # Every variable exists before the first step, so that a checkpoint can be read into a fresh model.
             self([keras.ops.zeros((1, side, side, 3)) for _ in streams])
-            self.compile(optimizer=SkipNonFinite(optimizer), jit_compile="auto")
+            self.compile(optimizer=SkipNonFinite(optimizer, average), jit_compile="auto")
             self.optimizer.build(self.trainable_variables)
         self._frozen += [parts[name] for name in parts if name in held or name in still]
         with self._only_own_parts_trainable():

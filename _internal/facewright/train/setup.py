@@ -20,6 +20,7 @@ from facewright.nn import backups, checkpoint, devices, gpus, saved_models
 from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.nn.devices import Device
 from facewright.nn.precision_benchmark import compare_precisions
+from facewright.train.engine_trial import choose_engine
 from facewright.train.options import TrainOptions
 from facewright.train.session import TrainingSession
 from facewright.train.transfer import begin_from, find_source, leave_pretraining
@@ -103,6 +104,7 @@ def start_device(options: TrainOptions, found: ModelFolder | None) -> ChosenDevi
         options.force_gpu_idxs or options.gpus, options.force_best_gpu_idx, options.choose_worst_gpu, options.multi_gpu
     )
     chosen = gpus.choose(gpus.list_gpus(), request)
+    choose_engine(options.model)
     gpus.use(chosen, devices.backend_name())
     device = devices.find()
     if device.warning():

@@ -8,6 +8,8 @@ import jax
 from keras.src.backend.jax.trainer import _distribute_data
 from numpy.typing import NDArray
 
+BRANCHES = False  # see the module of TensorFlow
+
 
 def configure() -> None:
     """Nothing to set."""

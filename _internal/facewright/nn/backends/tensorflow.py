@@ -8,6 +8,9 @@ import keras
 import tensorflow as tf
 from numpy.typing import NDArray
 
+# Whether a step may change variables in a branch, so that one that is not taken costs nothing.
+BRANCHES = True
+
 
 def configure() -> None:
     """Switch off what computes wrong numbers."""

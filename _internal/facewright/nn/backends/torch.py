@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+BRANCHES = True  # see the module of TensorFlow
+
 
 def configure() -> None:
     """Nothing to set."""
