@@ -268,7 +268,9 @@ def test_a_small_face_that_the_mesh_sees_turned_otherwise(tmp_path: Path) -> Non
     assert doubts(record(side=16, mesh_score=0.1, landmarker="mesh"), SIZE) == []  # its own word for its own points
 
 
-@pytest.mark.parametrize(("doubted", "named"), [([8], []), ([8, 10], [8, 10]), ([3, 4, 5, 12], [3, 4, 5])])
+@pytest.mark.parametrize(
+    ("doubted", "named"), [([8], []), ([8, 10], [8, 9, 10]), ([3, 4, 5, 12], [3, 4, 5]), ([2, 6], [])]
+)
 def test_no_head_turns_for_one_frame_only(tmp_path: Path, doubted: list[int], named: list[int]) -> None:
     def small(time: int) -> FaceFile:
         return face(f"{time:05d}", 300, 200, 16, landmarker="dlib", mesh_score=0.1 if time in doubted else None)

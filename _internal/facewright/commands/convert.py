@@ -151,8 +151,8 @@ def say_report(report: ConvertReport, *, left_out: bool = False, side: Side | No
     needing = [] if report.some else [one.name for one in glance(report.jobs, side) if one.needs_a_look]
     if needing:
         console.say(
-            f"Frames whose faces jump or are missing: {len(needing)} ({console.listed(needing)}). These and all others "
-            f"that need a look, the worst first:{hint('review')}"
+            f"Frames that need a look by their faces: {len(needing)} ({console.listed(needing)}). Why, and what the "
+            f"conversion made of all others, the worst first:{hint('review')}"
         )
     _say_next(report, left_out=left_out)
 

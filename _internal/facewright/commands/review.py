@@ -6,7 +6,7 @@ that src does not have. In a window, or with --serve on a page in a browser, eac
 or other settings, fades to dst or keeps dst's face. Without a screen review_sheet.png shows the worst before and after.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from facewright.extract.side_run import ModelLoader
 from facewright.marking.provenance import write_marked
 from facewright.review.listing import ReviewList
 from facewright.review.page import ReviewServer
-from facewright.review.ranking import places, worst_first
+from facewright.review.ranking import FrameScore, places, worst_first
 from facewright.review.session import Review, review
 from facewright.review.sheet import review_sheet
 from facewright.review.window import TITLE, ReviewWindow
@@ -30,13 +30,14 @@ from facewright.ui.window import has_screen, open_window
 
 SHEET_NAME = "review_sheet.png"
 TOLD = 2  # reasons of a frame in the table
+MOST = 200  # places in it
 
 
 @dataclass(frozen=True)
 class Options:
     """How much is shown."""
 
-    first: int = option(20, "How many frames the table and the sheet show.", low=1, high=200)
+    first: int = option(20, "How many places the table shows, and frames the sheet.", low=1, high=MOST)
     serve: bool = option(
         False,
         "Look at them on a page in a browser, and decide about each; from another machine through ssh -L.",
@@ -109,25 +110,33 @@ def _decide(workspace: Workspace, found: Review, options: Options, models: Model
 
 def _lines(found: Review, first: int) -> Iterator[str]:
     """Yield the table of the worst frames, and what is said of the others."""
-    needing = [one for one in worst_first(found.scores) if one.needs_a_look]
+    found_at = sorted(places(found.scores), key=lambda place: -place[0].score)
+    needing, frames = sum(map(len, found_at)), console.counted(len(found.keys), "converted frame")
     if not needing:
-        yield f"None of {console.counted(len(found.keys), 'converted frame')} needs a look."
+        yield f"None of {frames} needs a look."
     else:
-        where = len(places(found.scores))
-        yield (
-            f"{len(needing)} of {console.counted(len(found.keys), 'converted frame')} need a look, "
-            f"at {console.counted(where, 'place')}:"
-        )
-        width = max(len(one.name) for one in needing[:first])
-        for one in needing[:first]:
-            more = f"; and {len(one.reasons) - TOLD} more" if len(one.reasons) > TOLD else ""
-            yield f"  {one.name:<{width}} {one.score:>6.1f}  {'; '.join(one.reasons[:TOLD])}{more}"
-        if len(needing) > first:
-            yield f"  and {len(needing) - first} more: see review.json, or --first {len(needing)}"
+        need = "needs" if needing == 1 else "need"
+        yield f"{needing} of {frames} {need} a look, at {console.counted(len(found_at), 'place')}:"
+        width = max(len(place[0].name) for place in found_at[:first])
+        yield from (_line(place, width) for place in found_at[:first])
+        if (more := len(found_at) - first) > 0:
+            yield f"  and {console.counted(more, 'more place')}: see review.json, or --first {min(len(found_at), MOST)}"
     if missing := len(found.clip.frames) - len(found.keys):
         yield f"Frames that are not converted yet: {missing}."
     if found.fine:
         yield f"Frames that somebody found right: {len(found.fine)}."
+
+
+def _line(place: Sequence[FrameScore], width: int) -> str:
+    """Return the worst frame of a place with its reasons, and where the others are."""
+    worst = place[0]
+    more = f"; and {len(worst.reasons) - TOLD} more" if len(worst.reasons) > TOLD else ""
+    line = f"  {worst.name:<{width}} {worst.score:>6.1f}  {'; '.join(worst.reasons[:TOLD])}{more}"
+    if len(place) == 1:
+        return line
+    ordered = sorted(place, key=lambda one: one.index)
+    first, last = (Path(one.name).stem for one in (ordered[0], ordered[-1]))
+    return f"{line}: {len(place)} frames, {first} to {last}"
 
 
 COMMAND = Command(__doc__, Options, run)

@@ -78,16 +78,20 @@ def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
     aligned_side = 1 / np.hypot(matrix[0, 0], matrix[1, 0]) / (1 - 2 * PADDING[FaceType.FULL])
     if (aligned_side / side) ** 2 > LARGEST_SQUARE:
         found.append("much larger than its box")
-    small = max(right - left, bottom - top) < SMALL_FACE_PX
-    doubted = _mesh_doubts(record)
-    if doubted and not small:
-        found.append("perhaps no face")
-    elif doubted and record.landmarker == "dlib":  # see `mesh_judge`: of small ones only such a doubt is in the record
-        found.append(TURNED)
+    if _mesh_doubts(record):
+        if not _is_small(record):
+            found.append("perhaps no face")
+        elif _may_be_turned(record):  # see `mesh_judge`: of small ones only such a doubt is in the record
+            found.append(TURNED)
     height, width = size or (np.inf, np.inf)
     if (points[INNER:] < -1).any() or (points[INNER:] > (width, height)).any():
         found.append("over the frame's edge")
     return found
+
+
+def _is_small(record: FaceRecord) -> bool:
+    left, top, right, bottom = record.rect
+    return max(right - left, bottom - top) < SMALL_FACE_PX
 
 
 def _mesh_doubts(record: FaceRecord) -> bool:
@@ -137,11 +141,14 @@ def _odd(
     followed: FollowedFaces, size_of: Callable[[str], tuple[int, int] | None], *, video: bool
 ) -> Iterator[tuple[FaceFile, float, str]]:
     """Yield (face, severity, reason) of faces that are odd by themselves or, in a video, beside their neighbours."""
-    passed_over = {LOW: _in_certain_tracks(followed), TURNED: _doubted_alone(followed)} if video else {}
+    certain = _in_certain_tracks(followed) if video else set()
+    turned = _turned(followed) if video else set()
     for index, file in enumerate(followed.files):
         for doubt in doubts(file.record, size_of(file.record.frame)):
-            if index not in passed_over.get(doubt, ()):
+            if not (doubt == LOW and index in certain) and not (doubt == TURNED and video):
                 yield file, DOUBTED, doubt
+        if index in turned:
+            yield file, DOUBTED, TURNED
     if not video:
         return
     for odd in odd_faces(followed.sightings, followed.tracks):
@@ -163,17 +170,28 @@ def _in_certain_tracks(followed: FollowedFaces) -> set[int]:
     return {index for track in certain for index in track}
 
 
-def _doubted_alone(followed: FollowedFaces) -> set[int]:
-    """Return the faces that the mesh doubts, but none of their neighbours: no head turns for one frame only."""
-    alone = set()
+def _turned(followed: FollowedFaces) -> set[int]:
+    """Return the small faces that the mesh sees turned otherwise than dlib.
+
+    No head turns for one frame only: a doubt alone is none, and a face between doubted ones is as wrong as they are.
+    """
+    found = set()
     for track in followed.tracks:
-        doubted = [index for index in track if _mesh_doubts(followed.files[index].record)]
-        times, at = (np.array([followed.sightings[index].time for index in some]) for some in (track, doubted))
-        around, of_them = (
-            np.searchsorted(some, at + SHORT, side="right") - np.searchsorted(some, at - SHORT) for some in (times, at)
-        )
-        alone |= {doubted[place] for place in np.flatnonzero((around > 1) & (of_them == 1))}
-    return alone
+        times = np.array([followed.sightings[index].time for index in track])
+        doubted = [place for place, index in enumerate(track) if _mesh_doubts(followed.files[index].record)]
+        for run in np.split(np.array(doubted, int), np.flatnonzero(np.diff(times[doubted]) > SHORT) + 1):
+            alone = len(run) == 1 and (np.abs(times - times[run[0]]) <= SHORT).sum() > 1
+            if len(run) and not alone:
+                found |= {
+                    index for index in track[run[0] : run[-1] + 1] if _may_be_turned(followed.files[index].record)
+                }
+    return found
+
+
+def _may_be_turned(record: FaceRecord) -> bool:
+    """Whether a face is small, and its landmarks are dlib's guess."""
+    guessed = record.detector != MANUAL_DETECTOR and record.origin != "filled"
+    return guessed and record.landmarker == "dlib" and _is_small(record)
 
 
 def _fleeting(followed: FollowedFaces) -> Iterator[int]:
