@@ -147,11 +147,20 @@ def test_switched_off_or_without_networks_the_extraction_goes_on(clip, capsys):
     assert all(face.record.occlusion is None for face in load_faceset(clip.dst.aligned_dir).faces)
 
 
-def test_without_their_frames_the_faces_themselves_are_looked_at(clip):
+def test_without_their_frames_no_face_is_taken_for_covered(clip, capsys):
+    """In an aligned image alone a cheek looks like a palm."""
+    for path in clip.dst.frames():
+        if path.stem >= "00030":
+            path.unlink()
+    finder = DrawnHands()
+    records = look(clip, finder)
+    assert all(records[number].occlusion is None for number in range(30, FRAMES)) and is_covered(records[20])
+    assert "10 faces" in capsys.readouterr().out
     for path in clip.dst.frames():
         path.unlink()
-    records = look(clip, DrawnHands())
-    assert all(record.occlusion in (None, NOTHING) for number, record in records.items() if number not in WITH_HAND)
+    update_record(clip.dst.aligned_dir / "00020_0.png", replace(records[20], occlusion=None))
+    asked = finder.asked
+    assert look(clip, finder)[20].occlusion is None and finder.asked == asked
 
 
 def test_photos_do_not_follow_each_other(clip):

@@ -136,7 +136,7 @@ def _line(place: Sequence[FrameScore], width: int) -> str:
         return line
     ordered = sorted(place, key=lambda one: one.index)
     first, last = (Path(one.name).stem for one in (ordered[0], ordered[-1]))
-    return f"{line}: {len(place)} frames, {first} to {last}"
+    return f"{line}: {console.counted(len(place), 'frame')}, {first} to {last}"
 
 
 COMMAND = Command(__doc__, Options, run)
