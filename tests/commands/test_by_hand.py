@@ -185,6 +185,22 @@ def test_fix_without_a_screen_says_how(workspace: Workspace, squares: Squares, c
         fix(workspace, look="several")
 
 
+def test_where_most_frames_have_two_faces_only_more_are_to_be_looked_at(
+    workspace: Workspace, squares: Squares, somebody: Somebody, typed: Callable[..., list[str]], capsys
+) -> None:
+    """Two people who talk are meant, both of them: the usual answer leads to the frame with a third face."""
+    fill(workspace)
+    third = {3: [(300, 20, 60)]}
+    for number in range(1, 6):
+        image = frame_with([(100, 60, 80), (20, 20, 40), *third.get(number, [])])
+        write_image(workspace.dst.frames_dir / f"{number:05d}.png", image)
+    extract(workspace)
+    shown = typed("")
+    fix(workspace, serve=True)
+    assert "[several]" in shown[0] and somebody.saw == [["00003.png"]]
+    assert "5.4_dst_keep_person" in capsys.readouterr().out
+
+
 def test_the_kinds_are_asked_for(
     workspace: Workspace, squares: Squares, somebody: Somebody, typed: Callable[..., list[str]], capsys
 ) -> None:

@@ -1,5 +1,6 @@
 """Manual annotation inside a command: its options, which frames are meant, and window or page."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from facewright.ui.window import Window, has_screen, open_window
 SUSPICIOUS_CHOICES = {
     "made": "frames with a face that was filled in or repaired from the frames around",
     "faceless": "frames in which no face was found",
-    "several": "frames with several faces",
+    "several": "frames with several faces, more than most frames have",
     "suspicious": "frames with a face that may be none, lies oddly, or is missing among others",
     "deleted": "frames whose faces were deleted",
     "every": "every frame, those too that a person finished before",
@@ -120,6 +121,7 @@ def frames_by_kind(run: SideRun, frames: Sequence[Path], worst: Sequence[OpenFra
         worst: Those that need a look, from `open_frames`.
     """
     entries, faces = run.log.entries, run.faces.by_frame()
+    usual = usual_faces(run)
     finished = {name for name, entry in entries.items() if finished_manually(entry)}
     unfinished = [path for path in frames if path.name not in finished]
     odd = {one.name for one in worst}
@@ -129,11 +131,17 @@ def frames_by_kind(run: SideRun, frames: Sequence[Path], worst: Sequence[OpenFra
     return {
         "made": [path for path in unfinished if path.name in made],
         "faceless": frames_without_faces(run, frames),
-        "several": [path for path in unfinished if len(faces.get(path.stem, [])) > 1],
+        "several": [path for path in unfinished if len(faces.get(path.stem, [])) > usual],
         "suspicious": [path for path in unfinished if path.name in odd],
         "deleted": [path for path in unfinished if path.name in saved and path.stem not in faces],
         "every": list(frames),
     }
+
+
+def usual_faces(run: SideRun) -> int:
+    """Return how many faces most frames with a face have: where two people talk, two are nothing to look at."""
+    counts = [len(faces) for faces in run.faces.by_frame().values()]
+    return statistics.median_low(counts) if counts else 0
 
 
 def reasons_of(worst: Sequence[OpenFrame], kinds: Mapping[str, Sequence[Path]]) -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from facewright.annotate.launch import (
     frames_by_kind,
     parse_kinds,
     reasons_of,
+    usual_faces,
 )
 from facewright.core import console
 from facewright.core.command import Command
@@ -118,7 +119,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         worst = open_frames(side, side_run.log, side_run.faces)
         kinds = frames_by_kind(side_run, frames, worst)
         unsearched = sum(map(len, side_run.log.split(frames)))
-        for line in _lines(side, found, kinds, worst, unsearched):
+        for line in _lines(side, found, kinds, worst, unsearched, usual_faces(side_run)):
             console.say(line)
         annotated = _annotate(side_run, frames, kinds, worst, options)
         number_new(side_run)
@@ -183,6 +184,7 @@ def _lines(
     kinds: dict[str, list[Path]],
     worst: Sequence[OpenFrame],
     unsearched: int,
+    usual: int,
 ) -> Iterator[str]:
     names = {kind: [path.name for path in paths] for kind, paths in kinds.items()}
     if found:
@@ -193,6 +195,8 @@ def _lines(
         yield f"Frames with a face made from the frames around: {len(made)} ({console.listed(made)})."
     if left := names["faceless"]:
         yield f"Frames still without a face: {len(left)} ({console.listed(left)}). Conversion leaves them as they are."
+    if usual > 1:
+        yield f"Most frames have {console.counted(usual, 'face')}. To keep some of the people only:{side.hint('keep')}"
     if crowded := names["several"]:
         yield f"Frames with several faces: {len(crowded)} ({console.listed(crowded)})."
         yield f"  Delete from {side.aligned_dir} the faces of people who are not meant."
@@ -204,7 +208,8 @@ def _lines(
     if unsearched:
         yield f"Frames not searched yet: {unsearched}."
     if not (found or made or left or crowded or odd or deleted or unsearched):
-        yield "Every frame has exactly one face, or was finished by a person."
+        many = "exactly one face" if usual < 2 else f"{console.counted(usual, 'face')} at most"
+        yield f"Every frame has {many}, or was finished by a person."
 
 
 COMMAND = Command(__doc__, Options, run)
