@@ -4,6 +4,7 @@
     python tests/benchmarks/extraction.py --clip FILE --frames 100 --rounds 5
     python tests/benchmarks/extraction.py --detection-only         the package then does nothing but detect
     python tests/benchmarks/extraction.py --options-only --each    only the options, and each of them alone
+    python tests/benchmarks/extraction.py --mesh                   only mesh and blazeface, against mtcnn and dlib
 
 Both sides read the same PNG files. The package's side calls `detect_faces` for one frame after the other and then
 the very same landmarks, cut and save; with --detection-only it reads and detects only. The package finds nothing
@@ -74,8 +75,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--detection-only", action="store_true")
     parser.add_argument("--options-only", action="store_true")
+    parser.add_argument("--mesh", action="store_true", help="measure mesh and blazeface instead")
     parser.add_argument("--each", action="store_true", help="measure each option alone too")
     given = parser.parse_args()
+    if given.mesh:
+        mesh_and_blazeface(given)
+        return
     if not given.options_only:
         against_package(given)
     with_options(given)
@@ -95,6 +100,21 @@ def against_package(given: argparse.Namespace) -> None:
             compare(given, paths, ours, theirs, package, WANTED[height])
 
 
+def mesh_and_blazeface(given: argparse.Namespace) -> None:
+    """Measure the parts that may be used for pay against the default ones, in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = fill(Path(folder), given, (720, 1280))
+        names = (("blazeface", "mesh"), ("mtcnn", "dlib"))
+        new, old = (Side(Path(folder) / one, make_detector(one), make_landmarker(other)) for one, other in names)
+        times = [
+            [clocked(lambda side=side: side.run_ours(paths)) for side in (new, old)] for _ in range(given.rounds + 1)
+        ]
+    wall, work = (statistics.median(b[kind] / a[kind] for a, b in times[1:]) for kind in (0, 1))
+    print(
+        f"mesh and blazeface: {wall:.2f} times the frames/s of mtcnn and dlib (wanted 1.5, processor time {work:.2f})"
+    )
+
+
 def fill(folder: Path, given: argparse.Namespace, size: tuple[int, int], step: int = 1) -> list[Path]:
     """Write the frames as PNG files; they are cut to the shape, not squeezed, so that faces look natural."""
     paths = []
@@ -111,7 +131,7 @@ def fill(folder: Path, given: argparse.Namespace, size: tuple[int, int], step: i
 class Side:
     """One of the two ways from frame to face."""
 
-    def __init__(self, folder: Path, detector: MtcnnDetector, landmarker: Landmarker) -> None:
+    def __init__(self, folder: Path, detector: Detector, landmarker: Landmarker) -> None:
         """Save into a folder of its own."""
         folder.mkdir()
         self.folder = folder

@@ -11,12 +11,11 @@ from facewright.core.images import Image, read_image
 from facewright.extract.hands import Hand
 from facewright.faces.align import FaceType, Matrix, align_matrix, between, resample, transform_points
 from facewright.faces.faceset import FaceFile
-from facewright.faces.hand_mask import SIDE, Reference, hand_cover, hand_shape, most_like, to_lab
+from facewright.faces.hand_mask import SIDE, Reference, around_hull, hand_cover, hand_shape, most_like, to_lab
 from facewright.faces.mask import Mask
 from facewright.ui.contact_sheet import evenly
 
 AROUND = 2  # frames before and after, whose hands count too: a moving one is not found in each
-MIN_PRESENCE = 0.5  # from here on a hand's points say where it is
 REFERENCES, MAX_CANDIDATES = 7, 40  # uncovered faces that one is compared with, out of so many
 WIDE = 1.6  # of the palm's width: fingers drawn so wide hold all of a hand
 FLASH_PX = 12  # px of the work image: what is farther from the masks before and after is no hand
@@ -76,37 +75,44 @@ def _references(track: Sequence[Looked], near: Sequence[Sequence[Hand]]) -> list
     chosen = [free[index] for index in evenly(len(free), MAX_CANDIDATES)]
     made = []
     for file in chosen:
-        image, landmarks, _ = _work_image(file)
-        made.append(Reference(to_lab(image), landmarks))
+        matrix, landmarks = _placed(file)
+        made.append(Reference(to_lab(_work_image(file, matrix)), landmarks))
     return made
 
 
-def _work_image(file: FaceFile) -> tuple[Image, NDArray[np.float32], Matrix]:
-    """Return a face as it is compared: the image, its landmarks in it, and 2x3, frame -> image."""
-    record = file.record
-    matrix = align_matrix(record.frame_landmarks, FaceType.FULL, SIDE)
-    image = resample(read_image(file.path), between(record.matrix, matrix), SIDE, cv2.INTER_LINEAR)
-    return np.asarray(image, np.uint8), transform_points(record.frame_landmarks, matrix).astype(np.float32), matrix
+def _placed(file: FaceFile) -> tuple[Matrix, NDArray[np.float32]]:
+    """Return 2x3, frame -> the image in which a face is compared, and its landmarks in that image."""
+    points = file.record.frame_landmarks
+    matrix = align_matrix(points, FaceType.FULL, SIDE)
+    return matrix, transform_points(points, matrix).astype(np.float32)
+
+
+def _work_image(file: FaceFile, matrix: Matrix) -> Image:
+    """Return the image in which a face is compared."""
+    step = between(file.record.matrix, matrix)
+    return np.asarray(resample(read_image(file.path), step, SIDE, cv2.INTER_LINEAR), np.uint8)
 
 
 def _cover_of(job: Job) -> Cover:
     """Return what hands cover of a face's work image; the hands around it in time say where, its own are drawn."""
     file, around, own, references = job
-    image, landmarks, matrix = _work_image(file)
+    matrix, landmarks = _placed(file)
     area = np.zeros((SIDE, SIDE), np.float32)
     for hand in around:
         area = np.maximum(area, _place_of(hand, matrix))
     shape = np.zeros((SIDE, SIDE), np.float32)
     for hand in own:
-        if hand.presence > MIN_PRESENCE:
+        if hand.is_sure:
             shape = np.maximum(shape, hand_shape(transform_points(hand.points, matrix), (SIDE, SIDE)))
+    if not (np.maximum(area, shape)[around_hull(landmarks)] > 0.5).any():
+        return np.zeros((SIDE, SIDE), np.uint8)  # a hand beside the face: its image need not be read
     alike = most_like(landmarks, references, REFERENCES)
-    return hand_cover(image, landmarks, area, shape, alike)
+    return hand_cover(_work_image(file, matrix), landmarks, area, shape, alike)
 
 
 def _place_of(hand: Hand, matrix: Matrix) -> Mask:
     """Return where a hand can be in the work image: around its points, or in its square where they are not sure."""
-    if hand.presence > MIN_PRESENCE:
+    if hand.is_sure:
         return hand_shape(transform_points(hand.points, matrix), (SIDE, SIDE), WIDE)
     area = np.zeros((SIDE, SIDE), np.float32)
     corners = np.clip(transform_points(hand.square, matrix), -1e4, 1e4)

@@ -33,6 +33,7 @@ HAND_SCALE, HAND_SHIFT = 2.6, 0.5  # of the palm's box to that of the whole hand
 CROP = 4.0  # sides of a face, that the palm detector sees around it
 NEAR = 0.4  # sides of a face: a hand that reaches nearer than that is near
 MAX_HANDS = 4  # near one face
+SURE_PRESENCE = 0.5  # from here on a hand is seen clearly, and its points say where it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,16 @@ class Hand:
     points: NDArray[np.float32]
     score: float
     presence: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is seen clearly."""
+        return self.presence >= SURE_PRESENCE
+
+    @property
+    def outline(self) -> NDArray[np.float32]:
+        """Points, (n, 2), between which it is: its own where they are sure, the corners of its square elsewhere."""
+        return self.points if self.is_sure else self.square
 
     def moved(self, matrix: Matrix) -> "Hand":
         """Return it in another image; 2x3, this image -> that one."""
@@ -87,7 +98,7 @@ class HandFinder:
         crop = _crop((low + high) / 2, CROP * side, 0.0, PALM_SIDE)
         palms = self._palms_in(image, crop)
         around = (low - NEAR * side, high + NEAR * side)
-        near = [(palm, matrix) for palm in palms if _meets(matrix := _hand_crop(palm), *around)]
+        near = [(palm, matrix) for palm in palms if meet(_corners(matrix := _hand_crop(palm)), *around)]
         hands = [self._hand_of(image, palm, matrix) for palm, matrix in near[:MAX_HANDS]]
         return [hand for hand in hands if hand.score + hand.presence >= MIN_CERTAINTY]
 
@@ -140,7 +151,6 @@ def _hand_crop(palm: _Palm) -> Matrix:
     return _crop(palm.box.mean(axis=0) + HAND_SHIFT * side * up, HAND_SCALE * side, angle, HAND_SIDE)
 
 
-def _meets(crop: Matrix, low: Points, high: Points) -> bool:
-    """Whether the square of a crop reaches into a box."""
-    corners = _corners(crop)
-    return bool((corners.max(axis=0) >= low).all() and (corners.min(axis=0) <= high).all())
+def meet(points: Points, low: Points, high: Points) -> bool:
+    """Whether the box around points, (n, 2), reaches into another, from its low corner to its high one."""
+    return bool((points.max(axis=0) >= low).all() and (points.min(axis=0) <= high).all())

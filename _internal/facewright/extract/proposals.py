@@ -63,11 +63,16 @@ def merged(scores: Scores, corners: Corners, same: float) -> list[tuple[float, N
     scores, corners = scores[order], corners[order]
     found = []
     while len(scores):
-        low, high = corners[:, 0], corners[:, 1]
-        shared = np.clip(np.minimum(high, high[0]) - np.maximum(low, low[0]), 0, None).prod(axis=1)
-        area = (high - low).prod(axis=1)
-        one = shared > same * (area + area[0] - shared)
+        one = overlaps(corners, corners[0]) > same
         one[0] = True
         found.append((float(scores[0]), np.average(corners[one], axis=0, weights=scores[one])))
         scores, corners = scores[~one], corners[~one]
     return found
+
+
+def overlaps(corners: Corners, one: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of the area together that each box, (n, 2 + points, 2), has in common with one, 0..1."""
+    low, high = corners[:, 0], corners[:, 1]
+    shared = np.clip(np.minimum(high, one[1]) - np.maximum(low, one[0]), 0, None).prod(axis=1)
+    both = (high - low).prod(axis=1) + (one[1] - one[0]).prod() - shared
+    return np.asarray(shared / np.maximum(both, 1e-12))

@@ -138,6 +138,12 @@ def _inner(landmarks: Points) -> NDArray[np.floating]:
     return landmarks[INNER:] - landmarks[INNER:].mean(0)
 
 
+def around_hull(landmarks: Points) -> NDArray[np.bool_]:
+    """Return where in a work image hands are looked for, (SIDE, SIDE): (68, 2) landmarks, their hull and around it."""
+    hull = hull_mask(landmarks, (SIDE, SIDE)) > 0.5
+    return np.asarray(cv2.dilate(hull.astype(np.uint8), _disc(REACH_PX)) > 0)
+
+
 def hand_cover(
     image: Image, landmarks: Points, area: Mask, shape: Mask, references: Sequence[Reference]
 ) -> NDArray[np.uint8]:
@@ -154,7 +160,7 @@ def hand_cover(
         (SIDE, SIDE) uint8, 0 or 1.
     """
     hull = hull_mask(landmarks, (SIDE, SIDE)) > 0.5
-    near = cv2.dilate(hull.astype(np.uint8), _disc(REACH_PX)) > 0
+    near = around_hull(landmarks)
     drawn = (shape > 0.5) & near
     allowed = near & (area > 0.5) | drawn
     seed = drawn.astype(np.uint8)
