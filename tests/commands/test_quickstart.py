@@ -4,7 +4,7 @@ import pytest
 
 from facewright.commands import quickstart
 from facewright.core.errors import UserError
-from facewright.core.hints import SCRIPTS
+from facewright.core.hints import SCRIPTS, hints_of
 from facewright.core.workspace import Workspace
 from facewright.train.pipeline import TrainingReport
 from facewright.train.step_times import note_step_time
@@ -68,5 +68,6 @@ def test_a_training_that_ran_out_of_time_says_how_far_it_came_and_how_to_go_on(t
     options = quickstart.Options(for_="90s")
     (training,) = (step for step in quickstart.steps(options) if step.command == "train")
     assert "--for 90s" in training.line and "--target-iter 4000" in training.line
-    said = quickstart.too_short(TrainingReport(tmp_path, 812), options)
+    with hints_of(tmp_path, ("quickstart", "--for", "90s")):
+        said = quickstart.too_short(TrainingReport(tmp_path, 812), options)
     assert "812 of 4000" in said and "quickstart.sh --for 90s" in said.replace(".bat", ".sh")

@@ -16,7 +16,7 @@ from facewright.core import console
 from facewright.core.command import Command, CommandPackage
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, write_bytes
-from facewright.core.hints import hint
+from facewright.core.hints import again, hint
 from facewright.core.log_file import FOLDER as LOGS
 from facewright.core.options import option
 from facewright.core.safe_files import files_below
@@ -110,7 +110,7 @@ def too_short(trained: TrainingReport, options: Options) -> str:
     return (
         f"The training came to iteration {trained.iteration} of {options.target_iter} in {options.for_}: the face is "
         "softer than it can be. This trains on for as long again, and makes the video anew:"
-        f"{hint('quickstart --for', options.for_)}"
+        f"{again()}"
     )
 
 

@@ -32,9 +32,10 @@ from facewright.faces.visible import (
 Batch = dict[str, NDArray[np.float32]]
 AROUND = 0.1  # of the eyes' distance: how much of what is around them counts with eyes and mouth
 SLACK = 0.05  # a face may be enlarged or shrunk by this much before another one of its sizes is taken
-# Pixels of a prepared face for each of an output, across. With one of its own it is resampled twice at the same size:
-# laid back into its frame, a face of the sample had 0.82 of the detail around its eyes, with two 0.98, and the error
-# was a seventh to a third smaller (three clips). With more than two and a half it would alias.
+# Pixels of a prepared face for each of an output, across. With one it is resampled twice at the same size: laid back
+# into its frame (`main.py benchmark --name detail`) a face of the sample had 0.83 of the detail around its eyes, with
+# two 0.98; the error was a seventh smaller, on two real clips more than a third. With more than two and a half it
+# would alias.
 DENSITY = 2.0
 HARDLY_LESS = 0.25  # what would shrink by no more is left as it is
 
