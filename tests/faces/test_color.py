@@ -32,6 +32,18 @@ def test_a_picture_matched_to_itself_stays():
     np.testing.assert_allclose(match_histogram(source, source), source, atol=1e-6)
 
 
+@pytest.mark.parametrize("power", [1, 4, 0.25])
+def test_many_values_go_through_the_curve_as_few_do(power):
+    """Also where the curve is steep, beyond its ends and in another shape."""
+    random = np.random.default_rng(7)
+    source, template = random.uniform(0.1, 0.7, 3000) ** power, random.normal(0.5, 0.1, 500)
+    curve = matching_curve(source, template)
+    values = random.uniform(-0.1, 1.1, (400, 300)).astype(np.float32)
+    one_by_one = np.concatenate([curve(row) for row in values]).reshape(values.shape)
+    difference = np.abs(curve(values) - one_by_one)
+    assert difference.max() < 0.6 / 255 and difference.mean() < 1e-5
+
+
 def test_a_hand_made_example():
     curve = matching_curve(np.float32([0, 0, 1, 1]), np.float32([10, 20]))
     np.testing.assert_allclose(curve(np.float32([0, 1])), [10, 20])

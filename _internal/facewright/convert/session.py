@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +34,7 @@ from facewright.core.contents import Contents, content_text
 from facewright.core.errors import UserError
 from facewright.core.files import list_files, make_folder, move_to_trash
 from facewright.core.hints import again
-from facewright.core.images import IMAGE_EXTENSIONS, read_image, single_threaded_opencv
+from facewright.core.images import IMAGE_EXTENSIONS, Image, read_image, single_threaded_opencv
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
@@ -400,14 +401,30 @@ def _write_sheet(jobs: Iterable[Job], path: Path) -> None:
     """Write frames before and after, evenly spread over those with a face."""
     shown = [job for job in jobs if job.shares]
     shown = [shown[index] for index in evenly(len(shown), SHEET_FRAMES)]
-    cells = []
+    if not shown:
+        return
+    named: list[tuple[str, Path | None]] = []
     for start in range(0, len(shown), SHEET_COLUMNS):
         row = shown[start : start + SHEET_COLUMNS]
-        blank = [("", np.zeros((1, 1, 3), np.uint8))] * (SHEET_COLUMNS - len(row))
-        cells += [(job.frame.name, read_image(job.frame)) for job in row] + blank
-        cells += [(f"{job.target.parent.name}/{job.target.name}", read_image(job.target)) for job in row] + blank
-    if cells:
-        write_marked(path, contact_sheet(cells, SHEET_COLUMNS, SHEET_WIDTH))
+        blank: list[tuple[str, Path | None]] = [("", None)] * (SHEET_COLUMNS - len(row))
+        named += [(job.frame.name, job.frame) for job in row] + blank
+        named += [(f"{job.target.parent.name}/{job.target.name}", job.target) for job in row] + blank
+    with single_threaded_opencv(), workers.threads(cores()) as executor:
+        images = list(workers.ordered_map(_small, (path for _, path in named), executor, ahead=2 * cores()))
+    cells = [(label, image) for (label, _), image in zip(named, images, strict=True)]
+    write_marked(path, contact_sheet(cells, SHEET_COLUMNS, SHEET_WIDTH))
+
+
+def _small(path: Path | None) -> Image:
+    """Return an image no wider than a cell of the sheet; a black pixel for none."""
+    if path is None:
+        return np.zeros((1, 1, 3), np.uint8)
+    image = read_image(path)
+    height, width = image.shape[:2]
+    if width <= SHEET_WIDTH:
+        return image
+    size = (SHEET_WIDTH, max(round(height * SHEET_WIDTH / width), 1))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _report(
