@@ -11,6 +11,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from facewright.cli import main
+from facewright.convert.engines import EngineModels
+from facewright.convert.launch import open_preview
+from facewright.convert.parameters import ConvertOptions
+from facewright.convert.session import convert
 from facewright.core.images import read_image
 from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
@@ -149,3 +153,21 @@ def test_the_video_is_made_of_the_stored_frames_with_sound(stored, run):
         assert (video.streams.video[0].width, video.streams.video[0].height) == (320, 240)
         assert len(video.streams.audio) == 1
         assert sum(1 for _ in video.decode(video=0)) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("narrow_models")
+def test_bfloat16_moves_pixels_by_a_few_levels_at_most_and_preview_and_conversion_agree(stored: Workspace) -> None:
+    frame, converted = stored.dst.frames()[0], {}
+    for precision in ("float32", "bfloat16"):
+        options = ConvertOptions(mode="overlay", model="hero", precision=precision, saved_settings=False)
+        models = EngineModels(stored, options)
+        shutil.rmtree(stored.dst.merged_dir)
+        convert(stored, options, models)
+        converted[precision] = read_image(stored.dst.merged_dir / f"{frame.stem}.png").astype(int)
+        shown = open_preview(stored, options, models).preview.render(0, options)
+        np.testing.assert_array_equal(shown, converted[precision])
+    replaced = converted["float32"] != read_image(frame)
+    difference = np.abs(converted["float32"] - converted["bfloat16"])
+    assert replaced.any() and difference.any(), "it is another precision"
+    assert difference.max() <= 4 and difference[replaced].mean() < 1

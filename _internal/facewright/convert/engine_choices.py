@@ -18,6 +18,10 @@ ENGINES = {
     Engine.KERAS.value: "keras, on the backend that trained it (default)",
     Engine.ONNX.value: "onnxruntime: starts in a second; the model is written as ONNX once per saved state",
 }
+PRECISIONS = {
+    "float32": "full precision (default)",
+    "bfloat16": "half of the bits: quicker on processors and GPUs that have it in hardware, slower on others",
+}
 DEVICES = {
     "auto": "a GPU, if this build of onnxruntime can use one, else the processor",
     **{key: provider.what for key, provider in PROVIDERS.items()},
@@ -36,6 +40,11 @@ DFM_SUFFIX = ".dfm"
 def names_dfm(values: Mapping[str, Any]) -> bool:
     """Whether a .dfm file is among the models that options name."""
     return bool(values.get("dfm")) or any(DFM_SUFFIX in str(values.get(name) or "") for name in ("model", "cast"))
+
+
+def runs_keras(values: Mapping[str, Any]) -> bool:
+    """Whether keras runs the network, or a part of a cast."""
+    return values.get("engine") != Engine.ONNX and not values.get("dfm")
 
 
 def needs_onnx(values: Mapping[str, Any]) -> bool:

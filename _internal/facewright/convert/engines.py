@@ -32,7 +32,7 @@ class EngineModels(SavedModels):
     """
 
     def __init__(self, workspace: Workspace, options: ConvertOptions) -> None:
-        super().__init__(backwards=options.swap_model, morph=options.morph / 100)
+        super().__init__(backwards=options.swap_model, morph=options.morph / 100, precision=options.precision)
         self._options = options
         self._file = Path(options.dfm).expanduser() if options.dfm else None
         self._contents = Contents(workspace.root)

@@ -7,7 +7,16 @@ from typing import Any
 from facewright.convert.blend import Mode
 from facewright.convert.controls import DST_HULL, FULL, LEAVE, OF_MASK_MODEL, Controls
 from facewright.convert.detail import SharpenKind
-from facewright.convert.engine_choices import DEVICES, DFM_FACES, ENGINES, Engine, names_dfm, needs_onnx
+from facewright.convert.engine_choices import (
+    DEVICES,
+    DFM_FACES,
+    ENGINES,
+    PRECISIONS,
+    Engine,
+    names_dfm,
+    needs_onnx,
+    runs_keras,
+)
 from facewright.convert.masks import KeepZone, LearnedMask, MaskKind
 from facewright.convert.selection import parse_cast, parse_ranges
 from facewright.core.options import option, output_values, port_option
@@ -44,6 +53,12 @@ class BlendOptions(Controls):
         remember=False,
     )
     engine: str = option(str(Engine.KERAS), "What runs the network; both give the same images.", choices=ENGINES)
+    precision: str = option(
+        "float32",
+        "Precision of keras' sums; with bfloat16 pixels of a face differ by a level of 255, a few by two or three.",
+        choices=PRECISIONS,
+        applies_when=runs_keras,
+    )
     provider: str = option(
         "auto",
         "On what onnxruntime computes. It is named at the start, and never replaced in silence.",

@@ -94,10 +94,11 @@ class SavedModels:
     Args:
         backwards: Whether they put dst's face over those that are given.
         morph: How much of src the swaps of a model that morphs show, 0..1.
+        precision: "float32" or "bfloat16".
     """
 
-    def __init__(self, *, backwards: bool = False, morph: float = 1.0) -> None:
-        self._backwards, self._morph = backwards, morph
+    def __init__(self, *, backwards: bool = False, morph: float = 1.0, precision: str = "float32") -> None:
+        self._backwards, self._morph, self._precision = backwards, morph, precision
         self._loaded: dict[tuple[Path, str], TrainedModel] = {}
 
     def newest(self, model_dir: Path, name: str) -> TrainedState:
@@ -133,10 +134,10 @@ class SavedModels:
         return self._loaded[model_dir, name]
 
     def _open(self, model_dir: Path, name: str) -> TrainedModel:
-        device, _ = devices.start("float32")
+        device, _ = devices.start(self._precision)
         if not self._loaded:  # of several models it is said once
             console.say(device.describe())
-        model = load_trained(model_dir, name)
+        model = load_trained(model_dir, name, self._precision)
         return model.reversed() if self._backwards else model.morphed(self._morph)
 
 

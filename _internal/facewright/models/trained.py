@@ -205,12 +205,13 @@ def view_of(state: Mapping[str, Any]) -> FaceView:
     return registry.model_class(kind).view(build_options(kind, state.get("options") or {}))
 
 
-def load_trained(model_dir: Path, name: str = "") -> KerasModel:
-    """Load a trained model for conversion: weights only, in float32.
+def load_trained(model_dir: Path, name: str = "", precision: str = "float32") -> KerasModel:
+    """Load a trained model for conversion: weights only.
 
     Args:
         model_dir: The workspace's model folder.
         name: Which model; "" takes the one that was saved last.
+        precision: "float32" or "bfloat16".
 
     Raises:
         UserError: There is none, it is damaged, or it is of an unknown kind.
@@ -225,7 +226,7 @@ def load_trained(model_dir: Path, name: str = "") -> KerasModel:
     generation = found.generation
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
-    devices.precision("float32")
+    devices.precision(precision)
     kind = str(generation.state["model"])
     model = registry.model_class(kind)(build_options(kind, generation.state.get("options") or {}))
     load_generation(model, generation, optimizer=False)
