@@ -253,7 +253,14 @@ def test_who_stands_behind_somebody_is_not_missing(tmp_path: Path) -> None:
     places[9] = places[10] = None
     workspace, files = clip(tmp_path, places)
     front = [face(f"{n:05d}", 40 + 28 * n, 205, 130, number=1) for n in range(20)]  # passes by at frame 9
-    assert "no face" not in str(look(workspace, files + front))
+    said = str(look(workspace, files + front))
+    assert "no face" not in said and "missing" not in said
+
+
+def test_beside_somebody_else_a_face_is_missing(tmp_path: Path) -> None:
+    workspace, files = clip(tmp_path, [(150, 200, 80)] * 16)
+    both = files + [face(f"{n:05d}", 450, 200, 80, number=1) for n in range(16) if n != 9]
+    assert reasons(look(workspace, both)) == {"00009": ("a face is missing",)}
 
 
 def test_two_people_and_nobody(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def _missing(followed: FollowedFaces, side: Side, log: ExtractionLog) -> Iterato
     if is_video(side, log):
         for gap in followed.gaps:
             for time in unfound(followed, gap, log):
-                yield followed.names[time], MISSING, "no face"
+                yield followed.names[time], MISSING, "a face is missing" if followed.at(time) else "no face"
 
 
 def _unusable(log: ExtractionLog, faces: FaceIndex) -> Iterator[tuple[str, float, str]]:
