@@ -1,5 +1,9 @@
 """Hands in front of the faces of a side: which faces are looked at, what their records say."""
 
+import io
+import re
+import sys
+import time
 from dataclasses import replace
 
 import cv2
@@ -101,6 +105,26 @@ def test_a_hand_beside_the_face_is_looked_for_in_every_other_frame(clip):
     records = look(clip, finder)
     assert finder.asked <= 6 + 12  # one of eight, and half of those between
     assert not any(record.occlusion for record in records.values())
+
+
+class Terminal(io.StringIO):
+    """Keeps what a terminal would show."""
+
+    def isatty(self):
+        return True
+
+
+def test_the_bar_moves_while_faces_are_looked_at(clip, monkeypatch):
+    class Slow(DrawnHands):
+        def find(self, image, landmarks):
+            time.sleep(0.05)
+            return super().find(image, landmarks)
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    look(clip, Slow())
+    counts = {int(count) for count in re.findall(rf"(\d+)/{FRAMES}", shown.getvalue())}
+    assert {0, FRAMES} < counts
 
 
 def test_what_is_never_seen_clearly_is_no_hand(clip):

@@ -70,9 +70,11 @@ def find_covers(run: SideRun, options: CoverOptions) -> None:
     found = 0
     count = sum(map(len, tracks))
     with single_threaded_opencv(), console.progress_bar(count, title="Hands", unit="faces") as bar:
+        done = 0
         for batch in _batches(tracks):
-            found += _look_through(run, finder, batch)
-            bar.update(sum(map(len, batch)))
+            found += _look_through(run, finder, batch, bar.update)
+            done += sum(map(len, batch))
+            bar.update(done - bar.n)  # those that needed no look
     if found:
         console.say(f"Hands found in front of {console.counted(found, 'face')}; the faces carry masks of them.")
 
@@ -139,13 +141,16 @@ def _came_later(record: FaceRecord) -> bool:
     return record.detector == MANUAL_DETECTOR or record.origin == "filled"
 
 
-def _look_through(run: SideRun, finder: HandFinder, tracks: list[Track]) -> int:
-    """Look at the faces of some tracks, write what was found; return how many faces have something before them."""
+def _look_through(run: SideRun, finder: HandFinder, tracks: list[Track], looked: Callable[[], object]) -> int:
+    """Look at the faces of some tracks, write what was found; return how many faces have something before them.
+
+    `looked` is called after each face.
+    """
     samples = [(track, place) for track in tracks for place, wanted in enumerate(_sampled(track)) if wanted]
-    _look(run, finder, samples)
+    _look(run, finder, samples, looked)
     inner = [(track, place) for track in tracks for place in _between(track)]
-    _look(run, finder, [(track, place) for track, place in inner if track[place].time % FINE_STEP == 0])
-    _look(run, finder, [(track, place) for track, place in inner if _may_be_touched(track, place)])
+    _look(run, finder, [(track, place) for track, place in inner if track[place].time % FINE_STEP == 0], looked)
+    _look(run, finder, [(track, place) for track, place in inner if _may_be_touched(track, place)], looked)
     for track, place in inner:
         if track[place].hands is None:
             track[place] = replace(track[place], hands=())
@@ -163,7 +168,7 @@ def _look_through(run: SideRun, finder: HandFinder, tracks: list[Track]) -> int:
     return sum(bool(file.record.occlusion) for file in written)
 
 
-def _look(run: SideRun, finder: HandFinder, places: Sequence[tuple[Track, int]]) -> None:
+def _look(run: SideRun, finder: HandFinder, places: Sequence[tuple[Track, int]], looked: Callable[[], object]) -> None:
     """Find the hands near some faces, and put them into their tracks."""
 
     def hands_of(one: Looked) -> Sequence[Hand]:
@@ -174,6 +179,7 @@ def _look(run: SideRun, finder: HandFinder, places: Sequence[tuple[Track, int]])
     found = ordered_map(hands_of, faces, run.executor, ahead=4 * cores())
     for (track, place), hands in zip(places, found, strict=True):
         track[place] = replace(track[place], hands=hands)
+        looked()
 
 
 def _frame_file(side: Side, record: FaceRecord) -> Path:
