@@ -66,7 +66,8 @@ def test_the_backend_sees_the_chosen_gpus_only_and_what_comes_after_it_all(monke
     with gpus.environment_restored():
         gpus.use((TWIN,), "tensorflow")
         assert os.environ[gpus.VISIBLE] == "2" and os.environ[gpus.ORDER] == "PCI_BUS_ID"
-        gpus.use((BIG, TWIN), "jax")
+        for backend in ("torch", "jax"):
+            gpus.use((BIG, TWIN), backend)
         assert os.environ[gpus.VISIBLE] == "1,2"
         with pytest.raises(UserError) as caught:
             gpus.use((BIG, TWIN), "tensorflow")

@@ -1,4 +1,4 @@
-"""Several devices train as one does; needs JAX, which the set-up does not bring."""
+"""Several devices train as one does; needs JAX or torch, which the set-up does not bring."""
 
 import importlib.util
 import os
@@ -15,7 +15,8 @@ import sys
 from facewright.nn import devices
 devices.precision("float32")
 if sys.argv[1] == "2":
-    devices.enable_data_parallel()
+    # torch has one processor: two shares of it
+    devices.enable_data_parallel(["cpu", "cpu"] if devices.backend_name() == "torch" else ())
 import numpy as np
 from train.tiny import Tiny
 model, rng = Tiny(Tiny.Options()), np.random.default_rng(0)
@@ -32,12 +33,13 @@ print("losses", *losses)
 """
 
 
-def losses(count):
+def losses(backend, count):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(count)],
         env={
             **os.environ,
-            "KERAS_BACKEND": "jax",
+            "KERAS_BACKEND": backend,
+            "CUDA_VISIBLE_DEVICES": "-1",
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}",
             "PYTHONPATH": os.pathsep.join(
                 [str(REPOSITORY / "_internal"), str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH", "")]
@@ -52,6 +54,8 @@ def losses(count):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_two_devices_train_as_one():
-    assert losses(2) == pytest.approx(losses(1), abs=1e-5)
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_two_devices_train_as_one(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    assert losses(backend, 2) == pytest.approx(losses(backend, 1), abs=1e-5)

@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -211,15 +212,16 @@ def start(policy: str = "auto") -> tuple[Device, str]:
     return device, precision(policy, device)
 
 
-def enable_data_parallel() -> None:
-    """Share every batch among all GPUs that the backend sees; call it before a network is built.
+def enable_data_parallel(names: Sequence[str] = ()) -> None:
+    """Share every batch among several GPUs; call it before a network is built.
 
-    Only JAX does this in one process (`nn.gpus.MULTI_GPU_BACKENDS`). The weights lie on every GPU, the
-    gradients are averaged.
+    JAX and torch do this in one process (`nn.gpus.MULTI_GPU_BACKENDS`). The gradients of the shares are averaged.
+
+    Args:
+        names: Of the devices, as the backend names them; empty for all GPUs that it sees.
     """
-    keras = prepare()
-    distribution = keras.distribution.DataParallel(devices=keras.distribution.list_devices(), auto_shard_dataset=False)
-    keras.distribution.set_distribution(distribution)
+    prepare()
+    backends.current().share_batches(names)
 
 
 def processor_name() -> str:

@@ -36,7 +36,7 @@ def invalidate_above(total: Any, limit: Any) -> Any:
         limit: Scalar; infinity for none.
     """
     valid = ops.logical_and(ops.isfinite(total), total <= ops.cast(limit, total.dtype))
-    return total * ops.stop_gradient(ops.where(valid, ops.ones_like(total), ops.full_like(total, float("nan"))))
+    return total * ops.stop_gradient(ops.where(valid, 1.0, float("nan")))
 
 
 class SkipNonFinite(WrappedOptimizer):

@@ -19,7 +19,7 @@ from facewright.nn import backends
 from facewright.nn.devices import Device, find
 
 VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
-MULTI_GPU_BACKENDS = ("jax",)  # backends with which one process trains on several GPUs
+MULTI_GPU_BACKENDS = ("jax", "torch")  # backends with which one process trains on several GPUs
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ def use(chosen: Sequence[Gpu], backend: str) -> None:
     if len(chosen) > 1 and backend not in MULTI_GPU_BACKENDS:
         raise UserError(
             f"With {backend} a training runs on one GPU, not on {len(chosen)}.",
-            "one GPU; or JAX, with which several GPUs share each batch.",
-            "give one number to --gpus (another GPU can train in another workspace); or set KERAS_BACKEND=jax.",
+            "one GPU; or JAX or torch, with which several GPUs share each batch.",
+            "give one number to --gpus (another GPU can train in another workspace); or KERAS_BACKEND=jax or torch.",
         )
     if chosen:
         os.environ[ORDER] = "PCI_BUS_ID"  # as nvidia-smi numbers them

@@ -71,7 +71,7 @@ def displaced(x: Any, y: Any, control_points: Any, side: Any) -> tuple[Any, Any]
     table = ops.reshape(field, (-1, 2))
     batch = ops.shape(x)[0]
     first = ops.arange(batch, dtype="int32") * FIELD_SIDE**2
-    sides = ops.full((batch,), FIELD_SIDE, dtype="int32")
+    sides = ops.ones((batch,), dtype="int32") * FIELD_SIDE  # keras' `full` waits for the GPU with torch
     length = ops.cast(side, "float32")[:, None, None]
     ratio = FIELD_SIDE / length
     moved = resample(table, first, sides, (x + 0.5) * ratio - 0.5, (y + 0.5) * ratio - 0.5, "linear")

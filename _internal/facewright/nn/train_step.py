@@ -83,6 +83,7 @@ class TrainStep(keras.Model):
             # Every variable exists before the first step, so that a checkpoint can be read into a fresh model.
             self([keras.ops.zeros((1, side, side, 3)) for _ in streams])
             self.compile(optimizer=SkipNonFinite(optimizer, average), jit_compile="auto")
+            backends.current().spread(self)
             self.optimizer.build(self.trainable_variables)
         self._frozen += [parts[name] for name in parts if name in held or name in still]
         with self._only_own_parts_trainable():

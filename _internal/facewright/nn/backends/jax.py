@@ -1,10 +1,11 @@
 """JAX: its GPUs."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import keras
 from keras.src.backend.jax.trainer import _distribute_data
 from numpy.typing import NDArray
 
@@ -32,6 +33,17 @@ def free_memory() -> float:
         each["bytes_limit"] - each["bytes_in_use"] for each in stats if {"bytes_limit", "bytes_in_use"} <= each.keys()
     ]
     return float(min(left, default=0))
+
+
+def share_batches(names: Sequence[str] = ()) -> None:
+    """See the module of TensorFlow. JAX divides the batch and its compiled step by itself."""
+    devices = list(names) or keras.distribution.list_devices()
+    distribution = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
+    keras.distribution.set_distribution(distribution)
+
+
+def spread(model: Any) -> None:
+    """See the module of TensorFlow."""
 
 
 def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

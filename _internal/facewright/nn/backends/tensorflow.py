@@ -1,7 +1,7 @@
 """TensorFlow: its GPUs, its settings, Adam in one pass."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,6 +33,19 @@ def gpus() -> list[tuple[str, tuple[int, int]]]:
 def free_memory() -> float:
     """Return 0: TensorFlow does not tell how many bytes of its GPUs are free."""
     return 0.0
+
+
+def share_batches(names: Sequence[str] = ()) -> None:
+    """Let every batch be shared among several GPUs; not with TensorFlow (`nn.gpus.MULTI_GPU_BACKENDS`).
+
+    Args:
+        names: Of the devices, as the backend names them; empty for all GPUs that it sees.
+    """
+    raise NotImplementedError
+
+
+def spread(model: Any) -> None:
+    """Prepare a compiled model for `share_batches`; nothing to do."""
 
 
 def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """torch: its GPUs."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-BRANCHES = True  # see the module of TensorFlow
+from facewright.nn.backends import torch_shares
+
+BRANCHES = False  # see the module of TensorFlow; here the GPU would have to be asked which one
+_SHARED: list[str] = []  # devices that share a batch; none: the one that torch takes
 
 
 def configure() -> None:
@@ -31,6 +34,17 @@ def free_memory() -> float:
     if not torch.cuda.is_available():
         return 0.0
     return float(min(torch.cuda.mem_get_info(n)[0] for n in range(torch.cuda.device_count())))
+
+
+def share_batches(names: Sequence[str] = ()) -> None:
+    """See the module of TensorFlow."""
+    _SHARED[:] = names or [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
+def spread(model: Any) -> None:
+    """See the module of TensorFlow."""
+    if len(_SHARED) > 1:
+        torch_shares.share_steps(model, _SHARED)
 
 
 def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
