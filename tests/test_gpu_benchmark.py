@@ -1,6 +1,7 @@
 """tests/benchmarks/gpu.py measures, trains on the sample's faces, and writes what it has also when something fails."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from facewright.core.images import read_image
 
 GPU = Path(__file__).parent / "benchmarks" / "gpu.py"
+INTERNAL = Path(__file__).resolve().parents[1] / "_internal"
 
 
 def run(folder, *flags):
@@ -17,6 +19,22 @@ def run(folder, *flags):
     length = ["--limit", "240", "--budget", "900"]
     subprocess.run([sys.executable, str(GPU), "--out", str(folder), *settings, *length, *flags], check=True)
     return json.loads((folder / "gpu.json").read_text(encoding="utf-8"))
+
+
+def test_what_travels_to_the_machine_with_the_gpu_is_all_that_it_imports():
+    """The packages of the set-up that the benchmark does not bring are as if they were not there."""
+    named = re.findall(r"(?m)^([a-z][\w-]+)==", (INTERNAL / "requirements.txt").read_text(encoding="utf-8"))
+    others = {"scikit-learn": "sklearn", "dlib-bin": "dlib", "imageio-ffmpeg": "imageio_ffmpeg"}
+    kept = {*re.findall(r'(?m)^    "(\w+)": "', GPU.read_text(encoding="utf-8")), "numpy", "keras", "cv2"}
+    missing = {others.get(name, name.replace("-", "_")) for name in named} - kept
+    modules = ["nn.devices", "data.sampler", "train.device_sampling", "train.loop", "train.session"]
+    modules += ["train.preview_writer", "models.registry"]
+    program = f"import sys; sys.path.insert(0, {str(INTERNAL)!r})\n"
+    program += f"sys.modules.update(dict.fromkeys({sorted(missing)!r}))\n"
+    program += f"import {', '.join(f'facewright.{name}' for name in modules)}"
+    assert {"sklearn", "filelock", "tensorboardX"} <= missing
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.slow

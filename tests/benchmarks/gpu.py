@@ -47,6 +47,8 @@ NEEDS = {
     "packaging": "packaging",
     "typing_extensions": "typing-extensions",
     "psutil": "psutil",
+    "platformdirs": "platformdirs",
+    "isal": "isal",
     "colorama": "colorama",
     "tqdm": "tqdm",
 }
