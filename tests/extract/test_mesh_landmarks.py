@@ -139,3 +139,16 @@ def test_the_record_keeps_mesh_and_name(
         else:
             assert record.mesh is not None and record.mesh_score == pytest.approx(1, abs=0.05)
             assert np.abs(ibug_points(record.mesh) - record.frame_landmarks).max() < 0.3
+
+
+def test_a_face_as_large_as_the_frame_has_the_same_points(detectors: dict[str, Detector], mesh: MeshFinder) -> None:
+    """What is shrunk before the looks lies where it lay, also when the frame cuts it."""
+    frame = sample_frames("dst", [60])[0]
+    square = square_of(detectors, frame)
+    left, top, size = round(square.left) - 10, round(square.top) - 10, round(square.width) + 40
+    part = np.ascontiguousarray(frame[top : top + size, left : left + size])
+    moved = Box(square.left - left, square.top - top, square.right - left, square.bottom - top, 1.0, square.roll)
+    small = mesh.find_mesh(part, moved)
+    large = mesh.find_mesh(np.asarray(cv2.resize(part, None, fx=5, fy=5), np.uint8), moved.scaled(5))
+    assert apart(small.points, (large.points + 0.5) / 5 - 0.5) < 1.0
+    assert np.abs(small.mesh[:, 2] - large.mesh[:, 2] / 5).mean() < 1.0

@@ -5,7 +5,7 @@ palm_detection_detection_to_roi and hand_landmark_cpu: anchors, decoding, suppre
 et al., "MediaPipe Hands: On-device Real-time Hand Tracking", 2020.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -61,11 +61,6 @@ class Hand:
     def outline(self) -> NDArray[np.float32]:
         """Points, (n, 2), between which it is: its own where they are sure, the corners of its square elsewhere."""
         return self.points if self.is_sure else self.square
-
-    def moved(self, matrix: Matrix) -> "Hand":
-        """Return it in another image; 2x3, this image -> that one."""
-        square, points = (transform_points(one, matrix).astype(np.float32) for one in (self.square, self.points))
-        return replace(self, square=square, points=points)
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,6 +35,7 @@ MAX_FIRST_LOOKS = 3  # one is enough as a rule; a roll that is wrong by 30 degre
 MAX_SETTLED_STEP, MAX_SETTLED_TURN = 0.06, 6.0  # of the square's side; degrees: a smaller step needs no further look
 MESH_SIDE = 1.5  # of the others: so many times the extent of the points
 MAX_SIDE_PX = 100_000.0
+AROUND = 1.25  # half the side of what is seen of a large face, in sides of the first look
 # Of the averaged looks: shift to the right and down in sides of the square, size, turn in degrees, mirrored.
 Placement = tuple[float, float, float, float, bool]
 STRAIGHT: Placement = (0.0, 0.0, 1.0, 0.0, False)
@@ -78,11 +79,12 @@ class MeshLandmarker:
             box: The face square. Its roll must be right to about 45 degrees.
             accurate: Average eight looks instead of four.
         """
+        frame, box, back = _nearby(frame, box)
         square, _ = self._settle(frame, box)
         placements = (*PLACEMENTS, *MORE_PLACEMENTS) if accurate else PLACEMENTS
         looks = [self._look(frame, square, placement) for placement in placements]
         mesh = np.mean([points for points, _ in looks], axis=0)
-        mesh[:, :2] -= 0.5
+        mesh = np.column_stack([mesh[:, :2] @ back[:, :2].T + back[:, 2] - 0.5, mesh[:, 2] * back[0, 0]])
         score = float(np.mean([score for _, score in looks]))
         return FoundMesh(ibug_points(mesh).astype(np.float32), mesh.astype(np.float32), score)
 
@@ -93,6 +95,7 @@ class MeshLandmarker:
             frame: (h, w, 3) uint8 BGR.
             box: The face square with its roll.
         """
+        frame, box, _ = _nearby(frame, box)
         return self._settle(frame, box)[1]
 
     def _settle(self, frame: Image, box: Box) -> tuple[Square, float]:
@@ -132,6 +135,33 @@ class MeshLandmarker:
         back = invert(to_crop)
         mesh = np.column_stack([points[:, :2] @ back[:, :2].T + back[:, 2], points[:, 2] / scale])
         return mesh, 1 / (1 + math.exp(-float(np.clip(flag.ravel()[0], -50, 50))))
+
+
+def _nearby(frame: Image, box: Box) -> tuple[Image, Box, Matrix]:
+    """Return what lies around a large face, shrunk as far as the looks will shrink it.
+
+    Each look would average the same pixels of the frame anew: six times on a face of half a frame.
+
+    Returns:
+        The image, the box in it, and 2x3, image -> frame; all as they were where nothing is to be shrunk. Pixel edges
+        count in the matrix, pixels' middles in the boxes.
+    """
+    side = FIRST_SIDE * max(box.width, 1.0)
+    times = int(side / SIDE)
+    if times < 2:
+        return frame, box, np.eye(2, 3)
+    middle, half = np.array([box.left + box.right, box.top + box.bottom]) / 2, AROUND * side
+    size = np.array(frame.shape[1::-1])
+    left, top = np.clip(np.floor(middle - half), 0, size).astype(int).tolist()
+    width, height = ((np.clip(np.ceil(middle + half), 0, size).astype(int) - (left, top)) // times).tolist()
+    if width < 1 or height < 1:
+        return frame, box, np.eye(2, 3)
+    part = frame[top : top + height * times, left : left + width * times]
+    image = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    right, down = ((0.5 - start) / times - 0.5 for start in (left, top))
+    box = box.scaled(1 / times)
+    moved = Box(box.left + right, box.top + down, box.right + right, box.bottom + down, box.score, box.roll)
+    return image, moved, np.array([[times, 0.0, left], [0.0, times, top]])
 
 
 def _between_centres(matrix: Matrix) -> Matrix:
