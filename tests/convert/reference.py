@@ -187,8 +187,11 @@ def lit(over, under, mask):
     detail = new - shade(new, inside.astype(f32), sigma)
     wanted = (old - old_shade)[..., 0]
     step = max(inside.sum() // 8192, 1)
-    at, to = (np.quantile(v[inside][::step], np.linspace(0, 1, 65)) for v in (detail[..., 0], wanted))
-    detail[..., 0] = 0.85 * np.interp(detail[..., 0], at, to) + 0.15 * detail[..., 0]
+    at, to = (np.quantile(v[inside][::step], np.linspace(0.01, 0.99, 65)) for v in (detail[..., 0], wanted))
+    span, own = to[-1] - to[0], detail[..., 0]
+    ends = np.minimum(own - at[0], 0) + np.maximum(own - at[-1], 0)
+    ends = np.clip(ends * span / max(at[-1] - at[0], 1e-3), -span, span)
+    detail[..., 0] = 0.85 * (np.interp(own, at, to) + ends) + 0.15 * own
     done = from_lab(old_shade + detail)
     fine, own = (one - cv2.GaussianBlur(f32(one), (0, 0), 1.0) for one in (under, done))
     there, has = (1.4826 * np.median(np.abs(one[inside])) for one in (fine, own))

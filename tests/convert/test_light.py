@@ -60,6 +60,26 @@ def test_contrast_is_led_towards_dsts() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_few_pixels_of_the_frame_do_not_change_the_sharpness_of_the_face(value: float) -> None:
+    """What the darkest and the lightest pixels are changes from frame to frame; eyes and lips must not pump with it."""
+    frame, predicted = face(eyes=56), face(eyes=66)
+    plain = relight(predicted, frame, MASK)
+    frame[84:87, 78:81] = value
+    away = INSIDE & ~(cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (79, 85), 8, 1, -1) > 0)
+    change = np.abs(lab(relight(predicted, frame, MASK)) - lab(plain))[away][:, 0]
+    assert change.max() < 2.5  # of L: the shade moves by as much
+
+
+def test_a_prediction_without_detail_gets_no_spots() -> None:
+    flat = np.tile(SKIN, (SIDE, SIDE, 1))
+    flat += np.random.default_rng(3).normal(0, 1e-4, flat.shape).astype(np.float32)
+    flat[70:73, 70:73] += 0.02
+    result = lab(relight(flat, face(), MASK))[..., 0]
+    frame = lab(face())[..., 0]
+    assert np.abs(result - low(face())[..., 0])[INSIDE].max() < 2 * np.ptp(frame[INSIDE])
+
+
 @pytest.mark.parametrize("around", [(0, 0, 0), (1, 1, 1), (0, 1, 0)])
 def test_what_lies_outside_the_mask_changes_nothing_inside(around: tuple[float, float, float]) -> None:
     frame, predicted = face(shadow=0.4), face(eyes=66)

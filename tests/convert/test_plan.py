@@ -122,9 +122,9 @@ def test_every_parameter_of_the_frame_does(workspace, field):
 @pytest.mark.parametrize(
     ("options", "key"),
     [
-        (ConvertOptions(), "2556af747319ffb2468044148cdd3ab6"),
-        (ConvertOptions(mode="seamless"), "37a12ac8ee3c4814bb936f2aea095d97"),
-        (ConvertOptions(mode="hist-match", mask="record", keep="eyes", sharpen=20), "56c54c63a4b7f413480ca3157667bec4"),
+        (ConvertOptions(), "c2b6758f429d5c0dfe7d16e9e53dbe30"),
+        (ConvertOptions(mode="seamless"), "f5ea8bffb300211a10999c7ce51b5381"),
+        (ConvertOptions(mode="hist-match", mask="record", keep="eyes", sharpen=20), "84844ffd4b7791c39299bd72106bab19"),
     ],
 )
 def test_a_control_that_is_added_makes_nobodys_frames_stale(options, key, tmp_path):

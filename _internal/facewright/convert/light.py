@@ -20,8 +20,11 @@ from facewright.faces.mask import Mask
 INSIDE = 0.5  # mask values: what lies above is measured
 SHADE_SIGMA = 0.14  # share of the root of the face's area: about a seventh of its width
 SMALL_SIGMA = 4.0  # px: the shade is computed at a scale at which its Gaussian is no wider
-QUANTILES = np.linspace(0, 1, 65)
+# Not to the very ends: what the darkest and the lightest of the pixels are changes from frame to frame, and the
+# sharpness with it, by chance.
+QUANTILES = np.linspace(0.01, 0.99, 65)
 MEASURED_PIXELS = 8192  # more say nothing new about a distribution
+LEAST_CONTRAST = 1e-3  # of L: below it a prediction has no detail
 CONTRAST_SHARE = 0.85  # of dst's contrast of detail; the rest is the prediction's own
 GRAIN_SIGMA = 1.0  # px: what is finer is grain
 GRAIN_REACH = 3.0  # standard deviations: what is stronger is a feature of the face, not grain
@@ -76,9 +79,14 @@ def shade(image: Picture, weights: Mask, sigma: float) -> Picture:
 
 
 def _with_contrast(detail: NDArray[np.float32], wanted: NDArray[np.float32], inside: NDArray[np.bool_]) -> Picture:
-    """Lead the distribution of a detail (h, w) towards the wanted one."""
+    """Lead the distribution of a detail (h, w) towards the wanted one; beyond the measured ends by the mean contrast.
+
+    Of this frame alone: measured over the whole shot it would not follow dst where dst itself grows soft for a frame.
+    """
     at, to = (np.quantile(_some(values, inside), QUANTILES) for values in (detail, wanted))
-    matched = np.interp(detail, at, to).astype(np.float32)
+    span = to[-1] - to[0]
+    beyond = (detail - np.clip(detail, at[0], at[-1])) * (span / max(at[-1] - at[0], LEAST_CONTRAST))
+    matched = (np.interp(detail, at, to) + np.clip(beyond, -span, span)).astype(np.float32)
     return CONTRAST_SHARE * matched + (1 - CONTRAST_SHARE) * detail
 
 

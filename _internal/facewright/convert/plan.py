@@ -46,7 +46,7 @@ from facewright.faces.visible import has_predicted_mask, mask_with_polygons
 from facewright.ui.contact_sheet import evenly
 
 # Goes up when the same parameters give another image, so that older results are made again.
-VERSION = 2
+VERSION = 3
 NAMED = 3  # files named in a message
 OF_RECORDS = frozenset((MaskKind.RECORD, MaskKind.OCCLUSION, MaskKind.PREDICTED))
 COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # an image of these that changes has another length or another end
