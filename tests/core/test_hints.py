@@ -51,6 +51,20 @@ def test_another_workspace_is_named_once(monkeypatch: pytest.MonkeyPatch) -> Non
         assert "--workspace" not in command_line("convert")
 
 
+@pytest.mark.parametrize(
+    ("typed", "anew", "words"),
+    [
+        (["--detector", "mtcnn", "--redo"], ["--detector", "blazeface"], ["--redo", "--detector", "blazeface"]),
+        (["--detector=mtcnn", "--yes"], ["--detector", "blazeface"], ["--yes", "--detector", "blazeface"]),
+        (["--alpha", "a.mp4"], ["--no-alpha"], ["a.mp4", "--no-alpha"]),
+        (["--yes", "--mode", "light"], ["--yes"], ["--mode", "light", "--yes"]),
+    ],
+)
+def test_a_flag_that_is_given_anew_stands_once(typed: list[str], anew: list[str], words: list[str]) -> None:
+    with hints_of(USUAL_WORKSPACE, ["inspect", *typed]):
+        assert shlex.split(again(*anew))[-len(words) - 1 :] == ["inspect", *words]
+
+
 def test_threads_know_the_workspace() -> None:
     with hints_of(Path("/elsewhere"), []), workers.threads(2) as pool:
         assert pool.submit(command_line, "convert").result().endswith("--workspace /elsewhere")

@@ -102,8 +102,27 @@ def hint(command: str, *words: str) -> str:
 
 
 def again(*words: str) -> str:
-    """Return the line that does this very run again with further flags; see `hint`."""
-    return hint("", *RUN.get().words, *words)
+    """Return the line that does this very run again with further flags, or others in their place; see `hint`."""
+    return hint("", *_without(RUN.get().words, words), *words)
+
+
+def _without(typed: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return what was typed without the flags that are given anew, and without their values."""
+    valued = {flag: not value.startswith("--") for flag, value in zip(words, [*words[1:], "--"], strict=True)}
+    anew = {_positive(flag): valued[flag] for flag in words if flag.startswith("--")}
+    kept: list[str] = []
+    rest = iter(typed)
+    for word in rest:
+        flag = _positive(word.partition("=")[0])
+        if flag not in anew:
+            kept.append(word)
+        elif anew[flag] and "=" not in word:
+            next(rest, None)
+    return kept
+
+
+def _positive(flag: str) -> str:
+    return f"--{flag.removeprefix('--no-')}" if flag.startswith("--no-") else flag
 
 
 def command_line(command: str, *words: str) -> str:
