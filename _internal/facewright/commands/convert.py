@@ -28,7 +28,7 @@ from facewright.extract.side_run import ModelLoader, open_side
 from facewright.extract.verdict import open_by_name, say_verdict
 from facewright.faces.faceset import load_faceset
 from facewright.models.registry import model_class
-from facewright.models.trained import find_trained, trained_names
+from facewright.models.trained import find_trained, names_with_people
 from facewright.review.report import read_review
 from facewright.review.session import glance
 from facewright.ui.window import has_screen
@@ -95,7 +95,7 @@ def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     saved = {} if flags.get("saved_settings") is False else saved_base(side)
     settled_already = any(flags.get(name) for name in ("model", "dfm", "every_face"))
     if console.interactive() and flags.get("cast") is None and not settled_already:
-        models = trained_names(workspace.model_dir)
+        models = names_with_people(workspace.model_dir)
         cast = ask_cast(load_faceset(side.aligned_dir).faces, models, side) if len(models) > 1 else ""
         settled |= {"cast": cast} if cast else {}
     look = bool(flags.get("serve") or flags.get("preview"))

@@ -39,7 +39,11 @@ WHATEVER_IS_SEEN = {
 class BlendOptions(Controls):
     """Which model replaces the faces."""
 
-    model: str = option("", "Which trained model; without it the one that was saved last.")
+    model: str = option(
+        "",
+        "Which trained model; without it the one that was saved last. Of one that learned more people than src, with "
+        "who is put in: quick:anna.",
+    )
     swap_model: bool = option(
         False,
         "The other way round: puts dst's face over the faces that are given, which are then to be src's.",

@@ -41,11 +41,12 @@ from facewright.core.workspace import Side, Workspace
 from facewright.faces.faceset import FaceFile
 from facewright.marking.provenance import mark_image, write_marked
 from facewright.models import registry
+from facewright.models.people import split_name
 from facewright.models.trained import (
     TrainedModel,
     find_trained,
     load_trained,
-    trained_names,
+    names_with_people,
     used_fingerprint,
     view_of,
 )
@@ -104,7 +105,7 @@ class SavedModels:
     def newest(self, model_dir: Path, name: str) -> TrainedState:
         """See `Models`. This takes milliseconds, so that a run with nothing to do does not wait for TensorFlow."""
         name, found = find_trained(model_dir, name, need=())
-        check_trained(read_model_info(model_dir, name))
+        check_trained(read_model_info(model_dir, split_name(name)[0]))
         kind = registry.model_class(str(found.generation.state["model"]))
         view, generation = view_of(found.generation.state), found.generation
         if self._backwards and kind.portrait:
@@ -116,7 +117,10 @@ class SavedModels:
         return TrainedState(
             name,
             used_fingerprint(
-                generation.fingerprint, backwards=self._backwards, morph=self._morph if kind.morphs else None
+                generation.fingerprint,
+                name=name,
+                backwards=self._backwards,
+                morph=self._morph if kind.morphs else None,
             ),
             ModelInput(view.resolution, view.face_type),
             view.converter,
@@ -125,7 +129,7 @@ class SavedModels:
 
     def names(self, model_dir: Path) -> list[str]:
         """See `Models`."""
-        return trained_names(model_dir)
+        return names_with_people(model_dir)
 
     def load(self, model_dir: Path, name: str) -> TrainedModel:
         """See `Models`."""

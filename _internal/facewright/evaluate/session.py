@@ -33,6 +33,7 @@ from facewright.evaluate.sources import EncodedDst, FolderResult, ResultSource, 
 from facewright.evaluate.subject import Subject, read_subject
 from facewright.faces.faceset import load_faceset
 from facewright.faces.hold_out import hold_out_of
+from facewright.models.people import split_name
 from facewright.models.trained import KerasModel
 from facewright.nn.saved_models import read_model_info
 from facewright.ui.contact_sheet import evenly
@@ -187,7 +188,7 @@ def _judge(options: EvaluateOptions) -> Judge:
 def _trip(workspace: Workspace, options: EvaluateOptions, observers: Observers, models: Models) -> RoundTrip:
     model = cast(KerasModel, models.load(workspace.model_dir, options.model))
     given = Path(options.round_trip_faces) if options.round_trip_faces else None
-    held_out = hold_out_of(read_model_info(workspace.model_dir, model.name).state)
+    held_out = hold_out_of(read_model_info(workspace.model_dir, split_name(model.name)[0]).state)
     return round_trip(model, workspace.dst.aligned_dir, given, observers, held_out)
 
 

@@ -73,7 +73,9 @@ class HoldOut:
         if not self:
             return f"none: {self.why_not}" if self.why_not else "none"
         _, held = self.split(faces)
-        of = [f"{len(held[side])} of {counted(len(files), f'{side} face')}" for side, files in faces.items()]
+        of = [
+            f"{len(held[side])} of {counted(len(faces[side]), f'{side} face')}" for side in self.runs if side in faces
+        ]
         return f"{' and '.join(of)}, in runs of neighbouring frames: never trained on, they show what it has understood"
 
 

@@ -35,17 +35,28 @@ class Trainable(ModelSpec):
         options: Its options, settled.
         scale: Factor on the channels of all layers; 1 but for tests.
         parts: Name -> keras.Model; these are saved.
+        people: Names of those beside src who have a stream, a reported loss and a decoder of their own.
         held: Names of the parts that stay as they are; see `hold`.
-        average: The moving average of its weights, which the one step of an iteration follows; None without.
+        average: The moving average of its weights, which the steps of an iteration follow; None without.
+
+    Raises:
+        UserError: There are `people`, and the model has no decoder for each.
     """
 
+    people: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
 
-    def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
+    def __init__(
+        self, options: ModelOptions, *, people: Collection[str] = (), seed: int = 0, scale: float = 1.0
+    ) -> None:
         self.options = self.settle(options)
         self.scale = scale
+        self.people = tuple(people)
+        self.streams, self.reported = (*self.streams, *people), (*self.reported, *people)
         devices.seed(seed)
         self.parts = self.build()
+        if not all(f"decoder_{person}" in self.parts for person in people):
+            raise _one_src(self.name())
         self.average = nn.ema.WeightEMA(self.parts, self.build(), self.ema) if self.ema else None
 
     @cached_property
@@ -55,7 +66,7 @@ class Trainable(ModelSpec):
         They are built on first use: a model that only predicts needs none, and the optimizer's slots are twice the
         size of what it trains.
         """
-        return {step.key: step for step in self.train_steps()}
+        return {step.key: step for step in (*self.train_steps(), *map(self.person_step, self.people))}
 
     @cached_property
     def makers(self) -> "dict[str, SampleMaker]":
@@ -118,6 +129,10 @@ class Trainable(ModelSpec):
     @abstractmethod
     def train_steps(self) -> "tuple[TrainStep, ...]":
         """Return the steps of an iteration, in order."""
+
+    def person_step(self, person: str) -> "TrainStep":
+        """Return the step in which one of `people` is learned; it follows the others."""
+        raise NotImplementedError
 
     @abstractmethod
     def samples(self, stream: str = "src") -> tuple[Sample, ...]:
@@ -204,11 +219,29 @@ class Trainable(ModelSpec):
 class FaceModel(Trainable):
     """A network that swaps faces: it learns to reconstruct src and dst, and draws dst as src."""
 
-    def __init__(self, options: ModelOptions, *, seed: int = 0, scale: float = 1.0) -> None:
+    def __init__(
+        self, options: ModelOptions, *, people: Collection[str] = (), seed: int = 0, scale: float = 1.0
+    ) -> None:
         settled = self.settle(options)
         view = self.view(settled)  # before `build`, which goes by it
         self.resolution, self.face_type, self.converter = view.resolution, view.face_type, view.converter
-        super().__init__(settled, seed=seed, scale=scale)
+        super().__init__(settled, people=people, seed=seed, scale=scale)
+
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """Names of the parts of a model that has a decoder for each person."""
+        return tuple(f"decoder_{name}" for name in self.streams)
+
+    @property
+    def of_both(self) -> tuple[str, ...]:
+        """Names of the parts that have to do with src and dst."""
+        return tuple(name for name in self.parts if name not in {f"decoder_{person}" for person in self.people})
+
+    def draw_as(self, person: str) -> None:
+        """Let one of `people` take the place of src for good, in all that predicts: for a conversion."""
+        for parts in (self.parts, *([self.average.parts] if self.average else [])):
+            parts["decoder_src"] = parts[f"decoder_{person}"]
+        self._networks.clear()
 
     def samples(self, stream: str = "src") -> tuple[Sample, ...]:
         """Return the outputs wanted of the sampler of "src" or "dst": warped input, target and target mask."""
@@ -223,6 +256,10 @@ class FaceModel(Trainable):
     @abstractmethod
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
         """Reconstruct both faces: {"src", "src_mask", "dst", "dst_mask"}, (b, S, S, 3 or 1) in 0..1."""
+
+    def path(self, side: str, faces: Any) -> tuple[Any, Any]:
+        """Return faces as "src", "dst" or one of `people`: image (b, S, S, 3 or 1) and mask (b, S, S, 1) in 0..1."""
+        raise NotImplementedError
 
     @abstractmethod
     def swap(self, dst: Any) -> tuple[Any, Any]:
@@ -246,7 +283,8 @@ class FaceModel(Trainable):
 
     def train_steps(self) -> "tuple[TrainStep, ...]":
         """Return one step for all parts and both people."""
-        return (self.train_step("", tuple(self.parts), self.forward, self.losses, reports=self.reported),)
+        reports = tuple(name for name in self.reported if name not in self.people)
+        return (self.train_step("", self.of_both, self.forward, self.losses, reports=reports),)
 
     def train_step(
         self,
@@ -274,17 +312,24 @@ class FaceModel(Trainable):
         return nn.train_step.TrainStep(key, trained, forward, loss, self.optimizer(), **settings)
 
     def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:
-        """Return both faces, both reconstructed, and dst as src."""
+        """Return both faces, both reconstructed, and dst as src; then of each of `people` a face, and dst as that."""
         src, dst = batches["src"]["target"], batches["dst"]["target"]
         with self.averaged():
             reconstructed = self.forward(nn.ops.convert_to_tensor(src), nn.ops.convert_to_tensor(dst))
         swapped, _ = self.predict(dst)
+        shown: dict[str, Array] = {}
+        for person in self.people:
+            if person in batches:
+                shown[person] = batches[person]["target"]
+            with self.averaged():
+                shown[f"dst as {person}"] = to_numpy(self.path(person, nn.ops.convert_to_tensor(dst))[0])
         return {
             "src": src,
             "src rebuilt": to_numpy(reconstructed["src"]),
             "dst": dst,
             "dst rebuilt": to_numpy(reconstructed["dst"]),
             "dst as src": swapped,
+            **shown,
         }
 
     def predict(self, faces: Array, *, backwards: bool = False, morph: float | None = None) -> tuple[Array, Array]:
@@ -378,6 +423,14 @@ class FaceModel(Trainable):
     @cached_property
     def _networks(self) -> dict[tuple[bool, bool], Any]:
         return {}
+
+
+def _one_src(name: str) -> UserError:
+    return UserError(
+        f"The model {name} has no decoder for each person, so it learns one src.",
+        "a model with one, such as quick, h128, df, or saehd with --archi df-ud.",
+        "choose one of these with --model, or leave out --more-src.",
+    )
 
 
 def to_numpy(tensor: Any) -> Array:

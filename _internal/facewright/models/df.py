@@ -23,19 +23,14 @@ class DF(InTurn):
     batches = MappingProxyType({4.5: 16, 5: 16, 6: 16, 7: 16, 8: 24, 9: 24, 10: 32, 11: 32, 12: 32, 13: 48})
 
     def build(self) -> dict[str, Any]:
-        """Build encoder (128 -> 16x16) and both decoders."""
+        """Build encoder (128 -> 16x16) and the decoders."""
         w = self.width
         latent = nn.networks.LatentSpec(w(512), 8, w(512), w(512))
         branch = self.widths(512, 256, 128)
         return {
             "encoder": nn.networks.encoder(128, self.widths(128, 256, 512, 1024), latent),
-            "decoder_src": nn.networks.decoder(latent.shape, branch, branch, "decoder_src"),
-            "decoder_dst": nn.networks.decoder(latent.shape, branch, branch, "decoder_dst"),
+            **{name: nn.networks.decoder(latent.shape, branch, branch, name) for name in self.decoders},
         }
-
-    def trained_by(self, side: str) -> tuple[str, ...]:
-        """Encoder and the person's decoder."""
-        return "encoder", f"decoder_{side}"
 
     def path(self, side: str, faces: Any) -> tuple[Any, Any]:
         """Encode, decode as the person."""

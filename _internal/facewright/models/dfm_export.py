@@ -18,7 +18,8 @@ from facewright.marking.provenance import network_tags
 from facewright.models import registry
 from facewright.models.base import Array
 from facewright.models.dfm_check import LIMITS, Agreement, check_faces, compare_with_network
-from facewright.models.trained import KerasModel, load_trained
+from facewright.models.people import check_known, split_name
+from facewright.models.trained import KerasModel, load_trained, used_fingerprint
 from facewright.nn import checkpoint, devices
 from facewright.nn.devices import Device
 from facewright.nn.onnx_file import OnnxFile, read_tags
@@ -50,7 +51,7 @@ def export(workspace: Workspace, wanted: str, out: str) -> ExportReport:
 
     Args:
         workspace: Holds model/ and data_dst/aligned/.
-        wanted: Name of the model; "" asks, or takes the one that was saved last.
+        wanted: Name of the model, and who of its people ("quick:anna"); "" asks, or takes the one that was saved last.
         out: A folder, or a file that ends with .dfm; "" for model/NAME_model.dfm.
 
     Raises:
@@ -58,13 +59,16 @@ def export(workspace: Workspace, wanted: str, out: str) -> ExportReport:
             otherwise than the network.
     """
     name = _choose(workspace.model_dir, wanted)
-    check_trained(read_model_info(workspace.model_dir, name))
-    target = _target(workspace.model_dir, name, out)
+    folder, person = split_name(name)
+    check_trained(read_model_info(workspace.model_dir, folder))
+    target = _target(workspace.model_dir, f"{folder}_{person}" if person else folder, out)
     with workspace.lock("export"):
         make_folder(target.parent)
         _clear_leftovers(target)
-        newest = checkpoint.newest(workspace.model_dir / name, need=())
-        if not (newest and _is_made_of(target, newest.generation.fingerprint)):
+        newest = checkpoint.newest(workspace.model_dir / folder, need=())
+        if newest:
+            check_known(name, newest.generation.state)
+        if not (newest and _is_made_of(target, used_fingerprint(newest.generation.fingerprint, name=name))):
             device, _ = devices.start("float32")
             console.say(device.describe())
             model = load_trained(workspace.model_dir, name)
@@ -77,14 +81,14 @@ def export(workspace: Workspace, wanted: str, out: str) -> ExportReport:
 
 
 def _choose(model_dir: Path, wanted: str) -> str:
-    """Return the name of the model that is meant.
+    """Return the name of the model that is meant, with who of its people is.
 
     Raises:
         UserError: There is none, or it makes portraits.
     """
     there = [model for model in list_saved_models(model_dir) if model.kind in registry.model_names()]
     fitting = [model for model in there if not registry.model_class(model.kind).portrait]
-    named = [model for model in there if model.name == wanted]
+    named = [model for model in there if model.name == split_name(wanted)[0]]
     if not there or (wanted and not named):
         known = ", ".join(model.name for model in fitting)
         raise UserError(

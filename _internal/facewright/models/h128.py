@@ -24,7 +24,7 @@ class H128(SharedEncoder):
     Options = LightOptions
 
     def build(self) -> dict[str, Any]:
-        """Build encoder (128 -> 16x16) and both decoders."""
+        """Build encoder (128 -> 16x16) and the decoders."""
         w = self.width
         code = (
             nn.networks.LatentSpec(w(256), 8, w(256), w(256))
@@ -34,6 +34,5 @@ class H128(SharedEncoder):
         branch = self.widths(256, 128, 64) if self.light else self.widths(512, 256, 128)
         return {
             "encoder": nn.networks.encoder(128, self.widths(128, 256, 512, 1024), code),
-            "decoder_src": nn.networks.decoder(code.shape, branch, branch, "decoder_src"),
-            "decoder_dst": nn.networks.decoder(code.shape, branch, branch, "decoder_dst"),
+            **{name: nn.networks.decoder(code.shape, branch, branch, name) for name in self.decoders},
         }

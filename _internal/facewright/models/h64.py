@@ -25,7 +25,7 @@ class H64(SharedEncoder):
     Options = LightOptions
 
     def build(self) -> dict[str, Any]:
-        """Build encoder (64 -> 8x8) and both decoders."""
+        """Build encoder (64 -> 8x8) and the decoders."""
         w = self.width
         code = (
             nn.networks.LatentSpec(w(512), 4, w(512), w(256))
@@ -36,6 +36,5 @@ class H64(SharedEncoder):
         mask = self.widths(256, 128, 64)
         return {
             "encoder": nn.networks.encoder(64, self.widths(128, 256, 512, 768 if self.light else 1024), code),
-            "decoder_src": nn.networks.decoder(code.shape, picture, mask, "decoder_src"),
-            "decoder_dst": nn.networks.decoder(code.shape, picture, mask, "decoder_dst"),
+            **{name: nn.networks.decoder(code.shape, picture, mask, name) for name in self.decoders},
         }

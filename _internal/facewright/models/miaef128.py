@@ -82,9 +82,9 @@ class MIAEF128(InTurn):
         reconstructed = super().forward(src, dst)
         return {**reconstructed, "src": nn.ops.repeat(reconstructed["src"], 3, axis=-1)}
 
-    def loss(self, batch: dict[str, Any], picture: Any, mask: Any) -> Any:
+    def loss(self, face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:
         """Take a grey face's three equal channels as one."""
-        return super().loss({**batch, "target": batch["target"][..., : picture.shape[-1]]}, picture, mask)
+        return super().loss({**face, "target": face["target"][..., : picture.shape[-1]]}, picture, mask)
 
     def _in_colour(self, first: Any, second: Any) -> tuple[Any, Any]:
         code = nn.ops.concatenate([first, second], axis=-1)  # (b, 16, 16, 1024)

@@ -28,6 +28,7 @@ from facewright.marking.provenance import network_tags
 from facewright.models import registry
 from facewright.models.base import Array
 from facewright.models.dfm_check import LIMITS, check_faces
+from facewright.models.people import split_name
 from facewright.models.spec import CONVERTER_DEFAULTS, ConverterDefaults
 from facewright.models.trained import (
     KerasModel,
@@ -79,11 +80,13 @@ class Way:
 
     backwards: bool = False
     own_mask: bool = False
+    person: str = ""  # who of the model's people takes src's place
 
     @property
     def file(self) -> str:
         """Name of the file."""
-        return f"convert{'_back' * self.backwards}{'_masks' * self.own_mask}.onnx"
+        person = f".{self.person}" if self.person else ""
+        return f"convert{'_back' * self.backwards}{'_masks' * self.own_mask}{person}.onnx"
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -96,7 +99,7 @@ def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = F
 
     Args:
         model_dir: The workspace's model folder.
-        name: Which model; "" takes the one that was saved last.
+        name: Which model, and who of its people; "" takes the one that was saved last.
         provider: "auto" or a key of `nn.onnx_providers.PROVIDERS`.
         backwards, morph: See `KerasModel`.
 
@@ -113,15 +116,18 @@ def load_saved(model_dir: Path, name: str, provider: str, *, backwards: bool = F
     share = (np.array([morph], np.float32),) if morphs else ()
     trained = functools.cache(lambda: load_trained(model_dir, name))
 
+    folder, person = split_name(name)
+    fingerprint = used_fingerprint(generation.fingerprint, name=name)
+
     @functools.cache
     def opened(way: Way) -> OnnxFile:
-        path = model_dir / name / way.file
-        return _cached(path, generation.fingerprint, provider) or _written(path, trained(), way, provider)
+        path = model_dir / folder / way.file
+        return _cached(path, fingerprint, provider) or _written(path, trained(), way, provider)
 
-    file = opened(Way(backwards))
+    file = opened(Way(backwards, person=person))
     _say(file, (np.zeros((TIMED, view.resolution, view.resolution, 3), np.float32), *share))
-    all_outputs = Way(backwards, own_mask=file.tags.get("masks") == "learned")
-    used = used_fingerprint(generation.fingerprint, backwards=backwards, morph=morph if morphs else None)
+    all_outputs = Way(backwards, own_mask=file.tags.get("masks") == "learned", person=person)
+    used = used_fingerprint(fingerprint, backwards=backwards, morph=morph if morphs else None)
     return OnnxModel(
         name,
         kind.name(),

@@ -28,13 +28,12 @@ class Original(SharedEncoder):
         return super().samples(side)[:2]
 
     def build(self) -> dict[str, Any]:
-        """Build encoder (64 -> 8x8) and both decoders."""
+        """Build encoder (64 -> 8x8) and the decoders."""
         w = self.width
         latent = nn.networks.LatentSpec(w(1024), 4, w(1024), w(512))
         return {
             "encoder": nn.networks.encoder(64, self.widths(128, 256, 512, 1024), latent),
-            "decoder_src": nn.networks.decoder(latent.shape, self.widths(256, 128, 64), (), "decoder_src"),
-            "decoder_dst": nn.networks.decoder(latent.shape, self.widths(256, 128, 64), (), "decoder_dst"),
+            **{n: nn.networks.decoder(latent.shape, self.widths(256, 128, 64), (), n) for n in self.decoders},
         }
 
     def decode(self, side: str, code: Any) -> tuple[Any, Any]:
@@ -42,12 +41,7 @@ class Original(SharedEncoder):
         face = self.parts[f"decoder_{side}"](code)
         return face, nn.ops.ones_like(face[..., :1])
 
-    def losses(
-        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:
-        """Mean absolute error of both."""
-        of_src, of_dst = (
-            nn.losses.mae(src["target"], reconstructed["src"]),
-            nn.losses.mae(dst["target"], reconstructed["dst"]),
-        )
-        return of_src + of_dst, {"src": of_src, "dst": of_dst}
+    def loss(self, face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:
+        """Return the mean absolute error."""
+        error = nn.losses.mae(face["target"], picture)
+        return error, error

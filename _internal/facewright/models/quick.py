@@ -90,35 +90,26 @@ class Quick(SharedEncoder):
         return (*images, mask, Sample("focus", "focus", self.resolution, self.face_type))
 
     def build(self) -> dict[str, Any]:
-        """Build the shared encoder (128 -> 8x8) and both decoders."""
+        """Build the shared encoder (128 -> 8x8) and the decoders."""
         return {
             "encoder": _encoder(),
-            "decoder_src": _decoder("decoder_src"),
-            "decoder_dst": _decoder("decoder_dst"),
+            **{name: _decoder(name) for name in self.decoders},
         }
 
     def optimizer(self) -> Any:
         """Return Adam, twenty times faster than the large models: the network is shallow and well scaled."""
         return nn.optimizers.Adam(learning_rate=1e-3, beta_1=0.9, beta_2=0.99, global_clipnorm=1.0)
 
-    def losses(
-        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:
-        """Masked DSSIM, absolute error, mask error of both; the plain masked DSSIM is reported."""
-        src_total, src_dssim = _loss(src, reconstructed["src"], reconstructed["src_mask"])
-        dst_total, dst_dssim = _loss(dst, reconstructed["dst"], reconstructed["dst_mask"])
-        return src_total + dst_total, {"src": src_dssim, "dst": dst_dssim}
-
-
-def _loss(face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:
-    weight = face["mask"] * (1 + FOCUS * face["focus"])
-    similarity = nn.losses.ssim_map(face["target"] * face["mask"], picture * face["mask"], every=EVERY)
-    total = (
-        nn.losses.weighted_dssim(similarity, weight, EVERY)
-        + 3 * nn.losses.weighted_mae(face["target"], picture, weight + BACKGROUND)
-        + 0.5 * nn.losses.mae(face["mask"], mask)
-    )
-    return total, (1 - nn.ops.mean(similarity)) / 2
+    def loss(self, face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:
+        """Return masked DSSIM, absolute error, mask error; the plain masked DSSIM is reported."""
+        weight = face["mask"] * (1 + FOCUS * face["focus"])
+        similarity = nn.losses.ssim_map(face["target"] * face["mask"], picture * face["mask"], every=EVERY)
+        total = (
+            nn.losses.weighted_dssim(similarity, weight, EVERY)
+            + 3 * nn.losses.weighted_mae(face["target"], picture, weight + BACKGROUND)
+            + 0.5 * nn.losses.mae(face["mask"], mask)
+        )
+        return total, (1 - nn.ops.mean(similarity)) / 2
 
 
 def _encoder() -> Any:

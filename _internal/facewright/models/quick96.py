@@ -38,17 +38,13 @@ class Quick96(SharedEncoder):
     _iterations: int | None = None
 
     def build(self) -> dict[str, Any]:
-        """Build the encoder with its inner network (96 -> 6x6) and both decoders."""
+        """Build the encoder with its inner network (96 -> 6x6) and the decoders."""
         w = self.width
         latent = nn.networks.LatentSpec(w(128), 3, w(128), w(128))
+        picture, mask = self.widths(512, 256, 128), self.widths(128, 64, 32, 16)
         return {
             "encoder": _encoder(self.widths(64, 128, 256, 512), latent),
-            "decoder_src": _decoder(
-                latent.shape, self.widths(512, 256, 128), self.widths(128, 64, 32, 16), "decoder_src"
-            ),
-            "decoder_dst": _decoder(
-                latent.shape, self.widths(512, 256, 128), self.widths(128, 64, 32, 16), "decoder_dst"
-            ),
+            **{name: _decoder(latent.shape, picture, mask, name) for name in self.decoders},
         }
 
     def optimizer(self) -> Any:
@@ -69,21 +65,14 @@ class Quick96(SharedEncoder):
         self._iterations = None
         super().load_extra_state(arrays)
 
-    def losses(
-        self, src: dict[str, Any], dst: dict[str, Any], reconstructed: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:
-        """DSSIM and squared error inside a soft mask, squared error of the mask, each ten times; totals reported."""
-        of_src = _loss(src, reconstructed["src"], reconstructed["src_mask"])
-        of_dst = _loss(dst, reconstructed["dst"], reconstructed["dst_mask"])
-        return of_src + of_dst, {"src": of_src, "dst": of_dst}
-
-
-def _loss(face: dict[str, Any], picture: Any, mask: Any) -> Any:
-    soft = 2 * nn.ops.clip(nn.losses.blurred(face["mask"], SIGMA), 0, 0.5)
-    target, made = face["target"] * soft, picture * soft
-    return 10 * (
-        nn.losses.dssim(target, made, WINDOW) + nn.losses.mse(target, made) + nn.losses.mse(face["mask"], mask)
-    )
+    def loss(self, face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:
+        """Return DSSIM and squared error inside a soft mask, squared error of the mask, each ten times."""
+        soft = 2 * nn.ops.clip(nn.losses.blurred(face["mask"], SIGMA), 0, 0.5)
+        target, made = face["target"] * soft, picture * soft
+        total = 10 * (
+            nn.losses.dssim(target, made, WINDOW) + nn.losses.mse(target, made) + nn.losses.mse(face["mask"], mask)
+        )
+        return total, total
 
 
 def _encoder(filters: tuple[int, ...], code: "nn.networks.LatentSpec") -> Any:

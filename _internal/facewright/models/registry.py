@@ -20,6 +20,7 @@ SHARED = (
     "layouts",
     "mask",
     "onnx_engine",
+    "people",
     "registry",
     "saehd_losses",
     "spec",

@@ -272,7 +272,7 @@ class SAEHD(SharedEncoder):
         shape, nets = self.shape, nn.saehd_networks
         check_memory(count_parameters(shape))
         inters = ("inter",) if shape.kind == "df" else ("inter_ab", "inter_b")
-        decoders = ("decoder_src", "decoder_dst") if shape.kind == "df" else ("decoder",)
+        decoders = self.decoders if shape.kind == "df" else ("decoder",)
         return {
             "encoder": nets.encoder(shape),
             **{name: nets.inter(shape, name) for name in inters},
@@ -284,7 +284,7 @@ class SAEHD(SharedEncoder):
         o = self.options
         warped, *others = super().samples(stream)
         warped = replace(warped, warp=o.random_warp)
-        if stream == "src":
+        if stream != "dst":
             warped = replace(warped, transfer=o.ct_mode, hsv=o.random_hsv_power)
             others = [replace(sample, transfer=o.ct_mode) for sample in others]
         focus = (Sample("focus", "focus", self.resolution, self.face_type),) if o.eyes_mouth_prio else ()
@@ -292,7 +292,7 @@ class SAEHD(SharedEncoder):
 
     def flips(self, stream: str) -> bool:
         """As the options say of each side."""
-        return self.options.random_src_flip if stream == "src" else self.options.random_dst_flip
+        return self.options.random_dst_flip if stream == "dst" else self.options.random_src_flip
 
     def optimizer(self) -> Any:
         """Return a new optimizer of the options."""
@@ -329,7 +329,7 @@ class SAEHD(SharedEncoder):
         # Without warp liae's common network stays as it is, as in DeepFaceLab: it would begin to tell the two apart.
         still = () if self.options.random_warp else ("inter_ab",)
         networks = self.train_step(
-            "", tuple(self.parts), self.forward, self.losses, frozen=critics, reports=self.reported, still=still
+            "", self.of_both, self.forward, self.losses, frozen=critics, reports=SIDES, still=still
         )
         given = {
             "gan": (self.rebuild, self.gan_loss, self.gan_sides),
@@ -379,6 +379,11 @@ class SAEHD(SharedEncoder):
             made["swapped"], _ = self.draw("src", swapped)
         return made
 
+    def loss(self, face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:
+        """Return how badly a face is rebuilt: no discriminator, no style."""
+        total = reconstruction_loss(face, picture, mask, self.options)
+        return total, total
+
     def rebuild(self, *faces: Any) -> dict[str, Any]:
         """Return the faces that the GAN judges: side -> image (b, S, S, 3)."""
         pairs = zip(self.gan_sides, faces, strict=True)
@@ -394,8 +399,7 @@ class SAEHD(SharedEncoder):
         """Return the sum of both people's losses and of what discriminators and styles add; the former are reported."""
         o, faces = self.options, {"src": src, "dst": dst}
         reported = {
-            side: reconstruction_loss(face, reconstructed[side], reconstructed[f"{side}_mask"], o)
-            for side, face in faces.items()
+            side: self.loss(face, reconstructed[side], reconstructed[f"{side}_mask"])[0] for side, face in faces.items()
         }
         total = sum(reported.values())
         for side in self.gan_sides if o.gan_power else ():

@@ -126,8 +126,8 @@ class ModelSpec(ABC):
     portrait: ClassVar[bool] = False
     morphs: ClassVar[bool] = False
     face_type: FaceKind
-    streams: ClassVar[tuple[str, ...]] = ("src", "dst")
-    reported: ClassVar[tuple[str, ...]] = ("src", "dst")
+    streams: tuple[str, ...] = ("src", "dst")
+    reported: tuple[str, ...] = ("src", "dst")
     flip: ClassVar[bool] = True
     jitter: ClassVar[float] = 1.0
     matching: ClassVar[str] = "shuffled"

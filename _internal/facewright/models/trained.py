@@ -14,6 +14,7 @@ from facewright.core.options import declared, show
 from facewright.faces.dfl_crop import FaceKind
 from facewright.models import registry
 from facewright.models.base import Array, FaceModel, Trainable
+from facewright.models.people import check_known, joined_name, people_of, split_name
 from facewright.models.spec import ConverterDefaults, FaceView, ModelOptions
 from facewright.nn import checkpoint, devices
 from facewright.nn.checkpoint import Generation, ModelFolder
@@ -26,7 +27,7 @@ class TrainedModel(ABC):
     """A trained model as the converter sees it, whatever runs it.
 
     Attributes:
-        name: What the user calls it: its folder.
+        name: What the user calls it: its folder, and who of its people takes src's place.
         kind: The network it is made of.
         iteration: How many steps it was trained.
         fingerprint: Changes with every saved generation.
@@ -91,8 +92,18 @@ class KerasModel(TrainedModel):
         return replace(self, morph=share, fingerprint=used_fingerprint(self.fingerprint, morph=share))
 
 
-def used_fingerprint(fingerprint: str, *, backwards: bool = False, morph: float | None = None) -> str:
-    """Return the fingerprint of a saved generation as it is used: backwards, or with a share of src, 0..1."""
+def used_fingerprint(fingerprint: str, *, name: str = "", backwards: bool = False, morph: float | None = None) -> str:
+    """Return the fingerprint of a saved generation as it is used.
+
+    Args:
+        fingerprint: Of the generation.
+        name: Of the model, with who of its people takes src's place.
+        backwards: Whether src's faces become dst's.
+        morph: The share of src, 0..1.
+    """
+    _, person = split_name(name)
+    if person:
+        fingerprint = f"{fingerprint} as {person}"
     if backwards:
         return f"{fingerprint} backwards"
     return fingerprint if morph in (None, 1) else f"{fingerprint} morph {morph:g}"
@@ -179,6 +190,17 @@ def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = N
     return found
 
 
+def build_model(state: Mapping[str, Any]) -> FaceModel:
+    """Build the model of a saved state, with options and people as it tells; its weights are not read.
+
+    Raises:
+        UserError: They do not fit.
+    """
+    kind, people = str(state["model"]), people_of(state)
+    model, options = registry.model_class(kind), build_options(kind, state.get("options") or {})
+    return model(options, people=people) if people else model(options)
+
+
 def build_options(name: str, values: Mapping[str, Any]) -> ModelOptions:
     """Build a model's options from saved values; absent ones take their defaults.
 
@@ -210,7 +232,7 @@ def load_trained(model_dir: Path, name: str = "", precision: str = "float32") ->
 
     Args:
         model_dir: The workspace's model folder.
-        name: Which model; "" takes the one that was saved last.
+        name: Which model, and who of its people takes src's place ("quick:anna"); "" takes the one that was saved last.
         precision: "float32" or "bfloat16".
 
     Raises:
@@ -227,10 +249,12 @@ def load_trained(model_dir: Path, name: str = "", precision: str = "float32") ->
     for path, reason in found.damaged.items():
         console.warn(f"{path.name} of the model {name} is damaged ({reason}); {generation.folder.name} is used.")
     devices.precision(precision)
-    kind = str(generation.state["model"])
-    model = registry.model_class(kind)(build_options(kind, generation.state.get("options") or {}))
+    model, (_, person) = build_model(generation.state), split_name(name)
     load_generation(model, generation, optimizer=False)
-    return keras_model(name, kind, int(generation.state.get("iteration", 0)), generation.fingerprint, model)
+    if person:
+        model.draw_as(person)
+    fingerprint, iteration = used_fingerprint(generation.fingerprint, name=name), generation.state.get("iteration", 0)
+    return keras_model(name, str(generation.state["model"]), int(iteration), fingerprint, model)
 
 
 def keras_model(name: str, kind: str, iteration: int, fingerprint: str, model: FaceModel) -> KerasModel:
@@ -244,22 +268,29 @@ def find_trained(model_dir: Path, name: str, need: tuple[str, ...] | None) -> tu
 
     Args:
         model_dir: The workspace's model folder.
-        name: Which model; "" takes the one that was saved last.
+        name: Which model, and who of its people ("quick:anna"); "" takes the one that was saved last.
         need: As for `checkpoint.newest`.
 
     Raises:
-        UserError: There is none, it is damaged, or it is of an unknown kind.
+        UserError: There is none, it is damaged, it is of an unknown kind, or it does not know that person.
     """
     name = name or _last_trained(model_dir)
-    found = find_generation(model_dir, name, need)
+    found = find_generation(model_dir, split_name(name)[0], need)
     if found is None:
         raise _nothing_trained(model_dir, f"no trained model {name!r}")
+    check_known(name, found.generation.state)
     return name, found
 
 
 def trained_names(model_dir: Path) -> list[str]:
     """Return the names of the saved models of known kinds, the one saved last first."""
     return [model.name for model in list_saved_models(model_dir) if model.kind in registry.model_names()]
+
+
+def names_with_people(model_dir: Path) -> list[str]:
+    """Return the same, each followed by the model as it draws each of its people."""
+    there = [model for model in list_saved_models(model_dir) if model.kind in registry.model_names()]
+    return [joined_name(model.name, person) for model in there for person in ("", *people_of(model.state))]
 
 
 def _last_trained(model_dir: Path) -> str:

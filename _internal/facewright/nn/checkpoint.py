@@ -78,6 +78,7 @@ STATE_SCHEMA = fields(
         "faces": dict_of(fields({}, {"count": whole(0), "print": text})),
         "pretrain": flag,
         "started_from": text,
+        "people": list_of(text),
         "seconds": number,
         "measures": list_of(text),
         "hold_out": fields({}, {"runs": dict_of(list_of(list_of(text, 2))), "print": text, "since": whole(0, 10**12)}),

@@ -60,6 +60,10 @@ class WeightEMA:
             moved: The variables that the step has moved.
         """
         self.steps.assign_add(1)
+        self.move(moved)
+
+    def move(self, moved: Sequence[Any]) -> None:
+        """Let the average follow variables, where the step that was counted last is one in which it does."""
         updates = ops.cast(self.steps, "float32") / UPDATE_EVERY
         keep = ops.minimum(self._decay**UPDATE_EVERY, updates / (updates + WARM_UP))
         due = ops.equal(ops.mod(self.steps, UPDATE_EVERY), 0)
@@ -75,6 +79,10 @@ class WeightEMA:
             ops.cond(due, lambda: change(1 - keep), lambda: ops.convert_to_tensor(0))
         else:
             change(ops.where(due, 1 - keep, 0.0))
+
+    def part(self, name: str) -> "PartAverage":
+        """Return what a later step of the same iteration follows: one part, and no step is counted."""
+        return PartAverage(self, [average for average, _ in self._pairs[name]], [v for _, v in self._pairs[name]])
 
     def state(self) -> dict[str, Any]:
         """Return what is to be saved: name -> variable or array."""
@@ -104,3 +112,24 @@ class WeightEMA:
             for average, variable in self._pairs[name]:
                 # A copy: JAX takes a trained weight's memory back at the next step.
                 average.assign(ops.copy(ops.convert_to_tensor(variable)))
+
+
+class PartAverage:
+    """The average of one part, for a step that trains it beside what another step of the iteration has moved.
+
+    Args:
+        whole: The average of all.
+        averages, trained: The variables of the part: averaged, and as they are trained.
+    """
+
+    def __init__(self, whole: WeightEMA, averages: Sequence[Any], trained: Sequence[Any]) -> None:
+        self._whole, self._averages, self._trained = whole, averages, {id(variable) for variable in trained}
+
+    @property
+    def variables(self) -> list[Any]:
+        """What a training step reads or changes here."""
+        return [self._whole.steps, *self._averages]
+
+    def follow(self, moved: Sequence[Any]) -> None:
+        """As `WeightEMA.follow`, of the part alone."""
+        self._whole.move([variable for variable in moved if id(variable) in self._trained])

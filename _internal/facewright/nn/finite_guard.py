@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from facewright.nn.ema import WeightEMA
+from facewright.nn.ema import PartAverage, WeightEMA
 from facewright.nn.wrapped_optimizer import WrappedOptimizer
 
 MAX_CHECKED_SIZE = 1 << 16  # elements; larger gradients are not checked
@@ -52,7 +52,7 @@ class SkipNonFinite(WrappedOptimizer):
         average: The moving average of what it moves; it follows in the same pass. None for none.
     """
 
-    def __init__(self, inner: Any, average: WeightEMA | None = None) -> None:
+    def __init__(self, inner: Any, average: WeightEMA | PartAverage | None = None) -> None:
         super().__init__(inner, "skip_non_finite")
         self._average = average
 

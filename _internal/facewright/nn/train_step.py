@@ -9,7 +9,7 @@ import keras
 
 from facewright.core.workspace import SIDES
 from facewright.nn import backends
-from facewright.nn.ema import WeightEMA
+from facewright.nn.ema import PartAverage, WeightEMA
 from facewright.nn.finite_guard import LossLimit, SkipNonFinite, invalidate_above
 from facewright.nn.sample_maker import SampleMaker
 
@@ -63,7 +63,7 @@ class TrainStep(keras.Model):
         still: Collection[str] = (),
         stable: bool = True,
         makers: Mapping[str, SampleMaker] | None = None,
-        average: WeightEMA | None = None,
+        average: WeightEMA | PartAverage | None = None,
     ) -> None:
         # Places of pixels need all of float32's bits; the parts cast what they are given.
         super().__init__(name=key or "trainer", autocast=False)

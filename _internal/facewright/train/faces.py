@@ -115,10 +115,11 @@ def describe_faces(faces: FaceStreams) -> dict[str, Any]:
 def describe_changes(before: Any, now: Mapping[str, Any]) -> list[str]:
     """Return a text for each side whose faces have changed since the last run."""
     said = []
-    for side in SIDES:
+    for side in now:
         old = before.get(side) if isinstance(before, dict) else None
         if isinstance(old, dict) and old.get("print") != now[side]["print"]:
-            said.append(f"data_{side}: {console.counted(old.get('count', 0), 'face')} then, {now[side]['count']} now")
+            whose = f"data_{side}" if side in SIDES else side
+            said.append(f"{whose}: {console.counted(old.get('count', 0), 'face')} then, {now[side]['count']} now")
     return said
 
 

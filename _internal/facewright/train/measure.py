@@ -48,13 +48,13 @@ class HeldOutFaces:
     """
 
     def __init__(self, trained: Mapping[str, Sampler], held: Mapping[str, Sampler]) -> None:
-        fewest = min(len(sampler) for sampler in (*trained.values(), *held.values()))
+        fewest = min(len(samplers[side]) for samplers in (trained, held) for side in SIDES)
         self.count = min(MOST_FACES, fewest) // BATCH * BATCH
         self._samplers = {"held": held, "trained": trained}
         self._chosen = {
-            (group, side): evenly(len(sampler), self.count)
+            (group, side): evenly(len(samplers[side]), self.count)
             for group, samplers in self._samplers.items()
-            for side, sampler in samplers.items()
+            for side in SIDES
         }
         self._parts: dict[tuple[str, str, int], FaceParts] = {}
 
@@ -76,10 +76,8 @@ class HeldOutFaces:
     def _made(self, model: FaceModel, group: str, start: int, *, trip: bool = False) -> dict[str, Any]:
         """Return the fidelity of some faces by side, and with `trip` that of the round trip and the images."""
         rows = range(start, start + BATCH)
-        batches = {
-            side: sampler.untouched([self._chosen[group, side][row] for row in rows])
-            for side, sampler in self._samplers[group].items()
-        }
+        chosen = {side: [self._chosen[group, side][row] for row in rows] for side in SIDES}
+        batches = {side: self._samplers[group][side].untouched(chosen[side]) for side in SIDES}
         columns = model.preview(batches)
         made: dict[str, Any] = {
             side: [

@@ -9,6 +9,7 @@ from facewright.nn.gpus import check_gpus
 from facewright.nn.saved_models import check_chosen
 from facewright.train.goal import PLATEAU, Goal, parse_span, parse_time_of_day
 from facewright.train.model_advice import explain_models, model_times
+from facewright.train.people import parse_more_src
 from facewright.train.recipe_names import NONE, SHIPPED, explain_recipes
 
 MODELS = {name: model.title for name, model in model_classes().items()}
@@ -83,6 +84,13 @@ class StartOptions:
     )
     start_from: str = option("", "Start a new model from the weights of this one that fit: its name or folder.")
     new_src: bool = option(False, "With --start-from: src is a different person than that model's.")
+    more_src: str = option(
+        "",
+        "More people that a new model learns to put in, each with a decoder of his or her own: names and folders of "
+        "their faces, anna=FOLDER, ben=FOLDER.",
+        check=parse_more_src,
+        saved_with_model=True,
+    )
     pretrain: str = option("", "Pretrain on this folder with aligned faces of many people.")
     seed: int = option(0, "Random seed of a new model.", low=0, high=2**31 - 1)
 

@@ -13,7 +13,7 @@ from facewright.core.hints import hint
 from facewright.core.images import single_threaded_opencv, write_image
 from facewright.core.options import declared, show
 from facewright.core.workers import threads
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import SIDES, Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import count_own_masks
 from facewright.faces.hold_out import HoldOut
@@ -39,6 +39,7 @@ from facewright.train.loop import READ_EVERY, LoopSettings, TrainingResult
 from facewright.train.measure import HeldOutFaces
 from facewright.train.model_prompt import ask_for_changes, saved_with_model
 from facewright.train.options import TrainOptions
+from facewright.train.people import load_people
 from facewright.train.preview import draw_samples
 from facewright.train.recipe_names import KEPT, NONE, STATE
 from facewright.train.rounds import Rounds
@@ -127,7 +128,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
                 session, samplers, sampling, settings, options, make, start, stages, gpu_count(device.device)
             )
             result = _run_loop(rounds, options, _measured(workspace, session, faces, options, samplers))
-            if of_usual_size(session.options):
+            if of_usual_size(session.options) and not session.model.people:
                 size = session.notes["batch"]
                 note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
@@ -137,7 +138,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
 def _load_faces(workspace: Workspace, options: TrainOptions) -> FaceStreams:
     if options.pretrain:
         return load_pretraining_faces(Path(options.pretrain).expanduser())
-    return load_face_pair(workspace)
+    return {**load_face_pair(workspace), **load_people(options.more_src)}
 
 
 def _target_reached(found: ModelFolder | None, options: TrainOptions) -> bool:
@@ -187,7 +188,7 @@ def _hold_out(session: TrainingSession, faces: FaceStreams, options: TrainOption
     if options.pretrain or session.model.portrait or not isinstance(session.model, FaceModel):
         return HoldOut(why_not="pretraining takes all faces" if options.pretrain else "this model makes portraits")
     return choose_hold_out(
-        faces,
+        {side: faces[side] for side in SIDES},
         options.hold_out,
         saved,
         iteration=session.iteration,
@@ -248,7 +249,7 @@ def _print_summary(
         ("faces", counts),
         ("held out", session.hold_out.describe(faces)),
         *_mask_rows(faces, options),
-        ("batch", f"{batch.size} src and {console.counted(batch.size, 'dst face')} per iteration ({batch.reason})"),
+        ("batch", f"{console.counted(batch.size, 'face')} each of {', '.join(faces)} per iteration ({batch.reason})"),
         ("device", device.device.describe()),
         ("precision", device.describe_precision()),
         ("samples", sampling.reason),

@@ -18,8 +18,7 @@ from facewright.core.workspace import SIDES, Workspace
 from facewright.data.sampler import Sampler
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.hold_out import HoldOut, hold_out_of
-from facewright.models import registry
-from facewright.models.trained import build_options, load_generation
+from facewright.models.trained import build_model, load_generation
 from facewright.nn import backups, checkpoint, devices
 from facewright.nn.checkpoint import Generation
 from facewright.nn.saved_models import list_saved_models
@@ -212,7 +211,7 @@ def draw_runs(workspace: Workspace, runs: Sequence[Run], count: int) -> Drawn:
 
 
 def _draw(run: Run, drawn: Drawn) -> None:
-    model = registry.model_class(run.kind)(build_options(run.kind, run.state.get("options") or {}))
+    model = build_model(run.state)
     load_generation(model, run.generation, optimizer=False)
     batches = {}
     for side, files in drawn.faces.items():

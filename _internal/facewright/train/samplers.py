@@ -11,7 +11,7 @@ import numpy as np
 from facewright.core import console, machine
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
-from facewright.core.workspace import Workspace
+from facewright.core.workspace import SIDES, Workspace
 from facewright.data.cache import NoCache, build_cache, cache_path, face_key, open_cache
 from facewright.data.sample import Sample, with_predicted_masks, with_record_masks, without_covers
 from facewright.data.sampler import Sampler
@@ -63,7 +63,7 @@ def make_samplers(
         samples[side] = _samples_of(session, side, options)
         needed = max((needed_type(s.face_type) for s in samples[side]), key=list(FaceType).index)
         _check_types(files, needed, side, session, options)
-        place = (workspace.root, "pretrain") if pretrain else (workspace.side(side).frames_dir, side)
+        place = (workspace.root, "pretrain") if pretrain else _place_of_cache(workspace, side)
         opened = _open_faces(*place, files, samples[side], executor, max_bytes)
         stores[side] = ChosenFaces(opened, chosen[side])
     samplers: dict[str, Sampler] = {}
@@ -94,14 +94,20 @@ def held_out_samplers(
     """Return samplers of the faces that the session holds out, for measuring; made after those of the training."""
     samplers: dict[str, Sampler] = {}
     _, chosen = session.hold_out.split(faces)
-    for side, files in faces.items():
+    for side in SIDES:
+        files = faces[side]
         samples = _samples_of(session, side, options)
         held = [files[index] for index in chosen[side]]
-        path = cache_path(workspace.side(side).frames_dir, side, samples)
+        path = cache_path(*_place_of_cache(workspace, side), samples)
         store = open_cache(path, [face_key(file) for file in held], samples)
         rng = np.random.default_rng(options.seed)  # nothing is drawn with it
         samplers[side] = Sampler(store or DecodedFaces([file.path for file in held], samples), samples, rng, flip=False)
     return samplers
+
+
+def _place_of_cache(workspace: Workspace, side: str) -> tuple[Path, str]:
+    """Return the folder and the label of a stream's cache: more people's faces may lie where nothing can be written."""
+    return (workspace.side(side).frames_dir, side) if side in SIDES else (workspace.root, f"more_{side}")
 
 
 def _samples_of(session: TrainingSession, side: str, options: TrainOptions) -> tuple[Sample, ...]:
@@ -172,8 +178,8 @@ def _check_types(
     if small:
         kinds = ", ".join(sorted({str(f.record.face_type) for f in small}))
         place, fix = f"data_{side}", f"extract them again:{hint(f'extract --side {side} --face-type {needed} --redo')}"
-        if options.pretrain:
-            place = options.pretrain
+        if options.pretrain or side not in SIDES:
+            place = options.pretrain or f"the folder of {side}"
             fix = f"take them out of that folder, or extract again where they come from, with --face-type {needed}."
         raise UserError(
             f"{console.counted(len(small), 'face')} of {place} with less of the head than the model "

@@ -93,6 +93,7 @@ class TrainingSession:
             "rate": self.rate,
             "losses": list(self.history.names),
             "samplers": self.samplers,
+            **({"people": list(self.model.people)} if self.model.people else {}),
             "seconds": round(self.seconds, 1),
             "measures": list(self.measures.names),
             "hold_out": self.hold_out.to_data(),
@@ -194,10 +195,12 @@ class TrainingSession:
         Raises:
             UserError: No state is whole.
         """
+        people = self.model.people
         del self.model  # first: the memory may not hold two
         gc.collect()
         kind = registry.trainable_class(self.kind)
-        self.model, self.options = kind(kind.for_pretraining(options) if self.pretraining else options), options
+        wanted = kind.for_pretraining(options) if self.pretraining else options
+        self.model, self.options = kind(wanted, people=people), options
         self.model.hold(held)
         self.go_back()
 

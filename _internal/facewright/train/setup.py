@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.core.workspace import Workspace
 from facewright.models import registry
+from facewright.models.people import people_of
 from facewright.models.spec import ModelOptions
 from facewright.models.trained import build_options
 from facewright.nn import backups, checkpoint, devices, gpus, saved_models
@@ -22,6 +23,7 @@ from facewright.nn.devices import Device
 from facewright.nn.precision_benchmark import compare_precisions
 from facewright.train.engine_trial import choose_engine
 from facewright.train.options import TrainOptions
+from facewright.train.people import parse_more_src
 from facewright.train.session import TrainingSession
 from facewright.train.transfer import begin_from, find_source, leave_pretraining
 
@@ -153,6 +155,7 @@ def open_session(
     _refuse_changes(options.name, dataclasses.asdict(saved), fixed, generation.folder.parent)
     saved = dataclasses.replace(saved, **{name: wanted[name] for name in per_run & wanted.keys()})
     _refuse_start(options, generation.state)
+    _refuse_other_people(options, people_of(generation.state))
     for path, reason in found.damaged.items():
         aside = checkpoint.set_aside(path)
         console.warn(
@@ -206,7 +209,14 @@ def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping
 def _new_session(workspace: Workspace, options: TrainOptions, model_options: ModelOptions) -> TrainingSession:
     kind, pretraining = registry.trainable_class(options.model), bool(options.pretrain)
     settled = kind.settle(model_options)
-    model = kind(kind.for_pretraining(settled) if pretraining else settled, seed=options.seed)
+    wanted, people = kind.for_pretraining(settled) if pretraining else settled, parse_more_src(options.more_src)
+    if pretraining and people:
+        raise UserError(
+            "--pretrain learns faces in general; --more-src names people.",
+            "one of them.",
+            "pretrain first; then start a new model from that with --start-from, and name the people.",
+        )
+    model = kind(wanted, people=people, seed=options.seed) if people else kind(wanted, seed=options.seed)
     model.hold(named_parts(options.frozen))
     session = TrainingSession(options.name, model, workspace.model_dir, options.model, keep=options.keep)
     session.options, session.pretraining = settled, pretraining
@@ -224,6 +234,19 @@ def _refuse_start(options: TrainOptions, state: Mapping[str, Any]) -> None:
             f"The model {options.name} is there already; --start-from is for a new one.",
             "another name, or no --start-from.",
             f"give --name NEW --start-from {options.start_from}; or leave it out to train {options.name} on.",
+        )
+
+
+def _refuse_other_people(options: TrainOptions, known: Collection[str]) -> None:
+    named = parse_more_src(options.more_src)
+    if set(named) != set(known):
+        was = ", ".join(f"{name}=FOLDER" for name in known)
+        raise UserError(
+            f"The model {options.name} was created with these people beside src: {', '.join(known) or 'nobody'}; "
+            f"now they are {', '.join(named) or 'nobody'}.",
+            "the same people: who they are is fixed for good.",
+            (f'give --more-src "{was}"; or, ' if known else "leave out --more-src; or, ")
+            + f"for others, a new model: --name NEW --start-from {options.name}. Nothing was changed.",
         )
 
 

@@ -16,6 +16,7 @@ from facewright.train.session import TrainingSession
 
 SRC, DST = "_src", "_dst"
 INTER = "inter"
+DECODER = "decoder"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def begin_from(model: Trainable, source: Generation, *, new_src: bool = False) -
     arrays = source.arrays("weights").as_dict()
     if new_src:
         arrays |= {n.replace(DST, SRC, 1): a for n, a in arrays.items() if DST in n.partition("/")[0]}
+    for person in model.people:  # whom the other model does not know; that person begins as its src
+        arrays = {n.replace(f"{DECODER}{SRC}/", f"{DECODER}_{person}/", 1): a for n, a in arrays.items()} | arrays
     fit = load_fitting(weights_of(model), arrays)
     if not fit.loaded:
         raise UserError(
