@@ -56,6 +56,7 @@ class Option:
         notes: Returns choice -> what only this machine knows of it, for the question; or None.
         per_run: For an option of a model: it may change after the model was created. The others are fixed then. Of
             these, and of a training's options with this mark, a stage of a recipe may switch each.
+        grows: For an option of a model that is fixed otherwise: a stage of a recipe may raise it.
         group: The heading under which a preview offers it as a control; "" for what is no control.
         keys: Keys of the preview -> what each does: "+" or "-" a step, ">" the next choice, or a choice by its name.
     """
@@ -77,6 +78,7 @@ class Option:
     applies_when: Callable[[Mapping[str, Any]], bool] | None = None
     saved_with_model: bool = False
     per_run: bool = False
+    grows: bool = False
     explain: Callable[[], str] | None = None
     notes: Callable[[], Mapping[str, str]] | None = None
     group: str = ""

@@ -7,7 +7,7 @@ the beginning; here they are trained.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from facewright.core.options import option
 from facewright.data.sample import Batch
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models.base import Array, to_numpy
-from facewright.models.saehd import FACES, SAEHD, check_memory, parse_architecture
+from facewright.models.saehd import FACES, SAEHD, check_memory, growth, inner_side, parse_architecture
 from facewright.models.saehd_losses import gan_word, reconstruction_loss, soft_mask
 from facewright.models.spec import CONVERTER_DEFAULTS
 from facewright.nn.saehd_shape import Architecture, count_parameters
@@ -44,7 +44,7 @@ class AMP(SAEHD):
         """Its networks, and how they are trained."""
 
         resolution: int = option(
-            224, "Side of the faces in pixels: a multiple of 32.", low=64, high=640, ask="Resolution"
+            224, "Side of the faces in pixels: a multiple of 32.", low=64, high=640, ask="Resolution", grows=True
         )
         face_type: str = option(
             "whole", "What its faces show.", choices={kind: FACES[kind] for kind in KINDS}, ask="Face type"
@@ -74,7 +74,7 @@ class AMP(SAEHD):
         """The shape of its networks."""
         o, (_, flags) = self.options, parse_architecture(self.options.archi)
         widths = self.widths(o.ae_dims, o.e_dims, o.d_dims, o.d_mask_dims, o.inter_dims)
-        return Architecture("amp", flags, o.resolution, *widths)
+        return replace(Architecture("amp", flags, inner_side(o), *widths), grown=growth(o))
 
     def build(self) -> dict[str, Any]:
         """Build the encoder, the middle of each person, and what draws the face."""

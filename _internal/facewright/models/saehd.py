@@ -57,7 +57,8 @@ INTERS = MappingProxyType({"src": ("inter_ab", "inter_ab"), "dst": ("inter_b", "
 CLIPPING = MappingProxyType(
     {
         "no": "none",
-        "yes": "to a norm of 1",
+        "yes": "to a norm of 1, of the mean over the faces of a batch (DeepFaceLab clips their sum to it, so it clips "
+        "more, the larger the batch)",
         "auto": "to the tenth percentile of the last thousand norms (AutoClip)",
     }
 )
@@ -113,6 +114,7 @@ class SAEHD(SharedEncoder):
             low=64,
             high=640,
             ask="Resolution",
+            grows=True,
         )
         face_type: str = option("full", "What its faces show.", choices=FACES, ask="Face type")
         archi: str = option(
@@ -127,6 +129,13 @@ class SAEHD(SharedEncoder):
         d_dims: int = option(64, "Width of the decoder.", low=2, high=512, ask="Width of the decoder")
         d_mask_dims: int = option(
             22, "Width of the mask's decoder.", low=2, high=512, ask="Width of the mask's decoder"
+        )
+        inner_resolution: int = option(
+            0,
+            "Side at which the networks themselves work, where more blocks at their end enlarge the face: half or a "
+            "quarter of the resolution. 0 is all of it. A recipe that raises the resolution sets it.",
+            low=0,
+            high=320,
         )
         optimizer: str = option("adabelief", "How the weights are moved.", choices=OPTIMIZERS)
         masked_training: bool = option(
@@ -252,7 +261,31 @@ class SAEHD(SharedEncoder):
                 f"a multiple of {step} px.",
                 f"give --resolution {max(64, round(options.resolution / step) * step)}.",
             )
+        if inner_side(options) * 2 ** growth(options) != options.resolution or inner_side(options) % step:
+            raise UserError(
+                f"Networks of {options.inner_resolution} px cannot make faces of {options.resolution} px.",
+                f"half or a quarter of the resolution, a multiple of {step} px.",
+                "leave out --inner-resolution, or give another one.",
+            )
         return replace(options, archi=f"{kind}-{flags}" if flags else kind)
+
+    @classmethod
+    def switched(cls, options: ModelOptions, values: Mapping[str, Any]) -> ModelOptions:
+        """Return the options as a stage switches them: a higher resolution adds blocks to the networks that are there.
+
+        Raises:
+            UserError: It is not twice or four times that of the networks.
+        """
+        assert isinstance(options, cls.Options)
+        wanted = max(values.get("resolution", 0), options.resolution)
+        if wanted > options.resolution and wanted not in (2 * inner_side(options), 4 * inner_side(options)):
+            raise UserError(
+                f"The model has networks of {inner_side(options)} px; they cannot grow to {wanted} px.",
+                "twice or four times their side.",
+                f"let the stage say resolution = {2 * options.resolution}, or leave it out.",
+            )
+        inner = inner_side(options) if wanted > options.resolution else options.inner_resolution
+        return cls.settle(replace(options, **{**values, "resolution": wanted, "inner_resolution": inner}))
 
     @classmethod
     def for_pretraining(cls, options: ModelOptions) -> ModelOptions:
@@ -265,7 +298,7 @@ class SAEHD(SharedEncoder):
         """The shape of its networks."""
         o = self.options
         widths = self.widths(o.ae_dims, o.e_dims, o.d_dims, o.d_mask_dims)
-        return Architecture(*parse_architecture(o.archi), o.resolution, *widths)
+        return replace(Architecture(*parse_architecture(o.archi), inner_side(o), *widths), grown=growth(o))
 
     def build(self) -> dict[str, Any]:
         """Build the networks that the architecture asks for."""
@@ -425,6 +458,16 @@ class SAEHD(SharedEncoder):
         """Return how badly the code discriminator tells codes of src from those of dst."""
         of_dst, of_src = (self.critics["code"](codes[side]) for side in ("dst", "src"))
         return nn.losses.told_apart([of_dst], [of_src]), {}
+
+
+def inner_side(options: "SAEHD.Options") -> int:
+    """Return the side at which the networks work."""
+    return options.inner_resolution or options.resolution
+
+
+def growth(options: "SAEHD.Options") -> int:
+    """Return how often the networks' faces are enlarged to twice their side."""
+    return {2: 1, 4: 2}.get(options.resolution // inner_side(options), 0)
 
 
 def parse_architecture(text: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from facewright.core.errors import UserError
 from facewright.core.options import option
@@ -169,6 +169,19 @@ class ModelSpec(ABC):
     def for_pretraining(cls, options: ModelOptions) -> ModelOptions:
         """Return the options by which a model is pretrained; the given ones are kept for the training after that."""
         return options
+
+    @classmethod
+    def switched(cls, options: ModelOptions, values: Mapping[str, Any]) -> ModelOptions:
+        """Return the options of a model as the stage of a recipe switches them.
+
+        Args:
+            options: As they are.
+            values: Options that may change, by name; one that only grows stays where it has grown further.
+
+        Raises:
+            UserError: The model cannot grow so.
+        """
+        return replace(options, **values)
 
     @classmethod
     def batch_for(cls, memory: float) -> int:

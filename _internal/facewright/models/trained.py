@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from facewright import nn
 from facewright.core import console
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
@@ -165,6 +166,35 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
         if anew:
             whose = ", ".join(group or "the network" for group in anew)
             console.say(f"Of {name} these start over, for they have another shape now: {whose}.")
+
+
+def has_grown(model: Trainable, generation: Generation) -> bool:
+    """Whether a generation is of the time before the model's networks grew."""
+    before = build_options(str(generation.state["model"]), generation.state.get("options") or {})
+    return any(
+        getattr(before, spec.name) < getattr(model.options, spec.name)
+        for spec in declared(type(before))
+        if spec.grows and spec.name in (generation.state.get("options") or {})
+    )
+
+
+def load_before_growth(model: Trainable, generation: Generation) -> None:
+    """Read the weights of a generation into a model that has grown since: what is new in it stays as it was made.
+
+    Raises:
+        UserError: The weights belong to another network.
+    """
+    with nn.keras.StatelessScope(initialize_variables=False):
+        smaller = build_model(generation.state)
+    places: dict[str, Any] = {}
+    for name, part in smaller.parts.items():
+        larger = {(layer.name, v.name): v for layer in model.parts[name].layers for v in layer.variables}
+        same = len(part.variables) == len(larger)
+        old = {id(v): (layer.name, v.name) for layer in part.layers for v in layer.variables}
+        for number, variable in enumerate(part.variables):
+            place = model.parts[name].variables[number] if same else larger[old[id(variable)]]
+            places[f"{name}/{number:04d}.{variable.name}"] = place
+    load_variables("weights", places, generation.arrays("weights"))
 
 
 def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> ModelFolder | None:

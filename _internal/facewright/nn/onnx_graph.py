@@ -258,6 +258,12 @@ def _max_pool(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tens
     return Tensor(made, call.shape, first=True)
 
 
+def _average_pool(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
+    _need(tuple(layer.pool_size) == tuple(layer.strides), layer, "whose windows overlap")
+    source, size = graph.placed(given[0], first=True), list(layer.pool_size)
+    return Tensor(graph.node("AveragePool", source, kernel_shape=size, strides=size), call.shape, first=True)
+
+
 def _dense(graph: Graph, layer: Any, given: list[Tensor], call: Call) -> Tensor:
     _need(layer.use_bias, layer, "without bias")
     kernel, bias = graph.weight(layer.kernel), graph.weight(layer.bias)
@@ -388,6 +394,7 @@ def _need(known: bool, layer: Any, what: str) -> None:
 LAYERS: Mapping[str, Callable[[Graph, Any, list[Tensor], Call], Tensor]] = {
     "Activation": _activation,
     "Add": _add,
+    "AveragePooling2D": _average_pool,
     "ChannelMix": _as_it_is,
     "Concatenate": _concatenate,
     "Conv2D": _conv,

@@ -103,15 +103,16 @@ class Morph(layers.Layer):
 
 def encoder(shape: Architecture) -> Any:
     """Return keras.Model (b, S, S, 3) -> the flat last map, (b, n); for amp the code, (b, shape.code)."""
-    face = keras.Input((shape.side, shape.side, 3))
+    face = keras.Input((shape.face_side, shape.face_side, 3))
     e = shape.encoder
+    seen = layers.AveragePooling2D(1 << shape.grown)(face) if shape.grown else face
     if "t" in shape.flags:
-        x = _residual("res1", e, shape)(_down("down1", e, shape)(face))
+        x = _residual("res1", e, shape)(_down("down1", e, shape)(seen))
         for place, width in enumerate(shape.downs[1:], 2):
             x = _down(f"down{place}", width, shape)(x)
         x = _residual("res5", 8 * e, shape)(x)
     else:
-        x = face
+        x = seen
         for place, width in enumerate(shape.downs):
             x = _down(f"down1-downs_{place}", width, shape)(x)
     x = layers.Flatten()(x)
@@ -153,8 +154,41 @@ def decoder(shape: Architecture, name: str) -> Any:
         corners = [face, *(layers.Conv2D(3, 3, padding="same", name=f"out_conv{n}")(x) for n in (1, 2, 3))]
         face = blocks.PixelShuffle()(layers.Concatenate()(corners))
     mask = layers.Conv2D(1, 1, padding="same", name="out_convm")(m)
+    for place in range(shape.grown):
+        face, x = _enlarged(f"grown{place}", face, x, shape.grown_image[place], shape)
+        mask, m = _enlarged(f"grownm{place}", mask, m, shape.grown_mask[place], shape)
     sigmoid = [layers.Activation("sigmoid", dtype="float32")(y) for y in (face, mask)]
     return keras.Model(latent, sigmoid, name=name)
+
+
+def _enlarged(name: str, image: Any, x: Any, filters: int, shape: Architecture) -> tuple[Any, Any]:
+    """Enlarge an image before its sigmoid to twice its side, and add what a block more makes of the features.
+
+    The block adds nothing at first, so that a network that has grown draws what it drew before (Karras et al.,
+    "Progressive Growing of GANs", ICLR 2018, fade their blocks in instead). Sums are in float32: a coarse image
+    carries the colour.
+
+    Args:
+        name: Of the block.
+        image: (b, h, w, 3 or 1).
+        x: Features of which it was made, (b, h, w, c), or half that side where the last layer gave four sub-pixels.
+        filters: Channels of the block.
+        shape: Of the network.
+
+    Returns:
+        The image (b, 2 h, 2 w, 3 or 1), and the features of the block.
+    """
+    channels = image.shape[-1]
+    x = _upscale(name, filters, shape)(x)
+    if channels == 3:
+        x = _residual(f"{name}-res", filters, shape)(x)
+    shuffled = x.shape[1] < 2 * image.shape[1]
+    detail = layers.Conv2D(
+        (4 if shuffled else 1) * channels, 3, padding="same", kernel_initializer="zeros", name=f"{name}-detail"
+    )(x)
+    detail = blocks.PixelShuffle()(detail) if shuffled else detail
+    larger = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32")(image)
+    return layers.Add(dtype="float32")([larger, detail]), x
 
 
 def _activation(shape: Architecture, leak: float = blocks.LEAK) -> Any:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+LEAST_GROWN = 8  # channels
+
 
 def side_step(flags: str) -> int:
     """Return the pixels of which the side of the faces must be a multiple, with these flags of an architecture."""
@@ -24,6 +26,7 @@ class Architecture:
         code: Length of the code in the middle.
         encoder, decoder, mask: Channels, of which the layers take multiples.
         inter: Channels that the middle gives the decoder; 0 for the code's length or, with liae, twice that.
+        grown: How often the faces are enlarged behind all this, and made as much smaller before it.
     """
 
     kind: str
@@ -34,6 +37,7 @@ class Architecture:
     decoder: int
     mask: int
     inter: int = 0
+    grown: int = 0
 
     def __post_init__(self) -> None:
         if self.side % side_step(self.flags):
@@ -58,6 +62,21 @@ class Architecture:
     @property
     def _multiples(self) -> tuple[int, ...]:
         return (8, 8, 4, 2) if "t" in self.flags else (8, 4, 2)
+
+    @property
+    def face_side(self) -> int:
+        """Side of the faces in pixels that go in and come out."""
+        return self.side << self.grown
+
+    @property
+    def grown_image(self) -> tuple[int, ...]:
+        """Channels of each block that enlarges the face."""
+        return tuple(max(LEAST_GROWN, self.image_ups[-1] >> n + 1) for n in range(self.grown))
+
+    @property
+    def grown_mask(self) -> tuple[int, ...]:
+        """Channels of each block that enlarges the mask."""
+        return tuple(max(LEAST_GROWN, self.mask_ups[-1] >> n + 1) for n in range(self.grown))
 
     @property
     def encoded(self) -> tuple[int, int, int]:
@@ -95,5 +114,11 @@ def count_parameters(shape: Architecture) -> int:
     decoder = sum(conv(3, i, 4 * o) for way in (image, mask) for i, o in pairwise((shape.latent[2], *way)))
     decoder += sum(2 * conv(3, n, n) for n in image) + conv(1, image[-1], 3) + conv(1, mask[-1], 1)
     decoder += 3 * conv(3, image[-1], 3) if "d" in shape.flags else 0
+    for way, outputs in ((shape.grown_image, 3), (shape.grown_mask, 1)):
+        ends = (image if outputs == 3 else mask)[-1]
+        decoder += sum(conv(3, i, 4 * o) for i, o in pairwise((ends, *way)))
+        corners = 4 if outputs == 3 and "d" in shape.flags else 1
+        decoder += sum(conv(3, n, corners * outputs) for n in way)
+    decoder += sum(2 * conv(3, n, n) for n in shape.grown_image)
     codes, inters, decoders = {"df": (1, 1, 2), "liae": (2, 2, 1), "amp": (1, 2, 1)}[shape.kind]
     return encoded + codes * code + inters * inter + decoders * decoder

@@ -56,7 +56,7 @@ class HeldOutFaces:
             for group, samplers in self._samplers.items()
             for side in SIDES
         }
-        self._parts: dict[tuple[str, str, int], FaceParts] = {}
+        self._parts: dict[tuple[str, str, int, int], FaceParts] = {}
 
     def measure(self, model: FaceModel) -> dict[str, float]:
         """Return the measures of a model by name, see `MEASURES`."""
@@ -94,10 +94,10 @@ class HeldOutFaces:
         return made
 
     def _part(self, group: str, side: str, row: int) -> FaceParts:
-        key = group, side, row
+        sampler = self._samplers[group][side]
+        target = next(sample for sample in sampler.samples if sample.name == "target")
+        key = group, side, row, target.size
         if key not in self._parts:
-            sampler = self._samplers[group][side]
-            target = next(sample for sample in sampler.samples if sample.name == "target")
             face = sampler.face(self._chosen[group, side][row])
             matrix = face_matrix(face.landmarks, target.face_type, target.size)
             self._parts[key] = face_parts(transform_points(face.landmarks, matrix), target.size)

@@ -123,11 +123,13 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
                 return TrainingReport(session.folder, session.iteration)
             if session.saved_iteration < 0:
                 save_first_state(workspace, session, found)
+            session.save_growth()
             settings = _loop_settings(options, batch, goal, device.device)
+            held = partial(held_out_samplers, workspace, session, faces) if session.hold_out else None
             rounds = Rounds(
-                session, samplers, sampling, settings, options, make, start, stages, gpu_count(device.device)
+                session, samplers, sampling, settings, options, make, start, stages, gpu_count(device.device), held
             )
-            result = _run_loop(rounds, options, _measured(workspace, session, faces, options, samplers))
+            result = _run_loop(rounds, options)
             if of_usual_size(session.options) and not session.model.people:
                 size = session.notes["batch"]
                 note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
@@ -195,19 +197,6 @@ def _hold_out(session: TrainingSession, faces: FaceStreams, options: TrainOption
         seed=options.seed,
         started_from=session.started_from,
     )
-
-
-def _measured(
-    workspace: Workspace,
-    session: TrainingSession,
-    faces: FaceStreams,
-    options: TrainOptions,
-    samplers: Mapping[str, Sampler],
-) -> HeldOutFaces | None:
-    """Return the faces by which the model is measured; None where none are held out."""
-    if not session.hold_out:
-        return None
-    return HeldOutFaces(samplers, held_out_samplers(workspace, session, faces, options))
 
 
 def _notes(
@@ -297,7 +286,8 @@ def _loop_settings(options: TrainOptions, batch: BatchSize, goal: Goal, device: 
     )
 
 
-def _run_loop(rounds: Rounds, options: TrainOptions, measured: HeldOutFaces | None) -> TrainingResult:
+def _run_loop(rounds: Rounds, options: TrainOptions) -> TrainingResult:
+    measured = HeldOutFaces(rounds.samplers, rounds.held) if rounds.held else None
     # OpenCV's own threads would take the processor from the network in the middle of its step.
     with single_threaded_opencv(), open_watchers(rounds.session, rounds.samplers, options, measured) as watchers:
         watchers.result = rounds.train(watchers)

@@ -119,7 +119,7 @@ def run_options() -> dict[str, Option]:
 
 def model_options(kind: str) -> dict[str, Option]:
     """Return the options of a model that a stage may switch, by name."""
-    return {spec.name: spec for spec in declared(model_classes()[kind].Options) if spec.per_run}
+    return {spec.name: spec for spec in declared(model_classes()[kind].Options) if spec.per_run or spec.grows}
 
 
 def any_options() -> dict[str, Option]:

@@ -6,7 +6,7 @@ of another process would.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from facewright.core import console
 from facewright.data.sampler import Sampler
@@ -35,6 +35,8 @@ class Rounds:
         start_sampling: Says anew where the samples are made.
         stages: The recipe that is followed, or None.
         multiple: What a batch size must be a multiple of: the number of GPUs that share it.
+        make_held: Makes the samplers of the faces held out; None where none are.
+        held: These, filled anew too, for the networks may have grown.
     """
 
     session: TrainingSession
@@ -46,6 +48,12 @@ class Rounds:
     start_sampling: Callable[[dict[str, Sampler]], Sampling]
     stages: Stages | None = None
     multiple: int = 1
+    make_held: Callable[[TrainOptions], dict[str, Sampler]] | None = None
+    held: dict[str, Sampler] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Make the samplers of the faces held out."""
+        self._renew_held()
 
     def train(self, watchers: Watchers) -> TrainingResult:
         """Train until the target or until somebody stops it.
@@ -83,7 +91,8 @@ class Rounds:
         assert self.stages
         session, (of_run, of_model) = self.session, self.stages.values
         self.options = replace(self.options, **of_run)
-        session.rebuild(replace(session.options, **of_model), named_parts(self.options.frozen))
+        session.rebuild(session.model.switched(session.options, of_model), named_parts(self.options.frozen))
+        session.save_growth()
         session.set_rate(self.options.learning_rate)
         session.notes = {**session.notes, "settings": {**session.notes.get("settings", {}), **of_run}}
         self._renew_samplers()
@@ -115,6 +124,11 @@ class Rounds:
 
     def _renew_samplers(self) -> None:
         self.samplers.update(self.make_samplers(self.options))
+        self._renew_held()
         before, self.sampling = self.sampling.reason, self.start_sampling(self.samplers)
         if self.sampling.reason != before:
             console.say(f"The samples are now {self.sampling.reason}.")
+
+    def _renew_held(self) -> None:
+        if self.make_held:
+            self.held.update(self.make_held(self.options))

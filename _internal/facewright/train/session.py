@@ -12,12 +12,20 @@ import numpy as np
 from facewright import __version__
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.hints import hint
 from facewright.faces.hold_out import HoldOut
 from facewright.models import registry
 from facewright.models.base import Trainable
 from facewright.models.spec import ModelOptions
-from facewright.models.trained import find_generation, load_generation, model_arrays, option_values
-from facewright.nn import checkpoint
+from facewright.models.trained import (
+    find_generation,
+    has_grown,
+    load_before_growth,
+    load_generation,
+    model_arrays,
+    option_values,
+)
+from facewright.nn import backups, checkpoint
 from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.train.history import MEASURES, LossHistory, saved_measures
 from facewright.train.saver import Snapshot
@@ -45,6 +53,7 @@ class TrainingSession:
         started_from: Saved state of the model from which a new one was started; empty where there is none.
         pretraining: Whether the network is pretrained: it is then built with the options of that.
         options: The model's options as the user chose them; these are saved.
+        before_growth: The saved state from which the networks have grown and which is not backed up yet; or None.
         history: The losses of every iteration.
         measures: What was measured on the faces held out, a row per measurement.
     """
@@ -63,6 +72,7 @@ class TrainingSession:
     started_from: Mapping[str, Any] = field(default_factory=dict)
     pretraining: bool = False
     options: ModelOptions = field(init=False)
+    before_growth: Path | None = field(default=None, init=False)
     rate: float = field(default=1.0, init=False)
     history: LossHistory = field(init=False)
     measures: LossHistory = field(init=False)
@@ -145,6 +155,22 @@ class TrainingSession:
         self.saved_iteration = self.iteration
         return generation
 
+    def save_growth(self) -> None:
+        """Back up the state from which the networks have grown, where they have, and save what they are now.
+
+        Raises:
+            UserError: The disk is full or the folder is read-only.
+        """
+        if self.before_growth:
+            kept = backups.back_up(self.before_growth)
+            self.save()
+            self.before_growth = None
+            console.say(
+                f"The networks have grown to {self.model.resolution} px and draw what they drew before; their "
+                f"optimiser starts over. The state before that is kept in {kept}. To go back to "
+                f"it:{hint('restore --what model')}"
+            )
+
     def find(self) -> ModelFolder | None:
         """Return the newest whole generation on disk; None before the first.
 
@@ -159,7 +185,11 @@ class TrainingSession:
         Raises:
             UserError: It belongs to another network.
         """
-        load_generation(self.model, generation)
+        if has_grown(self.model, generation):
+            load_before_growth(self.model, generation)
+            self.before_growth = generation.folder
+        else:
+            load_generation(self.model, generation)
         wanted, self.rate = self.rate, _saved_rate(generation.state)
         self.set_rate(wanted)
         self.iteration = self.saved_iteration = int(generation.state.get("iteration", 0))
@@ -200,7 +230,7 @@ class TrainingSession:
         gc.collect()
         kind = registry.trainable_class(self.kind)
         wanted = kind.for_pretraining(options) if self.pretraining else options
-        self.model, self.options = kind(wanted, people=people), options
+        self.model, self.options = kind(wanted, people=people) if people else kind(wanted), options
         self.model.hold(held)
         self.go_back()
 

@@ -151,9 +151,11 @@ def open_session(
     generation = found.generation
     saved = build_options(options.model, generation.state.get("options") or {})
     per_run = {spec.name for spec in declared(type(saved)) if spec.per_run}
-    fixed = {name: value for name, value in wanted.items() if name not in per_run}
+    growing = {spec.name for spec in declared(type(saved)) if spec.grows} & (switched or {}).keys()
+    fixed = {name: value for name, value in wanted.items() if name not in per_run | growing}
     _refuse_changes(options.name, dataclasses.asdict(saved), fixed, generation.folder.parent)
-    saved = dataclasses.replace(saved, **{name: wanted[name] for name in per_run & wanted.keys()})
+    kind = registry.trainable_class(options.model)
+    saved = kind.switched(saved, {name: wanted[name] for name in (per_run | growing) & wanted.keys()})
     _refuse_start(options, generation.state)
     _refuse_other_people(options, people_of(generation.state))
     for path, reason in found.damaged.items():

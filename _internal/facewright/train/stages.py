@@ -164,12 +164,16 @@ def saved_stages(saved: Mapping[str, Any], kind: str) -> Stages | None:
 
 
 def check_parts(recipe: Recipe, model: Trainable) -> None:
-    """Check that a model has the parts that the stages freeze: not in the middle of the night.
+    """Check that a model has the parts that stages freeze, and can grow as they say: not in the middle of the night.
 
     Raises:
-        UserError: There is no such part, or a step of an iteration would be left with none to train.
+        UserError: There is no such part, a step of an iteration would be left with none to train, or the model cannot
+            grow so.
     """
+    options = model.options
     for stage in recipe.stages:
+        of_model = {name: value for name, value in stage.values.items() if name not in run_options()}
+        options = model.switched(options, of_model)
         if stage.values.get("frozen"):
             model.check_held(named_parts(str(stage.values["frozen"])))
 

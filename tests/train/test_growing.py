@@ -1,0 +1,141 @@
+"""A stage of a recipe that raises the resolution: the networks grow, and go on from what they could draw."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from commands.train_runs import run
+from facewright.core.errors import UserError
+from facewright.models import registry, trained
+from facewright.models.onnx_engine import swap_bytes
+from facewright.nn import backups, checkpoint, devices
+from facewright.nn.onnx_file import OnnxFile
+from facewright.nn.saehd_shape import count_parameters
+from facewright.train.recipe import parse_recipe
+from facewright.train.session import TrainingSession
+from facewright.train.stages import check_parts
+from train import tiny
+
+SMALL = {"resolution": 64, "ae_dims": 8, "e_dims": 4, "d_dims": 8, "d_mask_dims": 4}
+RECIPE = """
+[[stage]]
+name = "small"
+[[stage]]
+name = "large"
+begins = "after 2 iterations"
+[stage.saehd]
+resolution = RESOLUTION
+"""
+
+
+def recipe(resolution):
+    return RECIPE.replace("RESOLUTION", str(resolution))
+
+
+@pytest.fixture(autouse=True)
+def full_precision():
+    devices.precision("float32")
+
+
+def halved(images):
+    n, side, _, channels = images.shape
+    return images.reshape(n, side // 2, 2, side // 2, 2, channels).mean(axis=(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("saehd", {"archi": "df-ud"}),
+        ("saehd", {"archi": "liae-t"}),
+        ("amp", {"inter_dims": 8, "face_type": "full"}),
+    ],
+    ids=lambda value: str(value),
+)
+def test_networks_that_have_grown_draw_what_they_drew(name, more, tmp_path):
+    kind = registry.model_class(name)
+    session = TrainingSession("hero", kind(kind.Options(**{**SMALL, **more}), seed=3), tmp_path, name, 5)
+    session.save()
+    face = np.random.default_rng(0).random((1, 4, 4, 3), np.float32).repeat(16, axis=1).repeat(16, axis=2)
+    before = session.model.predict(face)
+    session.rebuild(kind.switched(session.options, {"resolution": 128}), ())
+    session.save_growth()
+    model, large = session.model, face.repeat(2, axis=1).repeat(2, axis=2)
+    after = model.predict(large)
+    assert after[0].shape == (1, 128, 128, 3) and after[1].shape == (1, 128, 128, 1)
+    for one, other in zip(before, after, strict=True):
+        assert np.abs(one - halved(other)).mean() < 0.01 < one.std()
+    assert sum(model.count_params().values()) == count_parameters(model.shape)
+    loaded = trained.load_trained(tmp_path)
+    assert (loaded.resolution, loaded.iteration) == (128, 5)
+    np.testing.assert_allclose(loaded.predict(large)[0], after[0], atol=1e-6)
+    if name == "saehd":
+        np.testing.assert_allclose(OnnxFile(swap_bytes(loaded)).run(large)[0], after[0], atol=1e-5)
+    (kept,) = backups.backups(session.folder)
+    assert checkpoint.check(kept).state["options"]["resolution"] == 64
+    again = kind.switched(session.options, {"resolution": 256})  # once more: the blocks that are there stay
+    session.rebuild(again, ())
+    assert (again.resolution, again.inner_resolution) == (256, 64)
+    twice = session.model.predict(large.repeat(2, axis=1).repeat(2, axis=2))[0]
+    assert np.abs(halved(twice) - after[0]).mean() < 0.01
+
+
+class TestRecipe:
+    """The key resolution."""
+
+    @pytest.mark.parametrize(("wanted", "fits"), [(64, True), (128, True), (256, True), (192, False), (512, False)])
+    def test_twice_or_four_times(self, wanted, fits):
+        kind = registry.model_class("saehd")
+        model = object.__new__(kind)
+        model.options = kind.Options(**SMALL)
+        found = parse_recipe(recipe(wanted), "saehd", "a.toml")
+        if fits:
+            check_parts(found, model)
+        else:
+            with pytest.raises(UserError, match="cannot grow"):
+                check_parts(found, model)
+
+    def test_other_models_do_not_grow(self):
+        assert "resolution" not in parse_recipe(recipe(128), "quick", "a.toml").stages[1].values
+        for wrong in ("63", "6400", "'a'", "1e9"):
+            with pytest.raises(UserError, match="resolution"):
+                parse_recipe(recipe(wrong), "saehd", "a.toml")
+
+    def test_it_never_shrinks(self):
+        kind = registry.model_class("saehd")
+        options = kind.Options(**{**SMALL, "resolution": 128})
+        assert kind.switched(options, {"resolution": 64}) == options
+
+    def test_sides_that_do_not_fit(self):
+        kind = registry.model_class("saehd")
+        for inner in (96, 48, 128, 16):
+            with pytest.raises(UserError, match="cannot make faces of 128 px"):
+                kind.settle(kind.Options(resolution=128, inner_resolution=inner))
+
+
+@pytest.mark.slow
+def test_a_training_grows_in_its_stage_and_again_after_a_kill_in_the_switch(workspace, tmp_path, capsys):
+    tiny.fill(workspace, 60)
+    kind = registry.model_class("saehd")
+    path = tmp_path / "grow.toml"
+    path.write_text(recipe(128), encoding="utf-8")
+    given = {"model": "saehd", "recipe": str(path), "keep": 9, "batch_size": 2}
+    run(workspace, kind.Options(**SMALL, archi="df"), **given, target_iter=3)
+    folder = workspace.model_dir / "saehd"
+
+    def states():
+        found = [checkpoint.check(one) for one in checkpoint.generations(folder)]
+        sides = [(one.state["iteration"], one.state["options"]["resolution"]) for one in reversed(found)]
+        return [side for side in sides if side != (1, 64)]  # an autosave, on a busy machine
+
+    assert states() == [(0, 64), (2, 64), (2, 128), (3, 128)]
+    newest = checkpoint.newest(folder).generation
+    assert newest.arrays("history").as_dict()["losses"].shape[0] == 3  # which go on
+    assert newest.arrays("history").as_dict()["measures"].size  # of faces held out, at the new side
+    assert "have grown to 128 px" in capsys.readouterr().out
+    for one in checkpoint.generations(folder)[:2]:
+        shutil.rmtree(one)  # as if it had been killed between the end of the stage and the growth
+    run(workspace, **given, target_iter=3, preview=False)
+    assert states() == [(0, 64), (2, 64), (2, 128), (3, 128)]
+    assert [checkpoint.check(one).state["options"]["resolution"] for one in backups.backups(folder)] == [64]
+    assert trained.load_trained(workspace.model_dir).resolution == 128
