@@ -183,7 +183,8 @@ def test_options_come_along(tmp_path, model_dir):
 
 @pytest.mark.parametrize("spoiled", [False, True])
 def test_discriminators_come_along(tmp_path, model_dir, spoiled):
-    write_saehd(tmp_path / "old", **CRITICS)
+    networks = write_saehd(tmp_path / "old", **CRITICS)
+    write_optimizer(tmp_path / "old", "tiny_SAEHD", optimizer_of(networks))
     layers = {
         "GAN": {
             **{"in_conv": (1, 1, 3, 4), "convs_0": (3, 3, 4, 8), "convs_1": (3, 3, 8, 16), "center_out": (1, 1, 16, 1)},
@@ -199,9 +200,20 @@ def test_discriminators_come_along(tmp_path, model_dir, spoiled):
         if spoiled:
             made.pop("out_conv/bias:0")
         (tmp_path / "old" / f"tiny_SAEHD_{file}.npy").write_bytes(pickle.dumps(made, 4))
-    (tmp_path / "old" / "tiny_SAEHD_GAN_opt.npy").write_bytes(pickle.dumps({}, 4))
+    for file, root in (("GAN_opt", "D_src"), ("D_code_opt", "dis")):
+        weights = layers["GAN" if root == "D_src" else "code_discriminator"]
+        shapes = {f"{name}/weight": shape for name, shape in weights.items()}
+        shapes |= {f"{n}/bias": (s[2 if n.startswith("up") else 3],) for n, s in weights.items()}
+        state = {f"{k}_{root}/{n}_0:0": np.full(s, 0.5, np.float32) for k in ("ms", "vs") for n, s in shapes.items()}
+        state["iters:0"] = np.int64(55)
+        if root == "dis":
+            state = {}  # of which a word is said
+        (tmp_path / "old" / f"tiny_SAEHD_{file}.npy").write_bytes(pickle.dumps(state, 4))
     (done,) = import_folder(tmp_path / "old", model_dir)
     assert ["optimiser" in lost for lost in done.dropped] == ([False, False] if spoiled else [True])
+    slots = checkpoint.newest(model_dir / "tiny").generation.arrays("optimizer").as_dict()
+    of_gan = [array for name, array in slots.items() if name.startswith("gan/") and array.ndim == 4]
+    assert {float(np.unique(array).item()) for array in of_gan} == ({0.0} if spoiled else {0.5 / 2, 0.5 / 2**2})
     critics = checkpoint.newest(model_dir / "tiny").generation.arrays("critics").as_dict()
     kernels = {name: array for name, array in critics.items() if "kernel" in name}
     assert len(kernels) == 10 and all((array == 0.25).all() != spoiled for array in kernels.values())

@@ -9,6 +9,7 @@ from facewright.nn import devices, train_step
 from facewright.nn.saehd_networks import ChannelMix
 
 SCALE = 1 / 128
+SMALL = {"saehd": {"resolution": 64}, "amp": {"resolution": 64}}
 SRC, DST, SWAP = {"src", "src_mask"}, {"dst", "dst_mask"}, {"swap", "swap_mask"}
 EVERY = SRC | DST | SWAP
 BOTH_DECODERS = {"encoder": EVERY, "decoder_src": SRC | SWAP, "decoder_dst": DST}
@@ -65,7 +66,7 @@ def fresh():
 def narrow(name):
     """Return a model with few channels and larger weights, so that every part clearly shows in the outputs."""
     kind = registry.model_class(name)
-    model = kind(kind.Options(), scale=SCALE)
+    model = kind(kind.Options(**SMALL.get(name, {})), scale=SCALE)
     stir(model.parts.values())
     return model
 

@@ -93,19 +93,22 @@ class ForeignModel:
         """
         return self._weights(network, self._content(network))
 
-    def optimizer(self) -> tuple[int, dict[str, NDArray[np.float32]]]:
-        """Read what the optimiser of the networks knows: its steps, and by name what it keeps of each weight.
+    def optimizer(self, file: str) -> tuple[int, dict[str, NDArray[np.float32]]]:
+        """Read what an optimiser knows: its steps, and by name what it keeps of each weight.
+
+        Args:
+            file: `optimizer_file`, or that of a discriminator's optimiser, called as the networks are.
 
         Raises:
             NotImportable, PickleRefused, OSError: As `arrays`.
         """
-        found = self._content(self.optimizer_file)
+        found = self._content(file)
         told = found.pop(STEPS, None) if isinstance(found, dict) else None
         # A list of lists of several lengths would make no array.
         steps = np.ravel(told) if isinstance(told, int | float | np.generic | np.ndarray) else np.zeros(0)
         if steps.size != 1 or steps.dtype.kind not in "iuf" or not 0 <= steps[0] <= MOST_ITERATIONS:
-            raise NotImportable(f"{self.path(self.optimizer_file).name} tells no number of steps")
-        return int(steps[0]), self._weights(self.optimizer_file, found)
+            raise NotImportable(f"{self.path(file).name} tells no number of steps")
+        return int(steps[0]), self._weights(file, found)
 
     def _content(self, network: str) -> Any:
         data = read_regular(self.path(network), longest=LARGEST)

@@ -1,10 +1,10 @@
 """Model folders of DeepFaceLab become models here: options mapped, weights in their places, the iteration kept."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facewright import __version__
 from facewright.core import console, machine
@@ -30,6 +30,25 @@ from facewright.nn.saved_models import MASK_MODEL
 if TYPE_CHECKING:
     from facewright.models.base import FaceModel, Trainable
 
+
+class Critic(NamedTuple):
+    """What a folder holds of a discriminator.
+
+    Attributes:
+        file: Its weights, called as the networks are.
+        state: What its optimiser knows.
+        root: How it is called in that.
+        called: In words.
+        of_amp: The same name in AMP's files, and by how much more the loss is divided there than here.
+    """
+
+    file: str
+    state: str
+    root: str
+    called: str
+    of_amp: tuple[str, int] = ("", 1)
+
+
 FACES = {"h": "half", "mf": "mid-full", "f": "full", "wf": "whole", "head": "head"}
 # What models become here.
 KINDS: Mapping[str, str] = {"SAEHD": "saehd", "Quick96": "saehd", "AMP": "amp", XSEG: MASK_MODEL}
@@ -49,10 +68,9 @@ VALUES = (
     *("random_hsv_power", "ct_mode", "gan_power", "gan_patch_size", "gan_dims"),
     *("true_face_power", "face_style_power", "bg_style_power", "morph_factor"),
 )
-# Discriminator here -> names of its file and of its optimiser's, and what it is called.
-CRITICS = {
-    "gan": ("GAN", "GAN_opt", "the GAN's discriminator"),
-    "code": ("code_discriminator", "D_code_opt", "the true-face discriminator"),
+CRITICS = {  # discriminator here -> what there is of it in a folder
+    "gan": Critic("GAN", "GAN_opt", "D_src", "the GAN's discriminator", ("GAN", 4)),
+    "code": Critic("code_discriminator", "D_code_opt", "dis", "the true-face discriminator"),
 }
 # Options of which something is lost when they are on, and what takes their place.
 DROPPED = {
@@ -237,25 +255,23 @@ def load_networks(model: Any, foreign: ForeignModel) -> None:
             raise NotImportable(f"{foreign.path(network).name}: {error}") from error
 
 
-def load_critics(model: Any, foreign: ForeignModel) -> tuple[str, ...]:
-    """Read the discriminators of a folder into a model; return in words what of them starts over.
+def load_critics(model: Any, foreign: ForeignModel) -> dict[str, str]:
+    """Read the discriminators of a folder into a model; return those that start over: name -> in words.
 
     Raises:
         UserError: The memory is too small for one of them.
     """
     from facewright.nn.dfl_weights import OtherNetwork, load_file  # late: it needs keras
 
-    anew = []
+    anew = {}
     for name, network in model.critics.items():
-        file, state, called = CRITICS[name]
+        critic = CRITICS[name]
         try:
-            _check_memory((1 + COPIES) * foreign.size(file))
-            load_file(network, foreign.arrays(file))
+            _check_memory((1 + COPIES) * foreign.size(critic.file))
+            load_file(network, foreign.arrays(critic.file))
         except (OtherNetwork, NotImportable, PickleRefused, OSError):  # older ones were built otherwise
-            anew.append(f"{called}, which starts over")
-        else:
-            anew += [f"the optimiser's state of {called}"] if foreign.path(state).is_file() else []
-    return tuple(anew)
+            anew[name] = f"{critic.called}, which starts over"
+    return anew
 
 
 def load_optimizer_state(model: Any, foreign: ForeignModel) -> None:
@@ -264,22 +280,61 @@ def load_optimizer_state(model: Any, foreign: ForeignModel) -> None:
     Raises:
         NotImportable: It cannot be read, or belongs to other networks.
     """
-    from facewright.nn.dfl_weights import OtherNetwork, load_optimizer  # late: these need keras
-    from facewright.nn.xseg_network import FLAT  # late, too
+    from facewright.nn.xseg_network import FLAT  # late: it needs keras
+
+    if foreign.kind == XSEG:
+        parts, flattened, unflattened = {XSEG: model.parts["network"]}, FLAT, FLAT
+    else:
+        parts = {network: model.parts[network.lower()] for network in networks_of(foreign)}
+        flattened, unflattened = model.shape.encoded, model.shape.middle
+    optimizer = next(iter(model.steps.values())).optimizer.inner
+    _load_state(optimizer, parts, foreign, foreign.optimizer_file, flattened=flattened, unflattened=unflattened)
+
+
+def load_critics_states(model: Any, foreign: ForeignModel, without: Collection[str]) -> tuple[str, ...]:
+    """Read what the optimisers of the discriminators know; return in words whose starts over.
+
+    Args:
+        model: Its discriminators are read.
+        foreign: The folder.
+        without: Names of those that start over themselves.
+    """
+    anew = []
+    for name, network in model.critics.items():
+        critic = CRITICS[name]
+        if name not in without and foreign.path(critic.state).is_file():
+            root, shorter = critic.of_amp if foreign.kind == "AMP" else (critic.root, 1)
+            try:
+                _load_state(model.steps[name].optimizer.inner, {root: network}, foreign, critic.state, shorter=shorter)
+            except NotImportable as error:
+                anew.append(f"the optimiser's state of {critic.called} ({printable(str(error))[:200]})")
+    return tuple(anew)
+
+
+def _load_state(
+    optimizer: Any, networks: Mapping[str, Any], foreign: ForeignModel, file: str, *, shorter: float = 1, **maps: Any
+) -> None:
+    """Read an optimiser's file.
+
+    Args:
+        optimizer: Built.
+        networks: See `nn.dfl_weights.load_optimizer`, also for `maps`.
+        foreign: The model.
+        file: Called as the networks are.
+        shorter: By how much the loss is divided there.
+
+    Raises:
+        NotImportable: It cannot be read, or belongs to other networks.
+    """
+    from facewright.nn.dfl_weights import OtherNetwork, load_optimizer  # late: it needs keras
 
     batch = batch_of(foreign)
     if not batch:
         raise NotImportable("the size of its batches is not known")
     try:
-        _check_memory((1 + COPIES) * foreign.size(foreign.optimizer_file))
-        steps, arrays = foreign.optimizer()
-        if foreign.kind == XSEG:
-            parts, flattened, unflattened = {XSEG: model.parts["network"]}, FLAT, FLAT
-        else:
-            parts = {network: model.parts[network.lower()] for network in networks_of(foreign)}
-            flattened, unflattened = model.shape.encoded, model.shape.middle
-        optimizer = next(iter(model.steps.values())).optimizer.inner
-        load_optimizer(optimizer, parts, arrays, batch=batch, flattened=flattened, unflattened=unflattened)
+        _check_memory((1 + COPIES) * foreign.size(file))
+        steps, arrays = foreign.optimizer(file)
+        load_optimizer(optimizer, networks, arrays, longer=batch / shorter, **maps)
     except (OtherNetwork, PickleRefused, OSError) as error:
         raise NotImportable(str(error)) from error
     except UserError as error:
@@ -334,14 +389,16 @@ def _check_memory(needed: int) -> None:
 def _saved(model: "Trainable", foreign: ForeignModel, model_dir: Path, name: str) -> Imported:
     from facewright.models.trained import critics_of, model_arrays, option_values, weights_of  # late: it needs keras
 
-    batch, lost = batch_of(foreign), (*dropped(foreign), *load_critics(model, foreign))
+    batch, anew = batch_of(foreign), load_critics(model, foreign)
+    lost = (*dropped(foreign), *anew.values())
     arrays = {"weights": weights_of(model), "critics": critics_of(model)}
     if foreign.path(foreign.optimizer_file).is_file():
         try:
             load_optimizer_state(model, foreign)
+            lost += load_critics_states(model, foreign, anew)
             arrays["optimizer"] = model_arrays(model)["optimizer"]
         except NotImportable as error:
-            lost += (f"the optimiser's state ({printable(str(error))[:200]})",)
+            lost += (f"the optimisers' states ({printable(str(error))[:200]})",)
     state = {
         "model": model.name(),
         "options": option_values(model.options),

@@ -52,7 +52,13 @@ def load_file(network: Any, arrays: Arrays, *, flattened: Map | None = None, unf
 
 
 def load_optimizer(
-    optimizer: Any, networks: Mapping[str, Any], arrays: Arrays, *, batch: int, flattened: Map, unflattened: Map
+    optimizer: Any,
+    networks: Mapping[str, Any],
+    arrays: Arrays,
+    *,
+    longer: float,
+    flattened: Map | None = None,
+    unflattened: Map | None = None,
 ) -> None:
     """Assign what an optimiser's file keeps of the weights; of a network of which it keeps nothing, nothing changes.
 
@@ -62,7 +68,7 @@ def load_optimizer(
         optimizer: `nn.optimizers.AdaBelief` or `DroppedRMSprop`, built.
         networks: Name as in the file -> keras.Model, see `load_file`.
         arrays: Name -> array: "ms_encoder/down1/conv1/weight_0:0" is of the weight "down1/conv1/weight:0" of encoder.
-        batch: Faces per step.
+        longer: How many times as long the gradients are there: the faces per step, as a rule.
         flattened, unflattened: See `load_file`.
 
     Raises:
@@ -84,7 +90,7 @@ def load_optimizer(
             square = not key.startswith(MEAN)
             if square and (array < 0).any():
                 raise OtherNetwork(f"{key} holds squares below zero")
-            scaled = array / (batch**2 if square else batch)
+            scaled = array / (longer**2 if square else longer)
             taken[key] = slots[key], _ordered(names[key], scaled, flattened, unflattened)
     if not taken:
         raise OtherNetwork("it is that of another kind of optimiser, or of other networks")
