@@ -41,6 +41,7 @@ def full_precision():
 
 def enlarged(image):
     """Return an image (s, s, c) in 0..1 at twice its side, as it is before its sigmoid."""
+    image = np.clip(image, 1e-6, 1 - 1e-6)
     before = np.log(image / (1 - image))
     larger = cv2.resize(before, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
     return 1 / (1 + np.exp(-larger.reshape(*larger.shape[:2], -1)))
@@ -51,7 +52,7 @@ def stir(model):
     rng = np.random.default_rng(0)
     for part in model.parts.values():
         for weight in part.trainable_variables:
-            size = 1 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.1
+            size = 0.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.1
             weight.assign(weight + rng.normal(0, size, weight.shape).astype(np.float32))
 
 
