@@ -92,6 +92,9 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(people, tiny_
     before, after = first.arrays("weights").as_dict(), then.arrays("weights").as_dict()
     changed = {name.partition("/")[0] for name in before if (before[name] != after[name]).any()}
     assert changed == {"encoder", "decoder_src", "decoder_dst", "decoder_anna"}
+    averages = [one.arrays("extra").as_dict() for one in (first, then)]
+    assert averages[1]["steps"] == 11  # iterations, not steps of the optimisers
+    assert all((averages[0][name] != averages[1][name]).any() for name in averages[0])
     slots = then.arrays("optimizer").as_dict()
     assert {name.partition("/")[0] for name in slots if "/" in name} == {"decoder_anna"}
 
