@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewright.core.images import encode
+from facewright.core.errors import UserError
+from facewright.core.images import decode, encode
 from facewright.core.png import SIGNATURE, png_end, png_size, set_text
 from facewright.core.png_pixels import decode_png
 
@@ -93,6 +94,7 @@ def test_pixels_in_many_chunks() -> None:
     np.testing.assert_array_equal(decode_png(png(30, 20, 8, packed[:7], packed[7:100], packed[100:])), image)
 
 
+HEADER = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
 ROWS = zlib.compress(np.full((4, 13), 2, np.uint8).tobytes())
 
 
@@ -112,10 +114,28 @@ ROWS = zlib.compress(np.full((4, 13), 2, np.uint8).tobytes())
         png(4, 4, 8, ROWS, more=chunk(b"eXIf", b"MM\0*\0\0\0\x08")),
         png(4, 4, 8, ROWS, more=chunk(b"acTL", bytes(8))),
         png(4, 4, 8),
+        png(0, 4, 8, zlib.compress(bytes([2] * 4))),
+        png(1, 1_100_000, 8, zlib.compress(bytes([2] * 4_400_000))),
+        png(2, 2, 8, ROWS, more=chunk(b"IHDR", HEADER)),
+        png(4, 4, 8, more=chunk(b"tEXt", b"a\0b") + chunk(b"IHDR", HEADER) + chunk(b"IDAT", ROWS)),
+        SIGNATURE + chunk(b"tEXt", b"a\0b") + png(4, 4, 8, ROWS)[len(SIGNATURE) :],
+        png(4, 4, 8, ROWS[9:], more=chunk(b"IDAT", ROWS[:9]) + chunk(b"tEXt", b"a\0b")),
     ],
 )
 def test_any_other_image_is_left_to_opencv(data: bytes) -> None:
     assert decode_png(data) is None
+
+
+def test_an_image_without_pixels_is_said_to_be_none() -> None:
+    with pytest.raises(UserError):
+        decode(png(0, 4, 8, zlib.compress(bytes([2] * 4))), "frame.png")
+
+
+def test_a_second_header_is_not_believed() -> None:
+    """The size of the first one is what was found to be small enough."""
+    rows = zlib.compress(bytes([2] * 3001 * 1000), 9)
+    with pytest.raises(UserError):
+        decode(png(2, 2, 8, rows, more=chunk(b"IHDR", struct.pack(">IIBBBBB", 1000, 1000, 8, 2, 0, 0, 0))), "a.png")
 
 
 @pytest.mark.parametrize("height", [1, 4])

@@ -21,6 +21,7 @@ UP = 2  # the predictor: of each byte that of the row above is taken away
 UP_BYTE = bytes([UP])
 LEFT = 1  # of the pixel before it: ffmpeg's first row
 GREY, COLOUR, COLOUR_ALPHA = 0, 2, 6
+MOST_SIDE = 1_000_000  # px, as libpng has it
 HEADER = struct.Struct(">IIBBBBB")
 CHECKED = (b"IHDR", b"IDAT")
 # Chunks beside which the pixels are what they are; EXIF, say, may turn them.
@@ -69,6 +70,8 @@ def decode_png(data: bytes) -> NDArray[Any] | None:
         width, height, bits, kind, packing, filtering, interlaced = head
         if (kind, packing, filtering, interlaced) != (COLOUR, 0, 0, 0) or bits not in (8, 16):
             return None
+        if not (0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE):
+            return None
         length = 1 + width * 3 * bits // 8
         inflate = isal_zlib.decompressobj()
         raw = inflate.decompress(pixels, 2 * length)
@@ -100,11 +103,14 @@ def _parts(data: bytes) -> tuple[tuple[int, ...] | None, bytes | memoryview]:
     Raises:
         DamagedPng: It is cut off, or a checksum is wrong.
     """
-    head, pixels, view = None, [], memoryview(data)
+    head, view, before = None, memoryview(data), b""
+    pixels: list[memoryview] = []
     for kind, start, length in chunks(data, whole=True):
-        if kind not in PLAIN:
+        # One header, first of all, which is the one whose size was looked at; and the pixels without a gap.
+        misplaced = (kind == b"IHDR") == bool(before) or (kind == b"IDAT" and kind != before and pixels != [])
+        if kind not in PLAIN or misplaced:
             return None, b""
-        end = start + 8 + length
+        before, end = kind, start + 8 + length
         if kind in CHECKED and isal_zlib.crc32(view[start + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
             raise DamagedPng("a chunk has a wrong checksum")
         if kind == b"IHDR" and length == HEADER.size:
