@@ -92,3 +92,12 @@ def test_nothing_saved_begins_with_the_weights_as_they_are(pair):
     source.set(8.0)
     mean.load({})
     assert kept.value() == 8
+
+
+def test_a_saved_state_that_tells_of_fewer_steps_than_none_leaves_numbers(pair):
+    source, kept, mean = pair
+    saved = {name: np.array(keras.ops.convert_to_numpy(value)) for name, value in mean.state().items()}
+    saved["steps"] = np.array([-int(WARM_UP * UPDATE_EVERY) - UPDATE_EVERY])
+    mean.load(saved)
+    train(source, mean, [3.0] * 2 * UPDATE_EVERY)
+    assert 0 < kept.value() <= 3

@@ -101,7 +101,7 @@ class WeightEMA:
             return
         for k, (average, _) in enumerate(self._all()):
             average.assign(arrays[f"mean/{k:04d}"])
-        self.steps.assign(min(int(arrays["steps"][0]), MOST_STEPS))
+        self.steps.assign(np.clip(arrays["steps"][0], 0, MOST_STEPS).astype(np.int32))
         self._start(self._held)
 
     def _all(self) -> list[tuple[Any, Any]]:
