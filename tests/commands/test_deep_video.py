@@ -1,6 +1,7 @@
 """Videos of more than 8 bits a channel: their frames, the swap and the result keep what the format can hold."""
 
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -17,7 +18,9 @@ from facewright.core.images import in_bytes, read_image
 from facewright.core.workspace import Workspace
 from facewright.video.filters import frame_bits
 from facewright.video.frames import VideoFrames
-from facewright.video.probe import probe
+from facewright.video.mux import Timeline
+from facewright.video.probe import Colour, probe
+from facewright.video.result import ResultPlan, ResultSettings, encode_settings, say_limits
 from models.small_dfm import write_dfm
 
 FRAMES, SIZE = 12, (60, 80)
@@ -172,6 +175,17 @@ def test_what_ends_in_8_bits_says_so(workspace: Workspace, capsys: pytest.Captur
     make_video.run(workspace, make_video.Options(codec="h265"))
     assert probe(workspace.root / "result.mp4").pixel_format == "yuv420p10le"
     assert "16 bits" not in capsys.readouterr().out
+
+
+def test_an_encoder_of_the_hardware_that_takes_8_bits_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    one = Fraction(1)
+    plan = ResultPlan((), Timeline((Fraction(0),), one, one, one), Colour("", "", "", ""), "bt709")
+    settings = ResultSettings(23, 0, "mp4", codec="h265")
+    for encoder, kept in (("", 10), ("hevc_nvenc", 8)):
+        encoding = encode_settings(plan, settings, encoder, deep=True)
+        say_limits(plan, settings, SIZE, encoding)
+        assert encoding.kept_bits == kept
+        assert (f"{encoder} keeps 8" in capsys.readouterr().out) == (kept == 8)
 
 
 def test_a_deep_file_is_rounded_where_8_bits_are_wanted(tmp_path: Path) -> None:

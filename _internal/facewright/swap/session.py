@@ -143,10 +143,10 @@ def swap_video(
         bits = timing.bits
         plan = ResultPlan((), cut_timeline(timing, range(len(timing.pts))), timing.colour, timing.assumed_matrix)
         audio, encoder = wanted_audio(info, order.encoding), hardware_encoder(order.encoding, timing.size)
+        encoding = encode_settings(plan, order.encoding, encoder, deep=bits > 8)
         done: list[Done] = []
 
         def result_of(cast: Cast, frames: SwappedFrames) -> ResultFile:
-            encoding = encode_settings(plan, order.encoding, encoder, deep=bits > 8)
             container = order.encoding.container
             return ResultFile(
                 *(order.target, plan, encoding, container, info.path, audio, tags, workspace.trash),
@@ -161,7 +161,7 @@ def swap_video(
         written, resumed = not result.finished(), 0
         if written:
             say_audio(audio, order.encoding)
-            say_limits(plan, order.encoding, timing.size, deep=bits > 8)
+            say_limits(plan, order.encoding, timing.size, encoding)
             if any(job.shares for job in jobs):
                 loaded, cast = load_cast(workspace, order.options, models, cast, jobs)
                 jobs = _jobs(scratch.dst, matched, order.options, cast, timing, options_of)

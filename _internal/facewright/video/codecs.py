@@ -30,7 +30,6 @@ class Codec:
         formats: Pixel formats without and with alpha; "" where it has no alpha.
         deep_formats: The same for frames of 16 bits a channel, on the processor; none where it takes them in the usual
             ones. ProRes' own are deep.
-        kept_bits: How many bits of theirs it keeps.
         has_quality: Whether it is told a quality or a bitrate.
         hardware: Encoders that run on graphics chips, in the order in which they are tried.
         segments: Container of the pieces that are encoded and joined later.
@@ -46,7 +45,6 @@ class Codec:
     segments: str = "nut"
     tags: Mapping[str, str] = field(default_factory=dict)
     deep_formats: tuple[str, str] | None = None
-    kept_bits: int = 8
 
     @property
     def rgb(self) -> bool:
@@ -83,7 +81,6 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             hardware=("hevc_nvenc", "hevc_qsv", "hevc_amf", "hevc_videotoolbox"),
             tags={"mp4": "hvc1", "mov": "hvc1"},
             deep_formats=("yuv420p10le", ""),
-            kept_bits=10,
         ),
         "prores": Codec(
             "ProRes 4444 for editing and compositing, large; with the alpha of the frames, where they have it",
@@ -92,7 +89,6 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             ("yuv444p10le", "yuva444p10le"),
             segments="mov",  # PyAV writes no ProRes into NUT
             tags={"mov": "ap4h"},
-            kept_bits=10,
         ),
         "ffv1": Codec(
             "lossless: the very pixels of the frames, with their alpha, where they have it",
@@ -100,7 +96,6 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             "ffv1",
             ("bgr0", "bgra"),
             deep_formats=("gbrp16le", "gbrap16le"),
-            kept_bits=16,
         ),
     }
 )

@@ -90,6 +90,11 @@ class EncodeSettings:
         return bool(self.pixel_format)
 
     @property
+    def kept_bits(self) -> int:
+        """How many bits of such frames the encoder gets: those of the hardware get fewer."""
+        return int(av.VideoFormat(self.pixel_format).components[0].bits) if self.deep else 8
+
+    @property
     def tick(self) -> Fraction:
         """Seconds between two frames of the even grid that the segments are encoded on."""
         return 1 / self.rate

@@ -409,7 +409,7 @@ def make_video(workspace: Workspace, settings: ResultSettings, tags: Mapping[str
         result = ResultFile(target, plan, encoding, settings.container, source, audio, tags, workspace.trash)
         written, resumed = not result.finished(), 0
         if written:
-            say_limits(plan, settings, size, deep=deep)
+            say_limits(plan, settings, size, encoding)
             with console.progress_bar(len(plan.frames), title=f"Encoding {target.name}", unit="frames") as bar:
                 try:
                     resumed = result.make(bar.update)
@@ -530,21 +530,20 @@ def say_audio(audio: AudioStream | None, settings: ResultSettings) -> None:
         console.warn(f"{mixed_down_note(audio)} To keep them:{hint('make-video --container avi')}")
 
 
-def say_limits(plan: ResultPlan, settings: ResultSettings, size: tuple[int, int], *, deep: bool = False) -> None:
+def say_limits(plan: ResultPlan, settings: ResultSettings, size: tuple[int, int], encoding: EncodeSettings) -> None:
     """Say what the format of the result does not hold exactly.
 
     Args:
         plan: What is encoded.
         settings: How.
         size: (h, w) of the frames.
-        deep: Whether they have 16 bits a channel.
+        encoding: What the encoder is told.
     """
     height, width = size
-    kept = CODECS[settings.codec].kept_bits
-    if deep and kept == 8:
+    if encoding.deep and encoding.kept_bits == 8:
         console.say(
-            f"The frames have 16 bits a channel, of which {settings.codec} keeps 8. --codec h265 and prores keep 10, "
-            "ffv1 all."
+            f"The frames have 16 bits a channel, of which {encoding.encoder or settings.codec} keeps 8. On the "
+            "processor --codec h265 and prores keep 10, ffv1 all."
         )
     if CODECS[settings.codec].halves_colour and (height % 2 or width % 2):
         console.say(
