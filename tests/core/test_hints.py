@@ -58,6 +58,7 @@ def test_another_workspace_is_named_once(monkeypatch: pytest.MonkeyPatch) -> Non
         (["--detector=mtcnn", "--yes"], ["--detector", "blazeface"], ["--yes", "--detector", "blazeface"]),
         (["--alpha", "a.mp4"], ["--no-alpha"], ["a.mp4", "--no-alpha"]),
         (["--yes", "--mode", "light"], ["--yes"], ["--mode", "light", "--yes"]),
+        (["--mode", "light"], [], ["--mode", "light"]),
     ],
 )
 def test_a_flag_that_is_given_anew_stands_once(typed: list[str], anew: list[str], words: list[str]) -> None:

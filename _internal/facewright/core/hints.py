@@ -108,8 +108,9 @@ def again(*words: str) -> str:
 
 def _without(typed: Sequence[str], words: Sequence[str]) -> list[str]:
     """Return what was typed without the flags that are given anew, and without their values."""
-    valued = {flag: not value.startswith("--") for flag, value in zip(words, [*words[1:], "--"], strict=True)}
-    anew = {_positive(flag): valued[flag] for flag in words if flag.startswith("--")}
+    following = [*words[1:], "--"][: len(words)]
+    pairs = zip(words, following, strict=True)
+    anew = {_positive(flag): not value.startswith("--") for flag, value in pairs if flag.startswith("--")}
     kept: list[str] = []
     rest = iter(typed)
     for word in rest:
