@@ -18,7 +18,10 @@ from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint
 from facewright.nn.blocks import conv, output_layer, upscale
 from facewright.nn.onnx_file import OnnxFile
+from facewright.train.options import TrainOptions
 from facewright.train.people import parse_more_src
+from facewright.train.session import TrainingSession
+from facewright.train.setup import find_saved_state, open_session
 from facewright.train.transfer import begin_from
 from train import tiny
 
@@ -148,6 +151,17 @@ def test_they_are_fixed_and_a_new_model_takes_more(people, tiny_kind):
         np.testing.assert_array_equal(new[name.replace("_src", "_ben", 1)], array)
 
 
+def test_the_order_in_which_they_are_named_does_not_matter(tiny_kind, tmp_path):
+    workspace, model = Workspace(tmp_path), Several(Several.Options(), people=("anna", "ben"))
+    TrainingSession("h64", model, workspace.model_dir, "h64", 5).save()
+    options = TrainOptions(model="h64", name="h64", more_src="ben=x, anna=y")
+    again = open_session(workspace, options, None, find_saved_state(workspace, "h64", "h64", pretrain=False)).model
+    assert again.people == ("anna", "ben")
+    for name in model.parts:
+        for one, other in zip(model.average.parts[name].variables, again.average.parts[name].variables, strict=True):
+            np.testing.assert_array_equal(other, one)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -184,6 +198,7 @@ def test_people_of_a_state_that_a_stranger_wrote(people, tiny_kind, tmp_path):
     checkpoint.save(tmp_path / "other", {**generation.state, "people": ["carl"]}, arrays)
     for name in ("bad", "other"):
         (tmp_path / name).rename(tmp_path / f"h64 {name}")
+    assert {"h64 bad", "h64 other", "h64 other:carl"} == set(trained.names_with_people(tmp_path))
     with pytest.raises(UserError, match="cannot be the name of a person"):
         trained.load_trained(tmp_path, "h64 bad")
     with pytest.raises(UserError, match="belong to another network"):

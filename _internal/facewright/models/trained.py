@@ -3,6 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -318,9 +319,14 @@ def trained_names(model_dir: Path) -> list[str]:
 
 
 def names_with_people(model_dir: Path) -> list[str]:
-    """Return the same, each followed by the model as it draws each of its people."""
-    there = [model for model in list_saved_models(model_dir) if model.kind in registry.model_names()]
-    return [joined_name(model.name, person) for model in there for person in ("", *people_of(model.state))]
+    """Return the same, each followed by the model as it draws each of its people, where these can be read."""
+    found = []
+    for model in list_saved_models(model_dir):
+        if model.kind in registry.model_names():
+            found.append(model.name)
+            with suppress(UserError):  # it is said when that model is chosen
+                found += [joined_name(model.name, person) for person in people_of(model.state)]
+    return found
 
 
 def _last_trained(model_dir: Path) -> str:

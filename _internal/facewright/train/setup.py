@@ -157,14 +157,15 @@ def open_session(
     kind = registry.trainable_class(options.model)
     saved = kind.switched(saved, {name: wanted[name] for name in (per_run | growing) & wanted.keys()})
     _refuse_start(options, generation.state)
-    _refuse_other_people(options, people_of(generation.state))
+    people = people_of(generation.state)
+    _refuse_other_people(options, people)
     for path, reason in found.damaged.items():
         aside = checkpoint.set_aside(path)
         console.warn(
             f"{path.name} is damaged ({reason}); it is now called {aside.name}. {generation.folder.name}, the newest "
             "whole one, is used."
         )
-    session = _new_session(workspace, options, saved)
+    session = _new_session(workspace, options, saved, people)
     if generation.state.get("pretrain") and not options.pretrain:
         anew = leave_pretraining(session, generation)
         parts = f", and so do the parts {', '.join(anew)}" if anew else ""
@@ -200,7 +201,8 @@ def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping
             "--start-from with it.",
             "for example: --name NEW --start-from OLD --new-src",
         )
-    session = _new_session(workspace, options, build_options(options.model, wanted))
+    people = parse_more_src(options.more_src)
+    session = _new_session(workspace, options, build_options(options.model, wanted), people)
     if source is not None:
         console.say(begin_from(session.model, source, new_src=options.new_src).describe())
         session.started_from = source.state
@@ -208,10 +210,13 @@ def _create_session(workspace: Workspace, options: TrainOptions, wanted: Mapping
     return session
 
 
-def _new_session(workspace: Workspace, options: TrainOptions, model_options: ModelOptions) -> TrainingSession:
+def _new_session(
+    workspace: Workspace, options: TrainOptions, model_options: ModelOptions, people: Collection[str]
+) -> TrainingSession:
+    """Build the model; its people in the order in which it was created with them, in which some of it is saved."""
     kind, pretraining = registry.trainable_class(options.model), bool(options.pretrain)
     settled = kind.settle(model_options)
-    wanted, people = kind.for_pretraining(settled) if pretraining else settled, parse_more_src(options.more_src)
+    wanted = kind.for_pretraining(settled) if pretraining else settled
     if pretraining and people:
         raise UserError(
             "--pretrain learns faces in general; --more-src names people.",
