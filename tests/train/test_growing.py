@@ -16,6 +16,7 @@ from facewright.nn.saehd_shape import count_parameters
 from facewright.train.recipe import parse_recipe
 from facewright.train.session import TrainingSession
 from facewright.train.stages import check_parts
+from facewright.train.transfer import leave_pretraining
 from train import tiny
 
 SMALL = {"resolution": 64, "ae_dims": 8, "e_dims": 4, "d_dims": 8, "d_mask_dims": 4}
@@ -59,7 +60,7 @@ def stir(model):
 @pytest.mark.parametrize(
     ("name", "more"),
     [
-        ("saehd", {"archi": "df-ud"}),
+        ("saehd", {"archi": "df-ud", "gan_power": 0.1, "gan_patch_size": 8, "gan_dims": 4}),
         ("saehd", {"archi": "liae-t"}),
         ("amp", {"inter_dims": 8, "face_type": "full"}),
     ],
@@ -72,7 +73,10 @@ def test_networks_that_have_grown_draw_what_they_drew(name, more, tmp_path):
     session.save()
     face = np.random.default_rng(0).random((1, 4, 4, 3), np.float32).repeat(16, axis=1).repeat(16, axis=2)
     before = session.model.predict(face)
+    critics = {critic: np.asarray(weight) for critic, weight in trained.critics_of(session.model).items()}
     session.rebuild(kind.switched(session.options, {"resolution": 128}), ())
+    for critic, weight in trained.critics_of(session.model).items():  # what they learned is not lost
+        np.testing.assert_array_equal(weight, critics[critic])
     session.save_growth()
     model, large = session.model, face.repeat(2, axis=1).repeat(2, axis=2)
     after = model.predict(large)
@@ -92,6 +96,18 @@ def test_networks_that_have_grown_draw_what_they_drew(name, more, tmp_path):
     assert (again.resolution, again.inner_resolution) == (256, 64)
     twice = session.model.predict(large.repeat(2, axis=1).repeat(2, axis=2))[0]
     assert np.abs(enlarged(after[0][0]) - twice[0]).max() < 1e-3
+
+
+def test_a_pretrained_network_may_grow_as_it_begins_with_its_people(tmp_path):
+    kind = registry.model_class("saehd")
+    options = kind.Options(**SMALL, archi="df")
+    pretrained = TrainingSession("hero", kind(kind.for_pretraining(options), seed=3), tmp_path, "saehd", 5).save()
+    grown = kind(kind.switched(options, {"resolution": 128}), seed=4)
+    assert leave_pretraining(TrainingSession("hero", grown, tmp_path, "saehd", 5), pretrained) == ["inter"]
+    kept, now = pretrained.arrays("weights").as_dict(), trained.weights_of(grown)
+    for name, array in kept.items():
+        if name.startswith("encoder/"):
+            np.testing.assert_array_equal(now[name], array)
 
 
 class TestRecipe:

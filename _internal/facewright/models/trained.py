@@ -150,7 +150,8 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
     """Read a generation into a freshly built model.
 
     Args:
-        model: Built with the generation's options.
+        model: Built with the generation's options, or such that its networks have grown since: what is new in them
+            stays as it was made, and so does the optimizer.
         generation: A whole generation.
         optimizer: Whether critics and the optimizer's state are wanted (training) or not (conversion). What of them
             was of another shape starts over, with a word.
@@ -158,11 +159,13 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
     Raises:
         UserError: The weights belong to another network.
     """
-    load_variables("weights", weights_of(model), generation.arrays("weights"))
+    grown = has_grown(model, generation)
+    wanted = _places_before_growth(model, generation) if grown else weights_of(model)
+    load_variables("weights", wanted, generation.arrays("weights"))
     kept, extra = model.extra_state(), generation.has("extra")
     model.load_extra_state(dict(read_fitting("averages", kept, generation.arrays("extra"))) if kept and extra else {})
     kept = model_arrays(model) if optimizer else {}
-    for name in ("critics", "optimizer"):
+    for name in ("critics",) if grown else ("critics", "optimizer"):
         anew = load_groups(kept[name], generation.arrays(name)) if name in kept and generation.has(name) else ()
         if anew:
             whose = ", ".join(group or "the network" for group in anew)
@@ -171,20 +174,16 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
 
 def has_grown(model: Trainable, generation: Generation) -> bool:
     """Whether a generation is of the time before the model's networks grew."""
-    before = build_options(str(generation.state["model"]), generation.state.get("options") or {})
-    return any(
-        getattr(before, spec.name) < getattr(model.options, spec.name)
-        for spec in declared(type(before))
-        if spec.grows and spec.name in (generation.state.get("options") or {})
-    )
+    saved = generation.state.get("options") or {}
+    growing = [spec.name for spec in declared(type(model.options)) if spec.grows and spec.name in saved]
+    if not growing:
+        return False
+    before = build_options(str(generation.state["model"]), saved)
+    return any(getattr(before, name) < getattr(model.options, name) for name in growing)
 
 
-def load_before_growth(model: Trainable, generation: Generation) -> None:
-    """Read the weights of a generation into a model that has grown since: what is new in it stays as it was made.
-
-    Raises:
-        UserError: The weights belong to another network.
-    """
+def _places_before_growth(model: Trainable, generation: Generation) -> dict[str, Any]:
+    """Return where in a model that has grown the weights of an older generation lie, by their names in that."""
     with nn.keras.StatelessScope(initialize_variables=False):
         smaller = build_model(generation.state)
     places: dict[str, Any] = {}
@@ -195,7 +194,7 @@ def load_before_growth(model: Trainable, generation: Generation) -> None:
         for number, variable in enumerate(part.variables):
             place = model.parts[name].variables[number] if same else larger[old[id(variable)]]
             places[f"{name}/{number:04d}.{variable.name}"] = place
-    load_variables("weights", places, generation.arrays("weights"))
+    return places
 
 
 def find_generation(model_dir: Path, name: str, need: tuple[str, ...] | None = None) -> ModelFolder | None:

@@ -20,7 +20,6 @@ from facewright.models.spec import ModelOptions
 from facewright.models.trained import (
     find_generation,
     has_grown,
-    load_before_growth,
     load_generation,
     model_arrays,
     option_values,
@@ -185,11 +184,8 @@ class TrainingSession:
         Raises:
             UserError: It belongs to another network.
         """
-        if has_grown(self.model, generation):
-            load_before_growth(self.model, generation)
-            self.before_growth = generation.folder
-        else:
-            load_generation(self.model, generation)
+        load_generation(self.model, generation)
+        self.before_growth = generation.folder if has_grown(self.model, generation) else None
         wanted, self.rate = self.rate, _saved_rate(generation.state)
         self.set_rate(wanted)
         self.iteration = self.saved_iteration = int(generation.state.get("iteration", 0))
