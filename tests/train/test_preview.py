@@ -27,6 +27,21 @@ def test_three_lines_chart_and_faces():
     assert picture.dtype == np.uint8
 
 
+def test_long_names_do_not_run_into_one_another():
+    narrow, name = np.zeros((8, 3 * 128, 3), np.uint8), "m" * 20
+
+    def drawn(*names):
+        return preview.draw_preview([], LossHistory(names), narrow)[4:][: preview.CHART_PX]
+
+    bare, long, both = drawn("src", " ", " "), drawn("src", name, " "), drawn("src", name, "n")
+    first, second = ((one != other).any(axis=(0, 2)) for one, other in ((bare, long), (long, both)))
+    assert 0 < np.flatnonzero(first).max() < np.flatnonzero(second).min()
+    titles = preview.with_titles(narrow, ("src", name, f"dst as {name}"))[:-8]
+    assert titles.shape[0] > preview.LINE_PX + 3  # two lines
+    written = titles.any(axis=(0, 2))
+    assert written[200:250].any() and not written[254:256].any() and not written[-2:].any()
+
+
 def test_errors_on_faces_held_out_have_a_chart_of_their_own():
     history, measures = LossHistory(("src", "dst")), LossHistory(MEASURES)
     for iteration in range(100):

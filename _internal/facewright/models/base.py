@@ -312,15 +312,14 @@ class FaceModel(Trainable):
         return nn.train_step.TrainStep(key, trained, forward, loss, self.optimizer(), **settings)
 
     def preview(self, batches: Mapping[str, Batch]) -> dict[str, Array]:
-        """Return both faces, both reconstructed, and dst as src; then of each of `people` a face, and dst as that."""
+        """Return both faces, both reconstructed, and dst as src; for those of `people` given: a face, dst as that."""
         src, dst = batches["src"]["target"], batches["dst"]["target"]
         with self.averaged():
             reconstructed = self.forward(nn.ops.convert_to_tensor(src), nn.ops.convert_to_tensor(dst))
         swapped, _ = self.predict(dst)
         shown: dict[str, Array] = {}
-        for person in self.people:
-            if person in batches:
-                shown[person] = batches[person]["target"]
+        for person in (one for one in self.people if one in batches):
+            shown[person] = batches[person]["target"]
             with self.averaged():
                 shown[f"dst as {person}"] = to_numpy(self.path(person, nn.ops.convert_to_tensor(dst))[0])
         return {

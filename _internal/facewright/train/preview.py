@@ -27,6 +27,7 @@ LINE_PX = 15  # per line of text
 CHART_PX = 100
 HELD_OUT_PX = 70
 MIN_TILE_PX = 128
+WHITE = (220, 220, 220)
 MAX_HEIGHT_PX = 800  # taller pages of faces are shrunk to this
 
 # Title -> faces of a column, (n, S, S, 3) float32 BGR in 0..1; S may differ from column to column.
@@ -50,8 +51,10 @@ def draw_preview(
     """
     width = page.shape[1]
     chart = draw_chart(history.values[-last:], width, CHART_PX)
+    left = 6
     for index, name in enumerate(history.names):
-        write_text(chart, name, (6 + 60 * index, CHART_PX - 6), loss_colour(index, len(history.names)))
+        write_text(chart, name, (left, CHART_PX - 6), loss_colour(index, len(history.names)))
+        left += max(60, ui_text.text_width(name) + 12)
     if last:
         write_text(chart, f"the last {counted(last, 'iteration')}", (width - 190, CHART_PX - 6))
     wrapped = [part for line in lines for part in ui_text.wrap(line, width - 8)]
@@ -83,11 +86,15 @@ def draw_tiles(faces: Columns) -> Image:
 
 
 def with_titles(page: Image, titles: Sequence[str]) -> Image:
-    """Write the titles of the columns above them."""
-    line = np.zeros((LINE_PX + 3, page.shape[1], 3), np.uint8)
-    for index, title in enumerate(titles):
-        write_text(line, title, (index * page.shape[1] // len(titles) + 4, LINE_PX - 2))
-    return np.vstack([line, page])
+    """Write the titles of the columns above them, in as many lines as they need; a long word is written smaller."""
+    width = page.shape[1] / len(titles)
+    wrapped = [ui_text.wrap(title, int(width) - 8) for title in titles]
+    above = np.zeros((LINE_PX * max(map(len, wrapped)) + 3, page.shape[1], 3), np.uint8)
+    for index, lines in enumerate(wrapped):
+        for number, line in enumerate(lines, 1):
+            scale = ui_text.SCALE * min(1.0, (width - 8) / ui_text.text_width(line))
+            ui_text.draw_text(above, line, index * width + 4, LINE_PX * number - 2, color=WHITE, scale=scale)
+    return np.vstack([above, page])
 
 
 def tiles(images: NDArray[np.float32], side: int) -> list[Image]:
@@ -109,7 +116,7 @@ def draw_lines(lines: Sequence[str], width: int) -> Image:
     return image
 
 
-def write_text(image: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (220, 220, 220)) -> None:
+def write_text(image: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int] = WHITE) -> None:
     """Write a line of text into an image."""
     ui_text.draw_text(image, text, *at, color=colour)
 
