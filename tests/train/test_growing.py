@@ -1,5 +1,6 @@
 """A stage of a recipe that raises the resolution: the networks grow, and go on from what they could draw."""
 
+import re
 import shutil
 
 import cv2
@@ -124,6 +125,16 @@ class TestRecipe:
         else:
             with pytest.raises(UserError, match="cannot grow"):
                 check_parts(found, model)
+
+    @pytest.mark.parametrize(("now", "offered"), [(64, ["128"]), (128, ["256"]), (256, [])])
+    def test_the_fix_names_a_side_that_is_taken(self, now, offered):
+        kind = registry.model_class("saehd")
+        options = kind.Options(**{**SMALL, "resolution": now, "inner_resolution": 64})
+        with pytest.raises(UserError) as refused:
+            kind.switched(options, {"resolution": 512})
+        assert re.findall(r"resolution = (\d+)", refused.value.fix) == offered
+        for side in offered:
+            assert kind.switched(options, {"resolution": int(side)}).resolution == int(side)
 
     def test_other_models_do_not_grow(self):
         assert "resolution" not in parse_recipe(recipe(128), "quick", "a.toml").stages[1].values

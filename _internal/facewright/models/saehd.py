@@ -278,11 +278,14 @@ class SAEHD(SharedEncoder):
         """
         assert isinstance(options, cls.Options)
         wanted = max(values.get("resolution", 0), options.resolution)
-        if wanted > options.resolution and wanted not in (2 * inner_side(options), 4 * inner_side(options)):
+        larger = [side for side in (2 * inner_side(options), 4 * inner_side(options)) if side > options.resolution]
+        if wanted > options.resolution and wanted not in larger:
             raise UserError(
                 f"The model has networks of {inner_side(options)} px; they cannot grow to {wanted} px.",
                 "twice or four times their side.",
-                f"let the stage say resolution = {2 * options.resolution}, or leave it out.",
+                f"let the stage say resolution = {larger[0]}, or leave it out."
+                if larger
+                else f"leave it out: at {options.resolution} px they are as large as they can grow.",
             )
         inner = inner_side(options) if wanted > options.resolution else options.inner_resolution
         return cls.settle(replace(options, **{**values, "resolution": wanted, "inner_resolution": inner}))

@@ -55,7 +55,7 @@ def make_samplers(
     """
     model, pretrain = session.model, bool(options.pretrain)
     matching = model.matching == "yaw" and not pretrain
-    max_bytes = machine.memory().total // MEMORY_DIVISOR
+    max_bytes = 2 * machine.memory().total // (MEMORY_DIVISOR * len(faces))  # more people hold no more than src and dst
     chosen, _ = session.hold_out.split(faces)
     samples: dict[str, tuple[Sample, ...]] = {}
     stores: dict[str, FaceStore] = {}
