@@ -119,6 +119,17 @@ def test_16_bits_are_the_8_bits_and_finer(tmp_path: Path, kind: str, size: tuple
     assert any((image % 257).any() for image in deep)
 
 
+@pytest.mark.parametrize("kind", ["gbrap10le", "gbrap16le", "yuva444p12le"])
+def test_what_is_seen_through_stays_what_it_is(tmp_path: Path, kind: str) -> None:
+    """Every row of it: ffmpeg's own way from RGB with alpha to RGB leaves parts of some black."""
+    path = tmp_path / "a.mkv"
+    draw = f"testsrc2=s=64x48:r=5:alpha=100,trim=end_frame=2,format={kind}"
+    ffmpeg("-f", "lavfi", "-i", draw, "-c:v", "ffv1", path)
+    plain, deep = ([frame.image for frame in VideoFrames(probe(path), bits=bits)] for bits in (8, 16))
+    for one, other in zip(plain, deep, strict=True):
+        assert np.abs(in_bytes(other).astype(int) - one).max() <= 3
+
+
 def test_hdr_is_tone_mapped_in_16_bits(tmp_path: Path) -> None:
     tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
     path = tmp_path / "a.mkv"

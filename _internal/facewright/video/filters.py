@@ -274,7 +274,8 @@ def _to_deep(node: Any, info: VideoInfo) -> Any:
     if info.hdr:
         node, given = _tone_mapped(node, info, matrix="gbr", levels="full"), {}
     elif info.rgb:
-        node, given = node.filter("format", _deep_formats("gbrp{}le")), {"min": "gbr", "rin": "full"}
+        node = _without_alpha(node, info).filter("format", _deep_formats("gbrp{}le"))
+        given = {"min": "gbr", "rin": "full"}
     else:
         if "gray" in info.pixel_format:  # which ffmpeg would take for full range, whatever the video says
             node = node.filter("scale", in_range=_range(info), out_range=_range(info))
@@ -284,6 +285,15 @@ def _to_deep(node: Any, info: VideoInfo) -> Any:
         given = {"min": zscale_matrix(matrix_of(info)), "rin": ZSCALE_RANGES[_range(info)]}
     kernel = "bilinear" if info.pixel_aspect == 1 else "bicubic"
     return node.filter("zscale", **_square(info), filter=kernel, **given, m="gbr", r="full").filter("format", DEEP_RGB)
+
+
+def _without_alpha(node: Any, info: VideoInfo) -> Any:
+    """Leave out the alpha of RGB in planes: where ffmpeg's own scaler does, parts of some rows come out black."""
+    if not info.pixel_format.startswith("gbrap"):
+        return node
+    bits = next((bits for bits in DEEP_BITS if f"gbrap{bits}" in info.pixel_format), DEPTH)
+    node = node.filter("format", f"gbrap{bits}le")
+    return node.filter("mergeplanes", map1p=1, map2p=2, format=f"gbrp{bits}le")
 
 
 def _deep_formats(name: str) -> str:
