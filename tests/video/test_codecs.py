@@ -84,6 +84,16 @@ def test_frames_of_16_bits(workspace: Workspace, codec: str, alpha: bool) -> Non
     assert difference[..., 3:].max(initial=0) < 65  # ProRes has 10 bits of alpha
 
 
+def test_colours_stay_where_frames_of_16_bits_are_not_seen(workspace: Workspace) -> None:
+    frames = filled(workspace, alpha=True, frames=3, size="64x48").astype(np.uint16) * 257
+    frames[:, :20, :, 3] = 0
+    for path, image in zip(sorted(workspace.dst.merged_dir.iterdir()), frames, strict=True):
+        cv2.imwrite(str(path), image)
+    found = decoded(make(workspace, codec="prores").video, "rgba64le").astype(int)
+    assert found[:, :20, :, 3].max() == 0
+    assert np.abs(found - frames[..., [2, 1, 0, 3]])[:, :20, :, :3].mean() < 3 * 257
+
+
 def test_white_of_16_bits_is_white(workspace: Workspace) -> None:
     filled(workspace, alpha=False, frames=2, size="64x48")
     for path in workspace.dst.merged_dir.iterdir():

@@ -355,8 +355,16 @@ def _in_colours(node: Any, settings: EncodeSettings, feed: str) -> Any:
     rgb = CODECS[settings.codec].rgb
     if settings.deep and not rgb and has_filters("zscale"):  # ffmpeg's own scaler takes 65280 for white
         to = {"m": zscale_matrix(settings.matrix), "r": ZSCALE_RANGES[levels]}
-        node = node.filter("format", DEEP_RGBA if settings.alpha else DEEP_RGB)
-        return node.filter("zscale", filter="bicubic", min="gbr", rin="full", **to)
+        to |= {"filter": "bicubic", "min": "gbr", "rin": "full"}
+        if not settings.alpha:
+            return node.filter("format", DEEP_RGB).filter("zscale", **to)
+        # The colours by themselves: beside alpha, zscale makes black of what is not seen.
+        streams, whole = node.filter("format", DEEP_RGBA).split(), settings.pixel_format
+        colours = streams[0].filter("mergeplanes", map1p=1, map2p=2, format=DEEP_RGB).filter("zscale", **to)
+        colours = colours.filter("format", CODECS[settings.codec].deep_format(settings.encoder, alpha=False))
+        both = streams[1].filter("zscale", **to).filter("format", whole), colours
+        planes = {"map0s": 1, "map1s": 1, "map1p": 1, "map2s": 1, "map2p": 2, "map3p": 3}
+        return ffmpeg.filter(both, "mergeplanes", **planes, format=whole)
     # Without full_chroma_int frames that are JPEG come out one or two levels too dark.
     return node.filter(
         "scale",
