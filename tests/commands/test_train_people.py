@@ -180,6 +180,11 @@ def test_names_and_folders_that_do_not_fit(text, said):
         parse_more_src(text)
 
 
+def test_the_home_of_nobody_is_a_folder_that_is_not_there(people, tiny_kind):
+    with pytest.raises(UserError, match="no aligned faces of anna"):
+        run(people, name="none", more_src="anna=~nobody_at_all/faces")
+
+
 def test_what_does_not_go_together_is_refused_before_anything_is_written(people, monkeypatch):
     tiny.use_tiny(monkeypatch.setattr)  # which has no decoder for more people
     with pytest.raises(UserError, match="no aligned faces of anna"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 from facewright.core.hints import hint
 from facewright.core.options import option
 from facewright.core.workspace import Workspace
@@ -52,7 +53,7 @@ def run(workspace: Workspace, options: Options) -> InspectReport:
             "an image or a video.",
             f"name one:{hint('inspect', str(workspace.result))}",
         )
-    path = Path(options.file).expanduser()
+    path = typed_path(options.file)
     origin, face = read_origin(path), _face_of(path)
     for line in (str(path), *_lines(origin, face)):
         console.say(line, needed=True)  # it is what the command is for

@@ -6,11 +6,11 @@ they can be converted with, exported and trained on; an XSeg becomes the mask mo
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 from facewright.core.hints import hint
 from facewright.core.names import printable
 from facewright.core.options import option
@@ -53,7 +53,7 @@ def _import(workspace: Workspace, options: Options) -> ModelsResult:
     from facewright.nn import devices
 
     console.heading("Importing models")
-    folder = Path(options.import_).expanduser()
+    folder = typed_path(options.import_)
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", "a model folder of DeepFaceLab.", "give its path.")
     with workspace.lock("model"):

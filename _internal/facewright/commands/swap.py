@@ -16,6 +16,7 @@ from facewright.convert.settings_file import saved_base
 from facewright.core import console
 from facewright.core.command import Command
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 from facewright.core.hints import command_line
 from facewright.core.options import PromptPlan, declared, option, several
 from facewright.core.workspace import Workspace
@@ -65,9 +66,9 @@ def run(workspace: Workspace, options: Options, finders: ModelLoader | None = No
     Raises:
         UserError: Wrong files, or as `facewright.swap.session.swap_video` says.
     """
-    pairs = pair_files([Path(text).expanduser() for text in several(options.files)])
+    pairs = pair_files([typed_path(text) for text in several(options.files)])
     if options.aligned:
-        check_faces(workspace, folder=Path(options.aligned).expanduser())
+        check_faces(workspace, folder=typed_path(options.aligned))
     if options.aligned and len(pairs) > 1:
         raise UserError(
             "--aligned holds the faces of one video, and several are given.",
@@ -88,7 +89,7 @@ def run(workspace: Workspace, options: Options, finders: ModelLoader | None = No
             target,
             faces,
             ResultSettings(**encoding, container=container),
-            Path(options.aligned).expanduser() if options.aligned else None,
+            typed_path(options.aligned) if options.aligned else None,
         )
         report = swap_video(workspace, order, models, finders, container_tags())
         say_report(report)
@@ -151,7 +152,7 @@ def plan(workspace: Workspace, flags: Mapping[str, Any]) -> PromptPlan:
     Raises:
         UserError: A newer version of the program saved those settings.
     """
-    videos = [Path(text).expanduser() for text in several(str(flags.get("files") or ""))][:-1]
+    videos = [typed_path(text) for text in several(str(flags.get("files") or ""))][:-1]
     own = flags.get("saved_settings") is not False and len(videos) == 1 and videos[0].is_file()
     saved = saved_base(workspace.dst) if own and lies_in(workspace, videos[0]) else {}
     return PromptPlan(remembered=saved, ask=False)

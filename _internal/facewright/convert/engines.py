@@ -12,7 +12,7 @@ from facewright.convert.pipeline import ModelInput
 from facewright.convert.session import SavedModels
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
-from facewright.core.files import list_files
+from facewright.core.files import list_files, typed_path
 from facewright.core.hints import again
 from facewright.core.safe_files import is_bare
 from facewright.core.workspace import Workspace
@@ -34,7 +34,7 @@ class EngineModels(SavedModels):
     def __init__(self, workspace: Workspace, options: ConvertOptions) -> None:
         super().__init__(backwards=options.swap_model, morph=options.morph / 100, precision=options.precision)
         self._options = options
-        self._file = Path(options.dfm).expanduser() if options.dfm else None
+        self._file = typed_path(options.dfm) if options.dfm else None
         self._contents = Contents(workspace.root)
         self._known: dict[Path, Any] = {}
         self._larger: dict[int, Any] = {}
@@ -91,12 +91,12 @@ class EngineModels(SavedModels):
         from facewright.models.super_resolution import SuperResolution  # late: see `_newest`
 
         if side not in self._larger:
-            path = Path(self._options.super_resolution).expanduser()
+            path = typed_path(self._options.super_resolution)
             self._larger[side] = SuperResolution(path, side, self._options.provider)
         return self._larger[side]
 
     def _with_enlarger(self, fingerprint: str) -> str:
-        path = Path(self._options.super_resolution).expanduser()
+        path = typed_path(self._options.super_resolution)
         return f"{fingerprint} {self._contents.of(path)}"
 
     def _opened(self, model_dir: Path, name: str) -> TrainedModel:

@@ -53,6 +53,11 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return parts, name
 
 
+def typed_path(text: str) -> Path:
+    """Return the path that somebody has typed: ~ is the home folder; that of a user who is not known stays as it is."""
+    return Path(os.path.expanduser(text))
+
+
 def list_files(folder: Path, extensions: tuple[str, ...] = (), *, longest: int = MAX_NAME) -> list[Path]:
     """Return the visible files of a folder, in natural order (see `natural`); unusable names get a warning.
 

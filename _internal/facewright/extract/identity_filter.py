@@ -13,7 +13,7 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import PHONE_EXTENSIONS, PHOTO_EXTENSIONS, list_files, write_bytes
+from facewright.core.files import PHONE_EXTENSIONS, PHOTO_EXTENSIONS, list_files, typed_path, write_bytes
 from facewright.core.images import read_image
 from facewright.core.left_out import warn_of_left_out_images
 from facewright.core.options import several
@@ -111,7 +111,7 @@ def embeddings_of_photos(
     """
     found: list[Embeddings] = []
     for text in given:
-        path = Path(text).expanduser()
+        path = typed_path(text)
         if not path.is_dir():
             found.append(_face(path, flag, detector, landmarker, embedder))
             continue

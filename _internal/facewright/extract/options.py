@@ -13,13 +13,12 @@ is noted beside the settings; another video asks to begin anew as well.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from facewright.core import console
 from facewright.core.command import typed_answers
 from facewright.core.errors import UserError
-from facewright.core.files import PHOTO_EXTENSIONS, list_files
+from facewright.core.files import PHOTO_EXTENSIONS, list_files, typed_path
 from facewright.core.hints import hint
 from facewright.core.options import PromptPlan, declared, option, output_values, several, show
 from facewright.core.safe_files import read_regular
@@ -297,7 +296,7 @@ def settings_of(options: ExtractOptions) -> LoggedSettings:
         OSError: A photo cannot be read.
     """
     values = {**output_values(options, group=BasicOptions), **output_values(options, omit_defaults=True)}
-    paths = [Path(text).expanduser() for text in several(f"{options.person}\n{options.not_person}")]
+    paths = [typed_path(text) for text in several(f"{options.person}\n{options.not_person}")]
     photos = [photo for path in paths for photo in (list_files(path, PHOTO_EXTENSIONS) if path.is_dir() else [path])]
     if photos:
         values[PHOTOS] = sha256(

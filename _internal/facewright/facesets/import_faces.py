@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import JPEG_EXTENSIONS, list_files
+from facewright.core.files import JPEG_EXTENSIONS, list_files, typed_path
 from facewright.core.images import Image, encode
 from facewright.core.left_out import warn_of_left_out
 from facewright.core.machine import cores
@@ -99,7 +99,7 @@ def _source_files(source: str) -> tuple[Path, list[SourceFile]]:
     """Return the files of a folder, or of a packed faceset in it."""
     if not source:
         raise UserError("No folder was named.", "a folder with faces.", "name it with --source DIR.")
-    path = Path(source).expanduser().absolute()
+    path = typed_path(source).absolute()
     pack = path / NAME if path.is_dir() else path
     if path.is_dir() and not pack.is_file():
         warn_of_left_out(path, EXTENSIONS, "data of faces are in PNG and JPEG files only")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 from facewright.core.images import Image
 from facewright.core.left_out import FACE_EXTENSIONS, warn_of_left_out
 from facewright.core.options import option
@@ -97,7 +98,7 @@ def _other(side: Side, source: str) -> tuple[Path, FaceIndex]:
         raise UserError(
             "No folder was named.", "another workspace, or a folder with aligned faces.", "name it with --source DIR."
         )
-    root = Path(source).expanduser().absolute()
+    root = typed_path(source).absolute()
     for folder in (root / side.name / "aligned", root / "aligned", root):
         found = load_faceset(folder)
         if found.faces:

@@ -11,7 +11,15 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import IMAGE_EXTENSIONS, list_files, move_to_trash, natural, read_json, write_json
+from facewright.core.files import (
+    IMAGE_EXTENSIONS,
+    list_files,
+    move_to_trash,
+    natural,
+    read_json,
+    typed_path,
+    write_json,
+)
 from facewright.core.images import Image, read_image
 from facewright.core.json_data import bare_name, choice, fields, list_of, parse_json, whole
 from facewright.core.left_out import warn_of_left_out_images
@@ -136,7 +144,7 @@ def restore_metadata(workspace: Workspace, side_name: str, options: RestoreOptio
     """
     side = workspace.side(side_name)
     saved = read_metadata(metadata_file(side))
-    folder = Path(options.edited).expanduser().absolute() if options.edited else side.aligned_dir
+    folder = typed_path(options.edited).absolute() if options.edited else side.aligned_dir
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", "the folder with the edited images.", "check its name.")
     warn_of_left_out_images(folder)

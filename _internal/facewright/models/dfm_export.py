@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.files import disk_errors, fsync_folder, make_folder, move_to_trash, write_bytes
+from facewright.core.files import disk_errors, fsync_folder, make_folder, move_to_trash, typed_path, write_bytes
 from facewright.core.hints import hint
 from facewright.core.safe_files import remove_leftovers
 from facewright.core.workspace import Workspace
@@ -139,7 +139,7 @@ def _target(model_dir: Path, name: str, out: str) -> Path:
     usual = f"{name}_model{SUFFIX}"
     if not out:
         return model_dir / usual
-    path = Path(out).expanduser().absolute()
+    path = typed_path(out).absolute()
     if path.is_dir():
         return path / usual
     if path.suffix.lower() != SUFFIX:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.models.people import check_people
 
@@ -26,7 +27,7 @@ def parse_more_src(text: str) -> dict[str, Path]:
             'give it as in: --more-src "anna=FOLDER, ben=FOLDER"',
         )
     names = check_people(name for name, _, _ in pairs)
-    return dict(zip(names, (Path(folder).expanduser() for _, _, folder in pairs), strict=True))
+    return dict(zip(names, (typed_path(folder) for _, _, folder in pairs), strict=True))
 
 
 def load_people(text: str) -> dict[str, list[FaceFile]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from facewright.core import console, machine
+from facewright.core.files import typed_path
 from facewright.core.hints import hint
 from facewright.core.images import single_threaded_opencv, write_image
 from facewright.core.options import declared, show
@@ -139,7 +140,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
 
 def _load_faces(workspace: Workspace, options: TrainOptions) -> FaceStreams:
     if options.pretrain:
-        return load_pretraining_faces(Path(options.pretrain).expanduser())
+        return load_pretraining_faces(typed_path(options.pretrain))
     return {**load_face_pair(workspace), **load_people(options.more_src)}
 
 

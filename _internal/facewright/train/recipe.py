@@ -26,10 +26,10 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 from facewright.core.json_data import BadJson, either, fields, list_of, parse_json, text
 from facewright.core.names import is_plain, printable
 from facewright.core.options import Option, Value, declared, show
@@ -137,7 +137,7 @@ def load_recipe(wanted: str, kind: str) -> Recipe:
     Raises:
         UserError: There is none, or it holds something that is no recipe.
     """
-    path = shipped_file(wanted) if wanted in SHIPPED else Path(wanted).expanduser()
+    path = shipped_file(wanted) if wanted in SHIPPED else typed_path(wanted)
     try:
         data = read_regular(path, links=True, longest=MAX_BYTES)
     except OSError as error:

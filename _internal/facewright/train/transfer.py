@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 from facewright.models.base import Trainable
 from facewright.models.trained import load_generation, weights_of
 from facewright.nn import checkpoint
@@ -57,7 +58,7 @@ def find_source(model_dir: Path, wanted: str) -> Generation:
     Raises:
         UserError: There is none, or it is damaged.
     """
-    path = Path(wanted).expanduser()
+    path = typed_path(wanted)
     for folder in (model_dir / wanted, path, path / "model"):
         if (folder / checkpoint.MANIFEST).is_file():
             return _checked(folder)
