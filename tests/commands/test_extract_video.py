@@ -9,19 +9,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clips import X264, ffmpeg
 from commands.extract_runs import run
+from drawn_hands import hand_points
 from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
+from facewright.commands import extract as extract_command
 from facewright.commands import extract_frames as frames_command
 from facewright.commands import fix as fix_faces
 from facewright.commands.extract import Options
 from facewright.core import workers
 from facewright.core.errors import UserError
-from facewright.core.images import write_image
+from facewright.core.images import Image, write_image
 from facewright.core.machine import cores
 from facewright.core.workspace import Side, Workspace
+from facewright.extract.hands import Hand
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import (
     MAX_GROUP_FRAMES,
@@ -31,6 +35,7 @@ from facewright.extract.pipeline import (
     pipeline_workers,
 )
 from facewright.extract.video_source import VideoSource
+from facewright.faces.align import Points
 from facewright.faces.faceset import load_faceset
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -76,6 +81,34 @@ def test_same_faces_as_through_frames(
     run(workspace, options, squares)
     assert not workspace.src.frames() and workspace.src.aligned()
     assert snapshot(workspace.src) == through_frames(video, tmp_path / "files", options, more.get("fps", 0.0))
+
+
+class HandsBelow:
+    """Sees a hand below each face, at its place in the frame."""
+
+    def find(self, image: Image, landmarks: Points) -> list[Hand]:
+        middle = landmarks.mean(axis=0) + np.float32([0, 12])
+        assert image[int(middle[1]) - 12, int(middle[0])].mean() > 150, "the frame of this face"
+        points = hand_points((float(middle[0]), float(middle[1]) + 20), 12).astype(np.float32)
+        low, high = points.min(axis=0) - 4, points.max(axis=0) + 4
+        square = np.float32([low, (high[0], low[1]), high, (low[0], high[1])])  # type: ignore[arg-type]
+        return [Hand(square, points, 0.9, 0.9)]
+
+
+def test_hands_are_looked_for_in_the_frames_of_the_video(workspace: Workspace, tmp_path: Path) -> None:
+    video = film(workspace.root / "data_src.mp4")
+    options = replace(STRAIGHT, occlusion="hands", people=False, smooth="off")
+    other = Workspace(tmp_path / "files")
+    other.root.mkdir()
+    (other.root / "data_src.mp4").write_bytes(video.read_bytes())
+    frames_command.run(other, frames_command.Options(side="src"))
+    for place, straight in ((workspace, True), (other, False)):
+        models = SquareModels(Squares())
+        models.hands = HandsBelow()
+        extract_command.run(place, replace(options, from_video=straight), models)
+    assert not workspace.src.frames() and snapshot(workspace.src) == snapshot(other.src)
+    assert all(file.record.occlusion is not None for file in load_faceset(workspace.src.aligned_dir).faces)
+    assert any(file.record.occlusion for file in load_faceset(workspace.src.aligned_dir).faces)
 
 
 def test_a_second_run_does_nothing(workspace: Workspace, squares: Squares) -> None:

@@ -24,7 +24,6 @@ from facewright.core.errors import UserError
 from facewright.core.images import Image, read_image, single_threaded_opencv
 from facewright.core.machine import cores
 from facewright.core.workers import ordered_map
-from facewright.core.workspace import Side
 from facewright.extract.cover_masks import Cover, Job, Looked, cover_masks
 from facewright.extract.follow import is_video
 from facewright.extract.hands import Hand, HandFinder, meet
@@ -56,7 +55,8 @@ def find_covers(run: SideRun, options: CoverOptions) -> None:
     if options.occlusion == "off":
         return
     new = [file.record for file in run.faces.faces if file.record.occlusion is None and _is_large(file.record)]
-    if lacking := sum(not _frame_file(run.side, record).is_file() for record in new):
+    there = run.frames.names(run.log)
+    if lacking := sum(record.frame not in there for record in new):
         faces = console.counted(lacking, "face")
         console.say(f"Hands are looked for in the frames; those of {faces} are not in {run.side.frames_dir}.")
     tracks = [_begun_anew(track) for track in _tracks(run) if any(_sampled(track))]
@@ -85,13 +85,13 @@ def _tracks(run: SideRun) -> Iterator[Track]:
     In an aligned image alone a cheek looks like a palm: of 9 faces that came straight from a video 4 got masks so,
     while of 25 hands at a chin 8 were found. What comes without its frame is left as it is.
     """
-    followed = run.followed()
+    followed, there = run.followed(), run.frames.names(run.log)
     tracks = followed.tracks if is_video(run.side, run.log) else [[index] for index in range(len(followed.files))]
     for track in tracks:
         faces = [
-            Looked(file, followed.sightings[index].time)
+            Looked(followed.files[index], followed.sightings[index].time)
             for index in track
-            if _frame_file(run.side, (file := followed.files[index]).record).is_file()
+            if followed.files[index].record.frame in there
         ]
         for start in range(0, len(faces), BATCH):
             yield faces[start : start + BATCH]
@@ -170,29 +170,26 @@ def _look_through(run: SideRun, finder: HandFinder, tracks: list[Track], looked:
 
 def _look(run: SideRun, finder: HandFinder, places: Sequence[tuple[Track, int]], looked: Callable[[], object]) -> None:
     """Find the hands near some faces, and put them into their tracks."""
+    of_frame: dict[str, list[tuple[Track, int]]] = {}
+    for track, place in places:
+        track[place] = replace(track[place], hands=())  # those whose frame was taken away stay so
+        of_frame.setdefault(track[place].file.record.frame, []).append((track, place))
 
-    def hands_of(one: Looked) -> Sequence[Hand]:
-        frame = _frame(run.side, one.file)
-        return [] if frame is None else finder.find(frame, one.file.record.frame_landmarks)
+    def hands_of(frame: tuple[Path, Image]) -> list[tuple[Track, int, Sequence[Hand]]]:
+        path, image = frame
+        return [(track, place, _hands(finder, image, track[place].file)) for track, place in of_frame[path.name]]
 
-    faces = [track[place] for track, place in places]
-    found = ordered_map(hands_of, faces, run.executor, ahead=4 * cores())
-    for (track, place), hands in zip(places, found, strict=True):
-        track[place] = replace(track[place], hands=hands)
-        looked()
-
-
-def _frame_file(side: Side, record: FaceRecord) -> Path:
-    return side.frames_dir / record.frame
+    for found in ordered_map(hands_of, run.frames.images(of_frame), run.executor, ahead=2 * cores()):
+        for track, place, hands in found:
+            track[place] = replace(track[place], hands=hands)
+            looked()
 
 
-def _frame(side: Side, file: FaceFile) -> Image | None:
-    """Return the frame of a face; None where it was taken away, or shows something else now."""
-    try:
-        frame = read_image(_frame_file(side, file.record))
-    except UserError:
-        return None
-    return frame if _is_in(frame, read_image(file.path), file.record) else None
+def _hands(finder: HandFinder, frame: Image, file: FaceFile) -> Sequence[Hand]:
+    """Return the hands near a face; none where its frame shows something else now."""
+    if not _is_in(frame, read_image(file.path), file.record):
+        return []
+    return finder.find(frame, file.record.frame_landmarks)
 
 
 def _is_in(frame: Image, aligned: Image, record: FaceRecord) -> bool:

@@ -19,13 +19,14 @@ import numpy as np
 
 from facewright.core import console
 from facewright.core.errors import UserError
-from facewright.core.images import Image, read_image
+from facewright.core.images import Image
 from facewright.extract.follow import FollowedFaces, Rect, is_video
 from facewright.extract.near_search import search_near
 from facewright.extract.open_frames import unfound
 from facewright.extract.pipeline import FaceExtractor
 from facewright.extract.side_run import SideRun
 from facewright.extract.smooth_side import with_landmarks
+from facewright.extract.sources import SearchSource
 from facewright.faces.align import FaceType, Points, align_matrix, cut
 from facewright.faces.expression import eye_distance
 from facewright.faces.faceset import FaceFile
@@ -113,7 +114,7 @@ def mend_side(run: SideRun, longest: int, extractors: Callable[[], Sequence[Face
     """Repair and fill in what was not tried yet.
 
     Args:
-        run: The side, a video whose frames are on the disk; else nothing is done.
+        run: The side, a video; else nothing is done.
         longest: Frames of a stretch at most; 0 does nothing.
         extractors: Loads what searches for the missing faces again, see `search_near`.
     """
@@ -151,7 +152,7 @@ def _mend(
     """Carry the points through a stretch and write what can be vouched for."""
     first, last = followed.sightings[one.before].time, followed.sightings[one.after].time
     ends = followed.files[one.before].record, followed.files[one.after].record
-    names, frames = followed.names[first : last + 1], _Frames(run.side.frames_dir)
+    names, frames = followed.names[first : last + 1], _Frames(run.frames)
     try:
         carried = carry_points(frames.of_one_size(names), *(end.frame_landmarks for end in ends))
         looks = [
@@ -186,8 +187,8 @@ def _mend(
 class _Frames:
     """The frames of a stretch, which are looked at twice: each is decoded once, as long as all fit into memory."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, source: SearchSource) -> None:
+        self._source = source
         self._kept: dict[str, Image] = {}
 
     def read(self, name: str) -> Image:
@@ -196,12 +197,7 @@ class _Frames:
         Raises:
             UserError: It cannot be read.
         """
-        if name in self._kept:
-            return self._kept[name]
-        image = read_image(self._folder / name)
-        if image.nbytes * (len(self._kept) + 1) <= KEPT_BYTES:
-            self._kept[name] = image
-        return image
+        return self._kept[name] if name in self._kept else next(self.of_one_size([name]))
 
     def of_one_size(self, names: Sequence[str]) -> Iterator[Image]:
         """Yield frames.
@@ -209,12 +205,17 @@ class _Frames:
         Raises:
             UserError: One cannot be read, or has another size than the first.
         """
+        found = self._source.images(names)
         shape: tuple[int, ...] | None = None
         for name in names:
-            image = self.read(name)
+            path, image = next(found, (None, None))
+            if image is None or path is None or path.name != name:
+                raise UserError(f"{name} cannot be read.", "an image.", "extract the frames again.")
             shape = shape or image.shape
             if image.shape != shape:
                 raise UserError(f"{name} has another size.", "frames of one size.", "extract the frames again.")
+            if image.nbytes * (len(self._kept) + 1) <= KEPT_BYTES:
+                self._kept[name] = image
             yield image
 
 

@@ -135,7 +135,7 @@ def extract_side(
     """
     run.models.use_landmarker(options.landmarker)
     on_disk = fill_gaps or options.detector in MANUAL_CHOICE
-    source = _choose_source(run.side, options, on_disk=on_disk)
+    source = run.frames = _choose_source(run.side, options, on_disk=on_disk)
     # Photos are looked at before anything moves: if one does not serve, or lies among the old faces, nothing is lost.
     filters = make_filters(options, run) if options.person or options.not_person else None
     settings = settings_of(options)

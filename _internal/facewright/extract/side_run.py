@@ -15,6 +15,7 @@ from facewright.extract.hands import HandFinder
 from facewright.extract.landmarkers.base import DEFAULT_LANDMARKER, Landmarker, make_landmarker
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import pipeline_workers
+from facewright.extract.sources import FolderSource, SearchSource
 from facewright.faces.faceset import FaceIndex, load_faceset
 
 
@@ -68,6 +69,7 @@ class SideRun:
     side: Side
     executor: Executor
     models: ModelLoader
+    _frames: SearchSource | None = field(default=None, repr=False)
     _log: ExtractionLog | None = field(default=None, repr=False)
     _faces: FaceIndex | None = field(default=None, repr=False)
     _followed: FollowedFaces | None = field(default=None, repr=False)
@@ -78,6 +80,17 @@ class SideRun:
         if self._log is None:
             self._log = ExtractionLog.read(self.side)
         return self._log
+
+    @property
+    def frames(self) -> SearchSource:
+        """Where the images of frames come from: the video, where they are searched straight from it, else files."""
+        if self._frames is None:
+            self._frames = FolderSource(self.side)
+        return self._frames
+
+    @frames.setter
+    def frames(self, source: SearchSource) -> None:
+        self._frames = source
 
     @property
     def faces(self) -> FaceIndex:

@@ -1,7 +1,7 @@
 """Where the frames of an extraction come from; here: files in the frames' folder."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -55,8 +55,8 @@ class SearchSource(Protocol):
         """
         ...
 
-    def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
-        """Yield each frame whose name is among these, with its image; what is not an image is passed over."""
+    def images(self, names: Collection[str]) -> Iterator[tuple[Path, Image]]:
+        """Yield each frame whose name is among these, in order, with its image; what is not an image is passed over."""
         ...
 
     def names(self, log: ExtractionLog) -> set[str]:
@@ -97,10 +97,10 @@ class FolderSource:
         wanted = [path for path in chosen if path in search]
         return Todo(wanted, len(wanted), changed, len(self.frames) - len(wanted))
 
-    def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
+    def images(self, names: Collection[str]) -> Iterator[tuple[Path, Image]]:
         """See `SearchSource`."""
         for path in self._all:
-            if path.name in lacking:
+            if path.name in names:
                 try:
                     yield path, read_image(path)
                 except UserError:

@@ -1,6 +1,6 @@
 """Frames of an extraction straight from the video, without image files between."""
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,10 +70,12 @@ class VideoSource:
             return Todo(before=before)
         return Todo(self._decoded(missing[0], missing[-1], waiting), len(missing), (), before)
 
-    def images(self, lacking: Container[str]) -> Iterator[tuple[Path, Image]]:
-        """See `SearchSource`."""
-        for frame in self._decoded(1, self._last, lambda number: self._path(number).name in lacking):
-            yield frame.path, frame.image
+    def images(self, names: Collection[str]) -> Iterator[tuple[Path, Image]]:
+        """See `SearchSource`; they are decoded again."""
+        numbers = {number for name in names if (number := frame_number(Path(name).stem)) is not None}
+        if numbers:
+            for frame in self._decoded(min(numbers), max(numbers), numbers.__contains__):
+                yield frame.path, frame.image
 
     def names(self, log: ExtractionLog) -> set[str]:
         """See `SearchSource`."""
