@@ -182,4 +182,4 @@ def _written(report: ConvertReport) -> str:
     )
 
 
-COMMAND = Command(__doc__, ConvertOptions, run, plan=plan)
+COMMAND = Command(__doc__, ConvertOptions, run, plan=plan, offers_more=True)

@@ -9,7 +9,7 @@ from facewright.convert.preview_keys import HELP, control_help, keys_of, label
 from facewright.convert.preview_session import PreviewSession
 from facewright.convert.settings import Scope
 from facewright.core.images import Image
-from facewright.core.options import Option, show
+from facewright.core.options import Option, Value, show
 from facewright.ui.contact_sheet import fit
 from facewright.ui.text import draw_text, text_width, wrap
 
@@ -23,6 +23,8 @@ SCOPE_HEIGHT = 36  # px of the line that says what is set
 NAME_WIDTH, BAR_LEFT, BAR_RIGHT, VALUE = 190, 200, 320, 330  # px from the panel's left side
 KEYS_WIDTH = 122  # px of the help's left column
 ROWS = (24, 15)  # px of a row, at most and at least
+LIST_TOP = 62  # px above the first heading of the panel
+WORDS_SCALE, WORDS_STEP = 0.4, 17  # of what the chosen control does: font, px of a line
 FRAME_LEFT, FRAME_RIGHT = 16, 16
 SCOPES = {Scope.ALL: "all frames", Scope.SHOT: "this shot", Scope.FRAME: "this frame"}
 
@@ -34,17 +36,24 @@ class Layout:
     Attributes:
         width, height: Of the whole image.
         row: Height of a row of the panel.
+        words: Height of what is said below the frame.
     """
 
     width: int
     height: int
     row: int
+    words: int
     places: dict[str, int] = field(default_factory=dict)  # name of a control -> top of its row
 
     @property
     def frame(self) -> tuple[int, int]:
         """(h, w) of the area of the frame."""
-        return self.height - BAR, self.width - PANEL
+        return self.height - BAR - self.words, self.width - PANEL
+
+    @property
+    def clip(self) -> int:
+        """Top of the clip, which is as wide as the window."""
+        return self.height - BAR
 
 
 def lay_out(screen: tuple[int, int], controls: list[Option]) -> Layout:
@@ -54,16 +63,17 @@ def lay_out(screen: tuple[int, int], controls: list[Option]) -> Layout:
         min(max(side - edge, low), high) for side, edge, low, high in zip(known, EDGES, SMALLEST, LARGEST, strict=True)
     )
     groups = list(dict.fromkeys(spec.group for spec in controls))
-    row = min(max((height - BAR - 100) // (len(controls) + len(groups)), ROWS[1]), ROWS[0])
+    row = min(max((height - BAR - LIST_TOP) // (len(controls) + len(groups)), ROWS[1]), ROWS[0])
+    longest = max(len(_words_lines(words, width)) for spec in controls for words in _words_of(spec))
     places: dict[str, int] = {}
-    top = 62
+    top = LIST_TOP
     for group in groups:
         top += row
         for spec in controls:
             if spec.group == group:
                 places[spec.name] = top
                 top += row
-    return Layout(width, height, row, places)
+    return Layout(width, height, row, longest * WORDS_STEP + WORDS_STEP // 2, places)
 
 
 def draw(session: PreviewSession, layout: Layout, shown: Image, problem: str = "") -> Image:
@@ -81,12 +91,13 @@ def draw(session: PreviewSession, layout: Layout, shown: Image, problem: str = "
     if problem:
         for line, words in enumerate(wrap(problem, width - 2 * MARGIN)):
             draw_text(image, words, MARGIN, 30 + 20 * line, color=WARN)
-    panel = image[:height, width:]
+    _draw_words(image[height : layout.clip, :width], session, layout.width)
+    panel = image[: layout.clip, width:]
     if session.help:
         _draw_help(panel, layout.row)
     else:
         _draw_settings(panel, session, layout)
-    _draw_clip(image[height:], session)
+    _draw_clip(image[layout.clip :], session)
     return image
 
 
@@ -128,7 +139,6 @@ def _draw_settings(panel: Image, session: PreviewSession, layout: Layout) -> Non
             cv2.line(panel, (MARGIN, top - 1), (panel.shape[1] - MARGIN, top - 1), RAISED, 1)
         tag = next((str(scope) for scope in (Scope.FRAME, Scope.SHOT) if spec.name in own[scope]), "")
         _draw_control(panel[top : top + layout.row], session, spec, tag if len(settings.starts) > 1 or own else "")
-    _draw_words(panel, session, max(layout.places.values()) + layout.row)
 
 
 def _draw_control(row: Image, session: PreviewSession, spec: Option, tag: str) -> None:
@@ -153,17 +163,26 @@ def _draw_control(row: Image, session: PreviewSession, spec: Option, tag: str) -
     draw_text(row, show(value), VALUE, base, color=color)
 
 
-def _draw_words(panel: Image, session: PreviewSession, top: int) -> None:
-    """Say what the chosen control does, as far as there is room."""
-    spec = session.control
-    words = spec.help
-    chosen = spec.choices.get(str(vars(session.options)[spec.name]))
-    if chosen:
-        words += f" {show(vars(session.options)[spec.name])}: {chosen}."
-    for line, text in enumerate(wrap(words, panel.shape[1] - 2 * MARGIN, 0.4)):
-        place = top + 24 + 17 * line
-        if place < len(panel) - 4:
-            draw_text(panel, text, MARGIN, place, color=DIM, scale=0.4)
+def _draw_words(area: Image, session: PreviewSession, width: int) -> None:
+    """Say what the chosen control does; the layout left room for the longest."""
+    words = control_words(session.control, vars(session.options)[session.control.name])
+    for line, text in enumerate(_words_lines(words, width)):
+        draw_text(area, text, MARGIN, WORDS_STEP * (line + 1), color=DIM, scale=WORDS_SCALE)
+
+
+def control_words(spec: Option, value: Value) -> str:
+    """Return what a control does, with its unit, and what the chosen one of several choices means."""
+    chosen = spec.choices.get(str(value))
+    return f"{label(spec)}: {spec.help}" + (f" {show(value)}: {chosen}." if chosen else "")
+
+
+def _words_of(spec: Option) -> list[str]:
+    return [control_words(spec, value) for value in spec.choices or (spec.default,)]
+
+
+def _words_lines(words: str, width: int) -> list[str]:
+    """Return the lines of such words in a window of this width, below the frame."""
+    return wrap(words, width - PANEL - 2 * MARGIN, WORDS_SCALE)
 
 
 def _draw_help(panel: Image, row: int) -> None:

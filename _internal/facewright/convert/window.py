@@ -88,10 +88,10 @@ class _WindowWork:
 
     def _under(self, x: int, y: int) -> str:
         height, width = self._layout.frame
-        if y >= height:
+        if y >= self._layout.clip:
             return "clip"
         if x < width:
-            return "line" if self._session.view is View.WIPE else ""
+            return "line" if self._session.view is View.WIPE and y < height else ""
         if y < SCOPE_HEIGHT:
             return SCOPE
         rows = self._layout.places.items()

@@ -26,6 +26,7 @@ from typing import Any
 
 from facewright.core import console
 from facewright.core.hints import hints_of
+from facewright.core.more_settings import ask_for_more
 from facewright.core.options import Option, PromptPlan, Value, declared, resolve, several, show
 from facewright.core.safe_files import remove_leftovers
 from facewright.core.user_defaults import own_defaults, read_defaults
@@ -69,6 +70,7 @@ class Command:
         more: A second settings class that depends on the first, or None.
         plan: What is settled before the questions, from the workspace and the flags: which of several models, say.
         known_answers: Defaults that the workspace's content gives; they count more than the answers of an earlier run.
+        offers_more: Whether a last question offers the options that have a `group`, see `ask_for_more`.
         makes_workspace: Whether the folder behind `--workspace` may be missing.
     """
 
@@ -78,6 +80,7 @@ class Command:
     more: MoreOptions | None = None
     plan: Callable[[Workspace, Mapping[str, Any]], PromptPlan] = plan_nothing
     known_answers: Callable[[Workspace], Mapping[str, Any]] = know_nothing
+    offers_more: bool = False
     makes_workspace: bool = False
 
     @property
@@ -87,7 +90,8 @@ class Command:
 
     def remembered(self, workspace: Workspace) -> dict[str, Any]:
         """Return the defaults of the questions that are not the declared ones."""
-        return {**typed_answers(workspace, self.name, self.options), **self.known_answers(workspace)}
+        typed = typed_answers(workspace, self.name, self.options, offers_more=self.offers_more)
+        return {**typed, **self.known_answers(workspace)}
 
     def every_option(self, workspace: Workspace) -> list[Option]:
         """Return all its options: those of the second settings class for each choice of the first."""
@@ -153,6 +157,8 @@ class Command:
         known = self.remembered(workspace) if use_answers else self.known_answers(workspace)
         flags, known = {**flags, **plan.flags}, {**known, **plan.remembered}
         options = settle(workspace, self.name, self.options, flags, known, ask=plan.ask, own=own)
+        if self.offers_more and plan.ask:
+            options = _settle_more(workspace, self.name, options)
         if self.more is None:
             return self.call(workspace, options)
         settings = self.more.of(workspace, options)
@@ -266,15 +272,27 @@ def settle(
     return options
 
 
-def typed_answers(workspace: Workspace, key: str, settings: type) -> dict[str, Any]:
+def _settle_more(workspace: Workspace, key: str, options: Any) -> Any:
+    """Offer further options; the workspace keeps what was changed, as it keeps typed answers."""
+    wanted = ask_for_more(options)
+    changed = {name: value for name, value in vars(wanted).items() if value != getattr(options, name)}
+    if changed:
+        workspace.remember(key, {**workspace.answers(key), **changed})
+    return wanted
+
+
+def typed_answers(workspace: Workspace, key: str, settings: type, *, offers_more: bool = False) -> dict[str, Any]:
     """Return what the workspace remembers of the questions that are asked; what else stands there, nobody answered.
 
     Args:
         workspace: The project; it may be a stranger's.
         key: Under this name it keeps the answers.
         settings: A dataclass of options.
+        offers_more: Whether those that have a `group` count too.
     """
     kept = _kept_answers(settings)
+    if offers_more:
+        kept |= {spec.name for spec in declared(settings) if spec.group and spec.remember}
     return {name: value for name, value in workspace.answers(key).items() if name in kept}
 
 
