@@ -4,6 +4,7 @@ A check imports what it checks by itself: where that fails, it is a finding, and
 """
 
 import difflib
+import hashlib
 import importlib.metadata
 import importlib.util
 import platform
@@ -18,6 +19,7 @@ from pathlib import Path
 from facewright.core import machine
 from facewright.core.command import CommandPackage
 from facewright.core.errors import UserError
+from facewright.core.json_data import parse_json
 from facewright.core.options import show
 from facewright.core.user_defaults import defaults_file, read_defaults
 from facewright.core.workspace import Workspace
@@ -63,6 +65,7 @@ def all_checks(workspace: Workspace) -> Iterator[CheckResult]:
         ("system", system),
         ("packages", packages),
         ("weights", weights),
+        ("networks", networks),
         ("ffmpeg", ffmpeg),
         ("windows", windows),
         ("defaults", lambda: defaults(workspace)),
@@ -112,7 +115,7 @@ def packages() -> Iterator[CheckResult]:
 
 
 def weights() -> Iterator[CheckResult]:
-    """The files of the detectors and the landmarks."""
+    """The files that came with the packages of the detectors and the landmarks."""
     missing = []
     for package, pattern, smallest in WEIGHTS:
         spec = importlib.util.find_spec(package)
@@ -124,6 +127,22 @@ def weights() -> Iterator[CheckResult]:
         yield CheckResult("weights", False, f"missing or too small: {', '.join(missing)}", REMAKE)
     else:
         yield CheckResult("weights", True, "of MTCNN, dlib's CNN and the 68 landmarks")
+
+
+def networks(folder: Path = INTERNAL / "env" / "mediapipe") -> Iterator[CheckResult]:
+    """MediaPipe's networks, which the set-up takes out of packages: those of weights.json, by their SHA-256."""
+    packages = parse_json((INTERNAL / "weights.json").read_bytes())["packages"]
+    listed = {name: sha256 for package in packages for name, (_, sha256) in package["members"].items()}
+    wrong = [name for name, sha256 in listed.items() if _sha256(folder / name) != sha256]
+    if wrong:
+        fix = f'with a network connection, run: "{sys.executable}" "{INTERNAL / "bootstrap.py"}" --weights'
+        yield CheckResult("networks", False, f"missing or damaged in {folder}: {', '.join(wrong)}", fix)
+    else:
+        yield CheckResult("networks", True, "of MediaPipe: BlazeFace, the face mesh, palms and hands")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def ffmpeg() -> Iterator[CheckResult]:

@@ -8,7 +8,7 @@ import pytest
 from facewright import cli, doctor_checks
 from facewright.commands import doctor
 from facewright.core.workspace import Workspace
-from facewright.doctor_checks import CheckResult
+from facewright.doctor_checks import INTERNAL, CheckResult
 
 
 def run(workspace: Workspace) -> int:
@@ -37,6 +37,7 @@ def test_this_environment_has_the_pinned_packages_and_weights() -> None:
         doctor_checks.system,
         doctor_checks.packages,
         doctor_checks.weights,
+        doctor_checks.networks,
         doctor_checks.ffmpeg,
         doctor_checks.windows,
     ):
@@ -67,6 +68,16 @@ def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     (finding,) = doctor_checks.weights()
     assert not finding.right
     assert "mtcnn/nonet*" in finding.text and "no_package/x.dat" in finding.text
+
+
+def test_missing_and_damaged_networks_are_named(tmp_path: Path) -> None:
+    (finding,) = doctor_checks.networks(tmp_path / "nowhere")
+    assert not finding.right and "face_landmark.tflite" in finding.text and "hand_landmark_lite.tflite" in finding.text
+    assert finding.advice.endswith("--weights")
+    shutil.copytree(INTERNAL / "env" / "mediapipe", tmp_path / "networks")
+    (tmp_path / "networks" / "face_detection_back.tflite").write_bytes(b"half")
+    (finding,) = doctor_checks.networks(tmp_path / "networks")
+    assert not finding.right and "face_detection_back" in finding.text and "face_landmark" not in finding.text
 
 
 def test_full_disk_is_wrong(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,23 @@ def test_what_is_left_of_a_person_who_was_deleted_does_not_come_and_go(tmp_path:
     assert set(reasons(look(workspace, files + flash, files[::2] + flash))) == {"00018", "00019"}
 
 
+@pytest.mark.parametrize("times", [[0], [1], [0, 1, 2], [38, 39]])
+def test_a_false_face_is_named_at_an_end_too_and_nobody_who_comes_or_goes(tmp_path: Path, times: list[int]) -> None:
+    """The print on a shirt beside a face, as a person of its own or with its neighbour's number."""
+    workspace, _ = clip(tmp_path, [])
+    who = [face(f"{n:05d}", 150, 200, 80, person=1) for n in range(40)]
+    other = [face(f"{n:05d}", 520, 100, 80, number=2, person=2) for n in range(5, 15)]
+
+    def told(person: int | None, *followed: FaceFile) -> set[int]:
+        brief = [face(f"{n:05d}", 300, 330, 50, number=1, person=person) for n in times]
+        return {int(one) for one in reasons(look(workspace, [*followed, *brief]))}
+
+    assert told(2, *who) == told(1, *who) == told(3, *who, *other) == set(times)
+    assert told(2, *who, *other) == set()  # who is followed elsewhere comes and goes
+    assert told(None, *who) == set()  # nobody compared the faces
+    assert told(2, *who[4:36]) == set()  # alone in the frame
+
+
 def test_who_is_missing_among_deleted_faces_is_missing_no_more(tmp_path: Path) -> None:
     places: list = [(300.0 + 3 * n, 200.0, 100.0) for n in range(30)]
     places[15] = None

@@ -191,7 +191,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         *("missed", LOOK, "faces not found", SHARE, 0.0, "less", ("found",), _missed),
-        "Share of the faces that a detector (MTCNN) does not find at their place.",
+        "Share of the faces that a detector (MTCNN; BlazeFace where commercial) does not find at their place.",
     ),
     Figure(
         *("untouched", REST, "frames untouched outside", SHARE, 1.0, "more", ("changed",), _untouched),

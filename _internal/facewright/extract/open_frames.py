@@ -6,7 +6,7 @@ do; nine show heads that are turned far away, and the smallest faces of a class 
 (`facewright.faces.odd`), or it is missing where its track goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,16 +195,39 @@ def _may_be_turned(record: FaceRecord) -> bool:
 
 
 def _fleeting(followed: FollowedFaces) -> Iterator[int]:
-    """Yield the faces of tracks of a few frames in mid-shot, where another face is followed for longer."""
+    """Yield the faces of tracks of a few frames where another face is followed for longer.
+
+    Where a shot begins or ends somebody may come or go: there, only what stands beside another face and is nobody who
+    is followed elsewhere.
+    """
     times = np.array([(span.first, span.last) for span in followed.spans]).reshape(-1, 2)
     edges = np.array([0, *followed.cuts, len(followed.names)])
     for track, span in zip(followed.tracks, followed.spans, strict=True):
         first, last = span.first, span.last
-        if span.length > SHORT or ((first - SHORT < edges) & (edges <= last + SHORT)).any():
+        if span.length > SHORT:
             continue
-        around = (times[:, 0] <= first + SHORT) & (last <= times[:, 1] + SHORT)
-        if (around & (times[:, 1] - times[:, 0] > last - first + SHORT)).any():
+        if ((first - SHORT < edges) & (edges <= last + SHORT)).any():
+            named = _is_stranger(followed, track)
+        else:
+            around = (times[:, 0] <= first + SHORT) & (last <= times[:, 1] + SHORT)
+            named = bool((around & (times[:, 1] - times[:, 0] > last - first + SHORT)).any())
+        if named:
             yield from (index for index in track if not followed.sightings[index].fixed)
+
+
+def _is_stranger(followed: FollowedFaces, track: Sequence[int]) -> bool:
+    """Whether a track stands beside a longer one, and its person has no longer one in other frames.
+
+    Nobody stands beside himself: a face that got the number of its neighbour is not this person either.
+    """
+    longer = {i for own, span in zip(followed.tracks, followed.spans, strict=True) if span.length > SHORT for i in own}
+    beside = {i for index in track for i in followed.at(followed.sightings[index].time)} & longer
+    person = followed.files[track[0]].record.person
+
+    def persons(faces: Iterable[int]) -> set[int | None]:
+        return {followed.files[index].record.person for index in faces}
+
+    return bool(beside) and person is not None and person not in persons(longer) - persons(beside)
 
 
 def _missing(followed: FollowedFaces, side: Side, log: ExtractionLog) -> Iterator[tuple[str, float, str]]:
