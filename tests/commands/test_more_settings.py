@@ -38,10 +38,25 @@ def test_changed_by_lines_and_remembered(workspace, typed, capsys):
 
 
 def test_wrong_lines_get_a_sentence(typed, capsys):
-    typed("y", "erode_left 101", "mask ocllusion", "nose 5", "opacity 5 6", "-", "=", "hist_threshold 9", "")
+    typed(
+        "y",
+        "erode_left 101",
+        "mask ocllusion",
+        "nose 5",
+        "erodeleft 5",
+        "opacity 5 6",
+        "-",
+        "=",
+        "hist_threshold 9",
+        "",
+    )
     assert ask_for_more(ConvertOptions()) == ConvertOptions()
     said = capsys.readouterr().out
     assert "from -100 to 100" in said and "learned-prd" in said and said.count("There is no setting") == 5
+    assert "erode_left say" in said
+    assert "hist_threshold plays no part" in said and said.count("Mask edge: ") == 1, (
+        "the list is shown when it changed"
+    )
 
 
 def test_a_name_alone_is_explained_and_asked(typed, capsys):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -34,17 +33,17 @@ def ask_for_more(options: Settings) -> Settings:
         console.say(f"Other than usual: {listed}.", needed=True)
     if not question(MORE, default=False):
         return options
+    shown = None
     while True:
-        specs = offered(options)
-        for line in lines(specs, vars(options)):
-            console.say(f"  {line}", needed=True)
-        spec = next((spec for spec in specs if not spec.ask), specs[0])
-        example = f"{spec.name} {show(spec.default)}"
-        answer = console.ask(f"Change one, for example {example}; a name alone explains it [as they are]: ")
+        if shown != options:
+            for line in lines(options):
+                console.say(f"  {line}", needed=True)
+        shown = options
+        answer = console.ask(f"Change one, for example {_example(options)}; a name alone explains it [as they are]: ")
         if not answer:
             return options
         try:
-            options = dataclasses.replace(options, **changed(specs, vars(options), answer))  # type: ignore[type-var]
+            options = dataclasses.replace(options, **changed(options, answer))  # type: ignore[type-var]
         except UserError as problem:
             console.warn(f"{problem.happened} Expected {problem.expected}")
 
@@ -56,38 +55,42 @@ def offered(options: Any) -> list[Option]:
     return sorted(specs, key=lambda spec: groups.index(spec.group))
 
 
-def lines(specs: list[Option], values: Mapping[str, Any]) -> list[str]:
-    """Return a line for each group: "Mask edge: erode 0, blur 0"."""
+def lines(options: Any) -> list[str]:
+    """Return a line for each group of what is offered: "Mask edge: erode 0, blur 0"."""
     return [
-        f"{group}: " + ", ".join(f"{spec.name} {show(values[spec.name])}" for spec in members)
-        for group, members in groupby(specs, key=lambda spec: spec.group)
+        f"{group}: " + ", ".join(f"{spec.name} {show(vars(options)[spec.name])}" for spec in members)
+        for group, members in groupby(offered(options), key=lambda spec: spec.group)
     ]
 
 
-def changed(specs: list[Option], values: Mapping[str, Any], line: str) -> dict[str, Value]:
+def changed(options: Any, line: str) -> dict[str, Value]:
     """Return what a typed line changes: "erode_left 10", "--erode-left=10"; for a name alone the value is asked.
 
     Args:
-        specs: What may be changed.
-        values: Of the options now.
+        options: As for `ask_for_more`.
         line: Not empty.
 
     Raises:
-        UserError: There is no such option, or the value does not fit it.
+        UserError: There is no such option, it plays no part now, or the value does not fit it.
     """
-    known = {spec.name: spec for spec in specs}
-    words = line.lower().replace("=", " ").split() or [""]
-    for count in (len(words), len(words) - 1):
-        spec = known.get("_".join(words[:count]).lstrip("-").replace("-", "_"))
-        if spec and count == len(words):
-            console.say(f"  {spec.help}", needed=True)
-            asked = dataclasses.replace(spec, ask=spec.name.replace("_", " ").capitalize())
-            return {spec.name: question(asked, values[spec.name])}
-        if spec:
-            return {spec.name: spec.parse(words[-1])}
-    meant = difflib.get_close_matches(words[0], known, 1)
-    raise UserError(
-        f"There is no setting {line!r} here.",
-        f"a name and a value, for example {meant[0] if meant else specs[0].name}; the names are {', '.join(known)}.",
-        "answer again.",
-    )
+    words = line.replace("=", " ").split() or [line]
+    known = {spec.name: spec for spec in declared(type(options)) if spec.group}
+    names = ["_".join(words[:count]).lower().lstrip("-").replace("-", "_") for count in (len(words), len(words) - 1)]
+    name = next((name for name in names if name in known), "")
+    if not name:
+        meant = "".join(f", {near} say" for near in difflib.get_close_matches(words[0].lower(), known, 1))
+        raise UserError(f"There is no setting {line!r}.", f"a name of the list{meant}, and a value.", "answer again.")
+    spec = known[name]
+    if not spec.applies(vars(options)):
+        raise UserError(f"{name} plays no part with the other settings.", "a name of the list.", "answer again.")
+    if name == names[1]:
+        return {name: spec.parse(words[-1])}
+    console.say(f"  {spec.help}", needed=True)
+    asked = dataclasses.replace(spec, ask=name.replace("_", " ").capitalize())
+    return {name: question(asked, vars(options)[name])}
+
+
+def _example(options: Any) -> str:
+    specs = offered(options)
+    spec = next((spec for spec in specs if not spec.ask), specs[0])
+    return f"{spec.name} {show(spec.default)}"
