@@ -1,7 +1,9 @@
 """A review of a drawn clip: planted faults come first, the untouched clip has none, nothing is measured twice."""
 
 import json
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,12 +19,14 @@ from facewright.core.workspace import Workspace
 from facewright.extract.log import ExtractionLog
 from facewright.extract.open_frames import open_frames
 from facewright.faces.faceset import load_faceset
+from facewright.faces.occlusion import occlusion_text
+from facewright.faces.record import save_face
 from facewright.review.findings import FindingKind
 from facewright.review.ranking import worst_first
 from facewright.review.report import read_review, review_file
 from facewright.review.session import glance, review
 from review.drawn_clip import StubModels, convert, draw_stranger, fill
-from review.faults import AFTER, BEFORE, Place, choose, rewrite, single_faces
+from review.faults import AFTER, BEFORE, Place, choose, hole, rewrite, single_faces
 
 FRAMES = 60
 MARK = b"compositeWithTrainedAlgorithmicMedia"
@@ -111,6 +115,20 @@ def test_the_command_lists_draws_and_writes(faulty, capsys):
     assert [one["name"] for one in known] == list(report.frames)
     scores = [one["score"] for one in known]
     assert min(scores) >= 1 and all(one["kinds"] and len(one["kinds"]) == len(one["reasons"]) for one in known)
+
+
+def test_what_lies_before_a_face_is_no_hole(workspace):
+    fill(workspace, 24)
+    (face,) = [one for one in single_faces(workspace) if one.stem == "00012"]
+    place = Place(workspace, face)
+    hole(place, np.random.default_rng(1))
+    assert FindingKind.HOLE in {one.name: one.kinds for one in review(workspace, StubModels()).scores}["00012.png"]
+    kept = np.abs(read_image(place.result).astype(int) - read_image(place.frame)).sum(axis=2) < 3
+    covered = cv2.dilate(face.record.cut(np.uint8(255 * kept[..., None].repeat(3, 2)))[..., 0], np.ones((9, 9)))
+    record = replace(face.record, occlusion=occlusion_text(np.float32(covered) / 255))
+    save_face(face.path, face.record.cut(read_image(place.frame)), record)
+    found = {one.name: one.kinds for one in review(workspace, StubModels()).scores}
+    assert FindingKind.HOLE not in found["00012.png"] and FindingKind.UNTOUCHED not in found["00012.png"]
 
 
 def test_of_frames_with_the_same_fault_one_line_is_said(workspace, capsys):

@@ -8,7 +8,7 @@ import numpy as np
 
 from facewright.convert.every_face import faces_side
 from facewright.convert.last_run import same_options
-from facewright.convert.masks import DstFace
+from facewright.convert.masks import DstFace, RecordMask
 from facewright.convert.matching import Matched, found_in, match_faces, without_copies
 from facewright.convert.plan import Job
 from facewright.core.contents import Contents
@@ -18,7 +18,7 @@ from facewright.core.hints import hint
 from facewright.core.images import IMAGE_EXTENSIONS
 from facewright.core.workspace import Workspace
 from facewright.faces.faceset import load_faceset
-from facewright.faces.record import EMBEDDING
+from facewright.faces.record import EMBEDDING, FaceRecord
 from facewright.faces.tracks import Sighting
 from facewright.review.scores import Numbers
 
@@ -107,9 +107,14 @@ def open_clip(workspace: Workspace, contents: Contents) -> Clip:
 def _frame(path: Path, result: Path | None, matched: Matched) -> ClipFrame:
     files = tuple(matched.groups.get(path.stem, ()))
     shape = matched.changed.get(path.stem)
-    faces = tuple(DstFace(file.record.frame_landmarks, None, shape and found_in(file, shape)) for file in files)
     records = [file.record for file in files]
-    return ClipFrame(path, result, faces, tuple(KnownFace(one.pose[:2], one.person) for one in records))
+    found = [shape and found_in(file, shape) for file in files]
+    faces = [DstFace(one.frame_landmarks, None, there, _cover(one)) for one, there in zip(records, found, strict=True)]
+    return ClipFrame(path, result, tuple(faces), tuple(KnownFace(one.pose[:2], one.person) for one in records))
+
+
+def _cover(record: FaceRecord) -> RecordMask | None:
+    return RecordMask(record.occlusion, record.matrix, record.size) if record.occlusion else None
 
 
 def clip_of(jobs: Sequence[Job]) -> Clip:

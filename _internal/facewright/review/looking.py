@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewright.annotate.face import square_of
+from facewright.convert.masks import DstFace
 from facewright.convert.matching import faces_there
 from facewright.core import console
 from facewright.core.contents import Contents
@@ -24,7 +25,6 @@ from facewright.core.workspace import Side
 from facewright.extract.detectors.base import Box
 from facewright.extract.embedding import EMBED_BATCH, Embedder, chip
 from facewright.extract.landmarkers.base import Landmarker
-from facewright.faces.align import Points
 from facewright.review.clip import ClipFrame
 from facewright.review.measuring import VERSION, FaceMeasures, measure_converted, read_measures
 
@@ -91,9 +91,10 @@ def measure_frames(
 
 
 def frame_key(frame: ClipFrame, contents: Contents) -> str:
-    """Return what the measures of a frame depend on, as a hash: the frame, its result, where its faces lie."""
+    """Return what the measures of a frame depend on, as a hash: frame, result, where faces lie, what covers them."""
     parts: list[Any] = [VERSION, contents.of(frame.path), contents.of(frame.result) if frame.result else ""]
     parts += [np.asarray(face.landmarks, float).round(3).tolist() for face in frame.faces]
+    parts += [face.occlusion and [face.occlusion.text, face.occlusion.matrix.round(6).tolist()] for face in frame.faces]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -119,16 +120,15 @@ def _look(frame: ClipFrame, key: str, landmarker: Landmarker) -> _Looked:
     chips: list[Image | None] = []
     for face in frame.faces:
         there = faces_there(dst, [face])
-        points = there[0].landmarks if there else None
-        measures.append(None if points is None else _measured(result, dst, points, landmarker))
-        chips.append(None if points is None else chip(result, points))
+        measures.append(_measured(result, dst, there[0], landmarker) if there else None)
+        chips.append(chip(result, there[0].landmarks) if there else None)
     return _Looked(frame, key, tuple(measures), tuple(chips))
 
 
-def _measured(result: Image, dst: Image, points: Points, landmarker: Landmarker) -> FaceMeasures:
-    square = square_of(np.asarray(points, np.float32))
+def _measured(result: Image, dst: Image, face: DstFace, landmarker: Landmarker) -> FaceMeasures:
+    square = square_of(np.asarray(face.landmarks, np.float32))
     found = landmarker.find(result, Box(*square.rect, 1.0, square.roll))
-    return measure_converted(result, dst, points, found, None)
+    return measure_converted(result, dst, face, found, None)
 
 
 def _embedded(looked: Iterable[_Looked], embedder: Embedder) -> Iterator[tuple[_Looked, MeasuredFaces]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewright.convert.masks import DstFace, cover_of
 from facewright.core.images import Image
 from facewright.core.json_data import BadJson, either, fields, list_of, nothing, number, text
 from facewright.evaluate.measures import landmark_error
@@ -15,9 +16,10 @@ from facewright.faces.align import FaceType, Points, align_matrix, cut, transfor
 from facewright.faces.mask import hull_mask
 from facewright.faces.record import embedding_text, read_embedding
 
-VERSION = 1  # goes up when the same images give other numbers
+VERSION = 2  # goes up when the same images give other numbers
 BLOCKS, BLOCK_PX = 10, 8  # of the half face: blocks in a row, side of one
 INSIDE = 0.9  # share of a block that lies in the hull, for it to count
+COVERED = 0.05  # and of what lies before the face, for it not to: the conversion leaves that as it is
 LEAST_DETAIL = 1e-3
 DECIMALS = 4
 
@@ -97,17 +99,17 @@ def _vector(coded: str) -> Vector:
 
 
 def measure_converted(
-    result: Image, dst: Image, landmarks: Points, found: Points | None, seen: Vector | None
+    result: Image, dst: Image, face: DstFace, found: Points | None, seen: Vector | None
 ) -> FaceMeasures:
     """Measure one face.
 
     Args:
         result, dst: (h, w, 3) uint8 BGR of one size: the converted frame, and the frame itself.
-        landmarks: (68, 2) in dst.
+        face: As it lies in dst.
         found: (68, 2) as a landmarker finds them in the result; None without.
         seen: (128,) embedding of the face in the result; None without.
     """
-    region = face_region(landmarks, (dst.shape[0], dst.shape[1]))
+    region = face_region(face.landmarks, (dst.shape[0], dst.shape[1]))
     after, before = lab_of(result, region), lab_of(dst, region)
     if not region.mask.any():
         colour, sharpness = np.full(3, np.nan), float("nan")
@@ -119,24 +121,30 @@ def measure_converted(
         colour,
         border_step(after, before, region),
         sharpness,
-        float("nan") if found is None else landmark_error(found, landmarks),
-        block_changes(result, dst, landmarks),
+        float("nan") if found is None else landmark_error(found, face.landmarks),
+        block_changes(result, dst, face),
         seen,
     )
 
 
-def block_changes(result: Image, dst: Image, landmarks: Points) -> Numbers:
-    """Return the mean difference in each block of the half face, (100,), levels of 255; NaN outside of the hull.
+def block_changes(result: Image, dst: Image, face: DstFace) -> Numbers:
+    """Return the mean difference in each block of the half face, (100,), levels of 255.
+
+    NaN outside of the hull, and where the face's record says that something lies before it.
 
     Args:
-        result, dst, landmarks: As in `measure_face`.
+        result, dst, face: As in `measure_converted`.
     """
     side = BLOCKS * BLOCK_PX
-    matrix = align_matrix(landmarks, FaceType.HALF, side)
+    matrix = align_matrix(face.landmarks, FaceType.HALF, side)
     faces = [np.asarray(cut(frame, matrix, side), np.float64) for frame in (result, dst)]
-    hull = hull_mask(transform_points(landmarks, matrix), (side, side))
+    hull = hull_mask(transform_points(face.landmarks, matrix), (side, side))
     changes = _block_means(np.abs(faces[0] - faces[1]).mean(axis=2))
-    return np.where(_block_means(hull) >= INSIDE, changes, np.nan).ravel()
+    counted = _block_means(hull) >= INSIDE
+    cover = cover_of(face, matrix, side)
+    if cover is not None:
+        counted &= _block_means(cover) < COVERED
+    return np.where(counted, changes, np.nan).ravel()
 
 
 def _block_means(image: NDArray[np.floating]) -> Numbers:
