@@ -28,6 +28,7 @@ from facewright.video.codecs import CODECS
 from facewright.video.frames import VideoFrames
 from facewright.video.probe import probe
 from models.small_dfm import write_dfm
+from strangers import longest_file
 
 INTERNAL = Path(__file__).resolve().parents[2] / "_internal"
 FACES = range(3, 25)  # frames with a face; the others have none
@@ -212,3 +213,12 @@ def test_files_that_do_not_fit(workspace, tmp_path, dfm, files):
     with pytest.raises(UserError):
         swap.run(workspace, swap.Options(files=files, dfm=dfm))
     assert video.exists() and not (tmp_path / "r.mp4").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits no file's length")
+def test_full_disk_while_a_segment_is_encoded(workspace, clip, dfm, tmp_path, capsys):
+    target = tmp_path / "result.mp4"
+    with longest_file(2000):  # the log file is full, too
+        assert run(workspace, clip, target, dfm, "-q") == 1
+    assert "could not be written" in "".join(capsys.readouterr()) and not target.exists()
+    assert run(workspace, clip, target, dfm) == 0 and len(images(target)) == 30

@@ -64,7 +64,8 @@ def log_file(root: Path, command: str, header: Sequence[str]) -> Iterator[Path |
         raise
     finally:
         LOG.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # a full disk: what it did not take must not hide the command's own words
+            handler.close()
 
 
 def versions() -> str:
