@@ -170,9 +170,13 @@ def test_fix_fills_in_too_and_names_what_was_made(
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     extract(gappy, max_gap=0)
+    (gappy.dst.frames_dir / "notes.psd").write_text("mine")
+    capsys.readouterr()
     fix_faces.run(gappy, fix_faces.Options(side="dst"), Models())
     assert origins(gappy) == dict.fromkeys(MISSED, "filled")
-    assert f"made from the frames around: {len(MISSED)} (00005.png" in capsys.readouterr().out
+    told = "".join(capsys.readouterr())
+    assert f"made from the frames around: {len(MISSED)} (00005.png" in told
+    assert told.count("notes.psd") == 1, "the frames are listed once"
 
 
 def test_longer_gaps_and_the_ends_of_a_track_stay(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,7 @@ from facewright.extract.second_search import passes, search_again
 from facewright.extract.session import mend_after_search
 from facewright.extract.side_run import ModelLoader, SideRun, open_side
 from facewright.extract.smooth_side import smooth_side
+from facewright.extract.sources import FolderSource
 from facewright.extract.unmend import undo_all, undo_stopped
 from facewright.extract.verdict import say_verdict
 
@@ -100,6 +101,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     console.heading(f"Frames of {side.name} that need a look")
     with open_side(workspace, side, models) as side_run:
         frames = frames_to_search(side, or_video=False)
+        side_run.frames = FolderSource(side, listed=frames)
         if side_run.log.settings is None:
             raise UserError(
                 f"The faces of {side.name} were not extracted yet.",

@@ -11,7 +11,7 @@ nothing need no look. A track that a kill left half done is looked at anew, so t
 that are there already are looked at without a new search, and a side that is done costs nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -59,7 +59,7 @@ def find_covers(run: SideRun, options: CoverOptions) -> None:
     if lacking := sum(record.frame not in there for record in new):
         faces = console.counted(lacking, "face")
         console.say(f"Hands are looked for in the frames; those of {faces} are not in {run.side.frames_dir}.")
-    tracks = [_begun_anew(track) for track in _tracks(run) if any(_sampled(track))]
+    tracks = [_begun_anew(track) for track in _tracks(run, there) if any(_sampled(track))]
     if not tracks:
         return
     try:
@@ -79,13 +79,13 @@ def find_covers(run: SideRun, options: CoverOptions) -> None:
         console.say(f"Hands found in front of {console.counted(found, 'face')}; the faces carry masks of them.")
 
 
-def _tracks(run: SideRun) -> Iterator[Track]:
-    """Yield the faces by track, a limited number at once; each photo is one of its own.
+def _tracks(run: SideRun, there: Container[str]) -> Iterator[Track]:
+    """Yield the faces whose frames are there by track, a limited number at once; each photo is one of its own.
 
     In an aligned image alone a cheek looks like a palm: of 9 faces that came straight from a video 4 got masks so,
     while of 25 hands at a chin 8 were found. What comes without its frame is left as it is.
     """
-    followed, there = run.followed(), run.frames.names(run.log)
+    followed = run.followed()
     tracks = followed.tracks if is_video(run.side, run.log) else [[index] for index in range(len(followed.files))]
     for track in tracks:
         faces = [

@@ -74,18 +74,24 @@ class SearchSource(Protocol):
 
 @dataclass
 class FolderSource:
-    """Frames on disk."""
+    """Frames on disk.
+
+    Attributes:
+        listed: All of them, where they were listed already: what is left out was named then.
+        frames: The chosen ones.
+    """
 
     side: Side
     every: int = 1
     straight: bool = False
     ahead: int = READ_AHEAD
     video: str = ""
-    frames: list[Path] = field(default_factory=list)
+    listed: Sequence[Path] | None = None
+    frames: Sequence[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """List the frames."""
-        self._all = frames_to_search(self.side)
+        self._all = frames_to_search(self.side) if self.listed is None else self.listed
         self.frames = self._all[:: self.every]
         self.video = video_of_frames(self.side)
 
