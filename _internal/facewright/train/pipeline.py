@@ -131,7 +131,7 @@ def train(workspace: Workspace, options: TrainOptions, model_options: Any = None
                 session, samplers, sampling, settings, options, make, start, stages, gpu_count(device.device), held
             )
             result = _run_loop(rounds, options)
-            if of_usual_size(session.options) and not session.model.people:
+            if _is_usual(session):
                 size = session.notes["batch"]
                 note_step_time(session.kind, size, device.device.describe(), result.milliseconds, result.steps)
         print_ending(session, result, preview=options.preview, pretrain=bool(options.pretrain))
@@ -259,10 +259,15 @@ def _recipe_rows(stages: Stages | None) -> list[tuple[str, str]]:
 
 def _time_rows(session: TrainingSession, options: TrainOptions) -> list[tuple[str, str]]:
     """Return how long it takes, where that is known."""
-    known = step_times().get(session.kind) if of_usual_size(session.options) else None
+    known = step_times().get(session.kind) if _is_usual(session) else None
     if known is None or not options.target_iter:
         return []
     return [("time", known.describe(max(0, options.target_iter - session.iteration)))]
+
+
+def _is_usual(session: TrainingSession) -> bool:
+    """Whether an iteration takes as long as one of its kind does, by which times are known."""
+    return of_usual_size(session.options) and not session.model.people
 
 
 def _mask_rows(faces: FaceStreams, options: TrainOptions) -> list[tuple[str, str]]:
