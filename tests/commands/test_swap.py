@@ -15,6 +15,7 @@ import pytest
 
 from clips import X264, beep, ffmpeg, pts_of
 from commands.convert_runs import add_face
+from disks import longest_file
 from extract.squares import SquareModels, Squares
 from facewright import cli
 from facewright.commands import swap
@@ -28,7 +29,6 @@ from facewright.video.codecs import CODECS
 from facewright.video.frames import VideoFrames
 from facewright.video.probe import probe
 from models.small_dfm import write_dfm
-from strangers import longest_file
 
 INTERNAL = Path(__file__).resolve().parents[2] / "_internal"
 FACES = range(3, 25)  # frames with a face; the others have none

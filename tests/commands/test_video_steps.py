@@ -32,6 +32,7 @@ from clips import (
     variable_clip,
     variable_times,
 )
+from disks import longest_file
 from facewright.commands import clear, cut_video, extract_frames, make_video
 from facewright.core.errors import UserError
 from facewright.core.images import read_image, write_image
@@ -39,7 +40,6 @@ from facewright.core.options import resolve
 from facewright.core.workspace import Workspace
 from facewright.marking.provenance import container_tags
 from facewright.video.probe import probe, read_video_tags
-from strangers import longest_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

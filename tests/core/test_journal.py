@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from disks import longest_file
 from facewright.core.errors import UserError
 from facewright.core.journal import Journal, read_journal
-from strangers import longest_file, needs_pipes
+from strangers import needs_pipes
 
 
 def test_the_last_entry_of_an_item_counts(tmp_path: Path) -> None:
