@@ -27,6 +27,7 @@ from facewright.extract.hands import LICENCE as HANDS
 from facewright.extract.landmarkers.base import landmarker_specs
 from facewright.facesets.sort_base import methods
 from facewright.models.registry import model_classes
+from facewright.models.spec import ModelSpec
 from facewright.review.keys import HELP as REVIEW_HELP
 from facewright.train.model_advice import WHICH
 from facewright.ui.events import HELP
@@ -41,8 +42,10 @@ def tables() -> dict[str, str]:
         "scripts": _table(("Script", "What it does"), [(f"`{n}`", _help_of(line)) for n, line in SCRIPTS.items()]),
         "commands": _table(("Command", "What it does"), [(f"`{n}`", commands.summary(n)) for n in commands.modules]),
         "exit codes": _table(("Exit code", "What it means"), [(str(code), text) for code, text in EXIT_CODES.items()]),
-        "models": _table(("Model", "What it is for", "Face", "Million parameters", "Memory of a training"), _models()),
-        "which model": _table(("You have", "Take", "How long"), [_coded(row) for row in WHICH]),
+        "models": _table(
+            ("Model", "What it is for", "Face", "Million parameters", "Memory", "An iteration"), _models()
+        ),
+        "which model": _table(("You have", "Take", "How long", "An iteration, no GPU"), [_coded(row) for row in WHICH]),
         "detectors": _table(("Detector", "What it is for"), _detectors()),
         "licences": _table(("Part", "Licence of its weights", "Trained on", "Commercial work"), _licences()),
         "mouse and keys": _table(("Mouse or key", "What it does"), list(HELP)),
@@ -111,17 +114,24 @@ def _models() -> list[tuple[str, ...]]:
             f"{entry.resolution}" if entry.output_side() == entry.resolution else f"{entry.resolution} → {entry.output}"
         )
         counts = [f"{count / 1e6:.1f}" + ("" if v == "full" else f" ({v})") for v, count in entry.parameters.items()]
-        memory = [f"{size:.1f} GiB at batch {batch}" for batch, size in entry.memory.items()]
-        rows.append((f"`{name}`", entry.title, f"{entry.face_type}, {side} px", ", ".join(counts), ", ".join(memory)))
+        memory = f"{entry.memory:.1f} GiB"
+        kind = f"{entry.face_type}, {side} px"
+        rows.append((f"`{name}`", entry.title, kind, ", ".join(counts), memory, _iteration(entry)))
     return rows
 
 
 def _coded(row: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a row with the names of models as code, and the document that it names as a link."""
+    """Return a row with the names of models as code, the document that it names as a link, and times of iterations."""
     names = re.compile(rf"\b({'|'.join(sorted(model_classes(), key=len, reverse=True))})\b(?! frame)")
     what, which, how_long = row
-    linked = re.sub(r"see (docs/\S+)", r"[\1](\1)", which)
-    return what, names.sub(r"`\1`", linked.partition("[")[0]) + "".join(linked.partition("[")[1:]), how_long
+    words, opening, link = re.sub(r"see (docs/\S+)", r"[\1](\1)", which).partition("[")
+    times = dict.fromkeys(_iteration(model_classes()[name]) for name in names.findall(words))
+    return what, names.sub(r"`\1`", words) + opening + link, how_long, " or ".join(times)
+
+
+def _iteration(model: type[ModelSpec]) -> str:
+    """Return what an iteration takes on two cores, which share the processor time that was measured."""
+    return f"{model.seconds / 2:.1f} s"
 
 
 def _detectors() -> list[tuple[str, str]]:

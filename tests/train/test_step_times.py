@@ -24,7 +24,7 @@ def test_what_was_trained_here_is_known_and_others_are_estimated():
     assert "10 min" in times["quick"].describe(4000)
     df = model_class("df")
     assert not times["df"].measured
-    wanted = 150.0 * df.cost * df.default_batch / (model_class("quick").cost * 8)
+    wanted = 150.0 * df.seconds * df.default_batch / (model_class("quick").seconds * 8)
     assert times["df"].milliseconds == pytest.approx(wanted)
     note_step_time("df", 4, "CPU", 2000.0, steps=100)
     assert step_times()["df"].milliseconds == 2000.0

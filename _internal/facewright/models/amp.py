@@ -36,8 +36,8 @@ class AMP(SAEHD):
     morphs = True
     gan_sides = ("src", "dst")
     parameters = MappingProxyType({"full": 101_345_195})
-    memory = MappingProxyType({4: 3.5})
-    cost = 56.0
+    memory = 3.8
+    seconds = 8.2
 
     @dataclass(frozen=True)
     class Options(SAEHD.Options):

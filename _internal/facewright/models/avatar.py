@@ -34,8 +34,8 @@ class AVATAR(FaceModel):
     converter = ConverterDefaults(erode=0, blur=0)
     default_batch = 4
     parameters = MappingProxyType({"full": 89_428_183})
-    memory = MappingProxyType({4: 2.8})
-    cost = 35.0
+    memory = 2.6
+    seconds = 6.8
     batches = MappingProxyType({3.5: 8, 4: 8, 5: 12, 6: 16, 7: 24, 8: 32, 9: 48})
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:

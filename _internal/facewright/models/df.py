@@ -18,8 +18,8 @@ class DF(InTurn):
     converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 138_400_520})
-    memory = MappingProxyType({4: 3.7})
-    cost = 44.0
+    memory = 3.8
+    seconds = 8.3
     batches = MappingProxyType({4.5: 16, 5: 16, 6: 16, 7: 16, 8: 24, 9: 24, 10: 32, 11: 32, 12: 32, 13: 48})
 
     def build(self) -> dict[str, Any]:

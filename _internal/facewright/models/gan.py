@@ -44,8 +44,8 @@ class GAN(SharedEncoder):
     reported = ("src", "dst", "critics")
     default_batch = 8
     parameters = MappingProxyType({"full": 96_666_378})
-    memory = MappingProxyType({4: 2.4})
-    cost = 7.6
+    memory = 2.6
+    seconds = 1.7
 
     @dataclass(frozen=True)
     class Options(ModelOptions):

@@ -18,7 +18,8 @@ class H128(SharedEncoder):
     converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 138_400_520, "light": 55_918_600})
-    memory = MappingProxyType({4: 3.4})
+    memory = 3.5
+    seconds = 8.0
     batches = MappingProxyType({2.5: 2, 3: 2, 4: 4, 5: 8, 6: 8, 7: 16, 8: 16, 9: 24, 10: 24, 11: 32, 12: 32, 13: 48})
     light_below = 5.0
     Options = LightOptions

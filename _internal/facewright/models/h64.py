@@ -18,8 +18,8 @@ class H64(SharedEncoder):
     converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 112_753_288, "light": 44_507_144})
-    memory = MappingProxyType({4: 2.6})
-    cost = 9.0
+    memory = 2.9
+    seconds = 1.8
     batches = MappingProxyType({1.5: 2, 2: 2, 3: 8, 4: 16, 5: 24, 6: 32, 7: 40, 8: 48})
     light_below = 4.0
     Options = LightOptions

@@ -24,8 +24,8 @@ class LIAEF128(InTurn):
     converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 136_056_068})
-    memory = MappingProxyType({4: 4.0})
-    cost = 53.0
+    memory = 4.1
+    seconds = 10.1
     batches = MappingProxyType({4.5: 4, 5: 4, 6: 8, 7: 12, 8: 16, 9: 20, 10: 24, 11: 24, 12: 32, 13: 48})
 
     def build(self) -> dict[str, Any]:

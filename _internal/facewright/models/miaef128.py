@@ -30,8 +30,8 @@ class MIAEF128(InTurn):
     converter = replace(CONVERTER_DEFAULTS[face_type], masked_hist_match=False)
     default_batch = 4
     parameters = MappingProxyType({"full": 157_899_141})
-    memory = MappingProxyType({4: 4.2})
-    cost = 55.0
+    memory = 4.4
+    seconds = 10.4
     batches = MappingProxyType({4.5: 4, 5: 4, 6: 8, 7: 12, 8: 16, 9: 20, 10: 24, 11: 24, 12: 32, 13: 48})
 
     def samples(self, side: str = "src") -> tuple[Sample, ...]:

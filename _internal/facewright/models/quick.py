@@ -64,8 +64,8 @@ class Quick(SharedEncoder):
     default_batch = 4
     batches = MappingProxyType({1: 4, 2: 8})
     parameters = MappingProxyType({"full": 7_824_800})
-    memory = MappingProxyType({4: 0.9})
-    cost = 1.0
+    memory = 0.9
+    seconds = 0.2
     iterations = (1_000, 4_000)  # the second is what quickstart trains
 
     @dataclass(frozen=True)

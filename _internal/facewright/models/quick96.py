@@ -33,8 +33,8 @@ class Quick96(SharedEncoder):
     converter = CONVERTER_DEFAULTS[face_type]
     default_batch = 4
     parameters = MappingProxyType({"full": 38_294_330})
-    memory = MappingProxyType({4: 1.7})
-    cost = 7.0
+    memory = 1.7
+    seconds = 1.7
     _iterations: int | None = None
 
     def build(self) -> dict[str, Any]:

@@ -101,8 +101,8 @@ class SAEHD(SharedEncoder):
     default_batch = 4
     gan_sides: ClassVar[tuple[str, ...]] = ("src",)  # whose made faces a GAN judges
     parameters = MappingProxyType({"full": 82_376_555})
-    memory = MappingProxyType({4: 3.0})
-    cost = 17.0
+    memory = 3.2
+    seconds = 3.5
 
     @dataclass(frozen=True)
     class Options(ModelOptions):

@@ -109,10 +109,9 @@ class ModelSpec(ABC):
         converter: Its converter defaults.
         default_batch: Faces per stream and iteration.
         parameters: Name of the version ("full", "light") -> number of parameters.
-        memory: Faces per stream and iteration -> GiB that training the full version took on a processor, in float32;
-            measured with tests/benchmarks/models.py.
-        cost: Processor time that a face of an iteration takes, src and dst together, as a multiple of QUICK's; 0 where
-            that was not measured. Measured with tests/benchmarks/models.py.
+        memory, seconds: GiB that training the full version took at most, its engine included, and processor time of an
+            iteration, all cores together, with 4 faces a side in bfloat16 on AMD Zen 4 (2024); measured with
+            tests/benchmarks/models.py.
         iterations: After how many there is a first look at the swap, and a finished one: an assumption that nothing
             here has measured, by which the question for the model tells the time.
         batches: Memory of the device in GiB -> faces per stream and iteration; see `batch_for`.
@@ -135,8 +134,8 @@ class ModelSpec(ABC):
     converter: ConverterDefaults
     default_batch: ClassVar[int] = 8
     parameters: ClassVar[Mapping[str, int]]
-    memory: ClassVar[Mapping[int, float]] = MappingProxyType({})
-    cost: ClassVar[float] = 0.0
+    memory: ClassVar[float]
+    seconds: ClassVar[float]
     iterations: ClassVar[tuple[int, int]] = (10_000, 100_000)
     batches: ClassVar[Mapping[float, int]] = MappingProxyType({})
     light_below: ClassVar[float] = 0.0

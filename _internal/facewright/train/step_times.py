@@ -64,11 +64,10 @@ def step_times() -> dict[str, StepTime]:
     """
     kinds, noted = model_classes(), {kind: entry for kind, entry in _noted().items() if kind in model_classes()}
     known = {kind: StepTime(float(entry["milliseconds"]), measured=True) for kind, entry in noted.items()}
-    costs = {kind: kinds[kind].cost * entry["batch"] for kind, entry in noted.items()}
     for kind, model in kinds.items():
-        near = min((k for k in costs if costs[k] > 0), key=lambda k: abs(costs[k] - model.cost), default=None)
-        if kind not in known and near and model.cost:
-            share = model.cost * model.default_batch / costs[near]
+        near = min(noted, key=lambda k: abs(kinds[k].seconds - model.seconds), default=None)
+        if kind not in known and near:
+            share = model.seconds * model.default_batch / (kinds[near].seconds * noted[near]["batch"])
             known[kind] = StepTime(float(noted[near]["milliseconds"]) * share, measured=False)
     return known
 
