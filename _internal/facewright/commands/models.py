@@ -67,6 +67,7 @@ def _import(workspace: Workspace, options: Options) -> ModelsResult:
         if model.kind == MASK_MODEL:
             console.say(f"To write its masks into the faces:{hint('mask --side dst --action apply')}")
         else:
+            console.say(f"To train it on:{hint('train --name', model.name)}")
             console.say(f"To convert with it:{hint('convert --model', model.name)}")
     listed = tuple(model.name for model in list_saved_models(workspace.model_dir))
     return ModelsResult(listed, tuple(model.name for model in found))

@@ -32,7 +32,7 @@ class ModelChoice:
 
     model: str = option(
         "quick" if "quick" in MODELS else next(iter(MODELS)),
-        "Network of the model.",
+        "Network of the model. One that is there already goes on by its --name.",
         choices=MODELS,
         ask="Model",
         explain=explain_models,
