@@ -138,6 +138,19 @@ def test_a_blurred_hand_counts_beside_a_clear_one(clip):
     assert all(is_covered(records[number]) for number in range(16, 22))
 
 
+def test_a_hand_of_which_only_a_part_is_found_is_covered_as_far_as_it_goes(clip):
+    class Partly(DrawnHands):
+        """Its points lie on the root of the hand alone."""
+
+        def find(self, image, landmarks):
+            number = int(image[0, 0, 0])
+            found = super().find(image, landmarks)
+            return [replace(hand, points=np.float32((hand_at(number) + hand_at(number)[0]) / 2)) for hand in found]
+
+    covered = {number: covered_share(record) for number, record in look(clip, Partly()).items()}
+    assert all(covered[number] > 0.15 for number in WITH_HAND)  # the whole hand covers 0.19 or more
+
+
 def test_a_second_run_looks_at_nothing_and_changes_nothing(clip):
     before = look(clip, DrawnHands())
     again = DrawnHands()

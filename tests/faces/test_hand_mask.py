@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drawn_hands import draw_face, draw_hand, face_points, hand_points
+from drawn_hands import SKIN, draw_face, draw_hand, face_points, hand_points
 from facewright.faces.hand_mask import SIDE, Reference, hand_cover, hand_shape, to_lab
 from facewright.faces.mask import hull_mask
 
@@ -14,11 +14,11 @@ NOWHERE, EVERYWHERE = np.zeros((SIDE, SIDE), np.float32), np.ones((SIDE, SIDE), 
 HAND = hand_points((110, 125), 30, -40)
 
 
-def face(seed=0, light=0, hand=None):
+def face(seed=0, light=0, hand=None, skin=SKIN):
     image = np.full((SIDE, SIDE, 3), 200, np.uint8)
     draw_face(image, POINTS, seed)
     if hand is not None:
-        draw_hand(image, hand)
+        draw_hand(image, hand, skin)
     return np.clip(cv2.GaussianBlur(image, (0, 0), 0.8).astype(int) + light, 0, 255).astype(np.uint8)
 
 
@@ -53,32 +53,45 @@ def test_points_far_away_or_at_one_place_draw_hardly_anything(points):
 
 def test_what_differs_from_the_persons_other_faces_is_the_hand():
     assert 0.1 < (truth() & HULL).sum() / HULL.sum() < 0.7
-    found = hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, REFERENCES) > 0
+    found = hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, NOWHERE, REFERENCES) > 0
     assert overlap(found, truth()) > 0.8
 
 
 @pytest.mark.parametrize("light", [-25, 25])
 def test_neither_another_light_nor_noise_is_a_hand(light):
-    assert not hand_cover(face(seed=9, light=light), POINTS, EVERYWHERE, NOWHERE, REFERENCES).any()
-    found = hand_cover(face(light=light, hand=HAND), POINTS, EVERYWHERE, NOWHERE, REFERENCES) > 0
+    assert not hand_cover(face(seed=9, light=light), POINTS, EVERYWHERE, NOWHERE, NOWHERE, REFERENCES).any()
+    found = hand_cover(face(light=light, hand=HAND), POINTS, EVERYWHERE, NOWHERE, NOWHERE, REFERENCES) > 0
     assert overlap(found, truth()) > 0.75
 
 
 def test_a_hand_is_only_where_one_can_be():
     area = EVERYWHERE.copy()
     area[:, SIDE // 2 :] = 0
-    found = hand_cover(face(hand=HAND), POINTS, area, NOWHERE, REFERENCES) > 0
+    found = hand_cover(face(hand=HAND), POINTS, area, NOWHERE, NOWHERE, REFERENCES) > 0
     assert not found[:, SIDE // 2 + 5 :].any()
-    assert not hand_cover(face(hand=HAND), POINTS, NOWHERE, NOWHERE, REFERENCES).any()
+    assert not hand_cover(face(hand=HAND), POINTS, NOWHERE, NOWHERE, NOWHERE, REFERENCES).any()
+
+
+def test_what_goes_on_from_a_hand_is_one_too_where_it_is_lighter_than_the_face():
+    """The fist that the other hand holds; but neither the shadow of a hand nor what goes on from none."""
+    lower, shadow = EVERYWHERE.copy(), tuple(0.6 * part for part in SKIN)
+    lower[: SIDE - 50] = 0
+    found = [
+        hand_cover(face(hand=HAND, skin=skin), POINTS, lower, reach, NOWHERE, REFERENCES) > 0
+        for skin, reach in ((SKIN, EVERYWHERE), (SKIN, NOWHERE), (shadow, EVERYWHERE))
+    ]
+    assert overlap(found[0], truth()) > 0.75
+    assert all(one[SIDE - 45 :].any() and not one[: SIDE - 54].any() for one in found[1:])
+    assert not hand_cover(face(hand=HAND), POINTS, NOWHERE, EVERYWHERE, NOWHERE, REFERENCES).any()
 
 
 def test_without_other_faces_the_points_tell():
     shape = hand_shape(HAND, (SIDE, SIDE))
-    found = hand_cover(face(hand=HAND), POINTS, EVERYWHERE, shape, []) > 0
+    found = hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, shape, []) > 0
     assert overlap(found, truth()) > 0.7
-    assert not hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, []).any()
+    assert not hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, NOWHERE, []).any()
 
 
 def test_the_same_face_gets_the_same_mask():
-    one, other = (hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, REFERENCES) for _ in range(2))
+    one, other = (hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, NOWHERE, REFERENCES) for _ in range(2))
     np.testing.assert_array_equal(one, other)

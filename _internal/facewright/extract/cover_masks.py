@@ -100,20 +100,25 @@ def _cover_of(job: Job) -> Cover:
     area = np.zeros((SIDE, SIDE), np.float32)
     for hand in around:
         area = np.maximum(area, _place_of(hand, matrix))
-    shape = np.zeros((SIDE, SIDE), np.float32)
+    shape, reach = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     for hand in own:
         if hand.is_sure:
+            reach = np.maximum(reach, _square_of(hand, matrix))
             shape = np.maximum(shape, hand_shape(transform_points(hand.points, matrix), (SIDE, SIDE)))
     if not (np.maximum(area, shape)[around_hull(landmarks)] > 0.5).any():
         return np.zeros((SIDE, SIDE), np.uint8)  # a hand beside the face: its image need not be read
     alike = most_like(landmarks, references, REFERENCES)
-    return hand_cover(_work_image(file, matrix), landmarks, area, shape, alike)
+    return hand_cover(_work_image(file, matrix), landmarks, area, reach, shape, alike)
 
 
 def _place_of(hand: Hand, matrix: Matrix) -> Mask:
     """Return where a hand can be in the work image: around its points, or in its square where they are not sure."""
     if hand.is_sure:
         return hand_shape(transform_points(hand.points, matrix), (SIDE, SIDE), WIDE)
+    return _square_of(hand, matrix)
+
+
+def _square_of(hand: Hand, matrix: Matrix) -> Mask:
     area = np.zeros((SIDE, SIDE), np.float32)
     corners = np.clip(transform_points(hand.square, matrix), -1e4, 1e4)
     return np.asarray(cv2.fillConvexPoly(area, np.rint(corners).astype(np.int32), 1), np.float32)

@@ -2,11 +2,12 @@
 
 Two things tell. The 21 points of a hand are drawn as capsules (fingers) and a polygon (palm): right where the hand is
 sharp, wrong or missing where it moves, which it does when it comes to a face. And the person's own face, as it looks
-in other frames of the same clip: what differs there, near a hand, is the hand, blurred or not. Both together are the
+in other frames of the same clip: what differs there, near a hand, is the hand, blurred or not. What goes on from there
+as skin that is lighter than the face is a hand too, which was not found: a fist in the other hand. All of it is the
 seed of a segmentation by colour (Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004), which finds the edge.
 
 On 20 frames of three clips with masks drawn manually, IoU inside the hull: the networks' points alone 0.41, with the
-difference 0.58; of 1,696 frames without a hand none gets a mask of 2 % of the hull. The limits below were chosen on
+difference 0.61; of 1,696 frames without a hand none gets a mask of 2 % of the hull. The limits below were chosen on
 these clips: no others were kept aside.
 
 Work images are (SIDE, SIDE): faces as `FaceType.FULL` shows them.
@@ -38,6 +39,9 @@ CHANNEL_WEIGHTS = np.array([0.7, 1.5, 1.5], np.float32)  # of L, a, b: light cha
 SHAKE_PX = 2  # by which landmarks may be off
 # In the weighted Lab units of `difference`: a hand differs by 6 to 12, an uncovered face by 1 to 2.
 WEAK, STRONG, CONFIRMED = 5.0, 8.0, 3.0  # of each pixel, of one at least; on average where a hand was seen
+FAINT = 3.5  # of each pixel of what goes on from a hand
+# Of L and a, more than the face has: what goes on from a hand is skin. Its shadow is darker, a wall less red.
+LIGHTER, REDDER = 0.0, -4.0
 LIGHT_STEP = 2  # px: light is measured at every second pixel
 BLUR = 1.5  # px
 UNSTEADY = 0.5  # how much of what the references differ among each other does not count
@@ -95,7 +99,7 @@ def to_lab(image: Image) -> NDArray[np.float32]:
 
 def difference(
     lab: NDArray[np.float32], inside: NDArray[np.bool_], references: Sequence[Reference], part: Part
-) -> Mask:
+) -> tuple[Mask, NDArray[np.float32]]:
     """Return how much a part of a face differs from references that look like it, in weighted Lab units.
 
     Each reference first gets the face's light; what they differ among each other counts less.
@@ -107,7 +111,7 @@ def difference(
         part: Rows and columns.
 
     Returns:
-        Of the part's size.
+        Of the part's size; and what it has more of L, a and b there, (h, w, 3).
     """
     coarse = inside[::LIGHT_STEP, ::LIGHT_STEP]
     apart = (lab - one.lab for one in references)
@@ -124,7 +128,8 @@ def difference(
             step = (here - around[down : down + height, right : right + width]) * CHANNEL_WEIGHTS
             least = np.minimum(least, np.einsum("yxc,yxc->yx", step, step))
     differs = np.maximum(np.sqrt(least) - UNSTEADY * cv2.GaussianBlur(unsteady, (0, 0), BLUR), 0)
-    return np.asarray(cv2.GaussianBlur(differs.astype(np.float32), (0, 0), BLUR), np.float32)
+    more = cv2.GaussianBlur((here - usual).astype(np.float32), (0, 0), BLUR)
+    return cv2.GaussianBlur(differs.astype(np.float32), (0, 0), BLUR), more
 
 
 def most_like(landmarks: Points, references: Sequence[Reference], count: int) -> list[Reference]:
@@ -145,7 +150,7 @@ def around_hull(landmarks: Points) -> NDArray[np.bool_]:
 
 
 def hand_cover(
-    image: Image, landmarks: Points, area: Mask, shape: Mask, references: Sequence[Reference]
+    image: Image, landmarks: Points, area: Mask, reach: Mask, shape: Mask, references: Sequence[Reference]
 ) -> NDArray[np.uint8]:
     """Return which pixels of a face hands cover.
 
@@ -153,6 +158,8 @@ def hand_cover(
         image: (SIDE, SIDE, 3) uint8 BGR.
         landmarks: (68, 2), in it.
         area: (SIDE, SIDE), over 0.5 where a hand can be.
+        reach: (SIDE, SIDE), over 0.5 where what goes on from a hand is a hand too: no network finds the fist that the
+            other hand holds.
         shape: (SIDE, SIDE), 0..1: the hands that are surely seen, see `hand_shape`.
         references: Uncovered faces that look like this one; none where there are none.
 
@@ -165,11 +172,14 @@ def hand_cover(
     allowed = near & (area > 0.5) | drawn
     seed = drawn.astype(np.uint8)
     if references and allowed.any() and hull.any():
-        part = _part_around(allowed.astype(np.uint8), SHAKE_PX)
-        differs = difference(to_lab(image), hull, references, part)
+        beyond = hull & (reach > 0.5)
+        part = _part_around((allowed | beyond).astype(np.uint8), SHAKE_PX)
+        differs, more = difference(to_lab(image), hull, references, part)
         if drawn.any() and differs[drawn[part]].mean() < CONFIRMED:
             seed[...] = 0  # the face itself was taken for a hand
         seed[part] |= _strong_parts(differs, allowed[part])
+        skin = (more[..., 0] > LIGHTER) & (more[..., 1] > REDDER)
+        seed[part] |= _going_on(seed[part], differs, beyond[part] & skin)
     if np.count_nonzero(seed) < MIN_AREA_PX:
         return np.zeros_like(seed)
     closed = np.asarray(cv2.morphologyEx(seed, cv2.MORPH_CLOSE, _disc(2)), np.uint8)
@@ -185,9 +195,17 @@ def _part_around(mask: NDArray[np.uint8], margin: int) -> Part:
     )
 
 
-def _strong_parts(differs: Mask, allowed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _going_on(seed: NDArray[np.uint8], differs: Mask, allowed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the connected parts beside a seed that differ faintly everywhere and strongly somewhere."""
+    parts = _strong_parts(differs, allowed, FAINT)
+    labels = np.asarray(cv2.connectedComponents(parts)[1])
+    beside = np.setdiff1d(labels[cv2.dilate(seed, _square(1)) > 0], 0)
+    return np.isin(labels, beside).astype(np.uint8)
+
+
+def _strong_parts(differs: Mask, allowed: NDArray[np.bool_], weak: float = WEAK) -> NDArray[np.uint8]:
     """Return the connected parts that differ weakly everywhere and strongly somewhere."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(((differs > WEAK) & allowed).astype(np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(((differs > weak) & allowed).astype(np.uint8))
     highest = np.zeros(count, np.float32)
     np.maximum.at(highest, np.asarray(labels, np.intp).ravel(), differs.ravel())
     kept = (highest > STRONG) & (stats[:, cv2.CC_STAT_AREA] >= MIN_AREA_PX)
