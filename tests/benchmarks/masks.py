@@ -1,51 +1,95 @@
-"""How well masks in faces agree with the labels that somebody drew.
+"""How well masks in faces agree with the labels that somebody drew, and what labels give the mask model.
 
     python tests/benchmarks/masks.py workspace/data_dst/aligned --labels workspace/data_dst/labelled
+    python tests/benchmarks/masks.py FACES --labels FOLDER --learn FOLDER --counts 0 5 20 --target-iter 1200
 
-Faces of both folders are paired by their file names; a label is what `--labels` says of a face by polygons, or by a
-painted or imported mask. Inside the hull: IoU of what is covered, IoU of what is seen, the shares of the hull that
-are covered, wrongly called covered, and missed. For an honest figure the model must not have seen these labels: train
-it on a copy of the workspace without them, or with others.
+Faces are paired by their file names; a label is what `--labels` says of a face by polygons, or by a painted or
+imported mask. Inside the hull: IoU of what is covered, IoU of what is seen, the shares of the hull that are covered,
+wrongly called covered, and missed; for the masks in the faces and for the hands that the extraction has found.
+
+With --learn the mask model is trained anew on a copy of the faces for each of the counts, with so many of that
+folder's labelled faces in their places, evenly chosen by name, and its masks are measured. These faces are to be
+others than those of --labels, and more than 12 frames away from them: a label is carried so far. Faces whose label was
+drawn without looking at what the extraction had found should carry no mask of it, for it counts as part of the label.
 """
 
 import argparse
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "_internal"))
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "_internal"))
 
-from facewright.faces.faceset import FaceFile, load_faceset
-from facewright.faces.mask import decode_mask
-from facewright.faces.visible import is_labelled, record_hull, visible_mask
+from facewright.core.workspace import Workspace  # noqa: E402
+from facewright.faces.faceset import FaceFile, load_faceset  # noqa: E402
+from facewright.faces.mask import Mask, record_plane  # noqa: E402
+from facewright.faces.record import FaceRecord  # noqa: E402
+from facewright.faces.visible import is_labelled, record_hull, uncovered, visible_mask  # noqa: E402
+
+COLUMNS = ("covered", "seen", "share", "wrong", "missed")
 
 
 def main() -> None:
-    """Print a row for each labelled face, and the mean."""
+    """Compare what is there, or train and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("faces", type=Path, help="folder of faces with masks")
-    parser.add_argument("--labels", type=Path, required=True, help="folder with the same faces, labelled")
+    parser.add_argument("faces", type=Path, help="folder of faces")
+    parser.add_argument("--labels", type=Path, required=True, help="folder with some of these faces, labelled")
+    parser.add_argument("--learn", type=Path, help="folder with others of these faces, labelled, to learn from")
+    parser.add_argument("--counts", type=int, nargs="+", default=[0, 5, 20], help="how many of them are learned from")
+    parser.add_argument("--target-iter", type=int, default=1200)
     given = parser.parse_args()
-    masked = {face.path.name: face for face in load_faceset(given.faces).faces}
-    labelled = [face for face in load_faceset(given.labels).faces if is_labelled(face.record)]
-    rows = {face.path.name: measured(masked[face.path.name], face) for face in labelled if face.path.name in masked}
-    print(f"{'face':<20} {'covered':>8} {'seen':>8}   share   wrong  missed")
-    for name, row in rows.items():
-        print(f"{name:<20} {row[0]:8.2f} {row[1]:8.2f}", *(f"{value:7.3f}" for value in row[2:]))
+    compare("hands of the extraction", given.faces, given.labels, hands=True)
+    if given.learn is None:
+        compare("masks in the faces", given.faces, given.labels)
+        return
+    for count in given.counts:
+        with tempfile.TemporaryDirectory() as folder:
+            trained = train_on(Workspace(Path(folder)), given, count)
+            compare(f"mask model, {count} labelled, {given.target_iter} iterations", trained, given.labels)
+
+
+def train_on(workspace: Workspace, given: argparse.Namespace, count: int) -> Path:
+    """Train a mask model with so many labels and apply it; return the folder of the faces."""
+    faces = workspace.dst.aligned_dir
+    shutil.copytree(given.faces, faces)
+    labelled = sorted(face.path for face in load_faceset(given.learn).faces)
+    for place in np.linspace(0, len(labelled) - 1, count).round().astype(int):
+        shutil.copy(labelled[place], faces)
+    target = ("--target-iter", str(given.target_iter), "--no-window")
+    for action in (("train", *target), ("apply",)):
+        words = ("mask", "--workspace", str(workspace.root), "--side", "dst", "--yes", "--action", *action)
+        subprocess.run([sys.executable, str(REPOSITORY / "main.py"), *words], check=True, stdout=subprocess.DEVNULL)
+    return faces
+
+
+def compare(title: str, faces: Path, labels: Path, *, hands: bool = False) -> None:
+    """Print a row for each labelled face, and the mean."""
+    masked = {face.path.name: face for face in load_faceset(faces).faces}
+    labelled = [face for face in load_faceset(labels).faces if is_labelled(face.record)]
+    rows = {
+        face.path.name: measured(masked[face.path.name].record, face, hands=hands)
+        for face in labelled
+        if face.path.name in masked
+    }
+    print(f"{title}\n{'':<20}", *(f"{name:>8}" for name in COLUMNS))
     if rows:
-        mean = np.mean(list(rows.values()), axis=0)
-        print(
-            f"{'mean of ' + str(len(rows)):<20} {mean[0]:8.2f} {mean[1]:8.2f}", *(f"{value:7.3f}" for value in mean[2:])
-        )
+        rows[f"mean of {len(rows)}"] = tuple(np.mean(list(rows.values()), axis=0).tolist())
+    for name, row in rows.items():
+        print(f"{name:<20}", *(f"{value:8.3f}" for value in row), flush=True)
 
 
-def measured(masked: FaceFile, labelled: FaceFile) -> tuple[float, ...]:
-    """Compare a face's mask with its label."""
-    side = masked.record.size
-    hull = record_hull(masked.record, masked.record.landmarks, side) > 0.5
-    mask = None if masked.record.mask is None else decode_mask(masked.record.mask)
-    found = hull & ((np.ones_like(hull) if mask is None else mask) < 0.5)
+def measured(record: FaceRecord, labelled: FaceFile, *, hands: bool) -> tuple[float, ...]:
+    """Compare a face's mask, or the hands that the extraction found, with its label."""
+    side = record.size
+    everything: Mask = np.ones((side, side), np.float32)
+    mask = uncovered(record, everything) if hands else record_plane(record.mask, side)
+    hull = record_hull(record, record.landmarks, side) > 0.5
+    found = hull & ((everything if mask is None else mask) < 0.5)
     truth = hull & (visible_mask(labelled.record, side) < 0.5)
     area = max(int(hull.sum()), 1)
     wrong, missed = (found & ~truth).sum() / area, (truth & ~found).sum() / area
