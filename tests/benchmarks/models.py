@@ -1,6 +1,7 @@
 """Memory and time of a training iteration, model by model, each in a process of its own.
 
     _internal/env/bin/python tests/benchmarks/models.py [--model h64 df] [--batch 4] [--precision float32] [--light]
+    _internal/env/bin/python tests/benchmarks/models.py --model saehd --set resolution=256 archi=df-ud
 
 "memory" is the most that the process ever held, keras and its engine included; "iteration" is the median time of the
 iterations after the first, "processor" the processor time that one took, on all cores together: other programs on the
@@ -8,6 +9,7 @@ machine hardly change it. The batches are noise, made once: no faces are needed.
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
 import subprocess
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--light", action="store_true")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="options of the model")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -38,6 +41,7 @@ def main() -> None:
     for name in given.model:
         flags = ["--batch", str(given.batch), "--steps", str(given.steps), "--precision", given.precision]
         flags += ["--light"] if given.light else []
+        flags += ["--set", *given.set] if given.set else []
         command = [sys.executable, __file__, "--child", "--model", name, *flags]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -60,12 +64,15 @@ def measure(given: argparse.Namespace) -> dict[str, float]:
 
     devices.prepare()
     devices.precision(given.precision)
+    from facewright.core.options import declared
     from facewright.models.registry import model_class
     from facewright.models.spec import LightOptions
 
     kind = model_class(given.model[0])
     options = kind.Options(light="yes" if given.light else "no") if kind.Options is LightOptions else kind.Options()
-    model = kind(options)
+    asked = dict(word.split("=", 1) for word in given.set)
+    values = {spec.name: spec.parse(asked[spec.name]) for spec in declared(kind.Options) if spec.name in asked}
+    model = kind(dataclasses.replace(options, **values))
     rng = np.random.default_rng(0)
     batches = {
         side: {s.name: rng.random((given.batch, s.size, s.size, s.channels), np.float32) for s in model.samples(side)}

@@ -74,6 +74,10 @@ class SharedEncoder(Paths):
     A model that decodes in another way overrides `decode`.
     """
 
+    def encode(self, faces: Any) -> Any:
+        """Return what the encoder gives of faces (b, S, S, 3)."""
+        return self.parts["encoder"](faces)
+
     def decode(self, side: str, code: Any) -> tuple[Any, Any]:
         """Decode as "src", "dst" or one of `people`: image (b, S, S, 3) and mask (b, S, S, 1)."""
         face, mask = self.parts[f"decoder_{side}"](code)
@@ -81,11 +85,11 @@ class SharedEncoder(Paths):
 
     def path(self, side: str, faces: Any) -> tuple[Any, Any]:
         """Encode, decode as the person."""
-        return self.decode(side, self.parts["encoder"](faces))
+        return self.decode(side, self.encode(faces))
 
     def forward(self, src: Any, dst: Any) -> dict[str, Any]:
         """Encode both in one go (large weights are read once), decode each as the person it is."""
-        code = self.parts["encoder"](nn.ops.concatenate([src, dst]))
+        code = self.encode(nn.ops.concatenate([src, dst]))
         count = nn.ops.shape(src)[0]
         src_face, src_mask = self.decode("src", code[:count])
         dst_face, dst_mask = self.decode("dst", code[count:])
@@ -93,7 +97,7 @@ class SharedEncoder(Paths):
 
     def swap_with_own_mask(self, dst: Any) -> tuple[Any, Any, Any]:
         """Encode dst once, decode as both."""
-        code = self.parts["encoder"](dst)
+        code = self.encode(dst)
         return *self.decode("src", code), self.decode("dst", code)[1]
 
     def loss(self, face: dict[str, Any], picture: Any, mask: Any) -> tuple[Any, Any]:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from facewright.nn.blocks import LEAST_SQUARE
+from facewright.nn.layer_calls import LayerCall, trace_calls
 
 OPSET = 12
 IR_VERSION = 7  # of that opset: older programs refuse a newer one
@@ -145,24 +145,14 @@ def _repeat(graph: Graph, picture: NDArray[np.float32], like: str, name: str) ->
     graph.node("Expand", graph.array(picture[None]), shape, output=name)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """How a tensor of a keras model is made: the output number `place` of a layer's call."""
-
-    layer: Any
-    arguments: tuple[Any, ...]
-    outputs: list[Any]
-    place: int
-
-
 class _Walk:
     """The way through a keras model, from an output back to the inputs: only what an output needs is written."""
 
     def __init__(self, graph: Graph, network: Any, inputs: Sequence[Tensor]) -> None:
         self._graph = graph
-        self._made: dict[int, _Made] = {}
-        # The copy shares every layer; what matters is that keras names each call on the way.
-        self._copy = keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=self._record)
+        self._copy, calls = trace_calls(network)
+        # How a tensor is made: by which call, and which of its outputs it is.
+        self._made = {id(tensor): (call, place) for call in calls for place, tensor in enumerate(call.outputs)}
         self._known = {id(tensor): value for tensor, value in zip(self._copy.inputs, inputs, strict=True)}
         self._inner: dict[int, _Walk] = {}
 
@@ -170,30 +160,22 @@ class _Walk:
         """Write all that leads to an output; return it."""
         return self._value(self._copy.outputs[place])
 
-    def _record(self, layer: Any, *arguments: Any, **named: Any) -> Any:
-        result = layer(*arguments, **named)
-        outputs = keras.tree.flatten(result)
-        for place, tensor in enumerate(outputs):
-            self._made[id(tensor)] = _Made(layer, arguments, outputs, place)
-        return result
-
     def _value(self, tensor: Any) -> Tensor:
         if id(tensor) not in self._known:
-            self._known[id(tensor)] = self._written(self._made[id(tensor)])
+            self._known[id(tensor)] = self._written(*self._made[id(tensor)])
         return self._known[id(tensor)]
 
-    def _written(self, made: _Made) -> Tensor:
-        sources = [tensor for tensor in keras.tree.flatten(made.arguments) if isinstance(tensor, keras.KerasTensor)]
-        given = [self._value(source) for source in sources]
+    def _written(self, made: LayerCall, place: int) -> Tensor:
+        given = [self._value(source) for source in made.sources]
         if hasattr(made.layer, "operations"):  # a model inside the model
             call = id(made.outputs[0])
             inner = self._inner.setdefault(call, _Walk(self._graph, made.layer, given))
-            return inner.output(made.place)
+            return inner.output(place)
         kind = type(made.layer).__name__
         if kind not in LAYERS:
             raise NotImplementedError(f"nn/onnx_graph.py does not know the layer {kind} ({made.layer.name})")
-        shape = tuple(made.outputs[made.place].shape)
-        return LAYERS[kind](self._graph, made.layer, given, Call(shape, made.arguments, made.place))
+        shape = tuple(made.outputs[place].shape)
+        return LAYERS[kind](self._graph, made.layer, given, Call(shape, made.arguments, place))
 
 
 @dataclass(frozen=True)
