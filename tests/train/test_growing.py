@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from facewright.nn.saehd_shape import count_parameters
 from facewright.train.recipe import parse_recipe
 from facewright.train.session import TrainingSession
 from facewright.train.stages import check_parts
-from facewright.train.transfer import leave_pretraining
+from facewright.train.transfer import begin_from, leave_pretraining
 from train import tiny
 
 SMALL = {"resolution": 64, "ae_dims": 8, "e_dims": 4, "d_dims": 8, "d_mask_dims": 4}
@@ -58,11 +59,34 @@ def stir(model):
             weight.assign(weight + rng.normal(0, size, weight.shape).astype(np.float32))
 
 
+def remembered(model):
+    """Return what the optimizers know of each weight: network and layer -> an array for each slot."""
+    networks = {**model.parts, **model.critics}
+    return {
+        (name, layer.name, weight.name): [slot.numpy().copy() for slot in step.optimizer.inner.slots(weight).values()]
+        for step in model.steps.values()
+        for name in step.members
+        for layer in networks[name].layers
+        for weight in layer.trainable_variables
+    }
+
+
+def remember(model):
+    """Let the optimizers know something of each weight."""
+    rng = np.random.default_rng(1)
+    for step in model.steps.values():
+        inner = step.optimizer.inner
+        inner.iterations.assign(7)
+        for weight in step.optimizer.known:
+            for slot in inner.slots(weight).values():
+                slot.assign(rng.random(slot.shape, np.float32))
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [
         ("saehd", {"archi": "df-ud", "gan_power": 0.1, "gan_patch_size": 8, "gan_dims": 4}),
-        ("saehd", {"archi": "liae-t"}),
+        ("saehd", {"archi": "liae-t", "optimizer": "rmsprop"}),
         ("amp", {"inter_dims": 8, "face_type": "full"}),
     ],
     ids=lambda value: str(value),
@@ -71,13 +95,20 @@ def test_networks_that_have_grown_draw_what_they_drew(name, more, tmp_path):
     kind = registry.model_class(name)
     session = TrainingSession("hero", kind(kind.Options(**{**SMALL, **more}), seed=3), tmp_path, name, 5)
     stir(session.model)
+    remember(session.model)
     session.save()
+    learned = remembered(session.model)
     face = np.random.default_rng(0).random((1, 4, 4, 3), np.float32).repeat(16, axis=1).repeat(16, axis=2)
     before = session.model.predict(face)
     critics = {critic: np.asarray(weight) for critic, weight in trained.critics_of(session.model).items()}
     session.rebuild(kind.switched(session.options, {"resolution": 128}), ())
     for critic, weight in trained.critics_of(session.model).items():  # what they learned is not lost
         np.testing.assert_array_equal(weight, critics[critic])
+    now = remembered(session.model)
+    assert learned.keys() < now.keys()
+    for weight, slots in now.items():  # the optimizer knows what it knew, and nothing yet of what is new
+        np.testing.assert_array_equal(slots, learned.get(weight, np.zeros_like(slots)))
+    assert {int(step.optimizer.iterations) for step in session.model.steps.values()} == {7}
     session.save_growth()
     model, large = session.model, face.repeat(2, axis=1).repeat(2, axis=2)
     after = model.predict(large)
@@ -111,6 +142,23 @@ def test_a_pretrained_network_may_grow_as_it_begins_with_its_people(tmp_path):
             np.testing.assert_array_equal(now[name], array)
 
 
+def test_a_new_network_of_the_grown_form_starts_from_a_plain_one(tmp_path):
+    kind = registry.model_class("saehd")
+    small = kind.Options(**SMALL, archi="df-t")
+    plain = TrainingSession("hero", kind(small, seed=3), tmp_path, "saehd", 5)
+    saved = plain.save()
+    model = kind(replace(small, resolution=128, inner_resolution=64), seed=4)
+    start = begin_from(model, saved)
+    assert start.parts["encoder"] == (len(model.parts["encoder"].weights),) * 2
+    loaded, all_ = start.parts["decoder_src"]
+    assert loaded == len(plain.model.parts["decoder_src"].weights) < all_
+    for name, part in plain.model.parts.items():
+        for layer in part.layers:
+            if layer.weights:
+                now = model.parts[name].get_layer(layer.name)
+                np.testing.assert_array_equal(layer.kernel, now.kernel)
+
+
 class TestRecipe:
     """The key resolution."""
 
@@ -135,6 +183,12 @@ class TestRecipe:
         assert re.findall(r"resolution = (\d+)", refused.value.fix) == offered
         for side in offered:
             assert kind.switched(options, {"resolution": int(side)}).resolution == int(side)
+
+    def test_no_side_is_offered_that_no_model_has(self):
+        kind = registry.model_class("saehd")
+        with pytest.raises(UserError) as refused:
+            kind.switched(kind.Options(**{**SMALL, "resolution": 352}), {"resolution": 512})
+        assert "704" not in refused.value.fix
 
     def test_other_models_do_not_grow(self):
         assert "resolution" not in parse_recipe(recipe(128), "quick", "a.toml").stages[1].values

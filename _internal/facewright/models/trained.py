@@ -23,6 +23,8 @@ from facewright.nn.checkpoint import Generation, ModelFolder
 from facewright.nn.loading import load_groups, load_variables, read_fitting
 from facewright.nn.saved_models import list_saved_models
 
+HEAD = 2  # variables of an optimizer before those of its weights: iteration and learning rate
+
 
 @dataclass(frozen=True)
 class TrainedModel(ABC):
@@ -120,7 +122,7 @@ def model_arrays(model: Trainable) -> dict[str, dict[str, Any]]:
         "weights": weights_of(model),
         "critics": critics_of(model),
         "optimizer": {
-            f"{key}/{number:04d}" if key else f"{number:04d}": variable
+            _slot_name(key, number): variable
             for key, step in model.steps.items()
             for number, variable in enumerate(step.optimizer.inner.variables)
         },
@@ -138,6 +140,10 @@ def critics_of(model: Trainable) -> dict[str, Any]:
     return _named(model.critics)
 
 
+def _slot_name(key: str, number: int) -> str:
+    return f"{key}/{number:04d}" if key else f"{number:04d}"
+
+
 def _named(networks: Mapping[str, Any]) -> dict[str, Any]:
     return {
         f"{name}/{number:04d}.{variable.name}": variable
@@ -151,7 +157,7 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
 
     Args:
         model: Built with the generation's options, or such that its networks have grown since: what is new in them
-            stays as it was made, and so does the optimizer.
+            stays as it was made, and so does what the optimizer knows of it.
         generation: A whole generation.
         optimizer: Whether critics and the optimizer's state are wanted (training) or not (conversion). What of them
             was of another shape starts over, with a word.
@@ -160,12 +166,16 @@ def load_generation(model: Trainable, generation: Generation, *, optimizer: bool
         UserError: The weights belong to another network.
     """
     grown = has_grown(model, generation)
-    wanted = _places_before_growth(model, generation) if grown else weights_of(model)
+    wanted = weights_of(model)
+    if grown:
+        wanted = {old: wanted[new] for old, new in names_after_growth(model, generation).items()}
     load_variables("weights", wanted, generation.arrays("weights"))
     kept, extra = model.extra_state(), generation.has("extra")
     model.load_extra_state(dict(read_fitting("averages", kept, generation.arrays("extra"))) if kept and extra else {})
     kept = model_arrays(model) if optimizer else {}
-    for name in ("critics",) if grown else ("critics", "optimizer"):
+    if kept and grown:
+        kept["optimizer"] = _slots_before_growth(model, wanted)
+    for name in ("critics", "optimizer"):
         anew = load_groups(kept[name], generation.arrays(name)) if name in kept and generation.has(name) else ()
         if anew:
             whose = ", ".join(group or "the network" for group in anew)
@@ -182,18 +192,49 @@ def has_grown(model: Trainable, generation: Generation) -> bool:
     return any(getattr(before, name) < getattr(model.options, name) for name in growing)
 
 
-def _places_before_growth(model: Trainable, generation: Generation) -> dict[str, Any]:
-    """Return where in a model that has grown the weights of an older generation lie, by their names in that."""
+def names_after_growth(model: Trainable, generation: Generation) -> dict[str, str]:
+    """Return what the weights of an older generation are called in a model that has grown: old name -> new name."""
     with nn.keras.StatelessScope(initialize_variables=False):
         smaller = build_model(generation.state)
-    places: dict[str, Any] = {}
+    names: dict[str, str] = {}
     for name, part in smaller.parts.items():
-        larger = {(layer.name, v.name): v for layer in model.parts[name].layers for v in layer.variables}
-        same = len(part.variables) == len(larger)
+        larger = model.parts[name].variables if name in model.parts else []
+        numbers = {id(v): number for number, v in enumerate(larger)}
+        layers = model.parts[name].layers if larger else []
+        places = {(layer.name, v.name): numbers[id(v)] for layer in layers for v in layer.variables}
         old = {id(v): (layer.name, v.name) for layer in part.layers for v in layer.variables}
-        for number, variable in enumerate(part.variables):
-            place = model.parts[name].variables[number] if same else larger[old[id(variable)]]
-            places[f"{name}/{number:04d}.{variable.name}"] = place
+        for number, v in enumerate(part.variables):
+            place = number if len(part.variables) == len(larger) else places.get(old[id(v)])
+            if place is not None:
+                names[f"{name}/{number:04d}.{v.name}"] = f"{name}/{place:04d}.{v.name}"
+    return names
+
+
+def _slots_before_growth(model: Trainable, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where what an optimizer knew before its networks grew lies now, by its name in the older generation.
+
+    An optimizer keeps iteration and learning rate, then as many arrays for each weight, one weight after another, then
+    what a clipping remembers. Critics do not grow.
+
+    Args:
+        model: With networks that have grown.
+        weights: Those of the older generation, by their names in that, in their order.
+    """
+    before = {name: [v for old, v in weights.items() if old.startswith(f"{name}/")] for name in model.parts}
+    places: dict[str, Any] = {}
+    for key, step in model.steps.items():
+        variables, known = step.optimizer.inner.variables, step.optimizer.known
+        each = (len(variables) - HEAD) // len(known)
+        first = {id(weight): HEAD + each * number for number, weight in enumerate(known)}
+        learned = [
+            weight
+            for name in step.members
+            for weight in (before[name] if name in before else model.critics[name].variables)
+            if id(weight) in first
+        ]
+        numbers = [*range(HEAD), *(first[id(weight)] + slot for weight in learned for slot in range(each))]
+        numbers += range(HEAD + each * len(known), len(variables))
+        places |= {_slot_name(key, old): variables[new] for old, new in enumerate(numbers)}
     return places
 
 

@@ -45,7 +45,8 @@ class SkipNonFinite(WrappedOptimizer):
     Attributes:
         inner: The wrapped optimizer; its variables are what a checkpoint saves.
         skipped: int32 scalar variable, the number of steps that were not applied; not saved.
-        moved: The variables whose gradients it gets: all that the inner optimizer was built on, or some of them.
+        known: The variables that the inner optimizer was built on.
+        moved: Those whose gradients it gets: all of them, or some.
 
     Args:
         inner: An optimizer that is not built yet.
@@ -61,7 +62,7 @@ class SkipNonFinite(WrappedOptimizer):
         if not self.built:
             self.skipped = self.add_variable(shape=(), dtype="int32", initializer="zeros", name="skipped")
         super().build(variables)
-        self.moved = list(variables)
+        self.known, self.moved = list(variables), list(variables)
 
     @property
     def variables(self) -> list[Any]:

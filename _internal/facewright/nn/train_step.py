@@ -25,7 +25,8 @@ class TrainStep(keras.Model):
         key: "" where an iteration has one step only; else the prefix of the optimizer's saved arrays.
         streams: Whose batches it takes.
         reports: Names of the losses it returns.
-        trained: Names of the parts with weights that it trains, unless they are held.
+        members: Names of the parts that its optimizer knows, in the order of their weights there.
+        trained: Names of those with weights that it trains, unless they are held.
         limit: The loss above which the step is not applied.
         forward_pass, loss_function: See `forward` and `loss`.
 
@@ -69,6 +70,7 @@ class TrainStep(keras.Model):
         super().__init__(name=key or "trainer", autocast=False)
         self.key, self.streams, self.reports, self.stable = key, streams, reports, stable
         self.forward_pass, self.loss_function = forward, loss
+        self.members = tuple(parts)
         self.trained = tuple(name for name, part in parts.items() if part.trainable_variables and name not in still)
         self._frozen = list((frozen or {}).values())
         self._skipped = 0.0

@@ -165,9 +165,8 @@ class TrainingSession:
             self.save()
             self.before_growth = None
             console.say(
-                f"The networks have grown to {self.model.resolution} px and draw what they drew before; their "
-                f"optimiser starts over. The state before that is kept in {kept}. To go back to "
-                f"it:{hint('restore --what model')}"
+                f"The networks have grown to {self.model.resolution} px and draw what they drew before. The state "
+                f"before that is kept in {kept}. To go back to it:{hint('restore --what model')}"
             )
 
     def find(self) -> ModelFolder | None:

@@ -9,7 +9,7 @@ import numpy as np
 from facewright.core.errors import UserError
 from facewright.core.files import typed_path
 from facewright.models.base import Trainable
-from facewright.models.trained import load_generation, weights_of
+from facewright.models.trained import has_grown, load_generation, names_after_growth, weights_of
 from facewright.nn import checkpoint
 from facewright.nn.checkpoint import Generation
 from facewright.nn.loading import load_fitting
@@ -82,7 +82,8 @@ def _checked(folder: Path) -> Generation:
 
 
 def begin_from(model: Trainable, source: Generation, *, new_src: bool = False) -> Start:
-    """Load what fits from another model: arrays of the same part, name and shape.
+    """Load what fits from another model: arrays of the same part, name and shape; of the same layers, where it is one
+    whose networks are those of the new one before they grew.
 
     Args:
         model: A new model.
@@ -93,6 +94,9 @@ def begin_from(model: Trainable, source: Generation, *, new_src: bool = False) -
         UserError: Nothing fits.
     """
     arrays = source.arrays("weights").as_dict()
+    if source.state.get("model") == model.name() and has_grown(model, source):
+        after = names_after_growth(model, source)
+        arrays = {after[name]: array for name, array in arrays.items() if name in after}
     if new_src:
         arrays |= {n.replace(DST, SRC, 1): a for n, a in arrays.items() if DST in n.partition("/")[0]}
     for person in model.people:  # whom the other model does not know; that person begins as its src
