@@ -229,7 +229,8 @@ def device() -> Iterator[CheckResult]:
         yield CheckResult("timed", True, row.describe() + (", in use" if row.engine == found.backend else ""))
     yield CheckResult("device", True, found.describe())
     if found.unused_gpu:
-        yield CheckResult("GPU", False, found.warning(), f"update the GPU's driver, then {REMAKE}")
+        idle = f"{found.unused_gpu.name}: {found.backend} cannot use it"
+        yield CheckResult("GPU", False, idle, f"{found.way} Where that is there already, update the GPU's driver.")
     result = device_check.run_self_test()
     place = f" on {result.place}" if result.place else ""
     text = f"{result.gflops:.0f} GFLOP/s in a 5x5 convolution of 128 channels{place}"

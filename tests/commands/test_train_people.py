@@ -14,12 +14,12 @@ from facewright.core.workspace import Workspace
 from facewright.faces.align import FaceType
 from facewright.models import onnx_engine, registry, trained
 from facewright.models.layouts import SharedEncoder
+from facewright.models.people import parse_more_src
 from facewright.models.spec import ConverterDefaults
 from facewright.nn import checkpoint
 from facewright.nn.blocks import conv, output_layer, upscale
 from facewright.nn.onnx_file import OnnxFile
 from facewright.train.options import TrainOptions
-from facewright.train.people import parse_more_src
 from facewright.train.session import TrainingSession
 from facewright.train.setup import find_saved_state, open_session
 from facewright.train.transfer import begin_from
@@ -131,7 +131,7 @@ def test_who_takes_the_place_of_src_is_said_with_the_models_name(people, tiny_ki
 def test_a_file_for_live_video_of_each(people, tiny_kind):
     model = trained.load_trained(people.model_dir).model
     assert cli.main(["export", "--workspace", str(people.root), "--model", "h64:anna"]) == 0
-    made = OnnxFile(people.model_dir / "h64_anna_model.dfm").run(FACES)
+    made = OnnxFile(people.model_dir / "h64+anna_model.dfm").run(FACES)
     np.testing.assert_allclose(made[1], model.preview(of_everyone(model))["dst as anna"], atol=1e-4)
     assert cli.main(["export", "--workspace", str(people.root), "--model", "h64:carl"]) == 1
 

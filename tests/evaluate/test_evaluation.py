@@ -21,6 +21,7 @@ from facewright.evaluate.intervals import intervals
 from facewright.evaluate.options import EvaluateOptions
 from facewright.evaluate.report import console_table, read_report, write_report
 from facewright.evaluate.session import evaluate
+from facewright.nn import checkpoint
 
 QUICK = EvaluateOptions(noise_floor=False)
 
@@ -63,6 +64,22 @@ def test_a_good_result_and_dst_itself_are_told_apart(filled):
     assert found.expected["dst_to_src"] > 0.5 > 10 * found.expected["src_to_src"]
     low, high = found.result.values["margin"].interval
     assert low <= result["margin"] <= high
+
+
+def test_another_person_of_the_model_is_src(filled, tmp_path, capsys):
+    anna = tmp_path / "anna"
+    shutil.copytree(filled.dst.aligned_dir, anna)  # red, as dst is; the result is blue
+    state = {"model": "quick", "people": ["anna"], "settings": {"more_src": f"anna={anna}"}}
+    checkpoint.save(filled.model_dir / "quick", state, {"weights": {"w": np.ones(2, np.float32)}})
+    keep_options(filled, ConvertOptions(model="quick:anna"))
+    found = evaluate(filled, QUICK, Observers())
+    assert found.expected["dst_to_src"] < 0.1 and numbers(found.result)["to_src"] > 0.5
+    keep_options(filled, ConvertOptions(cast="1=quick:anna,2=quick"))
+    assert numbers(evaluate(filled, QUICK, Observers()).result)["to_src"] < 0.1  # all faces: src
+    shutil.rmtree(anna)
+    keep_options(filled, ConvertOptions(model="quick:anna"))
+    assert numbers(evaluate(filled, QUICK, Observers()).result)["to_src"] < 0.1
+    assert "not where the model quick learned them" in capsys.readouterr().err
 
 
 def test_a_run_that_was_killed_goes_on(filled):

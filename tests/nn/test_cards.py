@@ -1,8 +1,10 @@
 """Cards of every kind, by what the system tells of them: which backend takes them, and what to do where none does."""
 
+import os
+
 import pytest
 
-from facewright.nn.cards import Card, backends_for, default_backend, find_cards, parse_nvidia, way_to
+from facewright.nn.cards import VISIBLE, Card, backends_for, default_backend, find_cards, parse_nvidia, way_to
 
 HOPPER = parse_nvidia("NVIDIA H200, 9.0")
 BLACKWELL = parse_nvidia("NVIDIA GeForce RTX 5090, 12.0")
@@ -41,12 +43,28 @@ def test_the_first_backend_that_knows_the_card_is_taken(card, system, installed,
         (HOPPER, "linux", '/p -m pip install "tensorflow[and-cuda]"'),
         (BLACKWELL, "linux", '/p -m pip install "jax[cuda13]"'),
         (HOPPER, "win32", "/p -m pip install torch --index-url"),
+        (AMD, "linux", "/p -m pip install torch --index-url https://download.pytorch.org/whl/rocm"),
         (APPLE, "darwin", "/p -m pip install torch"),
     ],
 )
 def test_a_card_that_lies_idle_comes_with_the_line_to_paste(card, system, line):
     assert line in way_to(card, system, "/p")
     assert backends_for(card, system)
+
+
+def test_a_card_that_is_hidden_is_not_the_one_to_run_on(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'NVIDIA H200, 9.0'; echo 'NVIDIA GeForce RTX 5090, 12.0'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    def found(visible):
+        monkeypatch.setenv(VISIBLE, visible)
+        return find_cards(tmp_path / "drm", tmp_path / "nvidia")
+
+    assert found("1") == (BLACKWELL,) and found("1,0") == (HOPPER, BLACKWELL) and found("") == ()
+    monkeypatch.delenv(VISIBLE)
+    assert find_cards(tmp_path / "drm", tmp_path / "nvidia") == (HOPPER, BLACKWELL)
 
 
 def test_amds_cards_are_found_and_the_graphics_of_processors_are_not(tmp_path, monkeypatch):

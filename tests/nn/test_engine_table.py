@@ -3,12 +3,13 @@
 import dataclasses
 import json
 import os
+import sys
 
 import pytest
 
 from facewright.core.errors import UserError
 from facewright.core.user_defaults import defaults_file
-from facewright.nn import devices, engine_table
+from facewright.nn import devices, engine_table, gpus
 from facewright.nn.engine_table import FILE, Engine, EngineTime, Place, note_times, quickest, read_times, times_of
 from facewright.train import engine_trial
 
@@ -86,6 +87,53 @@ def test_the_measured_engine_is_used_at_the_next_start_and_a_named_one_before_it
     assert devices.backend_name() == "jax"
     engine_trial.choose_engine("quick")  # what is named stays, and nothing is measured
     assert os.environ["KERAS_BACKEND"] == "jax"
+
+
+def test_a_row_that_stands_there_twice_is_no_time_of_another_engine():
+    note_times([row(TENSORFLOW, 30.0)])
+    path = defaults_file().with_name(FILE)
+    path.write_text(json.dumps(2 * json.loads(path.read_text())))
+    assert times_of(CARD, (TENSORFLOW, JAX)) == ()
+    assert len(times_of(CARD, (TENSORFLOW,))) == 1
+
+
+def test_where_the_times_cannot_be_kept_nothing_is_measured(tmp_path, monkeypatch, capsys):
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    (tmp_path / "settings").write_text("a file where the folder should be")
+    assert not note_times([row(JAX, 20.0)])
+    engine_trial.choose_engine("quick")
+    assert "KERAS_BACKEND" not in os.environ and "Timing" not in capsys.readouterr().out
+
+
+def test_the_quickest_engine_is_that_of_the_chosen_gpu(tmp_path, monkeypatch):
+    """Engines and cards that are there by name only: nothing is started."""
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(
+        "#!/bin/sh\ncase $1 in *index*) echo '0, A, 9000'; echo '1, B, 8000';; *driver*) echo 5; echo 5;; "
+        "*) echo 'A, 8.0'; echo 'B, 8.0';; esac\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    for name in (gpus.VISIBLE, "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    quicker = {"A": "tensorflow", "B": "jax"}
+    note_times(
+        row(one, 10.0 + (one.name != quicker[card]), place=Place(card, "5"))
+        for card in quicker
+        for one in engine_table.installed_engines()
+    )
+    for number, engine in enumerate(quicker.values()):
+        with gpus.environment_restored():
+            gpus.use(gpus.choose(gpus.list_gpus(), gpus.GpuRequest(str(number))))
+            assert devices.backend_name() == engine
 
 
 @pytest.mark.slow

@@ -64,15 +64,20 @@ def test_the_backend_sees_the_chosen_gpus_only_and_what_comes_after_it_all(monke
     if before:
         monkeypatch.setenv(gpus.VISIBLE, before)
     with gpus.environment_restored():
-        gpus.use((TWIN,), "tensorflow")
+        gpus.use((TWIN,))
         assert os.environ[gpus.VISIBLE] == "2" and os.environ[gpus.ORDER] == "PCI_BUS_ID"
-        for backend in ("torch", "jax"):
-            gpus.use((BIG, TWIN), backend)
+        gpus.use((BIG, TWIN))
         assert os.environ[gpus.VISIBLE] == "1,2"
-        with pytest.raises(UserError) as caught:
-            gpus.use((BIG, TWIN), "tensorflow")
-    assert "KERAS_BACKEND=jax" in caught.value.fix
     assert os.environ.get(gpus.VISIBLE) == before and gpus.ORDER not in os.environ
+
+
+def test_several_gpus_are_for_the_backends_that_share_a_batch():
+    gpus.check_several((BIG,), "tensorflow")
+    for backend in ("torch", "jax"):
+        gpus.check_several((BIG, TWIN), backend)
+    with pytest.raises(UserError) as caught:
+        gpus.check_several((BIG, TWIN), "tensorflow")
+    assert "KERAS_BACKEND=jax" in caught.value.fix
 
 
 def test_no_tool_no_gpus(monkeypatch, tmp_path):

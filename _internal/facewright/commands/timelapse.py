@@ -36,8 +36,6 @@ def run(workspace: Workspace, options: Options) -> TimelapseReport:
     report = make_timelapse(folder, options.seconds, options.fps, container_tags())
     seconds = report.frames / options.fps
     console.say(f"{report.frames} of {console.counted(report.previews, 'preview')}, {seconds:.1f} s: {report.video}")
-    if report.other_size:
-        console.say(f"Left out, for it has another size: {console.counted(report.other_size, 'preview')}.")
     return report
 
 

@@ -18,7 +18,7 @@ from facewright.core.files import make_folder
 from facewright.core.images import read_image, single_threaded_opencv
 from facewright.core.journal import Journal, read_journal
 from facewright.core.machine import cores
-from facewright.core.workspace import Side, Workspace
+from facewright.core.workspace import Workspace
 from facewright.evaluate import measures
 from facewright.evaluate.compare import compare_results
 from facewright.evaluate.figures import make_table, mean, values_of
@@ -30,7 +30,7 @@ from facewright.evaluate.recognizer import OnnxJudge
 from facewright.evaluate.report import read_report
 from facewright.evaluate.round_trip import RoundTrip, round_trip
 from facewright.evaluate.sources import EncodedDst, FolderResult, ResultSource, VideoResult, open_result
-from facewright.evaluate.subject import Subject, read_subject
+from facewright.evaluate.subject import Subject, read_subject, src_folder
 from facewright.faces.faceset import load_faceset
 from facewright.faces.hold_out import hold_out_of
 from facewright.models.people import split_name
@@ -73,7 +73,7 @@ class Evaluator:
         dst = FolderResult("dst", dict(enumerate(self.subject.frames)), self.contents)
         known = read_journal(self._folder / OBSERVED, "id")
         self.watch = Watch(self.subject, dst.keys(), observers, known, journal, executor)
-        self.src = self._embeddings(workspace.src)
+        self.src = self._embeddings(src_folder(workspace, person))
 
     @cached_property
     def dst(self) -> Observations:
@@ -102,8 +102,8 @@ class Evaluator:
             "dst_to_src": mean(measures.mean_distances(dst, self.src)),
         }
 
-    def _embeddings(self, side: Side) -> NDArray[np.float32]:
-        faces = load_faceset(side.aligned_dir).faces
+    def _embeddings(self, folder: Path) -> NDArray[np.float32]:
+        faces = load_faceset(folder).faces
         chosen = [faces[index] for index in evenly(len(faces), SRC_FACES)]
         judge = self._observers.judge
         found = {face.path: known for face in chosen if (known := judge.known(face.record)) is not None}
@@ -146,7 +146,8 @@ def evaluate(
     """Measure a result of the workspace, and another one beside it where that is wanted.
 
     Args:
-        workspace: Holds data_dst/, data_dst/aligned/ and data_src/aligned/, and as a rule data_dst/merged/.
+        workspace: Holds data_dst/, data_dst/aligned/ and data_src/aligned/, and as a rule data_dst/merged/. Where the
+            last conversion put in another of a model's people ("quick:anna"), src is that person.
         options: The user's.
         observers: What looks at faces; None takes dlib and MTCNN.
         models: Where the model of a round trip comes from; by default the workspace's own.

@@ -1,6 +1,7 @@
 """What a result is held against: the frames of dst, and the faces in them that were to be replaced."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,16 @@ from numpy.typing import NDArray
 
 from facewright.convert.every_face import faces_side
 from facewright.convert.last_run import same_options
+from facewright.convert.selection import parse_cast
 from facewright.convert.session import find_faces
+from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.workspace import Side, Workspace
+from facewright.faces.faceset import load_faceset
 from facewright.faces.tracks import Sighting, join_tracks
+from facewright.models.people import parse_more_src, split_name
+from facewright.nn.saved_models import read_model_info
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +98,29 @@ def read_subject(workspace: Workspace, contents: Contents, person: int = 0) -> S
         )
     faces = sorted(found, key=lambda face: (face.frame, face.number))
     return Subject(side, frames, _with_tracks(faces), len(matched.changed))
+
+
+def src_folder(workspace: Workspace, person: int = 0) -> Path:
+    """Return the folder with the faces of whom the last conversion put in: src's, or those of another of its people.
+
+    Args:
+        workspace: The project.
+        person: As in `read_subject`: another person may have got another model.
+    """
+    last = same_options(workspace)
+    name, who = split_name(parse_cast(last.cast).get(person, last.model))
+    if who:
+        settings = read_model_info(workspace.model_dir, name).state.get("settings", {})
+        with suppress(UserError):
+            folder = parse_more_src(str(settings.get("more_src", ""))).get(who)
+            if folder and load_faceset(folder).faces:
+                console.say(f"The last conversion put in {who}: src is who lies in {folder}.")
+                return folder
+        console.warn(
+            f"The last conversion put in {who}, whose faces are not where the model {name} learned them: src is who "
+            f"lies in {workspace.src.aligned_dir}."
+        )
+    return workspace.src.aligned_dir
 
 
 def _with_tracks(faces: Sequence[EvaluatedFace]) -> list[EvaluatedFace]:

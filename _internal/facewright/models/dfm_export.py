@@ -61,7 +61,7 @@ def export(workspace: Workspace, wanted: str, out: str) -> ExportReport:
     name = _choose(workspace.model_dir, wanted)
     folder, person = split_name(name)
     check_trained(read_model_info(workspace.model_dir, folder))
-    target = _target(workspace.model_dir, f"{folder}_{person}" if person else folder, out)
+    target = _target(workspace.model_dir, f"{folder}+{person}" if person else folder, out)
     with workspace.lock("export"):
         make_folder(target.parent)
         _clear_leftovers(target)

@@ -5,12 +5,15 @@ Where a trained model is named, the model and one of its people are "quick:anna"
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from facewright.core.errors import UserError
+from facewright.core.files import typed_path
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,19}")  # a part of the network and a column of losses are called so
 RESERVED = ("src", "dst", "loss", "critics")  # these are there already
+PART = re.compile(r",\s*(?=[^,=]*=)")  # a folder's name may hold a comma
 MOST = 8
 SEPARATOR = ":"
 
@@ -30,6 +33,24 @@ def check_people(names: Iterable[str]) -> tuple[str, ...]:
     if len(given) > MOST:
         raise _refused(f"These are {len(given)} people beside src")
     return given
+
+
+def parse_more_src(text: str) -> dict[str, Path]:
+    """Read "anna=FOLDER, ben=FOLDER": name -> folder.
+
+    Raises:
+        UserError: It is no such list, or a name cannot be one.
+    """
+    pairs = [tuple(word.strip() for word in part.partition("=")) for part in PART.split(text) if part.strip()]
+    wrong = [name for name, equals, folder in pairs if not (name and equals and folder)]
+    if wrong:
+        raise UserError(
+            f"{wrong[0][:40]!r} does not say whose faces lie where.",
+            "a name, =, and a folder with that person's faces; several parts with commas between them.",
+            'give it as in: --more-src "anna=FOLDER, ben=FOLDER"',
+        )
+    names = check_people(name for name, _, _ in pairs)
+    return dict(zip(names, (typed_path(folder) for _, _, folder in pairs), strict=True))
 
 
 def people_of(state: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 So nobody trains on the processor unawares: a card that the backend in use cannot use is named, with the way to it.
 """
 
+import os
 import platform
 import re
 import sys
@@ -12,12 +13,14 @@ from pathlib import Path
 
 from facewright.core import machine
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 DRM, NVIDIA_DRIVER = Path("/sys/class/drm"), Path("/proc/driver/nvidia/gpus")  # where Linux describes them
 AMD_VENDOR = "0x1002"
 LEAST_AMD = 6 << 30  # bytes of its own: what has less is the graphics part of a processor, which trains nothing
 # NVIDIA's generations that TensorFlow 2.21's build holds programs for: it lists sm_60 to compute_90. What came later
 # (Blackwell: 10.0 and 12.0) would be translated for half an hour, or refused.
 TENSORFLOW_NEWEST = (9, 0)
+TORCH = "https://download.pytorch.org/whl"  # where torch's makers put its builds for graphics cards
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,17 @@ class Card:
 
 
 def find_cards(drm: Path = DRM, nvidia_driver: Path = NVIDIA_DRIVER) -> tuple[Card, ...]:
-    """Return the cards of this machine that can train, NVIDIA's first.
+    """Return the cards of this machine that can train and that this process may use, NVIDIA's first.
 
     Args:
         drm: Where Linux lists graphics cards.
         nvidia_driver: Where NVIDIA's driver for Linux lists its own.
     """
-    found = [parse_nvidia(line) for line in machine.nvidia_smi("name", "compute_cap")]
+    there = [parse_nvidia(line) for line in machine.nvidia_smi("name", "compute_cap")]
     # Some containers have the driver and lack its tool.
-    found += [] if found else [Card("NVIDIA", name) for name in _driver_names(nvidia_driver)]
+    there = there or [Card("NVIDIA", name) for name in _driver_names(nvidia_driver)]
+    allowed = visible_numbers(os.environ.get(VISIBLE))
+    found = [card for number, card in enumerate(there) if allowed is None or number in allowed]
     for vendor in sorted(drm.glob("card*/device/vendor")):
         try:
             size = int(vendor.with_name("mem_info_vram_total").read_text(encoding="ascii"))
@@ -55,6 +60,14 @@ def find_cards(drm: Path = DRM, nvidia_driver: Path = NVIDIA_DRIVER) -> tuple[Ca
     if sys.platform == "darwin" and platform.machine() == "arm64":
         found.append(Card("Apple", "Apple GPU"))
     return tuple(found)
+
+
+def visible_numbers(visible: str | None) -> frozenset[int] | None:
+    """Return the numbers of the cards that CUDA_VISIBLE_DEVICES allows; None where it allows all or has other names."""
+    words = [word.strip() for word in (visible or "").split(",") if word.strip()]
+    if visible is None or not all(word.isascii() and word.isdigit() for word in words):
+        return None
+    return frozenset(map(int, words))
 
 
 def parse_nvidia(line: str) -> Card:
@@ -116,10 +129,10 @@ def way_to(card: Card, system: str, python: str) -> str:
     if card.maker == "Apple":
         return f"torch uses it and is then taken by itself: {install} torch"
     if card.maker == "AMD":
-        return f"torch's ROCm build uses it and is then taken by itself; its makers' page has the line for {python}."
+        return f"torch's ROCm build uses it and is then taken by itself: {install} torch --index-url {TORCH}/rocm7.2"
     return (
-        "torch's CUDA build uses it and is then taken by itself: "
-        f"{install} torch --index-url https://download.pytorch.org/whl/cu130 (or use WSL2, which is Linux)"
+        f"torch's CUDA build uses it and is then taken by itself: {install} torch --index-url {TORCH}/cu130 (or use "
+        "WSL2, which is Linux)"
     )
 
 

@@ -67,8 +67,13 @@ class Device:
             return ""
         return (
             f"There is a GPU ({self.unused_gpu.name}), but {self.backend} cannot use it: the networks run on the "
-            f"processor, many times slower. {cards.way_to(self.unused_gpu, sys.platform, sys.executable)}"
+            f"processor, many times slower. {self.way}"
         )
+
+    @property
+    def way(self) -> str:
+        """What to do so that the networks run on the unused GPU, with the line to paste."""
+        return cards.way_to(self.unused_gpu, sys.platform, sys.executable) if self.unused_gpu else ""
 
 
 def backend_name() -> str:

@@ -98,21 +98,18 @@ def read_times() -> tuple[EngineTime, ...]:
     return ()
 
 
-def note_times(found: Iterable[EngineTime]) -> None:
-    """Keep what was measured in place of earlier times of the same; where that cannot be written nothing is lost."""
-    rows = {_key(row): row for row in read_times()}
-    for row in found:
-        rows.pop(_key(row), None)
-        rows[_key(row)] = row
+def note_times(found: Iterable[EngineTime]) -> bool:
+    """Keep what was measured in place of earlier times of the same; return whether that could be written."""
+    rows = _newest([*read_times(), *found])
     with contextlib.suppress(UserError, OSError):
         make_folder(_path().parent)
-        write_json(_path(), [asdict(row) for row in list(rows.values())[-MOST_ROWS:]])
+        write_json(_path(), [asdict(row) for row in rows[-MOST_ROWS:]])
+        return True
+    return False
 
 
 def times_of(place: Place, engines: Sequence[Engine], model: str = "") -> tuple[EngineTime, ...]:
-    """Return what was measured of each engine, the quickest first; none where one of them is missing.
-
-    What ran on the card goes before what did not, and what did not run at all comes last.
+    """Return what was measured of each engine, as `ranked` orders it; none where one of them is missing.
 
     Args:
         place: Where.
@@ -120,17 +117,31 @@ def times_of(place: Place, engines: Sequence[Engine], model: str = "") -> tuple[
         model: Of which model; "" for the one that was measured last.
     """
     wanted = {(engine.name, engine.version) for engine in engines}
-    rows = [row for row in read_times() if (row.card, row.driver) == (place.card, place.driver)]
+    rows = [row for row in _newest(read_times()) if (row.card, row.driver) == (place.card, place.driver)]
     rows = [row for row in rows if (row.engine, row.version) in wanted and model in ("", row.model)]
     rows = [row for row in rows if row.model == rows[-1].model]
     if len(rows) < len(wanted):
         return ()
+    return ranked(rows)
+
+
+def ranked(rows: Iterable[EngineTime]) -> tuple[EngineTime, ...]:
+    """Return times, the quickest first; after those on the card what ran elsewhere, then what did not run at all."""
     return tuple(sorted(rows, key=lambda row: (bool(row.problem), row.kind != "gpu", row.milliseconds)))
 
 
 def quickest(times: Sequence[EngineTime]) -> str | None:
     """Return the engine to take by what `times_of` gave; None where that does not tell."""
     return times[0].engine if times and not times[0].problem else None
+
+
+def _newest(rows: Iterable[EngineTime]) -> list[EngineTime]:
+    """Return the last row of each key, in the order of the last ones; a file may have one twice."""
+    kept: dict[tuple[str, ...], EngineTime] = {}
+    for row in rows:
+        kept.pop(_key(row), None)
+        kept[_key(row)] = row
+    return list(kept.values())
 
 
 def _key(row: EngineTime) -> tuple[str, ...]:

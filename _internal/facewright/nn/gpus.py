@@ -16,9 +16,10 @@ from facewright.core import machine
 from facewright.core.errors import UserError
 from facewright.core.hints import hint
 from facewright.nn import backends
+from facewright.nn.cards import VISIBLE, visible_numbers
 from facewright.nn.devices import Device, find
 
-VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
+ORDER = "CUDA_DEVICE_ORDER"
 MULTI_GPU_BACKENDS = ("jax", "torch")  # backends with which one process trains on several GPUs
 
 
@@ -78,10 +79,8 @@ def parse_nvidia_smi(lines: Sequence[str]) -> tuple[Gpu, ...]:
 
 def visible_gpus(found: Sequence[Gpu], visible: str | None) -> tuple[Gpu, ...]:
     """Return the GPUs that CUDA_VISIBLE_DEVICES allows; names of another form than numbers allow all."""
-    if visible is None or not all(word.strip().isdigit() for word in visible.split(",") if word.strip()):
-        return tuple(found)
-    numbers = {int(word) for word in visible.split(",") if word.strip()}
-    return tuple(gpu for gpu in found if gpu.index in numbers)
+    numbers = visible_numbers(visible)
+    return tuple(gpu for gpu in found if numbers is None or gpu.index in numbers)
 
 
 def choose(found: Sequence[Gpu], request: GpuRequest) -> tuple[Gpu, ...]:
@@ -142,8 +141,15 @@ def environment_restored() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def use(chosen: Sequence[Gpu], backend: str) -> None:
-    """Let the backend see the chosen GPUs only. Call it before the backend starts, within `environment_restored`.
+def use(chosen: Sequence[Gpu]) -> None:
+    """Let this process, and the backend that it starts, see the chosen GPUs only, within `environment_restored`."""
+    if chosen:
+        os.environ[ORDER] = "PCI_BUS_ID"  # as nvidia-smi numbers them
+        os.environ[VISIBLE] = ",".join(str(gpu.index) for gpu in chosen)
+
+
+def check_several(chosen: Sequence[Gpu], backend: str) -> None:
+    """Check that a backend trains on as many GPUs as were chosen.
 
     Raises:
         UserError: There are several, and this backend trains on one.
@@ -154,9 +160,6 @@ def use(chosen: Sequence[Gpu], backend: str) -> None:
             "one GPU; or JAX or torch, with which several GPUs share each batch.",
             "give one number to --gpus (another GPU can train in another workspace); or KERAS_BACKEND=jax or torch.",
         )
-    if chosen:
-        os.environ[ORDER] = "PCI_BUS_ID"  # as nvidia-smi numbers them
-        os.environ[VISIBLE] = ",".join(str(gpu.index) for gpu in chosen)
 
 
 def _known(by_number: dict[int, Gpu], number: int) -> Gpu:

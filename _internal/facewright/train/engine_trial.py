@@ -31,14 +31,16 @@ def measure_engines(model: str = "") -> tuple[EngineTime, ...]:
     model, place, engines = model or KIND, devices.place(), devices.usable_engines()
     names = ", ".join(engine.name for engine in engines)
     console.say(f"Timing a training step of {model} on {place.card} with {names}, once …")
-    engine_table.note_times([_timed(model, place, engine) for engine in engines])
-    return engine_table.times_of(place, engines, model)
+    found = [_timed(model, place, engine) for engine in engines]
+    engine_table.note_times(found)
+    return engine_table.ranked(found)
 
 
 def choose_engine(model: str = "") -> None:
     """Let the engine be used that is the quickest; measures where nobody has, and there is a choice.
 
-    What KERAS_BACKEND names, or runs already, stays.
+    What KERAS_BACKEND names, or runs already, stays. Where the times cannot be kept nothing is measured: it would be at
+    every start.
 
     Args:
         model: For which model; "" for whichever was measured last.
@@ -48,7 +50,9 @@ def choose_engine(model: str = "") -> None:
     engines = devices.usable_engines()
     if len(engines) < 2:
         return
-    times = engine_table.times_of(devices.place(), engines, model) or measure_engines(model)
+    times = engine_table.times_of(devices.place(), engines, model)
+    if not times and engine_table.note_times(()):
+        times = measure_engines(model)
     found = engine_table.quickest(times)
     if found:
         os.environ["KERAS_BACKEND"] = found

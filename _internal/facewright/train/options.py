@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from facewright.core.options import option, port_option
+from facewright.models.people import parse_more_src
 from facewright.models.registry import model_classes
 from facewright.nn import devices
 from facewright.nn.gpus import check_gpus
 from facewright.nn.saved_models import check_chosen
 from facewright.train.goal import PLATEAU, Goal, parse_span, parse_time_of_day
 from facewright.train.model_advice import explain_models, model_times
-from facewright.train.people import parse_more_src
 from facewright.train.recipe_names import NONE, SHIPPED, explain_recipes
 
 MODELS = {name: model.title for name, model in model_classes().items()}

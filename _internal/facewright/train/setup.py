@@ -14,7 +14,7 @@ from facewright.core.hints import hint
 from facewright.core.options import declared, show
 from facewright.core.workspace import Workspace
 from facewright.models import registry
-from facewright.models.people import people_of
+from facewright.models.people import parse_more_src, people_of
 from facewright.models.spec import ModelOptions
 from facewright.models.trained import build_options
 from facewright.nn import backups, checkpoint, devices, gpus, saved_models
@@ -23,7 +23,6 @@ from facewright.nn.devices import Device
 from facewright.nn.precision_benchmark import compare_precisions
 from facewright.train.engine_trial import choose_engine
 from facewright.train.options import TrainOptions
-from facewright.train.people import parse_more_src
 from facewright.train.session import TrainingSession
 from facewright.train.transfer import begin_from, find_source, leave_pretraining
 
@@ -106,8 +105,9 @@ def start_device(options: TrainOptions, found: ModelFolder | None) -> ChosenDevi
         options.force_gpu_idxs or options.gpus, options.force_best_gpu_idx, options.choose_worst_gpu, options.multi_gpu
     )
     chosen = gpus.choose(gpus.list_gpus(), request)
+    gpus.use(chosen)  # first: another card may have another engine that is the quickest
     choose_engine(options.model)
-    gpus.use(chosen, devices.backend_name())
+    gpus.check_several(chosen, devices.backend_name())
     device = devices.find()
     if device.warning():
         if request != gpus.GpuRequest():

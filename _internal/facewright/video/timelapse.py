@@ -29,13 +29,11 @@ class TimelapseReport:
         video: The video.
         frames: Previews in it.
         previews: Previews in the folder.
-        other_size: Previews that were left out because their size is not that of the newest one.
     """
 
     video: Path
     frames: int
     previews: int
-    other_size: int
 
 
 def make_timelapse(folder: Path, seconds: float, rate: float, tags: Mapping[str, str]) -> TimelapseReport:
@@ -62,11 +60,11 @@ def make_timelapse(folder: Path, seconds: float, rate: float, tags: Mapping[str,
     target = folder / "timelapse.mp4"
     remove_leftovers(folder)
     count = write_timelapse([*chosen[:-1], images[-1]], target, rate, tags)
-    return TimelapseReport(target, count, len(images), len(chosen) - count)
+    return TimelapseReport(target, count, len(images))
 
 
 def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Mapping[str, str]) -> int:
-    """Write JPEG images one after another as an mp4; images of another size than the last one are left out.
+    """Write JPEG images one after another as an mp4; each is fitted into the size of the last one, as networks grow.
 
     Args:
         images: In the order of the video; at least one.
@@ -80,14 +78,15 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Map
     Raises:
         UserError: An image cannot be read, or the disk is full.
     """
-    size = image_size(read_encoded(images[-1]), images[-1])
-    shown = [path for path in images if image_size(read_encoded(path), path) == size]
+    height, width = image_size(read_encoded(images[-1]), images[-1])
+    even = width + width % 2, height + height % 2
     node = ffmpeg.input("pipe:0", format="image2pipe", **{"c:v": "mjpeg"}, framerate=f"{rate:g}").video
-    node = node.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+    node = node.filter("scale", width, height, force_original_aspect_ratio="decrease")
+    node = node.filter("pad", *even, "(ow-iw)/2", "(oh-ih)/2")
     node = node.filter("scale", in_range="pc", out_range="tv").filter("format", "yuv420p")
     # Through a pipe: ffmpeg outlives a killed run for a moment, and would make its file again.
     output = node.output("pipe:1", format="mp4", movflags="frag_keyframe+delay_moov", crf=CRF, **{"c:v": "libx264"})
-    with disk_errors(target), replacing(target) as temporary, FfmpegRun(command(output), _feed(shown)) as run:
+    with disk_errors(target), replacing(target) as temporary, FfmpegRun(command(output), _feed(images)) as run:
         try:
             given = open_pipe(run.stdout, "mp4")
         except FFmpegError as error:
@@ -101,7 +100,7 @@ def write_timelapse(images: Sequence[Path], target: Path, rate: float, tags: Map
                     packet.stream = stream
                     video.mux_one(packet)
         run.finish(f"{target} could not be written")
-    return len(shown)
+    return len(images)
 
 
 def _feed(images: Sequence[Path]) -> Iterator[bytes]:
