@@ -79,7 +79,7 @@ def test_another_person_of_the_model_is_src(filled, tmp_path, capsys):
     shutil.rmtree(anna)
     keep_options(filled, ConvertOptions(model="quick:anna"))
     assert numbers(evaluate(filled, QUICK, Observers()).result)["to_src"] < 0.1
-    assert "not where the model quick learned them" in capsys.readouterr().err
+    assert "not where the model quick learned them" in capsys.readouterr().out
 
 
 def test_a_run_that_was_killed_goes_on(filled):

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from facewright.nn import backends
 from facewright.nn.layer_calls import LayerCall, trace_calls
 
 WORTH = 3  # numbers that are made again for each that is kept
@@ -52,8 +53,8 @@ class Recomputed:
         for stretch in self._stretches:
             layers = {id(call.layer): call.layer for call in stretch.calls}.values()
             variables = [variable for layer in layers for variable in layer.variables]
-            # As arguments, not by the way: TensorFlow counts nothing else among what has a gradient, and torch, which
-            # makes the maps again after the step of another device has left its scope, would find other weights.
+            # As arguments, not by the way: so every engine knows that they have gradients, and torch, which makes maps
+            # again when the scope of one of several devices is left, finds that device's weights.
             weights = [keras.ops.convert_to_tensor(variable) for variable in variables]
             run = keras.remat(_Run(stretch, variables))
             made = run(*(values[tensor] for tensor in stretch.given), *weights)
@@ -76,7 +77,8 @@ class _Run:
         def value(one: Any) -> Any:
             return values[id(one)] if isinstance(one, keras.KerasTensor) else one
 
-        with keras.StatelessScope(state_mapping=list(zip(self._variables, given[count:], strict=True))):
+        weights = list(zip(self._variables, given[count:], strict=True))
+        with backends.current().beside(given[0]), keras.StatelessScope(state_mapping=weights):
             for call in stretch.calls:
                 arguments, named = keras.tree.map_structure(value, (call.arguments, dict(call.named)))
                 result = keras.tree.flatten(call.layer(*arguments, **named))

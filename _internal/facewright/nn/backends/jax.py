@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
@@ -49,6 +50,11 @@ def spread(model: Any) -> None:
 def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """See the module of TensorFlow. Where several GPUs share a batch, each gets its part."""
     return dict(_distribute_data(dict(batch)))
+
+
+def beside(tensor: Any) -> AbstractContextManager[Any]:
+    """See the module of TensorFlow."""
+    return nullcontext()
 
 
 def seed(value: int) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -61,6 +62,11 @@ def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         return dict(batch)
     with tf.device("/GPU:0"):
         return {name: tf.identity(array) for name, array in batch.items()}
+
+
+def beside(tensor: Any) -> AbstractContextManager[Any]:
+    """Return the scope in which new tensors lie where a tensor does; nothing to do, for TensorFlow sees to it."""
+    return contextlib.nullcontext()
 
 
 def seed(value: int) -> None:

@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
+import keras
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -59,6 +61,11 @@ def sent(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     for tensor in moved.values():
         tensor.record_stream(torch.cuda.default_stream())  # their memory stays theirs while the step uses it
     return moved
+
+
+def beside(tensor: Any) -> AbstractContextManager[Any]:
+    """See the module of TensorFlow."""
+    return keras.device(str(tensor.device))
 
 
 @cache
