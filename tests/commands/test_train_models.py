@@ -228,6 +228,7 @@ class TestStartingFromSomething:
 class WithOption(ModelOptions):
     light: bool = option(False, "Smaller.", ask="Light version")
     sharpness: float = option(1.0, "May change at every run.", low=0, high=9, ask="Sharpness", per_run=True)
+    architecture: str = "flat"  # what the kind of model decides is no option
 
 
 class TinyWithOption(tiny.Tiny):
@@ -281,9 +282,10 @@ class TestModelOptions:
         run(filled, WithOption(light=True, sharpness=2.0), target_iter=1, preview=False)
         settings = train.more_options(filled, train.TrainOptions(model="h64"))
         run(filled, resolve(settings, {"sharpness": 3.0}, {}), target_iter=2, preview=False)
-        assert "light = yes (since its creation)" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "light = yes (since its creation)" in said and "architecture" not in said
         kept = checkpoint.newest(filled.model_dir / "h64").generation.state["options"]
-        assert kept == {"light": True, "sharpness": 3.0}
+        assert kept == {"light": True, "sharpness": 3.0, "architecture": "flat"}
         # The next run starts from what the model had last, whatever the workspace remembers of another model.
         settings = train.more_options(filled, train.TrainOptions(model="h64"))
         assert resolve(settings, {}, {"sharpness": 7.0}).sharpness == 3.0

@@ -52,8 +52,9 @@ def model_rows(session: TrainingSession) -> list[tuple[str, str]]:
         ("faces are", f"{model.face_type} at {model.resolution} px"),
     ]
     values = dataclasses.asdict(model.options)
-    per_run = [spec.name for spec in declared(type(model.options)) if spec.per_run]
-    fixed = [f"{name} = {show(value)}" for name, value in values.items() if name not in per_run]
+    specs = declared(type(model.options))
+    per_run = [spec.name for spec in specs if spec.per_run]
+    fixed = [f"{spec.name} = {show(values[spec.name])}" for spec in specs if not spec.per_run]
     if fixed:
         rows.append(("fixed", f"{', '.join(fixed)} (since its creation)"))
     if model.held:
