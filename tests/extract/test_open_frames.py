@@ -14,6 +14,7 @@ from facewright.extract.open_frames import OpenFrame, doubts, open_frames
 from facewright.extract.verdict import say_verdict, verdict
 from facewright.faces.align import FaceType, align_matrix
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
+from facewright.faces.occlusion import covered_share, occlusion_text
 from facewright.faces.record import FaceRecord
 
 SIZE = (400, 600)
@@ -75,6 +76,15 @@ def test_the_mesh_judges_faces_of_some_size_that_look_ahead() -> None:
     assert doubts(record(mesh_score=0.2), SIZE) == ["perhaps no face"]
     assert doubts(record(mesh_score=0.6), SIZE) == [] == doubts(record(mesh_score=0.1, pose=(60.0, 0.0, 0.0)), SIZE)
     assert doubts(record(side=18, mesh_score=0.1), SIZE) == []
+
+
+def test_of_a_face_that_is_mostly_covered_the_landmarks_are_a_guess() -> None:
+    whole = np.ones((64, 64), np.float32)
+    lower = whole * (np.arange(64)[:, None] > 44)
+    hidden, partly = (record(occlusion=occlusion_text(mask)) for mask in (whole, lower))
+    assert 0.1 < covered_share(partly) < 0.4 and doubts(partly, SIZE) == []
+    (reason,) = doubts(hidden, SIZE)
+    assert "covered" in reason and doubts(replace(hidden, detector="manual"), SIZE) == []
 
 
 Place = tuple[float, float, float]
@@ -349,6 +359,32 @@ def test_faces_that_were_filled_in_are_told_until_somebody_looked(
         text = capsys.readouterr().out
         assert ("00004" in text and "5.3_dst_fix_faces" in text) == told
         assert ("No frame needs a look" in text) != told
+
+
+@pytest.mark.parametrize(("doubted", "person", "told"), [(10, 2, True), (3, 2, False), (10, 1, False)])
+def test_a_person_of_whom_many_faces_are_odd_can_be_left_out(
+    doubted: int, person: int, told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line to paste; not of the one who has most faces."""
+    workspace, _ = clip(tmp_path, [])
+    seen = {1: range(20), 2: range(16)}
+    files = [
+        face(f"{n:05d}", 150 * who, 200, 80, number=who, person=who, pose=(0.0, 0.0, 0.0))
+        for who, times in seen.items()
+        for n in times
+    ]
+    odd = [replace(one, record=replace(one.record, mesh_score=0.1)) for one in files if one.record.person == person]
+    files = (
+        [one for one in files if one.record.person != person]
+        + odd[:doubted]
+        + [replace(one, record=replace(one.record, mesh_score=0.9)) for one in odd[doubted:]]
+    )
+    entries = {f"{n:05d}.png": {"shape": list(SIZE), "faces": ["0"]} for n in range(20)}
+    log = ExtractionLog(workspace.dst, entries, {"settings": {"detector": "mtcnn"}})
+    say_verdict(workspace.dst, FaceIndex(files), log)
+    text = capsys.readouterr().out
+    assert f"{doubted} of 20 frames need a look" in text
+    assert ("5.4_dst_keep_person" in text and "--person 1" in text and "10 of 16 faces" in text) == told
 
 
 def test_of_two_faces_in_a_frame_the_odd_one_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from facewright.extract.log import Entry, ExtractionLog, finished_manually
 from facewright.faces.align import MEAN_FACE, PADDING, FaceType, invert, similarity, transform_points
 from facewright.faces.faceset import FaceFile, FaceIndex
 from facewright.faces.landmarkers import SMALL_FACE_PX
+from facewright.faces.occlusion import covered_share
 from facewright.faces.odd import odd_faces
 from facewright.faces.record import INNER, MANUAL_DETECTOR, FaceRecord
 
@@ -30,9 +31,11 @@ FARTHEST = 0.33  # sides of the box, from its middle to the landmarks' square: t
 LARGEST_SQUARE = 3.0  # area of the full-face square over that of the box: true faces reach 2.1
 NO_FACE = 0.5  # the mesh's own confidence, below which all that it looked at was no face
 PROFILE = 45.0  # degrees: there the mesh says nothing
+HIDDEN_SHARE = 0.5  # of its hull covered: where the landmarks of such a face lie is a guess
 SHORT = 3  # faces of a track that comes and goes
 LOW = "low score"
 TURNED = "small, and its landmarks may look the wrong way"
+HIDDEN = "mostly covered by a hand"
 UNUSABLE = "a face whose file cannot be used"
 MISSING, DOUBTED = 3.0, 1.0  # severity
 
@@ -83,6 +86,8 @@ def doubts(record: FaceRecord, size: tuple[int, int] | None) -> list[str]:
             found.append("perhaps no face")
         elif _may_be_turned(record):  # see `mesh_judge`: of small ones only such a doubt is in the record
             found.append(TURNED)
+    if covered_share(record) >= HIDDEN_SHARE:
+        found.append(HIDDEN)
     height, width = size or (np.inf, np.inf)
     if (points[INNER:] < -1).any() or (points[INNER:] > (width, height)).any():
         found.append("over the frame's edge")

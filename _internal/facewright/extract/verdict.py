@@ -1,6 +1,7 @@
 """The last word of the steps on faces: which frames need a look, and why. Each step says it until it is done."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facewright.core import console
@@ -11,6 +12,7 @@ from facewright.extract.open_frames import OpenFrame, open_frames
 from facewright.faces.faceset import FaceIndex
 
 SHOWN = 6  # frames that are named
+FEWEST, DOUBTED_SHARE = 4, 0.25  # of a person's faces, from which on all of them may be better left out
 
 
 def say_verdict(side: Side, faces: FaceIndex, log: ExtractionLog | None = None, *, fine: bool = False) -> None:
@@ -34,6 +36,8 @@ def say_verdict(side: Side, faces: FaceIndex, log: ExtractionLog | None = None, 
         )
     if found:
         console.say(f"{verdict(found, len(log.entries))}:{side.hint('fix')}")
+        for line in _doubted_people(side, found, faces):
+            console.say(line)
     elif fine and faces.faces and not filled:
         console.say("No frame needs a look.")
 
@@ -48,6 +52,23 @@ def _filled(faces: FaceIndex, log: ExtractionLog) -> list[str]:
     """Return the frames with a face that was not found but filled in, and that nobody has finished since."""
     names = {face.record.frame for face in faces.faces if face.record.origin == "filled"}
     return sorted((name for name in names if not finished_manually(log.entries.get(name, {}))), key=natural)
+
+
+def _doubted_people(side: Side, found: Sequence[OpenFrame], faces: FaceIndex) -> Iterator[str]:
+    """Yield a line for each person of whom many faces need a look; whoever has most faces is meant to stay.
+
+    A small face that is lost now and then flickers less where it is left as it is.
+    """
+    person = {face.path.name: face.record.person for face in faces.faces}
+    all_of = Counter(number for number in person.values() if number is not None)
+    doubted = Counter(person.get(name) for one in found for name in one.faces)
+    for number, count in sorted(all_of.items(), key=lambda item: (-item[1], item[0]))[1:]:
+        if doubted[number] >= max(FEWEST, DOUBTED_SHARE * count):
+            others = ",".join(str(other) for other in sorted(all_of) if other != number)
+            yield (
+                f"{doubted[number]} of {console.counted(count, 'face')} of person {number} are among them. To do "
+                f"without this person:{side.hint('keep', '--person', others)}"
+            )
 
 
 def verdict(found: Sequence[OpenFrame], frames: int) -> str:
