@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from commands.extract_runs import run
-from extract.squares import SquareModels, Squares, frame_with
+from extract.squares import SquareModels, Squares, StillLandmarks, frame_with
 from facewright.commands import fix as fix_faces
 from facewright.commands.extract import Options
 from facewright.convert.plan import list_faces
@@ -364,3 +364,21 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(
     assert not (workspace.root / ".lock_data_src").exists()
     run(workspace, Options(side="src"), squares)
     assert names(workspace.src.aligned_dir) == ALL
+
+
+def test_the_other_side_comes_next_where_another_landmarker_found_its_faces(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Mesh(StillLandmarks):
+        name = "mesh"
+
+    def told(short: str, landmarker: StillLandmarks) -> str:
+        run(workspace, Options(side=short, redo=True, false_face_filter=False), Squares(), landmarker)
+        return capsys.readouterr().out.splitlines()[-1]
+
+    for side in (workspace.src, workspace.dst):
+        fill(side)
+    assert "5_dst_extract_faces" in told("src", StillLandmarks()) and "6_train" in told("dst", StillLandmarks())
+    first = told("dst", Mesh())
+    assert "4_src_extract_faces" in first and "--redo --landmarker mesh" in first
+    assert "--redo" not in told("src", Mesh()) and "6_train" in told("dst", Mesh())

@@ -54,7 +54,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         )
     if side.aligned():
         console.say(f"More, with all of them on a page or in the viewer:{side.hint('view')}")
-    say_next(side)
+    say_next(side, side_run.faces)
     if report.problem:
         raise report.problem
     return report

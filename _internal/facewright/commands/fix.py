@@ -131,7 +131,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     if unsearched:
         console.say(f"Next, the frames that were not searched yet:{side.hint('extract')}")
     else:
-        say_next(side)
+        say_next(side, side_run.faces)
     return FixResult(found, annotated, unsearched)
 
 

@@ -73,7 +73,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
             report = _keep(workspace, side, people, chosen)
         side_run.faces.refresh()
         say_verdict(side, side_run.faces, side_run.log)
-    say_next(side)
+    say_next(side, side_run.faces)
     return report
 
 

@@ -12,11 +12,29 @@ from facewright.core.left_out import no_faces
 from facewright.core.workspace import Side
 from facewright.extract.log import ExtractionLog
 from facewright.extract.pipeline import ExtractedFrame
+from facewright.faces.faceset import FaceIndex, load_faceset
+from facewright.faces.landmarkers import landmarkers_of
 
 
-def say_next(side: Side) -> None:
-    """Say what comes after the faces of a side."""
-    if side.short == "src":
+def say_next(side: Side, faces: FaceIndex) -> None:
+    """Say what comes after the faces of a side: first those of the other one, where another landmarker found them.
+
+    Args:
+        side: Whose.
+        faces: All of it.
+    """
+    other = side.other
+    own = landmarkers_of(face.record for face in faces.faces)
+    there = load_faceset(other.aligned_dir).faces if other.extract_journal.exists() else []
+    found = landmarkers_of(face.record for face in there)
+    if own and found.keys() - own.keys():
+        name, old = own.most_common(1)[0][0], found.most_common(1)[0][0]
+        console.say(
+            f"The landmarks of {other.name} are those of {old}, these of {name}. Next, the faces of {other.name} by "
+            f"{name}; the old ones move to the trash folder:"
+            f"{other.hint('extract --redo', '--landmarker', name)}"
+        )
+    elif side.short == "src":
         console.say(f"Next, the faces of data_dst:{hint('extract --side dst')}")
     else:
         console.say(f"Next, train:{hint('train')}")
