@@ -48,7 +48,9 @@ class AutoClip(WrappedOptimizer):
         grads = list(grads)
         norm = ops.sqrt(sum(ops.sum(ops.square(ops.cast(g, "float32"))) for g in grads if g is not None))
         place = ops.mod(ops.cast(self.iterations, "int32"), MEMORY)
-        norms = ops.where(ops.equal(ops.arange(MEMORY, dtype="int32"), place), norm, self.norms)
+        # As a tensor: JAX's `where` takes what a variable was when the step was compiled.
+        before = ops.convert_to_tensor(self.norms)
+        norms = ops.where(ops.equal(ops.arange(MEMORY, dtype="int32"), place), norm, before)
         self.norms.assign(norms)
         known = ops.sum(ops.cast(norms < UNKNOWN, "float32"))
         longest = ops.take(ops.sort(norms), ops.cast(self.share * (known - 1), "int32"))
