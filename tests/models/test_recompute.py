@@ -8,6 +8,7 @@ from facewright import cli
 from facewright.models import registry
 from facewright.nn import devices
 from facewright.nn.recompute import Recomputed
+from facewright.train.batch_size import nothing_fits
 from train import tiny
 
 SMALL = {"resolution": 64, "ae_dims": 8, "e_dims": 8, "d_dims": 8, "d_mask_dims": 4}
@@ -74,6 +75,13 @@ def test_inner_maps_are_made_twice_and_what_is_kept_once():
     assert all((now != old).any() for now, old in zip(network.get_weights(), weights, strict=True))
     made = [keras.ops.convert_to_numpy(run(keras.ops.ones((2, 16)))) for run in (recomputed, network)]
     np.testing.assert_allclose(*made, rtol=1e-6)
+
+
+def test_a_memory_that_holds_no_batch_is_answered_with_it():
+    kind = registry.model_class("saehd")
+    assert "--gradient-checkpointing" in nothing_fits(4, kind.Options()).fix
+    for options in (kind.Options(gradient_checkpointing=True), registry.model_class("quick").Options()):
+        assert "--gradient-checkpointing" not in nothing_fits(4, options).fix
 
 
 def test_a_model_that_does_not_know_it_refuses_it(workspace, capsys):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from facewright.core import console
 from facewright.core.errors import UserError
+from facewright.core.hints import again
 from facewright.data.sample import Batch
 from facewright.models.base import Trainable
+from facewright.models.spec import ModelOptions
 from facewright.nn.devices import Device
 from facewright.nn.gpus import device_memory
 from facewright.train.prefetch import BatchSource
@@ -103,14 +105,17 @@ def largest_fitting_batch(
     return between if size and between > size and fits(between) else size
 
 
-def nothing_fits(size: int) -> UserError:
+def nothing_fits(size: int, options: ModelOptions) -> UserError:
     """Return the error of a memory that holds no batch at all.
 
     Args:
         size: Faces per side of the batch that was tried first.
+        options: The model's.
     """
+    thrifty = getattr(options, "gradient_checkpointing", True)  # or it cannot be
     return UserError(
         f"The memory does not hold a batch of {size} + {console.counted(size, 'face')}, and not even 1 + 1.",
         "a device with more memory, or a smaller model; the model is as it was last saved.",
-        "close other programs that use the device; or choose a smaller network, or a light version, for a new model.",
+        "close other programs that use the device; or choose a smaller network, or a light version, for a new model"
+        + ("." if thrifty else f"; or let this one need less:{again('--gradient-checkpointing')}"),
     )

@@ -106,7 +106,7 @@ class Rounds:
         self._renew_samplers()
         fitting = largest_fitting_batch(session.model.train_on, self.sampling.sources, size, self.multiple)
         if not fitting:
-            raise nothing_fits(size)
+            raise nothing_fits(size, session.options)
         session.go_back()  # the trial has trained on
         self._renew_samplers()
         self.settings = replace(self.settings, batch_size=fitting)
