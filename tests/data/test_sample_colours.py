@@ -134,3 +134,9 @@ def test_quicks_images_stand_in_random_light_where_that_is_asked_for():
             "target": 0.5,
         }
     assert not any(sample.light for sample in Quick(Quick.Options(), scale=1 / 16).samples())
+
+
+def test_quick_warps_no_face_where_that_is_switched_off():
+    plain, still = (Quick(Quick.Options(random_warp=warp), scale=1 / 16).samples() for warp in (True, False))
+    assert [sample.name for sample in plain if sample.warp] == ["warped"]
+    assert not any(sample.warp for sample in still)

@@ -71,7 +71,7 @@ class TestReading:
             (stage("options = {learning-rate = [[1]]}"), "learning-rate"),
             (stage("saehd = {random-warp = 'perhaps'}"), "perhaps"),
             (stage("saehd = {ae-dims = 256}"), "ae-dims"),  # fixed since the model was created
-            (stage("options = {random-warp = 'perhaps'}"), "perhaps"),  # which quick does not have
+            (stage("options = {lr-dropout = 'perhaps'}"), "perhaps"),  # which quick does not have
             (stage("", first="name = '" + "x" * 50 + "'"), "too long"),
             (stage("", first='name = "\\u001b[2J"'), "shown"),
         ],

@@ -29,6 +29,10 @@ where dst stands in another light than src and src never shuts its eyes (real pe
 error (0.040, 0.041) and border step (1.76, 1.88) were as good, sharpness of the face 0.85 instead of 0.92. On the
 sample, where the light is alike, it only cost time: eyes 0.63 instead of 0.73, margin 0.072 instead of 0.089. So it is
 offered, not the rule.
+
+Without the elastic warp at the end (`--no-random-warp`): the sample, 1,000 iterations and 350 more with and without it,
+one run each; eyes came to 0.73 instead of 0.70 of dst's detail, the face to 0.76 instead of 0.74, the eyes' correlation
+to 0.90 instead of 0.88, the mouth's to 0.90 instead of 0.91; margin (0.094) and landmark error (0.036) were the same.
 """
 
 from dataclasses import dataclass, replace
@@ -72,6 +76,9 @@ class Quick(SharedEncoder):
     class Options(ModelOptions):
         """How it is trained."""
 
+        random_warp: bool = option(
+            True, "Warp the faces at random; switch it off at the end, for detail.", per_run=True
+        )
         random_light: float = option(
             0.0,
             "How strongly light and colour of src's and dst's faces change at random, what is learned from and what is "
@@ -86,6 +93,7 @@ class Quick(SharedEncoder):
     def samples(self, side: str = "src") -> tuple[Sample, ...]:
         """Return the usual outputs, the images in random light, and where eyes and mouth are."""
         warped, target, mask = super().samples(side)
+        warped = replace(warped, warp=self.options.random_warp)
         images = (replace(image, interpolation="cubic", light=self.options.random_light) for image in (warped, target))
         return (*images, mask, Sample("focus", "focus", self.resolution, self.face_type))
 
