@@ -5,7 +5,8 @@
 
 Faces are paired by their file names; a label is what `--labels` says of a face by polygons, or by a painted or
 imported mask. Inside the hull: IoU of what is covered, IoU of what is seen, the shares of the hull that are covered,
-wrongly called covered, and missed; for the masks in the faces and for the hands that the extraction has found.
+wrongly called covered, and missed; for the masks in the faces, for the hands that the extraction has found, and for
+what a conversion takes: both together.
 
 With --learn the mask model is trained anew on a copy of the faces for each of the counts, with so many of that
 folder's labelled faces in their places, evenly chosen by name, and its masks are measured. These faces are to be
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "_internal"))
 
 from facewright.core.workspace import Workspace  # noqa: E402
-from facewright.faces.faceset import FaceFile, load_faceset  # noqa: E402
+from facewright.faces.faceset import load_faceset  # noqa: E402
 from facewright.faces.mask import Mask, record_plane  # noqa: E402
 from facewright.faces.record import FaceRecord  # noqa: E402
 from facewright.faces.visible import is_labelled, record_hull, uncovered, visible_mask  # noqa: E402
@@ -43,9 +45,8 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[0, 5, 20], help="how many of them are learned from")
     parser.add_argument("--target-iter", type=int, default=1200)
     given = parser.parse_args()
-    compare("hands of the extraction", given.faces, given.labels, hands=True)
     if given.learn is None:
-        compare("masks in the faces", given.faces, given.labels)
+        compare("faces as they are", given.faces, given.labels)
         return
     for count in given.counts:
         with tempfile.TemporaryDirectory() as folder:
@@ -67,30 +68,37 @@ def train_on(workspace: Workspace, given: argparse.Namespace, count: int) -> Pat
     return faces
 
 
-def compare(title: str, faces: Path, labels: Path, *, hands: bool = False) -> None:
-    """Print a row for each labelled face, and the mean."""
-    masked = {face.path.name: face for face in load_faceset(faces).faces}
-    labelled = [face for face in load_faceset(labels).faces if is_labelled(face.record)]
-    rows = {
-        face.path.name: measured(masked[face.path.name].record, face, hands=hands)
-        for face in labelled
-        if face.path.name in masked
-    }
-    print(f"{title}\n{'':<20}", *(f"{name:>8}" for name in COLUMNS))
-    if rows:
-        rows[f"mean of {len(rows)}"] = tuple(np.mean(list(rows.values()), axis=0).tolist())
-    for name, row in rows.items():
-        print(f"{name:<20}", *(f"{value:8.3f}" for value in row), flush=True)
+def compare(title: str, faces: Path, labels: Path) -> None:
+    """Print a row for each labelled face, and the mean, for each kind of mask."""
+    masked = {face.path.name: face.record for face in load_faceset(faces).faces}
+    labelled = [face for face in load_faceset(labels).faces if is_labelled(face.record) and face.path.name in masked]
+    for kind, mask_of in KINDS.items():
+        rows = {face.path.name: measured(masked[face.path.name], mask_of, face.record) for face in labelled}
+        if rows:
+            rows[f"mean of {len(rows)}"] = tuple(np.mean(list(rows.values()), axis=0).tolist())
+        print(f"{title}: {kind}\n{'':<20}", *(f"{name:>8}" for name in COLUMNS))
+        for name, row in rows.items():
+            print(f"{name:<20}", *(f"{value:8.3f}" for value in row), flush=True)
 
 
-def measured(record: FaceRecord, labelled: FaceFile, *, hands: bool) -> tuple[float, ...]:
-    """Compare a face's mask, or the hands that the extraction found, with its label."""
-    side = record.size
-    everything: Mask = np.ones((side, side), np.float32)
-    mask = uncovered(record, everything) if hands else record_plane(record.mask, side)
-    hull = record_hull(record, record.landmarks, side) > 0.5
-    found = hull & ((everything if mask is None else mask) < 0.5)
-    truth = hull & (visible_mask(labelled.record, side) < 0.5)
+def own_mask(record: FaceRecord) -> Mask:
+    """Return the mask that a face carries; all of it is seen where it has none."""
+    mask = record_plane(record.mask, record.size)
+    return np.ones((record.size,) * 2, np.float32) if mask is None else mask
+
+
+KINDS: dict[str, Callable[[FaceRecord], Mask]] = {
+    "hands of the extraction": lambda record: uncovered(record, np.ones((record.size,) * 2, np.float32)),
+    "masks": own_mask,
+    "both": lambda record: uncovered(record, own_mask(record)),
+}
+
+
+def measured(record: FaceRecord, mask_of: Callable[[FaceRecord], Mask], label: FaceRecord) -> tuple[float, ...]:
+    """Compare a mask of a face with its label."""
+    hull = record_hull(record, record.landmarks, record.size) > 0.5
+    found = hull & (mask_of(record) < 0.5)
+    truth = hull & (visible_mask(label, record.size) < 0.5)
     area = max(int(hull.sum()), 1)
     wrong, missed = (found & ~truth).sum() / area, (truth & ~found).sum() / area
     return iou(found, truth), iou(hull & ~found, hull & ~truth), truth.sum() / area, wrong, missed

@@ -88,3 +88,38 @@ def test_what_covers_a_face_is_cut_out_and_put_before_others(tmp_path):
         other = batch["known"].max(axis=(1, 2, 3)) < 0.9  # the plain face
         found += int((magenta[other] & (batch["label"][other, ..., 0] < 0.2)).sum() > 20)
     assert found
+
+
+def test_each_label_counts_alike_however_many_frames_it_was_carried_to(tmp_path):
+    """A label that reached nine faces and one that reached none: of what is drawn for its label, half each."""
+    still = drawn_faces(tmp_path / "still", 9, polygons=(polygon(),))
+    moving = drawn_faces(tmp_path / "moving", 1, polygons=(polygon(),))
+    for face in (*still, *moving):
+        image, record = load_face(face.path)
+        image[:] = (255, 0, 255) if face in moving else (0, 255, 0)
+        save_face(face.path, image, record)
+    labels = {face.path: still[0].path for face in still[1:]}
+    both = MaskSampler([*still, *moving], SAMPLES, np.random.default_rng(0), labels=labels)
+    assert both.groups.labels == (tuple(range(9)), (9,))
+    batch = both.batch(80)["warped"]
+    magenta = np.median(batch[..., 0] + batch[..., 2] - 2 * batch[..., 1], axis=(1, 2)) > 0
+    assert 15 < magenta.sum() < 40  # a tenth of them, 8, where each face counts alike
+
+
+def test_what_somebody_labelled_is_cut_out_as_often_as_what_was_found(tmp_path):
+    plain = drawn_faces(tmp_path / "plain", 1)
+    found = drawn_faces(tmp_path / "found", 9, occlusion=left_covered())
+    labelled = drawn_faces(tmp_path / "labelled", 1, polygons=(polygon(),))
+    for face in (*plain, *found, *labelled):
+        image, record = load_face(face.path)
+        image[:, :32] = (255, 0, 255) if face in labelled else (255, 255, 0) if face in found else 128
+        save_face(face.path, image, record)
+    batch = sampler([*plain, *found, *labelled]).batch(300)
+    other = batch["known"].max(axis=(1, 2, 3)) < 0.9  # the plain face
+    image, hidden = batch["warped"][other], batch["label"][other, ..., 0] < 0.2
+    blue, green, red = np.moveaxis(image, -1, 0)
+    magenta, cyan = (
+        (hidden & (blue - one > 0.5) & (other > 0.5)).sum((1, 2)) > 20 for one, other in ((green, red), (red, green))
+    )
+    assert magenta.sum() > 4
+    assert 2 * magenta.sum() > cyan.sum()

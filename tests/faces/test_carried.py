@@ -44,9 +44,11 @@ def test_polygons_follow_what_they_were_drawn_around(tmp_path):
     label(tmp_path, 3, corners[3])
     found = carry_polygons(load_faceset(tmp_path).faces, reach=4)
     assert sorted(path.name[:5] for path in found) == ["00001", "00002", "00004", "00005", "00006", "00007"]
-    for path, (polygon,) in found.items():
+    for path, carried in found.items():
+        (polygon,) = carried.polygons
         assert polygon.kind == "exclude"
         assert np.abs(polygon.points - corners[int(path.name[:5])]).max() < 1.5
+        assert (carried.label.name, carried.apart) == ("00003_0.png", abs(int(path.name[:5]) - 3))
 
 
 def test_the_nearest_key_frame_counts(tmp_path):
@@ -54,7 +56,8 @@ def test_the_nearest_key_frame_counts(tmp_path):
     label(tmp_path, 1, corners[1])
     label(tmp_path, 8, corners[8] + np.float32([0, 9]))  # another shape: it can be told by its place
     found = {
-        path.name[:5]: polygons[0].points for path, polygons in carry_polygons(load_faceset(tmp_path).faces).items()
+        path.name[:5]: carried.polygons[0].points
+        for path, carried in carry_polygons(load_faceset(tmp_path).faces).items()
     }
     assert found["00003"][:, 1].mean() == pytest.approx(corners[3][:, 1].mean(), abs=1.5)
     assert found["00007"][:, 1].mean() > corners[7][:, 1].mean() + 4
@@ -65,8 +68,9 @@ def test_no_polygon_leaves_its_track_or_an_empty_set(tmp_path):
     label(tmp_path / "one", 3, corners[3])
     write_clip(tmp_path / "one", shift=40, numbers=range(4, 6))  # the face jumps: another shot
     faces = load_faceset(tmp_path / "one").faces
-    assert sorted(path.name[:5] for path in carry_polygons(faces)) == ["00001", "00002"]
-    known = with_carried(faces)
+    carried = carry_polygons(faces)
+    assert sorted(path.name[:5] for path in carried) == ["00001", "00002"]
+    known = with_carried(faces, carried)
     assert [bool(face.record.polygons) for face in known] == [True, True, True, False, False]
     assert not load_faceset(faces[0].path.parent).faces[0].record.polygons  # nothing was written
     assert carry_polygons([]) == {}

@@ -28,7 +28,7 @@ def test_it_swaps_no_faces_and_is_found_by_its_name():
 def test_iterations_on_covered_faces_lower_the_loss(tmp_path):
     model = narrow()
     batch = labelled_batch(model, tmp_path)
-    losses = [model.train_on({"faces": batch})["mask"] for _ in range(25)]
+    losses = [model.train_on({"faces": batch})["mask"] for _ in range(40)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
     shown = model.preview({"faces": batch})
     assert {column.shape for column in shown.values()} == {(4, SIDE, SIDE, 3)}

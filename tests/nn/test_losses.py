@@ -102,3 +102,18 @@ def test_blur_equals_opencv_and_keeps_the_sum_inside():
     # At the border nothing comes in from outside.
     edge = np.ones((1, 40, 40, 1), np.float32)
     assert float(np.asarray(losses.blurred(edge, 3.0))[0, 0, 20, 0]) == pytest.approx(0.566, abs=0.01)
+
+
+def test_dice_tells_how_well_areas_are_met_however_small_they_are():
+    weight = np.ones((1, 20, 20, 1), np.float32)
+    large, small, none = (np.zeros_like(weight) for _ in range(3))
+    large[:, :10], small[:, :4, :4] = 1, 1
+
+    def loss(target, found):
+        return float(losses.dice(target, found, weight))
+
+    assert loss(large, large) == loss(none, none) == pytest.approx(0, abs=1e-6)
+    # 16 of 400 pixels, a hundredth of the image taken for none: 1 - 4 / (16 + 4)
+    assert loss(small, none) == pytest.approx(0.8, abs=1e-4)
+    assert loss(large, none) == pytest.approx(1 - 4 / 204, abs=1e-4)
+    assert float(losses.dice(small, none, weight * (1 - small))) == pytest.approx(0, abs=1e-6)  # nobody knows there

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -30,6 +31,7 @@ COVER_ON_COVERED = 0.3  # that a face which is covered already gets a cover
 CUT_CHANCE = 0.4  # that a cover is one cut out of another face, where there are some
 CUT_TURN, CUT_SCALE, CUT_SHIFT = 20.0, 0.15, 0.3  # degrees, logarithm, share of the side
 TAKEN_FOR = 0.8  # how far a face of which nothing is known is believed to be uncovered; see `models.mask`
+NO_LABELS: Mapping[Path, Path] = MappingProxyType({})
 PREVIEW_SEED = 7  # the same covers in every preview
 SKIN_SIDE = 0.25  # of the image: the patch from which hands get their skin
 
@@ -43,19 +45,27 @@ class FaceGroups:
         covered: Their records tell what covers them.
         plain: Nothing covers them, as far as is known.
         cutters: Those whose covers can be cut out: it is known what lies in front of them, and nothing else is.
+        labels: The labelled ones again, by the label that they share: one that was drawn, and the faces to which it was
+            carried.
     """
 
     labelled: tuple[int, ...]
     covered: tuple[int, ...]
     plain: tuple[int, ...]
     cutters: tuple[int, ...] = ()
+    labels: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.labelled) + len(self.covered) + len(self.plain)
 
 
-def group_faces(faces: Sequence[FaceFile]) -> FaceGroups:
-    """Sort faces by what their records say of covers."""
+def group_faces(faces: Sequence[FaceFile], labels: Mapping[Path, Path] = NO_LABELS) -> FaceGroups:
+    """Sort faces by what their records say of covers.
+
+    Args:
+        faces: The faces.
+        labels: The file of the face from which a label was carried, of those to which one was.
+    """
     found: dict[str, list[int]] = {"labelled": [], "covered": [], "plain": []}
     for index, face in enumerate(faces):
         record = face.record
@@ -67,7 +77,12 @@ def group_faces(faces: Sequence[FaceFile]) -> FaceGroups:
             found["plain"].append(index)
     known = [i for i in found["labelled"] if not says_its_edge(faces[i].record) and _covered(faces[i]) > COVERED_SHARE]
     cutters = tuple(sorted(found["covered"] + known))  # without a label none says its edge
-    return FaceGroups(**{name: tuple(indices) for name, indices in found.items()}, cutters=cutters)
+    by_label: dict[Path, list[int]] = {}
+    for index in found["labelled"]:
+        path = faces[index].path
+        by_label.setdefault(labels.get(path, path), []).append(index)
+    shared = tuple(map(tuple, by_label.values()))
+    return FaceGroups(**{name: tuple(indices) for name, indices in found.items()}, cutters=cutters, labels=shared)
 
 
 def _covered(face: FaceFile) -> float:
@@ -81,6 +96,7 @@ class MaskSampler:
         faces: The faces; their records may differ from those in the files, where labels were carried over.
         samples: What the mask model asks for: image, label and where it is known, in this order and of one size.
         rng: The only source of randomness.
+        labels: As for `group_faces`.
         executor: Threads that make the samples of a batch; without it the calling thread does.
         max_bytes: Of prepared faces that are kept in memory.
 
@@ -94,6 +110,7 @@ class MaskSampler:
         samples: tuple[Sample, ...],
         rng: np.random.Generator,
         *,
+        labels: Mapping[Path, Path] = NO_LABELS,
         executor: Executor | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
@@ -106,8 +123,10 @@ class MaskSampler:
             return prepare_face(load_face(path)[0], records[path], wanted)
 
         self.samples = samples
-        self.groups = group_faces(faces)
+        self.groups = group_faces(faces, labels)
         self._plain = frozenset(self.groups.plain)
+        cutters = set(self.groups.cutters)
+        self._cut_labels = [there for label in self.groups.labels if (there := sorted(cutters.intersection(label)))]
         self._doubted: frozenset[int] = frozenset()
         self._believed = self.groups.plain
         self._faces = DecodedFaces([face.path for face in faces], samples, max_bytes, decode)
@@ -190,7 +209,8 @@ class MaskSampler:
         groups, draw = self.groups, rng.random()
         rest = self._believed or groups.covered or groups.labelled or groups.plain
         if groups.labelled and draw < LABELLED_SHARE:
-            return _one_of(groups.labelled, rng), COVER_ON_COVERED
+            # By label: around a hand at rest one reaches many frames, around one that moves it is soon lost.
+            return _of_one_label(groups.labels, rng), COVER_ON_COVERED
         if groups.covered and draw < LABELLED_SHARE + COVERED_SAMPLES:
             return _one_of(groups.covered, rng), COVER_ON_COVERED
         return _one_of(rest, rng), COVER_CHANCE
@@ -208,9 +228,15 @@ class MaskSampler:
         covered, left = put_before(image, label[..., 0], draw_cover(scene, rng))
         return covered, left[..., None]
 
+    def _cutter(self, rng: np.random.Generator) -> int:
+        """Return a face whose cover can be cut out: in half of the draws a labelled one, each label as often."""
+        if self._cut_labels and rng.random() < LABELLED_SHARE:
+            return _of_one_label(self._cut_labels, rng)
+        return _one_of(self.groups.cutters, rng)
+
     def _cut_out(self, rng: np.random.Generator) -> Cover:
         """Cut out what covers another face, hands as a rule, and turn, scale and move it."""
-        face, side = self._faces.face(_one_of(self.groups.cutters, rng)), self.samples[0].size
+        face, side = self._faces.face(self._cutter(rng)), self.samples[0].size
         matrix = face_matrix(face.landmarks, self.samples[0].face_type, side)
         middle = (side / 2, side / 2)
         scale = float(np.exp(rng.normal(0, CUT_SCALE)))
@@ -241,3 +267,8 @@ def _skin_of(image: Picture, seen: Mask, rng: np.random.Generator) -> Picture:
 
 def _one_of(indices: Sequence[int], rng: np.random.Generator) -> int:
     return int(indices[int(rng.integers(len(indices)))])
+
+
+def _of_one_label(labels: Sequence[Sequence[int]], rng: np.random.Generator) -> int:
+    """Return one of the faces that share a label; each label is drawn as often, whatever it was carried to."""
+    return _one_of(labels[_one_of(range(len(labels)), rng)], rng)

@@ -4,8 +4,8 @@ The flow is that of the aligned images, in which a face stands still and what co
 "Fast Optical Flow using Dense Inverse Search", ECCV 2016), forwards and, as a check, back again.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -32,7 +32,22 @@ LEAST_WEIGHT = np.float32(1e-3)
 Polygons = tuple[Polygon, ...]
 
 
-def carry_polygons(faces: Sequence[FaceFile], reach: int = REACH) -> dict[Path, Polygons]:
+@dataclass(frozen=True)
+class Carried:
+    """What reached a face.
+
+    Attributes:
+        polygons: In its frame's pixels.
+        label: The file of the face on which they were drawn.
+        apart: How many frames lie between the two.
+    """
+
+    polygons: Polygons
+    label: Path
+    apart: int
+
+
+def carry_polygons(faces: Sequence[FaceFile], reach: int = REACH) -> dict[Path, Carried]:
     """Return polygons for faces that have none, from the nearest faces of their tracks that have some.
 
     Args:
@@ -40,7 +55,7 @@ def carry_polygons(faces: Sequence[FaceFile], reach: int = REACH) -> dict[Path, 
         reach: How many frames a polygon is carried at most.
 
     Returns:
-        Path of a face -> its polygons, in its frame's pixels; faces that none reached are missing.
+        Path of a face -> what reached it; faces that nothing reached are missing.
     """
     if not any(face.record.polygons for face in faces):
         return {}
@@ -50,32 +65,33 @@ def carry_polygons(faces: Sequence[FaceFile], reach: int = REACH) -> dict[Path, 
         Sighting(time, face.record.frame_landmarks, face.record.person)
         for time, face in zip(times, usable, strict=True)
     ]
-    nearest: dict[Path, tuple[int, Polygons]] = {}
+    nearest: dict[Path, Carried] = {}
     for track in join_tracks(sightings):
         for order in (track, track[::-1]):
             chain = [(times[index], usable[index]) for index in order]
-            for path, apart, polygons in _carried(chain, reach):
-                if path not in nearest or apart < nearest[path][0]:
-                    nearest[path] = apart, polygons
-    return {path: polygons for path, (_, polygons) in nearest.items()}
+            for path, found in _carried(chain, reach):
+                if path not in nearest or found.apart < nearest[path].apart:
+                    nearest[path] = found
+    return nearest
 
 
-def with_carried(faces: Sequence[FaceFile]) -> list[FaceFile]:
+def with_carried(faces: Sequence[FaceFile], carried: Mapping[Path, Carried]) -> list[FaceFile]:
     """Return the faces, those without polygons with those that reach them; nothing is written."""
-    carried = carry_polygons(faces)
     return [
-        FaceFile(face.path, replace(face.record, polygons=carried[face.path])) if face.path in carried else face
+        FaceFile(face.path, replace(face.record, polygons=carried[face.path].polygons))
+        if face.path in carried
+        else face
         for face in faces
     ]
 
 
-def _carried(chain: Sequence[tuple[int, FaceFile]], reach: int) -> Iterator[tuple[Path, int, Polygons]]:
-    """Follow a track: yield the faces that polygons reach, and how many frames they came."""
+def _carried(chain: Sequence[tuple[int, FaceFile]], reach: int) -> Iterator[tuple[Path, Carried]]:
+    """Follow a track: yield the faces that polygons reach, and what reached them."""
     polygons: Polygons = ()
-    began, before = 0, None
+    label, began, before = Path(), 0, None
     for time, face in chain:
         if face.record.polygons:
-            polygons, began = face.record.polygons, time
+            polygons, label, began = face.record.polygons, face.path, time
             before = _aligned(face)
             continue
         if not polygons:
@@ -87,7 +103,7 @@ def _carried(chain: Sequence[tuple[int, FaceFile]], reach: int) -> Iterator[tupl
         polygons = _moved(polygons, before, now)
         before = now
         if polygons:
-            yield face.path, abs(time - began), polygons
+            yield face.path, Carried(polygons, label, abs(time - began))
 
 
 Aligned = tuple[NDArray[np.uint8], NDArray[np.float64]]

@@ -113,7 +113,7 @@ def apply_masks(workspace: Workspace, side: Side, options: MaskApplyOptions) -> 
     own = [face for face in faces if has_own_mask(face.record)]
     kept = [] if not own or _may_replace(own, options) else own
     spared = {face.path for face in kept}
-    carried = carry_polygons(faces)
+    carried = {path: found.polygons for path, found in carry_polygons(faces).items()}
     known = read_journal(side.predicted_journal, "face", {"key": text, "mask": whole(0, 0xFFFFFFFF)})
     keys = {face.path: _key(face, carried.get(face.path, ()), network) for face in faces if face.path not in spared}
     wanted = [face for face in faces if face.path in keys]

@@ -1,6 +1,7 @@
 """The training of the mask model: faces of both sides, in the loop in which networks that swap faces are trained."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from facewright.core.workers import threads
 from facewright.core.workspace import SIDES, Workspace
 from facewright.data.mask_sampler import MaskSampler
 from facewright.faces.align import FaceType
-from facewright.faces.carried import with_carried
+from facewright.faces.carried import carry_polygons, with_carried
 from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.visible import JUDGED_SIDE, reaches_out, sized_landmarks
 from facewright.masks.doubt import DoubtCovered
@@ -45,12 +46,12 @@ class TrainingFaces:
     Attributes:
         faces: Those of both sides; labels of key frames were carried to the frames around them.
         labelled: How many of them a person or another program labelled.
-        carried: How many got their label from frames around them.
+        labels: The face on which a label was drawn, of each that got its label from there.
     """
 
     faces: list[FaceFile]
     labelled: int
-    carried: int
+    labels: dict[Path, Path]
 
     @property
     def outside(self) -> bool:
@@ -65,7 +66,8 @@ def load_training_faces(workspace: Workspace) -> TrainingFaces:
         UserError: There are none.
     """
     found: list[FaceFile] = []
-    labelled = carried = 0
+    labels: dict[Path, Path] = {}
+    labelled = 0
     for name in SIDES:
         side = workspace.side(name)
         index = load_faceset(side.aligned_dir)
@@ -73,17 +75,17 @@ def load_training_faces(workspace: Workspace) -> TrainingFaces:
             names = console.listed([path.name for path, _ in index.bad])
             console.warn(f"Left out of {side.aligned_dir}, for they are no faces that can be used: {names}")
         faces = [face for face in index.faces if face.record.face_type is not FaceType.MARK_ONLY]
-        known = with_carried(faces)
+        carried = carry_polygons(faces)
         labelled += sum(bool(face.record.polygons) for face in faces)
-        carried += sum(one is not other for one, other in zip(faces, known, strict=True))
-        found += known
+        labels.update((path, one.label) for path, one in carried.items())
+        found += with_carried(faces, carried)
     if not found:
         raise UserError(
             f"There are no faces in {workspace.src.aligned_dir} and {workspace.dst.aligned_dir}.",
             "aligned faces of at least one of the two, on which the masks are learned.",
             f"extract them first:{workspace.dst.hint('extract')}",
         )
-    return TrainingFaces(found, labelled, carried)
+    return TrainingFaces(found, labelled, labels)
 
 
 def train_masks(workspace: Workspace, options: MaskTrainOptions) -> tuple[int, TrainingResult | None]:
@@ -147,6 +149,7 @@ def _train(
             faces.faces,
             model.samples(),
             np.random.default_rng([settings.seed, session.iteration]),
+            labels=faces.labels,
             executor=executor if workers > 1 else None,
             max_bytes=memory // MEMORY_DIVISOR,
         )
@@ -216,7 +219,8 @@ def _print_summary(
             "No face is uncovered as far as is known, so things are drawn in front of covered ones. Faces without "
             "anything before them teach more: add some to data_src or data_dst."
         )
-    labelled = f"{len(groups.labelled)} labelled" + (f", {faces.carried} of them carried over" if faces.carried else "")
+    carried = f", {len(faces.labels)} of them carried over" if faces.labels else ""
+    labelled = f"{len(groups.labelled)} labelled{carried}"
     rows = [
         *model_rows(session),
         ("faces", f"{len(groups)}: {labelled}; {len(groups.covered)} covered, {len(groups.plain)} uncovered"),

@@ -40,6 +40,7 @@ NETWORKS = {
     XSEG_2020: "XSeg as it was until May 2021, 256 px",
 }
 FACE_TYPES: tuple[FaceKind, ...] = (FaceType.FULL, *DflFaceType)
+OVERLAP = 0.5  # weight of how well covered areas are met, beside the entropy of their pixels
 XSEG_RATE, XSEG_KEEP = 1e-4, 0.3  # with which XSeg is trained there, too
 
 
@@ -99,8 +100,10 @@ class FaceMask(Trainable):
 
         def loss(batch: dict[str, Any], mask: Any) -> tuple[Any, dict[str, Any]]:
             weight = trusted(batch["label"], mask, batch["known"])
-            total = nn.losses.weighted_crossentropy(batch["label"], mask, weight)
-            return total, {"mask": total}
+            entropy = nn.losses.weighted_crossentropy(batch["label"], mask, weight)
+            # A finger covers a hundredth of a face: of its pixels alone the network would make little.
+            overlap = nn.losses.dice(1 - batch["label"], 1 - mask, weight)
+            return entropy + OVERLAP * overlap, {"mask": entropy}
 
         settings: dict[str, Any] = {"side": self.resolution, "streams": self.streams, "reports": self.reported}
         settings["average"] = self.average

@@ -200,6 +200,22 @@ def total_variation(image: Any) -> Any:
     return ops.mean(sum(ops.sum(ops.square(step), axis=(1, 2, 3)) for step in (across, down)))
 
 
+def dice(target: Any, prediction: Any, weight: Any) -> Any:
+    """Soft Dice loss (Milletari et al., "V-Net", 3DV 2016): how little two areas overlap, however small they are.
+
+    Args:
+        target, prediction, weight: (b, h, w, 1) float32; the first two in 0..1, 1 inside of the area.
+
+    Returns:
+        Mean over the images, 0..1; an area of a hundredth of the weighted pixels is taken for none.
+    """
+    axes = (1, 2, 3)
+    least = 0.01 * ops.sum(weight, axis=axes) + 1e-6
+    both = ops.sum(weight * target * prediction, axis=axes)
+    each = ops.sum(weight * (target + prediction), axis=axes)
+    return ops.mean(1 - (2 * both + least) / (each + least))
+
+
 def weighted_crossentropy(target: Any, prediction: Any, weight: Any) -> Any:
     """Binary cross-entropy averaged with a weight for each pixel.
 
