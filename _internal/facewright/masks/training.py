@@ -235,7 +235,7 @@ def _print_summary(
 
 def _labels_text(labelled: int) -> str:
     if labelled:
-        return "half of each batch labelled faces; the others behind drawn hands, hair and things"
+        return "a third of each batch labelled faces, or more; others behind drawn hands, hair and things"
     line = hint("mask --side dst --action edit").strip()
     return f"none; faces behind drawn hands, hair and things. To label some: {line}"
 
