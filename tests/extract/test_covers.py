@@ -138,17 +138,28 @@ def test_a_blurred_hand_counts_beside_a_clear_one(clip):
     assert all(is_covered(records[number]) for number in range(16, 22))
 
 
-def test_a_hand_of_which_only_a_part_is_found_is_covered_as_far_as_it_goes(clip):
-    class Partly(DrawnHands):
-        """Its points lie on the root of the hand alone."""
+class Partly(DrawnHands):
+    """Finds the root of the hand alone; and in each frame another hand, far from the face, where that is wanted."""
 
-        def find(self, image, landmarks):
-            number = int(image[0, 0, 0])
-            found = super().find(image, landmarks)
-            return [replace(hand, points=np.float32((hand_at(number) + hand_at(number)[0]) / 2)) for hand in found]
+    def __init__(self, *, another=False):
+        super().__init__()
+        low = hand_points((185, 190), 8, 0).astype(np.float32)
+        corners = np.float32([(170, 175), (199, 175), (199, 199), (170, 199)])
+        self.another = [Hand(corners, low, 0.9, 0.9)] if another else []
 
-    covered = {number: covered_share(record) for number, record in look(clip, Partly()).items()}
+    def find(self, image, landmarks):
+        number = int(image[0, 0, 0])
+        found = super().find(image, landmarks)
+        root = [replace(hand, points=np.float32((hand_at(number) + hand_at(number)[0]) / 2)) for hand in found]
+        return root + self.another
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_a_hand_of_which_only_a_part_is_found_is_covered_as_far_as_it_goes(clip, another):
+    """Also where a hand is near in all frames: those that it does not reach show the face itself."""
+    covered = {number: covered_share(record) for number, record in look(clip, Partly(another=another)).items()}
     assert all(covered[number] > 0.15 for number in WITH_HAND)  # the whole hand covers 0.19 or more
+    assert all(covered[number] < 0.02 for number in covered if number not in WITH_HAND)
 
 
 def test_a_second_run_looks_at_nothing_and_changes_nothing(clip):

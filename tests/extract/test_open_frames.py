@@ -1,5 +1,6 @@
 """Which frames need a look, from records and journal alone."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from facewright.core.images import write_image
 from facewright.core.workspace import Workspace
 from facewright.extract.log import ExtractionLog
 from facewright.extract.open_frames import OpenFrame, doubts, open_frames
+from facewright.extract.report import say_next
 from facewright.extract.verdict import say_verdict, verdict
 from facewright.faces.align import FaceType, align_matrix
 from facewright.faces.faceset import FaceFile, FaceIndex, load_faceset
@@ -365,7 +367,7 @@ def test_faces_that_were_filled_in_are_told_until_somebody_looked(
 def test_a_person_of_whom_many_faces_are_odd_can_be_left_out(
     doubted: int, person: int, told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line to paste; not of the one who has most faces."""
+    """One line to paste; not of the one who has most faces. Things that were taken for a face once go as well."""
     workspace, _ = clip(tmp_path, [])
     seen = {1: range(20), 2: range(16)}
     files = [
@@ -378,13 +380,35 @@ def test_a_person_of_whom_many_faces_are_odd_can_be_left_out(
         [one for one in files if one.record.person != person]
         + odd[:doubted]
         + [replace(one, record=replace(one.record, mesh_score=0.9)) for one in odd[doubted:]]
+        + [face("00003", 500, 100, 80, number=3, person=3, mesh_score=0.1)]
     )
     entries = {f"{n:05d}.png": {"shape": list(SIZE), "faces": ["0"]} for n in range(20)}
     log = ExtractionLog(workspace.dst, entries, {"settings": {"detector": "mtcnn"}})
     say_verdict(workspace.dst, FaceIndex(files), log)
     text = capsys.readouterr().out
-    assert f"{doubted} of 20 frames need a look" in text
-    assert ("5.4_dst_keep_person" in text and "--person 1" in text and "10 of 16 faces" in text) == told
+    assert f"{doubted + (doubted == 3)} of 20 frames need a look" in text
+    assert (re.search(r"5\.4_dst_keep_person\S* --person 1( |$)", text, re.M) is not None) == told
+    assert ("10 of 16 faces of person 2 are" in text) == told
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        (["dlib"] * 3, "The landmarks of data_src are those of dlib, these of mesh"),
+        (["mesh"] * 3 + ["dlib"], "The landmarks of 1 face of data_src are those of dlib, these of mesh"),
+        (["mesh"] * 3, "6_train"),
+    ],
+)
+def test_faces_of_the_other_side_by_another_landmarker_come_next(
+    there: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace, _ = clip(tmp_path, [])
+    workspace.src.extract_journal.parent.mkdir(parents=True, exist_ok=True)
+    workspace.src.extract_journal.touch()
+    own = FaceIndex([face("00000", 300, 200, 80, landmarker="mesh")])
+    theirs = FaceIndex([face(f"{n:05d}", 300, 200, 80, landmarker=one) for n, one in enumerate(there)])
+    say_next(workspace.dst, own, theirs)
+    assert told in capsys.readouterr().out
 
 
 def test_of_two_faces_in_a_frame_the_odd_one_is_named(tmp_path: Path) -> None:

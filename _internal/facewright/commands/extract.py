@@ -39,9 +39,10 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     side = workspace.side(options.side)
     console.heading(f"Faces of {side.name}")
     with open_side(workspace, side, models) as side_run:
+        others = load_faceset(side.other.aligned_dir)
         report = extract_side(side_run, options, ManualAnnotation(options), fill_gaps=options.manual_fix)
         report.say()
-        for line in at_a_glance(side, side_run.faces, load_faceset(side.other.aligned_dir), side_run.executor):
+        for line in at_a_glance(side, side_run.faces, others, side_run.executor):
             console.say(line)
         _offer_covered(workspace, side_run)
         warn_of_bad_files(side_run.faces.bad, "is neither converted nor trained on: move it out of the folder")
@@ -54,7 +55,7 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
         )
     if side.aligned():
         console.say(f"More, with all of them on a page or in the viewer:{side.hint('view')}")
-    say_next(side, side_run.faces)
+    say_next(side, side_run.faces, others)
     if report.problem:
         raise report.problem
     return report

@@ -68,10 +68,16 @@ def _hands_around(track: Sequence[Looked], place: int) -> list[Hand]:
 
 
 def _references(track: Sequence[Looked], near: Sequence[Sequence[Hand]]) -> list[Reference]:
-    """Return faces of the same track that no hand is near, spread over it."""
+    """Return faces of the same track that no hand is near, spread over it.
+
+    Where there are few of them, as in a shot of somebody who speaks with their hands, also those that no hand reaches.
+    """
     if not any(near):
         return []
-    free = [one.file for one, hands in zip(track, near, strict=True) if not hands and not one.file.record.occlusion]
+    clear = [(one.file, hands) for one, hands in zip(track, near, strict=True) if not one.file.record.occlusion]
+    free = [file for file, hands in clear if not hands]
+    if len(free) < REFERENCES:
+        free = [file for file, hands in clear if not _reaches(hands, *_placed(file))]
     chosen = [free[index] for index in evenly(len(free), MAX_CANDIDATES)]
     made = []
     for file in chosen:
@@ -109,6 +115,12 @@ def _cover_of(job: Job) -> Cover:
         return np.zeros((SIDE, SIDE), np.uint8)  # a hand beside the face: its image need not be read
     alike = most_like(landmarks, references, REFERENCES)
     return hand_cover(_work_image(file, matrix), landmarks, area, reach, shape, alike)
+
+
+def _reaches(hands: Sequence[Hand], matrix: Matrix, landmarks: NDArray[np.float32]) -> bool:
+    """Whether one of some hands may lie on a face that lies so in its work image."""
+    hull = around_hull(landmarks)
+    return any((_place_of(hand, matrix)[hull] > 0.5).any() for hand in hands)
 
 
 def _place_of(hand: Hand, matrix: Matrix) -> Mask:

@@ -16,22 +16,27 @@ from facewright.faces.faceset import FaceIndex, load_faceset
 from facewright.faces.landmarkers import landmarkers_of
 
 
-def say_next(side: Side, faces: FaceIndex) -> None:
+def say_next(side: Side, faces: FaceIndex, others: FaceIndex | None = None) -> None:
     """Say what comes after the faces of a side: first those of the other one, where another landmarker found them.
 
     Args:
         side: Whose.
         faces: All of it.
+        others: All of the other side; None reads them.
     """
     other = side.other
     own = landmarkers_of(face.record for face in faces.faces)
-    there = load_faceset(other.aligned_dir).faces if other.extract_journal.exists() else []
-    found = landmarkers_of(face.record for face in there)
-    if own and found.keys() - own.keys():
-        name, old = own.most_common(1)[0][0], found.most_common(1)[0][0]
+    found: Counter[str] = Counter()
+    if other.extract_journal.exists():
+        there = load_faceset(other.aligned_dir) if others is None else others
+        found = landmarkers_of(face.record for face in there.faces)
+    foreign = Counter({one: count for one, count in found.items() if one not in own})
+    if own and foreign:
+        name, old = own.most_common(1)[0][0], foreign.most_common(1)[0][0]
+        part = "" if len(found) == len(foreign) else f" of {console.counted(foreign[old], 'face')}"
         console.say(
-            f"The landmarks of {other.name} are those of {old}, these of {name}. Next, the faces of {other.name} by "
-            f"{name}; the old ones move to the trash folder:"
+            f"The landmarks{part} of {other.name} are those of {old}, these of {name}. Next, the faces of "
+            f"{other.name} by {name}; the old ones move to the trash folder:"
             f"{other.hint('extract --redo', '--landmarker', name)}"
         )
     elif side.short == "src":

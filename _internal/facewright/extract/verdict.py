@@ -1,7 +1,7 @@
 """The last word of the steps on faces: which frames need a look, and why. Each step says it until it is done."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from facewright.core import console
@@ -36,7 +36,7 @@ def say_verdict(side: Side, faces: FaceIndex, log: ExtractionLog | None = None, 
         )
     if found:
         console.say(f"{verdict(found, len(log.entries))}:{side.hint('fix')}")
-        for line in _doubted_people(side, found, faces):
+        if line := _doubted_people(side, found, faces):
             console.say(line)
     elif fine and faces.faces and not filled:
         console.say("No frame needs a look.")
@@ -54,21 +54,24 @@ def _filled(faces: FaceIndex, log: ExtractionLog) -> list[str]:
     return sorted((name for name in names if not finished_manually(log.entries.get(name, {}))), key=natural)
 
 
-def _doubted_people(side: Side, found: Sequence[OpenFrame], faces: FaceIndex) -> Iterator[str]:
-    """Yield a line for each person of whom many faces need a look; whoever has most faces is meant to stay.
+def _doubted_people(side: Side, found: Sequence[OpenFrame], faces: FaceIndex) -> str:
+    """Return how to do without people of whom many faces need a look; whoever has most faces is meant to stay.
 
-    A small face that is lost now and then flickers less where it is left as it is.
+    A small face that is lost now and then flickers less where it is left as it is. Who is doubted in every face, as
+    things that were taken for faces are, is left out with them.
     """
     person = {face.path.name: face.record.person for face in faces.faces}
     all_of = Counter(number for number in person.values() if number is not None)
     doubted = Counter(person.get(name) for one in found for name in one.faces)
-    for number, count in sorted(all_of.items(), key=lambda item: (-item[1], item[0]))[1:]:
-        if doubted[number] >= max(FEWEST, DOUBTED_SHARE * count):
-            others = ",".join(str(other) for other in sorted(all_of) if other != number)
-            yield (
-                f"{doubted[number]} of {console.counted(count, 'face')} of person {number} are among them. To do "
-                f"without this person:{side.hint('keep', '--person', others)}"
-            )
+    others = sorted(all_of, key=lambda number: (-all_of[number], number))[1:]
+    many = [number for number in others if doubted[number] >= max(FEWEST, DOUBTED_SHARE * all_of[number])]
+    if not many:
+        return ""
+    parts = [f"{doubted[number]} of {console.counted(all_of[number], 'face')} of person {number}" for number in many]
+    whom = "this person" if len(many) == 1 else "these people"
+    gone = {*many, *(number for number in others if doubted[number] == all_of[number])}
+    stay = ",".join(str(number) for number in sorted(all_of) if number not in gone)
+    return f"{console.listed(parts)} are among them. To do without {whom}:{side.hint('keep', '--person', stay)}"
 
 
 def verdict(found: Sequence[OpenFrame], frames: int) -> str:
