@@ -36,6 +36,7 @@ class Several(SharedEncoder):
     face_type = FaceType.FULL
     converter = ConverterDefaults(erode=0, blur=0)
     default_batch = 2
+    seconds = 0.01
     ema = 0.9
 
     def build(self):

@@ -30,6 +30,7 @@ class Tiny(FaceModel):
     face_type = FaceType.FULL
     converter = ConverterDefaults(erode=0, blur=0)
     default_batch = 2
+    seconds = 0.01
 
     def build(self):
         face = keras.Input((16, 16, 3))
