@@ -85,6 +85,17 @@ def test_what_goes_on_from_a_hand_is_one_too_where_it_is_lighter_than_the_face()
     assert not hand_cover(face(hand=HAND), POINTS, NOWHERE, EVERYWHERE, NOWHERE, REFERENCES).any()
 
 
+def test_the_side_of_a_finger_that_looks_like_the_cheek_is_covered_too():
+    """What goes on from a hand keeps no notch of half a finger."""
+    lower, notch = EVERYWHERE.copy(), truth()
+    lower[: SIDE - 50] = 0
+    notch[: SIDE // 2 - 4] = notch[SIDE - 52 :] = notch[:, :65] = notch[:, 72:] = False
+    image = np.where(notch[..., None], face(), face(hand=HAND))
+    found = hand_cover(image, POINTS, lower, EVERYWHERE, NOWHERE, REFERENCES) > 0
+    assert notch.sum() > 80 and found[notch].mean() > 0.8
+    assert overlap(found, truth()) > 0.8
+
+
 def test_without_other_faces_the_points_tell():
     shape = hand_shape(HAND, (SIDE, SIDE))
     found = hand_cover(face(hand=HAND), POINTS, EVERYWHERE, NOWHERE, shape, []) > 0
