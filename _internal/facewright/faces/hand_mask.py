@@ -207,8 +207,9 @@ def _going_on(
     labels = np.asarray(cv2.connectedComponents(parts)[1])
     beside = np.setdiff1d(labels[cv2.dilate(seed, _square(1)) > 0], 0)
     found = np.isin(labels, beside).astype(np.uint8)
-    between = cv2.morphologyEx(seed | found, cv2.MORPH_CLOSE, _disc(FINGER_PX))
-    return found | np.where(allowed, between & cv2.dilate(found, _disc(FINGER_PX)), 0).astype(np.uint8)
+    between = cv2.morphologyEx(seed | found, cv2.MORPH_CLOSE, _disc(FINGER_PX)) > 0
+    near = cv2.dilate(found, _disc(FINGER_PX)) > 0
+    return found | (between & near & allowed).astype(np.uint8)
 
 
 def _strong_parts(differs: Mask, allowed: NDArray[np.bool_], weak: float = WEAK) -> NDArray[np.uint8]:
