@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -10,13 +11,15 @@ from dfl_folder import OPTIONS, PlainSaehd, data_file, optimizer_of, write_amp, 
 
 from facewright.core.errors import UserError
 from facewright.core.hints import hints_of
+from facewright.core.options import declared
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models import registry
-from facewright.models.dfl_import import import_folder
+from facewright.models.dfl_import import DROPPED, import_folder
 from facewright.models.trained import build_options, load_trained, view_of
 from facewright.nn import checkpoint, devices
 from facewright.nn.saehd_shape import Architecture, count_parameters
 from facewright.nn.saved_models import read_model_info
+from facewright.train.options import TrainOptions
 from facewright.train.session import TrainingSession
 
 COLOURS = {"random_hsv_power": np.float64(0.05), "ct_mode": "lct"}
@@ -363,3 +366,11 @@ def test_a_name_that_is_taken(tmp_path, model_dir):
             import_folder(tmp_path / "old", model_dir, reserved)
     assert import_folder(tmp_path / "old", model_dir, "other")[0].name == "other"
     assert checkpoint.newest(model_dir / "tiny") is not None
+
+
+def test_the_flags_that_take_the_place_of_what_was_dropped_are_there():
+    named = {flag for text in DROPPED.values() for flag in re.findall(r"--[\w-]+", text)}
+    known = {spec.flag for spec in declared(TrainOptions)} | {
+        spec.flag for spec in declared(registry.model_class("saehd").Options)
+    }
+    assert named and named <= known

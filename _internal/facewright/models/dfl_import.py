@@ -76,8 +76,8 @@ CRITICS = {  # discriminator here -> what there is of it in a folder
 DROPPED = {
     "uniform_yaw": "uniform yaw (train --uniform-yaw does it)",
     "pretrain": "pretraining: the model counts as trained, on faces of many people",
-    "target_iter": "the target iteration (train --target)",
-    "autobackup_hour": "backups by the hour (train --backup-hours)",
+    "target_iter": "the target iteration (train --target-iter)",
+    "autobackup_hour": "backups by the hour (train --autobackup-hours)",
 }
 MOST_FACES = 1024  # of a batch
 COPIES = 5  # of a file's arrays that reading takes for a moment
