@@ -39,9 +39,9 @@ def run(workspace: Workspace, options: Options, models: ModelLoader | None = Non
     side = workspace.side(options.side)
     console.heading(f"Faces of {side.name}")
     with open_side(workspace, side, models) as side_run:
-        others = load_faceset(side.other.aligned_dir)
         report = extract_side(side_run, options, ManualAnnotation(options), fill_gaps=options.manual_fix)
         report.say()
+        others = load_faceset(side.other.aligned_dir)
         for line in at_a_glance(side, side_run.faces, others, side_run.executor):
             console.say(line)
         _offer_covered(workspace, side_run)
