@@ -103,9 +103,7 @@ def _cover_of(job: Job) -> Cover:
     """Return what hands cover of a face's work image; the hands around it in time say where, its own are drawn."""
     file, around, own, references = job
     matrix, landmarks = _placed(file)
-    area = np.zeros((SIDE, SIDE), np.float32)
-    for hand in around:
-        area = np.maximum(area, _place_of(hand, matrix))
+    area = _places_of(around, matrix)
     shape, reach = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     for hand in own:
         if hand.is_sure:
@@ -119,8 +117,15 @@ def _cover_of(job: Job) -> Cover:
 
 def _reaches(hands: Sequence[Hand], matrix: Matrix, landmarks: NDArray[np.float32]) -> bool:
     """Whether one of some hands may lie on a face that lies so in its work image."""
-    hull = around_hull(landmarks)
-    return any((_place_of(hand, matrix)[hull] > 0.5).any() for hand in hands)
+    return bool((_places_of(hands, matrix)[around_hull(landmarks)] > 0.5).any())
+
+
+def _places_of(hands: Sequence[Hand], matrix: Matrix) -> Mask:
+    """Return where some hands can be in the work image."""
+    area = np.zeros((SIDE, SIDE), np.float32)
+    for hand in hands:
+        area = np.maximum(area, _place_of(hand, matrix))
+    return area
 
 
 def _place_of(hand: Hand, matrix: Matrix) -> Mask:
