@@ -1,6 +1,6 @@
 """An evaluation: look at dst, at the result and at dst encoded once, and put the figures together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,8 +30,8 @@ from facewright.evaluate.recognizer import OnnxJudge
 from facewright.evaluate.report import read_report
 from facewright.evaluate.round_trip import RoundTrip, round_trip
 from facewright.evaluate.sources import EncodedDst, FolderResult, ResultSource, VideoResult, open_result
-from facewright.evaluate.subject import Subject, read_subject, src_folder
-from facewright.faces.faceset import load_faceset
+from facewright.evaluate.subject import Subject, read_subject, src_faces
+from facewright.faces.faceset import FaceFile
 from facewright.faces.hold_out import hold_out_of
 from facewright.models.people import split_name
 from facewright.models.trained import KerasModel
@@ -73,7 +73,7 @@ class Evaluator:
         dst = FolderResult("dst", dict(enumerate(self.subject.frames)), self.contents)
         known = read_journal(self._folder / OBSERVED, "id")
         self.watch = Watch(self.subject, dst.keys(), observers, known, journal, executor)
-        self.src = self._embeddings(src_folder(workspace, person))
+        self.src = self._embeddings(src_faces(workspace, person))
 
     @cached_property
     def dst(self) -> Observations:
@@ -102,8 +102,7 @@ class Evaluator:
             "dst_to_src": mean(measures.mean_distances(dst, self.src)),
         }
 
-    def _embeddings(self, folder: Path) -> NDArray[np.float32]:
-        faces = load_faceset(folder).faces
+    def _embeddings(self, faces: Sequence[FaceFile]) -> NDArray[np.float32]:
         chosen = [faces[index] for index in evenly(len(faces), SRC_FACES)]
         judge = self._observers.judge
         found = {face.path: known for face in chosen if (known := judge.known(face.record)) is not None}

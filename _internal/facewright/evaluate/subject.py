@@ -17,7 +17,7 @@ from facewright.core import console
 from facewright.core.contents import Contents
 from facewright.core.errors import UserError
 from facewright.core.workspace import Side, Workspace
-from facewright.faces.faceset import load_faceset
+from facewright.faces.faceset import FaceFile, load_faceset
 from facewright.faces.tracks import Sighting, join_tracks
 from facewright.models.people import parse_more_src, split_name
 from facewright.nn.saved_models import read_model_info
@@ -100,8 +100,8 @@ def read_subject(workspace: Workspace, contents: Contents, person: int = 0) -> S
     return Subject(side, frames, _with_tracks(faces), len(matched.changed))
 
 
-def src_folder(workspace: Workspace, person: int = 0) -> Path:
-    """Return the folder with the faces of whom the last conversion put in: src's, or those of another of its people.
+def src_faces(workspace: Workspace, person: int = 0) -> Sequence[FaceFile]:
+    """Return the faces of whom the last conversion put in: src's, or those of another of its people.
 
     Args:
         workspace: The project.
@@ -113,14 +113,14 @@ def src_folder(workspace: Workspace, person: int = 0) -> Path:
         settings = read_model_info(workspace.model_dir, name).state.get("settings", {})
         with suppress(UserError):
             folder = parse_more_src(str(settings.get("more_src", ""))).get(who)
-            if folder and load_faceset(folder).faces:
+            if folder and (faces := load_faceset(folder).faces):
                 console.say(f"The last conversion put in {who}: src is who lies in {folder}.")
-                return folder
+                return faces
         console.warn(
             f"The last conversion put in {who}, whose faces are not where the model {name} learned them: src is who "
             f"lies in {workspace.src.aligned_dir}."
         )
-    return workspace.src.aligned_dir
+    return load_faceset(workspace.src.aligned_dir).faces
 
 
 def _with_tracks(faces: Sequence[EvaluatedFace]) -> list[EvaluatedFace]:
