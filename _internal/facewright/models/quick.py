@@ -44,7 +44,7 @@ from facewright.core.options import option
 from facewright.data.sample import Sample
 from facewright.faces.align import FaceType
 from facewright.models.layouts import SharedEncoder
-from facewright.models.spec import CONVERTER_DEFAULTS, ModelOptions
+from facewright.models.spec import CONVERTER_DEFAULTS, ModelOptions, warp_option
 
 SIDE = 128
 ENCODER = (24, 48, 96, 192)  # channels, 64 px down to 8 px
@@ -76,9 +76,7 @@ class Quick(SharedEncoder):
     class Options(ModelOptions):
         """How it is trained."""
 
-        random_warp: bool = option(
-            True, "Warp the faces at random; switch it off at the end, for detail.", per_run=True
-        )
+        random_warp: bool = warp_option()
         random_light: float = option(
             0.0,
             "How strongly light and colour of src's and dst's faces change at random, what is learned from and what is "

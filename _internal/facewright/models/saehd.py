@@ -22,7 +22,7 @@ from facewright.data.sample import Sample
 from facewright.faces.dfl_crop import DflFaceType
 from facewright.models.layouts import SharedEncoder
 from facewright.models.saehd_losses import background_style, face_style, gan_terms, judged, reconstruction_loss
-from facewright.models.spec import CONVERTER_DEFAULTS, FaceView, ModelOptions
+from facewright.models.spec import CONVERTER_DEFAULTS, FaceView, ModelOptions, warp_option
 from facewright.nn.saehd_shape import Architecture, count_parameters, side_step
 
 if TYPE_CHECKING:  # these import keras
@@ -152,9 +152,7 @@ class SAEHD(SharedEncoder):
             ask="Blur around the mask",
             per_run=True,
         )
-        random_warp: bool = option(
-            True, "Warp the faces at random; switch it off at the end, for detail.", ask="Random warp", per_run=True
-        )
+        random_warp: bool = warp_option(ask="Random warp")
         random_src_flip: bool = option(False, "Mirror faces of src at random.", ask="Mirror src", per_run=True)
         random_dst_flip: bool = option(True, "Mirror faces of dst at random.", ask="Mirror dst", per_run=True)
         random_hsv_power: float = option(

@@ -89,6 +89,12 @@ class LightOptions(ModelOptions):
     light: str = option("auto", "Which version of the network; fixed for good.", choices=LIGHT, ask="Light version")
 
 
+def warp_option(**declaration: Any) -> Any:
+    """Declare the option `random_warp` of a model whose warp can be switched off; the rest as of `option`."""
+    text = "Warp the faces at random; switch it off at the end, for detail."
+    return option(True, text, per_run=True, **declaration)
+
+
 class ModelSpec(ABC):
     """What a model class declares as class attributes.
 
